@@ -1,0 +1,119 @@
+//! The nested cargo call: one for all guests of a specification, and which files each was made from.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::GuestSpec;
+use crate::target::TARGET;
+
+/// The profile of the workspace's `Cargo.toml` that plugins are built with.
+const PROFILE: &str = "guest";
+/// A plugin's shadow stack. Rust's default of 1 MiB would be most of its memory, and the host pays for memory. A guess:
+/// parsing deep JSON takes some 30 KiB.
+const STACK_BYTES: usize = 128 << 10;
+
+/// What the build that runs us says about itself, and must not say about the plugin.
+const NOT_INHERITED: [&str; 8] = [
+    "RUSTFLAGS",
+    "CARGO_ENCODED_RUSTFLAGS",
+    "CARGO_BUILD_RUSTFLAGS",
+    "CARGO_TARGET_DIR",
+    "CARGO_BUILD_TARGET",
+    "CARGO_BUILD_TARGET_DIR",
+    "RUSTC_WORKSPACE_WRAPPER",
+    "RUSTC_WRAPPER",
+];
+
+/// A module as cargo leaves it.
+pub(crate) struct CoreModule {
+    pub(crate) name: String,
+    pub(crate) path: PathBuf,
+    pub(crate) sources: Vec<PathBuf>,
+}
+
+pub(crate) fn build(spec: &GuestSpec) -> Result<Vec<CoreModule>> {
+    let output = command(spec)
+        .output()
+        .context("cannot run cargo for the plugins")?;
+    if !output.status.success() {
+        let errors = String::from_utf8_lossy(&output.stderr);
+        bail!("the plugins of {} do not build:\n{errors}", spec.package);
+    }
+    let folder = spec.target_dir.join(TARGET).join(PROFILE);
+    if spec.examples.is_empty() {
+        let stem = spec.package.replace('-', "_");
+        return Ok(vec![module(&spec.package, &folder, &stem)?]);
+    }
+    let folder = folder.join("examples");
+    let module = |name: &String| module(name, &folder, name);
+    spec.examples.iter().map(module).collect()
+}
+
+fn command(spec: &GuestSpec) -> Command {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    for name in NOT_INHERITED {
+        command.env_remove(name);
+    }
+    command
+        .current_dir(&spec.manifest_dir)
+        .env("CARGO_ENCODED_RUSTFLAGS", flags())
+        .args(["build", "--target", TARGET, "--profile", PROFILE])
+        .args(["--package", &spec.package])
+        .arg("--target-dir")
+        .arg(&spec.target_dir);
+    if spec.examples.is_empty() {
+        command.arg("--lib");
+    } else {
+        // Examples ask for this feature, so that native builds of the workspace leave them out.
+        command.args(["--features", "guests"]);
+    }
+    for example in &spec.examples {
+        command.args(["--example", example]);
+    }
+    command
+}
+
+fn flags() -> String {
+    // The separator is cargo's for this variable.
+    ["-C", &format!("link-arg=-zstack-size={STACK_BYTES}")].join("\u{1f}")
+}
+
+fn module(name: &str, folder: &Path, stem: &str) -> Result<CoreModule> {
+    let listing = folder.join(format!("{stem}.d"));
+    let text = fs::read_to_string(&listing).with_context(|| listing.display().to_string())?;
+    Ok(CoreModule {
+        name: name.to_owned(),
+        path: folder.join(format!("{stem}.wasm")),
+        sources: sources_in(&text),
+    })
+}
+
+/// The files right of the colon in cargo's make-style listing; spaces within a path are escaped.
+fn sources_in(listing: &str) -> Vec<PathBuf> {
+    let Some((_, sources)) = listing.lines().next().and_then(|l| l.split_once(": ")) else {
+        return Vec::new();
+    };
+    let marked = sources.replace("\\ ", "\0");
+    let paths = marked.split(' ').filter(|path| !path.is_empty());
+    paths
+        .map(|path| PathBuf::from(path.replace('\0', " ")))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listing_names_the_sources_with_their_spaces() {
+        let listing = "/t/menu.wasm: /a/src/lib.rs /my\\ code/mod.rs\n";
+        let expected = ["/a/src/lib.rs", "/my code/mod.rs"].map(PathBuf::from);
+        assert_eq!(sources_in(listing), expected);
+        assert!(sources_in("").is_empty());
+    }
+}

@@ -1,0 +1,183 @@
+//! `plugin.toml`: what a plugin says of itself. Read and checked here, embedded as JSON, checked again by every host.
+//!
+//! The format is documented in `plugin-sdk/README.md`. The host has its own reader of the JSON on purpose: an upload may
+//! come from any tool.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use serde::{Deserialize, Serialize};
+
+const ABI: &str = "0.1.0";
+const HOOKS: [&str; 3] = ["enrichment", "routing", "auto-reply"];
+const GRANTS: [&str; 1] = ["kv"];
+
+/// The manifest as it stands in the component.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Manifest {
+    pub name: String,
+    pub version: String,
+    pub abi: String,
+    pub interfaces: Vec<String>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    pub grants: BTreeSet<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub config_schema: Option<serde_json::Value>,
+    pub state_schema: u32,
+    pub limits: Limits,
+}
+
+/// Limits that the plugin asks for; the operator decides.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fuel: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory: Option<u64>,
+}
+
+/// The manifest as its author writes it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    name: String,
+    version: String,
+    abi: String,
+    interfaces: Vec<String>,
+    #[serde(default)]
+    description: String,
+    #[serde(default)]
+    grants: BTreeSet<String>,
+    #[serde(default)]
+    state_schema: u32,
+    #[serde(default)]
+    limits: Limits,
+    config: Option<Config>,
+}
+
+/// The settings' JSON Schema: written out as a table, or the name of a JSON file beside the manifest.
+#[derive(Clone, Deserialize)]
+#[serde(untagged)]
+enum Config {
+    File(PathBuf),
+    Schema(serde_json::Value),
+}
+
+impl Manifest {
+    /// Reads and checks a `plugin.toml`; also says which files it consists of.
+    pub fn read(path: &Path) -> Result<(Self, Vec<PathBuf>)> {
+        let mut sources = vec![path.to_owned()];
+        let written: Written = toml::from_str(&fs::read_to_string(path)?)?;
+        let config_schema = match written.config.clone() {
+            None => None,
+            Some(Config::Schema(schema)) => Some(schema),
+            Some(Config::File(name)) => {
+                let file = path.with_file_name(name);
+                let json = fs::read(&file).with_context(|| file.display().to_string())?;
+                sources.push(file);
+                Some(serde_json::from_slice(&json).context("the schema of `config`")?)
+            }
+        };
+        let manifest = Self::from_written(written, config_schema);
+        manifest.check()?;
+        Ok((manifest, sources))
+    }
+
+    fn from_written(written: Written, config_schema: Option<serde_json::Value>) -> Self {
+        Self {
+            name: written.name,
+            version: written.version,
+            abi: written.abi,
+            interfaces: written.interfaces,
+            description: written.description,
+            grants: written.grants,
+            config_schema,
+            state_schema: written.state_schema,
+            limits: written.limits,
+        }
+    }
+
+    fn check(&self) -> Result<()> {
+        let letter = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        ensure!(
+            (1..=64).contains(&self.name.len()) && self.name.bytes().all(letter),
+            "name: 1 to 64 lower-case letters, digits and hyphens"
+        );
+        ensure!(is_version(&self.version), "version: like 1.2.3");
+        ensure!(self.abi == ABI, "abi: this SDK is for {ABI}");
+        ensure!(!self.interfaces.is_empty(), "interfaces: name at least one");
+        for name in &self.interfaces {
+            ensure!(
+                HOOKS.contains(&name.as_str()),
+                "interfaces: there is no `{name}`"
+            );
+        }
+        for name in &self.grants {
+            ensure!(
+                GRANTS.contains(&name.as_str()),
+                "grants: there is no `{name}`"
+            );
+        }
+        let is_schema = |schema: &serde_json::Value| schema.is_object();
+        ensure!(
+            self.config_schema.as_ref().is_none_or(is_schema),
+            "config: a JSON Schema is an object"
+        );
+        Ok(())
+    }
+}
+
+/// Three numbers, then perhaps a pre-release or a build. Leading zeros and the like are the host's to refuse.
+fn is_version(version: &str) -> bool {
+    let core = version.split(['-', '+']).next().unwrap_or_default();
+    let numbers: Vec<_> = core.split('.').collect();
+    numbers.len() == 3 && numbers.iter().all(|n| n.parse::<u64>().is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ECHO: &str = r#"
+        name = "echo"
+        version = "1.2.3-beta.1"
+        abi = "0.1.0"
+        interfaces = ["auto-reply"]
+    "#;
+
+    fn read(text: &str) -> Result<Manifest, String> {
+        let written: Written = toml::from_str(text).map_err(|error| error.to_string())?;
+        let manifest = Manifest::from_written(written, None);
+        manifest.check().map_err(|error| error.to_string())?;
+        Ok(manifest)
+    }
+
+    #[test]
+    fn a_short_manifest_is_enough() {
+        let manifest = read(ECHO).expect("valid");
+        let json = serde_json::to_value(&manifest).expect("JSON");
+        let expected = serde_json::json!({
+            "name": "echo", "version": "1.2.3-beta.1", "abi": "0.1.0", "interfaces": ["auto-reply"],
+            "grants": [], "state_schema": 0, "limits": {},
+        });
+        assert_eq!(json, expected);
+    }
+
+    #[test]
+    fn each_mistake_is_named() {
+        for (from, to, expected) in [
+            ("echo", "Echo", "name:"),
+            ("1.2.3-beta.1", "1.2", "version:"),
+            ("0.1.0", "0.2.0", "abi:"),
+            ("auto-reply", "autoreply", "no `autoreply`"),
+            ("abi", "api", "unknown field `api`"),
+        ] {
+            let problem = read(&ECHO.replace(from, to)).expect_err("invalid");
+            assert!(problem.contains(expected), "{to}: {problem}");
+        }
+    }
+}

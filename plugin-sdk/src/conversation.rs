@@ -1,0 +1,50 @@
+//! The conversation that the message belongs to, as a plugin may see it.
+
+use crate::host;
+
+/// A view; each call asks the host, so keep what you use twice.
+#[derive(Clone, Copy)]
+pub struct Conversation<'a> {
+    inner: &'a host::Conversation,
+}
+
+impl<'a> Conversation<'a> {
+    pub(crate) fn new(inner: &'a host::Conversation) -> Self {
+        Self { inner }
+    }
+
+    /// Our id (`cnv_…`), opaque and stable: a good key for [`crate::kv`].
+    pub fn id(&self) -> String {
+        self.inner.id()
+    }
+
+    /// Our id of the contact (`con_…`), opaque and stable.
+    pub fn contact(&self) -> String {
+        self.inner.contact()
+    }
+
+    /// The name the customer shows, when Meta sent one.
+    pub fn display_name(&self) -> Option<String> {
+        self.inner.display_name()
+    }
+
+    /// BCP 47 language, when known.
+    pub fn language(&self) -> Option<String> {
+        self.inner.language()
+    }
+
+    /// An attribute that an earlier turn set.
+    pub fn attribute(&self, key: &str) -> Option<String> {
+        self.inner.attribute(key)
+    }
+
+    /// Tags, those of earlier turns.
+    pub fn tags(&self) -> Vec<String> {
+        self.inner.tags()
+    }
+
+    /// Is this the first message that a bot sees since it got, or got back, the conversation?
+    pub fn is_new(&self) -> bool {
+        self.inner.is_new()
+    }
+}

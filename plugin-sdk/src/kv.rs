@@ -1,0 +1,109 @@
+//! Memory of this plugin at this tenant (grant `kv`): committed with the turn, or not at all.
+//!
+//! Keys have at most 256 bytes, values 64 KiB. Put the conversation's id into the key for what belongs to one customer.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::{Failure, host};
+
+/// Why the memory did not answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KvError {
+    /// The grant is missing: the manifest does not ask for it, or nobody gave it.
+    Denied,
+    /// A limit is used up; the text says which.
+    Quota(String),
+    /// The stored value is not what the call needs.
+    Invalid(String),
+    /// The store did not answer; the turn can be tried again.
+    Unavailable(String),
+}
+
+/// The bytes under `key`, as this turn left them.
+pub fn get(key: &str) -> Result<Option<Vec<u8>>, KvError> {
+    host::kv_get(key)
+}
+
+pub fn set(key: &str, value: &[u8]) -> Result<(), KvError> {
+    host::kv_set(key, value)
+}
+
+pub fn delete(key: &str) -> Result<(), KvError> {
+    host::kv_delete(key)
+}
+
+/// Adds without reading, so that many conversations can count at once and none has to run again. The number is kept as
+/// decimal text; an absent key counts from 0.
+pub fn add(key: &str, delta: i64) -> Result<(), KvError> {
+    host::kv_add(key, delta)
+}
+
+/// A number kept by [`add`]; 0 when there is none.
+pub fn number(key: &str) -> Result<i64, KvError> {
+    let Some(bytes) = get(key)? else { return Ok(0) };
+    let text = std::str::from_utf8(&bytes).ok();
+    let number = text.and_then(|text| text.parse().ok());
+    number.ok_or_else(|| KvError::Invalid(format!("`{key}` is no number")))
+}
+
+/// A value kept by [`set_json`].
+///
+/// ```
+/// # use vestibule_plugin::{kv, Outcome, Turn};
+/// #[derive(Default, serde::Serialize, serde::Deserialize)]
+/// struct Order { items: Vec<String> }
+///
+/// # fn reply(turn: &mut Turn) -> Outcome {
+/// let key = format!("order/{}", turn.conversation().id());
+/// let mut order: Order = kv::get_json(&key)?.unwrap_or_default();
+/// order.items.push(turn.message().text());
+/// kv::set_json(&key, &order)?;
+/// # Ok(())
+/// # }
+/// ```
+pub fn get_json<T: DeserializeOwned>(key: &str) -> Result<Option<T>, KvError> {
+    let Some(bytes) = get(key)? else {
+        return Ok(None);
+    };
+    let value = serde_json::from_slice(&bytes);
+    value
+        .map(Some)
+        .map_err(|error| KvError::Invalid(format!("`{key}`: {error}")))
+}
+
+/// Keeps a value as JSON.
+pub fn set_json<T: Serialize>(key: &str, value: &T) -> Result<(), KvError> {
+    let json = serde_json::to_vec(value);
+    let json = json.map_err(|error| KvError::Invalid(format!("`{key}`: {error}")))?;
+    set(key, &json)
+}
+
+impl fmt::Display for KvError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Denied => write!(f, "the grant `kv` is missing"),
+            Self::Quota(what) => write!(f, "kv is full: {what}"),
+            Self::Invalid(what) => write!(f, "kv value: {what}"),
+            Self::Unavailable(why) => write!(f, "kv did not answer: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for KvError {}
+
+/// How soon a turn is worth trying again after its memory did not answer. A guess: most stores are back within it.
+const UNAVAILABLE_PAUSE: Duration = Duration::from_secs(1);
+
+impl From<KvError> for Failure {
+    fn from(error: KvError) -> Self {
+        match error {
+            KvError::Denied => Failure::Reject(error.to_string()),
+            KvError::Unavailable(_) => Failure::Retry(UNAVAILABLE_PAUSE),
+            KvError::Quota(_) | KvError::Invalid(_) => Failure::Fault(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! The SDK's promises to authors: what a turn keeps, and when; and that the bindings are those of the contract.
+
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use vestibule_plugin::testing::{Customer, Effect};
+use vestibule_plugin::{
+    AutoReply, EffectError, Enrichment, Failure, Outcome, Route, Routing, Turn, clock, config, kv,
+    random,
+};
+
+#[test]
+fn the_bindings_were_generated_from_this_contract() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let contract = std::fs::read(format!("{root}/wit/vestibule-plugin-0.1.0/plugin.wit"));
+    let digest = hex::encode(Sha256::digest(contract.expect("the contract is there")));
+    let made_from = include_str!("../src/bindings/contract.sha256");
+    assert_eq!(
+        digest,
+        made_from.trim(),
+        "run plugin-sdk/src/bindings/regenerate.sh"
+    );
+}
+
+/// Does as it is told, word by word.
+struct Puppet;
+
+impl AutoReply for Puppet {
+    fn reply(turn: &mut Turn<'_>) -> Outcome {
+        kv::add("turns", 1)?;
+        turn.add_tag("seen")?;
+        match turn.message().text().as_str() {
+            "fault" => return Err(Failure::Fault("as told".to_owned())),
+            "too long" => turn.reply_text(&"x".repeat(4097))?,
+            "recover" => {
+                let refused = turn.reply_text("").is_err();
+                turn.reply_text(&format!("refused: {refused}"))?;
+            }
+            "draw" => turn.reply_text(&random::next_u64().to_string())?,
+            "time" => turn.reply_text(&clock::now().to_string())?,
+            "name" => turn.reply_text(&config::get::<String>("name")?.unwrap_or_default())?,
+            other => turn.reply_text(other)?,
+        }
+        Ok(())
+    }
+}
+
+struct Sorter;
+
+impl Routing for Sorter {
+    fn route(turn: &mut Turn<'_>) -> Result<Route, Failure> {
+        Ok(match turn.conversation().attribute("vip").as_deref() {
+            Some("yes") => Route::Queue("vip".to_owned()),
+            _ => Route::Pass,
+        })
+    }
+}
+
+struct Marker;
+
+impl Enrichment for Marker {
+    fn enrich(turn: &mut Turn<'_>) -> Outcome {
+        let refused = turn.reply_text("hello");
+        assert!(matches!(refused, Err(EffectError::Denied(_))));
+        if turn.message().text() == "vip" {
+            turn.set_attribute("vip", "yes")?;
+        }
+        Ok(())
+    }
+}
+
+vestibule_plugin::export!(
+    Puppet as auto_reply,
+    Sorter as routing,
+    Marker as enrichment
+);
+
+fn customer() -> Customer {
+    Customer::new().auto_reply::<Puppet>()
+}
+
+#[test]
+fn memory_and_effects_are_kept_only_when_the_turn_ends_well() {
+    let mut customer = customer();
+    customer.says("one");
+    let answer = customer.says("fault");
+    assert_eq!(answer.failure, Some(Failure::Fault("as told".to_owned())));
+    assert!(answer.effects.is_empty());
+    assert_eq!(customer.memory()["turns"], b"1");
+    customer.says("two");
+    assert_eq!(customer.memory()["turns"], b"2");
+}
+
+#[test]
+fn a_refused_effect_is_a_fault_or_a_second_chance() {
+    let mut customer = customer();
+    let answer = customer.says("too long");
+    assert!(matches!(answer.failure, Some(Failure::Fault(why)) if why.contains("4097")));
+    assert_eq!(customer.says("recover").text(), "refused: true");
+}
+
+#[test]
+fn a_script_played_twice_draws_the_same_numbers() {
+    let play = || {
+        let mut customer = customer();
+        [customer.says("draw"), customer.says("draw")]
+    };
+    let (first, second) = (play(), play());
+    assert_eq!(first, second);
+    assert_ne!(first[0].text(), first[1].text());
+}
+
+#[test]
+fn time_stands_still_until_the_test_moves_it() {
+    let mut customer = customer();
+    customer.clock_is(1_000);
+    assert_eq!(customer.says("time").text(), "1000");
+    customer.waits(std::time::Duration::from_secs(1));
+    assert_eq!(customer.says("time").text(), "2000");
+}
+
+#[test]
+fn settings_are_read_by_key() {
+    let mut customer = customer().config(json!({"name": "Rosa"}));
+    assert_eq!(customer.says("name").text(), "Rosa");
+}
+
+#[test]
+fn stages_run_in_order_and_routing_decides_who_answers() {
+    let mut customer = customer().enrichment::<Marker>().routing::<Sorter>();
+    let first = customer.says("vip");
+    assert_eq!(first.route, Some(Route::Pass));
+    assert_eq!(first.texts(), ["vip"]);
+    let second = customer.says("again");
+    assert_eq!(second.route, Some(Route::Queue("vip".to_owned())));
+    assert!(second.is_silent());
+}
+
+#[test]
+fn facts_are_effects_of_every_hook() {
+    let answer = customer().says("hi");
+    assert_eq!(answer.effects[0], Effect::AddTag("seen".to_owned()));
+}
