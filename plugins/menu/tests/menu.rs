@@ -1,0 +1,218 @@
+//! What customers of a business with the menu see, without Wasm.
+
+use std::time::Duration;
+
+use plugin_menu::Menu;
+use serde_json::{Value, json};
+use vestibule_plugin::kv::KvError;
+use vestibule_plugin::testing::{Customer, Effect};
+use vestibule_plugin::{Failure, Kind};
+
+fn customer(config: Value) -> Customer {
+    Customer::new().auto_reply::<Menu>().config(config)
+}
+
+fn as_it_comes() -> Customer {
+    customer(json!({}))
+}
+
+fn items(count: usize) -> Value {
+    let item = |n: usize| json!({"key": n.to_string(), "title": format!("Choice {n}"), "reply": format!("Answer {n}")});
+    (1..=count).map(item).collect()
+}
+
+fn with_buttons(count: usize) -> Customer {
+    customer(json!({"style": "buttons", "menu": {"title": "What?", "items": items(count)}}))
+}
+
+#[test]
+fn a_new_customer_gets_the_menu_whatever_they_say() {
+    let answer = as_it_comes().says("hello there");
+    assert_eq!(
+        answer.text(),
+        "Welcome! What can we do for you?\n\n*1* Opening hours\n*2* Delivery\n*0* Talk to a person"
+    );
+}
+
+#[test]
+fn a_key_gets_its_answer() {
+    let mut customer = as_it_comes();
+    customer.says("hi");
+    let answer = customer.says("1");
+    assert!(answer.text().starts_with("We are open Monday to Friday"));
+    assert!(answer.text().contains("*menu*"));
+}
+
+#[test]
+fn choices_are_understood_as_people_write_them() {
+    for words in [
+        "1",
+        " 1 ",
+        "1.",
+        "(1)",
+        "1️⃣",
+        "opening hours",
+        "Opening Hours!",
+    ] {
+        let mut customer = as_it_comes();
+        customer.says("hi");
+        let answer = customer.says(words);
+        assert!(
+            answer.text().contains("9:00 to 18:00"),
+            "{words}: {answer:?}"
+        );
+    }
+}
+
+#[test]
+fn the_plugin_remembers_in_which_menu_the_customer_is() {
+    let mut customer = as_it_comes();
+    customer.says("hi");
+    let answer = customer.says("2");
+    assert!(answer.text().contains("*1* How long it takes"));
+    assert!(answer.text().contains("*back*"));
+    customer.waits(Duration::from_secs(3_600));
+    assert!(customer.says("1").text().contains("two working days"));
+    assert!(customer.says("2").text().contains("3.90"));
+}
+
+#[test]
+fn back_leads_up_and_menu_to_the_top() {
+    for words in ["back", "Menu", "start"] {
+        let mut customer = as_it_comes();
+        customer.says("hi");
+        customer.says("2");
+        assert!(customer.says(words).text().contains("*0* Talk to a person"));
+        assert!(customer.memory().is_empty(), "the top costs no memory");
+    }
+}
+
+#[test]
+fn two_customers_do_not_share_a_place() {
+    let mut customer = as_it_comes();
+    customer.says("2");
+    customer.in_conversation("cnv_2").says("hi");
+    assert!(customer.says("1").text().contains("9:00"));
+    let first = customer.in_conversation("cnv_1").says("1");
+    assert!(first.text().contains("two working days"));
+}
+
+#[test]
+fn what_is_not_understood_is_answered_with_the_menu_of_the_place() {
+    let mut customer = as_it_comes();
+    customer.says("2");
+    let answer = customer.says("purple");
+    assert!(
+        answer
+            .text()
+            .starts_with("Sorry, I did not understand that.")
+    );
+    assert!(answer.text().contains("*2* What it costs"));
+    assert!(
+        customer
+            .sends(Kind::Media, "", None)
+            .text()
+            .starts_with("Sorry")
+    );
+}
+
+#[test]
+fn a_reaction_is_not_answered() {
+    let mut customer = as_it_comes();
+    customer.says("1");
+    assert!(
+        customer
+            .sends(Kind::Reaction, "👍", None)
+            .effects
+            .is_empty()
+    );
+}
+
+#[test]
+fn a_person_takes_over_after_a_word_to_the_customer() {
+    let mut customer = as_it_comes();
+    customer.says("2");
+    customer.says("back");
+    let answer = customer.says("0");
+    assert!(answer.text().contains("a person will answer"));
+    assert_eq!(answer.handed_over_to(), Some("support"));
+    assert!(customer.memory().is_empty());
+}
+
+#[test]
+fn three_choices_are_buttons_and_more_are_a_list() {
+    let answer = with_buttons(3).says("hi");
+    assert!(matches!(answer.effects[0], Effect::Buttons { .. }));
+    let answer = with_buttons(10).says("hi");
+    assert!(matches!(answer.effects[0], Effect::List { .. }));
+    let answer = with_buttons(11).says("hi");
+    assert!(matches!(answer.effects[0], Effect::Text(_)));
+}
+
+#[test]
+fn a_tap_is_a_choice_even_from_an_old_menu() {
+    let config = json!({"style": "buttons", "menu": {"title": "What?", "items": [
+        {"key": "a", "title": "More", "submenu": {"title": "More", "items": items(2)}},
+        {"key": "b", "title": "Bye", "reply": "Goodbye"},
+    ]}});
+    let mut customer = customer(config);
+    customer.says("hi");
+    customer.taps("menu/a");
+    assert!(customer.taps("menu/a/2").text().starts_with("Answer 2"));
+    customer.says("menu");
+    let old = customer.sends(Kind::Button, "Choice 1", Some("menu/a/1"));
+    assert!(old.text().starts_with("Answer 1"));
+}
+
+#[test]
+fn equal_titles_are_shown_as_text() {
+    let item = |key| json!({"key": key, "title": "Same", "reply": key});
+    let config =
+        json!({"style": "buttons", "menu": {"title": "?", "items": [item("1"), item("2")]}});
+    let answer = customer(config).says("hi");
+    assert!(matches!(answer.effects[..], [Effect::Text(_)]));
+}
+
+#[test]
+fn a_long_title_becomes_a_row_that_goes_on_in_its_description() {
+    let title = "Everything about our autumn catalogue";
+    let config = json!({"style": "buttons", "menu": {"title": "?", "items": [
+        {"key": "1", "title": title, "reply": "…"},
+    ]}});
+    let answer = customer(config).says("hi");
+    let Effect::List { sections, .. } = &answer.effects[0] else {
+        panic!("{answer:?}");
+    };
+    assert_eq!(sections[0].rows[0].title, "Everything about our au…");
+    assert_eq!(sections[0].rows[0].description.as_deref(), Some(title));
+}
+
+#[test]
+fn a_menu_that_the_tenant_removed_leads_to_the_top() {
+    let mut customer = as_it_comes();
+    customer.says("2");
+    let mut customer = customer.config(json!({"menu": {"title": "New", "items": items(1)}}));
+    assert!(customer.says("1").text().starts_with("Answer 1"));
+}
+
+#[test]
+fn settings_that_do_not_fit_are_rejected_with_the_reason() {
+    let answer = customer(json!({"menue": {}})).says("hi");
+    let Some(Failure::Reject(why)) = answer.failure else {
+        panic!("{answer:?}");
+    };
+    assert!(why.contains("menue"), "{why}");
+}
+
+#[test]
+fn a_memory_that_does_not_answer_has_the_turn_run_again() {
+    let mut customer = as_it_comes();
+    customer.kv_answers(Some(KvError::Unavailable("busy".to_owned())));
+    let answer = customer.says("hi");
+    assert!(matches!(answer.failure, Some(Failure::Retry(_))));
+    customer.kv_answers(Some(KvError::Denied));
+    assert!(matches!(
+        customer.says("hi").failure,
+        Some(Failure::Reject(_))
+    ));
+}
