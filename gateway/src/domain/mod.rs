@@ -1,0 +1,30 @@
+//! The words of the field, as types: ids, time, people, messages, conversations, drafts.
+//!
+//! Pure: nothing here waits, reads a clock, draws randomness or knows a database. Everybody may import it;
+//! it imports nobody.
+
+pub mod bucket;
+pub mod contact;
+pub mod conversation;
+pub mod draft;
+pub mod id;
+pub mod inbound;
+pub mod number;
+pub mod outbound;
+pub mod outbox;
+pub mod receipt;
+pub mod time;
+
+pub use bucket::Bucket;
+pub use contact::{Bsuid, IdentityKind, PersonRef, Phone, Recipient};
+pub use conversation::{Owner, OwnerChange};
+pub use draft::{Draft, DraftClass, Sender};
+pub use id::{
+    AppId, ContactId, ConversationId, CredentialId, EventId, HoldId, IdGenerator, InstallationId,
+    NumberId, OutboxId, RawId, TenantId, TurnId,
+};
+pub use inbound::InboundContent;
+pub use outbound::OutboundContent;
+pub use outbox::OutboxState;
+pub use receipt::{Receipt, ReceiptStatus};
+pub use time::{Clock, Timestamp};

@@ -1,0 +1,27 @@
+//! Vestibule: a WebAssembly plugin-hosting gateway for the WhatsApp Business Platform.
+//!
+//! Start at `ARCHITECTURE.md`; then read `pipeline`, the turn, which everything else serves.
+//! Layers, outer to inner: cli → app → edges → services → mechanisms → [`domain`].
+
+pub mod admin;
+pub mod app;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod delivery;
+pub mod directory;
+pub mod domain;
+pub mod graph;
+pub mod ingest;
+pub mod lifecycle;
+pub mod outbox;
+pub mod ownership;
+pub mod pipeline;
+pub mod plugin_host;
+pub mod policy;
+pub mod reference_plugins;
+pub mod secrets;
+pub mod simulator;
+pub mod storage;
+pub mod telemetry;
+pub mod tenants;

@@ -1,0 +1,16 @@
+//! The `vestibule` binary: hands over to the library.
+
+use std::process::ExitCode;
+
+use vestibule::plugin_host::{CHILD_VERB, compile_child_main};
+
+fn main() -> ExitCode {
+    // Before anything else: the child confines itself while it has neither threads nor open files.
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|verb| verb == CHILD_VERB)
+    {
+        return compile_child_main();
+    }
+    vestibule::cli::main()
+}
