@@ -1,0 +1,85 @@
+//! What the tests of the rules share: an afternoon on which everything is allowed, and drafts to spoil it with.
+
+use std::time::Duration;
+
+use crate::domain::{
+    ContactId, ConversationId, Draft, DraftClass, InstallationId, NumberId, OutboundContent,
+    OutboxId, Owner, Phone, Recipient, Sender, TenantId, Timestamp,
+};
+
+use super::{
+    BacklogFact, ConsentState, Decision, Facts, LoopBrake, SpendFact, TemplateFact, WindowFacts,
+};
+
+pub fn now() -> Timestamp {
+    Timestamp::from_millis(1_795_000_000_750)
+}
+
+/// An open window, the bot as owner, nothing said and nothing held.
+pub fn facts() -> Facts {
+    Facts {
+        holds: vec![],
+        owner: Owner::Bot,
+        owner_version: 4,
+        consent: ConsentState::default(),
+        window: WindowFacts {
+            last_inbound_at: Some(Timestamp::from_secs(1_795_000_000 - 60)),
+            number_connected_at: now().minus(Duration::from_secs(90 * 86_400)),
+            ingest_gap_until: None,
+            closed_by_meta_at: None,
+        },
+        template: TemplateFact::Unknown,
+        backlog: BacklogFact::default(),
+        spend: SpendFact::Unknown,
+        brake: LoopBrake::default(),
+    }
+}
+
+pub fn plugin_reply(body: &str) -> Draft {
+    Draft {
+        id: OutboxId::from_raw(1),
+        tenant: TenantId::from_raw(2),
+        number: NumberId::from_raw(3),
+        conversation: ConversationId::from_raw(4),
+        contact: ContactId::from_raw(5),
+        recipient: Recipient::Phone(Phone::parse("447700900123").expect("a phone")),
+        content: OutboundContent::Text {
+            body: body.into(),
+            preview_url: false,
+        },
+        reply_to: None,
+        class: DraftClass::Reply,
+        sender: Sender::Plugin {
+            installation: InstallationId::from_raw(6),
+            name: "menu".into(),
+            version: "1.0.0".into(),
+        },
+        owner_version: 4,
+        created_at: now(),
+    }
+}
+
+/// A utility template from an API client.
+pub fn template(name: &str, language: &str) -> Draft {
+    Draft {
+        content: OutboundContent::Template {
+            name: name.into(),
+            language: language.into(),
+            parameters: vec![],
+        },
+        class: DraftClass::Utility,
+        sender: Sender::ApiKey {
+            name: "shop".into(),
+        },
+        ..plugin_reply("")
+    }
+}
+
+/// `cleared`, or the code of the reason.
+pub fn code_of(decision: &Decision) -> &'static str {
+    match decision {
+        Decision::Cleared(_) => "cleared",
+        Decision::Refused(refusal) => refusal.reason.code(),
+        Decision::Deferred { reason, .. } => reason.code(),
+    }
+}

@@ -1,0 +1,140 @@
+//! Rule 1: may tenant, number, plugin and template send at all?
+//!
+//! A hold is a stop, not a pause: what meets one is refused and visible as refused, so that lifting it releases no
+//! flood of stale messages.
+
+use crate::domain::{Draft, OutboundContent, Sender, Timestamp};
+
+use super::decide::Refusal;
+use super::facts::{ActiveHold, Facts, HoldScope};
+use super::reason::Reason;
+
+/// Refuses while any hold concerns the draft. Of several, the one that lasts longest is reported.
+pub(super) fn may_send(facts: &Facts, draft: &Draft, now: Timestamp) -> Result<(), Refusal> {
+    let longest = facts
+        .holds
+        .iter()
+        .filter(|hold| hold.lasts(now) && hold.scope.concerns(draft))
+        .max_by_key(|hold| hold.until.unwrap_or(Timestamp::MAX));
+    match longest {
+        None => Ok(()),
+        Some(hold) => Err(Refusal::new(hold.scope.reason())
+            .allowing(format!("nothing until hold {} is lifted", hold.id))
+            .from(hold.until)),
+    }
+}
+
+impl ActiveHold {
+    fn lasts(&self, now: Timestamp) -> bool {
+        self.until.is_none_or(|until| now < until)
+    }
+}
+
+impl HoldScope {
+    fn concerns(&self, draft: &Draft) -> bool {
+        match self {
+            Self::All | Self::Tenant | Self::Number | Self::Credential => true,
+            Self::Plugin { name: held } => {
+                matches!(&draft.sender, Sender::Plugin { name, .. } if name == held)
+            }
+            Self::Template {
+                name: held,
+                language: spoken,
+            } => matches!(
+                &draft.content,
+                OutboundContent::Template { name, language, .. } if name == held && language == spoken
+            ),
+        }
+    }
+
+    fn reason(&self) -> Reason {
+        match self {
+            Self::All => Reason::HoldAll,
+            Self::Tenant => Reason::HoldTenant,
+            Self::Number => Reason::HoldNumber,
+            Self::Plugin { .. } => Reason::HoldPlugin,
+            Self::Template { .. } => Reason::HoldTemplate,
+            Self::Credential => Reason::HoldCredential,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::HoldId;
+    use crate::policy::fixture::{code_of, facts, now, plugin_reply, template};
+    use crate::policy::{Decision, decide};
+
+    fn hold(scope: HoldScope, until: Option<Timestamp>) -> ActiveHold {
+        ActiveHold {
+            id: HoldId::from_raw(7),
+            scope,
+            reason: "test".into(),
+            until,
+        }
+    }
+
+    fn plugin(name: &str) -> HoldScope {
+        HoldScope::Plugin { name: name.into() }
+    }
+
+    #[test]
+    fn a_hold_stops_exactly_its_scope() {
+        let spring = HoldScope::Template {
+            name: "spring_sale".into(),
+            language: "en".into(),
+        };
+        let reply = plugin_reply("hi");
+        let sale = template("spring_sale", "en");
+        let cases = [
+            (HoldScope::All, &reply, "hold_all"),
+            (HoldScope::Tenant, &reply, "hold_tenant"),
+            (HoldScope::Number, &sale, "hold_number"),
+            (HoldScope::Credential, &sale, "hold_credential"),
+            (plugin("menu"), &reply, "hold_plugin"),
+            (plugin("other"), &reply, "cleared"),
+            (plugin("menu"), &sale, "cleared"),
+            (spring.clone(), &sale, "hold_template"),
+            (spring.clone(), &template("spring_sale", "de"), "cleared"),
+            (spring, &reply, "cleared"),
+        ];
+        for (scope, draft, expected) in cases {
+            let mut facts = facts();
+            facts.holds = vec![hold(scope.clone(), None)];
+            assert_eq!(
+                code_of(&decide(&facts, draft, now())),
+                expected,
+                "{scope:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_hold_that_is_over_stops_nothing() {
+        let mut facts = facts();
+        facts.holds = vec![hold(HoldScope::All, Some(now()))];
+        assert_eq!(
+            code_of(&decide(&facts, &plugin_reply("hi"), now())),
+            "cleared"
+        );
+    }
+
+    #[test]
+    fn of_two_holds_the_longer_one_is_told() {
+        let later = now().plus(std::time::Duration::from_secs(60));
+        let mut facts = facts();
+        facts.holds = vec![
+            hold(HoldScope::Number, Some(later)),
+            hold(
+                HoldScope::Tenant,
+                Some(later.plus(std::time::Duration::from_secs(1))),
+            ),
+        ];
+        let Decision::Refused(refusal) = decide(&facts, &plugin_reply("hi"), now()) else {
+            panic!("a hold must refuse");
+        };
+        assert_eq!(refusal.reason, Reason::HoldTenant);
+        assert!(refusal.from > Some(later));
+    }
+}

@@ -1,0 +1,39 @@
+//! Policy: the one place that says whether a draft may be sent.
+//!
+//! Pure functions from facts to a decision: nothing here waits, reads a clock or knows a database. The caller loads
+//! [`Facts`], asks [`decide`] before a draft enters the outbox and [`recheck`] when delivery claims it, and acts on
+//! the [`Decision`]. Only this module makes a [`Cleared`] value, so nothing that sends can go round it (promise 4).
+//! `docs/policy.md` tells the rules in prose and lists every [`Reason`].
+
+mod backlog;
+mod brake;
+mod category;
+pub mod consent;
+mod decide;
+mod facts;
+mod holds;
+mod ownership;
+mod reason;
+mod settle;
+mod shape;
+mod suppression;
+mod template;
+mod window;
+pub mod words;
+
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod oracle;
+
+pub use consent::{
+    ConfirmationKind, ConsentEffect, ConsentParts, ConsentState, ConsentWord, OptOut,
+};
+pub use decide::{Cleared, Decision, Refusal, decide, recheck};
+pub use facts::{
+    ActiveHold, BacklogFact, Facts, HoldScope, LoopBrake, SpendFact, TemplateCategory, TemplateFact,
+};
+pub use reason::Reason;
+pub use settle::{Settlement, settle_unknown};
+pub use window::{WindowFacts, WindowState};
+pub use words::{WordBook, WordChanges, WordClass, WordMatch};

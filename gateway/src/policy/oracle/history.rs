@@ -1,0 +1,291 @@
+//! What may happen around one conversation, and a cheap generator of it that likes edges.
+
+use crate::domain::{DraftClass, Timestamp};
+use crate::policy::{TemplateCategory, TemplateFact};
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct History {
+    pub connected_at: Timestamp,
+    pub steps: Vec<Step>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    pub at: Timestamp,
+    pub event: Event,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Event {
+    /// The person typed this; the webhook came `late` seconds after.
+    Typed {
+        text: &'static str,
+        late: i64,
+    },
+    /// The person tapped a button of this title.
+    Tapped(&'static str),
+    /// `user_preferences` stop and resume.
+    MetaStop,
+    MetaResume,
+    Owner(Who),
+    PutHold {
+        on: Held,
+        seconds: Option<i64>,
+    },
+    LiftHolds(Held),
+    /// Meta answered 131047.
+    WindowRefused,
+    /// Ingest is back after a gap.
+    GapEnds,
+    BodyStored,
+    BodiesRead,
+    Draft(Wish),
+    /// Delivery claims the latest draft.
+    Claim,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Who {
+    Bot,
+    Queue,
+    Agent,
+    Client,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Held {
+    All,
+    Tenant,
+    Number,
+    Credential,
+    MenuPlugin,
+    OtherPlugin,
+    SaleTemplate,
+    SaleTemplateElsewhere,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum By {
+    MenuPlugin,
+    Client,
+    Agent,
+    ConfirmationRule,
+    HumanRule,
+    FallbackRule,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum What {
+    Text,
+    LongText,
+    BlankText,
+    Ticks,
+    SaleTemplate,
+    SaleTemplateOfTwoLines,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Wish {
+    pub class: DraftClass,
+    pub by: By,
+    pub what: What,
+    pub template: TemplateFact,
+    /// The bot has used up its replies of the hour.
+    pub braked: bool,
+}
+
+const TYPED: [&str; 16] = [
+    "stop",
+    " STOP! ",
+    "Unsubscribe",
+    "СТОП",
+    "cancel",
+    "END",
+    "Quit.",
+    "StopAll",
+    "stop all",
+    "START",
+    "unstop",
+    "hello",
+    "hello",
+    "please stop the noise",
+    "agent",
+    "yes",
+];
+const TAPPED: [&str; 4] = ["Stop", "Cancel", "Start", "Opening hours"];
+const DAY: i64 = 86_400_000;
+/// Milliseconds between two events: within a second, around 5 s, 5 min and 24 h (+ 5 min), and beyond.
+const PAUSES: [i64; 22] = [
+    0,
+    0,
+    1,
+    250,
+    750,
+    1_000,
+    1_000,
+    2_000,
+    4_999,
+    5_000,
+    5_001,
+    60_000,
+    299_000,
+    300_000,
+    300_001,
+    3_600_000,
+    DAY - 1_000,
+    DAY,
+    DAY + 299_999,
+    DAY + 300_000,
+    DAY + 300_001,
+    2 * DAY,
+];
+
+impl History {
+    pub fn random(dice: &mut Dice) -> Self {
+        let mut now = 1_795_000_000_000 + dice.pick(&[0, 0, 0, 750]);
+        let connected_at =
+            now - dice.pick(&[0, 3_600_000, DAY - 1_000, DAY, 90 * DAY, 90 * DAY, 90 * DAY]);
+        let mut steps = Vec::with_capacity(16);
+        for _ in 0..4 + dice.below(10) {
+            now += dice.pick(&PAUSES);
+            steps.push(Step {
+                at: Timestamp::from_millis(now),
+                event: Event::random(dice),
+            });
+        }
+        steps.push(Step {
+            at: Timestamp::from_millis(now),
+            event: Event::Claim,
+        });
+        Self {
+            connected_at: Timestamp::from_millis(connected_at),
+            steps,
+        }
+    }
+}
+
+impl Event {
+    fn random(dice: &mut Dice) -> Self {
+        match dice.below(32) {
+            0..8 => Self::Typed {
+                text: dice.pick(&TYPED),
+                late: dice.pick(&[0, 0, 0, 0, 1, 2, 300, 86_400]),
+            },
+            8 => Self::Tapped(dice.pick(&TAPPED)),
+            9 => dice.pick(&[Self::MetaStop, Self::MetaStop, Self::MetaResume]),
+            10..12 => {
+                Self::Owner(dice.pick(&[Who::Bot, Who::Bot, Who::Queue, Who::Agent, Who::Client]))
+            }
+            12 => Self::PutHold {
+                on: held(dice),
+                seconds: dice.pick(&[None, Some(1), Some(60), Some(86_400)]),
+            },
+            13 => Self::LiftHolds(held(dice)),
+            14 => Self::WindowRefused,
+            15 => dice.pick(&[Self::GapEnds, Self::BodiesRead, Self::BodiesRead]),
+            16..18 => Self::BodyStored,
+            18 => Self::BodiesRead,
+            19..23 => Self::Claim,
+            _ => Self::Draft(Wish::random(dice)),
+        }
+    }
+}
+
+fn held(dice: &mut Dice) -> Held {
+    dice.pick(&[
+        Held::All,
+        Held::Tenant,
+        Held::Number,
+        Held::Credential,
+        Held::MenuPlugin,
+        Held::OtherPlugin,
+        Held::SaleTemplate,
+        Held::SaleTemplateElsewhere,
+    ])
+}
+
+impl Wish {
+    fn random(dice: &mut Dice) -> Self {
+        use DraftClass::{Authentication, Marketing, OptOutConfirmation, Reply, Utility};
+        use What::{BlankText, LongText, SaleTemplate, SaleTemplateOfTwoLines, Text, Ticks};
+        let class = dice.pick(&[
+            Reply,
+            Reply,
+            Reply,
+            OptOutConfirmation,
+            Utility,
+            Marketing,
+            Authentication,
+        ]);
+        let by = dice.pick(&[
+            By::MenuPlugin,
+            By::MenuPlugin,
+            By::Client,
+            By::Agent,
+            By::ConfirmationRule,
+            By::HumanRule,
+            By::FallbackRule,
+        ]);
+        let what = dice.pick(&[
+            Text,
+            Text,
+            Text,
+            Text,
+            Ticks,
+            SaleTemplate,
+            SaleTemplate,
+            SaleTemplate,
+            LongText,
+            BlankText,
+            SaleTemplateOfTwoLines,
+        ]);
+        Self {
+            class,
+            by,
+            what,
+            template: if matches!(what, SaleTemplate | SaleTemplateOfTwoLines) {
+                template(dice)
+            } else {
+                TemplateFact::NotATemplate
+            },
+            braked: dice.below(12) == 0,
+        }
+    }
+}
+
+fn template(dice: &mut Dice) -> TemplateFact {
+    use TemplateCategory::{Authentication, Marketing, Utility};
+    if dice.below(2) == 0 {
+        return TemplateFact::Unknown;
+    }
+    TemplateFact::Known {
+        approved: dice.below(6) > 0,
+        category: dice.pick(&[Authentication, Utility, Marketing]),
+        parameter_count: 1,
+    }
+}
+
+/// SplitMix64: a few operations a throw, because a hundred thousand histories are thrown in an unoptimised build.
+pub struct Dice(u64);
+
+impl Dice {
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        (self.next() >> 33) as usize % bound
+    }
+
+    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        from[self.below(from.len())]
+    }
+}
