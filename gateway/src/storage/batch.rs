@@ -1,0 +1,96 @@
+//! Statements that carry many rows: the hot path writes dozens of turns with a handful of them.
+//!
+//! The same `VALUES` list serves both databases. Row counts are powers of two, so that the number of different
+//! statements, and with it the prepared-statement cache, stays small.
+
+use std::fmt::Write as _;
+
+use sqlx::AssertSqlSafe;
+
+/// Most rows in one statement. SQLite allows 32,766 parameters, PostgreSQL 65,535.
+const MOST: usize = 64;
+
+/// Cuts rows into runs of 64, 32, … 1.
+pub(super) fn runs<T>(rows: &[T]) -> impl Iterator<Item = &[T]> {
+    let mut rest = rows;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let take = rest.len().min(MOST);
+        let take = 1 << take.ilog2();
+        let (run, after) = rest.split_at(take);
+        rest = after;
+        Some(run)
+    })
+}
+
+/// `{head} ($1,$2),($3,$4) {tail}` for `rows` rows of `width` values, numbered from `first`.
+pub(super) fn values(
+    head: &str,
+    rows: usize,
+    width: usize,
+    first: usize,
+    tail: &str,
+) -> AssertSqlSafe<String> {
+    let mut sql = String::with_capacity(head.len() + tail.len() + rows * width * 6 + 8);
+    sql.push_str(head);
+    let mut n = first;
+    for row in 0..rows {
+        sql.push(if row == 0 { ' ' } else { ',' });
+        for column in 0..width {
+            sql.push(if column == 0 { '(' } else { ',' });
+            let _ = write!(sql, "${n}");
+            n += 1;
+        }
+        sql.push(')');
+    }
+    sql.push(' ');
+    sql.push_str(tail);
+    AssertSqlSafe(sql)
+}
+
+/// Pads `items` with its last one up to the next power of two: for `IN ($1, …)` lists, where a repeat changes nothing.
+pub(super) fn padded<T: Clone>(items: &[T]) -> Vec<T> {
+    let mut padded = items.to_vec();
+    if let Some(last) = items.last() {
+        padded.resize(items.len().next_power_of_two(), last.clone());
+    }
+    padded
+}
+
+/// `{head} ($1,$2,…) {tail}`: a list for `IN`, numbered from `first`.
+pub(super) fn list(head: &str, items: usize, first: usize, tail: &str) -> AssertSqlSafe<String> {
+    values(head, 1, items, first, tail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_are_powers_of_two_and_keep_the_order() {
+        let rows: Vec<usize> = (0..203).collect();
+        let cut: Vec<&[usize]> = runs(&rows).collect();
+        assert_eq!(
+            cut.iter().map(|run| run.len()).collect::<Vec<_>>(),
+            [64, 64, 64, 8, 2, 1]
+        );
+        assert_eq!(cut.concat(), rows);
+    }
+
+    #[test]
+    fn values_are_numbered() {
+        assert_eq!(
+            values("INSERT INTO t (a, b) VALUES", 2, 2, 1, "")
+                .0
+                .trim_end(),
+            "INSERT INTO t (a, b) VALUES ($1,$2),($3,$4)"
+        );
+        assert_eq!(
+            list("x IN", 3, 2, "ORDER BY x").0,
+            "x IN ($2,$3,$4) ORDER BY x"
+        );
+        assert_eq!(padded(&[1, 2, 3]), [1, 2, 3, 3]);
+    }
+}

@@ -1,0 +1,372 @@
+//! Conversations: one contact with one number. Who owns them, how far their turns are, and their window.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sqlx::FromRow;
+
+use super::{Result, StorageError, Tx, batch, execute_rows, fetch_list};
+use crate::domain::{
+    Bsuid, Bucket, ContactId, ConversationId, NumberId, Owner, OwnerChange, Phone, Recipient,
+    TenantId, Timestamp,
+};
+
+/// A conversation's row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Conversation {
+    pub id: ConversationId,
+    pub tenant: TenantId,
+    pub number: NumberId,
+    pub contact: ContactId,
+    pub bucket: Bucket,
+    pub owner: Owner,
+    /// Moves with every change of owner.
+    pub owner_version: i64,
+    /// Moves with every turn and every change of owner: what a turn's commit must still find.
+    pub version: i64,
+    /// The number that the next event gets.
+    pub next_seq: i64,
+    /// The last event that had its turn.
+    pub done_seq: i64,
+    /// Meta's time of the last message that opened the window.
+    pub last_inbound_at: Option<Timestamp>,
+    pub closed_by_meta_at: Option<Timestamp>,
+    /// Loop brake: the hour that is counted, and the bot's replies in it.
+    pub bot_hour_at: Timestamp,
+    pub bot_hour_count: i64,
+    pub language: Option<String>,
+    pub attributes: BTreeMap<String, String>,
+    pub tags: BTreeSet<String>,
+    /// Somebody said that it is done; the next message opens it again.
+    pub closed_at: Option<Timestamp>,
+    /// The contact's name as last shown; joined, not of this row.
+    pub display_name: String,
+    /// How to reach the contact; joined, empty when unknown.
+    pub phone: String,
+    pub bsuid: String,
+}
+
+impl Conversation {
+    /// How the contact is addressed: by phone when it is known, else by BSUID (`whatsapp-cloud-api.md` §4.1).
+    pub fn recipient(&self) -> Option<Recipient> {
+        Phone::parse(&self.phone)
+            .map(Recipient::Phone)
+            .or_else(|| Bsuid::parse(&self.bsuid).map(Recipient::Bsuid))
+    }
+}
+
+#[derive(FromRow)]
+struct Row {
+    id: i64,
+    tenant: i64,
+    number: i64,
+    contact: i64,
+    bucket: i64,
+    owner: i64,
+    owner_name: String,
+    owner_version: i64,
+    version: i64,
+    next_seq: i64,
+    done_seq: i64,
+    last_inbound_at: i64,
+    closed_by_meta_at: i64,
+    bot_hour_at: i64,
+    bot_hour_count: i64,
+    language: String,
+    attributes: String,
+    tags: String,
+    closed_at: i64,
+    display_name: String,
+    phone: String,
+    bsuid: String,
+}
+
+const SELECT: &str = "SELECT c.id, c.tenant, c.number, c.contact, c.bucket, c.owner, c.owner_name, c.owner_version,
+    c.version, c.next_seq, c.done_seq, c.last_inbound_at, c.closed_by_meta_at, c.bot_hour_at, c.bot_hour_count,
+    c.language, c.attributes, c.tags, c.closed_at, p.display_name, p.phone, p.bsuid
+    FROM conversation c JOIN contact p ON p.id = c.contact";
+
+/// Conversations by id.
+pub async fn load_all_tenants(tx: &mut Tx, ids: &[ConversationId]) -> Result<Vec<Conversation>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids = batch::padded(&ids.iter().map(|id| id.raw()).collect::<Vec<_>>());
+    let sql = batch::list(&format!("{SELECT} WHERE c.id IN"), ids.len(), 1, "");
+    let rows: Vec<Row> = fetch_list!(tx, sql, [0_i64; 0], &ids)?;
+    rows.into_iter().map(conversation).collect()
+}
+
+/// Conversations of contacts with numbers, for those that exist; locked on PostgreSQL, in the order of their ids.
+pub async fn find_for_update_all_tenants(
+    tx: &mut Tx,
+    pairs: &[(NumberId, ContactId)],
+) -> Result<Vec<Conversation>> {
+    let mut found = Vec::new();
+    let tail = if tx.is_postgres() {
+        "ORDER BY c.id FOR UPDATE OF c"
+    } else {
+        ""
+    };
+    let head = format!("{SELECT} JOIN (VALUES");
+    for run in batch::runs(pairs) {
+        let on = format!(") AS v ON c.number = v.column1 AND c.contact = v.column2 {tail}");
+        let sql = batch::values(&head, run.len(), 2, 1, &on);
+        let values = run
+            .iter()
+            .flat_map(|(number, contact)| [number.raw(), contact.raw()]);
+        let rows: Vec<Row> = fetch_list!(tx, sql, [0_i64; 0], values)?;
+        for row in rows {
+            found.push(conversation(row)?);
+        }
+    }
+    Ok(found)
+}
+
+fn conversation(row: Row) -> Result<Conversation> {
+    let corrupt = |what: &str| StorageError::Corrupt(format!("{what} of conversation {}", row.id));
+    let some = |millis: i64| (millis != 0).then(|| Timestamp::from_millis(millis));
+    Ok(Conversation {
+        id: ConversationId::from_raw(row.id),
+        tenant: TenantId::from_raw(row.tenant),
+        number: NumberId::from_raw(row.number),
+        contact: ContactId::from_raw(row.contact),
+        bucket: Bucket::from_raw(row.bucket).ok_or_else(|| corrupt("bucket"))?,
+        owner: Owner::from_parts(row.owner, &row.owner_name).ok_or_else(|| corrupt("owner"))?,
+        owner_version: row.owner_version,
+        version: row.version,
+        next_seq: row.next_seq,
+        done_seq: row.done_seq,
+        last_inbound_at: some(row.last_inbound_at),
+        closed_by_meta_at: some(row.closed_by_meta_at),
+        bot_hour_at: Timestamp::from_millis(row.bot_hour_at),
+        bot_hour_count: row.bot_hour_count,
+        language: (!row.language.is_empty()).then_some(row.language.clone()),
+        attributes: serde_json::from_str(&row.attributes).map_err(|_| corrupt("attributes"))?,
+        tags: serde_json::from_str(&row.tags).map_err(|_| corrupt("tags"))?,
+        closed_at: some(row.closed_at),
+        display_name: row.display_name,
+        phone: row.phone,
+        bsuid: row.bsuid,
+    })
+}
+
+/// Adds conversations.
+pub async fn add_all_tenants(tx: &mut Tx, rows: &[Conversation], now: Timestamp) -> Result<()> {
+    for run in batch::runs(rows) {
+        let sql = batch::values(
+            "INSERT INTO conversation (id, tenant, number, contact, bucket, owner, owner_name, owner_version, version,
+                next_seq, done_seq, last_inbound_at, closed_by_meta_at, pair_debt_at, bot_hour_at, bot_hour_count,
+                language, attributes, tags, closed_at, created_at) VALUES",
+            run.len(),
+            21,
+            1,
+            "",
+        );
+        execute_rows!(tx, sql, run, |query, row| {
+            query
+                .bind(row.id.raw())
+                .bind(row.tenant.raw())
+                .bind(row.number.raw())
+                .bind(row.contact.raw())
+                .bind(row.bucket.raw())
+                .bind(row.owner.code())
+                .bind(row.owner.name())
+                .bind(row.owner_version)
+                .bind(row.version)
+                .bind(row.next_seq)
+                .bind(row.done_seq)
+                .bind(row.last_inbound_at.map_or(0, Timestamp::millis))
+                .bind(0_i64)
+                .bind(0_i64)
+                .bind(0_i64)
+                .bind(0_i64)
+                .bind("")
+                .bind("{}")
+                .bind("[]")
+                .bind(0_i64)
+                .bind(now.millis())
+        })?;
+    }
+    Ok(())
+}
+
+/// What attaching messages changes: the next sequence number and the window, which only moves forward.
+///
+/// The version stays: a turn that is running may still commit.
+pub async fn advance_all_tenants(tx: &mut Tx, rows: &[&Conversation]) -> Result<()> {
+    for run in batch::runs(rows) {
+        let sql = batch::values(
+            "UPDATE conversation SET next_seq = v.column2,
+                last_inbound_at = CASE WHEN last_inbound_at < v.column3 THEN v.column3 ELSE last_inbound_at END
+             FROM (VALUES",
+            run.len(),
+            3,
+            1,
+            ") AS v WHERE conversation.id = v.column1",
+        );
+        execute_rows!(tx, sql, run, |query, row| {
+            query
+                .bind(row.id.raw())
+                .bind(row.next_seq)
+                .bind(row.last_inbound_at.map_or(0, Timestamp::millis))
+        })?;
+    }
+    Ok(())
+}
+
+/// The versions of conversations as they stand, locked until the transaction ends, in the order of their ids.
+pub async fn lock_versions_all_tenants(
+    tx: &mut Tx,
+    ids: &[ConversationId],
+) -> Result<Vec<(ConversationId, i64)>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids = batch::padded(&ids.iter().map(|id| id.raw()).collect::<Vec<_>>());
+    let tail = if tx.is_postgres() {
+        "ORDER BY id FOR UPDATE"
+    } else {
+        ""
+    };
+    let sql = batch::list(
+        "SELECT id, version FROM conversation WHERE id IN",
+        ids.len(),
+        1,
+        tail,
+    );
+    let rows: Vec<(i64, i64)> = fetch_list!(tx, sql, [0_i64; 0], &ids)?;
+    Ok(rows
+        .into_iter()
+        .map(|(id, version)| (ConversationId::from_raw(id), version))
+        .collect())
+}
+
+/// Writes what turns did to their conversations. Versions must be locked and checked before.
+pub async fn store_turns_all_tenants(tx: &mut Tx, rows: &[&Conversation]) -> Result<()> {
+    for run in batch::runs(rows) {
+        let sql = batch::values(
+            "UPDATE conversation SET version = v.column2, done_seq = v.column3, owner = v.column4,
+                owner_name = v.column5, owner_version = v.column6, bot_hour_at = v.column7,
+                bot_hour_count = v.column8, language = v.column9, attributes = v.column10, tags = v.column11,
+                closed_at = v.column12
+             FROM (VALUES",
+            run.len(),
+            12,
+            1,
+            ") AS v WHERE conversation.id = v.column1",
+        );
+        execute_rows!(tx, sql, run, |query, row| {
+            query
+                .bind(row.id.raw())
+                .bind(row.version)
+                .bind(row.done_seq)
+                .bind(row.owner.code())
+                .bind(row.owner.name())
+                .bind(row.owner_version)
+                .bind(row.bot_hour_at.millis())
+                .bind(row.bot_hour_count)
+                .bind(row.language.as_deref().unwrap_or(""))
+                .bind(serde_json::to_string(&row.attributes).expect("a map of texts is JSON"))
+                .bind(serde_json::to_string(&row.tags).expect("a set of texts is JSON"))
+                .bind(row.closed_at.map_or(0, Timestamp::millis))
+        })?;
+    }
+    Ok(())
+}
+
+/// A line for the ownership log.
+#[derive(Debug, Clone)]
+pub struct OwnerLogRow {
+    pub id: i64,
+    pub tenant: TenantId,
+    pub conversation: ConversationId,
+    pub owner_version: i64,
+    pub change: OwnerChange,
+    pub at: Timestamp,
+}
+
+/// Appends to the ownership log.
+pub async fn log_owners_all_tenants(tx: &mut Tx, rows: &[OwnerLogRow]) -> Result<()> {
+    for run in batch::runs(rows) {
+        let sql = batch::values(
+            "INSERT INTO owner_log (id, tenant, conversation, owner_version, change, at) VALUES",
+            run.len(),
+            6,
+            1,
+            "",
+        );
+        execute_rows!(tx, sql, run, |query, row| {
+            query
+                .bind(row.id)
+                .bind(row.tenant.raw())
+                .bind(row.conversation.raw())
+                .bind(row.owner_version)
+                .bind(serde_json::to_string(&row.change).expect("an owner change is JSON"))
+                .bind(row.at.millis())
+        })?;
+    }
+    Ok(())
+}
+
+/// The ownership log of one conversation, oldest first.
+pub async fn owner_log(
+    tx: &mut Tx,
+    tenant: TenantId,
+    conversation: ConversationId,
+) -> Result<Vec<(Timestamp, OwnerChange)>> {
+    let rows: Vec<(i64, String)> = super::on_backend!(tx, |conn| {
+        sqlx::query_as(
+            "SELECT at, change FROM owner_log WHERE tenant = $1 AND conversation = $2 ORDER BY id",
+        )
+        .bind(tenant.raw())
+        .bind(conversation.raw())
+        .fetch_all(conn)
+        .await
+    })?;
+    rows.into_iter()
+        .map(|(at, change)| {
+            let change = serde_json::from_str(&change)
+                .map_err(|_| StorageError::Corrupt(format!("owner log of {conversation}")))?;
+            Ok((Timestamp::from_millis(at), change))
+        })
+        .collect()
+}
+
+/// Changes the owner in a transaction of its own kind: a person taking over, or handing back.
+///
+/// `None`: no such conversation, or it moved since `expected_version`. The version moves, so a bot's turn that began
+/// before commits nothing.
+pub async fn change_owner(
+    tx: &mut Tx,
+    tenant: TenantId,
+    id: ConversationId,
+    change: &OwnerChange,
+    log_id: i64,
+    now: Timestamp,
+) -> Result<Option<i64>> {
+    let owner_version: Option<i64> = super::on_backend!(tx, |conn| {
+        sqlx::query_scalar(
+            "UPDATE conversation SET owner = $3, owner_name = $4, owner_version = owner_version + 1,
+                version = version + 1 WHERE id = $1 AND tenant = $2 RETURNING owner_version",
+        )
+        .bind(id.raw())
+        .bind(tenant.raw())
+        .bind(change.to.code())
+        .bind(change.to.name())
+        .fetch_optional(conn)
+        .await
+    })?;
+    if let Some(owner_version) = owner_version {
+        let change = change.clone();
+        let row = OwnerLogRow {
+            id: log_id,
+            tenant,
+            conversation: id,
+            owner_version,
+            change,
+            at: now,
+        };
+        log_owners_all_tenants(tx, &[row]).await?;
+    }
+    Ok(owner_version)
+}

@@ -1,0 +1,226 @@
+//! Inbound events: known once, attached to a conversation with a sequence number, waiting for their turn.
+
+use sqlx::FromRow;
+
+use super::{Result, StorageError, Tx, batch, execute_rows, fetch_list};
+use crate::domain::{
+    Bucket, ContactId, ConversationId, EventId, InboundContent, NumberId, RawId, TenantId,
+    Timestamp, TurnId,
+};
+
+/// How an event is told from every other: Meta's time and a keyed hash of number and wamid (promise 2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EventKey {
+    pub at: i64,
+    pub hash: i64,
+}
+
+/// What an event is, as far as turns are concerned. The numbers are what the database holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventKind {
+    Message = 1,
+    /// A message from before the 30 days in which we know duplicates: kept, and no turn acts on it.
+    Stale = 2,
+    /// Anything the gateway does not act on: kept raw.
+    Kept = 9,
+}
+
+/// What ingest found in a message, for its turn to act on.
+pub mod word {
+    pub const NONE: i64 = 0;
+    /// The gateway has answered it: no plugin sees it.
+    pub const CONSENT: i64 = 1;
+    /// "I want a person."
+    pub const HUMAN: i64 = 2;
+}
+
+/// An event to be written.
+#[derive(Debug, Clone)]
+pub struct NewEvent {
+    pub id: EventId,
+    pub tenant: Option<TenantId>,
+    pub number: Option<NumberId>,
+    pub bucket: Bucket,
+    pub conversation: Option<ConversationId>,
+    pub contact: Option<ContactId>,
+    pub seq: i64,
+    pub raw: RawId,
+    /// Which item of the body it is.
+    pub ordinal: i64,
+    pub kind: EventKind,
+    pub at: Timestamp,
+    pub wamid: String,
+    /// Typed content as JSON; for what is kept raw, its name.
+    pub content: String,
+    /// One of [`word`].
+    pub word: i64,
+}
+
+/// Writes down which events are known from now on; answers those that were not.
+pub async fn first_seen_all_tenants(tx: &mut Tx, keys: &[EventKey]) -> Result<Vec<EventKey>> {
+    let mut fresh = Vec::with_capacity(keys.len());
+    for run in batch::runs(keys) {
+        let tail = "ON CONFLICT (at, hash) DO NOTHING RETURNING at, hash";
+        let sql = batch::values(
+            "INSERT INTO event_seen (at, hash) VALUES",
+            run.len(),
+            2,
+            1,
+            tail,
+        );
+        let values = run.iter().flat_map(|key| [key.at, key.hash]);
+        let rows: Vec<(i64, i64)> = fetch_list!(tx, sql, [0_i64; 0], values)?;
+        fresh.extend(rows.into_iter().map(|(at, hash)| EventKey { at, hash }));
+    }
+    Ok(fresh)
+}
+
+/// Appends events. A message waits for its turn, everything else never has one.
+pub async fn append_all_tenants(tx: &mut Tx, events: &[NewEvent]) -> Result<()> {
+    for run in batch::runs(events) {
+        let sql = batch::values(
+            "INSERT INTO inbound_event (id, tenant, number, bucket, conversation, contact, seq, raw, ordinal, kind,
+                at, wamid, content, word, state) VALUES",
+            run.len(),
+            15,
+            1,
+            "",
+        );
+        execute_rows!(tx, sql, run, |query, event| {
+            query
+                .bind(event.id.raw())
+                .bind(event.tenant.map_or(0, TenantId::raw))
+                .bind(event.number.map_or(0, NumberId::raw))
+                .bind(event.bucket.raw())
+                .bind(event.conversation.map_or(0, ConversationId::raw))
+                .bind(event.contact.map_or(0, ContactId::raw))
+                .bind(event.seq)
+                .bind(event.raw.raw())
+                .bind(event.ordinal)
+                .bind(event.kind as i64)
+                .bind(event.at.millis())
+                .bind(&event.wamid)
+                .bind(&event.content)
+                .bind(event.word)
+                .bind(if event.kind == EventKind::Message {
+                    0_i64
+                } else {
+                    2
+                })
+        })?;
+    }
+    Ok(())
+}
+
+/// A message that waits for its turn.
+#[derive(Debug, Clone)]
+pub struct PendingEvent {
+    pub id: EventId,
+    pub tenant: TenantId,
+    pub number: NumberId,
+    pub bucket: Bucket,
+    pub conversation: ConversationId,
+    pub contact: ContactId,
+    pub seq: i64,
+    pub raw: RawId,
+    pub ordinal: i64,
+    pub at: Timestamp,
+    pub wamid: String,
+    pub content: InboundContent,
+    /// One of [`word`].
+    pub word: i64,
+    /// The `messages[]` element as it came, when it is at hand; else it stands in the raw body.
+    pub element: Option<String>,
+}
+
+#[derive(FromRow)]
+struct PendingRow {
+    id: i64,
+    tenant: i64,
+    number: i64,
+    bucket: i64,
+    conversation: i64,
+    contact: i64,
+    seq: i64,
+    raw: i64,
+    ordinal: i64,
+    at: i64,
+    wamid: String,
+    content: String,
+    word: i64,
+}
+
+/// Messages of these buckets that wait, oldest first, after `after` (0: from the beginning).
+pub async fn pending_all_tenants(
+    tx: &mut Tx,
+    buckets: &[Bucket],
+    after: i64,
+    limit: i64,
+) -> Result<Vec<PendingEvent>> {
+    if buckets.is_empty() {
+        return Ok(Vec::new());
+    }
+    let buckets = batch::padded(
+        &buckets
+            .iter()
+            .map(|bucket| bucket.raw())
+            .collect::<Vec<_>>(),
+    );
+    let sql = batch::list(
+        "SELECT id, tenant, number, bucket, conversation, contact, seq, raw, ordinal, at, wamid, content, word
+         FROM inbound_event WHERE state = 0 AND id > $1 AND bucket IN",
+        buckets.len(),
+        3,
+        "ORDER BY id LIMIT $2",
+    );
+    let rows: Vec<PendingRow> = fetch_list!(tx, sql, [after, limit], &buckets)?;
+    rows.into_iter().map(pending).collect()
+}
+
+fn pending(row: PendingRow) -> Result<PendingEvent> {
+    let corrupt = |what: &str| StorageError::Corrupt(format!("{what} of event {}", row.id));
+    Ok(PendingEvent {
+        id: EventId::from_raw(row.id),
+        tenant: TenantId::from_raw(row.tenant),
+        number: NumberId::from_raw(row.number),
+        bucket: Bucket::from_raw(row.bucket).ok_or_else(|| corrupt("bucket"))?,
+        conversation: ConversationId::from_raw(row.conversation),
+        contact: ContactId::from_raw(row.contact),
+        seq: row.seq,
+        raw: RawId::from_raw(row.raw),
+        ordinal: row.ordinal,
+        at: Timestamp::from_millis(row.at),
+        content: serde_json::from_str(&row.content).map_err(|_| corrupt("content"))?,
+        wamid: row.wamid,
+        word: row.word,
+        element: None,
+    })
+}
+
+/// Says that these events had their turn. Answers how many of them still waited: less than asked means that somebody
+/// else was there before, and the transaction must not commit.
+pub async fn mark_done_all_tenants(tx: &mut Tx, done: &[(EventId, TurnId)]) -> Result<u64> {
+    let mut touched = 0;
+    for run in batch::runs(done) {
+        let sql = batch::values(
+            "UPDATE inbound_event SET state = 1, turn = v.column2 FROM (VALUES",
+            run.len(),
+            2,
+            1,
+            ") AS v WHERE inbound_event.id = v.column1 AND inbound_event.state = 0",
+        );
+        touched += execute_rows!(tx, sql, run, |query, (event, turn)| query
+            .bind(event.raw())
+            .bind(turn.raw()))?;
+    }
+    Ok(touched)
+}
+
+/// How many messages wait for their turn.
+pub async fn count_pending_all_tenants(tx: &mut Tx) -> Result<i64> {
+    Ok(super::on_backend!(tx, |conn| {
+        sqlx::query_scalar("SELECT COUNT(*) FROM inbound_event WHERE state = 0")
+            .fetch_one(conn)
+            .await
+    })?)
+}

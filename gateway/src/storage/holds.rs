@@ -1,0 +1,124 @@
+//! Holds: stops on sending. Rows are never deleted; who stopped what, and when, stays.
+
+use sqlx::FromRow;
+
+use super::{Result, StorageError, Tx, changes, execute, on_backend};
+use crate::domain::{CredentialId, HoldId, NumberId, TenantId, Timestamp};
+
+/// What a hold stops.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Held {
+    /// Every send of the deployment.
+    All,
+    Tenant(TenantId),
+    Number(TenantId, NumberId),
+    Plugin(TenantId, String),
+    /// A template in one language.
+    Template(TenantId, String, String),
+    Credential(TenantId, CredentialId),
+}
+
+/// A hold as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hold {
+    pub id: HoldId,
+    pub held: Held,
+    pub reason: String,
+    pub placed_by: String,
+    pub placed_at: Timestamp,
+    /// `None`: until somebody lifts it.
+    pub until: Option<Timestamp>,
+}
+
+#[derive(FromRow)]
+struct Row {
+    id: i64,
+    tenant: i64,
+    scope: i64,
+    target: i64,
+    name: String,
+    language: String,
+    reason: String,
+    placed_by: String,
+    placed_at: i64,
+    until_at: i64,
+}
+
+/// Places a hold.
+pub async fn insert_hold_all_tenants(tx: &mut Tx, hold: &Hold) -> Result<()> {
+    const SQL: &str =
+        "INSERT INTO hold (id, tenant, scope, target, name, language, reason, placed_by, placed_at, until_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+    let (tenant, scope, target, name, language) = hold.held.columns();
+    execute!(
+        tx,
+        sqlx::query(SQL)
+            .bind(hold.id.raw())
+            .bind(tenant)
+            .bind(scope)
+            .bind(target)
+            .bind(name)
+            .bind(language)
+            .bind(&hold.reason)
+            .bind(&hold.placed_by)
+            .bind(hold.placed_at.millis())
+            .bind(hold.until.map_or(0, Timestamp::millis))
+    )?;
+    changes::bump_setup_all_tenants(tx).await
+}
+
+/// Lifts a hold of any tenant or of all. `false`: there is none, or it was lifted before.
+pub async fn lift_hold_all_tenants(tx: &mut Tx, hold: HoldId, now: Timestamp) -> Result<bool> {
+    const SQL: &str = "UPDATE hold SET lifted_at = $2 WHERE id = $1 AND lifted_at = 0";
+    let lifted = execute!(tx, sqlx::query(SQL).bind(hold.raw()).bind(now.millis()))?;
+    changes::bump_setup_all_tenants(tx).await?;
+    Ok(lifted == 1)
+}
+
+/// Holds that are not lifted, oldest first. Some may be over by their own time: whoever asks judges by its clock.
+pub async fn holds_all_tenants(tx: &mut Tx) -> Result<Vec<Hold>> {
+    const SQL: &str =
+        "SELECT id, tenant, scope, target, name, language, reason, placed_by, placed_at, until_at
+        FROM hold WHERE lifted_at = 0 ORDER BY id";
+    let rows: Vec<Row> = on_backend!(tx, |conn| sqlx::query_as(SQL).fetch_all(conn).await)?;
+    rows.into_iter().map(Hold::try_from).collect()
+}
+
+impl Held {
+    /// `(tenant, scope, target, name, language)` as the table has them.
+    fn columns(&self) -> (i64, i64, i64, &str, &str) {
+        match self {
+            Self::All => (0, 0, 0, "", ""),
+            Self::Tenant(tenant) => (tenant.raw(), 1, 0, "", ""),
+            Self::Number(tenant, number) => (tenant.raw(), 2, number.raw(), "", ""),
+            Self::Plugin(tenant, name) => (tenant.raw(), 3, 0, name, ""),
+            Self::Template(tenant, name, language) => (tenant.raw(), 4, 0, name, language),
+            Self::Credential(tenant, credential) => (tenant.raw(), 5, credential.raw(), "", ""),
+        }
+    }
+}
+
+impl TryFrom<Row> for Hold {
+    type Error = StorageError;
+
+    fn try_from(row: Row) -> Result<Self> {
+        let tenant = TenantId::from_raw(row.tenant);
+        let held = match row.scope {
+            0 => Held::All,
+            1 => Held::Tenant(tenant),
+            2 => Held::Number(tenant, NumberId::from_raw(row.target)),
+            3 => Held::Plugin(tenant, row.name),
+            4 => Held::Template(tenant, row.name, row.language),
+            5 => Held::Credential(tenant, CredentialId::from_raw(row.target)),
+            scope => return Err(StorageError::Corrupt(format!("hold scope {scope}"))),
+        };
+        Ok(Self {
+            id: HoldId::from_raw(row.id),
+            held,
+            reason: row.reason,
+            placed_by: row.placed_by,
+            placed_at: Timestamp::from_millis(row.placed_at),
+            until: (row.until_at != 0).then(|| Timestamp::from_millis(row.until_at)),
+        })
+    }
+}

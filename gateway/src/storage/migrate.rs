@@ -1,0 +1,39 @@
+//! Bringing a database to the schema of this build. Both folders hold the same migrations (a test compares them).
+
+use std::time::Duration;
+
+use sqlx::migrate::Migrator;
+
+use super::{Db, Result, partitions};
+use crate::domain::Timestamp;
+
+static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
+static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
+
+/// Runs what has not run yet. Several nodes may call it at once: PostgreSQL serialises them by an advisory lock.
+pub async fn migrate(db: &Db, now: Timestamp) -> Result<()> {
+    match db {
+        Db::Sqlite { writer, .. } => SQLITE.run(writer).await?,
+        Db::Postgres(pool) => POSTGRES.run(pool).await?,
+    }
+    partitions::ensure(db, now, Duration::from_secs(28 * 86_400)).await
+}
+
+/// How many migrations this build knows, and how many of them the database has.
+pub async fn pending(db: &Db) -> Result<usize> {
+    let known = match db {
+        Db::Sqlite { .. } => &SQLITE,
+        Db::Postgres(_) => &POSTGRES,
+    };
+    let mut tx = db.read().await?;
+    let applied: Vec<i64> = super::on_backend!(&mut tx, |conn| {
+        sqlx::query_scalar("SELECT version FROM _sqlx_migrations ORDER BY version")
+            .fetch_all(conn)
+            .await
+    })
+    .unwrap_or_default();
+    Ok(known
+        .iter()
+        .filter(|migration| !applied.contains(&migration.version))
+        .count())
+}

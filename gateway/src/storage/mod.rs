@@ -1,0 +1,211 @@
+//! The only user of sqlx: one SQL text for SQLite and PostgreSQL, functions that take the tenant first or end in
+//! `_all_tenants`, and no decision that belongs to somebody else.
+//!
+//! Portable subset (design.md §6): integers and times are BIGINT, enums small integers or TEXT, `$1` placeholders,
+//! no NULL. Hot statements carry many rows ([`batch`]). Where the databases differ, the SQL string is chosen by
+//! [`Tx::pick`] and the binds are shared.
+
+pub mod apps;
+pub mod backup;
+pub mod batch;
+pub mod buckets;
+pub mod changes;
+pub mod claims;
+pub mod components;
+pub mod conversations;
+pub mod counts;
+pub mod credentials;
+pub mod envelopes;
+pub mod events;
+pub mod forget;
+pub mod holds;
+pub mod installations;
+pub mod kv;
+pub mod migrate;
+pub mod nodes;
+pub mod notify;
+pub mod numbers;
+mod open;
+pub mod outbox;
+pub mod partitions;
+pub mod people;
+pub mod raw;
+pub mod receipts;
+pub mod server;
+pub mod tenants;
+pub mod turns;
+
+use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+
+pub use open::{OpenOptions, open};
+
+/// What went wrong in the database.
+#[derive(Debug, thiserror::Error)]
+pub enum StorageError {
+    #[error("the database refused a statement")]
+    Sqlx(#[from] sqlx::Error),
+    #[error("the database could not be migrated")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    #[error("not a database URL that Vestibule knows: expected `sqlite:PATH` or `postgres://…`")]
+    Url,
+    /// Another node owns the bucket by now: nothing of this transaction may be committed.
+    #[error("the lease of bucket {0} was lost")]
+    Fenced(i64),
+    #[error("a row does not read as what it should be: {0}")]
+    Corrupt(String),
+}
+
+pub type Result<T, E = StorageError> = std::result::Result<T, E>;
+
+/// An open database. Cheap to clone.
+#[derive(Debug, Clone)]
+pub enum Db {
+    /// One writing connection, several reading ones, one process.
+    Sqlite {
+        writer: SqlitePool,
+        readers: SqlitePool,
+        gate: std::sync::Arc<open::WriterGate>,
+    },
+    Postgres(PgPool),
+}
+
+/// An open transaction. Dropped without [`Tx::commit`], it is rolled back.
+#[derive(Debug)]
+pub enum Tx {
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+/// Runs one expression with the connection of either database.
+macro_rules! on_backend {
+    ($tx:expr, |$conn:ident| $body:expr) => {
+        match $tx {
+            $crate::storage::Tx::Sqlite(tx) => {
+                let $conn = &mut **tx;
+                $body
+            }
+            $crate::storage::Tx::Postgres(tx) => {
+                let $conn = &mut **tx;
+                $body
+            }
+        }
+    };
+}
+pub(crate) use on_backend;
+
+/// Executes a query on either database and answers how many rows it touched.
+macro_rules! execute {
+    ($tx:expr, $query:expr) => {
+        $crate::storage::on_backend!($tx, |conn| $query
+            .execute(conn)
+            .await
+            .map(|done| done.rows_affected()))
+    };
+}
+pub(crate) use execute;
+
+/// Executes a many-row statement: `bind` adds one row's values to the query.
+macro_rules! execute_rows {
+    ($tx:expr, $sql:expr, $rows:expr, |$query:ident, $row:pat_param| $bind:expr) => {{
+        let sql = $sql;
+        $crate::storage::on_backend!($tx, |conn| {
+            let mut $query = sqlx::query(sql);
+            for $row in $rows {
+                $query = $bind;
+            }
+            $query.execute(conn).await.map(|done| done.rows_affected())
+        })
+    }};
+}
+pub(crate) use execute_rows;
+
+/// Fetches all rows of a statement whose last part is a list of values.
+macro_rules! fetch_list {
+    ($tx:expr, $sql:expr, $first:expr, $list:expr) => {{
+        let sql = $sql;
+        $crate::storage::on_backend!($tx, |conn| {
+            let mut query = sqlx::query_as(sql);
+            for value in $first {
+                query = query.bind(value);
+            }
+            for value in $list {
+                query = query.bind(value);
+            }
+            query.fetch_all(conn).await
+        })
+    }};
+}
+pub(crate) use fetch_list;
+
+impl Db {
+    /// A transaction that may write. On SQLite it holds the one writer until it ends.
+    pub async fn begin(&self) -> Result<Tx> {
+        if let Self::Sqlite { gate, .. } = self {
+            gate.let_urgent_first().await;
+        }
+        self.begin_now().await
+    }
+
+    /// The same, before everybody who called [`Db::begin`]: for acknowledgements.
+    pub async fn begin_urgent(&self) -> Result<Tx> {
+        let _urgent = match self {
+            Self::Sqlite { gate, .. } => Some(gate.urgent()),
+            Self::Postgres(_) => None,
+        };
+        self.begin_now().await
+    }
+
+    async fn begin_now(&self) -> Result<Tx> {
+        Ok(match self {
+            Self::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
+            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+        })
+    }
+
+    /// A transaction that only reads: one moment's view on SQLite, read committed on PostgreSQL.
+    pub async fn read(&self) -> Result<Tx> {
+        Ok(match self {
+            Self::Sqlite { readers, .. } => Tx::Sqlite(readers.begin().await?),
+            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+        })
+    }
+
+    pub fn is_sqlite(&self) -> bool {
+        matches!(self, Self::Sqlite { .. })
+    }
+
+    /// Waits for running statements and closes every connection.
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite {
+                writer, readers, ..
+            } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+impl Tx {
+    pub async fn commit(self) -> Result<()> {
+        match self {
+            Self::Sqlite(tx) => tx.commit().await?,
+            Self::Postgres(tx) => tx.commit().await?,
+        }
+        Ok(())
+    }
+
+    /// The text that this database understands, where the two differ.
+    pub(crate) fn pick(&self, sqlite: &'static str, postgres: &'static str) -> &'static str {
+        match self {
+            Self::Sqlite(_) => sqlite,
+            Self::Postgres(_) => postgres,
+        }
+    }
+
+    pub(crate) fn is_postgres(&self) -> bool {
+        matches!(self, Self::Postgres(_))
+    }
+}

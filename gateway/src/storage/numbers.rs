@@ -1,0 +1,91 @@
+//! Business phone numbers.
+
+use sqlx::FromRow;
+
+use super::{Result, Tx, changes, execute, on_backend};
+use crate::domain::number::Number;
+use crate::domain::{AppId, CredentialId, NumberId, TenantId, Timestamp};
+
+#[derive(FromRow)]
+struct Row {
+    id: i64,
+    tenant: i64,
+    app: i64,
+    credential: i64,
+    portfolio: String,
+    waba_id: String,
+    phone_number_id: String,
+    display_number: String,
+    time_zone: String,
+    throughput: i64,
+    connected_at: i64,
+}
+
+/// Adds a number to `tenant`. `false`: its phone-number id is somebody's already, and nothing changed.
+pub async fn insert_number(tx: &mut Tx, tenant: TenantId, number: &Number) -> Result<bool> {
+    const SQL: &str = "INSERT INTO number (id, tenant, app, credential, portfolio, waba_id, phone_number_id,
+            display_number, time_zone, throughput, bucket, connected_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (phone_number_id) DO NOTHING";
+    let added = execute!(
+        tx,
+        sqlx::query(SQL)
+            .bind(number.id.raw())
+            .bind(tenant.raw())
+            .bind(number.app.raw())
+            .bind(number.credential.raw())
+            .bind(&number.portfolio)
+            .bind(&number.waba_id)
+            .bind(&number.phone_number_id)
+            .bind(&number.display_number)
+            .bind(&number.time_zone)
+            .bind(number.throughput)
+            .bind(number.bucket().raw())
+            .bind(number.connected_at.millis())
+    )?;
+    changes::bump_setup_all_tenants(tx).await?;
+    Ok(added == 1)
+}
+
+/// The number with this id of Meta's, whoever's it is.
+pub async fn number_by_phone_number_id_all_tenants(
+    tx: &mut Tx,
+    phone_number_id: &str,
+) -> Result<Option<Number>> {
+    const SQL: &str =
+        "SELECT id, tenant, app, credential, portfolio, waba_id, phone_number_id, display_number,
+            time_zone, throughput, connected_at FROM number WHERE phone_number_id = $1";
+    let row: Option<Row> = on_backend!(tx, |conn| {
+        sqlx::query_as(SQL)
+            .bind(phone_number_id)
+            .fetch_optional(conn)
+            .await
+    })?;
+    Ok(row.map(Number::from))
+}
+
+/// Every number, oldest first.
+pub async fn numbers_all_tenants(tx: &mut Tx) -> Result<Vec<Number>> {
+    const SQL: &str =
+        "SELECT id, tenant, app, credential, portfolio, waba_id, phone_number_id, display_number,
+            time_zone, throughput, connected_at FROM number ORDER BY id";
+    let rows: Vec<Row> = on_backend!(tx, |conn| sqlx::query_as(SQL).fetch_all(conn).await)?;
+    Ok(rows.into_iter().map(Number::from).collect())
+}
+
+impl From<Row> for Number {
+    fn from(row: Row) -> Self {
+        Self {
+            id: NumberId::from_raw(row.id),
+            tenant: TenantId::from_raw(row.tenant),
+            app: AppId::from_raw(row.app),
+            credential: CredentialId::from_raw(row.credential),
+            portfolio: row.portfolio,
+            waba_id: row.waba_id,
+            phone_number_id: row.phone_number_id,
+            display_number: row.display_number,
+            time_zone: row.time_zone,
+            throughput: row.throughput,
+            connected_at: Timestamp::from_millis(row.connected_at),
+        }
+    }
+}

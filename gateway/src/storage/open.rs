@@ -1,0 +1,132 @@
+//! Opening a database with the settings that the promises need.
+
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use tokio::sync::Notify;
+
+use super::{Db, Result, StorageError};
+
+/// No transaction of ours waits for its own process this long.
+const STANDSTILL: &str = "5s";
+
+/// How to open it.
+#[derive(Debug, Clone)]
+pub struct OpenOptions {
+    /// `sqlite:PATH` or `postgres://…`.
+    pub url: String,
+    /// Connections for reading on SQLite, in all on PostgreSQL.
+    pub connections: u32,
+    /// Page cache of each SQLite connection.
+    pub sqlite_cache_mib: u32,
+}
+
+impl OpenOptions {
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            connections: 8,
+            sqlite_cache_mib: 64,
+        }
+    }
+}
+
+/// Opens the database; a SQLite file is made when it is not there. Migrations are not run.
+pub async fn open(options: &OpenOptions) -> Result<Db> {
+    if options.url.starts_with("sqlite:") {
+        open_sqlite(options).await
+    } else if options.url.starts_with("postgres:") || options.url.starts_with("postgresql:") {
+        open_postgres(options).await
+    } else {
+        Err(StorageError::Url)
+    }
+}
+
+async fn open_sqlite(options: &OpenOptions) -> Result<Db> {
+    let connect = SqliteConnectOptions::from_str(&options.url)?
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        // FULL: a commit is on disk before it returns. Promise 1 stands on it.
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(Duration::from_secs(10))
+        .pragma(
+            "cache_size",
+            format!("-{}", u64::from(options.sqlite_cache_mib) * 1024),
+        )
+        .pragma("wal_autocheckpoint", "4000")
+        .pragma("temp_store", "memory")
+        .statement_cache_capacity(400);
+    let pool = |connections| {
+        SqlitePoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(Duration::from_secs(30))
+            .test_before_acquire(false)
+            .idle_timeout(None)
+            .max_lifetime(None)
+    };
+    let writer = pool(1).connect_with(connect.clone()).await?;
+    let readers = pool(options.connections.max(1))
+        .connect_with(connect.pragma("query_only", "on"))
+        .await?;
+    Ok(Db::Sqlite {
+        writer,
+        readers,
+        gate: Arc::default(),
+    })
+}
+
+async fn open_postgres(options: &OpenOptions) -> Result<Db> {
+    let connect = PgConnectOptions::from_str(&options.url)?
+        .application_name("vestibule")
+        // A node that stands still in the middle of a transaction must not hold the locks by which its work moves on.
+        .options([("idle_in_transaction_session_timeout", STANDSTILL)])
+        .statement_cache_capacity(400);
+    let pool = PgPoolOptions::new()
+        .max_connections(options.connections.max(4))
+        .acquire_timeout(Duration::from_secs(30))
+        .test_before_acquire(false)
+        .connect_with(connect)
+        .await?;
+    Ok(Db::Postgres(pool))
+}
+
+/// Lets acknowledgements have SQLite's one writer before everybody else who waits for it.
+#[derive(Debug, Default)]
+pub struct WriterGate {
+    urgent: AtomicUsize,
+    free: Notify,
+}
+
+/// While it lives, nobody but the urgent begins to wait for the writer.
+#[derive(Debug)]
+pub(super) struct Urgent<'a>(&'a WriterGate);
+
+impl WriterGate {
+    pub(super) fn urgent(&self) -> Urgent<'_> {
+        self.urgent.fetch_add(1, Ordering::SeqCst);
+        Urgent(self)
+    }
+
+    pub(super) async fn let_urgent_first(&self) {
+        loop {
+            let mut free = std::pin::pin!(self.free.notified());
+            free.as_mut().enable();
+            if self.urgent.load(Ordering::SeqCst) == 0 {
+                return;
+            }
+            free.await;
+        }
+    }
+}
+
+impl Drop for Urgent<'_> {
+    fn drop(&mut self) {
+        if self.0.urgent.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.0.free.notify_waiters();
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Webhook bodies as they arrived: written before Meta gets its 200, read when they are attached.
+
+use sqlx::FromRow;
+
+use super::{Result, Tx, batch, execute_rows, fetch_list, on_backend};
+use crate::domain::{AppId, Bucket, RawId, Timestamp};
+
+/// A body on its way into the database: one row for every bucket it touches, the first holds the bytes.
+#[derive(Debug, Clone)]
+pub struct NewRaw {
+    pub id: RawId,
+    pub app: AppId,
+    pub bucket: Bucket,
+    /// The row that holds the body; `None`: this one.
+    pub part_of: Option<RawId>,
+    pub received_at: Timestamp,
+    pub body: bytes::Bytes,
+}
+
+/// A body that waits to be attached.
+#[derive(Debug, Clone, FromRow)]
+pub struct RawRow {
+    pub id: i64,
+    pub app: i64,
+    pub bucket: i64,
+    pub received_at: i64,
+    pub body: Vec<u8>,
+}
+
+/// Appends bodies; they are lost only with the disk once the transaction has committed.
+pub async fn append_all_tenants(tx: &mut Tx, raws: &[NewRaw]) -> Result<()> {
+    for run in batch::runs(raws) {
+        let sql = batch::values(
+            "INSERT INTO inbound_raw (id, app, bucket, part_of, received_at, body) VALUES",
+            run.len(),
+            6,
+            1,
+            "",
+        );
+        execute_rows!(tx, sql, run, |query, raw| {
+            let body: &[u8] = if raw.part_of.is_some() {
+                &[]
+            } else {
+                &raw.body
+            };
+            query
+                .bind(raw.id.raw())
+                .bind(raw.app.raw())
+                .bind(raw.bucket.raw())
+                .bind(raw.part_of.map_or(0, RawId::raw))
+                .bind(raw.received_at.millis())
+                .bind(body)
+        })?;
+    }
+    Ok(())
+}
+
+/// The oldest bodies of these buckets that wait, in order of arrival.
+pub async fn unattached_all_tenants(
+    tx: &mut Tx,
+    buckets: &[Bucket],
+    limit: i64,
+) -> Result<Vec<RawRow>> {
+    if buckets.is_empty() {
+        return Ok(Vec::new());
+    }
+    let buckets = batch::padded(
+        &buckets
+            .iter()
+            .map(|bucket| bucket.raw())
+            .collect::<Vec<_>>(),
+    );
+    let sql = batch::list(
+        "SELECT r.id, r.app, r.bucket, r.received_at,
+            CASE WHEN r.part_of = 0 THEN r.body ELSE (SELECT w.body FROM inbound_raw w WHERE w.id = r.part_of) END AS body
+         FROM inbound_raw r WHERE r.attached_at = 0 AND r.bucket IN",
+        buckets.len(),
+        2,
+        "ORDER BY r.id LIMIT $1",
+    );
+    Ok(fetch_list!(tx, sql, [limit], &buckets)?)
+}
+
+/// Says that everything in these bodies has been attached.
+pub async fn mark_attached_all_tenants(tx: &mut Tx, raws: &[RawId], now: Timestamp) -> Result<()> {
+    for run in batch::runs(raws) {
+        let sql = batch::list(
+            "UPDATE inbound_raw SET attached_at = $1 WHERE id IN",
+            run.len(),
+            2,
+            "",
+        );
+        let values = std::iter::once(now.millis()).chain(run.iter().map(|raw| raw.raw()));
+        execute_rows!(tx, sql, values, |query, value| query.bind(value))?;
+    }
+    Ok(())
+}
+
+/// Does the body that this row is part of have a row in that bucket?
+pub async fn has_part_all_tenants(tx: &mut Tx, raw: RawId, bucket: Bucket) -> Result<bool> {
+    let whole = whole_of_all_tenants(tx, raw).await?;
+    let found: Option<i64> = on_backend!(tx, |conn| {
+        // A body's parts are written together: their ids are neighbours, which spares an index.
+        sqlx::query_scalar(
+            "SELECT id FROM inbound_raw WHERE id >= $1 AND id < $1 + 1000000000000 AND bucket = $2
+                AND (id = $1 OR part_of = $1) LIMIT 1",
+        )
+        .bind(whole.raw())
+        .bind(bucket.raw())
+        .fetch_optional(conn)
+        .await
+    })?;
+    Ok(found.is_some())
+}
+
+/// The row that holds the bytes of this row's body.
+pub async fn whole_of_all_tenants(tx: &mut Tx, raw: RawId) -> Result<RawId> {
+    let whole: i64 = on_backend!(tx, |conn| {
+        sqlx::query_scalar(
+            "SELECT CASE WHEN part_of = 0 THEN id ELSE part_of END FROM inbound_raw WHERE id = $1",
+        )
+        .bind(raw.raw())
+        .fetch_one(conn)
+        .await
+    })?;
+    Ok(RawId::from_raw(whole))
+}
+
+/// The bytes of a body.
+pub async fn body_all_tenants(tx: &mut Tx, raw: RawId) -> Result<Option<Vec<u8>>> {
+    Ok(on_backend!(tx, |conn| {
+        sqlx::query_scalar(
+            "SELECT w.body FROM inbound_raw r
+             JOIN inbound_raw w ON w.id = CASE WHEN r.part_of = 0 THEN r.id ELSE r.part_of END WHERE r.id = $1",
+        )
+        .bind(raw.raw())
+        .fetch_optional(conn)
+        .await
+    })?)
+}
+
+/// When the oldest body that waits arrived, of these buckets: what the backlog rule of promise 4 asks.
+pub async fn oldest_unattached_all_tenants(
+    tx: &mut Tx,
+    buckets: &[Bucket],
+) -> Result<Option<Timestamp>> {
+    if buckets.is_empty() {
+        return Ok(None);
+    }
+    let buckets = batch::padded(
+        &buckets
+            .iter()
+            .map(|bucket| bucket.raw())
+            .collect::<Vec<_>>(),
+    );
+    let head = "SELECT MIN(received_at) FROM inbound_raw WHERE attached_at = 0 AND bucket IN";
+    let sql = batch::list(head, buckets.len(), 1, "");
+    let rows: Vec<(Option<i64>,)> = fetch_list!(tx, sql, [0_i64; 0], &buckets)?;
+    Ok(rows
+        .first()
+        .and_then(|row| row.0)
+        .map(Timestamp::from_millis))
+}
+
+/// How many bodies wait to be attached.
+pub async fn count_unattached_all_tenants(tx: &mut Tx) -> Result<i64> {
+    Ok(on_backend!(tx, |conn| {
+        sqlx::query_scalar("SELECT COUNT(*) FROM inbound_raw WHERE attached_at = 0")
+            .fetch_one(conn)
+            .await
+    })?)
+}
