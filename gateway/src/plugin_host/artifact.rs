@@ -1,0 +1,209 @@
+//! Artifacts: compiled components, sealed so that only what this deployment compiled is ever loaded.
+//!
+//! Whoever writes an artifact owns the process that loads it: wasmtime trusts its bytes. So they are authenticated
+//! first, and by type: [`AuthenticArtifact`] is the only thing that can be loaded, and only [`ArtifactKey::open`]
+//! makes one. Where sealed bytes are kept is the caller's affair.
+
+use std::fmt;
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::{Digest, Sha256};
+use wasmtime::Engine;
+use wasmtime::component::Component;
+use zeroize::Zeroizing;
+
+use super::engine::{self, WASMTIME_VERSION};
+
+/// SHA-256 of an uploaded component.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ComponentDigest(pub [u8; 32]);
+
+impl ComponentDigest {
+    pub fn of(component: &[u8]) -> Self {
+        Self(Sha256::digest(component).into())
+    }
+}
+
+impl fmt::Display for ComponentDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+impl fmt::Debug for ComponentDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Which component an artifact is of, and which engine it is for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ArtifactId {
+    pub component: ComponentDigest,
+    /// The exact wasmtime version.
+    pub wasmtime: String,
+    /// [`engine::compatibility`]: target, CPU features, flags.
+    pub compatibility: u64,
+}
+
+impl ArtifactId {
+    /// The artifact of a component that this process could load.
+    pub fn current(component: ComponentDigest) -> wasmtime::Result<Self> {
+        Ok(Self {
+            component,
+            wasmtime: WASMTIME_VERSION.to_owned(),
+            compatibility: engine::current_compatibility()?,
+        })
+    }
+
+    fn write_to(&self, mac: &mut Hmac<Sha256>) {
+        mac.update(MAGIC);
+        mac.update(&self.component.0);
+        mac.update(&(self.wasmtime.len() as u64).to_le_bytes());
+        mac.update(self.wasmtime.as_bytes());
+        mac.update(&self.compatibility.to_le_bytes());
+    }
+}
+
+/// Says what these bytes are, and which layout they have.
+const MAGIC: &[u8] = b"vestibule artifact 1\n";
+const MAC_LEN: usize = 32;
+
+/// Why sealed bytes are not loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ArtifactError {
+    #[error("not an artifact of this gateway")]
+    NotAnArtifact,
+    /// Altered, sealed under another key, or of another component, version or engine than was asked for.
+    #[error("the artifact is not authentic")]
+    NotAuthentic,
+}
+
+/// The key that artifacts are sealed under: 32 bytes derived from the deployment's own.
+pub struct ArtifactKey(Zeroizing<[u8; 32]>);
+
+impl ArtifactKey {
+    pub fn new(key: [u8; 32]) -> Self {
+        Self(Zeroizing::new(key))
+    }
+
+    /// Seals what the compiling child returned. The id is authenticated with the bytes, not stored in them.
+    pub fn seal(&self, id: &ArtifactId, artifact: &[u8]) -> Vec<u8> {
+        let tag = self.mac(id, artifact).finalize().into_bytes();
+        [MAGIC, tag.as_slice(), artifact].concat()
+    }
+
+    /// Opens sealed bytes as the artifact `id`, or refuses them. Constant time in the tag.
+    pub fn open(&self, id: &ArtifactId, sealed: &[u8]) -> Result<AuthenticArtifact, ArtifactError> {
+        let rest = sealed
+            .strip_prefix(MAGIC)
+            .ok_or(ArtifactError::NotAnArtifact)?;
+        let (tag, artifact) = rest
+            .split_at_checked(MAC_LEN)
+            .ok_or(ArtifactError::NotAnArtifact)?;
+        self.mac(id, artifact)
+            .verify_slice(tag)
+            .map_err(|_| ArtifactError::NotAuthentic)?;
+        Ok(AuthenticArtifact {
+            id: id.clone(),
+            bytes: artifact.to_vec(),
+        })
+    }
+
+    fn mac(&self, id: &ArtifactId, artifact: &[u8]) -> Hmac<Sha256> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0[..]).expect("HMAC takes any key");
+        id.write_to(&mut mac);
+        mac.update(artifact);
+        mac
+    }
+}
+
+impl fmt::Debug for ArtifactKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ArtifactKey([redacted])")
+    }
+}
+
+/// Machine code that this deployment has compiled itself.
+pub struct AuthenticArtifact {
+    id: ArtifactId,
+    bytes: Vec<u8>,
+}
+
+impl AuthenticArtifact {
+    pub fn id(&self) -> &ArtifactId {
+        &self.id
+    }
+
+    pub(super) fn deserialize(&self, engine: &Engine) -> wasmtime::Result<Component> {
+        // SAFETY: the bytes are exactly what our own compiling child returned for this engine's settings: the MAC
+        // over id and bytes was checked in `ArtifactKey::open`, the only place that makes this type.
+        unsafe { Component::deserialize(engine, &self.bytes) }
+    }
+}
+
+impl fmt::Debug for AuthenticArtifact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AuthenticArtifact({})", self.id.component)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id() -> ArtifactId {
+        ArtifactId {
+            component: ComponentDigest::of(b"a component"),
+            wasmtime: "48.0.8".to_owned(),
+            compatibility: 7,
+        }
+    }
+
+    fn open(id: &ArtifactId, sealed: &[u8]) -> Result<Vec<u8>, ArtifactError> {
+        let opened = ArtifactKey::new([1; 32]).open(id, sealed)?;
+        Ok(opened.bytes)
+    }
+
+    #[test]
+    fn what_was_sealed_can_be_opened() {
+        let sealed = ArtifactKey::new([1; 32]).seal(&id(), b"code");
+        assert_eq!(open(&id(), &sealed), Ok(b"code".to_vec()));
+    }
+
+    #[test]
+    fn every_altered_byte_is_noticed() {
+        let sealed = ArtifactKey::new([1; 32]).seal(&id(), b"code");
+        for at in 0..sealed.len() {
+            let mut altered = sealed.clone();
+            altered[at] ^= 1;
+            assert!(open(&id(), &altered).is_err(), "byte {at}");
+        }
+        for len in 0..sealed.len() {
+            assert!(open(&id(), &sealed[..len]).is_err(), "cut at {len}");
+        }
+    }
+
+    #[test]
+    fn another_key_component_version_or_engine_is_refused() {
+        let sealed = ArtifactKey::new([1; 32]).seal(&id(), b"code");
+        let refused = Err(ArtifactError::NotAuthentic);
+        let other_key = ArtifactKey::new([2; 32]).seal(&id(), b"code");
+        assert_eq!(open(&id(), &other_key), refused);
+        let component = ComponentDigest::of(b"another");
+        assert_eq!(open(&ArtifactId { component, ..id() }, &sealed), refused);
+        let wasmtime = "48.0.9".to_owned();
+        assert_eq!(open(&ArtifactId { wasmtime, ..id() }, &sealed), refused);
+        let compatibility = 8;
+        assert_eq!(
+            open(
+                &ArtifactId {
+                    compatibility,
+                    ..id()
+                },
+                &sealed
+            ),
+            refused
+        );
+    }
+}

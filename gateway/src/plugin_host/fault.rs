@@ -1,0 +1,142 @@
+//! Faults: what went wrong in a call, with its true cause. A value, never an error that bubbles.
+
+use serde::{Deserialize, Serialize};
+use wasmtime::{PoolConcurrencyLimitError, Trap, WasmtimeBug};
+
+use super::guest_state::GuestState;
+use super::hook::Hook;
+use super::limits::REASON_CHARS;
+
+/// Why a call has no result.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[error("{hook}: {message}")]
+pub struct Fault {
+    pub kind: FaultKind,
+    pub hook: Hook,
+    /// For the plugin's author: what happened and which limit, if one, was met.
+    pub message: String,
+}
+
+impl Fault {
+    pub(super) fn new(kind: FaultKind, hook: Hook, message: impl Into<String>) -> Self {
+        let message = shortened(message.into());
+        Self {
+            kind,
+            hook,
+            message,
+        }
+    }
+}
+
+/// The cause. Stable words: metrics, circuit breakers and pages use them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FaultKind {
+    /// Its budget of instructions.
+    OutOfFuel,
+    /// A refused allocation, also when the guest hid it behind a panic.
+    Memory,
+    /// Recursion without end.
+    Stack,
+    /// A panic or another trap.
+    Trap,
+    /// Too many calls of the host.
+    HostCalls,
+    /// Too many bytes handed over, in one call or in all.
+    OutputBytes,
+    /// It returned something that the contract does not allow.
+    Malformed,
+    /// It says so itself: `failure.fault`.
+    Declared,
+    /// The component does not fit this host. Found when loading, so a fault of this kind is rare.
+    Incompatible,
+    /// Ours: no room or no time.
+    Overload,
+    /// Ours: a bug of the host.
+    Internal,
+}
+
+impl FaultKind {
+    /// Not the plugin's doing: it must not count against its circuit breaker.
+    pub fn is_ours(self) -> bool {
+        matches!(self, Self::Overload | Self::Internal)
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::OutOfFuel => "out_of_fuel",
+            Self::Memory => "memory",
+            Self::Stack => "stack",
+            Self::Trap => "trap",
+            Self::HostCalls => "host_calls",
+            Self::OutputBytes => "output_bytes",
+            Self::Malformed => "malformed",
+            Self::Declared => "declared",
+            Self::Incompatible => "incompatible",
+            Self::Overload => "overload",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+/// Finds the true cause of an error that came out of a guest (plugin-hosts.md §3.6).
+///
+/// Our own flags come first: a refused allocation looks like `unreachable`, and a host function that stops the guest
+/// like any error.
+pub(super) fn of_error(error: &wasmtime::Error, hook: Hook, state: &GuestState) -> Fault {
+    if let Some(stop) = state.stopped() {
+        return Fault::new(stop.kind, hook, stop.message.clone());
+    }
+    if let Some(denied) = state.memory_denied() {
+        return Fault::new(FaultKind::Memory, hook, denied);
+    }
+    if let Some(full) = error.downcast_ref::<PoolConcurrencyLimitError>() {
+        return Fault::new(FaultKind::Overload, hook, full.to_string());
+    }
+    if let Some(bug) = error.downcast_ref::<WasmtimeBug>() {
+        return Fault::new(FaultKind::Internal, hook, bug.to_string());
+    }
+    match error.downcast_ref::<Trap>() {
+        Some(trap) => of_trap(*trap, hook, state),
+        None => of_untyped(error, hook),
+    }
+}
+
+fn of_trap(trap: Trap, hook: Hook, state: &GuestState) -> Fault {
+    match trap {
+        Trap::OutOfFuel => Fault::new(
+            FaultKind::OutOfFuel,
+            hook,
+            format!("used up its {} units of fuel", state.limits().fuel),
+        ),
+        Trap::StackOverflow => Fault::new(FaultKind::Stack, hook, trap.to_string()),
+        Trap::UnreachableCodeReached => Fault::new(
+            FaultKind::Trap,
+            hook,
+            "panicked (`unreachable` was executed)",
+        ),
+        trap => Fault::new(FaultKind::Trap, hook, trap.to_string()),
+    }
+}
+
+/// wasmtime keeps this error's type to itself; its words are pinned by a test.
+const TOO_MUCH_DATA: &str = "fuel allocated for hostcalls has been exhausted";
+
+fn of_untyped(error: &wasmtime::Error, hook: Hook) -> Fault {
+    let text = format!("{error:#}");
+    if text.contains(TOO_MUCH_DATA) {
+        let message = "handed more bytes to the host in one call than it may";
+        return Fault::new(FaultKind::OutputBytes, hook, message);
+    }
+    // What is left are values that break the canonical ABI: strings that are no UTF-8, pointers out of bounds.
+    Fault::new(FaultKind::Malformed, hook, text)
+}
+
+/// Cuts text of a guest's choosing, so that a fault can be stored and shown.
+pub(super) fn shortened(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(REASON_CHARS) {
+        text.truncate(end);
+    }
+    text.retain(|c| c != '\0');
+    text
+}

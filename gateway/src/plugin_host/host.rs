@@ -1,0 +1,227 @@
+//! The plugin host as the rest of the gateway sees it: load components, run turns.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot};
+use wasmtime::Engine;
+use wasmtime::component::Linker;
+
+use crate::domain::TenantId;
+
+use super::artifact::AuthenticArtifact;
+use super::capability;
+use super::engine::{self, EngineOptions, PoolSize};
+use super::guest_state::GuestState;
+use super::guest_thread::{self, Job};
+use super::limits::PLUGINS_PER_TURN;
+use super::manifest::Manifest;
+use super::plugin::{LoadError, Plugin};
+use super::report::TurnReport;
+use super::request::TurnRequest;
+
+/// How much the host runs at once.
+#[derive(Debug, Clone)]
+pub struct HostConfig {
+    /// OS threads that run guests. One per core that plugins may use.
+    pub threads: usize,
+    /// Instances alive at the same time on one thread. More only wait for each other.
+    pub stores_per_thread: usize,
+    /// Turns waiting or running, over all threads; beyond it the answer is [`Overload::Full`].
+    pub turns: usize,
+    /// Turns of one tenant among them; beyond it the answer is [`Overload::TenantShare`].
+    pub turns_per_tenant: usize,
+    /// Where questions to the store run. Never a guest thread.
+    pub io: Handle,
+}
+
+impl HostConfig {
+    /// Sensible numbers for `threads` guest threads.
+    pub fn new(threads: usize, io: Handle) -> Self {
+        Self {
+            threads,
+            // Enough to hide waits for the store, little enough that the pool's memories stay warm.
+            stores_per_thread: 64,
+            turns: threads * 512,
+            turns_per_tenant: threads * 256,
+            io,
+        }
+    }
+}
+
+/// The turn was not taken, nothing of it ran: try again later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Overload {
+    #[error("the plugin host has all the turns that it can hold")]
+    Full,
+    #[error("this tenant has its share of turns running")]
+    TenantShare,
+    #[error("more plugins in one turn than the {PLUGINS_PER_TURN} that can be")]
+    TooManyPlugins,
+    #[error("the plugin host lost this turn")]
+    Lost,
+}
+
+/// Why the host cannot start at all.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("cannot make the Wasm engine")]
+    Engine(#[source] wasmtime::Error),
+    #[error("cannot start a guest thread")]
+    Thread(#[source] std::io::Error),
+}
+
+/// Owns the engine, the pool and the guest threads. Dropping it lets running turns end and then ends the threads.
+pub struct PluginHost {
+    linker: Linker<GuestState>,
+    threads: Vec<GuestThread>,
+    admission: Arc<Admission>,
+}
+
+struct GuestThread {
+    jobs: mpsc::UnboundedSender<Job>,
+    in_flight: Arc<AtomicUsize>,
+}
+
+impl PluginHost {
+    pub fn start(config: HostConfig) -> Result<Arc<Self>, StartError> {
+        let stores = config.stores_per_thread.max(PLUGINS_PER_TURN);
+        let pool = PoolSize::for_stores(stores * config.threads.max(1));
+        let engine =
+            engine::for_running(&EngineOptions::default(), pool).map_err(StartError::Engine)?;
+        let mut linker = Linker::new(&engine);
+        capability::add_to_linker(&mut linker).map_err(StartError::Engine)?;
+        let threads = (0..config.threads.max(1))
+            .map(|index| {
+                Ok(GuestThread {
+                    jobs: guest_thread::start(index, stores, config.io.clone())?,
+                    in_flight: Arc::default(),
+                })
+            })
+            .collect::<Result<_, _>>()
+            .map_err(StartError::Thread)?;
+        let admission = Arc::new(Admission {
+            most: config.turns,
+            most_per_tenant: config.turns_per_tenant,
+            counts: Mutex::default(),
+        });
+        Ok(Arc::new(Self {
+            linker,
+            threads,
+            admission,
+        }))
+    }
+
+    /// Links an artifact into this process. Takes well under a millisecond for a Rust plugin; the caller caches.
+    pub fn load(
+        &self,
+        artifact: &AuthenticArtifact,
+        manifest: &Manifest,
+    ) -> Result<Arc<Plugin>, LoadError> {
+        Plugin::load(&self.linker, artifact, manifest).map(Arc::new)
+    }
+
+    /// Runs all stages of a turn on a guest thread.
+    ///
+    /// An `Err` means that nothing ran. Dropping the future drops the turn's instances; nothing of it remains.
+    pub async fn run_turn(&self, request: TurnRequest) -> Result<TurnReport, Overload> {
+        if request.plugins.len() > PLUGINS_PER_TURN {
+            return Err(Overload::TooManyPlugins);
+        }
+        let thread = self.least_loaded();
+        let in_flight = self.admission.admit(request.tenant, &thread.in_flight)?;
+        let (reply, report) = oneshot::channel();
+        let job = Job {
+            request,
+            reply,
+            in_flight,
+        };
+        thread.jobs.send(job).map_err(|_| Overload::Lost)?;
+        report.await.map_err(|_| Overload::Lost)
+    }
+
+    pub fn engine(&self) -> &Engine {
+        self.linker.engine()
+    }
+
+    /// Turns waiting or running now.
+    pub fn turns_in_flight(&self) -> usize {
+        self.admission.counts().all
+    }
+
+    fn least_loaded(&self) -> &GuestThread {
+        self.threads
+            .iter()
+            .min_by_key(|thread| thread.in_flight.load(Ordering::Relaxed))
+            .expect("a host has at least one thread")
+    }
+}
+
+/// Decides what is taken at all, before anything is queued.
+struct Admission {
+    most: usize,
+    most_per_tenant: usize,
+    counts: Mutex<Counts>,
+}
+
+#[derive(Default)]
+struct Counts {
+    all: usize,
+    by_tenant: HashMap<TenantId, usize>,
+}
+
+impl Admission {
+    fn admit(
+        self: &Arc<Self>,
+        tenant: TenantId,
+        thread: &Arc<AtomicUsize>,
+    ) -> Result<InFlight, Overload> {
+        let mut counts = self.counts();
+        if counts.all >= self.most {
+            return Err(Overload::Full);
+        }
+        let of_tenant = counts.by_tenant.entry(tenant).or_default();
+        if *of_tenant >= self.most_per_tenant {
+            return Err(Overload::TenantShare);
+        }
+        *of_tenant += 1;
+        counts.all += 1;
+        thread.fetch_add(1, Ordering::Relaxed);
+        Ok(InFlight {
+            admission: self.clone(),
+            thread: thread.clone(),
+            tenant,
+        })
+    }
+
+    fn release(&self, tenant: TenantId) {
+        let mut counts = self.counts();
+        counts.all -= 1;
+        if let Some(of_tenant) = counts.by_tenant.get_mut(&tenant) {
+            *of_tenant -= 1;
+            if *of_tenant == 0 {
+                counts.by_tenant.remove(&tenant);
+            }
+        }
+    }
+
+    fn counts(&self) -> std::sync::MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A turn's place among those in flight; dropping it gives the place back.
+pub(super) struct InFlight {
+    admission: Arc<Admission>,
+    thread: Arc<AtomicUsize>,
+    tenant: TenantId,
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.thread.fetch_sub(1, Ordering::Relaxed);
+        self.admission.release(self.tenant);
+    }
+}

@@ -1,0 +1,306 @@
+//! Looks at an upload before anything compiles it: its structure, its imports and exports, its manifest.
+//!
+//! Reads headers and sections only, in one pass over bytes of limited length, with counters that stop it. Whether the
+//! code is valid is for the compiling child to find out, where a mistake of the validator costs nothing.
+
+use wasmparser::{Parser, Payload};
+
+use super::hook::{Hook, HookSet};
+use super::limits::{COMPONENT_BYTES, INSTANCES, MANIFEST_BYTES, MAX_MEMORY};
+use super::manifest::{ABI, Manifest, ManifestError, SECTION};
+
+/// What an upload is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Inspection {
+    pub manifest: Manifest,
+    /// The hooks that it exports.
+    pub hooks: HookSet,
+    /// Functions over all its modules.
+    pub functions: usize,
+    /// Bytes of its initial data.
+    pub data_bytes: usize,
+}
+
+/// Why an upload is refused, for its author.
+#[derive(Debug, thiserror::Error)]
+pub enum InspectError {
+    #[error("larger than {COMPONENT_BYTES} bytes")]
+    TooLarge,
+    #[error("a core module, not a component: turn it into one with `vestibule plugin build`")]
+    CoreModule,
+    #[error("not a WebAssembly component: {0}")]
+    NotAComponent(String),
+    #[error("imports `{0}`, which this host does not have")]
+    UnknownImport(String),
+    #[error("exports no hook: one of enrichment, routing or auto-reply of vestibule:plugin@{ABI}")]
+    NoHook,
+    #[error("the manifest claims the hooks {claimed}, the component exports {exported}")]
+    OtherHooks { claimed: String, exported: String },
+    #[error("has more than {most} {what}")]
+    TooMany { what: &'static str, most: usize },
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+}
+
+/// Interfaces that a component may import.
+const IMPORTS: [&str; 8] = [
+    "inbound", "outcome", "effects", "log", "clock", "random", "config", "kv",
+];
+
+/// Components within components, and modules within those.
+const DEPTH: usize = 8;
+/// CPython has 30,000.
+const FUNCTIONS: usize = 100_000;
+/// Bytes of one function: compiling takes more than linear time in it. SpiderMonkey's longest has 200,000.
+const FUNCTION_BYTES: usize = 1 << 20;
+/// Types, imports, exports, aliases … of all modules and components.
+const ITEMS: usize = 200_000;
+
+/// Inspects an upload. Takes time linear in its length and allocates next to nothing.
+pub fn inspect(component: &[u8]) -> Result<Inspection, InspectError> {
+    if component.len() > COMPONENT_BYTES {
+        return Err(InspectError::TooLarge);
+    }
+    if Parser::is_core_wasm(component) {
+        return Err(InspectError::CoreModule);
+    }
+    let mut survey = Survey::default();
+    for payload in Parser::new(0).parse_all(component) {
+        let payload = payload.map_err(not_a_component)?;
+        survey.read(&payload)?;
+    }
+    survey.conclude()
+}
+
+fn not_a_component(error: wasmparser::BinaryReaderError) -> InspectError {
+    InspectError::NotAComponent(error.to_string())
+}
+
+#[derive(Default)]
+struct Survey {
+    depth: usize,
+    modules: usize,
+    functions: usize,
+    items: usize,
+    data_bytes: usize,
+    memory_bytes: u64,
+    hooks: Vec<Hook>,
+    manifest: Option<Manifest>,
+}
+
+impl Survey {
+    fn read(&mut self, payload: &Payload<'_>) -> Result<(), InspectError> {
+        match payload {
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => self.enter()?,
+            Payload::End(_) => self.depth = self.depth.saturating_sub(1),
+            Payload::CustomSection(section) if self.depth == 0 && section.name() == SECTION => {
+                self.read_manifest(section.data())?;
+            }
+            Payload::ComponentImportSection(imports) if self.depth == 0 => {
+                for import in imports.clone() {
+                    check_import(import.map_err(not_a_component)?.name.name)?;
+                }
+            }
+            Payload::ComponentExportSection(exports) if self.depth == 0 => {
+                for export in exports.clone() {
+                    let name = export.map_err(not_a_component)?.name.name;
+                    self.hooks.extend(hook_of(name));
+                }
+            }
+            Payload::CodeSectionStart { count, .. } => {
+                self.functions += *count as usize;
+                at_most("functions", self.functions, FUNCTIONS)?;
+            }
+            Payload::CodeSectionEntry(body) => {
+                at_most("bytes in one function", body.range().len(), FUNCTION_BYTES)?;
+            }
+            Payload::DataSection(data) => self.data_bytes += data.range().len(),
+            Payload::MemorySection(memories) => self.read_memories(memories)?,
+            other => self.count_items(other)?,
+        }
+        Ok(())
+    }
+
+    fn enter(&mut self) -> Result<(), InspectError> {
+        self.depth += 1;
+        self.modules += 1;
+        at_most("levels of nesting", self.depth, DEPTH)?;
+        at_most("modules", self.modules, INSTANCES)
+    }
+
+    fn read_manifest(&mut self, section: &[u8]) -> Result<(), InspectError> {
+        if self.manifest.is_some() {
+            return Err(ManifestError::Several.into());
+        }
+        if section.len() > MANIFEST_BYTES {
+            return Err(ManifestError::TooLarge.into());
+        }
+        self.manifest = Some(Manifest::parse(section)?);
+        Ok(())
+    }
+
+    /// What a component asks for from the start, it would ask for in every turn.
+    fn read_memories(
+        &mut self,
+        memories: &wasmparser::MemorySectionReader<'_>,
+    ) -> Result<(), InspectError> {
+        for memory in memories.clone() {
+            let pages = memory.map_err(not_a_component)?.initial;
+            self.memory_bytes = self
+                .memory_bytes
+                .saturating_add(pages.saturating_mul(65_536));
+        }
+        let bytes = usize::try_from(self.memory_bytes).unwrap_or(usize::MAX);
+        at_most("bytes of initial memory", bytes, MAX_MEMORY)
+    }
+
+    fn count_items(&mut self, payload: &Payload<'_>) -> Result<(), InspectError> {
+        self.items += match payload {
+            Payload::TypeSection(section) => section.count() as usize,
+            Payload::ImportSection(section) => section.count() as usize,
+            Payload::ExportSection(section) => section.count() as usize,
+            Payload::GlobalSection(section) => section.count() as usize,
+            Payload::TableSection(section) => section.count() as usize,
+            Payload::ElementSection(section) => section.count() as usize,
+            Payload::InstanceSection(section) => section.count() as usize,
+            Payload::CoreTypeSection(section) => section.count() as usize,
+            Payload::ComponentInstanceSection(section) => section.count() as usize,
+            Payload::ComponentAliasSection(section) => section.count() as usize,
+            Payload::ComponentTypeSection(section) => section.count() as usize,
+            Payload::ComponentCanonicalSection(section) => section.count() as usize,
+            _ => 0,
+        };
+        at_most("items", self.items, ITEMS)
+    }
+
+    fn conclude(self) -> Result<Inspection, InspectError> {
+        let manifest = self.manifest.ok_or(ManifestError::Missing)?;
+        let hooks: HookSet = self.hooks.into_iter().collect();
+        if hooks.is_empty() {
+            return Err(InspectError::NoHook);
+        }
+        if hooks != manifest.hooks() {
+            return Err(InspectError::OtherHooks {
+                claimed: manifest.hooks().to_string(),
+                exported: hooks.to_string(),
+            });
+        }
+        Ok(Inspection {
+            manifest,
+            hooks,
+            functions: self.functions,
+            data_bytes: self.data_bytes,
+        })
+    }
+}
+
+fn at_most(what: &'static str, n: usize, most: usize) -> Result<(), InspectError> {
+    if n > most {
+        return Err(InspectError::TooMany { what, most });
+    }
+    Ok(())
+}
+
+/// The interface's own name, if `name` is one of the contract's.
+fn interface_of(name: &str) -> Option<&str> {
+    let rest = name.strip_prefix("vestibule:plugin/")?;
+    let (interface, version) = rest.split_once('@')?;
+    (version == ABI).then_some(interface)
+}
+
+fn check_import(name: &str) -> Result<(), InspectError> {
+    match interface_of(name) {
+        Some(interface) if IMPORTS.contains(&interface) => Ok(()),
+        _ => Err(InspectError::UnknownImport(name.to_owned())),
+    }
+}
+
+fn hook_of(name: &str) -> Option<Hook> {
+    interface_of(name).and_then(Hook::from_name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Guest, append_custom_section};
+    use super::*;
+
+    fn refusal(component: &[u8]) -> String {
+        inspect(component).expect_err("refused").to_string()
+    }
+
+    #[test]
+    fn hooks_are_found_by_exports() {
+        let guest = Guest::replying("").hook(Hook::Routing, "");
+        let inspection = inspect(&guest.component()).expect("fits");
+        assert_eq!(inspection.hooks.to_string(), "routing, auto-reply");
+        assert_eq!(inspection.manifest.name, "test");
+        assert!(inspection.functions >= 3);
+    }
+
+    #[test]
+    fn a_claim_that_is_not_true_is_refused() {
+        let guest = Guest::replying("").claiming(&["auto-reply", "routing"]);
+        let why = refusal(&guest.component());
+        assert_eq!(
+            why,
+            "the manifest claims the hooks routing, auto-reply, the component exports auto-reply"
+        );
+    }
+
+    #[test]
+    fn imports_beyond_the_contract_are_refused_by_name() {
+        for import in [
+            "wasi:cli/environment@0.2.6",
+            "vestibule:plugin/http@0.1.0",
+            "vestibule:plugin/log@0.2.0",
+        ] {
+            let wat = format!("(component (import {import:?} (instance)))");
+            let component = wat::parse_str(wat).expect("valid WAT");
+            assert!(refusal(&component).contains(import));
+        }
+    }
+
+    #[test]
+    fn a_core_module_is_told_what_to_do() {
+        assert!(refusal(b"\0asm\x01\0\0\0").contains("core module"));
+    }
+
+    #[test]
+    fn a_missing_or_second_manifest_is_refused() {
+        let bare = wat::parse_str("(component)").expect("valid WAT");
+        assert!(refusal(&bare).contains("no custom section"));
+        let mut twice = Guest::replying("").component();
+        append_custom_section(&mut twice, SECTION, b"{}");
+        assert!(refusal(&twice).contains("more than one"));
+    }
+
+    #[test]
+    fn too_much_of_anything_is_refused() {
+        let deep = "(component ".repeat(12) + &")".repeat(12);
+        let many = format!("(component {})", "(core module)".repeat(100));
+        let memory = "(component (core module (memory 2000)))".to_owned();
+        for (wat, what) in [
+            (deep, "nesting"),
+            (many, "modules"),
+            (memory, "initial memory"),
+        ] {
+            let component = wat::parse_str(&wat).expect("valid WAT");
+            assert!(refusal(&component).contains(what));
+        }
+        assert!(refusal(&vec![0; COMPONENT_BYTES + 1]).contains("larger"));
+    }
+
+    #[test]
+    fn no_damaged_component_panics() {
+        let component = Guest::replying("").component();
+        for len in (0..component.len()).step_by(7) {
+            assert!(inspect(&component[..len]).is_err(), "cut at {len}");
+        }
+        for at in 0..component.len() {
+            let mut damaged = component.clone();
+            damaged[at] ^= 0x5a;
+            // Some damage is invisible here (in code, in names); the compiler sees it.
+            let _ = inspect(&damaged);
+        }
+    }
+}

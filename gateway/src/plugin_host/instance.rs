@@ -1,0 +1,107 @@
+//! One instance for one turn: made fresh, used by the stages of that turn, thrown away.
+
+use wasmtime::Store;
+use wasmtime::component::{Instance, Resource};
+
+use super::bindings::exports::vestibule::plugin::routing;
+use super::bindings::vestibule::plugin::outcome::Failure;
+use super::bindings::{Conversation, Message};
+use super::fault::{self, Fault, FaultKind};
+use super::guest_state::GuestState;
+use super::hook::Hook;
+use super::limits::{FUEL_SLICE, HANDLES, HOST_CALL_BYTES};
+
+/// What a hook gave back without trapping. Only routing has a route.
+pub(super) type Returned = Result<Option<routing::Destination>, Failure>;
+
+pub(super) struct LiveInstance {
+    store: Store<GuestState>,
+    instance: Option<Instance>,
+}
+
+impl LiveInstance {
+    /// A store with all its limits set; nothing of the guest has run yet.
+    pub(super) fn new(state: GuestState) -> Self {
+        let engine = state.binding.plugin.pre.engine().clone();
+        let fuel = state.limits().fuel;
+        let mut store = Store::new(&engine, state);
+        store.limiter(|state| &mut state.memory);
+        store.set_hostcall_fuel(HOST_CALL_BYTES);
+        store.set_max_component_handles(HANDLES);
+        store
+            .set_fuel(fuel)
+            .and_then(|()| store.fuel_async_yield_interval(Some(FUEL_SLICE)))
+            .expect("the engine meters fuel");
+        Self {
+            store,
+            instance: None,
+        }
+    }
+
+    /// Calls one hook. After a fault, or when the future is dropped, the instance must not be used again.
+    pub(super) async fn call(&mut self, hook: Hook) -> Result<Returned, Fault> {
+        match self.try_call(hook).await {
+            Ok(returned) => Ok(returned),
+            Err(error) => Err(fault::of_error(&error, hook, self.store.data())),
+        }
+    }
+
+    async fn try_call(&mut self, hook: Hook) -> wasmtime::Result<Returned> {
+        let plugin = self.store.data().binding.plugin.clone();
+        let instance = match self.instance {
+            Some(instance) => instance,
+            None => {
+                let instance = plugin.pre.instantiate_async(&mut self.store).await?;
+                *self.instance.insert(instance)
+            }
+        };
+        // Borrowed for the call: the guest must have dropped both when it returns, or it traps.
+        let message = Resource::<Message>::new_borrow(0);
+        let conversation = Resource::<Conversation>::new_borrow(0);
+        let store = &mut self.store;
+        let missing = || wasmtime::Error::msg(format!("{hook} is not exported"));
+        let returned = match hook {
+            Hook::Enrichment => {
+                let indices = plugin.enrichment.as_ref().ok_or_else(missing)?;
+                let guest = indices.load(&mut *store, &instance)?;
+                let returned = guest.call_enrich(store, message, conversation).await?;
+                returned.map(|()| None)
+            }
+            Hook::Routing => {
+                let indices = plugin.routing.as_ref().ok_or_else(missing)?;
+                let guest = indices.load(&mut *store, &instance)?;
+                let returned = guest.call_route(store, message, conversation).await?;
+                returned.map(Some)
+            }
+            Hook::AutoReply => {
+                let indices = plugin.auto_reply.as_ref().ok_or_else(missing)?;
+                let guest = indices.load(&mut *store, &instance)?;
+                let returned = guest.call_reply(store, message, conversation).await?;
+                returned.map(|()| None)
+            }
+        };
+        Ok(returned)
+    }
+
+    pub(super) fn state(&self) -> &GuestState {
+        self.store.data()
+    }
+
+    pub(super) fn state_mut(&mut self) -> &mut GuestState {
+        self.store.data_mut()
+    }
+
+    pub(super) fn fuel_left(&self) -> u64 {
+        self.store.get_fuel().expect("the engine meters fuel")
+    }
+
+    /// The end of the instance; what it did remains.
+    pub(super) fn into_state(self) -> GuestState {
+        self.store.into_data()
+    }
+}
+
+/// A host function panicked: a bug of ours, which must cost this call only.
+pub(super) fn panicked(hook: Hook) -> Fault {
+    Fault::new(FaultKind::Internal, hook, "the host failed in this call")
+}

@@ -1,0 +1,93 @@
+//! Every number that bounds a plugin, in one place, each with its reason. All are guesses until a plugin of a real
+//! tenant meets them; what would change one is said with it.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// What one installation may use in one turn, over all its hooks. An installation can be given less or more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Wasm instructions, nearly one unit each; bulk operations cost a unit per byte.
+    pub fuel: u64,
+    /// Bytes of all linear memories and tables together.
+    pub memory: usize,
+    /// Calls from the guest into the host.
+    pub host_calls: u32,
+    /// Bytes that host calls carry, both ways together.
+    pub host_bytes: usize,
+    /// Effects of all hooks.
+    pub effects: usize,
+    /// Lines of the plugin's log; further lines are dropped and counted.
+    pub log_lines: u32,
+    /// Different keys of `kv` that are read or written.
+    pub kv_keys: usize,
+    /// Bytes of keys and values waiting to be written to `kv`.
+    pub kv_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            // About 5 ms of tight code, 10 ms of an interpreter: a hundred times what a menu needs. Short enough
+            // that a tenant whose every turn loops costs the node one turn's worth, not its threads.
+            fuel: 50_000_000,
+            // A Rust guest needs 0.2 to 1.2 MiB, QuickJS 1.4; CPython's 16 would need an installation's own limit.
+            memory: 16 << 20,
+            // A menu makes 20. A call costs the host 0.1 to 1 µs, so this is a few milliseconds at worst.
+            host_calls: 10_000,
+            // Ten full texts, a few values of kv and the log fit many times.
+            host_bytes: 4 << 20,
+            // Meta takes some 80 messages a second per number: 32 in one turn is already an abuse.
+            effects: 32,
+            // Promised by the WIT contract.
+            log_lines: 100,
+            // Each is a read in the turn's commit.
+            kv_keys: 64,
+            kv_bytes: 256 << 10,
+        }
+    }
+}
+
+/// The most that an operator may give one installation: what the pool has room for.
+pub const MAX_MEMORY: usize = 64 << 20;
+/// A log line's bytes (WIT contract); longer ones are cut at a character.
+pub const LOG_LINE_BYTES: usize = 1 << 10;
+/// Bytes of a `kv` key and value (WIT contract).
+pub const KV_KEY_BYTES: usize = 256;
+pub const KV_VALUE_BYTES: usize = 64 << 10;
+/// Bytes that one call may hand to the host. Above a kv value, far below what could hurt.
+pub const HOST_CALL_BYTES: usize = 256 << 10;
+/// Live resource handles. A hook gets two.
+pub const HANDLES: usize = 1_000;
+/// Core instances, memories and tables of one component: componentize-py needs some 20 instances.
+pub const INSTANCES: usize = 64;
+pub const MEMORIES: usize = 4;
+pub const TABLES: usize = 16;
+/// Elements of one table: CPython uses 5,700, SpiderMonkey 7,700.
+pub const TABLE_ELEMENTS: usize = 20_000;
+/// The guest's stack. Deep recursion of ordinary code ends well below; the limit is what a hostile one gets.
+pub const WASM_STACK: usize = 256 << 10;
+/// A fiber: the guest's stack and above it the host functions' (deep in debug builds).
+pub const FIBER_STACK: usize = 1 << 20;
+/// How long one host call may wait for the outside. Ours to answer for: the guest sees `unavailable`.
+pub const HOST_CALL_WAIT: Duration = Duration::from_secs(2);
+/// Plugins in one turn: each is an instance alive at the same time.
+pub const PLUGINS_PER_TURN: usize = 8;
+/// The longest `retry` a plugin may ask for.
+pub const MAX_RETRY: Duration = Duration::from_secs(600);
+/// Characters of a message that a plugin hands back (`reject`, `fault`) and of a fault's text.
+pub const REASON_CHARS: usize = 500;
+/// Bytes of host answers kept for replay; a turn beyond it says so.
+pub const JOURNAL_BYTES: usize = 64 << 10;
+/// Units of fuel after which a guest lets its neighbours run: some 10 µs of tight code.
+pub const FUEL_SLICE: u64 = 100_000;
+/// Attributes and tags of one conversation.
+pub const ATTRIBUTES: usize = 64;
+pub const TAGS: usize = 32;
+
+/// An upload (design.md §4): a component of SpiderMonkey is 12 MB.
+pub const COMPONENT_BYTES: usize = 16 << 20;
+/// Its manifest.
+pub const MANIFEST_BYTES: usize = 64 << 10;

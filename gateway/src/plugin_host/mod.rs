@@ -1,0 +1,59 @@
+//! The plugin host: runs tenants' components, whatever bytes they consist of (ARCHITECTURE.md, promises 6 and 7).
+//!
+//! Owns everything about Wasm: the engine, inspection and compilation of uploads, artifacts, guest threads, limits,
+//! the host's side of the WIT contract, and the order of stages within a turn. It is the only user of wasmtime.
+//! It never touches a database or the network: what it needs of the outside comes through [`KvReader`], and what a
+//! plugin wants to change leaves as data in a [`TurnReport`], for the pipeline to apply or not.
+//!
+//! The way of a component: [`inspect`] (structure, no code generated) → [`Compiler`] (a limited child process) →
+//! [`ArtifactKey::seal`] (by the caller, into its database) → [`ArtifactKey::open`] → [`PluginHost::load`] →
+//! [`PluginHost::run_turn`], a fresh instance each turn.
+
+mod artifact;
+mod bindings;
+mod capability;
+mod compile;
+mod compile_child;
+mod effect;
+pub mod engine;
+mod fault;
+mod guest_state;
+mod guest_thread;
+mod hook;
+mod host;
+mod inspect;
+mod instance;
+mod kv;
+mod limits;
+mod manifest;
+mod memory_limiter;
+mod plugin;
+mod report;
+mod request;
+mod stages;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod turn;
+
+pub use artifact::{ArtifactError, ArtifactId, ArtifactKey, AuthenticArtifact, ComponentDigest};
+pub use compile::{CompileError, CompileLimits, Compiler};
+pub use compile_child::{CHILD_VERB, compile_child_main};
+pub use effect::{Effect, EffectRefused};
+pub use engine::WASMTIME_VERSION;
+pub use fault::{Fault, FaultKind};
+pub use hook::{Hook, HookSet};
+pub use host::{HostConfig, Overload, PluginHost, StartError};
+pub use inspect::{InspectError, Inspection, inspect};
+pub use kv::{HostAnswer, HostAnswers, KvEffects, KvReader, KvUnavailable, KvWrite};
+pub use limits::Limits;
+pub use manifest::{LimitsAsked, Manifest, ManifestError};
+pub use plugin::{LoadError, Plugin};
+pub use report::{
+    AttributedEffect, CallOutcome, CallTrace, Ending, LogLevel, LogLine, Route, TurnReport,
+};
+pub use request::{
+    ConfigError, ConfigJson, ConversationView, Grants, MessageKind, MessageView, PluginBinding,
+    TurnRequest,
+};

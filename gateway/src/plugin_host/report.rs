@@ -1,0 +1,116 @@
+//! What a turn's plugins did, complete: effects, faults, costs and log. Plain data for the pipeline and the journal.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{InstallationId, TurnId};
+
+use super::effect::Effect;
+use super::fault::Fault;
+use super::hook::Hook;
+use super::kv::{HostAnswers, KvEffects};
+
+/// The answer to one [`TurnRequest`](super::TurnRequest). Nothing of it has been applied anywhere.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TurnReport {
+    pub turn: TurnId,
+    pub ending: Ending,
+    /// Effects of hooks that returned ok, in the order they were asked for. Empty when the ending is `Retry`.
+    pub effects: Vec<AttributedEffect>,
+    /// What routing decided; none when nobody had an opinion or was asked.
+    pub route: Option<Route>,
+    /// Per installation that used `kv`. Empty writes when the ending is `Retry`.
+    pub kv: Vec<KvEffects>,
+    /// One per call of a hook, in order.
+    pub calls: Vec<CallTrace>,
+    pub logs: Vec<LogLine>,
+    /// With ending `Retry`: run the turn again, not before this long.
+    pub retry_after: Option<Duration>,
+    /// Answers of the host that a replay needs.
+    pub host_answers: HostAnswers,
+}
+
+/// How the stages of a turn came to their end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// A plugin replied, handed over or closed.
+    Answered,
+    /// The bot has the conversation and no plugin answered: the tenant's fallback is due.
+    Unanswered,
+    /// Routing gave the conversation to people.
+    Routed,
+    /// Routing says that nothing is to be said.
+    Silent,
+    /// The bot does not own the conversation: it was enriched at most.
+    NotAsked,
+    /// A plugin rejects the message for good: the fallback is due, no other plugin was asked.
+    Rejected,
+    /// The turn must run again: a plugin asked for it, or the host had no room.
+    Retry,
+}
+
+/// An effect and whose it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AttributedEffect {
+    pub installation: InstallationId,
+    pub plugin: String,
+    pub version: String,
+    pub effect: Effect,
+}
+
+/// What a routing hook decided. `pass` is no route.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Route {
+    Bot,
+    Queue(String),
+    Silence,
+}
+
+/// One call of one hook and what it cost.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CallTrace {
+    pub installation: InstallationId,
+    pub hook: Hook,
+    pub outcome: CallOutcome,
+    /// Units used by this call; the first call of an installation pays for the instantiation too.
+    pub fuel: u64,
+    /// Wall time in microseconds, waiting included. The only number of a report that a replay does not repeat.
+    pub wall_us: u64,
+    /// Most bytes of memories and tables the instance had so far.
+    pub memory_peak: usize,
+    pub host_calls: u32,
+    pub log_lines: u32,
+    /// Lines beyond the limit: lost.
+    pub log_dropped: u32,
+}
+
+/// How a call ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallOutcome {
+    Ok,
+    Rejected(String),
+    Retry { after_ms: u64 },
+    Fault(Fault),
+}
+
+/// A line that a plugin wrote for its author.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogLine {
+    pub installation: InstallationId,
+    pub hook: Hook,
+    pub level: LogLevel,
+    pub message: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    Debug,
+    Info,
+    Warn,
+    Error,
+}

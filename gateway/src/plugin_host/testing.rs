@@ -1,0 +1,288 @@
+//! Guests for tests, written in WAT: core modules over the contract's lowered imports, made into components here.
+//!
+//! A body is code of a hook's function with `$m` and `$c`, the handles of message and conversation; it falls through to
+//! returning ok. Text in double braces, `{{like this}}`, stands for its pointer and length.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use futures::future::BoxFuture;
+use serde_json::json;
+use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+use wit_parser::Resolve;
+
+use crate::domain::{
+    ContactId, ConversationId, EventId, InstallationId, TenantId, Timestamp, TurnId,
+};
+
+use super::*;
+
+/// Lowered imports, by the name bodies call them.
+const IMPORTS: &str = r#"
+(import "vestibule:plugin/inbound@0.1.0" "[resource-drop]message" (func $drop-message (param i32)))
+(import "vestibule:plugin/inbound@0.1.0" "[resource-drop]conversation" (func $drop-conversation (param i32)))
+(import "vestibule:plugin/inbound@0.1.0" "[method]message.text" (func $text (param i32 i32)))
+(import "vestibule:plugin/inbound@0.1.0" "[method]conversation.language" (func $language (param i32 i32)))
+(import "vestibule:plugin/effects@0.1.0" "reply-text" (func $reply-text (param i32 i32 i32)))
+(import "vestibule:plugin/effects@0.1.0" "set-language" (func $set-language (param i32 i32 i32)))
+(import "vestibule:plugin/effects@0.1.0" "add-tag" (func $add-tag (param i32 i32 i32)))
+(import "vestibule:plugin/effects@0.1.0" "close" (func $close (param i32)))
+(import "vestibule:plugin/log@0.1.0" "write" (func $log (param i32 i32 i32)))
+(import "vestibule:plugin/clock@0.1.0" "now" (func $now (result i64)))
+(import "vestibule:plugin/random@0.1.0" "next-u64" (func $random (result i64)))
+(import "vestibule:plugin/random@0.1.0" "bytes" (func $random-bytes (param i32 i32)))
+(import "vestibule:plugin/config@0.1.0" "get" (func $config (param i32 i32 i32)))
+(import "vestibule:plugin/kv@0.1.0" "get" (func $kv-get (param i32 i32 i32)))
+(import "vestibule:plugin/kv@0.1.0" "set" (func $kv-set (param i32 i32 i32 i32 i32)))
+(import "vestibule:plugin/kv@0.1.0" "add" (func $kv-add (param i32 i32 i64 i32)))
+"#;
+
+/// A result that has never been written to: ok.
+const OK: u32 = 2048;
+
+#[derive(Default)]
+pub(super) struct Guest {
+    hooks: Vec<(Hook, String)>,
+    module_parts: String,
+    grants: Vec<&'static str>,
+    claimed: Option<Vec<&'static str>>,
+}
+
+impl Guest {
+    pub(super) fn replying(body: &str) -> Self {
+        Self::default().hook(Hook::AutoReply, body)
+    }
+
+    pub(super) fn hook(mut self, hook: Hook, body: &str) -> Self {
+        self.hooks.push((hook, body.to_owned()));
+        self
+    }
+
+    /// Further fields of the core module: functions, globals, tables.
+    pub(super) fn with(mut self, parts: &str) -> Self {
+        self.module_parts.push_str(parts);
+        self
+    }
+
+    pub(super) fn claiming(mut self, hooks: &[&'static str]) -> Self {
+        self.claimed = Some(hooks.to_vec());
+        self
+    }
+
+    pub(super) fn component(&self) -> Vec<u8> {
+        let names = || self.hooks.iter().map(|(hook, _)| hook.name());
+        let claimed = self.claimed.clone().unwrap_or_else(|| names().collect());
+        let manifest = json!({
+            "name": "test", "version": "1.2.3", "abi": "0.1.0", "interfaces": claimed, "grants": self.grants,
+        });
+        let mut component = componentise(&self.module(), names());
+        append_custom_section(
+            &mut component,
+            "vestibule:manifest",
+            manifest.to_string().as_bytes(),
+        );
+        component
+    }
+
+    /// Compiles in this process: what is tested here is ours, not the child.
+    pub(super) fn load(&self, host: &PluginHost) -> Arc<Plugin> {
+        load(host, &self.component()).expect("a fitting component")
+    }
+
+    fn module(&self) -> String {
+        let mut data = Texts::default();
+        let functions: String = self
+            .hooks
+            .iter()
+            .map(|(hook, body)| {
+                let body = data.place(body);
+                let (name, function) = (hook.name(), hook.function());
+                format!(
+                    r#"(func (export "vestibule:plugin/{name}@0.1.0#{function}")
+                         (param $m i32) (param $c i32) (result i32) (local $i i32) (local $n i64)
+                         {body}
+                         (call $drop-message (local.get $m)) (call $drop-conversation (local.get $c))
+                         (i32.const {OK}))"#
+                )
+            })
+            .collect();
+        let parts = data.place(&self.module_parts);
+        let segments = data.segments;
+        format!(
+            r#"(module {IMPORTS}
+                 (memory (export "memory") 2)
+                 (global $top (mut i32) (i32.const 65536))
+                 (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+                   (global.set $top (i32.and (i32.add (global.get $top) (i32.const 7)) (i32.const -8)))
+                   (global.get $top)
+                   (global.set $top (i32.add (global.get $top) (local.get 3))))
+                 {parts} {functions} {segments})"#
+        )
+    }
+}
+
+/// Text in a body becomes data of the module.
+#[derive(Default)]
+struct Texts {
+    segments: String,
+    used: usize,
+}
+
+impl Texts {
+    fn place(&mut self, body: &str) -> String {
+        let mut placed = String::new();
+        let mut rest = body;
+        while let Some((before, after)) = rest.split_once("{{") {
+            let (text, after) = after.split_once("}}").expect("closed braces");
+            let at = 4096 + self.used;
+            self.used += text.len();
+            self.segments
+                .push_str(&format!("(data (i32.const {at}) {text:?})"));
+            placed.push_str(before);
+            placed.push_str(&format!("(i32.const {at}) (i32.const {})", text.len()));
+            rest = after;
+        }
+        placed + rest
+    }
+}
+
+fn componentise<'a>(module: &str, hooks: impl Iterator<Item = &'a str>) -> Vec<u8> {
+    let exports: String = hooks
+        .map(|hook| format!("export vestibule:plugin/{hook}@0.1.0; "))
+        .collect();
+    let mut resolve = Resolve::default();
+    let contract = concat!(env!("CARGO_MANIFEST_DIR"), "/../wit/vestibule-plugin-0.1.0");
+    resolve.push_dir(contract).expect("the contract parses");
+    let world = format!(
+        "package test:guest; world guest {{ include vestibule:plugin/host@0.1.0; {exports} }}"
+    );
+    let package = resolve.push_str("guest.wit", &world).expect("a world");
+    let world = resolve
+        .select_world(&[package], Some("guest"))
+        .expect("the world");
+    let mut module = wat::parse_str(module).expect("valid WAT");
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).expect("embeds");
+    ComponentEncoder::default()
+        .module(&module)
+        .and_then(|mut encoder| encoder.encode())
+        .expect("a component")
+}
+
+pub(super) fn append_custom_section(component: &mut Vec<u8>, name: &str, data: &[u8]) {
+    let mut body = Vec::new();
+    leb(&mut body, name.len());
+    body.extend_from_slice(name.as_bytes());
+    body.extend_from_slice(data);
+    component.push(0);
+    leb(component, body.len());
+    component.extend_from_slice(&body);
+}
+
+fn leb(out: &mut Vec<u8>, mut n: usize) {
+    while n >= 128 {
+        out.push((n % 128) as u8 | 128);
+        n /= 128;
+    }
+    out.push(n as u8);
+}
+
+pub(super) fn load(host: &PluginHost, component: &[u8]) -> Result<Arc<Plugin>, LoadError> {
+    let manifest = inspect(component).expect("a fitting upload").manifest;
+    let id = ArtifactId::current(ComponentDigest::of(component)).expect("an engine");
+    let key = ArtifactKey::new([7; 32]);
+    let code = compile_child::compile(component).expect("compiles");
+    let artifact = key.open(&id, &key.seal(&id, &code)).expect("authentic");
+    host.load(&artifact, &manifest)
+}
+
+/// A host with one guest thread, on the test's runtime.
+pub(super) fn host() -> Arc<PluginHost> {
+    host_with(|_| {})
+}
+
+pub(super) fn host_with(change: impl FnOnce(&mut HostConfig)) -> Arc<PluginHost> {
+    let mut config = HostConfig::new(1, tokio::runtime::Handle::current());
+    config.stores_per_thread = 16;
+    change(&mut config);
+    PluginHost::start(config).expect("a host")
+}
+
+pub(super) fn binding(plugin: &Arc<Plugin>) -> PluginBinding {
+    PluginBinding {
+        plugin: plugin.clone(),
+        installation: InstallationId::from_raw(11),
+        config: Arc::new(ConfigJson::parse(r#"{"greeting":"hi"}"#).expect("an object")),
+        grants: Grants { kv: true },
+        limits: Limits::default(),
+    }
+}
+
+pub(super) fn turn(plugins: Vec<PluginBinding>) -> TurnRequest {
+    TurnRequest {
+        turn: TurnId::from_raw(1),
+        tenant: TenantId::from_raw(2),
+        now: Timestamp::from_millis(1_795_000_000_000),
+        seed: [5; 32],
+        message: MessageView {
+            id: EventId::from_raw(3),
+            kind: MessageKind::Text,
+            text: "hello".to_owned(),
+            payload: None,
+            sent_at: Timestamp::from_millis(1_794_999_999_000),
+            raw: "{}".to_owned(),
+        },
+        conversation: conversation(),
+        plugins,
+        kv: Arc::new(MemoryKv::default()),
+        bot_owns: true,
+    }
+}
+
+pub(super) fn conversation() -> ConversationView {
+    ConversationView {
+        id: ConversationId::from_raw(4),
+        contact: ContactId::from_raw(5),
+        display_name: Some("Ines".to_owned()),
+        language: None,
+        attributes: BTreeMap::new(),
+        tags: Default::default(),
+        is_new: true,
+    }
+}
+
+/// A store of values that a test fills.
+#[derive(Default)]
+pub(super) struct MemoryKv {
+    pub(super) values: Mutex<BTreeMap<String, (Vec<u8>, i64)>>,
+    pub(super) asked: Mutex<Vec<String>>,
+    pub(super) broken: bool,
+}
+
+impl MemoryKv {
+    pub(super) fn holding(key: &str, value: &[u8], version: i64) -> Self {
+        let kv = Self::default();
+        let values = [(key.to_owned(), (value.to_vec(), version))];
+        *kv.values.lock().expect("not poisoned") = values.into();
+        kv
+    }
+}
+
+impl KvReader for MemoryKv {
+    fn get<'a>(
+        &'a self,
+        _tenant: TenantId,
+        _installation: InstallationId,
+        key: &'a str,
+    ) -> BoxFuture<'a, Result<Option<(Vec<u8>, i64)>, KvUnavailable>> {
+        Box::pin(async move {
+            self.asked
+                .lock()
+                .expect("not poisoned")
+                .push(key.to_owned());
+            if self.broken {
+                return Err(KvUnavailable("broken".to_owned()));
+            }
+            Ok(self.values.lock().expect("not poisoned").get(key).cloned())
+        })
+    }
+}

@@ -1,0 +1,224 @@
+//! One turn on a guest thread: the stages over real instances, and the report of it all.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::FutureExt;
+
+use super::bindings::exports::vestibule::plugin::routing;
+use super::bindings::vestibule::plugin::outcome::Failure;
+use super::effect::check_queue;
+use super::fault::{Fault, FaultKind, shortened};
+use super::guest_state::GuestState;
+use super::hook::{Hook, HookSet};
+use super::instance::{LiveInstance, Returned, panicked};
+use super::kv::{HostAnswers, KvEffects};
+use super::limits::MAX_RETRY;
+use super::report::{AttributedEffect, CallOutcome, CallTrace, Ending, LogLine, Route, TurnReport};
+use super::request::{ConversationView, TurnRequest};
+use super::stages::{self, Answer, HookRunner, Outcome};
+
+/// Runs a turn to its end. Dropping the future drops every instance of it.
+pub(super) async fn run(request: Arc<TurnRequest>, io: tokio::runtime::Handle) -> TurnReport {
+    let hooks: Vec<HookSet> = request.plugins.iter().map(|p| p.plugin.hooks()).collect();
+    let mut turn = Turn {
+        live: request.plugins.iter().map(|_| None).collect(),
+        io,
+        calls: Vec::new(),
+        logs: Vec::new(),
+        kv: Vec::new(),
+        host_answers: HostAnswers::default(),
+        request,
+    };
+    let conversation = turn.request.conversation.clone();
+    let bot_owns = turn.request.bot_owns;
+    let outcome = stages::run(&mut turn, &hooks, conversation, bot_owns).await;
+    turn.report(outcome)
+}
+
+struct Turn {
+    request: Arc<TurnRequest>,
+    io: tokio::runtime::Handle,
+    /// By the plugin's index, made at its first hook.
+    live: Vec<Option<LiveInstance>>,
+    calls: Vec<CallTrace>,
+    logs: Vec<LogLine>,
+    kv: Vec<KvEffects>,
+    host_answers: HostAnswers,
+}
+
+impl HookRunner for Turn {
+    async fn call(
+        &mut self,
+        index: usize,
+        hook: Hook,
+        conversation: &Arc<ConversationView>,
+    ) -> Answer {
+        let mut live = self.instance(index, hook, conversation);
+        let before = Meter::read(&live);
+        let returned = match AssertUnwindSafe(live.call(hook)).catch_unwind().await {
+            Ok(returned) => returned.and_then(|returned| checked(returned, hook)),
+            Err(_) => Err(panicked(hook)),
+        };
+        let (outcome, answer) = settle(returned, hook, &mut live);
+        self.calls.push(before.trace(&live, hook, outcome));
+        match answer {
+            // What trapped is never entered again.
+            Answer::Fault | Answer::NoRoom => self.finish(live),
+            _ => self.live[index] = Some(live),
+        }
+        answer
+    }
+}
+
+impl Turn {
+    fn instance(
+        &mut self,
+        index: usize,
+        hook: Hook,
+        conversation: &Arc<ConversationView>,
+    ) -> LiveInstance {
+        if let Some(mut live) = self.live[index].take() {
+            let state = live.state_mut();
+            state.hook = hook;
+            state.conversation = conversation.clone();
+            return live;
+        }
+        let (request, io) = (self.request.clone(), self.io.clone());
+        LiveInstance::new(GuestState::new(
+            request,
+            index,
+            hook,
+            conversation.clone(),
+            io,
+        ))
+    }
+
+    fn finish(&mut self, live: LiveInstance) {
+        let mut state = live.into_state();
+        self.logs.append(&mut state.log);
+        let (kv, answers) = state.finish();
+        self.kv.extend(kv);
+        self.host_answers.extend(answers);
+    }
+
+    fn report(mut self, outcome: Outcome) -> TurnReport {
+        for live in std::mem::take(&mut self.live).into_iter().flatten() {
+            self.finish(live);
+        }
+        if outcome.ending == Ending::Retry {
+            self.kv.iter_mut().for_each(|kv| kv.writes.clear());
+        }
+        let plugins = &self.request.plugins;
+        let attributed = outcome.effects.into_iter().map(|(index, effect)| {
+            let binding = &plugins[index];
+            AttributedEffect {
+                installation: binding.installation,
+                plugin: binding.plugin.name().to_owned(),
+                version: binding.plugin.version().to_owned(),
+                effect,
+            }
+        });
+        TurnReport {
+            turn: self.request.turn,
+            ending: outcome.ending,
+            effects: attributed.collect(),
+            route: outcome.route,
+            kv: self.kv,
+            calls: self.calls,
+            logs: self.logs,
+            retry_after: outcome.retry_after,
+            host_answers: self.host_answers,
+        }
+    }
+}
+
+/// A route that could not be acted on is the plugin's fault, not a decision.
+fn checked(returned: Returned, hook: Hook) -> Result<Result<Option<Route>, Failure>, Fault> {
+    let route = match returned {
+        Err(failure) => return Ok(Err(failure)),
+        Ok(None | Some(routing::Destination::Pass)) => None,
+        Ok(Some(routing::Destination::Bot)) => Some(Route::Bot),
+        Ok(Some(routing::Destination::Silence)) => Some(Route::Silence),
+        Ok(Some(routing::Destination::Queue(queue))) => {
+            check_queue(&queue).map_err(|what| Fault::new(FaultKind::Malformed, hook, what))?;
+            Some(Route::Queue(queue))
+        }
+    };
+    Ok(Ok(route))
+}
+
+/// Keeps or undoes what the hook asked for, and says how the call ended: for the trace and for the stages.
+fn settle(
+    returned: Result<Result<Option<Route>, Failure>, Fault>,
+    hook: Hook,
+    live: &mut LiveInstance,
+) -> (CallOutcome, Answer) {
+    let state = live.state_mut();
+    if let Ok(Ok(route)) = returned {
+        let effects = state.keep();
+        return (CallOutcome::Ok, Answer::Done { effects, route });
+    }
+    state.undo();
+    match returned {
+        Ok(Err(Failure::Reject(reason))) => {
+            (CallOutcome::Rejected(shortened(reason)), Answer::Reject)
+        }
+        Ok(Err(Failure::Retry(after_ms))) => {
+            let after = Duration::from_millis(u64::from(after_ms)).min(MAX_RETRY);
+            let after_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
+            (CallOutcome::Retry { after_ms }, Answer::Retry(after))
+        }
+        Ok(Err(Failure::Fault(reason))) => {
+            let fault = Fault::new(FaultKind::Declared, hook, reason);
+            (CallOutcome::Fault(fault), Answer::Fault)
+        }
+        Err(fault) if fault.kind == FaultKind::Overload => {
+            (CallOutcome::Fault(fault), Answer::NoRoom)
+        }
+        Err(fault) => (CallOutcome::Fault(fault), Answer::Fault),
+        Ok(Ok(_)) => unreachable!("returned above"),
+    }
+}
+
+/// What a call's cost is counted from.
+struct Meter {
+    at: Instant,
+    fuel: u64,
+    host_calls: u32,
+    log_lines: usize,
+    log_dropped: u32,
+}
+
+impl Meter {
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "wall time of a call is telemetry, no decision depends on it"
+    )]
+    fn read(live: &LiveInstance) -> Self {
+        let state = live.state();
+        Self {
+            at: Instant::now(),
+            fuel: live.fuel_left(),
+            host_calls: state.host_calls(),
+            log_lines: state.log.len(),
+            log_dropped: state.log_dropped,
+        }
+    }
+
+    fn trace(self, live: &LiveInstance, hook: Hook, outcome: CallOutcome) -> CallTrace {
+        let state = live.state();
+        CallTrace {
+            installation: state.binding.installation,
+            hook,
+            outcome,
+            fuel: self.fuel - live.fuel_left(),
+            wall_us: u64::try_from(self.at.elapsed().as_micros()).unwrap_or(u64::MAX),
+            memory_peak: state.memory.peak(),
+            host_calls: state.host_calls() - self.host_calls,
+            log_lines: u32::try_from(state.log.len() - self.log_lines).unwrap_or(u32::MAX),
+            log_dropped: state.log_dropped - self.log_dropped,
+        }
+    }
+}
