@@ -1,0 +1,99 @@
+//! What a command brought about, for people and programs.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::number::Number;
+use crate::storage::apps::App;
+use crate::storage::holds::{Held, Hold};
+use crate::storage::installations::Installation;
+
+/// An answer: one record, or several of a kind.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Answer {
+    Record(BTreeMap<String, serde_json::Value>),
+    List(Vec<BTreeMap<String, serde_json::Value>>),
+}
+
+/// `record! { "id" => …, }`: a record of whatever serde can write.
+macro_rules! record {
+    ($($name:literal => $value:expr,)*) => {
+        std::collections::BTreeMap::from([$(($name.to_owned(), serde_json::json!($value)),)*])
+    };
+}
+pub(super) use record;
+
+impl Answer {
+    pub(super) fn app(app: &App) -> Self {
+        Self::Record(record! {
+            "id" => app.id,
+            "meta_app_id" => app.meta_app_id,
+            "name" => app.name,
+            "callback_path" => format!("/webhooks/whatsapp/{}", app.meta_app_id),
+            "default" => app.is_default,
+        })
+    }
+
+    pub(super) fn number(number: &Number) -> Self {
+        Self::Record(record! {
+            "id" => number.id,
+            "tenant" => number.tenant,
+            "app" => number.app,
+            "credential" => number.credential,
+            "portfolio" => number.portfolio,
+            "waba_id" => number.waba_id,
+            "phone_number_id" => number.phone_number_id,
+            "display_number" => number.display_number,
+            "time_zone" => number.time_zone,
+            "throughput" => number.throughput,
+            "bucket" => number.bucket(),
+        })
+    }
+
+    pub(super) fn installation(installation: &Installation) -> Self {
+        Self::Record(record! {
+            "id" => installation.id,
+            "tenant" => installation.tenant,
+            "number" => installation.number,
+            "plugin" => installation.plugin,
+            "version" => installation.plugin_version,
+            "digest" => installation.digest,
+            "position" => installation.position,
+            "grants" => serde_json::from_str::<serde_json::Value>(&installation.grants).ok(),
+        })
+    }
+
+    pub(super) fn hold(hold: &Hold) -> Self {
+        Self::Record(hold_record(hold))
+    }
+
+    pub(super) fn holds(holds: &[Hold]) -> Self {
+        Self::List(holds.iter().map(hold_record).collect())
+    }
+}
+
+fn hold_record(hold: &Hold) -> BTreeMap<String, serde_json::Value> {
+    record! {
+        "id" => hold.id,
+        "held" => held(&hold.held),
+        "reason" => hold.reason,
+        "by" => hold.placed_by,
+        "placed_at" => hold.placed_at.to_string(),
+        "until" => hold.until.map(|until| until.to_string()),
+    }
+}
+
+fn held(held: &Held) -> String {
+    match held {
+        Held::All => "everything".to_owned(),
+        Held::Tenant(tenant) => format!("tenant {tenant}"),
+        Held::Number(_, number) => format!("number {number}"),
+        Held::Plugin(tenant, plugin) => format!("plugin {plugin} of tenant {tenant}"),
+        Held::Template(tenant, name, language) => {
+            format!("template {name} ({language}) of tenant {tenant}")
+        }
+        Held::Credential(_, credential) => format!("credential {credential}"),
+    }
+}

@@ -1,0 +1,104 @@
+//! Everything that can be asked for. One JSON object each when it goes through the socket.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+use super::exposed;
+use crate::domain::HoldId;
+use crate::tenants::holds::Scope;
+
+/// A command. Names are what the operator typed: a name, our id, or Meta's.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Command {
+    AppAdd {
+        meta_app_id: String,
+        name: String,
+        #[serde(with = "exposed")]
+        verify_token: SecretString,
+        #[serde(with = "exposed::list")]
+        secrets: Vec<SecretString>,
+        is_default: bool,
+    },
+    AppAddSecret {
+        app: String,
+        #[serde(with = "exposed")]
+        secret: SecretString,
+        retire_older: bool,
+    },
+    TenantAdd {
+        name: String,
+        /// JSON object.
+        settings: String,
+    },
+    CredentialAdd {
+        tenant: String,
+        name: String,
+        #[serde(with = "exposed")]
+        token: SecretString,
+        replace: bool,
+    },
+    NumberAdd {
+        tenant: String,
+        app: Option<String>,
+        credential: String,
+        portfolio: Option<String>,
+        waba_id: String,
+        phone_number_id: String,
+        display_number: String,
+        time_zone: String,
+        throughput: i64,
+    },
+    PluginInstall {
+        tenant: String,
+        number: Option<String>,
+        /// The component, base64.
+        component: String,
+        /// JSON object.
+        config: String,
+        grants: BTreeSet<String>,
+        position: i64,
+    },
+    HoldAdd {
+        scope: Scope,
+        reason: String,
+        by: String,
+        /// `None`: until it is lifted.
+        seconds: Option<u64>,
+    },
+    HoldLift {
+        hold: HoldId,
+    },
+    HoldList,
+    KeysRotate {
+        /// Only wrap again: the new key stands in the configuration already.
+        rewrap_only: bool,
+    },
+    Backup {
+        to: PathBuf,
+    },
+    Status,
+}
+
+impl Command {
+    /// Its name in logs and metrics.
+    pub fn verb(&self) -> &'static str {
+        match self {
+            Self::AppAdd { .. } => "app_add",
+            Self::AppAddSecret { .. } => "app_add_secret",
+            Self::TenantAdd { .. } => "tenant_add",
+            Self::CredentialAdd { .. } => "credential_add",
+            Self::NumberAdd { .. } => "number_add",
+            Self::PluginInstall { .. } => "plugin_install",
+            Self::HoldAdd { .. } => "hold_add",
+            Self::HoldLift { .. } => "hold_lift",
+            Self::HoldList => "hold_list",
+            Self::KeysRotate { .. } => "keys_rotate",
+            Self::Backup { .. } => "backup",
+            Self::Status => "status",
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! Carrying out a command.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::answer::{Answer, record};
+use super::command::Command;
+use super::error::AdminError;
+use crate::plugin_host::Compiler;
+use crate::storage::{StorageError, backup, counts, migrate, nodes};
+use crate::telemetry::names;
+use crate::tenants::apps::{self, NewApp};
+use crate::tenants::installations::{self, NewInstallation};
+use crate::tenants::numbers::{self, NewNumber};
+use crate::tenants::{SetupContext, SetupError, add_tenant, credentials, holds, keys};
+
+/// What commands work on.
+#[derive(Debug, Clone)]
+pub struct AdminContext {
+    pub setup: SetupContext,
+    pub compiler: Arc<Compiler>,
+}
+
+/// Carries out a command. A refused one has changed nothing.
+pub async fn execute(context: &AdminContext, command: Command) -> Result<Answer, AdminError> {
+    let verb = command.verb();
+    let answer = dispatch(context, command).await;
+    let result = match &answer {
+        Ok(_) => "done",
+        Err(AdminError::Refused(_)) => "refused",
+        Err(AdminError::Failed(_)) => "failed",
+    };
+    metrics::counter!(names::ADMIN_COMMANDS, "verb" => verb, "result" => result).increment(1);
+    answer
+}
+
+async fn dispatch(context: &AdminContext, command: Command) -> Result<Answer, AdminError> {
+    let setup = &context.setup;
+    match command {
+        Command::AppAdd {
+            meta_app_id,
+            name,
+            verify_token,
+            secrets,
+            is_default,
+        } => {
+            let new = NewApp {
+                meta_app_id,
+                name,
+                verify_token,
+                secrets,
+                is_default,
+            };
+            Ok(Answer::app(&apps::add(setup, &new).await?))
+        }
+        Command::AppAddSecret {
+            app,
+            secret,
+            retire_older,
+        } => {
+            let retired = apps::add_secret(setup, &app, &secret, retire_older).await?;
+            Ok(Answer::Record(
+                record! { "app" => app, "retired" => retired, },
+            ))
+        }
+        Command::TenantAdd { name, settings } => {
+            let id = add_tenant(setup, &name, &settings).await?;
+            Ok(Answer::Record(record! { "id" => id, "name" => name, }))
+        }
+        Command::CredentialAdd {
+            tenant,
+            name,
+            token,
+            replace,
+        } => {
+            let id = credentials::add(setup, &tenant, &name, &token, replace).await?;
+            Ok(Answer::Record(
+                record! { "id" => id, "tenant" => tenant, "name" => name, },
+            ))
+        }
+        Command::NumberAdd { .. } => number_add(setup, command).await,
+        Command::PluginInstall { .. } => plugin_install(context, command).await,
+        Command::HoldAdd {
+            scope,
+            reason,
+            by,
+            seconds,
+        } => {
+            let lasts = seconds.map(Duration::from_secs);
+            Ok(Answer::hold(
+                &holds::add(setup, &scope, &reason, &by, lasts).await?,
+            ))
+        }
+        Command::HoldLift { hold } => {
+            holds::lift(setup, hold).await?;
+            Ok(Answer::Record(record! { "lifted" => hold, }))
+        }
+        Command::HoldList => Ok(Answer::holds(&holds::list(setup).await?)),
+        Command::KeysRotate { rewrap_only } => keys_rotate(setup, rewrap_only).await,
+        Command::Backup { to } => back_up(setup, &to).await,
+        Command::Status => status(setup)
+            .await
+            .map_err(|error| AdminError::failed(&error)),
+    }
+}
+
+async fn number_add(setup: &SetupContext, command: Command) -> Result<Answer, AdminError> {
+    let Command::NumberAdd {
+        tenant,
+        app,
+        credential,
+        portfolio,
+        waba_id,
+        phone_number_id,
+        display_number,
+        time_zone,
+        throughput,
+    } = command
+    else {
+        return Err(AdminError::Failed("not a number".to_owned()));
+    };
+    let new = NewNumber {
+        tenant,
+        app,
+        credential,
+        portfolio,
+        waba_id,
+        phone_number_id,
+        display_number,
+        time_zone,
+        throughput,
+    };
+    Ok(Answer::number(&numbers::add(setup, &new).await?))
+}
+
+async fn plugin_install(context: &AdminContext, command: Command) -> Result<Answer, AdminError> {
+    let Command::PluginInstall {
+        tenant,
+        number,
+        component,
+        config,
+        grants,
+        position,
+    } = command
+    else {
+        return Err(AdminError::Failed("not an installation".to_owned()));
+    };
+    let wasm = STANDARD
+        .decode(component)
+        .map_err(|_| AdminError::Refused("the component is not base64".to_owned()))?;
+    let new = NewInstallation {
+        tenant,
+        number,
+        wasm,
+        config,
+        grants,
+        position,
+    };
+    let installed = installations::install(&context.setup, &context.compiler, &new).await?;
+    Ok(Answer::installation(&installed))
+}
+
+async fn keys_rotate(setup: &SetupContext, rewrap_only: bool) -> Result<Answer, AdminError> {
+    let rotated = match rewrap_only {
+        true => keys::rewrap(setup).await?,
+        false => keys::rotate(setup).await?,
+    };
+    Ok(Answer::Record(record! {
+        "newest_key" => rotated.newest.0,
+        "rewrapped" => rotated.rewrapped,
+    }))
+}
+
+async fn back_up(setup: &SetupContext, to: &Path) -> Result<Answer, AdminError> {
+    if tokio::fs::try_exists(to).await.unwrap_or(true) {
+        let problem = format!(
+            "{} is there already (or its folder cannot be read)",
+            to.display()
+        );
+        return Err(AdminError::Refused(problem));
+    }
+    let copied = backup::copy_into_all_tenants(&setup.db, to)
+        .await
+        .map_err(SetupError::from)?;
+    if copied.is_none() {
+        let how = "PostgreSQL is backed up by its own tools: \
+            pg_dump --format=custom --file=vestibule.dump \"$VESTIBULE__DATABASE__URL\"";
+        return Err(AdminError::Refused(how.to_owned()));
+    }
+    let bytes = sync_and_close_to_others(to).map_err(|error| AdminError::failed(&error))?;
+    Ok(Answer::Record(record! {
+        "file" => to,
+        "bytes" => bytes,
+        "note" => "the keys are not in it: keep the key file too, in another place",
+    }))
+}
+
+/// A copy holds as much as the database does: its owner's alone, and on disk before we say so.
+fn sync_and_close_to_others(file: &Path) -> std::io::Result<u64> {
+    use std::os::unix::fs::PermissionsExt;
+    let file = std::fs::File::open(file)?;
+    file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+    file.sync_all()?;
+    Ok(file.metadata()?.len())
+}
+
+async fn status(setup: &SetupContext) -> Result<Answer, StorageError> {
+    let mut record = record! {
+        "database" => if setup.db.is_sqlite() { "sqlite" } else { "postgresql" },
+        "migrations_pending" => migrate::pending(&setup.db).await?,
+        "sealing_key" => setup.keyring.newest().0,
+    };
+    let mut tx = setup.db.read().await?;
+    let nodes = nodes::live_slots(&mut tx).await?;
+    record.insert("nodes".to_owned(), serde_json::json!(nodes.len()));
+    for (name, count) in counts::counts_all_tenants(&mut tx).await? {
+        record.insert(name.replace(' ', "_"), serde_json::json!(count));
+    }
+    Ok(Answer::Record(record))
+}

@@ -1,0 +1,132 @@
+//! Opening what a configuration names: data folder, database, keys. For verbs that do without a server, and for it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::context::AdminContext;
+use super::lock::{DataLock, LockError, prepare_data_dir};
+use crate::clock::SystemClock;
+use crate::config::Config;
+use crate::domain::IdGenerator;
+use crate::plugin_host::{CompileLimits, Compiler};
+use crate::secrets::{Keyring, KeyringError, Missing, Source, SystemEntropy};
+use crate::storage::{self, Db, OpenOptions, StorageError, migrate, nodes};
+use crate::tenants::SetupContext;
+
+/// How long a verb may take before its id slot could be given to somebody else. Compiling may take two minutes.
+const SLOT_TTL: Duration = Duration::from_secs(600);
+
+/// Why a verb could not work on the deployment.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    #[error("the database cannot be used")]
+    Storage(#[from] StorageError),
+    #[error("the keys cannot be used")]
+    Keyring(#[from] KeyringError),
+    #[error("the database lacks {0} migrations: run `vestibule migrate`")]
+    NotMigrated(usize),
+    #[error("all node slots are taken: too many processes work on this database")]
+    NoSlot,
+    #[error("this program's own file is not known")]
+    OwnFile(#[source] std::io::Error),
+}
+
+/// A deployment opened by this process alone (SQLite) or among others (PostgreSQL).
+#[derive(Debug)]
+pub struct Local {
+    pub context: AdminContext,
+    slot: u16,
+    _lock: Option<DataLock>,
+}
+
+/// The database of a configuration. Nothing is migrated.
+pub async fn open_database(config: &Config) -> Result<Db, StorageError> {
+    let connections = match config.sqlite_file() {
+        Some(_) => config.database.sqlite_readers,
+        None => config.database.postgres_connections,
+    };
+    let cache = config.database.sqlite_cache_bytes >> 20;
+    storage::open(&OpenOptions {
+        connections,
+        sqlite_cache_mib: u32::try_from(cache).unwrap_or(u32::MAX),
+        ..OpenOptions::new(config.database_url().expose())
+    })
+    .await
+}
+
+/// The keys of a configuration. On SQLite a key file is made when there is none.
+pub fn load_keyring(config: &Config) -> Result<Keyring, KeyringError> {
+    let keys = &config.secrets.keys;
+    let source = match keys.is_empty() {
+        false => Source::Given(keys.iter().map(|key| key.expose().into()).collect()),
+        true => Source::File {
+            path: config.key_file(),
+            if_missing: match config.sqlite_file() {
+                Some(_) => Missing::Create,
+                None => Missing::Refuse,
+            },
+        },
+    };
+    Keyring::load(source, Arc::new(SystemEntropy))
+}
+
+/// The compiler of uploads: this same program, started anew under limits.
+pub fn compiler(config: &Config) -> Result<Compiler, OpenError> {
+    let exe = std::env::current_exe().map_err(OpenError::OwnFile)?;
+    let limits = CompileLimits {
+        memory: config.plugins.compile_memory_bytes,
+        cpu: config.plugins.compile_cpu,
+        wall: config.plugins.compile_timeout,
+        ..CompileLimits::default()
+    };
+    Ok(Compiler::new(exe, limits))
+}
+
+/// The lock of the data folder, which is made when it is not there. `None` on PostgreSQL, which locks by itself.
+pub fn lock(config: &Config) -> Result<Option<DataLock>, LockError> {
+    prepare_data_dir(&config.data_dir)?;
+    let sqlite = config.sqlite_file().is_some();
+    sqlite
+        .then(|| DataLock::acquire(&config.lock_file()))
+        .transpose()
+}
+
+impl Local {
+    /// Opens the deployment for one command. The database must be migrated.
+    pub async fn open(config: &Config) -> Result<Self, OpenError> {
+        let lock = lock(config)?;
+        let db = open_database(config).await?;
+        match migrate::pending(&db).await? {
+            0 => {}
+            pending => return Err(OpenError::NotMigrated(pending)),
+        }
+        let keyring = Arc::new(load_keyring(config)?);
+        let slot = nodes::lease_slot(&db, "command line", SLOT_TTL)
+            .await?
+            .ok_or(OpenError::NoSlot)?;
+        let setup = SetupContext {
+            db,
+            keyring,
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(IdGenerator::new(slot.number, slot.id_floor)),
+        };
+        let compiler = Arc::new(compiler(config)?);
+        Ok(Self {
+            context: AdminContext { setup, compiler },
+            slot: slot.number,
+            _lock: lock,
+        })
+    }
+
+    /// Gives the id slot back and closes the database. A verb that is killed leaves the slot to run out.
+    pub async fn close(self) -> Result<(), StorageError> {
+        let SetupContext { db, ids, clock, .. } = &self.context.setup;
+        let floor = ids.high_water().max(clock.now());
+        nodes::renew_slot(db, self.slot, "command line", SLOT_TTL, floor).await?;
+        nodes::free_slot(db, self.slot).await?;
+        db.close().await;
+        Ok(())
+    }
+}

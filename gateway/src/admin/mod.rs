@@ -1,0 +1,26 @@
+//! What operators do to a deployment: commands, carried out the same way whoever asks.
+//!
+//! `vestibule app add …` on a machine whose server runs (SQLite) reaches [`socket`], else it calls [`execute`] itself,
+//! holding [`DataLock`]. On PostgreSQL it always does; running nodes notice by the change counter.
+
+mod answer;
+mod client;
+mod command;
+mod context;
+mod error;
+mod exposed;
+mod local;
+mod lock;
+mod socket;
+
+pub use answer::Answer;
+pub use client::{Unreachable, ask};
+pub use command::Command;
+pub use context::{AdminContext, execute};
+pub use error::AdminError;
+pub use local::{Local, OpenError, compiler, load_keyring, lock, open_database};
+pub use lock::{DataLock, LockError, prepare_data_dir};
+pub use socket::serve;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,412 @@
+//! The composition: every part of a node, made and wired here and nowhere else.
+//!
+//! [`Node::start`] is what `serve`, `demo` and the tests run. It owns no rule; each part explains itself.
+
+mod listen;
+mod monitor;
+mod ports;
+mod retention;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use siphasher::sip::SipHasher13;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::admin::{self, AdminContext, DataLock};
+use crate::clock::SystemClock;
+use crate::config::Config;
+use crate::delivery::{Chance, Delivery, DeliveryConfig, Observer, ProcessTime, World};
+use crate::directory::Directory;
+use crate::domain::{Clock, IdGenerator};
+use crate::graph::GraphClient;
+use crate::graph::client::{HttpClientConfig, http_client};
+use crate::ingest::{Attacher, AttacherConfig, Intake, RawWriter, RawWriterConfig};
+use crate::lifecycle::{Health, Shutdown};
+use crate::ownership::{Keeper, KeeperConfig, Owned, Wakeups};
+use crate::pipeline::{Pipeline, PipelineConfig, PipelineParts, Plugins, Seeds};
+use crate::plugin_host::{ArtifactKey, HostConfig, PluginHost};
+use crate::secrets::Keyring;
+use crate::storage::{Db, migrate};
+use crate::telemetry;
+use crate::tenants::SetupContext;
+
+use ports::{BacklogGate, DirectoryPort};
+
+/// A running node. [`Node::finished`] returns when everything has ended.
+pub struct Node {
+    /// Where webhooks come in.
+    pub http: SocketAddr,
+    /// Where Prometheus reads, if it does.
+    pub metrics: Option<SocketAddr>,
+    pub context: AdminContext,
+    pub directory: Arc<Directory>,
+    pub owned: Owned,
+    /// While set, no turn begins.
+    pub turns_paused: Arc<AtomicBool>,
+    tasks: TaskTracker,
+    upkeep: TaskTracker,
+    db: Db,
+    _lock: Option<DataLock>,
+}
+
+/// What a node is started with beside its configuration.
+pub struct StartOptions {
+    pub shutdown: Shutdown,
+    pub clock: Arc<dyn Clock>,
+    pub observer: Arc<dyn Observer>,
+    /// Bring the database to this build's schema first. `serve` does on SQLite; on PostgreSQL an operator decides when.
+    pub migrate: bool,
+    /// The recorder of this process; none: metrics are not served.
+    pub recorder: Option<telemetry::Recorder>,
+}
+
+impl StartOptions {
+    pub fn new(shutdown: Shutdown) -> Self {
+        Self {
+            shutdown,
+            clock: Arc::new(SystemClock),
+            observer: Arc::new(()),
+            migrate: true,
+            recorder: None,
+        }
+    }
+}
+
+/// Everything that the parts share.
+struct Shared {
+    db: Db,
+    clock: Arc<dyn Clock>,
+    ids: Arc<IdGenerator>,
+    keyring: Arc<Keyring>,
+    directory: Arc<Directory>,
+    owned: Owned,
+    wakeups: Arc<Wakeups>,
+    shutdown: Shutdown,
+    /// Work: ends at a soft stop, when it is done.
+    tasks: TaskTracker,
+    /// What work leans on (leases, health, metrics): ends when work has.
+    upkeep: TaskTracker,
+    /// Cancelled when all work has ended.
+    worked: CancellationToken,
+}
+
+impl Node {
+    /// Starts every part. When it returns, the node listens and owns its share of the work.
+    pub async fn start(config: &Config, options: StartOptions) -> anyhow::Result<Self> {
+        // Whoever was first in this process has set the same provider.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let lock = admin::lock(config)?;
+        let db = admin::open_database(config).await?;
+        if options.migrate {
+            migrate::migrate(&db, options.clock.now()).await?;
+        }
+        let pending = migrate::pending(&db).await?;
+        anyhow::ensure!(
+            pending == 0,
+            "the database lacks {pending} migrations: run `vestibule migrate`"
+        );
+        let keyring = Arc::new(admin::load_keyring(config)?);
+        let directory = Arc::new(Directory::load(db.clone(), keyring.clone()).await?);
+        let keeper = KeeperConfig {
+            holder: holder_name(&options),
+            ttl: config.leases.ttl,
+            tick: config.leases.renew_every,
+        };
+        let (keeper, ids, owned) = Keeper::start(db.clone(), keeper, options.clock.clone()).await?;
+        let shared = Shared {
+            db: db.clone(),
+            clock: options.clock.clone(),
+            ids,
+            keyring,
+            directory,
+            owned,
+            wakeups: Arc::default(),
+            shutdown: options.shutdown.clone(),
+            tasks: TaskTracker::new(),
+            upkeep: TaskTracker::new(),
+            worked: CancellationToken::new(),
+        };
+        let turns_paused = Arc::new(AtomicBool::new(false));
+        let intake = shared.start_delivery(config, options.observer.clone())?;
+        let events = shared.start_pipeline(config, intake.clone(), turns_paused.clone())?;
+        shared.start_attacher(config, events, intake);
+        let http = shared.start_http(config).await?;
+        let metrics = shared.start_metrics(config, options.recorder).await?;
+        let context = shared.start_housekeeping(config, keeper)?;
+        tracing::info!(%http, "vestibule listens");
+        Ok(Self {
+            http,
+            metrics,
+            context,
+            directory: shared.directory,
+            owned: shared.owned,
+            turns_paused,
+            tasks: shared.tasks,
+            upkeep: shared.upkeep,
+            db,
+            _lock: lock,
+        })
+    }
+
+    /// Waits until every part has ended after a shutdown began, then closes the database.
+    pub async fn finished(self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+        self.upkeep.close();
+        self.upkeep.wait().await;
+        self.db.close().await;
+    }
+}
+
+/// A name that no other node and no earlier life of this one has.
+fn holder_name(options: &StartOptions) -> String {
+    let mut salt = [0_u8; 4];
+    // Only a name: when the system has no randomness to give, time and process must do.
+    let _ = crate::secrets::Entropy::fill(&crate::secrets::SystemEntropy, &mut salt);
+    format!(
+        "{}-{}-{}",
+        std::process::id(),
+        options.clock.now().millis(),
+        hex::encode(salt)
+    )
+}
+
+impl Shared {
+    /// Runs a task until it ends; at a hard stop it is dropped where it stands.
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let hard = self.shutdown.hard().clone();
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = task => {}
+                () = hard.cancelled() => {}
+            }
+        });
+    }
+
+    fn start_delivery(
+        &self,
+        config: &Config,
+        observer: Arc<dyn Observer>,
+    ) -> anyhow::Result<crate::delivery::Intake> {
+        let http = http_client(&HttpClientConfig {
+            connect_timeout: config.graph.connect_timeout,
+            max_idle: config.graph.max_idle_connections,
+            ..HttpClientConfig::default()
+        })?;
+        let port = Arc::new(DirectoryPort::new(self.directory.clone()));
+        let gate = Arc::new(BacklogGate::default());
+        self.spawn(monitor::watch_backlog(
+            self.db.clone(),
+            self.owned.clone(),
+            self.clock.clone(),
+            gate.clone(),
+            self.shutdown.soft().clone(),
+        ));
+        let world = World {
+            db: self.db.clone(),
+            graph: GraphClient::new(http, &config.graph.base_url, &config.graph.version),
+            clock: self.clock.clone(),
+            monotonic: Arc::new(ProcessTime::start()),
+            draw: Arc::new(Chance::new(seed(), self.ids.clone(), self.clock.clone())),
+            credentials: port.clone(),
+            directory: port,
+            receipts: gate,
+            observer,
+            config: DeliveryConfig::new(&config.delivery, &config.graph),
+        };
+        let (delivery, intake) = Delivery::new(world, self.owned.clone(), self.wakeups.clone());
+        let (soft, hard) = (self.shutdown.soft().clone(), self.shutdown.hard().clone());
+        self.spawn(delivery.run(soft, hard));
+        Ok(intake)
+    }
+
+    fn start_pipeline(
+        &self,
+        config: &Config,
+        intake: crate::delivery::Intake,
+        paused: Arc<AtomicBool>,
+    ) -> anyhow::Result<mpsc::Sender<Vec<crate::storage::events::PendingEvent>>> {
+        let io = tokio::runtime::Handle::current();
+        let host = PluginHost::start(HostConfig::new(config.plugins.guest_threads, io))?;
+        let key = ArtifactKey::new(*self.keyring.artifact_mac_key());
+        let plugins = Arc::new(Plugins::new(
+            host,
+            self.db.clone(),
+            key,
+            ports::limits(&config.plugins),
+        ));
+        let (events, attached) = mpsc::channel(256);
+        let pipeline = Pipeline::new(PipelineParts {
+            db: self.db.clone(),
+            config: PipelineConfig {
+                concurrency: config.turns.concurrency,
+                commit_turns: config.turns.group_commit_turns,
+                ..PipelineConfig::default()
+            },
+            clock: self.clock.clone(),
+            ids: self.ids.clone(),
+            directory: self.directory.clone(),
+            plugins,
+            seeds: Seeds::new(&self.keyring.pseudonym_key()),
+            owned: self.owned.clone(),
+            events: attached,
+            sends: Arc::new(move |rows| intake.offer(rows)),
+            paused,
+        });
+        self.spawn(pipeline.run(self.shutdown.soft().clone()));
+        Ok(events)
+    }
+
+    fn start_attacher(
+        &self,
+        config: &Config,
+        events: mpsc::Sender<Vec<crate::storage::events::PendingEvent>>,
+        intake: crate::delivery::Intake,
+    ) {
+        let attacher = Attacher {
+            db: self.db.clone(),
+            config: AttacherConfig {
+                known_for: config.retention.events,
+                ..AttacherConfig::default()
+            },
+            directory: self.directory.clone(),
+            clock: self.clock.clone(),
+            ids: self.ids.clone(),
+            hasher: SipHasher13::new_with_key(&self.keyring.dedupe_key()),
+            owned: self.owned.clone(),
+            wakeups: self.wakeups.clone(),
+            events,
+            sends: Arc::new(move |rows| intake.offer(rows)),
+        };
+        self.spawn(attacher.run(self.shutdown.soft().clone()));
+    }
+
+    async fn start_http(&self, config: &Config) -> anyhow::Result<SocketAddr> {
+        let writer = RawWriterConfig {
+            most: config.ingest.group_commit_bodies,
+            waiting: config.ingest.queue_bodies,
+        };
+        let writer = RawWriter::start(
+            self.db.clone(),
+            writer,
+            self.owned.clone(),
+            self.wakeups.clone(),
+        );
+        let intake = Arc::new(Intake {
+            directory: self.directory.clone(),
+            writer,
+            clock: self.clock.clone(),
+            ids: self.ids.clone(),
+            max_body: config.http.max_body_bytes,
+        });
+        let health = Health::new(self.shutdown.clone());
+        self.upkeep.spawn(monitor::watch_health(
+            self.db.clone(),
+            self.owned.clone(),
+            health.clone(),
+            self.worked.clone(),
+        ));
+        let routes = crate::ingest::routes(intake).merge(health.routes());
+        let limits = listen::Limits {
+            connections: config.http.max_connections,
+            read_timeout: config.http.read_timeout,
+        };
+        let listener = listen::bind(config.http.listen).await?;
+        let address = listener.local_addr()?;
+        self.spawn(listen::serve(
+            listener,
+            routes,
+            limits,
+            self.shutdown.soft().clone(),
+        ));
+        Ok(address)
+    }
+
+    async fn start_metrics(
+        &self,
+        config: &Config,
+        recorder: Option<telemetry::Recorder>,
+    ) -> anyhow::Result<Option<SocketAddr>> {
+        let (Some(address), Some(recorder)) = (config.metrics.listen, recorder) else {
+            return Ok(None);
+        };
+        let listener = listen::bind(address).await?;
+        let address = listener.local_addr()?;
+        let limits = listen::Limits {
+            connections: 16,
+            read_timeout: Duration::from_secs(5),
+        };
+        // Metrics go on while the node drains.
+        self.upkeep
+            .spawn(recorder.clone().upkeep(self.worked.clone()));
+        self.upkeep.spawn(listen::serve(
+            listener,
+            recorder.routes(),
+            limits,
+            self.worked.clone(),
+        ));
+        Ok(Some(address))
+    }
+
+    fn start_housekeeping(&self, config: &Config, keeper: Keeper) -> anyhow::Result<AdminContext> {
+        let soft = self.shutdown.soft().clone();
+        let (directory, wakeups) = (self.directory.clone(), self.wakeups.clone());
+        let stop = soft.clone();
+        self.spawn(async move { directory.keep_fresh(&wakeups, &stop).await });
+        self.spawn(self.wakeups.clone().carry(self.db.clone(), soft.clone()));
+        self.spawn(retention::keep(
+            self.db.clone(),
+            self.clock.clone(),
+            config.retention.clone(),
+            soft.clone(),
+        ));
+        // Leases are kept until everything else has ended: what is in flight must still be able to commit.
+        let (tasks, hard, stop) = (
+            self.tasks.clone(),
+            self.shutdown.hard().clone(),
+            soft.clone(),
+        );
+        let worked = self.worked.clone();
+        tokio::spawn(async move {
+            stop.cancelled().await;
+            tasks.close();
+            tokio::select! {
+                () = tasks.wait() => {}
+                () = hard.cancelled() => {}
+            }
+            worked.cancel();
+        });
+        self.upkeep.spawn(keeper.run(self.worked.clone()));
+        let context = AdminContext {
+            setup: SetupContext {
+                db: self.db.clone(),
+                keyring: self.keyring.clone(),
+                clock: self.clock.clone(),
+                ids: self.ids.clone(),
+            },
+            compiler: Arc::new(admin::compiler(config)?),
+        };
+        if config.sqlite_file().is_some() {
+            let (path, context) = (config.admin_socket(), Arc::new(context.clone()));
+            self.spawn(async move {
+                if let Err(error) = admin::serve(&path, context, soft).await {
+                    tracing::error!(%error, "the admin socket does not work; commands must wait for the server's end");
+                }
+            });
+        }
+        Ok(context)
+    }
+}
+
+/// For jitter only; not a secret.
+fn seed() -> u64 {
+    let mut bytes = [0_u8; 8];
+    // Without randomness every node would draw the same jitter, which is no worse than none.
+    let _ = crate::secrets::Entropy::fill(&crate::secrets::SystemEntropy, &mut bytes);
+    u64::from_ne_bytes(bytes)
+}

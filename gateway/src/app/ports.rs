@@ -1,0 +1,86 @@
+//! What edges ask of the world, answered from the directory.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use secrecy::SecretString;
+
+use crate::config;
+use crate::delivery;
+use crate::directory::Directory;
+use crate::domain::number::Number;
+use crate::domain::{NumberId, TenantId, Timestamp};
+use crate::plugin_host::Limits;
+use crate::policy::ActiveHold;
+
+/// The directory as delivery sees it.
+pub(super) struct DirectoryPort(Arc<Directory>);
+
+impl DirectoryPort {
+    pub(super) fn new(directory: Arc<Directory>) -> Self {
+        Self(directory)
+    }
+}
+
+impl delivery::Directory for DirectoryPort {
+    fn number(&self, id: NumberId) -> Option<Arc<Number>> {
+        self.0
+            .snapshot()
+            .number(id)
+            .map(|entry| entry.number.clone())
+    }
+
+    fn holds(&self, tenant: TenantId, number: NumberId) -> Vec<ActiveHold> {
+        let snapshot = self.0.snapshot();
+        let entry = snapshot
+            .number(number)
+            .filter(|entry| entry.number.tenant == tenant);
+        entry.map(|entry| entry.holds.clone()).unwrap_or_default()
+    }
+
+    fn ingest_gap_until(&self) -> Option<Timestamp> {
+        None
+    }
+}
+
+impl delivery::Credentials for DirectoryPort {
+    fn token(&self, number: &Number) -> BoxFuture<'_, Option<SecretString>> {
+        let snapshot = self.0.snapshot();
+        let token = snapshot
+            .number(number.id)
+            .and_then(|entry| entry.token.clone());
+        async move { token }.boxed()
+    }
+}
+
+/// Whether receipts come: ingest is up and has no backlog.
+#[derive(Debug, Default)]
+pub(super) struct BacklogGate(AtomicBool);
+
+impl BacklogGate {
+    pub(super) fn set(&self, clear: bool) {
+        self.0.store(clear, Ordering::Relaxed);
+    }
+}
+
+impl delivery::Receipts for BacklogGate {
+    fn come(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The plugin host's limits as configured.
+pub(super) fn limits(plugins: &config::Plugins) -> Limits {
+    Limits {
+        fuel: plugins.fuel,
+        memory: plugins.memory_bytes,
+        host_calls: plugins.host_calls,
+        host_bytes: plugins.host_bytes,
+        effects: plugins.effects,
+        log_lines: plugins.log_lines,
+        kv_keys: plugins.kv_keys,
+        kv_bytes: plugins.kv_bytes,
+    }
+}

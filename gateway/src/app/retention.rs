@@ -1,0 +1,45 @@
+//! Keeping tables bounded: partitions made ahead, old rows dropped.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Retention;
+use crate::domain::Clock;
+use crate::storage::{Db, Result, forget, partitions};
+
+const EVERY: Duration = Duration::from_secs(3600);
+/// How far ahead partitions are made: long enough to notice that it stopped working.
+const AHEAD: Duration = Duration::from_secs(28 * 86_400);
+
+/// Keeps going until stopped. A round that fails is tried again at the next.
+pub(super) async fn keep(
+    db: Db,
+    clock: Arc<dyn Clock>,
+    retention: Retention,
+    stop: CancellationToken,
+) {
+    while !stop.is_cancelled() {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(EVERY) => {}
+        }
+        if let Err(error) = round(&db, clock.as_ref(), &retention).await {
+            tracing::warn!(error = ?error, "retention did not finish; it goes on in an hour");
+        }
+    }
+}
+
+async fn round(db: &Db, clock: &dyn Clock, retention: &Retention) -> Result<()> {
+    let now = clock.now();
+    partitions::ensure(db, now, AHEAD).await?;
+    let ages = forget::Ages {
+        events: retention.events,
+        raw_bodies: retention.raw_bodies,
+        journal: retention.journal,
+    };
+    let gone = forget::all_tenants(db, now, ages).await?;
+    tracing::info!(rows = gone, "retention");
+    Ok(())
+}

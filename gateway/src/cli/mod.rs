@@ -1,0 +1,175 @@
+//! The command line: verbs, their arguments, and what they print. The only place that prints.
+//!
+//! A verb that changes setup becomes an `admin::Command`; whether a running server or this process carries it out is
+//! decided in [`ask`]. Secrets come from a file, an environment variable or standard input, never from an argument:
+//! arguments are visible to every user of the machine.
+
+mod ask;
+mod credential;
+mod demo;
+mod doctor;
+mod hold;
+mod meta_app;
+mod migrate;
+mod number;
+mod output;
+mod plugin;
+mod secret_input;
+mod serve;
+mod simulator;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Parser, Subcommand};
+
+use crate::admin::Command;
+use crate::config::Config;
+use crate::secrets::{Keyring, Missing, Source, SystemEntropy};
+use crate::telemetry;
+
+/// A WebAssembly plugin-hosting gateway for the WhatsApp Business Platform.
+#[derive(Debug, Parser)]
+#[command(name = "vestibule", version)]
+struct Cli {
+    /// The configuration file. Without one: the defaults and VESTIBULE__… variables.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print JSON instead of text.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Run a node of the gateway.
+    Serve,
+    /// Try it: a whole deployment on this machine, with a simulated WhatsApp. Needs no configuration.
+    Demo(demo::Arguments),
+    /// Bring the database to the schema of this version.
+    Migrate,
+    /// Check configuration, database, keys and machine.
+    Doctor(doctor::Arguments),
+    /// Run a local WhatsApp: Graph's API and the customers' phones.
+    Simulator(simulator::Arguments),
+    /// Meta apps: whose webhooks are taken.
+    #[command(subcommand)]
+    App(meta_app::Verb),
+    /// Tenants: businesses on this deployment.
+    #[command(subcommand)]
+    Tenant(TenantVerb),
+    /// Access tokens for Graph.
+    #[command(subcommand)]
+    Credential(credential::Verb),
+    /// Business phone numbers.
+    #[command(subcommand)]
+    Number(number::Verb),
+    /// Plugins.
+    #[command(subcommand)]
+    Plugin(plugin::Verb),
+    /// Holds: stop sending, for everything, a tenant, a number, a plugin or a credential.
+    #[command(subcommand)]
+    Hold(hold::Verb),
+    /// The keys that seal secrets.
+    #[command(subcommand)]
+    Keys(KeysVerb),
+    /// Copy the SQLite database while it is in use. (PostgreSQL: prints the command to use.)
+    Backup {
+        /// The new file.
+        to: PathBuf,
+    },
+    /// What there is, and what waits.
+    Status,
+}
+
+#[derive(Debug, Subcommand)]
+enum TenantVerb {
+    /// Add a tenant.
+    Add {
+        /// What people call it; unique.
+        name: String,
+        /// Its settings, a JSON object.
+        #[arg(long, default_value = "{}", value_name = "JSON")]
+        settings: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum KeysVerb {
+    /// Make a key file for the nodes of a PostgreSQL deployment to share.
+    New {
+        /// The new file.
+        file: PathBuf,
+    },
+    /// Add a sealing key to the key file and wrap every secret under it.
+    Rotate {
+        /// Only wrap again: the new key stands in `secrets.keys` already.
+        #[arg(long)]
+        rewrap_only: bool,
+    },
+}
+
+/// The whole life of the process, but for the compiling child.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            output::error(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let mut config = Config::load(cli.config.as_deref())?;
+    if matches!(cli.verb, Verb::Demo(_)) {
+        // The conversation is what is to be read.
+        config.log.level = "warn".to_owned();
+    }
+    telemetry::install_logs(&config.log);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(verb(&config, cli.json, cli.verb))
+}
+
+async fn verb(config: &Config, json: bool, verb: Verb) -> anyhow::Result<ExitCode> {
+    let command = match verb {
+        Verb::Demo(arguments) => return demo::run(&arguments).await,
+        Verb::Serve => return serve::run(config).await,
+        Verb::Migrate => return migrate::run(config).await,
+        Verb::Doctor(arguments) => return doctor::run(config, json, &arguments).await,
+        Verb::Simulator(arguments) => return simulator::run(config, arguments).await,
+        Verb::App(verb) => verb.command()?,
+        Verb::Tenant(TenantVerb::Add { name, settings }) => Command::TenantAdd { name, settings },
+        Verb::Credential(verb) => verb.command()?,
+        Verb::Number(verb) => verb.command(),
+        Verb::Plugin(verb) => verb.command()?,
+        Verb::Hold(verb) => verb.command()?,
+        Verb::Keys(KeysVerb::New { file }) => return new_keys(file),
+        Verb::Keys(KeysVerb::Rotate { rewrap_only }) => Command::KeysRotate { rewrap_only },
+        // The server's working directory is another one.
+        Verb::Backup { to } => Command::Backup {
+            to: std::path::absolute(to)?,
+        },
+        Verb::Status => Command::Status,
+    };
+    let answer = ask::ask(config, command).await?;
+    output::answer(&answer, json);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn new_keys(path: PathBuf) -> anyhow::Result<ExitCode> {
+    anyhow::ensure!(!path.exists(), "{} is there already", path.display());
+    let source = Source::File {
+        path: path.clone(),
+        if_missing: Missing::Create,
+    };
+    Keyring::load(source, Arc::new(SystemEntropy))?;
+    output::line(&format!("keys written to {}", path.display()));
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,103 @@
+//! What verbs print: answers as aligned text or JSON on standard output, errors on standard error.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "printing is this file's purpose"
+)]
+
+use serde_json::Value;
+
+use crate::admin::Answer;
+
+pub(super) fn line(text: &str) {
+    println!("{text}");
+}
+
+/// Asks for input on the same line.
+pub(super) fn prompt(text: &str) {
+    print!("{text}");
+    // A terminal that is gone is noticed when reading from it.
+    let _ = std::io::Write::flush(&mut std::io::stdout());
+}
+
+pub(super) fn error(text: &str) {
+    eprintln!("vestibule: {text}");
+}
+
+pub(super) fn answer(answer: &Answer, json: bool) {
+    if json {
+        println!("{}", serde_json::json!(answer));
+        return;
+    }
+    print!("{}", text(answer));
+}
+
+fn text(answer: &Answer) -> String {
+    match answer {
+        Answer::Record(record) => {
+            let width = record.keys().map(String::len).max().unwrap_or(0);
+            let line = |(name, value)| format!("{name:width$}  {}\n", cell(value));
+            record.iter().map(line).collect()
+        }
+        Answer::List(records) if records.is_empty() => "none\n".to_owned(),
+        Answer::List(records) => {
+            let heads = records[0].keys().cloned().collect();
+            let rows = records
+                .iter()
+                .map(|record| record.values().map(cell).collect());
+            table(std::iter::once(heads).chain(rows).collect())
+        }
+    }
+}
+
+fn table(rows: Vec<Vec<String>>) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths);
+        let line: String = cells
+            .map(|(cell, width)| format!("{cell:width$}  "))
+            .collect();
+        format!("{}\n", line.trim_end())
+    };
+    rows.iter().map(line).collect()
+}
+
+fn cell(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Null => "-".to_owned(),
+        Value::Array(items) => items.iter().map(cell).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(json: Value) -> Answer {
+        serde_json::from_value(json).expect("an answer")
+    }
+
+    #[test]
+    fn a_record_is_aligned_and_a_list_is_a_table() {
+        let record = serde_json::json!({"id": "ten_1", "number": null, "grants": ["kv", "http"]});
+        assert_eq!(
+            text(&answer(record)),
+            "grants  kv, http\nid      ten_1\nnumber  -\n"
+        );
+        let list =
+            serde_json::json!([{"id": "hld_1", "why": "drill"}, {"id": "hld_22", "why": "x"}]);
+        assert_eq!(
+            text(&answer(list)),
+            "id      why\nhld_1   drill\nhld_22  x\n"
+        );
+        assert_eq!(text(&answer(serde_json::json!([]))), "none\n");
+    }
+}

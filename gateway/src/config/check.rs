@@ -1,0 +1,133 @@
+//! What types alone cannot say: keys that must not be zero, and keys that must fit together.
+
+use std::time::Duration;
+
+use super::Config;
+use super::reader::Reader;
+
+/// The largest part of a lease's life that may pass between two renewals, as a divisor.
+const RENEWALS_PER_TTL: u32 = 3;
+
+/// A claimed send begins within two seconds or is given back (design.md §1, promise 4).
+const MOST_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What the plugin host's pool has room for (`plugin_host::limits::MAX_MEMORY`).
+const MOST_PLUGIN_MEMORY: usize = 64 << 20;
+
+pub(super) fn check(config: &Config, reader: &mut Reader<'_>) {
+    for (key, value) in not_zero(config) {
+        if value == 0 {
+            reader.complain(key, "must be at least 1".to_owned());
+        }
+    }
+    for (key, complaint) in fits(config) {
+        if let Some(what) = complaint {
+            reader.complain(key, what.to_owned());
+        }
+    }
+}
+
+fn not_zero(config: &Config) -> Vec<(&'static str, u128)> {
+    let Config {
+        http,
+        database,
+        ingest,
+        turns,
+        delivery,
+        plugins,
+        ..
+    } = config;
+    vec![
+        ("http.max_body_bytes", http.max_body_bytes as u128),
+        ("http.max_connections", http.max_connections as u128),
+        ("http.read_timeout", http.read_timeout.as_nanos()),
+        (
+            "database.postgres_connections",
+            database.postgres_connections.into(),
+        ),
+        ("database.sqlite_readers", database.sqlite_readers.into()),
+        (
+            "graph.connect_timeout",
+            config.graph.connect_timeout.as_nanos(),
+        ),
+        (
+            "graph.response_timeout",
+            config.graph.response_timeout.as_nanos(),
+        ),
+        (
+            "ingest.group_commit_bodies",
+            ingest.group_commit_bodies as u128,
+        ),
+        ("ingest.queue_bodies", ingest.queue_bodies as u128),
+        ("turns.group_commit_turns", turns.group_commit_turns as u128),
+        ("delivery.concurrency", delivery.concurrency as u128),
+        (
+            "delivery.concurrency_per_number",
+            delivery.concurrency_per_number as u128,
+        ),
+        ("delivery.claim_rows", delivery.claim_rows as u128),
+        ("delivery.record_rows", delivery.record_rows as u128),
+        ("plugins.fuel", plugins.fuel.into()),
+        ("plugins.memory_bytes", plugins.memory_bytes as u128),
+        ("plugins.compile_cpu", plugins.compile_cpu.as_nanos()),
+        (
+            "plugins.compile_timeout",
+            plugins.compile_timeout.as_nanos(),
+        ),
+        ("leases.ttl", config.leases.ttl.as_nanos()),
+        ("leases.renew_every", config.leases.renew_every.as_nanos()),
+    ]
+}
+
+fn fits(config: &Config) -> [(&'static str, Option<&'static str>); 6] {
+    let renewals = config.leases.renew_every * RENEWALS_PER_TTL;
+    [
+        ("graph.base_url", base_url(&config.graph.base_url)),
+        ("graph.version", graph_version(&config.graph.version)),
+        (
+            "leases.renew_every",
+            (renewals > config.leases.ttl).then_some("must be at most a third of leases.ttl"),
+        ),
+        (
+            "graph.connect_timeout",
+            (config.graph.connect_timeout >= MOST_CONNECT_TIMEOUT)
+                .then_some("must be less than 2s: a claimed send begins within two seconds"),
+        ),
+        (
+            "plugins.memory_bytes",
+            (config.plugins.memory_bytes > MOST_PLUGIN_MEMORY)
+                .then_some("must be at most 67108864"),
+        ),
+        (
+            "log.level",
+            config
+                .log
+                .level
+                .parse::<tracing_subscriber::EnvFilter>()
+                .is_err()
+                .then_some(
+                    "must be a level or directives, like \"info,vestibule::delivery=debug\"",
+                ),
+        ),
+    ]
+}
+
+fn base_url(url: &str) -> Option<&'static str> {
+    let parsed: Option<http::Uri> = url.parse().ok();
+    let whole = parsed.is_some_and(|url| url.host().is_some() && url.query().is_none());
+    if !whole || url.ends_with('/') {
+        Some("must be a URL without a slash at its end, like \"https://graph.facebook.com\"")
+    } else {
+        None
+    }
+}
+
+/// `v25.0` (facts §0 "Graph API versions").
+fn graph_version(version: &str) -> Option<&'static str> {
+    let numbers = version
+        .strip_prefix('v')
+        .and_then(|rest| rest.split_once('.'));
+    let good = numbers
+        .is_some_and(|(major, minor)| major.parse::<u16>().is_ok() && minor.parse::<u16>().is_ok());
+    (!good).then_some("must look like \"v25.0\"")
+}

@@ -1,0 +1,126 @@
+//! The sections of the configuration as types. What each key means stands in `config.default.toml`, once.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::reader::Reader;
+use super::setting::{DatabaseUrl, Hidden, LogFormat};
+
+/// A section: its struct, and a reader that asks for every key before it gives up.
+macro_rules! sections {
+    ($($(#[$doc:meta])* $name:ident = $section:literal { $($field:ident: $type:ty,)* })*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone)]
+        pub struct $name {
+            $(pub $field: $type,)*
+        }
+
+        impl $name {
+            pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+                $(let $field = reader.get::<$type>(concat!($section, ".", stringify!($field)));)*
+                Some(Self { $($field: $field?,)* })
+            }
+        }
+    )*};
+}
+
+sections! {
+    /// The listener for webhooks.
+    Http = "http" {
+        listen: SocketAddr,
+        max_body_bytes: usize,
+        max_connections: usize,
+        read_timeout: Duration,
+    }
+
+    /// The listener for Prometheus.
+    Metrics = "metrics" {
+        listen: Option<SocketAddr>,
+    }
+
+    /// Which database, and how many connections to it.
+    Database = "database" {
+        url: DatabaseUrl,
+        postgres_connections: u32,
+        sqlite_readers: u32,
+        sqlite_cache_bytes: u64,
+    }
+
+    /// Meta's Graph API.
+    Graph = "graph" {
+        base_url: String,
+        version: String,
+        connect_timeout: Duration,
+        response_timeout: Duration,
+        max_idle_connections: usize,
+    }
+
+    /// Where the keys of the envelopes come from.
+    Secrets = "secrets" {
+        keys: Vec<Hidden>,
+        key_file: Option<PathBuf>,
+    }
+
+    /// Webhooks in.
+    Ingest = "ingest" {
+        group_commit_bodies: usize,
+        queue_bodies: usize,
+    }
+
+    /// Turns: how many, and how they are committed.
+    Turns = "turns" {
+        concurrency: usize,
+        group_commit_turns: usize,
+    }
+
+    /// Sends: how many at once, and what happens to those that fail or stay in doubt.
+    Delivery = "delivery" {
+        concurrency: usize,
+        concurrency_per_number: usize,
+        claim_rows: usize,
+        record_rows: usize,
+        unknown_grace: Duration,
+        give_up_after: Duration,
+    }
+
+    /// The plugin host's threads and limits.
+    Plugins = "plugins" {
+        guest_threads: usize,
+        fuel: u64,
+        memory_bytes: usize,
+        host_calls: u32,
+        host_bytes: usize,
+        effects: usize,
+        log_lines: u32,
+        kv_keys: usize,
+        kv_bytes: usize,
+        compile_cpu: Duration,
+        compile_timeout: Duration,
+        compile_memory_bytes: u64,
+    }
+
+    /// Ownership of buckets.
+    Leases = "leases" {
+        ttl: Duration,
+        renew_every: Duration,
+    }
+
+    /// How long rows are kept.
+    Retention = "retention" {
+        events: Duration,
+        raw_bodies: Duration,
+        journal: Duration,
+    }
+
+    /// Logs.
+    Log = "log" {
+        format: LogFormat,
+        level: String,
+    }
+
+    /// The end of the process.
+    Shutdown = "shutdown" {
+        soft_timeout: Duration,
+    }
+}

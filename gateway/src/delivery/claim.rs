@@ -1,0 +1,279 @@
+//! Prepare: rows of many numbers are decided again and claimed, in one transaction that holds their people's consent
+//! rows (promise 4). An opt-out that commits first is seen; one that commits later finds the claim's clock running.
+
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::time::Duration;
+
+use crate::domain::{
+    Bucket, ContactId, ConversationId, Draft, OutboundContent, OutboxId, OutboxState, Timestamp,
+};
+use crate::ownership::OwnedBuckets;
+use crate::policy::{
+    BacklogFact, ConsentState, Decision, Facts, LoopBrake, SpendFact, TemplateFact, WindowFacts,
+    recheck,
+};
+use crate::storage::buckets::{Lease, fence};
+use crate::storage::claims::{
+    ConversationFacts, conversation_facts_all_tenants, set_pair_debts_all_tenants,
+};
+use crate::storage::outbox::{Move, OutboxRow, move_all_tenants};
+use crate::storage::{Result, StorageError, Tx, people, raw};
+use crate::telemetry::names;
+
+use super::pacing;
+use super::world::World;
+
+/// A row that may be sent, if it is sent soon.
+#[derive(Debug, Clone)]
+pub(super) struct Claimed {
+    pub(super) row: OutboxRow,
+    /// Under which it was claimed: its answer is recorded under the same or not at all.
+    pub(super) lease: Lease,
+    /// Monotonic time from before the consent row's lock.
+    pub(super) locked_at: Duration,
+}
+
+/// What became of the rows of one claim. Each is in one of these.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    pub(super) claimed: Vec<Claimed>,
+    /// Not yet: `due_at` says when.
+    pub(super) later: Vec<OutboxRow>,
+    /// Refused by policy or impossible; the row says so.
+    pub(super) ended: Vec<OutboxRow>,
+    /// Somebody else changed them since they were read.
+    pub(super) gone: Vec<OutboxRow>,
+}
+
+enum Verdict {
+    Go {
+        debt: Option<Timestamp>,
+    },
+    Later {
+        until: Timestamp,
+        reason: &'static str,
+    },
+    Pace {
+        until: Timestamp,
+    },
+    End {
+        state: OutboxState,
+        reason: String,
+    },
+}
+
+/// Claims what may go of `rows`, all of which must be of owned buckets.
+pub(super) async fn claim(
+    world: &World,
+    owned: &OwnedBuckets,
+    rows: Vec<OutboxRow>,
+) -> Result<Outcome> {
+    let leases = owned
+        .leases_of(rows.iter().map(|row| row.bucket))
+        .ok_or_else(|| StorageError::Fenced(-1))?;
+    let mut tx = world.db.begin().await?;
+    fence(&mut tx, &leases).await?;
+    let locked_at = world.monotonic.now();
+    let ground = Ground::load(&mut tx, &rows).await?;
+    let now = world.clock.now();
+    let judged: Vec<(OutboxRow, Verdict)> = rows
+        .into_iter()
+        .map(|row| {
+            let verdict = ground.judge(world, &row, now);
+            (row, verdict)
+        })
+        .collect();
+    // Before the rows themselves: locks are taken in one order everywhere (`storage::claims`).
+    set_pair_debts_all_tenants(&mut tx, &debts(&judged)).await?;
+    let moves: Vec<Move> = judged
+        .iter()
+        .filter_map(|(row, verdict)| change(row, verdict))
+        .collect();
+    let moved = move_all_tenants(&mut tx, &moves, now)
+        .await?
+        .into_iter()
+        .collect();
+    tx.commit().await?;
+    Ok(sort(judged, &moved, &leases, locked_at, now))
+}
+
+fn change(row: &OutboxRow, verdict: &Verdict) -> Option<Move> {
+    match verdict {
+        Verdict::Go { .. } => Some(Move {
+            attempts: row.attempts + 1,
+            ..Move::of(row, OutboxState::Claimed)
+        }),
+        // Written once, for people; that it is repeated every second need not be.
+        Verdict::Later { until, reason } => (row.reason != *reason).then(|| Move {
+            due_at: *until,
+            reason: (*reason).to_owned(),
+            ..Move::of(row, OutboxState::Queued)
+        }),
+        Verdict::Pace { .. } => None,
+        Verdict::End { state, reason } => Some(Move {
+            reason: reason.clone(),
+            ..Move::of(row, *state)
+        }),
+    }
+}
+
+/// A row that turns out to be gone costs its pair one message that was not sent: rare, and paid in six seconds.
+fn debts(judged: &[(OutboxRow, Verdict)]) -> Vec<(ConversationId, Timestamp)> {
+    judged
+        .iter()
+        .filter_map(|(row, verdict)| match verdict {
+            Verdict::Go { debt: Some(debt) } => Some((row.draft.conversation, *debt)),
+            _ => None,
+        })
+        .collect()
+}
+
+fn sort(
+    judged: Vec<(OutboxRow, Verdict)>,
+    moved: &HashSet<OutboxId>,
+    leases: &[Lease],
+    locked_at: Duration,
+    now: Timestamp,
+) -> Outcome {
+    let mut outcome = Outcome::default();
+    for (mut row, verdict) in judged {
+        let moved = moved.contains(&row.draft.id);
+        match verdict {
+            Verdict::Pace { until } => {
+                row.due_at = until;
+                outcome.later.push(row);
+            }
+            Verdict::Later { until, reason } => {
+                // Not moved because nothing was to be written, or because it is gone: the next claim will tell.
+                row.due_at = until;
+                row.reason = reason.to_owned();
+                outcome.later.push(row);
+            }
+            _ if !moved => outcome.gone.push(row),
+            Verdict::Go { .. } => {
+                row.state = OutboxState::Claimed;
+                row.attempts += 1;
+                row.changed_at = now;
+                if let Some(&lease) = leases.iter().find(|lease| lease.bucket == row.bucket) {
+                    outcome.claimed.push(Claimed {
+                        row,
+                        lease,
+                        locked_at,
+                    });
+                }
+            }
+            Verdict::End { state, reason } => {
+                row.state = state;
+                row.reason = reason;
+                outcome.ended.push(row);
+            }
+        }
+    }
+    outcome
+}
+
+/// What the rows of one claim are judged by, read in the claim's own transaction.
+struct Ground {
+    consent: HashMap<ContactId, ConsentState>,
+    conversations: HashMap<ConversationId, ConversationFacts>,
+    backlog: BTreeMap<Bucket, Option<Timestamp>>,
+}
+
+impl Ground {
+    /// Locks the consent rows first: everything after is as of the lock.
+    async fn load(tx: &mut Tx, rows: &[OutboxRow]) -> Result<Self> {
+        let contacts: BTreeSet<ContactId> = rows.iter().map(|row| row.draft.contact).collect();
+        let contacts: Vec<ContactId> = contacts.into_iter().collect();
+        let consent = people::lock_consent_all_tenants(tx, &contacts).await?;
+        let conversations: Vec<ConversationId> =
+            rows.iter().map(|row| row.draft.conversation).collect();
+        let conversations = conversation_facts_all_tenants(tx, &conversations).await?;
+        let mut backlog = BTreeMap::new();
+        for row in rows
+            .iter()
+            .filter(|row| row.draft.class.is_business_initiated())
+        {
+            if let Entry::Vacant(unknown) = backlog.entry(row.bucket) {
+                unknown.insert(raw::oldest_unattached_all_tenants(tx, &[row.bucket]).await?);
+            }
+        }
+        Ok(Self {
+            consent: consent
+                .into_iter()
+                .map(|row| (row.contact, row.state))
+                .collect(),
+            conversations: conversations.into_iter().map(|row| (row.id, row)).collect(),
+            backlog,
+        })
+    }
+
+    fn judge(&self, world: &World, row: &OutboxRow, now: Timestamp) -> Verdict {
+        let Some(facts) = self.facts(world, &row.draft, row.bucket) else {
+            let reason = "orphan: its number, conversation or contact is gone".to_owned();
+            return Verdict::End {
+                state: OutboxState::Failed,
+                reason,
+            };
+        };
+        let (verdict, word) = match recheck(&facts, &row.draft, now) {
+            Decision::Cleared(_) => (self.pace(&row.draft, now), "cleared"),
+            Decision::Deferred { until, reason } => (
+                Verdict::Later {
+                    until,
+                    reason: reason.code(),
+                },
+                "deferred",
+            ),
+            Decision::Refused(refusal) => {
+                let (state, reason) = (OutboxState::Refused, refusal.reason.code().to_owned());
+                (Verdict::End { state, reason }, refusal.reason.code())
+            }
+        };
+        metrics::counter!(names::POLICY_DECISIONS, "gate" => "claim", "outcome" => word)
+            .increment(1);
+        verdict
+    }
+
+    /// Ticks are no messages to the person: they cost the pair nothing.
+    fn pace(&self, draft: &Draft, now: Timestamp) -> Verdict {
+        let debt = self
+            .conversations
+            .get(&draft.conversation)
+            .map(|c| c.pair_debt_at);
+        match debt.filter(|_| draft.content.has_receipts()) {
+            None => Verdict::Go { debt: None },
+            Some(debt) => match pacing::pair(debt, now) {
+                Ok(debt) => Verdict::Go { debt: Some(debt) },
+                Err(until) => Verdict::Pace { until },
+            },
+        }
+    }
+
+    fn facts(&self, world: &World, draft: &Draft, bucket: Bucket) -> Option<Facts> {
+        let number = world.directory.number(draft.number)?;
+        let consent = *self.consent.get(&draft.contact)?;
+        let conversation = self.conversations.get(&draft.conversation)?;
+        Some(Facts {
+            holds: world.directory.holds(draft.tenant, draft.number),
+            owner: conversation.owner.clone(),
+            owner_version: conversation.owner_version,
+            consent,
+            window: WindowFacts {
+                last_inbound_at: conversation.last_inbound_at,
+                number_connected_at: number.connected_at,
+                ingest_gap_until: world.directory.ingest_gap_until(),
+                closed_by_meta_at: conversation.closed_by_meta_at,
+            },
+            template: match draft.content {
+                OutboundContent::Template { .. } => TemplateFact::Unknown,
+                _ => TemplateFact::NotATemplate,
+            },
+            backlog: BacklogFact {
+                oldest_unsplit_raw_at: self.backlog.get(&bucket).copied().flatten(),
+            },
+            spend: SpendFact::Unknown,
+            brake: LoopBrake::default(),
+        })
+    }
+}

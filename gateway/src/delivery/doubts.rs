@@ -1,0 +1,118 @@
+//! Sends in doubt on this node, and how much of their grace period is over. Pure: time is given.
+//!
+//! Grace counts only while a receipt could have reached us: while ingest is down or behind, nobody's silence means
+//! anything (promise 5). After a restart it begins anew, which only makes a decision later.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+use crate::domain::{Bucket, OutboxId, Timestamp};
+use crate::storage::outbox::OutboxRow;
+
+#[derive(Debug)]
+struct Doubt {
+    row: OutboxRow,
+    waited: Duration,
+    /// Its conversation waits for it until then.
+    holds_until: Timestamp,
+}
+
+/// All doubts of the buckets that we own.
+#[derive(Debug, Default)]
+pub(super) struct Doubts {
+    rows: HashMap<OutboxId, Doubt>,
+    counted_at: Option<Timestamp>,
+}
+
+impl Doubts {
+    pub(super) fn add(&mut self, row: OutboxRow, holds_until: Timestamp) {
+        let id = row.draft.id;
+        let doubt = Doubt {
+            row,
+            waited: Duration::ZERO,
+            holds_until,
+        };
+        self.rows.entry(id).or_insert(doubt);
+    }
+
+    pub(super) fn remove(&mut self, id: OutboxId) -> Option<OutboxRow> {
+        self.rows.remove(&id).map(|doubt| doubt.row)
+    }
+
+    pub(super) fn contains(&self, id: OutboxId) -> bool {
+        self.rows.contains_key(&id)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub(super) fn drop_buckets(&mut self, lost: &BTreeSet<Bucket>) {
+        self.rows
+            .retain(|_, doubt| !lost.contains(&doubt.row.bucket));
+    }
+
+    /// Lets the time since the last call count, if `receipts_come`.
+    pub(super) fn count(&mut self, now: Timestamp, receipts_come: bool) {
+        let passed = self
+            .counted_at
+            .replace(now)
+            .map_or(Duration::ZERO, |last| now.since(last));
+        if receipts_come {
+            for doubt in self.rows.values_mut() {
+                doubt.waited += passed;
+            }
+        }
+    }
+
+    /// Those whose grace is over.
+    pub(super) fn over(&self, grace: Duration) -> Vec<OutboxRow> {
+        let over = |doubt: &&Doubt| doubt.waited >= grace;
+        self.rows
+            .values()
+            .filter(over)
+            .map(|doubt| doubt.row.clone())
+            .collect()
+    }
+
+    /// Those that somebody waits for: worth asking the database whether a receipt has come.
+    pub(super) fn holding(&self, now: Timestamp) -> Vec<OutboxId> {
+        let holding = |doubt: &&Doubt| now < doubt.holds_until;
+        self.rows
+            .values()
+            .filter(holding)
+            .map(|doubt| doubt.row.draft.id)
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::delivery::fixture::row;
+
+    #[test]
+    fn grace_counts_only_while_receipts_come() {
+        let at = |secs: i64| Timestamp::from_secs(1_795_000_000 + secs);
+        let grace = Duration::from_secs(60);
+        let mut doubts = Doubts::default();
+        doubts.count(at(0), true);
+        doubts.add(row(1, 1), at(30));
+        doubts.count(at(40), true);
+        doubts.count(at(400), false);
+        assert!(doubts.over(grace).is_empty());
+        doubts.count(at(419), true);
+        assert!(doubts.over(grace).is_empty());
+        doubts.count(at(420), true);
+        assert_eq!(doubts.over(grace).len(), 1);
+    }
+
+    #[test]
+    fn a_doubt_is_asked_about_while_it_holds_its_conversation() {
+        let at = |secs: i64| Timestamp::from_secs(1_795_000_000 + secs);
+        let mut doubts = Doubts::default();
+        doubts.add(row(1, 1), at(30));
+        assert_eq!(doubts.holding(at(29)).len(), 1);
+        assert!(doubts.holding(at(30)).is_empty());
+    }
+}

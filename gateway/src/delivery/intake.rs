@@ -1,0 +1,82 @@
+//! How freshly committed rows come to the delivery of their node without a look into the database.
+//!
+//! Only a shortcut: what does not fit is named as missed, and a rescan finds it.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::mpsc;
+
+use crate::domain::NumberId;
+use crate::storage::outbox::OutboxRow;
+
+/// Batches that wait; each is one commit's rows. A guess: a claim takes milliseconds, a commit too.
+const BATCHES: usize = 1024;
+
+/// The sending end, for whoever commits rows. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Intake {
+    rows: mpsc::Sender<Vec<OutboxRow>>,
+    missed: Arc<Mutex<BTreeSet<NumberId>>>,
+}
+
+/// The delivery's end.
+#[derive(Debug)]
+pub(super) struct Fresh {
+    rows: mpsc::Receiver<Vec<OutboxRow>>,
+    missed: Arc<Mutex<BTreeSet<NumberId>>>,
+}
+
+pub(super) fn intake() -> (Intake, Fresh) {
+    let (sender, receiver) = mpsc::channel(BATCHES);
+    let missed = Arc::<Mutex<BTreeSet<NumberId>>>::default();
+    let intake = Intake {
+        rows: sender,
+        missed: missed.clone(),
+    };
+    (
+        intake,
+        Fresh {
+            rows: receiver,
+            missed,
+        },
+    )
+}
+
+impl Intake {
+    /// Offers rows after their commit, in the order of their conversations. Never waits.
+    pub fn offer(&self, rows: Vec<OutboxRow>) {
+        if rows.is_empty() {
+            return;
+        }
+        if let Err(refused) = self.rows.try_send(rows) {
+            let mut missed = self
+                .missed
+                .lock()
+                .unwrap_or_else(|poisoned| poisoned.into_inner());
+            missed.extend(refused.into_inner().iter().map(|row| row.draft.number));
+        }
+    }
+}
+
+impl Fresh {
+    /// The next batch and all that wait behind it; empty: nobody can offer any more.
+    pub(super) async fn next(&mut self) -> Vec<OutboxRow> {
+        let mut rows = self.rows.recv().await.unwrap_or_default();
+        while let Ok(more) = self.rows.try_recv() {
+            rows.extend(more);
+        }
+        rows
+    }
+
+    /// Numbers of which rows were missed. To be asked after [`Fresh::next`] and before its rows are used: a row that
+    /// was missed was offered before any row of its conversation that comes after it.
+    pub(super) fn take_missed(&self) -> BTreeSet<NumberId> {
+        std::mem::take(
+            &mut *self
+                .missed
+                .lock()
+                .unwrap_or_else(|poisoned| poisoned.into_inner()),
+        )
+    }
+}

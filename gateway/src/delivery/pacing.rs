@@ -1,0 +1,143 @@
+//! How fast sends may go: one person (GCRA) and one number (token bucket). Pure: time is given.
+
+use std::time::Duration;
+
+use crate::domain::Timestamp;
+use crate::graph::errors::{NUMBER_CUT, NUMBER_RECOVERY_PER_MINUTE};
+
+/// To one person: one message in six seconds (facts §6.7) …
+const PAIR_INTERVAL: Duration = Duration::from_secs(6);
+/// … and up to 45 at once, borrowed from the future.
+const PAIR_BURST: u32 = 45;
+
+/// May a send to this person go now? The debt after it, or when it may.
+///
+/// The debt is GCRA's theoretical arrival time; one value says it all, so a restart forgets nothing.
+pub(super) fn pair(debt: Timestamp, now: Timestamp) -> Result<Timestamp, Timestamp> {
+    let free_at = debt.minus(PAIR_INTERVAL * (PAIR_BURST - 1));
+    if now < free_at {
+        return Err(free_at);
+    }
+    Ok(debt.max(now).plus(PAIR_INTERVAL))
+}
+
+/// A number's share of Meta's throughput, as tokens.
+#[derive(Debug, Clone)]
+pub(super) struct NumberRate {
+    /// Messages a second that Meta allows.
+    full: f64,
+    /// What we take of it: cut by 130429, won back with time.
+    rate: f64,
+    tokens: f64,
+    at: Timestamp,
+}
+
+/// The part of a second's messages that may go at once. A guess: small enough that any second holds hardly more than
+/// Meta allows.
+const BURST: f64 = 0.125;
+
+impl NumberRate {
+    pub(super) fn new(throughput: i64, now: Timestamp) -> Self {
+        let full = (throughput.max(1)) as f64;
+        let mut rate = Self {
+            full,
+            rate: full,
+            tokens: 0.0,
+            at: now,
+        };
+        rate.tokens = rate.burst();
+        rate
+    }
+
+    fn burst(&self) -> f64 {
+        (self.rate * BURST).max(1.0)
+    }
+
+    fn refill(&mut self, now: Timestamp) {
+        let passed = now.since(self.at).as_secs_f64();
+        self.at = self.at.max(now);
+        let recovery = self.full * NUMBER_RECOVERY_PER_MINUTE / 60.0 * passed;
+        self.rate = (self.rate + recovery).min(self.full);
+        self.tokens = (self.tokens + self.rate * passed).min(self.burst());
+    }
+
+    /// Takes a token if there is one.
+    pub(super) fn take(&mut self, now: Timestamp) -> bool {
+        self.refill(now);
+        let there = self.tokens >= 1.0;
+        if there {
+            self.tokens -= 1.0;
+        }
+        there
+    }
+
+    /// When there is a token again; now, if there is one.
+    pub(super) fn next_at(&self, now: Timestamp) -> Timestamp {
+        let mut then = self.clone();
+        then.refill(now);
+        if then.tokens >= 1.0 {
+            return now;
+        }
+        // Whole milliseconds, the clock's step, rounded up: else the wait could be nothing and spin.
+        let millis = ((1.0 - then.tokens) / then.rate * 1000.0).ceil();
+        now.plus(Duration::from_millis(millis as u64))
+    }
+
+    /// Meta said 130429.
+    pub(super) fn cut(&mut self, now: Timestamp) {
+        self.refill(now);
+        self.rate = (self.rate * NUMBER_CUT).max(1.0);
+        self.tokens = self.tokens.min(self.burst());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millis(1_795_000_000_000 + millis)
+    }
+
+    #[test]
+    fn a_person_gets_45_at_once_and_then_one_in_six_seconds() {
+        let mut debt = Timestamp::ZERO;
+        for n in 0..45 {
+            debt = pair(debt, at(0)).unwrap_or_else(|_| panic!("message {n} must go"));
+        }
+        assert_eq!(pair(debt, at(0)), Err(at(6_000)));
+        debt = pair(debt, at(6_000)).expect("six seconds later one more");
+        assert_eq!(pair(debt, at(6_000)), Err(at(12_000)));
+        assert!(pair(debt, at(3_600_000)).is_ok());
+    }
+
+    #[test]
+    fn a_number_sends_at_its_rate_and_hardly_more_in_any_second() {
+        let mut rate = NumberRate::new(80, at(0));
+        let sent = (0..1_000).filter(|&ms| rate.take(at(ms))).count();
+        assert!((80..=91).contains(&sent), "{sent}");
+        let sent = (1_000..2_000).filter(|&ms| rate.take(at(ms))).count();
+        assert!((79..=81).contains(&sent), "{sent}");
+    }
+
+    #[test]
+    fn the_next_token_comes_when_it_says() {
+        let mut rate = NumberRate::new(80, at(0));
+        while rate.take(at(0)) {}
+        let next = rate.next_at(at(0));
+        assert!(next > at(0) && next <= at(13));
+        assert!(!rate.take(next.minus(Duration::from_millis(2))));
+        assert!(rate.take(next));
+    }
+
+    #[test]
+    fn a_throttle_cuts_a_fifth_and_five_percent_a_minute_come_back() {
+        let mut rate = NumberRate::new(100, at(0));
+        rate.cut(at(0));
+        assert!((rate.rate - 80.0).abs() < 0.01);
+        rate.refill(at(60_000));
+        assert!((rate.rate - 85.0).abs() < 0.01);
+        rate.refill(at(600_000));
+        assert!((rate.rate - 100.0).abs() < 0.01);
+    }
+}

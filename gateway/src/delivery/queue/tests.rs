@@ -1,0 +1,213 @@
+//! The queue's rules, one by one, with time in hand.
+
+use std::time::Duration;
+
+use super::*;
+use crate::delivery::fixture::{now, row, row_of};
+
+const NUMBER: NumberId = NumberId::from_raw(7);
+
+fn queue() -> Queue {
+    Queue::new(100, 100)
+}
+
+fn add(queue: &mut Queue, row: OutboxRow) -> Added {
+    queue.know(&row, || 1_000, now());
+    queue.add_fresh(row, now())
+}
+
+fn picked(queue: &mut Queue, at: Timestamp) -> Vec<i64> {
+    queue
+        .pick(at, 50)
+        .iter()
+        .map(|row| row.draft.id.raw())
+        .collect()
+}
+
+fn secs(n: u64) -> Timestamp {
+    now().plus(Duration::from_secs(n))
+}
+
+/// A row that was tried and goes again at `due_at`.
+fn tried(id: i64, conversation: i64, due_at: Timestamp) -> OutboxRow {
+    OutboxRow {
+        attempts: 1,
+        due_at,
+        ..row(id, conversation)
+    }
+}
+
+#[test]
+fn one_send_of_a_conversation_is_under_way_at_a_time_and_in_order() {
+    let mut queue = queue();
+    for id in [3, 1, 2] {
+        add(&mut queue, row(id, 1));
+    }
+    add(&mut queue, row(9, 2));
+    assert_eq!(picked(&mut queue, now()), [1, 9]);
+    assert_eq!(picked(&mut queue, now()), [0_i64; 0]);
+    queue.forget(&row(1, 1), now());
+    assert_eq!(picked(&mut queue, now()), [2]);
+}
+
+#[test]
+fn a_row_that_was_tried_keeps_its_followers_waiting() {
+    let mut queue = queue();
+    add(&mut queue, row(1, 1));
+    add(&mut queue, row(2, 1));
+    assert_eq!(picked(&mut queue, now()), [1]);
+    queue.put_back(tried(1, 1, secs(8)), now());
+    assert_eq!(picked(&mut queue, secs(7)), [0_i64; 0]);
+    assert_eq!(queue.next_at(), Some(secs(8)));
+    assert_eq!(picked(&mut queue, secs(8)), [1]);
+}
+
+#[test]
+fn a_row_that_is_put_off_untried_lets_its_followers_pass() {
+    let mut queue = queue();
+    add(
+        &mut queue,
+        OutboxRow {
+            due_at: secs(60),
+            ..row(1, 1)
+        },
+    );
+    add(&mut queue, row(2, 1));
+    assert_eq!(picked(&mut queue, now()), [2]);
+    queue.forget(&row(2, 1), now());
+    assert_eq!(picked(&mut queue, secs(60)), [1]);
+}
+
+#[test]
+fn a_doubt_holds_its_conversation_for_its_time_and_no_longer() {
+    let mut queue = queue();
+    add(&mut queue, row(1, 1));
+    add(&mut queue, row(2, 1));
+    assert_eq!(picked(&mut queue, now()), [1]);
+    queue.doubt(&row(1, 1), secs(30), now());
+    assert_eq!(picked(&mut queue, secs(29)), [0_i64; 0]);
+    assert_eq!(picked(&mut queue, secs(30)), [2]);
+}
+
+#[test]
+fn a_doubt_that_is_settled_frees_its_conversation_at_once() {
+    let mut queue = queue();
+    add(&mut queue, row(1, 1));
+    add(&mut queue, row(2, 1));
+    assert_eq!(picked(&mut queue, now()), [1]);
+    queue.doubt(&row(1, 1), secs(30), now());
+    queue.forget(&row(1, 1), secs(2));
+    assert_eq!(picked(&mut queue, secs(2)), [2]);
+}
+
+#[test]
+fn a_number_with_many_rows_leaves_the_others_their_turn() {
+    let mut queue = queue();
+    for id in 0..60 {
+        add(&mut queue, row_of(7, id, id));
+    }
+    for id in 100..105 {
+        add(&mut queue, row_of(8, id, id));
+    }
+    let rows = queue.pick(now(), 10);
+    let of_the_small = rows.iter().filter(|row| row.draft.number != NUMBER).count();
+    assert_eq!(of_the_small, 5);
+}
+
+#[test]
+fn a_number_sends_no_faster_than_its_throughput() {
+    let mut queue = Queue::new(1_000, 1_000);
+    for id in 0..500 {
+        let row = row(id, id);
+        queue.know(&row, || 80, now());
+        queue.add_fresh(row, now());
+    }
+    let sent: usize = (0..1_000)
+        .map(|ms| queue.pick(now().plus(Duration::from_millis(ms)), 50).len())
+        .sum();
+    assert!((80..=91).contains(&sent), "{sent}");
+}
+
+#[test]
+fn a_number_has_no_more_under_way_than_it_may() {
+    let mut queue = Queue::new(100, 3);
+    for id in 0..9 {
+        add(&mut queue, row(id, id));
+    }
+    assert_eq!(picked(&mut queue, now()).len(), 3);
+    assert_eq!(queue.next_at(), None);
+    queue.forget(&row(0, 0), now());
+    assert_eq!(picked(&mut queue, now()).len(), 1);
+}
+
+#[test]
+fn rows_beyond_the_cap_are_left_until_there_is_room_and_none_overtakes() {
+    let mut queue = Queue::new(4, 100);
+    for id in 0..4 {
+        assert_eq!(add(&mut queue, row(id, 1)), Added::Yes);
+    }
+    assert_eq!(add(&mut queue, row(4, 1)), Added::Left);
+    assert_eq!(queue.behind(), [NUMBER]);
+    assert!(queue.begin_refill().is_none(), "there is no room yet");
+    for id in 0..2 {
+        assert_eq!(picked(&mut queue, now()), [id]);
+        queue.forget(&row(id, 1), now());
+    }
+    assert_eq!(
+        add(&mut queue, row(5, 1)),
+        Added::Left,
+        "it would overtake row 4"
+    );
+    let refill = queue.begin_refill().expect("there is room");
+    let left = (2..6).any(|id| queue.add_refilled(row(id, 1), now()) == Added::Left);
+    queue.end_refill(refill, 4, left);
+    assert!(queue.behind().is_empty());
+    assert_eq!(picked(&mut queue, now()), [2]);
+}
+
+#[test]
+fn a_row_that_comes_during_a_refill_is_not_lost() {
+    let mut queue = queue();
+    add(&mut queue, row(1, 1));
+    queue.miss(NUMBER);
+    let refill = queue.begin_refill().expect("it is behind");
+    assert_eq!(add(&mut queue, row(2, 1)), Added::Left);
+    queue.end_refill(refill, 1, false);
+    assert_eq!(
+        queue.behind(),
+        [NUMBER],
+        "the refill may not have seen row 2"
+    );
+}
+
+#[test]
+fn a_row_is_known_once_however_often_it_is_found() {
+    let mut queue = queue();
+    assert_eq!(add(&mut queue, row(1, 1)), Added::Yes);
+    assert_eq!(queue.add_found(row(1, 1), now()), Added::Known);
+    assert_eq!(picked(&mut queue, now()), [1]);
+    assert_eq!(
+        queue.add_found(row(1, 1), now()),
+        Added::Known,
+        "it is under way"
+    );
+}
+
+#[test]
+fn a_blocked_number_rests() {
+    let mut queue = queue();
+    add(&mut queue, row(1, 1));
+    queue.block(NUMBER, secs(5), now());
+    assert_eq!(picked(&mut queue, secs(4)), [0_i64; 0]);
+    assert_eq!(picked(&mut queue, secs(5)), [1]);
+}
+
+#[test]
+fn a_lost_bucket_leaves_nothing_behind() {
+    let mut queue = queue();
+    add(&mut queue, row(1, 1));
+    queue.drop_buckets(&BTreeSet::from([Bucket::of(NUMBER)]));
+    assert_eq!(picked(&mut queue, now()), [0_i64; 0]);
+    queue.put_back(row(2, 2), now());
+    assert_eq!(queue.next_at(), None);
+}

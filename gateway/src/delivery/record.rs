@@ -1,0 +1,203 @@
+//! Record: many answers in one commit, under the leases that they were claimed under.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::domain::{ContactId, OutboundContent, OutboxId, TenantId, Timestamp};
+use crate::graph::errors::{HoldScope, SideEffect};
+use crate::outbox::{Ended, Given, Limits, Stop, after_answer, after_give_back, after_unsendable};
+use crate::storage::buckets::{Lease, fence};
+use crate::storage::holds::{Held, Hold, insert_hold_all_tenants};
+use crate::storage::outbox::{OutboxRow, move_all_tenants};
+use crate::storage::{Result, Tx, claims, people};
+
+use super::call::{Answered, CallEnd};
+use super::world::{Placed, World};
+
+/// An answer that was recorded.
+#[derive(Debug)]
+pub(super) struct Recorded {
+    /// As it stands now.
+    pub(super) row: OutboxRow,
+    pub(super) given: Given,
+    pub(super) called: Option<std::time::Duration>,
+    /// `false`: a receipt had settled the row before; nothing was written.
+    pub(super) applied: bool,
+    pub(super) held: Option<Held>,
+}
+
+/// Records answers. On [`Fenced`](crate::storage::StorageError::Fenced) nothing is recorded: the caller leaves out the
+/// lost bucket's and tries again.
+pub(super) async fn record(
+    world: &World,
+    placed: &Placed,
+    answers: &[Answered],
+) -> Result<Vec<Recorded>> {
+    let now = world.clock.now();
+    let mut recorded: Vec<Recorded> = answers
+        .iter()
+        .map(|answer| judge(world, answer, now))
+        .collect();
+    let leases: BTreeSet<Lease> = answers.iter().map(|answer| answer.claimed.lease).collect();
+    let mut tx = world.db.begin().await?;
+    fence(&mut tx, &leases.into_iter().collect::<Vec<_>>()).await?;
+    record_opt_outs(&mut tx, &recorded, now).await?;
+    close_windows(&mut tx, &recorded, now).await?;
+    let moves: Vec<_> = recorded
+        .iter()
+        .map(|one| one.given.change.clone())
+        .collect();
+    let moved: BTreeSet<OutboxId> = move_all_tenants(&mut tx, &moves, now)
+        .await?
+        .into_iter()
+        .collect();
+    let holds = place_holds(&mut tx, world, placed, &mut recorded, now).await?;
+    tx.commit().await?;
+    for held in holds {
+        placed.remember(held, now);
+    }
+    for one in &mut recorded {
+        one.applied = moved.contains(&one.row.draft.id);
+        if one.applied {
+            apply(&mut one.row, &one.given, now);
+        }
+    }
+    Ok(recorded)
+}
+
+fn judge(world: &World, answer: &Answered, now: Timestamp) -> Recorded {
+    let row = &answer.claimed.row;
+    let jitter = world.draw.jitter();
+    let limits = Limits {
+        give_up_after: world.config.give_up_after,
+    };
+    let (given, called) = match &answer.end {
+        CallEnd::Answer(answer) => (
+            after_answer(row, &answer.outcome, now, jitter, limits),
+            Some(answer.elapsed),
+        ),
+        CallEnd::TooLate => (after_give_back(row, now), None),
+        CallEnd::Unsendable(reason) => (after_unsendable(row, reason, now, jitter), None),
+    };
+    Recorded {
+        row: row.clone(),
+        given,
+        called,
+        applied: false,
+        held: None,
+    }
+}
+
+fn apply(row: &mut OutboxRow, given: &Given, now: Timestamp) {
+    let change = &given.change;
+    row.state = change.to;
+    row.due_at = change.due_at;
+    row.attempts = change.attempts;
+    row.doubts = change.doubts;
+    row.wamid.clone_from(&change.wamid);
+    row.receipt = change.receipt;
+    row.error = change.error;
+    row.reason.clone_from(&change.reason);
+    row.changed_at = now;
+}
+
+/// 131050: the person stopped this business's marketing in WhatsApp itself (facts §10.2).
+async fn record_opt_outs(tx: &mut Tx, recorded: &[Recorded], now: Timestamp) -> Result<()> {
+    let stopped: BTreeMap<ContactId, TenantId> = recorded
+        .iter()
+        .filter(|one| one.given.side_effect == Some(SideEffect::RecordsOptOut))
+        .map(|one| (one.row.draft.contact, one.row.draft.tenant))
+        .collect();
+    let contacts: Vec<ContactId> = stopped.keys().copied().collect();
+    for mut consent in people::lock_consent_all_tenants(tx, &contacts).await? {
+        let Some(&tenant) = stopped.get(&consent.contact) else {
+            continue;
+        };
+        consent.state = consent.state.after_meta_stop(now);
+        people::set_consent(tx, tenant, &consent).await?;
+    }
+    Ok(())
+}
+
+/// 131047: Meta is the authority on the window (facts §6.1).
+async fn close_windows(tx: &mut Tx, recorded: &[Recorded], now: Timestamp) -> Result<()> {
+    let closed: BTreeMap<_, _> = recorded
+        .iter()
+        .filter(|one| one.given.side_effect == Some(SideEffect::ClosesWindow))
+        .map(|one| (one.row.draft.conversation, one.row.draft.tenant))
+        .collect();
+    for (conversation, tenant) in closed {
+        claims::close_window(tx, tenant, conversation, now).await?;
+    }
+    Ok(())
+}
+
+async fn place_holds(
+    tx: &mut Tx,
+    world: &World,
+    placed: &Placed,
+    recorded: &mut [Recorded],
+    now: Timestamp,
+) -> Result<Vec<Held>> {
+    let mut holds: Vec<Held> = Vec::new();
+    for one in recorded {
+        let Some(stop) = &one.given.stop else {
+            continue;
+        };
+        let Some(held) = held(world, stop, &one.row) else {
+            tracing::warn!(outbox = %one.row.draft.id, scope = ?stop.scope, reason = stop.reason,
+                "Meta stopped something that we cannot hold");
+            continue;
+        };
+        one.held = Some(held.clone());
+        if holds.contains(&held) || !placed.is_new(&held, now) {
+            continue;
+        }
+        tracing::warn!(outbox = %one.row.draft.id, ?held, reason = stop.reason, "hold placed");
+        insert_hold_all_tenants(tx, &hold(world, held.clone(), stop, one, now)).await?;
+        holds.push(held);
+    }
+    Ok(holds)
+}
+
+fn hold(world: &World, held: Held, stop: &Stop, one: &Recorded, now: Timestamp) -> Hold {
+    let code = one.given.change.error.unwrap_or(0);
+    Hold {
+        id: world.draw.hold_id(),
+        held,
+        reason: stop.reason.clone(),
+        placed_by: format!("delivery: Meta's error {code}"),
+        placed_at: now,
+        until: None,
+    }
+}
+
+/// What to hold for a stop of Meta's. `None`: a scope that we have no hold for; the send has failed and says why.
+fn held(world: &World, stop: &Stop, row: &OutboxRow) -> Option<Held> {
+    let draft = &row.draft;
+    match stop.scope {
+        HoldScope::Tenant => Some(Held::Tenant(draft.tenant)),
+        HoldScope::Number => Some(Held::Number(draft.tenant, draft.number)),
+        HoldScope::Token => {
+            let number = world.directory.number(draft.number)?;
+            Some(Held::Credential(draft.tenant, number.credential))
+        }
+        HoldScope::Template => match &draft.content {
+            OutboundContent::Template { name, language, .. } => {
+                Some(Held::Template(draft.tenant, name.clone(), language.clone()))
+            }
+            _ => None,
+        },
+        HoldScope::TenantTemplates | HoldScope::Feature => None,
+    }
+}
+
+/// What the metrics call the end of an attempt.
+pub(super) fn word(recorded: &Recorded) -> &'static str {
+    match recorded.given.end {
+        Ended::Accepted => "accepted",
+        Ended::GivenBack => "given_back",
+        Ended::Later => "retry",
+        Ended::Failed => "failed",
+        Ended::InDoubt => "unknown",
+    }
+}

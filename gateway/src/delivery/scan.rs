@@ -1,0 +1,90 @@
+//! What delivery asks the database beside claims and records: what is to be done, and what became of doubts.
+
+use crate::domain::{Bucket, NumberId, OutboxId};
+use crate::outbox::{DoubtEnd, after_doubt};
+use crate::ownership::OwnedBuckets;
+use crate::storage::buckets::{Lease, fence};
+use crate::storage::outbox::{
+    Move, OutboxRow, doubt_claimed_all_tenants, move_all_tenants, still_unknown_all_tenants,
+    todo_all_tenants, todo_of_number,
+};
+use crate::storage::{Result, StorageError};
+
+use super::queue::Refill;
+use super::world::World;
+
+/// Rows of one page. A guess: large enough that a page's cost is its rows.
+pub(super) const PAGE: usize = 1000;
+
+/// Takes over buckets: what was claimed in them may have been sent by whoever is gone.
+pub(super) async fn take_over(world: &World, leases: &[Lease]) -> Result<u64> {
+    let buckets: Vec<Bucket> = leases.iter().map(|lease| lease.bucket).collect();
+    let mut tx = world.db.begin().await?;
+    fence(&mut tx, leases).await?;
+    let doubts = doubt_claimed_all_tenants(&mut tx, &buckets, world.clock.now()).await?;
+    tx.commit().await?;
+    Ok(doubts)
+}
+
+/// A page of what is to be done.
+pub(super) async fn page(
+    world: &World,
+    buckets: &[Bucket],
+    skip: &[NumberId],
+    after: OutboxId,
+) -> Result<Vec<OutboxRow>> {
+    let mut tx = world.db.read().await?;
+    todo_all_tenants(&mut tx, buckets, skip, after, PAGE).await
+}
+
+/// What is to be done for one number, from its oldest row on.
+pub(super) async fn number(world: &World, refill: Refill) -> Result<Vec<OutboxRow>> {
+    let mut tx = world.db.read().await?;
+    todo_of_number(
+        &mut tx,
+        refill.tenant,
+        refill.number,
+        OutboxId::from_raw(0),
+        refill.limit,
+    )
+    .await
+}
+
+/// Which of these doubts no receipt has settled.
+pub(super) async fn still_unknown(world: &World, ids: &[OutboxId]) -> Result<Vec<OutboxId>> {
+    let mut tx = world.db.read().await?;
+    still_unknown_all_tenants(&mut tx, ids).await
+}
+
+/// A doubt whose grace is over, decided by rule. `end` is `None` when a receipt was faster.
+#[derive(Debug)]
+pub(super) struct Settled {
+    pub(super) row: OutboxRow,
+    pub(super) end: Option<DoubtEnd>,
+}
+
+/// Ends doubts by rule.
+pub(super) async fn settle(
+    world: &World,
+    owned: &OwnedBuckets,
+    rows: Vec<OutboxRow>,
+) -> Result<Vec<Settled>> {
+    let leases = owned
+        .leases_of(rows.iter().map(|row| row.bucket))
+        .ok_or(StorageError::Fenced(-1))?;
+    let now = world.clock.now();
+    let ends: Vec<(Move, DoubtEnd)> = rows.iter().map(|row| after_doubt(row, now)).collect();
+    let moves: Vec<Move> = ends.iter().map(|(change, _)| change.clone()).collect();
+    let mut tx = world.db.begin().await?;
+    fence(&mut tx, &leases).await?;
+    let moved = move_all_tenants(&mut tx, &moves, now).await?;
+    tx.commit().await?;
+    let settled = rows.into_iter().zip(ends).map(|(mut row, (change, end))| {
+        let end = moved.contains(&row.draft.id).then_some(end);
+        row.state = change.to;
+        row.due_at = change.due_at;
+        row.reason = change.reason;
+        Settled { row, end }
+    });
+    Ok(settled.collect())
+}

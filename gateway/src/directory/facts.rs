@@ -1,0 +1,67 @@
+//! Policy's facts, gathered: what the directory knows of a number, and what the database says of a conversation.
+
+use super::NumberEntry;
+use crate::domain::{OutboundContent, Timestamp};
+use crate::policy::{
+    BacklogFact, ConsentState, Facts, LoopBrake, SpendFact, TemplateFact, WindowFacts,
+};
+use crate::storage::conversations::Conversation;
+
+/// How long the bot's replies are counted for the loop brake.
+const HOUR_MS: i64 = 3_600_000;
+
+impl NumberEntry {
+    /// Facts for drafts to this conversation. The caller answers for `conversation` and `consent` being current.
+    pub fn facts(
+        &self,
+        conversation: &Conversation,
+        consent: ConsentState,
+        backlog: BacklogFact,
+        content: &OutboundContent,
+        now: Timestamp,
+    ) -> Facts {
+        Facts {
+            holds: self.holds.clone(),
+            owner: conversation.owner.clone(),
+            owner_version: conversation.owner_version,
+            consent,
+            window: WindowFacts {
+                last_inbound_at: conversation.last_inbound_at,
+                number_connected_at: self.number.connected_at,
+                ingest_gap_until: None,
+                closed_by_meta_at: conversation.closed_by_meta_at,
+            },
+            template: match content {
+                OutboundContent::Template { .. } => TemplateFact::Unknown,
+                _ => TemplateFact::NotATemplate,
+            },
+            backlog,
+            spend: SpendFact::Unknown,
+            brake: LoopBrake {
+                bot_replies_last_hour: replies_this_hour(conversation, now),
+                limit: self.tenant.settings.replies_per_hour,
+            },
+        }
+    }
+}
+
+/// The bot's replies in the hour that is counted; a new hour begins at the first reply after the old one ended.
+pub fn replies_this_hour(conversation: &Conversation, now: Timestamp) -> i64 {
+    if now.millis() - conversation.bot_hour_at.millis() < HOUR_MS {
+        conversation.bot_hour_count
+    } else {
+        0
+    }
+}
+
+/// Counts `replies` more, in a new hour if the old one is over.
+pub fn count_replies(conversation: &mut Conversation, replies: i64, now: Timestamp) {
+    if replies == 0 {
+        return;
+    }
+    let before = replies_this_hour(conversation, now);
+    if before == 0 {
+        conversation.bot_hour_at = now;
+    }
+    conversation.bot_hour_count = before + replies;
+}

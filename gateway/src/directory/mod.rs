@@ -1,0 +1,89 @@
+//! Everything that is set up, in memory: apps, numbers, tenants, holds, installations. Read whole, replaced whole.
+//!
+//! A node works from one [`Snapshot`] at a time; it is read again when the change counter moves. What must not be
+//! stale (consent, owners, leases) is never asked here.
+
+pub mod facts;
+mod settings;
+mod snapshot;
+
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::ownership::Wakeups;
+use crate::secrets::Keyring;
+use crate::storage::{Db, changes};
+use crate::tenants::{Setup, SetupError};
+
+pub use settings::TenantSettings;
+pub use snapshot::{AppEntry, NumberEntry, Snapshot, TenantEntry};
+
+/// How often the change counter is looked at. A hold is obeyed everywhere after this at the latest.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// The current snapshot, for everybody.
+#[derive(Debug)]
+pub struct Directory {
+    db: Db,
+    keyring: Arc<Keyring>,
+    current: RwLock<Arc<Snapshot>>,
+}
+
+impl Directory {
+    pub async fn load(db: Db, keyring: Arc<Keyring>) -> Result<Self, SetupError> {
+        let snapshot = read(&db, &keyring).await?;
+        Ok(Self {
+            db,
+            keyring,
+            current: RwLock::new(Arc::new(snapshot)),
+        })
+    }
+
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.current
+            .read()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .clone()
+    }
+
+    /// Reads setup again if it changed. Answers whether it did.
+    pub async fn refresh(&self) -> Result<bool, SetupError> {
+        let mut tx = self.db.read().await?;
+        let version = changes::setup_version_all_tenants(&mut tx).await?;
+        drop(tx);
+        if version == self.snapshot().version {
+            return Ok(false);
+        }
+        let snapshot = Arc::new(read(&self.db, &self.keyring).await?);
+        *self
+            .current
+            .write()
+            .unwrap_or_else(|poisoned| poisoned.into_inner()) = snapshot;
+        Ok(true)
+    }
+
+    /// Keeps the snapshot fresh until stopped.
+    pub async fn keep_fresh(&self, wakeups: &Wakeups, stop: &CancellationToken) {
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = wakeups.setup.notified() => {}
+                () = tokio::time::sleep(LOOK) => {}
+            }
+            match self.refresh().await {
+                Ok(true) => {
+                    tracing::info!(version = self.snapshot().version, "setup was read again")
+                }
+                Ok(false) => {}
+                Err(error) => tracing::warn!(%error, "setup could not be read; the old one stays"),
+            }
+        }
+    }
+}
+
+async fn read(db: &Db, keyring: &Keyring) -> Result<Snapshot, SetupError> {
+    let mut tx = db.read().await?;
+    Ok(Snapshot::new(Setup::load(&mut tx, keyring).await?))
+}

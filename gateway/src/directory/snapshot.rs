@@ -1,0 +1,143 @@
+//! One version of all setup, arranged for the hot path: everything that a message needs hangs on its number.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::settings::TenantSettings;
+use crate::domain::number::Number;
+use crate::domain::{AppId, Bucket, NumberId, TenantId};
+use crate::graph::VerifyingKeys;
+use crate::policy::{ActiveHold, WordBook};
+use crate::storage::installations::Installation;
+use crate::tenants::Setup;
+
+/// A Meta app as webhooks need it.
+#[derive(Debug)]
+pub struct AppEntry {
+    pub id: AppId,
+    pub verify_token: SecretString,
+    pub keys: VerifyingKeys,
+    /// Where bodies go that name no number that we know.
+    pub bucket: Bucket,
+}
+
+/// A tenant as messages need it.
+#[derive(Debug)]
+pub struct TenantEntry {
+    pub id: TenantId,
+    pub name: String,
+    pub settings: TenantSettings,
+    pub words: WordBook,
+}
+
+/// A number with all that hangs on it.
+pub struct NumberEntry {
+    pub number: Arc<Number>,
+    pub tenant: Arc<TenantEntry>,
+    pub token: Option<SecretString>,
+    pub holds: Vec<ActiveHold>,
+    /// What runs for it, in order.
+    pub installations: Vec<Installation>,
+}
+
+impl fmt::Debug for NumberEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NumberEntry")
+            .field("number", &self.number.id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One version of all setup.
+#[derive(Debug, Default)]
+pub struct Snapshot {
+    pub version: i64,
+    apps: HashMap<String, Arc<AppEntry>>,
+    apps_by_id: HashMap<AppId, Arc<AppEntry>>,
+    default_app: Option<Arc<AppEntry>>,
+    by_phone_number_id: HashMap<String, Arc<NumberEntry>>,
+    by_id: HashMap<NumberId, Arc<NumberEntry>>,
+}
+
+impl Snapshot {
+    pub fn new(setup: Setup) -> Self {
+        let mut snapshot = Self {
+            version: setup.version,
+            ..Self::default()
+        };
+        for app in &setup.apps {
+            let secrets: Vec<&[u8]> = app
+                .secrets
+                .iter()
+                .map(|secret| secret.expose_secret().as_bytes())
+                .collect();
+            let entry = Arc::new(AppEntry {
+                id: app.id,
+                verify_token: app.verify_token.clone(),
+                keys: VerifyingKeys::new(&secrets),
+                bucket: Bucket::of(NumberId::from_raw(app.id.raw())),
+            });
+            snapshot.apps.insert(app.meta_app_id.clone(), entry.clone());
+            snapshot.apps_by_id.insert(app.id, entry.clone());
+            if app.is_default {
+                snapshot.default_app = Some(entry);
+            }
+        }
+        let mut tenants: HashMap<TenantId, Arc<TenantEntry>> = HashMap::new();
+        for number in setup.numbers() {
+            let Some(row) = setup.tenant(number.tenant) else {
+                continue;
+            };
+            let tenant = tenants.entry(row.id).or_insert_with(|| {
+                let settings = TenantSettings::parse(&row.settings);
+                let words = settings.word_book();
+                Arc::new(TenantEntry {
+                    id: row.id,
+                    name: row.name.clone(),
+                    settings,
+                    words,
+                })
+            });
+            let entry = Arc::new(NumberEntry {
+                number: number.clone(),
+                tenant: tenant.clone(),
+                token: setup.token(number).cloned(),
+                holds: setup.holds(number),
+                installations: setup.installations(number).cloned().collect(),
+            });
+            snapshot
+                .by_phone_number_id
+                .insert(number.phone_number_id.clone(), entry.clone());
+            snapshot.by_id.insert(number.id, entry);
+        }
+        snapshot
+    }
+
+    /// The app of a callback URL: with Meta's id, or the default one.
+    pub fn app(&self, meta_app_id: Option<&str>) -> Option<&Arc<AppEntry>> {
+        match meta_app_id {
+            Some(id) => self.apps.get(id),
+            None => self.default_app.as_ref(),
+        }
+    }
+
+    pub fn app_by_id(&self, id: AppId) -> Option<&Arc<AppEntry>> {
+        self.apps_by_id.get(&id)
+    }
+
+    /// The number that a webhook names.
+    pub fn number_named(&self, phone_number_id: &str) -> Option<&Arc<NumberEntry>> {
+        self.by_phone_number_id.get(phone_number_id)
+    }
+
+    pub fn number(&self, id: NumberId) -> Option<&Arc<NumberEntry>> {
+        self.by_id.get(&id)
+    }
+
+    pub fn numbers(&self) -> impl Iterator<Item = &Arc<NumberEntry>> {
+        self.by_id.values()
+    }
+}

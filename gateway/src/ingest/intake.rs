@@ -1,0 +1,162 @@
+//! The webhook endpoint: handshake, signature, limits, and a 200 only when the body is on disk.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use secrecy::ExposeSecret;
+use subtle::ConstantTimeEq;
+
+use super::raw_writer::{RawWriter, WriteError};
+use crate::directory::{AppEntry, Directory, Snapshot};
+use crate::domain::{Bucket, Clock, IdGenerator, RawId};
+use crate::graph::{Route, webhook};
+use crate::storage::raw::NewRaw;
+use crate::telemetry::names;
+
+/// What the endpoint works with.
+#[derive(Debug)]
+pub struct Intake {
+    pub directory: Arc<Directory>,
+    pub writer: RawWriter,
+    pub clock: Arc<dyn Clock>,
+    pub ids: Arc<IdGenerator>,
+    /// Longest body taken; Meta's are at most 3 MB (`whatsapp-cloud-api.md` §1.2).
+    pub max_body: usize,
+}
+
+/// `/webhooks/whatsapp` for the default app, `/webhooks/whatsapp/{Meta app id}` for each.
+pub fn routes(intake: Arc<Intake>) -> Router {
+    let limit = DefaultBodyLimit::max(intake.max_body);
+    Router::new()
+        .route(
+            "/webhooks/whatsapp",
+            get(handshake_default).post(receive_default),
+        )
+        .route(
+            "/webhooks/whatsapp/{app}",
+            get(handshake_of).post(receive_of),
+        )
+        .layer(limit)
+        .with_state(intake)
+}
+
+type Params = Query<HashMap<String, String>>;
+
+async fn handshake_default(State(intake): State<Arc<Intake>>, Query(params): Params) -> Response {
+    handshake(&intake, None, &params)
+}
+
+async fn handshake_of(
+    State(intake): State<Arc<Intake>>,
+    Path(app): Path<String>,
+    Query(params): Params,
+) -> Response {
+    handshake(&intake, Some(&app), &params)
+}
+
+/// Meta asks once when the URL is saved (§1.1): the challenge is the whole answer.
+fn handshake(intake: &Intake, app: Option<&str>, params: &HashMap<String, String>) -> Response {
+    let snapshot = intake.directory.snapshot();
+    let Some(app) = snapshot.app(app) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let param = |name: &str| params.get(name).map_or("", String::as_str);
+    let expected = app.verify_token.expose_secret().as_bytes();
+    let known = bool::from(expected.ct_eq(param("hub.verify_token").as_bytes()));
+    if known && param("hub.mode") == "subscribe" {
+        param("hub.challenge").to_owned().into_response()
+    } else {
+        (StatusCode::FORBIDDEN, "wrong hub.mode or hub.verify_token").into_response()
+    }
+}
+
+async fn receive_default(
+    State(intake): State<Arc<Intake>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    receive(&intake, None, &headers, body).await
+}
+
+async fn receive_of(
+    State(intake): State<Arc<Intake>>,
+    Path(app): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    receive(&intake, Some(&app), &headers, body).await
+}
+
+async fn receive(intake: &Intake, app: Option<&str>, headers: &HeaderMap, body: Bytes) -> Response {
+    let snapshot = intake.directory.snapshot();
+    let Some(app) = snapshot.app(app) else {
+        return answer(StatusCode::NOT_FOUND, "unknown_app");
+    };
+    let signature = headers
+        .get("x-hub-signature-256")
+        .map(|value| value.to_str().unwrap_or(""));
+    if let Err(error) = app.keys.verify(signature, &body) {
+        tracing::debug!(%error, "a webhook was not believed");
+        return answer(StatusCode::UNAUTHORIZED, "wrong_signature");
+    }
+    let rows = rows(intake, &snapshot, app, body);
+    match intake.writer.append(rows).await {
+        Ok(()) => answer(StatusCode::OK, "kept"),
+        Err(WriteError::Full) => answer(StatusCode::SERVICE_UNAVAILABLE, "full"),
+        Err(WriteError::Failed) => answer(StatusCode::INTERNAL_SERVER_ERROR, "failed"),
+    }
+}
+
+/// Counted by outcome; the body of the answer is nobody's business but a developer's.
+fn answer(status: StatusCode, outcome: &'static str) -> Response {
+    metrics::counter!(names::WEBHOOKS, "outcome" => outcome).increment(1);
+    (status, outcome).into_response()
+}
+
+/// One row per bucket that the body touches; the first holds the bytes. Bodies that are signed but not JSON, or name
+/// nobody we know, go to the app's own bucket, where they are counted.
+fn rows(intake: &Intake, snapshot: &Snapshot, app: &AppEntry, body: Bytes) -> Vec<NewRaw> {
+    let buckets = buckets(snapshot, app, &body);
+    let now = intake.clock.now();
+    let mut first = None;
+    buckets
+        .into_iter()
+        .map(|bucket| {
+            let id = RawId::from_raw(intake.ids.next(now));
+            let part_of = first;
+            first = first.or(Some(id));
+            NewRaw {
+                id,
+                app: app.id,
+                bucket,
+                part_of,
+                received_at: now,
+                body: body.clone(),
+            }
+        })
+        .collect()
+}
+
+fn buckets(snapshot: &Snapshot, app: &AppEntry, body: &[u8]) -> Vec<Bucket> {
+    let routes = webhook::route(body).unwrap_or_default();
+    let mut buckets: BTreeMap<Bucket, ()> = routes
+        .iter()
+        .map(|route| match route {
+            Route::Number(id) => snapshot
+                .number_named(id)
+                .map_or(app.bucket, |entry| entry.number.bucket()),
+            Route::Account(_) => app.bucket,
+        })
+        .map(|bucket| (bucket, ()))
+        .collect();
+    if buckets.is_empty() {
+        buckets.insert(app.bucket, ());
+    }
+    buckets.into_keys().collect()
+}

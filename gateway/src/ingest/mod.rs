@@ -1,0 +1,12 @@
+//! The way in: webhooks are verified and committed before Meta gets its 200, then split and attached.
+//!
+//! [`routes`] takes the POST and waits for [`RawWriter`]'s group commit. [`Attacher`] reads what was committed, for
+//! the buckets this node owns, and turns it into events, receipts and consent. It never runs a plugin and never sends.
+
+mod attach;
+mod intake;
+mod raw_writer;
+
+pub use attach::{Attacher, AttacherConfig};
+pub use intake::{Intake, routes};
+pub use raw_writer::{RawWriter, RawWriterConfig, WriteError};

@@ -1,0 +1,100 @@
+//! Group commit of webhook bodies: many POSTs, one transaction, all acknowledged together.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::domain::Bucket;
+use crate::ownership::{Owned, Wakeups};
+use crate::storage::raw::{self, NewRaw};
+use crate::storage::{Db, Result};
+
+/// How bodies are grouped.
+#[derive(Debug, Clone, Copy)]
+pub struct RawWriterConfig {
+    /// Most rows in one transaction.
+    pub most: usize,
+    /// POSTs that may wait for their commit; beyond it they are answered 503 and Meta tries again.
+    pub waiting: usize,
+}
+
+/// The body was not kept: Meta must not get its 200.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum WriteError {
+    #[error("too many webhooks wait to be written")]
+    Full,
+    #[error("the database did not take the body")]
+    Failed,
+}
+
+type Waiting = (Vec<NewRaw>, oneshot::Sender<Result<(), WriteError>>);
+
+/// Takes bodies and answers when they are on disk.
+#[derive(Debug, Clone)]
+pub struct RawWriter {
+    queue: mpsc::Sender<Waiting>,
+}
+
+impl RawWriter {
+    /// Starts the writing task. It ends when every handle is gone, after writing what was queued.
+    pub fn start(db: Db, config: RawWriterConfig, owned: Owned, wakeups: Arc<Wakeups>) -> Self {
+        let (queue, bodies) = mpsc::channel(config.waiting);
+        tokio::spawn(write(db, config, owned, wakeups, bodies));
+        Self { queue }
+    }
+
+    /// Returns when the rows are committed. Rows of one call are committed together.
+    pub async fn append(&self, rows: Vec<NewRaw>) -> Result<(), WriteError> {
+        let (done, answer) = oneshot::channel();
+        self.queue
+            .try_send((rows, done))
+            .map_err(|_| WriteError::Full)?;
+        answer.await.unwrap_or(Err(WriteError::Failed))
+    }
+}
+
+async fn write(
+    db: Db,
+    config: RawWriterConfig,
+    owned: Owned,
+    wakeups: Arc<Wakeups>,
+    mut bodies: mpsc::Receiver<Waiting>,
+) {
+    let mut group = Vec::new();
+    while bodies.recv_many(&mut group, config.most).await > 0 {
+        let (rows, waiting): (Vec<_>, Vec<_>) = group.drain(..).unzip();
+        let rows: Vec<NewRaw> = rows.into_iter().flatten().collect();
+        let written = commit(&db, &rows).await;
+        let answer = match &written {
+            Ok(()) => Ok(()),
+            Err(_) => Err(WriteError::Failed),
+        };
+        for done in waiting {
+            // Whoever hung up will send it again; the event is known by then.
+            let _ = done.send(answer);
+        }
+        match written {
+            Ok(()) => wake(&rows, &owned, &wakeups),
+            Err(error) => {
+                tracing::error!(%error, rows = rows.len(), "webhook bodies could not be written")
+            }
+        }
+    }
+}
+
+async fn commit(db: &Db, rows: &[NewRaw]) -> Result<()> {
+    let mut tx = db.begin_urgent().await?;
+    raw::append_all_tenants(&mut tx, rows).await?;
+    tx.commit().await
+}
+
+fn wake(rows: &[NewRaw], owned: &Owned, wakeups: &Wakeups) {
+    let owned = owned.borrow();
+    let ours = |bucket: Bucket| owned.owns(bucket);
+    if rows.iter().any(|row| ours(row.bucket)) {
+        wakeups.raw.notify_one();
+    }
+    if rows.iter().any(|row| !ours(row.bucket)) {
+        wakeups.raw_elsewhere();
+    }
+}

@@ -1,0 +1,23 @@
+//! The outbox's states and their rules: what an answer of Graph's, or a doubt's end, makes of a row.
+//!
+//! Pure: a row and an outcome in, a [`Move`] and what else has to happen out. Who asks, when, and in which transaction
+//! it is written is `delivery`'s. The ways of a row:
+//!
+//! ```text
+//! queued ─claim→ claimed ─answer→ accepted | queued (later) | failed | unknown
+//!    │              │                                           unknown ─receipt→ accepted
+//!    │              └─owner lost→ unknown                       unknown ─rule→ queued (once more) | failed
+//!    ├─policy→ refused
+//!    └─taken over→ cancelled
+//! ```
+
+mod answer;
+mod doubt;
+
+pub use answer::{
+    Ended, Given, Limits, PutOff, Stop, after_answer, after_give_back, after_unsendable,
+};
+pub use doubt::{DoubtEnd, after_doubt};
+
+#[cfg(test)]
+mod tests;

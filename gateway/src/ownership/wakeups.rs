@@ -1,0 +1,94 @@
+//! "There is work": between tasks of one process, and between nodes by PostgreSQL's NOTIFY.
+//!
+//! A hint, never the truth: everybody also looks about once a second. NOTIFY takes a global lock at commit, so it is
+//! sent outside of every transaction that does work, and at most once per [`COALESCE`] and kind.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::storage::{self, Db};
+
+const COALESCE: Duration = Duration::from_millis(5);
+
+/// One bell for every kind of work.
+#[derive(Debug, Default)]
+pub struct Wakeups {
+    /// A body waits to be attached.
+    pub raw: Notify,
+    /// A send waits to be claimed.
+    pub outbox: Notify,
+    /// Setup changed: caches are stale.
+    pub setup: Notify,
+    /// Another node may own the bucket: tell everybody.
+    tell: Notify,
+    raw_elsewhere: AtomicBool,
+    outbox_elsewhere: AtomicBool,
+}
+
+impl Wakeups {
+    /// A body of a bucket that is not ours was written.
+    pub fn raw_elsewhere(&self) {
+        self.raw_elsewhere.store(true, Ordering::SeqCst);
+        self.tell.notify_one();
+    }
+
+    /// A send of a bucket that is not ours was written.
+    pub fn outbox_elsewhere(&self) {
+        self.outbox_elsewhere.store(true, Ordering::SeqCst);
+        self.tell.notify_one();
+    }
+
+    /// Carries bells between nodes until stopped. On SQLite there is nobody else.
+    pub async fn carry(self: Arc<Self>, db: Db, stop: CancellationToken) {
+        if db.is_sqlite() {
+            return;
+        }
+        let listen = self.clone().listen(db.clone(), stop.clone());
+        tokio::join!(listen, self.send(db, stop));
+    }
+
+    async fn send(&self, db: Db, stop: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.tell.notified() => {}
+            }
+            for (flag, word) in [
+                (&self.raw_elsewhere, "raw"),
+                (&self.outbox_elsewhere, "outbox"),
+            ] {
+                if flag.swap(false, Ordering::SeqCst)
+                    && let Err(error) = storage::notify::send(&db, word).await
+                {
+                    tracing::debug!(%error, "other nodes were not woken; they look by themselves");
+                }
+            }
+            tokio::time::sleep(COALESCE).await;
+        }
+    }
+
+    async fn listen(self: Arc<Self>, db: Db, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            let heard = storage::notify::listen(&db, |word| self.ring(word));
+            tokio::select! {
+                () = stop.cancelled() => return,
+                ended = heard => if let Err(error) = ended {
+                    tracing::warn!(%error, "not listening for other nodes; trying again");
+                }
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+
+    fn ring(&self, word: &str) {
+        match word {
+            "raw" => self.raw.notify_one(),
+            "outbox" => self.outbox.notify_one(),
+            _ => self.setup.notify_one(),
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! From effects to what will be committed: drafts that policy clears, a changed conversation, a journal.
+
+use super::journal::{DecisionLine, Journal};
+use super::turn::{Finished, TurnInput, Turns};
+use crate::directory::facts::count_replies;
+use crate::domain::{
+    Draft, DraftClass, InstallationId, OutboundContent, OutboxId, Owner, OwnerChange, Sender,
+    Timestamp, TurnId,
+};
+use crate::plugin_host::{
+    AttributedEffect, CallOutcome, Effect, Ending, KvEffects, PluginBinding, Route, TurnReport,
+};
+use crate::policy::{BacklogFact, Decision, decide};
+use crate::storage::conversations::Conversation;
+use crate::storage::outbox::NewSend;
+
+/// A turn's result in the making.
+pub(super) struct Drafts<'a> {
+    turns: &'a Turns,
+    input: TurnInput,
+    turn: TurnId,
+    now: Timestamp,
+    conversation: Conversation,
+    owner_changes: Vec<OwnerChange>,
+    sends: Vec<NewSend>,
+    decisions: Vec<DecisionLine>,
+    report: Option<TurnReport>,
+    broken: Vec<String>,
+    kv: Vec<(String, KvEffects)>,
+    ran: Vec<(InstallationId, i64)>,
+    /// Stable word for the journal.
+    pub outcome: &'static str,
+}
+
+impl<'a> Drafts<'a> {
+    pub(super) fn new(turns: &'a Turns, input: &TurnInput, turn: TurnId, now: Timestamp) -> Self {
+        Self {
+            turns,
+            input: input.clone(),
+            turn,
+            now,
+            // A message opens a closed conversation again.
+            conversation: Conversation {
+                closed_at: None,
+                ..input.conversation.clone()
+            },
+            owner_changes: Vec::new(),
+            sends: Vec::new(),
+            decisions: Vec::new(),
+            report: None,
+            broken: Vec::new(),
+            kv: Vec::new(),
+            ran: Vec::new(),
+            outcome: "silent",
+        }
+    }
+
+    /// "I want a person": no plugin is asked (design.md §4, ownership).
+    pub(super) fn human_requested(&mut self) {
+        self.outcome = "human_requested";
+        let queue = self.input.entry.tenant.settings.human_queue.clone();
+        self.hand_to_queue(&queue, "word_for_human", "gateway", None, true);
+    }
+
+    /// What the plugins want, and the fallback where they could not.
+    pub(super) fn apply(
+        &mut self,
+        mut report: TurnReport,
+        bindings: &[PluginBinding],
+        broken: &[String],
+    ) {
+        self.broken = broken.to_vec();
+        let hands_over = report
+            .effects
+            .iter()
+            .any(|effect| matches!(effect.effect, Effect::HandOver { .. }));
+        for effect in std::mem::take(&mut report.effects) {
+            self.effect(&effect, hands_over);
+            report.effects.push(effect);
+        }
+        for kv in &report.kv {
+            if let Some(binding) = bindings
+                .iter()
+                .find(|binding| binding.installation == kv.installation)
+            {
+                self.kv.push((binding.plugin.name().to_owned(), kv.clone()));
+            }
+        }
+        let generation = |id: InstallationId| {
+            self.input
+                .entry
+                .installations
+                .iter()
+                .find(|row| row.id == id)
+                .map(|row| (id, row.generation))
+        };
+        self.ran = bindings
+            .iter()
+            .filter_map(|binding| generation(binding.installation))
+            .collect();
+        self.end(&report);
+        self.report = Some(report);
+    }
+
+    fn end(&mut self, report: &TurnReport) {
+        let failed = |outcome: &CallOutcome| {
+            matches!(outcome, CallOutcome::Fault(_) | CallOutcome::Rejected(_))
+        };
+        let faulty =
+            !self.broken.is_empty() || report.calls.iter().any(|call| failed(&call.outcome));
+        self.outcome = match report.ending {
+            Ending::Answered => "answered",
+            Ending::Routed => "routed",
+            Ending::Silent => "silent",
+            Ending::NotAsked => "not_the_bots",
+            Ending::Unanswered if !faulty => "unanswered",
+            Ending::Unanswered | Ending::Rejected | Ending::Retry => "fallback",
+        };
+        if let Some(Route::Queue(queue)) = &report.route {
+            self.hand_to_queue(queue, "routing", "plugin", None, true);
+        }
+        if self.outcome == "fallback" {
+            let text = self.input.entry.tenant.settings.fallback_text.clone();
+            self.say(text, "fallback");
+        }
+    }
+
+    fn effect(&mut self, from: &AttributedEffect, hands_over: bool) {
+        let wamid = || self.input.event.wamid.clone();
+        let sender = self.sender(from, hands_over);
+        match &from.effect {
+            Effect::Reply { content } => self.draft(content.clone(), sender),
+            Effect::React { emoji } => {
+                let content = OutboundContent::Reaction {
+                    message_id: wamid(),
+                    emoji: emoji.clone(),
+                };
+                self.draft(content, sender);
+            }
+            Effect::MarkRead { typing } => {
+                self.draft(
+                    OutboundContent::MarkRead {
+                        message_id: wamid(),
+                        typing: *typing,
+                    },
+                    sender,
+                );
+            }
+            Effect::SetLanguage { language } => self.conversation.language = Some(language.clone()),
+            Effect::SetAttribute { key, value } => {
+                self.conversation
+                    .attributes
+                    .insert(key.clone(), value.clone());
+            }
+            Effect::AddTag { tag } => {
+                self.conversation.tags.insert(tag.clone());
+            }
+            Effect::RemoveTag { tag } => {
+                self.conversation.tags.remove(tag);
+            }
+            Effect::HandOver { queue, note } => {
+                let by = format!("{} {}", from.plugin, from.version);
+                self.hand_to_queue(queue, "plugin_hand_over", &by, note.clone(), false);
+            }
+            Effect::Close => self.conversation.closed_at = Some(self.now),
+        }
+    }
+
+    /// A plugin's own farewell goes out although it hands over: it then speaks as the rule that hands over, because a
+    /// plugin's drafts end with the bot's ownership.
+    fn sender(&self, from: &AttributedEffect, hands_over: bool) -> Sender {
+        if hands_over {
+            return Sender::Rule {
+                name: format!("hand_over:{} {}", from.plugin, from.version),
+            };
+        }
+        Sender::Plugin {
+            installation: from.installation,
+            name: from.plugin.clone(),
+            version: from.version.clone(),
+        }
+    }
+
+    /// Gives the conversation to people; a queue that nobody serves gives it back at once and says so.
+    fn hand_to_queue(
+        &mut self,
+        queue: &str,
+        reason: &str,
+        by: &str,
+        note: Option<String>,
+        tell: bool,
+    ) {
+        let settings = self.input.entry.tenant.settings.clone();
+        self.change_owner(Owner::Queue(queue.to_owned()), reason, by, note);
+        if settings.serves(queue) {
+            if tell {
+                self.say(settings.human_text, "human_requested");
+            }
+        } else {
+            self.say(settings.unserved_text, "human_requested");
+            self.change_owner(Owner::Bot, "queue_unserved", "gateway", None);
+        }
+    }
+
+    fn change_owner(&mut self, to: Owner, reason: &str, by: &str, note: Option<String>) {
+        let from = std::mem::replace(&mut self.conversation.owner, to.clone());
+        self.conversation.owner_version += 1;
+        let (reason, by) = (reason.to_owned(), by.to_owned());
+        self.owner_changes.push(OwnerChange {
+            from,
+            to,
+            reason,
+            by,
+            note,
+        });
+    }
+
+    fn say(&mut self, body: String, rule: &str) {
+        if !body.is_empty() {
+            let content = OutboundContent::Text {
+                body,
+                preview_url: false,
+            };
+            self.draft(
+                content,
+                Sender::Rule {
+                    name: rule.to_owned(),
+                },
+            );
+        }
+    }
+
+    fn draft(&mut self, content: OutboundContent, sender: Sender) {
+        let event = &self.input.event;
+        let Some(recipient) = self.conversation.recipient() else {
+            tracing::warn!(conversation = %event.conversation, "nobody to send to: the contact has no address");
+            return;
+        };
+        let draft = Draft {
+            id: OutboxId::from_raw(self.turns.ids.next(self.now)),
+            tenant: event.tenant,
+            number: event.number,
+            conversation: event.conversation,
+            contact: event.contact,
+            recipient,
+            content,
+            reply_to: None,
+            class: DraftClass::Reply,
+            sender,
+            owner_version: self.conversation.owner_version,
+            created_at: self.now,
+        };
+        self.decide(draft);
+    }
+
+    fn decide(&mut self, draft: Draft) {
+        let entry = self.input.entry.clone();
+        let facts = entry.facts(
+            &self.conversation,
+            self.input.consent,
+            BacklogFact::default(),
+            &draft.content,
+            self.now,
+        );
+        let mut line = DecisionLine {
+            send: draft.id,
+            kind: draft.content.kind(),
+            refused: None,
+            deferred_until: None,
+        };
+        let counts =
+            draft.sender.is_bot() && !matches!(draft.content, OutboundContent::MarkRead { .. });
+        let mut push = |draft, due_at| {
+            let bucket = self.input.event.bucket;
+            self.sends.push(NewSend {
+                draft,
+                bucket,
+                turn: Some(self.turn),
+                due_at,
+            });
+            count_replies(&mut self.conversation, i64::from(counts), self.now);
+        };
+        match decide(&facts, &draft, self.now) {
+            Decision::Cleared(draft) => push(draft, self.now),
+            Decision::Refused(refusal) => line.refused = Some(refusal.reason.code()),
+            Decision::Deferred { until, .. } => line.deferred_until = Some(until.millis()),
+        }
+        self.decisions.push(line);
+    }
+
+    pub(super) fn finish(self, input: TurnInput) -> Finished {
+        let mut conversation = self.conversation;
+        conversation.version += 1;
+        conversation.done_seq = input.event.seq;
+        let journal = Journal {
+            message: content_word(&input),
+            owner: owner_word(&conversation.owner),
+            report: self.report.as_ref(),
+            not_runnable: &self.broken,
+            decisions: &self.decisions,
+        };
+        let row = Finished::row(&input, self.turn, self.now, self.outcome, journal);
+        Finished {
+            seen_version: input.conversation.version,
+            event: input.event,
+            conversation,
+            owner_changes: self.owner_changes,
+            sends: self.sends,
+            kv: self.kv,
+            ran: self.ran,
+            row,
+        }
+    }
+}
+
+fn content_word(input: &TurnInput) -> &'static str {
+    use crate::domain::InboundContent as C;
+    match input.event.content {
+        C::Text { .. } => "text",
+        C::ButtonReply { .. } => "button_reply",
+        C::ListReply { .. } => "list_reply",
+        C::TemplateButton { .. } => "template_button",
+        C::Reaction { .. } => "reaction",
+        C::Media { .. } => "media",
+        C::Other { .. } => "other",
+    }
+}
+
+fn owner_word(owner: &Owner) -> &'static str {
+    match owner {
+        Owner::Bot => "bot",
+        Owner::Queue(_) => "queue",
+        Owner::Agent(_) => "agent",
+        Owner::External(_) => "external",
+    }
+}

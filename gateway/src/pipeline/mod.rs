@@ -1,0 +1,385 @@
+//! The turn pipeline: messages that wait become turns, turns become commits.
+//!
+//! [`turn`] is the heart: what one message causes. Around it: [`queue`] says who is next, [`commit`] writes many turns
+//! at once, and this file is the loop that holds them together. A turn is harmless until its commit; whatever goes
+//! wrong before (a lost race, a lost bucket, a killed process) is answered by running it again.
+
+mod commit;
+mod drafts;
+mod journal;
+mod memory;
+mod plugins;
+mod queue;
+mod seeds;
+mod turn;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::directory::Directory;
+use crate::domain::{Bucket, Clock, ContactId, ConversationId, IdGenerator};
+use crate::ownership::Owned;
+use crate::policy::ConsentState;
+use crate::storage::conversations::{self, Conversation};
+use crate::storage::events::{self, PendingEvent};
+use crate::storage::outbox::OutboxRow;
+use crate::storage::people;
+use crate::storage::{Db, Result};
+use crate::telemetry::names;
+
+use commit::{Committer, Fate};
+use memory::Memory;
+use queue::Queue;
+use turn::{Finished, Ran, TurnInput, Turns};
+
+pub use plugins::Plugins;
+pub use seeds::Seeds;
+
+/// How turns are run.
+#[derive(Debug, Clone, Copy)]
+pub struct PipelineConfig {
+    /// Turns under way at once.
+    pub concurrency: usize,
+    /// Most turns in one commit. On SQLite this bounds how long the writer is held.
+    pub commit_turns: usize,
+    /// Events held in memory; the rest waits in the database.
+    pub queue: usize,
+    /// How often to look without being woken.
+    pub look: Duration,
+}
+
+impl Default for PipelineConfig {
+    fn default() -> Self {
+        Self {
+            concurrency: 128,
+            commit_turns: 64,
+            queue: 10_000,
+            look: Duration::from_secs(1),
+        }
+    }
+}
+
+/// What the pipeline is made of.
+pub struct PipelineParts {
+    pub db: Db,
+    pub config: PipelineConfig,
+    pub clock: Arc<dyn Clock>,
+    pub ids: Arc<IdGenerator>,
+    pub directory: Arc<Directory>,
+    pub plugins: Arc<Plugins>,
+    pub seeds: Seeds,
+    pub owned: Owned,
+    /// Messages as ingest attaches them.
+    pub events: mpsc::Receiver<Vec<PendingEvent>>,
+    /// Told of committed sends; what it does not take, delivery finds in the database.
+    pub sends: Arc<dyn Fn(Vec<OutboxRow>) + Send + Sync>,
+    /// While set, nothing begins: for maintenance and for measuring ingest alone.
+    pub paused: Arc<std::sync::atomic::AtomicBool>,
+}
+
+/// The pipeline's task.
+pub struct Pipeline {
+    parts: PipelineParts,
+    turns: Arc<Turns>,
+    queue: Queue,
+    running: usize,
+    /// How often a plugin asked for another try of a conversation's next message.
+    retries: HashMap<ConversationId, u32>,
+    /// Lost races of a conversation's next message. From the third on it runs while no other turn of its tenant does.
+    races: HashMap<ConversationId, u32>,
+    alone: HashSet<ConversationId>,
+    ran: (
+        mpsc::UnboundedSender<Report>,
+        mpsc::UnboundedReceiver<Report>,
+    ),
+}
+
+/// What a task of the pipeline has to say.
+enum Report {
+    Ran(Box<TurnInput>, Ran),
+    Committed {
+        fates: Vec<(ConversationId, i64, Fate)>,
+    },
+    Due(ConversationId),
+}
+
+/// A database that does not answer is asked again after this.
+const AGAIN: Duration = Duration::from_millis(200);
+
+impl Pipeline {
+    pub fn new(parts: PipelineParts) -> Self {
+        let turns = Turns {
+            db: parts.db.clone(),
+            clock: parts.clock.clone(),
+            ids: parts.ids.clone(),
+            plugins: parts.plugins.clone(),
+            memory: Memory::start(parts.db.clone()),
+            seeds: parts.seeds.clone(),
+        };
+        Self {
+            parts,
+            turns: Arc::new(turns),
+            queue: Queue::default(),
+            running: 0,
+            retries: HashMap::new(),
+            races: HashMap::new(),
+            alone: HashSet::new(),
+            ran: mpsc::unbounded_channel(),
+        }
+    }
+
+    /// Runs turns until stopped, then waits for those under way.
+    pub async fn run(mut self, stop: CancellationToken) {
+        let (commits, committing) = mpsc::unbounded_channel();
+        let committer = tokio::spawn(commit_groups(
+            self.parts.db.clone(),
+            self.parts.ids.clone(),
+            self.parts.owned.clone(),
+            self.parts.config.commit_turns,
+            self.parts.sends.clone(),
+            committing,
+            self.ran.0.clone(),
+        ));
+        let mut look = tokio::time::interval(self.parts.config.look);
+        look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        while !(stop.is_cancelled() && self.running == 0) {
+            tokio::select! {
+                () = stop.cancelled(), if self.running == 0 => {}
+                Some(report) = self.ran.1.recv() => {
+                    self.heard(report, &commits);
+                    while let Ok(report) = self.ran.1.try_recv() {
+                        self.heard(report, &commits);
+                    }
+                }
+                Some(events) = self.parts.events.recv(), if self.queue.len() < self.parts.config.queue => {
+                    events.into_iter().for_each(|event| self.queue.add(event));
+                }
+                Ok(()) = self.parts.owned.changed() => self.owners_changed().await,
+                _ = look.tick() => self.look().await,
+            }
+            let paused = self.parts.paused.load(std::sync::atomic::Ordering::Relaxed);
+            if !stop.is_cancelled() && !paused {
+                self.dispatch().await;
+            }
+        }
+        drop(commits);
+        if committer.await.is_err() {
+            tracing::error!("the committing task ended badly");
+        }
+    }
+
+    async fn owners_changed(&mut self) {
+        let owned = self.parts.owned.borrow_and_update().clone();
+        self.queue.keep_buckets(|bucket| owned.owns(bucket));
+        self.look().await;
+    }
+
+    /// Finds what waits in the database and is not in memory: after an overflow, a start, a new bucket.
+    async fn look(&mut self) {
+        let room = self.parts.config.queue.saturating_sub(self.queue.len());
+        if room == 0 {
+            return;
+        }
+        let buckets = self.parts.owned.borrow().buckets();
+        match waiting(&self.parts.db, &buckets, self.parts.config.queue).await {
+            Ok(events) => events.into_iter().for_each(|event| self.queue.add(event)),
+            Err(error) => tracing::warn!(error = ?error, "waiting messages could not be read"),
+        }
+    }
+
+    /// Begins as many turns as there is room for.
+    async fn dispatch(&mut self) {
+        while self.running < self.parts.config.concurrency {
+            let room = self.parts.config.concurrency - self.running;
+            let batch: Vec<PendingEvent> = std::iter::from_fn(|| self.queue.next())
+                .take(room.min(64))
+                .collect();
+            if batch.is_empty() {
+                return;
+            }
+            match self.load(&batch).await {
+                Ok(loaded) => batch
+                    .into_iter()
+                    .for_each(|event| self.begin(event, &loaded)),
+                Err(error) => {
+                    tracing::warn!(error = ?error, "conversations could not be read; trying again");
+                    batch
+                        .iter()
+                        .for_each(|event| self.later(event.conversation, AGAIN));
+                    return;
+                }
+            }
+        }
+    }
+
+    async fn load(&self, batch: &[PendingEvent]) -> Result<Loaded> {
+        let mut tx = self.parts.db.read().await?;
+        let ids: Vec<ConversationId> = batch.iter().map(|event| event.conversation).collect();
+        let rows = conversations::load_all_tenants(&mut tx, &ids).await?;
+        let contacts: Vec<ContactId> = rows.iter().map(|row| row.contact).collect();
+        let consent = people::read_consent_all_tenants(&mut tx, &contacts).await?;
+        Ok(Loaded {
+            conversations: rows.into_iter().map(|row| (row.id, row)).collect(),
+            consent: consent
+                .into_iter()
+                .map(|row| (row.contact, row.state))
+                .collect(),
+        })
+    }
+
+    fn begin(&mut self, event: PendingEvent, loaded: &Loaded) {
+        let (conversation, seq) = (event.conversation, event.seq);
+        let entry = self
+            .parts
+            .directory
+            .snapshot()
+            .number(event.number)
+            .cloned();
+        let (Some(row), Some(entry)) = (loaded.conversations.get(&conversation), entry) else {
+            // The number is newer than our view of the setup, or gone: it comes with a fresh view.
+            return self.later(conversation, AGAIN);
+        };
+        if seq <= row.done_seq {
+            return self.queue.done(conversation, seq);
+        }
+        if seq > row.done_seq + 1 {
+            // An earlier message is still in the database only; the next look brings it.
+            return self.later(conversation, AGAIN);
+        }
+        let consent = loaded
+            .consent
+            .get(&row.contact)
+            .copied()
+            .unwrap_or_default();
+        let retries = self.retries.get(&conversation).copied().unwrap_or(0);
+        let input = TurnInput {
+            event,
+            entry,
+            conversation: row.clone(),
+            consent,
+            retries,
+        };
+        self.running += 1;
+        let (turns, ran) = (self.turns.clone(), self.ran.0.clone());
+        tokio::spawn(async move {
+            let result = turns.run(input.clone()).await;
+            // The loop outlives its turns; at a hard stop there is nobody to tell.
+            let _ = ran.send(Report::Ran(Box::new(input), result));
+        });
+    }
+
+    fn heard(&mut self, report: Report, commits: &mpsc::UnboundedSender<(Finished, bool)>) {
+        match report {
+            Report::Ran(input, Ran::Later { after, asked }) => {
+                self.running -= 1;
+                *self.retries.entry(input.event.conversation).or_default() += u32::from(asked);
+                self.later(input.event.conversation, after);
+            }
+            Report::Ran(_, Ran::Finished(turn)) => {
+                let alone = self.alone.contains(&turn.event.conversation);
+                // Its receiver lives until `run` drops the sender.
+                let _ = commits.send((*turn, alone));
+            }
+            Report::Committed { fates } => {
+                for (conversation, seq, fate) in fates {
+                    self.running -= 1;
+                    self.settle(conversation, seq, fate);
+                }
+            }
+            Report::Due(conversation) => self.queue.again(conversation),
+        }
+    }
+
+    fn settle(&mut self, conversation: ConversationId, seq: i64, fate: Fate) {
+        let result = match fate {
+            Fate::Committed => "committed",
+            Fate::NotOurs => "not_ours",
+            Fate::LostRace => "lost_race",
+            Fate::Alone => "alone",
+            Fate::Failed => "failed",
+        };
+        metrics::counter!(names::TURNS, "result" => result).increment(1);
+        match fate {
+            Fate::Committed | Fate::NotOurs => {
+                self.retries.remove(&conversation);
+                self.races.remove(&conversation);
+                self.alone.remove(&conversation);
+                self.queue.done(conversation, seq);
+            }
+            Fate::LostRace => {
+                let races = self.races.entry(conversation).or_default();
+                *races += 1;
+                if *races >= 3 {
+                    self.alone.insert(conversation);
+                }
+                self.queue.again(conversation);
+            }
+            Fate::Alone => {
+                self.alone.insert(conversation);
+                self.queue.again(conversation);
+            }
+            Fate::Failed => self.later(conversation, AGAIN),
+        }
+    }
+
+    fn later(&mut self, conversation: ConversationId, after: Duration) {
+        self.queue.park(conversation);
+        let ran = self.ran.0.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(after).await;
+            let _ = ran.send(Report::Due(conversation));
+        });
+    }
+}
+
+struct Loaded {
+    conversations: HashMap<ConversationId, Conversation>,
+    consent: HashMap<ContactId, ConsentState>,
+}
+
+async fn waiting(db: &Db, buckets: &[Bucket], limit: usize) -> Result<Vec<PendingEvent>> {
+    let mut tx = db.read().await?;
+    events::pending_all_tenants(
+        &mut tx,
+        buckets,
+        0,
+        i64::try_from(limit).unwrap_or(i64::MAX),
+    )
+    .await
+}
+
+/// Commits what is finished, as much at once as there is, until the pipeline ends.
+async fn commit_groups(
+    db: Db,
+    ids: Arc<IdGenerator>,
+    owned: Owned,
+    most: usize,
+    sends: Arc<dyn Fn(Vec<OutboxRow>) + Send + Sync>,
+    mut finished: mpsc::UnboundedReceiver<(Finished, bool)>,
+    ran: mpsc::UnboundedSender<Report>,
+) {
+    let committer = Committer {
+        db: &db,
+        ids: &ids,
+        owned: &owned,
+    };
+    let mut group = Vec::new();
+    while finished.recv_many(&mut group, most).await > 0 {
+        let (alone, together): (Vec<_>, Vec<_>) = group.drain(..).partition(|(_, alone)| *alone);
+        let together: Vec<Finished> = together.into_iter().map(|(turn, _)| turn).collect();
+        let alone = alone.into_iter().map(|(turn, _)| vec![turn]);
+        for turns in std::iter::once(together)
+            .filter(|turns| !turns.is_empty())
+            .chain(alone)
+        {
+            let (fates, rows) = committer.commit(turns).await;
+            sends(rows);
+            // The loop waits for this report before it ends.
+            let _ = ran.send(Report::Committed { fates });
+        }
+    }
+}

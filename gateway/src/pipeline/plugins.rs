@@ -1,0 +1,132 @@
+//! Installed plugins, loaded: from an installation to something that the plugin host can run.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use crate::directory::NumberEntry;
+use crate::domain::{InstallationId, TenantId};
+use crate::plugin_host::{
+    ArtifactId, ArtifactKey, ComponentDigest, ConfigJson, Grants, Limits, Manifest, Plugin,
+    PluginBinding, PluginHost,
+};
+use crate::storage::installations::Installation;
+use crate::storage::{Db, StorageError, components};
+use crate::tenants::installations::engine_name;
+
+/// Why an installed plugin cannot run. It counts as that plugin's fault; the others of the turn go on.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotRunnable {
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    #[error("no artifact of this engine: {0}")]
+    NoArtifact(String),
+    #[error("the artifact does not load: {0}")]
+    Load(String),
+    #[error("the installation does not read: {0}")]
+    Corrupt(String),
+}
+
+/// Loads plugins when a turn first needs them and keeps them.
+pub struct Plugins {
+    host: Arc<PluginHost>,
+    db: Db,
+    key: ArtifactKey,
+    limits: Limits,
+    /// By component: tenants that uploaded the same bytes still have one each (tenants never meet).
+    loaded: Mutex<HashMap<(TenantId, String), Arc<Plugin>>>,
+    bindings: Mutex<HashMap<InstallationId, (i64, PluginBinding)>>,
+}
+
+impl Plugins {
+    pub fn new(host: Arc<PluginHost>, db: Db, key: ArtifactKey, limits: Limits) -> Self {
+        Self {
+            host,
+            db,
+            key,
+            limits,
+            loaded: Mutex::default(),
+            bindings: Mutex::default(),
+        }
+    }
+
+    pub(super) fn host(&self) -> &PluginHost {
+        &self.host
+    }
+
+    /// What runs for a number, in order. Plugins that cannot run are left out and reported.
+    pub(super) async fn bindings(&self, entry: &NumberEntry) -> (Vec<PluginBinding>, Vec<String>) {
+        let (mut bindings, mut broken) = (Vec::new(), Vec::new());
+        for installation in &entry.installations {
+            match self.binding(installation).await {
+                Ok(binding) => bindings.push(binding),
+                Err(error) => {
+                    tracing::warn!(installation = %installation.id, %error, "a plugin cannot run");
+                    broken.push(installation.plugin.clone());
+                }
+            }
+        }
+        (bindings, broken)
+    }
+
+    async fn binding(&self, installation: &Installation) -> Result<PluginBinding, NotRunnable> {
+        if let Some((generation, binding)) = lock(&self.bindings).get(&installation.id)
+            && *generation == installation.generation
+        {
+            return Ok(binding.clone());
+        }
+        let corrupt = |what: &str| NotRunnable::Corrupt(what.to_owned());
+        let plugin = self.plugin(installation).await?;
+        let config = ConfigJson::parse(&installation.config).map_err(|_| corrupt("config"))?;
+        let grants: Vec<String> =
+            serde_json::from_str(&installation.grants).map_err(|_| corrupt("grants"))?;
+        let binding = PluginBinding {
+            plugin,
+            installation: installation.id,
+            config: Arc::new(config),
+            grants: Grants::from_names(grants.iter().map(String::as_str)),
+            limits: self.limits.clone(),
+        };
+        lock(&self.bindings).insert(installation.id, (installation.generation, binding.clone()));
+        Ok(binding)
+    }
+
+    async fn plugin(&self, installation: &Installation) -> Result<Arc<Plugin>, NotRunnable> {
+        let key = (installation.tenant, installation.digest.clone());
+        if let Some(plugin) = lock(&self.loaded).get(&key) {
+            return Ok(plugin.clone());
+        }
+        let plugin = self.load(installation).await?;
+        lock(&self.loaded).insert(key, plugin.clone());
+        Ok(plugin)
+    }
+
+    async fn load(&self, installation: &Installation) -> Result<Arc<Plugin>, NotRunnable> {
+        let load = |error: &dyn std::fmt::Display| NotRunnable::Load(error.to_string());
+        let digest = digest(&installation.digest)
+            .ok_or_else(|| NotRunnable::Corrupt("digest".to_owned()))?;
+        let id = ArtifactId::current(digest).map_err(|error| load(&error))?;
+        let mut tx = self.db.read().await?;
+        let (tenant, hex) = (installation.tenant, installation.digest.as_str());
+        let sealed = components::artifact(&mut tx, tenant, hex, &engine_name(&id)).await?;
+        let sealed = sealed.ok_or_else(|| NotRunnable::NoArtifact(engine_name(&id)))?;
+        let manifest = components::manifest(&mut tx, tenant, hex).await?;
+        drop(tx);
+        let manifest = manifest.ok_or_else(|| NotRunnable::Corrupt("component".to_owned()))?;
+        let manifest = Manifest::parse(manifest.as_bytes()).map_err(|error| load(&error))?;
+        let artifact = self.key.open(&id, &sealed).map_err(|error| load(&error))?;
+        self.host
+            .load(&artifact, &manifest)
+            .map_err(|error| load(&error))
+    }
+}
+
+fn digest(hex_text: &str) -> Option<ComponentDigest> {
+    let bytes = hex::decode(hex_text).ok()?;
+    bytes.try_into().ok().map(ComponentDigest)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner())
+}

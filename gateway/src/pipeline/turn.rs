@@ -1,0 +1,219 @@
+//! The turn: one message, everything it causes, and nothing committed yet. Read this first; the rest serves it.
+//!
+//! 1. What ingest found: a word about consent was answered already, "I want a person" is answered here.
+//! 2. The tenant's plugins run, on guest threads, with no transaction open.
+//! 3. Their effects become drafts, and changes of the conversation.
+//! 4. If no plugin could answer because one failed, the tenant's fallback does.
+//! 5. Policy decides on every draft. What it clears, the commit writes: all of it or nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::drafts::Drafts;
+use super::journal;
+use super::memory::Memory;
+use super::plugins::Plugins;
+use super::seeds::Seeds;
+use crate::directory::NumberEntry;
+use crate::domain::{Clock, IdGenerator, InstallationId, Timestamp, TurnId};
+use crate::graph::webhook;
+use crate::plugin_host::{
+    CallOutcome, ConversationView, Ending, KvEffects, MessageView, PluginBinding, TurnReport,
+    TurnRequest,
+};
+use crate::policy::ConsentState;
+use crate::storage::conversations::Conversation;
+use crate::storage::events::{PendingEvent, word};
+use crate::storage::outbox::NewSend;
+use crate::storage::turns::TurnRow;
+use crate::storage::{Db, raw};
+use crate::telemetry::names;
+
+/// What every turn works with.
+pub(super) struct Turns {
+    pub db: Db,
+    pub clock: Arc<dyn Clock>,
+    pub ids: Arc<IdGenerator>,
+    pub plugins: Arc<Plugins>,
+    pub memory: Memory,
+    pub seeds: Seeds,
+}
+
+/// A message about to have its turn, with its conversation and consent as they stood a moment ago.
+#[derive(Clone)]
+pub(super) struct TurnInput {
+    pub event: PendingEvent,
+    pub entry: Arc<NumberEntry>,
+    pub conversation: Conversation,
+    pub consent: ConsentState,
+    /// How often a plugin asked for another try.
+    pub retries: u32,
+}
+
+/// Everything that a turn causes, ready to be committed.
+pub(super) struct Finished {
+    pub event: PendingEvent,
+    /// The version that the commit must still find.
+    pub seen_version: i64,
+    /// The conversation after the turn.
+    pub conversation: Conversation,
+    pub owner_changes: Vec<crate::domain::OwnerChange>,
+    pub sends: Vec<NewSend>,
+    pub kv: Vec<(String, KvEffects)>,
+    /// Whose effects these are: the commit checks that they still run under the same generation.
+    pub ran: Vec<(InstallationId, i64)>,
+    pub row: TurnRow,
+}
+
+/// How a run ended.
+pub(super) enum Ran {
+    Finished(Box<Finished>),
+    /// Run it again, not before this; `asked`: a plugin asked for it (else the host had no room).
+    Later {
+        after: Duration,
+        asked: bool,
+    },
+}
+
+/// A plugin may ask for another try this often; then the message falls back. A guess: a store that is away for longer
+/// than five tries is the plugin's to handle.
+const RETRIES: u32 = 5;
+/// How long to wait when the plugin host is full.
+const NO_ROOM: Duration = Duration::from_millis(5);
+
+impl Turns {
+    /// Runs one turn. Calling it again with the same input is harmless: only a commit counts.
+    pub(super) async fn run(&self, input: TurnInput) -> Ran {
+        let now = self.clock.now();
+        let turn = TurnId::from_raw(self.ids.next(now));
+        let mut drafts = Drafts::new(self, &input, turn, now);
+        match input.event.word {
+            word::CONSENT => drafts.outcome = "consent_word",
+            word::HUMAN if input.conversation.owner.is_bot() => drafts.human_requested(),
+            _ if input.entry.installations.is_empty() => drafts.outcome = "no_plugin",
+            _ => match self.ask_plugins(&input, turn, now).await {
+                Ok((report, bindings, broken)) => {
+                    count(&report);
+                    if report.ending == Ending::Retry && input.retries < RETRIES {
+                        let after = report.retry_after.unwrap_or(Duration::from_secs(1));
+                        return Ran::Later { after, asked: true };
+                    }
+                    drafts.apply(report, &bindings, &broken);
+                }
+                Err(NoRoom) => {
+                    return Ran::Later {
+                        after: NO_ROOM,
+                        asked: false,
+                    };
+                }
+            },
+        }
+        Ran::Finished(Box::new(drafts.finish(input)))
+    }
+
+    async fn ask_plugins(
+        &self,
+        input: &TurnInput,
+        turn: TurnId,
+        now: Timestamp,
+    ) -> Result<(TurnReport, Vec<PluginBinding>, Vec<String>), NoRoom> {
+        let (bindings, broken) = self.plugins.bindings(&input.entry).await;
+        let names = bindings
+            .iter()
+            .map(|binding| (binding.installation, binding.plugin.name().to_owned()));
+        let request = TurnRequest {
+            turn,
+            tenant: input.event.tenant,
+            now,
+            seed: self.seeds.of(input.event.id),
+            message: MessageView::of(
+                input.event.id,
+                &input.event.content,
+                input.event.at,
+                self.element(&input.event).await,
+            ),
+            conversation: view(&input.conversation),
+            kv: self.memory.of_turn(names.collect()),
+            plugins: bindings.clone(),
+            bot_owns: input.conversation.owner.is_bot(),
+        };
+        let report = self
+            .plugins
+            .host()
+            .run_turn(request)
+            .await
+            .map_err(|_| NoRoom)?;
+        Ok((report, bindings, broken))
+    }
+
+    /// The message as Meta sent it, without what tells who it is from.
+    async fn element(&self, event: &PendingEvent) -> String {
+        let element = match &event.element {
+            Some(element) => Some(element.clone()),
+            None => self.stored_element(event).await,
+        };
+        element.map_or_else(
+            || "{}".to_owned(),
+            |element| webhook::raw_without_personal_data(&element),
+        )
+    }
+
+    async fn stored_element(&self, event: &PendingEvent) -> Option<String> {
+        let mut tx = self.db.read().await.ok()?;
+        let body = raw::body_all_tenants(&mut tx, event.raw).await.ok()??;
+        let items = webhook::read(&body).ok()?;
+        let ordinal = usize::try_from(event.ordinal).ok()?;
+        items.into_iter().nth(ordinal).map(|item| item.raw)
+    }
+}
+
+struct NoRoom;
+
+fn view(conversation: &Conversation) -> ConversationView {
+    ConversationView {
+        id: conversation.id,
+        contact: conversation.contact,
+        display_name: (!conversation.display_name.is_empty())
+            .then(|| conversation.display_name.clone()),
+        language: conversation.language.clone(),
+        attributes: conversation.attributes.clone(),
+        tags: conversation.tags.clone(),
+        is_new: conversation.done_seq == 0 || conversation.closed_at.is_some(),
+    }
+}
+
+impl Finished {
+    /// The journal's row of a turn; called last, when all is known.
+    pub(super) fn row(
+        input: &TurnInput,
+        turn: TurnId,
+        now: Timestamp,
+        outcome: &'static str,
+        journal: journal::Journal<'_>,
+    ) -> TurnRow {
+        TurnRow {
+            id: turn,
+            tenant: input.event.tenant,
+            number: input.event.number,
+            conversation: input.event.conversation,
+            event: input.event.id,
+            outcome,
+            journal: journal.to_json(),
+            at: now,
+        }
+    }
+}
+
+fn count(report: &TurnReport) {
+    for call in &report.calls {
+        let outcome = match &call.outcome {
+            CallOutcome::Ok => "ok",
+            CallOutcome::Rejected(_) => "rejected",
+            CallOutcome::Retry { .. } => "retry",
+            CallOutcome::Fault(fault) => fault.kind.name(),
+        };
+        let hook = call.hook.name();
+        metrics::counter!(names::PLUGIN_CALLS, "hook" => hook, "outcome" => outcome).increment(1);
+        metrics::histogram!(names::PLUGIN_CALL_SECONDS).record(call.wall_us as f64 / 1e6);
+    }
+}

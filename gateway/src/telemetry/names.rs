@@ -1,0 +1,106 @@
+//! The catalog of metrics: every name, its kind, its labels and what it tells. Nobody writes a name elsewhere.
+//!
+//! Labels have few values: never a tenant, number or conversation (10,000 tenants would be 10,000 series each).
+
+use metrics::Unit;
+
+/// Buckets of durations, in seconds: from a fast commit to a slow Graph call.
+pub(super) const SECONDS: &[f64] = &[
+    0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
+    5.0, 10.0, 30.0,
+];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Counter,
+    Gauge,
+    Histogram,
+}
+use Kind::{Counter, Gauge, Histogram};
+
+macro_rules! catalog {
+    ($($constant:ident = $name:literal, $kind:expr, $unit:expr, $help:literal;)*) => {
+        $(#[doc = $help] pub const $constant: &str = $name;)*
+
+        const CATALOG: &[(&str, Kind, Unit, &str)] = &[$(($name, $kind, $unit, $help),)*];
+    };
+}
+
+catalog! {
+    WEBHOOKS = "vestibule_webhooks_total", Counter, Unit::Count,
+        "Webhook POSTs by outcome: kept, or why it was not.";
+    MESSAGES_ATTACHED = "vestibule_messages_attached_total", Counter, Unit::Count,
+        "Customers' messages attached to a conversation.";
+    EVENTS_DOUBLED = "vestibule_events_doubled_total", Counter, Unit::Count,
+        "Events that were known already.";
+    EVENTS_KEPT = "vestibule_events_kept_total", Counter, Unit::Count,
+        "Items kept raw because nothing reads them yet, by what they are.";
+    ATTACHED_LEFT = "vestibule_attached_left_in_database_total", Counter, Unit::Count,
+        "Times that attached messages were left for the pipeline to find in the database, its queue being full.";
+    INGEST_BACKLOG_SECONDS = "vestibule_ingest_backlog_age_seconds", Gauge, Unit::Seconds,
+        "Age of the oldest raw body of this node that is not split yet.";
+    RECEIPTS = "vestibule_receipts_total", Counter, Unit::Count,
+        "Receipts by outcome: fresh, backward, doubled, unknown_send.";
+
+    TURNS = "vestibule_turns_total", Counter, Unit::Count,
+        "Turns by what their commit came to: committed, not_ours, lost_race, alone, failed.";
+    PLUGIN_CALLS = "vestibule_plugin_calls_total", Counter, Unit::Count,
+        "Plugin calls by hook and outcome: ok, rejected, retry, or the fault's kind.";
+    PLUGIN_CALL_SECONDS = "vestibule_plugin_call_seconds", Histogram, Unit::Seconds,
+        "Wall time of one plugin call, waiting included.";
+
+    POLICY_DECISIONS = "vestibule_policy_decisions_total", Counter, Unit::Count,
+        "Decisions by gate (commit, claim) and outcome: cleared, deferred, or the reason of the refusal.";
+
+    DELIVERY_CALLS = "vestibule_delivery_calls_total", Counter, Unit::Count,
+        "Sends to Graph by outcome: accepted, retry, failed, unknown, given_back.";
+    DELIVERY_CALL_SECONDS = "vestibule_delivery_call_seconds", Histogram, Unit::Seconds,
+        "From a send's first byte to Graph's whole answer.";
+    DELIVERY_UNKNOWN = "vestibule_delivery_unknown", Gauge, Unit::Count,
+        "Sends of this node whose answer never came and that are not settled.";
+    DELIVERY_DOUBTS = "vestibule_delivery_doubts_settled_total", Counter, Unit::Count,
+        "Sends in doubt that no receipt settled, by end: sent_once_more, given_up.";
+
+    LEASES_LOST = "vestibule_lease_lost_total", Counter, Unit::Count,
+        "Times that this node lost its slot and began again.";
+    BUCKETS_OWNED = "vestibule_buckets_owned", Gauge, Unit::Count,
+        "Buckets that this node owns.";
+    FENCED_COMMITS = "vestibule_fenced_commits_total", Counter, Unit::Count,
+        "Commits refused because the bucket had a new owner.";
+    ADMIN_COMMANDS = "vestibule_admin_commands_total", Counter, Unit::Count,
+        "Commands of the command line by verb and result: done, refused, failed.";
+}
+
+/// Tells the recorder what each name means.
+pub(super) fn describe() {
+    for &(name, kind, unit, help) in CATALOG {
+        match kind {
+            Counter => metrics::describe_counter!(name, unit, help),
+            Gauge => metrics::describe_gauge!(name, unit, help),
+            Histogram => metrics::describe_histogram!(name, unit, help),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_follows_the_rules_of_prometheus() {
+        for (name, kind, unit, help) in CATALOG {
+            assert!(name.starts_with("vestibule_"), "{name}");
+            let letters = |letter: char| letter == '_' || letter.is_ascii_lowercase();
+            assert!(name.chars().all(letters), "{name}");
+            assert_eq!(name.ends_with("_total"), *kind == Counter, "{name}");
+            assert_eq!(name.ends_with("_seconds"), *unit == Unit::Seconds, "{name}");
+            assert!(help.ends_with('.'), "{name}");
+        }
+    }
+
+    #[test]
+    fn no_name_stands_there_twice() {
+        let names: std::collections::BTreeSet<_> = CATALOG.iter().map(|entry| entry.0).collect();
+        assert_eq!(names.len(), CATALOG.len());
+    }
+}

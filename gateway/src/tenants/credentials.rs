@@ -1,0 +1,40 @@
+//! Access tokens for Graph.
+
+use secrecy::SecretString;
+
+use super::apps::check_secret;
+use super::error::check_text;
+use super::{Result, SetupContext, SetupError, find, places};
+use crate::domain::CredentialId;
+use crate::storage::credentials;
+
+/// Adds a tenant's access token under a name; with `replace`, one of that name gets the new token instead.
+pub async fn add(
+    setup: &SetupContext,
+    tenant: &str,
+    name: &str,
+    token: &SecretString,
+    replace: bool,
+) -> Result<CredentialId> {
+    check_text("the credential's name", name, 100)?;
+    check_secret("the access token", token)?;
+    let mut tx = setup.db.begin().await?;
+    let tenant = find::tenant(&mut tx, tenant).await?;
+    if let Some(old) = credentials::credential_by_name(&mut tx, tenant, name).await? {
+        if !replace {
+            return Err(SetupError::taken("credential", name));
+        }
+        let sealed = setup.keyring.seal(places::token(tenant, old.id), token)?;
+        credentials::replace_token(&mut tx, tenant, old.id, &sealed).await?;
+        tx.commit().await?;
+        return Ok(old.id);
+    }
+    let id = CredentialId::from_raw(setup.next_id());
+    let sealed = setup.keyring.seal(places::token(tenant, id), token)?;
+    let now = setup.clock.now();
+    if !credentials::insert_credential(&mut tx, tenant, id, name, &sealed, now).await? {
+        return Err(SetupError::taken("credential", name));
+    }
+    tx.commit().await?;
+    Ok(id)
+}

@@ -1,0 +1,83 @@
+//! Why a change of setup was refused, or failed.
+
+use crate::plugin_host::{CompileError, InspectError};
+use crate::secrets::{KeyringError, SecretError};
+use crate::storage::StorageError;
+
+/// Whoever asked can act on the first ones; the others are the deployment's trouble.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    #[error("there is no {what} `{name}`")]
+    NotFound { what: &'static str, name: String },
+    #[error("{what} `{name}` exists already")]
+    Taken { what: &'static str, name: String },
+    #[error("{field} {problem}")]
+    Invalid {
+        field: &'static str,
+        problem: String,
+    },
+    #[error("the component cannot be installed: {0}")]
+    Component(#[from] InspectError),
+    #[error("the component does not compile: {0}")]
+    Compile(#[from] CompileError),
+    #[error("the database failed")]
+    Storage(#[from] StorageError),
+    #[error("a secret could not be sealed or opened: {0}")]
+    Secret(#[from] SecretError),
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
+    #[error("the engine of plugins cannot be described: {0}")]
+    Engine(String),
+}
+
+impl SetupError {
+    /// Is it for whoever asked to put right?
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::NotFound { .. } | Self::Taken { .. } | Self::Invalid { .. } => true,
+            Self::Component(_) | Self::Keyring(KeyringError::NotAFile) => true,
+            Self::Compile(error) => !matches!(
+                error,
+                CompileError::Start(_) | CompileError::Talk(_) | CompileError::Crashed { .. }
+            ),
+            Self::Storage(_) | Self::Secret(_) | Self::Keyring(_) | Self::Engine(_) => false,
+        }
+    }
+
+    pub(super) fn invalid(field: &'static str, problem: impl Into<String>) -> Self {
+        let problem = problem.into();
+        Self::Invalid { field, problem }
+    }
+
+    pub(super) fn not_found(what: &'static str, name: &str) -> Self {
+        let name = name.to_owned();
+        Self::NotFound { what, name }
+    }
+
+    pub(super) fn taken(what: &'static str, name: &str) -> Self {
+        let name = name.to_owned();
+        Self::Taken { what, name }
+    }
+}
+
+/// 1 to `most` characters, none of them a control character.
+pub(super) fn check_text(field: &'static str, text: &str, most: usize) -> Result<(), SetupError> {
+    let length = text.chars().count();
+    if length == 0 || length > most || text.chars().any(char::is_control) {
+        let problem = format!("must have 1 to {most} characters on one line");
+        return Err(SetupError::invalid(field, problem));
+    }
+    Ok(())
+}
+
+/// Ids that Meta gives are decimal digits.
+pub(super) fn check_meta_id(field: &'static str, id: &str) -> Result<(), SetupError> {
+    let digits = id.bytes().all(|byte| byte.is_ascii_digit());
+    if id.is_empty() || id.len() > 32 || !digits {
+        return Err(SetupError::invalid(
+            field,
+            "must be an id of Meta's: digits only",
+        ));
+    }
+    Ok(())
+}

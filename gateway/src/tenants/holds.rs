@@ -1,0 +1,85 @@
+//! Holds: stops that an operator puts on sending, and lifts.
+
+use std::time::Duration;
+
+use super::error::check_text;
+use super::{Result, SetupContext, SetupError, find};
+use crate::domain::{HoldId, NumberId};
+use crate::storage::Tx;
+use crate::storage::holds::{self, Held, Hold};
+
+/// What shall be stopped, in the operator's words.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(tag = "scope", rename_all = "snake_case")]
+pub enum Scope {
+    All,
+    Tenant { tenant: String },
+    Number { tenant: String, number: String },
+    Plugin { tenant: String, plugin: String },
+    Credential { tenant: String, credential: String },
+}
+
+/// Places a hold. No send that it concerns is cleared, or claimed, once running nodes have noticed.
+pub async fn add(
+    setup: &SetupContext,
+    scope: &Scope,
+    reason: &str,
+    by: &str,
+    lasts: Option<Duration>,
+) -> Result<Hold> {
+    check_text("the reason", reason, 500)?;
+    check_text("the name of who places it", by, 100)?;
+    let now = setup.clock.now();
+    let mut tx = setup.db.begin().await?;
+    let hold = Hold {
+        id: HoldId::from_raw(setup.next_id()),
+        held: held(&mut tx, scope).await?,
+        reason: reason.to_owned(),
+        placed_by: by.to_owned(),
+        placed_at: now,
+        until: lasts.map(|lasts| now.plus(lasts)),
+    };
+    holds::insert_hold_all_tenants(&mut tx, &hold).await?;
+    tx.commit().await?;
+    Ok(hold)
+}
+
+/// Lifts a hold. What it refused stays refused: lifting releases no flood.
+pub async fn lift(setup: &SetupContext, hold: HoldId) -> Result<()> {
+    let mut tx = setup.db.begin().await?;
+    if !holds::lift_hold_all_tenants(&mut tx, hold, setup.clock.now()).await? {
+        return Err(SetupError::not_found("hold in force", &hold.to_string()));
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Holds in force, oldest first.
+pub async fn list(setup: &SetupContext) -> Result<Vec<Hold>> {
+    let mut tx = setup.db.read().await?;
+    let now = setup.clock.now();
+    let all = holds::holds_all_tenants(&mut tx).await?;
+    let in_force = |hold: &Hold| hold.until.is_none_or(|until| now < until);
+    Ok(all.into_iter().filter(in_force).collect())
+}
+
+async fn held(tx: &mut Tx, scope: &Scope) -> Result<Held> {
+    Ok(match scope {
+        Scope::All => Held::All,
+        Scope::Tenant { tenant } => Held::Tenant(find::tenant(tx, tenant).await?),
+        Scope::Number { tenant, number } => {
+            let tenant = find::tenant(tx, tenant).await?;
+            let number: NumberId = find::number(tx, tenant, number).await?.id;
+            Held::Number(tenant, number)
+        }
+        // By name, installed or not: a hold may come before the plugin does.
+        Scope::Plugin { tenant, plugin } => {
+            check_text("the plugin's name", plugin, 64)?;
+            Held::Plugin(find::tenant(tx, tenant).await?, plugin.clone())
+        }
+        Scope::Credential { tenant, credential } => {
+            let tenant = find::tenant(tx, tenant).await?;
+            Held::Credential(tenant, find::credential(tx, tenant, credential).await?)
+        }
+    })
+}

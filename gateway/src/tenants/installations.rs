@@ -1,0 +1,109 @@
+//! Installing a plugin: inspect, compile in the limited child process, store, put into service.
+
+use std::collections::BTreeSet;
+
+use super::tenant::json_object;
+use super::{Result, SetupContext, SetupError, find};
+use crate::domain::InstallationId;
+use crate::plugin_host::{ArtifactId, ArtifactKey, Compiler, ComponentDigest, Manifest, inspect};
+use crate::storage::components;
+use crate::storage::installations::{self, Installation};
+
+/// An installation as the operator asks for it.
+#[derive(Debug, Clone)]
+pub struct NewInstallation {
+    /// Name or id.
+    pub tenant: String,
+    /// One number of the tenant; `None`: all.
+    pub number: Option<String>,
+    pub wasm: Vec<u8>,
+    /// JSON object.
+    pub config: String,
+    /// Names of grants; no more than the manifest asks for.
+    pub grants: BTreeSet<String>,
+    /// Plugins of a turn run in this order.
+    pub position: i64,
+}
+
+/// Puts a component into service, in the place of whatever version of it the tenant ran for the same numbers.
+///
+/// Compiling may take long and holds no transaction; until the commit at the end nothing has changed.
+pub async fn install(
+    setup: &SetupContext,
+    compiler: &Compiler,
+    new: &NewInstallation,
+) -> Result<Installation> {
+    let manifest = inspect(&new.wasm)?.manifest;
+    let config = json_object("the configuration", &new.config)?;
+    check_grants(&manifest, &new.grants)?;
+    let mut tx = setup.db.read().await?;
+    let tenant = find::tenant(&mut tx, &new.tenant).await?;
+    let number = match &new.number {
+        Some(number) => Some(find::number(&mut tx, tenant, number).await?.id),
+        None => None,
+    };
+    drop(tx);
+    let compiled = compile(setup, compiler, &new.wasm).await?;
+    let now = setup.clock.now();
+    let installation = Installation {
+        id: InstallationId::from_raw(setup.next_id()),
+        tenant,
+        number,
+        plugin: manifest.name.clone(),
+        plugin_version: manifest.version.clone(),
+        digest: compiled.digest.clone(),
+        position: new.position,
+        config,
+        grants: serde_json::json!(new.grants).to_string(),
+        generation: 1,
+        created_at: now,
+    };
+    let manifest = serde_json::json!(manifest).to_string();
+    let Compiled {
+        digest,
+        engine,
+        sealed,
+    } = compiled;
+    let mut tx = setup.db.begin().await?;
+    components::insert_component(&mut tx, tenant, &digest, &new.wasm, &manifest, now).await?;
+    components::put_artifact(&mut tx, tenant, &digest, &engine, &sealed, now).await?;
+    installations::replace_installation(&mut tx, tenant, &installation).await?;
+    tx.commit().await?;
+    Ok(installation)
+}
+
+/// The text by which an artifact's engine is known in the database.
+pub fn engine_name(id: &ArtifactId) -> String {
+    format!("{} {:016x}", id.wasmtime, id.compatibility)
+}
+
+struct Compiled {
+    digest: String,
+    engine: String,
+    sealed: Vec<u8>,
+}
+
+async fn compile(setup: &SetupContext, compiler: &Compiler, wasm: &[u8]) -> Result<Compiled> {
+    let machine_code = compiler.compile(wasm.to_vec()).await?;
+    let id = ArtifactId::current(ComponentDigest::of(wasm))
+        .map_err(|error| SetupError::Engine(error.to_string()))?;
+    let key = ArtifactKey::new(*setup.keyring.artifact_mac_key());
+    Ok(Compiled {
+        digest: id.component.to_string(),
+        engine: engine_name(&id),
+        sealed: key.seal(&id, &machine_code),
+    })
+}
+
+fn check_grants(manifest: &Manifest, grants: &BTreeSet<String>) -> Result<()> {
+    match grants.difference(&manifest.grants).next() {
+        None => Ok(()),
+        Some(grant) => Err(SetupError::invalid(
+            "the grants",
+            format!(
+                "contain `{grant}`, which {} does not ask for",
+                manifest.name
+            ),
+        )),
+    }
+}

@@ -1,0 +1,167 @@
+//! All setup in memory, with its secrets opened: what a node works from, and reads again when the counter moves.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use secrecy::SecretString;
+
+use super::{Result, places};
+use crate::domain::number::Number;
+use crate::domain::{AppId, CredentialId, TenantId};
+use crate::policy::{ActiveHold, HoldScope};
+use crate::secrets::Keyring;
+use crate::storage::holds::{Held, Hold};
+use crate::storage::installations::Installation;
+use crate::storage::tenants::Tenant;
+use crate::storage::{Tx, apps, changes, credentials, holds, installations, numbers, tenants};
+
+/// A Meta app that takes webhooks.
+#[derive(Debug)]
+pub struct SetupApp {
+    pub id: AppId,
+    pub meta_app_id: String,
+    pub is_default: bool,
+    pub verify_token: SecretString,
+    /// A webhook signed with any of them is taken.
+    pub secrets: Vec<SecretString>,
+}
+
+/// One version of all setup.
+#[derive(Debug)]
+pub struct Setup {
+    /// The change counter when it was read, or a little before.
+    pub version: i64,
+    pub apps: Vec<SetupApp>,
+    tenants: HashMap<TenantId, Tenant>,
+    /// By Meta's phone-number id.
+    numbers: HashMap<String, Arc<Number>>,
+    tokens: HashMap<CredentialId, SecretString>,
+    holds: Vec<Hold>,
+    installations: HashMap<TenantId, Vec<Installation>>,
+}
+
+impl Setup {
+    /// Reads everything. An envelope that does not open is an error: a node without its keys must not half-work.
+    pub async fn load(tx: &mut Tx, keyring: &Keyring) -> Result<Self> {
+        let version = changes::setup_version_all_tenants(tx).await?;
+        let tenants = tenants::tenants_all_tenants(tx).await?;
+        let numbers = numbers::numbers_all_tenants(tx).await?;
+        let mut by_tenant: HashMap<_, Vec<_>> = HashMap::new();
+        for installation in installations::installations_all_tenants(tx).await? {
+            by_tenant
+                .entry(installation.tenant)
+                .or_default()
+                .push(installation);
+        }
+        Ok(Self {
+            version,
+            apps: load_apps(tx, keyring).await?,
+            tenants: tenants
+                .into_iter()
+                .map(|tenant| (tenant.id, tenant))
+                .collect(),
+            numbers: numbers
+                .into_iter()
+                .map(|number| (number.phone_number_id.clone(), Arc::new(number)))
+                .collect(),
+            tokens: load_tokens(tx, keyring).await?,
+            holds: holds::holds_all_tenants(tx).await?,
+            installations: by_tenant,
+        })
+    }
+
+    /// The app of a callback URL: with Meta's id, or the default one.
+    pub fn app(&self, meta_app_id: Option<&str>) -> Option<&SetupApp> {
+        self.apps.iter().find(|app| match meta_app_id {
+            Some(id) => app.meta_app_id == id,
+            None => app.is_default,
+        })
+    }
+
+    pub fn tenant(&self, tenant: TenantId) -> Option<&Tenant> {
+        self.tenants.get(&tenant)
+    }
+
+    /// The number that a webhook names.
+    pub fn number(&self, phone_number_id: &str) -> Option<&Arc<Number>> {
+        self.numbers.get(phone_number_id)
+    }
+
+    pub fn numbers(&self) -> impl Iterator<Item = &Arc<Number>> {
+        self.numbers.values()
+    }
+
+    /// The access token that a number sends with.
+    pub fn token(&self, number: &Number) -> Option<&SecretString> {
+        self.tokens.get(&number.credential)
+    }
+
+    /// Holds that bear on a number's sends, for policy to judge.
+    pub fn holds(&self, number: &Number) -> Vec<ActiveHold> {
+        let active = |hold: &Hold| {
+            Some(ActiveHold {
+                id: hold.id,
+                scope: scope(&hold.held, number)?,
+                reason: hold.reason.clone(),
+                until: hold.until,
+            })
+        };
+        self.holds.iter().filter_map(active).collect()
+    }
+
+    /// What runs for a number, in order.
+    pub fn installations(&self, number: &Number) -> impl Iterator<Item = &Installation> {
+        let of_tenant = self.installations.get(&number.tenant);
+        let concerns =
+            |installation: &&Installation| installation.number.is_none_or(|only| only == number.id);
+        of_tenant.into_iter().flatten().filter(concerns)
+    }
+}
+
+fn scope(held: &Held, number: &Number) -> Option<HoldScope> {
+    let of = |tenant: &TenantId| *tenant == number.tenant;
+    Some(match held {
+        Held::All => HoldScope::All,
+        Held::Tenant(tenant) if of(tenant) => HoldScope::Tenant,
+        Held::Number(tenant, id) if of(tenant) && *id == number.id => HoldScope::Number,
+        Held::Plugin(tenant, name) if of(tenant) => HoldScope::Plugin { name: name.clone() },
+        Held::Template(tenant, name, language) if of(tenant) => HoldScope::Template {
+            name: name.clone(),
+            language: language.clone(),
+        },
+        Held::Credential(tenant, id) if of(tenant) && *id == number.credential => {
+            HoldScope::Credential
+        }
+        _ => return None,
+    })
+}
+
+async fn load_apps(tx: &mut Tx, keyring: &Keyring) -> Result<Vec<SetupApp>> {
+    let secrets = apps::active_app_secrets_all_tenants(tx).await?;
+    let mut loaded = Vec::new();
+    for app in apps::apps_all_tenants(tx).await? {
+        let own = secrets.iter().filter(|secret| secret.app == app.id);
+        loaded.push(SetupApp {
+            id: app.id,
+            verify_token: keyring.open(places::verify_token(app.id), &app.verify_token)?,
+            secrets: own
+                .map(|secret| keyring.open(places::app_secret(secret.id), &secret.secret))
+                .collect::<Result<_, _>>()?,
+            meta_app_id: app.meta_app_id,
+            is_default: app.is_default,
+        });
+    }
+    Ok(loaded)
+}
+
+async fn load_tokens(
+    tx: &mut Tx,
+    keyring: &Keyring,
+) -> Result<HashMap<CredentialId, SecretString>> {
+    let mut tokens = HashMap::new();
+    for credential in credentials::credentials_all_tenants(tx).await? {
+        let place = places::token(credential.tenant, credential.id);
+        tokens.insert(credential.id, keyring.open(place, &credential.token)?);
+    }
+    Ok(tokens)
+}
