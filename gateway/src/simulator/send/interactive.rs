@@ -1,0 +1,145 @@
+//! Interactive messages: reply buttons and lists in full, other kinds by their outline (`whatsapp-cloud-api.md` §4.2, §4.3).
+
+use serde_json::Value;
+
+use super::super::chat::{Choice, ChoiceKind};
+use super::super::error::GraphError;
+use super::content::{bounded, optional, required};
+
+/// What the customer reads and can tap.
+pub(super) fn read(object: &Value) -> Result<(String, Vec<Choice>), GraphError> {
+    let kind = required(&object["type"], "interactive['type']")?;
+    let most = if kind == "list" { 4096 } else { 1024 };
+    let body = match kind {
+        // A single product may come without words.
+        "product" => optional(&object["body"]["text"], most, "interactive['body']['text']")?,
+        _ => Some(bounded(
+            &object["body"]["text"],
+            most,
+            "interactive['body']['text']",
+        )?),
+    };
+    optional(
+        &object["footer"]["text"],
+        60,
+        "interactive['footer']['text']",
+    )?;
+    header(kind, &object["header"])?;
+    let action = &object["action"];
+    if !action.is_object() {
+        return Err(GraphError::missing("interactive['action']"));
+    }
+    let choices = match kind {
+        "button" => buttons(action)?,
+        "list" => rows(action)?,
+        "cta_url" => {
+            let text = &action["parameters"]["display_text"];
+            bounded(
+                text,
+                20,
+                "interactive['action']['parameters']['display_text']",
+            )?;
+            Vec::new()
+        }
+        "flow"
+        | "location_request_message"
+        | "voice_call"
+        | "call_permission_request"
+        | "address_message"
+        | "request_contact_info"
+        | "product"
+        | "product_list"
+        | "catalog_message"
+        | "carousel" => Vec::new(),
+        _ => return Err(GraphError::invalid("interactive['type']", "is not known")),
+    };
+    Ok((body.unwrap_or_default().to_owned(), choices))
+}
+
+fn header(kind: &str, header: &Value) -> Result<(), GraphError> {
+    if header.is_null() {
+        return Ok(());
+    }
+    let parameter = "interactive['header']['type']";
+    match required(&header["type"], parameter)? {
+        "text" => bounded(&header["text"], 60, "interactive['header']['text']").map(|_| ()),
+        "image" | "video" | "document" if !matches!(kind, "list" | "product_list") => Ok(()),
+        _ => Err(GraphError::invalid(parameter, "is not allowed here")),
+    }
+}
+
+fn buttons(action: &Value) -> Result<Vec<Choice>, GraphError> {
+    let given = action["buttons"].as_array().map_or(&[][..], Vec::as_slice);
+    if !(1..=3).contains(&given.len()) {
+        return Err(GraphError::invalid(
+            "interactive['action']['buttons']",
+            "must have 1 to 3 buttons",
+        ));
+    }
+    let mut choices: Vec<Choice> = Vec::with_capacity(given.len());
+    for button in given {
+        let choice = reply_button(button)?;
+        let doubled = |known: &Choice| known.id == choice.id || known.title == choice.title;
+        if choices.iter().any(doubled) {
+            return Err(GraphError::invalid(
+                "interactive['action']['buttons']",
+                "must have unique ids and titles",
+            ));
+        }
+        choices.push(choice);
+    }
+    Ok(choices)
+}
+
+fn reply_button(button: &Value) -> Result<Choice, GraphError> {
+    if button["type"] != "reply" {
+        return Err(GraphError::invalid("button['type']", "must be reply"));
+    }
+    Ok(Choice {
+        kind: ChoiceKind::Button,
+        id: bounded(&button["reply"]["id"], 256, "button['reply']['id']")?.to_owned(),
+        title: bounded(&button["reply"]["title"], 20, "button['reply']['title']")?.to_owned(),
+        description: None,
+    })
+}
+
+fn rows(action: &Value) -> Result<Vec<Choice>, GraphError> {
+    bounded(&action["button"], 20, "interactive['action']['button']")?;
+    let sections = action["sections"].as_array().map_or(&[][..], Vec::as_slice);
+    let sections_ok = (1..=10).contains(&sections.len());
+    let mut choices: Vec<Choice> = Vec::new();
+    for section in sections {
+        let title = optional(&section["title"], 24, "section['title']");
+        if sections.len() > 1 {
+            title?.ok_or_else(|| GraphError::missing("section['title']"))?;
+        } else if section["title"] != "" {
+            title?;
+        }
+        for given in section["rows"].as_array().into_iter().flatten() {
+            choices.push(row(given)?);
+        }
+    }
+    let mut ids: Vec<&str> = choices.iter().map(|choice| &*choice.id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    // Ten rows over all sections together, not in each (§4.3).
+    if !sections_ok || !(1..=10).contains(&choices.len()) || ids.len() != choices.len() {
+        return Err(GraphError::invalid(
+            "interactive['action']['sections']",
+            "must have 1 to 10 sections with 1 to 10 rows of unique ids in all",
+        ));
+    }
+    Ok(choices)
+}
+
+fn row(row: &Value) -> Result<Choice, GraphError> {
+    Ok(Choice {
+        kind: ChoiceKind::Row,
+        id: bounded(&row["id"], 200, "row['id']")?.to_owned(),
+        title: bounded(&row["title"], 24, "row['title']")?.to_owned(),
+        description: match &row["description"] {
+            Value::String(text) if text.is_empty() => None,
+            description => optional(description, 72, "row['description']")?.map(str::to_owned),
+        },
+    })
+}

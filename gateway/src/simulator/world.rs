@@ -1,0 +1,223 @@
+//! Everything that lives in one simulator: numbers, templates, faults, records, the way out. Its verbs are spread over
+//! `send` (Graph side), `action` (customers) and `status`.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, RwLock};
+use std::time::Instant;
+
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use super::config::{Checks, SimNumber, SimulatorConfig, StatusPolicy};
+use super::counters::{Counters, CountersNow};
+use super::faults::Faults;
+use super::identity::chat_key;
+use super::number::{ChatRoom, Number};
+use super::requests::RequestLog;
+use super::template::TemplateSpec;
+use super::violation::Violations;
+use super::webhook::{Outlet, PostError, Target};
+use crate::domain::Clock;
+
+/// Something was named that the simulator does not know.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unknown {
+    #[error("no such number: {0}")]
+    Number(String),
+    #[error("neither a phone number nor a business-scoped user id: {0}")]
+    Customer(String),
+    #[error("no such message: {0}")]
+    Message(String),
+    #[error("the last message with choices has none called {0}")]
+    Choice(String),
+}
+
+/// State and counters in one look.
+#[derive(Debug, Serialize)]
+pub struct Overview {
+    pub counters: CountersNow,
+    /// Updates dispatched and not accepted yet.
+    pub webhooks_waiting: usize,
+    pub webhooks_held: usize,
+    pub faults_waiting: usize,
+    pub chat_items: usize,
+    /// Phone number id → customers met.
+    pub numbers: BTreeMap<String, usize>,
+    pub templates: usize,
+    pub statuses: StatusPolicy,
+}
+
+/// WABA, name, language.
+type TemplateKey = (String, String, String);
+
+/// One simulated WhatsApp.
+#[derive(Debug)]
+pub struct World {
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) checks: Checks,
+    pub(super) counters: Arc<Counters>,
+    pub(super) faults: Faults,
+    pub(super) violations: Violations,
+    pub(super) requests: RequestLog,
+    pub(super) outlet: Outlet,
+    numbers: RwLock<HashMap<String, Arc<Number>>>,
+    templates: RwLock<HashMap<TemplateKey, Arc<TemplateSpec>>>,
+    statuses: RwLock<Arc<StatusPolicy>>,
+    room: Arc<ChatRoom>,
+    app_secret: RwLock<String>,
+    run: u64,
+}
+
+/// Distinguishes simulators of one process whose clocks a test set to the same time.
+static RUNS: AtomicU64 = AtomicU64::new(0);
+
+impl World {
+    pub(super) fn new(config: SimulatorConfig, stop: CancellationToken) -> Result<Self, PostError> {
+        let counters = Arc::new(Counters::default());
+        let target = config
+            .webhook_url
+            .as_deref()
+            .map(|url| Target::parse(url, &config.app_secret))
+            .transpose()?;
+        let run = config.clock.now().millis().unsigned_abs() << 12;
+        let world = Self {
+            checks: config.checks,
+            faults: Faults::default(),
+            violations: Violations::keeping(config.record.violations),
+            requests: RequestLog::keeping(config.record.requests, monotonic()),
+            outlet: Outlet::start(config.webhooks, target, Arc::clone(&counters), stop),
+            numbers: RwLock::default(),
+            templates: RwLock::default(),
+            statuses: RwLock::new(Arc::new(config.statuses)),
+            room: Arc::new(ChatRoom {
+                limits: config.record,
+                held: AtomicUsize::new(0),
+                counters: Arc::clone(&counters),
+            }),
+            app_secret: RwLock::new(config.app_secret),
+            run: run + RUNS.fetch_add(1, Ordering::Relaxed) % 4096,
+            counters,
+            clock: config.clock,
+        };
+        for number in config.numbers {
+            world.put_number(number);
+        }
+        for template in config.templates {
+            world.put_template(template);
+        }
+        Ok(world)
+    }
+
+    /// Adds a number, or starts it afresh.
+    pub fn put_number(&self, spec: SimNumber) {
+        let id = spec.phone_number_id.clone();
+        let number = Number::new(spec, self.checks, self.run, Arc::clone(&self.room));
+        write(&self.numbers).insert(id, Arc::new(number));
+    }
+
+    /// # Errors
+    /// There is no such number.
+    pub fn number(&self, phone_number_id: &str) -> Result<Arc<Number>, Unknown> {
+        read(&self.numbers)
+            .get(phone_number_id)
+            .cloned()
+            .ok_or_else(|| Unknown::Number(phone_number_id.to_owned()))
+    }
+
+    /// The number and the key of the chat that `who` has with it.
+    ///
+    /// # Errors
+    /// There is no such number, or `who` is nobody's identifier.
+    pub fn chat_of(
+        &self,
+        phone_number_id: &str,
+        who: &str,
+    ) -> Result<(Arc<Number>, String), Unknown> {
+        let number = self.number(phone_number_id)?;
+        let key = chat_key(who, number.waba_id());
+        let key = key.ok_or_else(|| Unknown::Customer(who.to_owned()))?;
+        Ok((number, key))
+    }
+
+    /// Adds a template or changes it: paused, disabled, another body.
+    pub fn put_template(&self, spec: TemplateSpec) {
+        let key = (
+            spec.waba_id.clone(),
+            spec.name.clone(),
+            spec.language.clone(),
+        );
+        write(&self.templates).insert(key, Arc::new(spec));
+    }
+
+    pub(super) fn template(
+        &self,
+        waba_id: &str,
+        name: &str,
+        language: &str,
+    ) -> Option<Arc<TemplateSpec>> {
+        let key = (waba_id.to_owned(), name.to_owned(), language.to_owned());
+        read(&self.templates).get(&key).cloned()
+    }
+
+    pub(super) fn templates(&self) -> Vec<Arc<TemplateSpec>> {
+        read(&self.templates).values().cloned().collect()
+    }
+
+    pub fn status_policy(&self) -> Arc<StatusPolicy> {
+        Arc::clone(&read(&self.statuses))
+    }
+
+    pub fn set_status_policy(&self, policy: StatusPolicy) {
+        *write(&self.statuses) = Arc::new(policy);
+    }
+
+    /// Where webhooks go from now on; the secret stays unless a new one is given.
+    ///
+    /// # Errors
+    /// The URL is not plain HTTP.
+    pub fn set_webhook(&self, url: &str, app_secret: Option<&str>) -> Result<(), PostError> {
+        let mut secret = write(&self.app_secret);
+        let target = Target::parse(url, app_secret.unwrap_or(&secret))?;
+        if let Some(new) = app_secret {
+            new.clone_into(&mut secret);
+        }
+        self.outlet.set_target(target);
+        Ok(())
+    }
+
+    pub fn overview(&self) -> Overview {
+        let numbers = read(&self.numbers);
+        Overview {
+            counters: self.counters.now(),
+            webhooks_waiting: self.outlet.waiting(),
+            webhooks_held: self.outlet.held_count(),
+            faults_waiting: self.faults.all().len(),
+            chat_items: self.room.held.load(Ordering::Relaxed),
+            numbers: numbers
+                .iter()
+                .map(|(id, number)| (id.clone(), number.customer_count()))
+                .collect(),
+            templates: read(&self.templates).len(),
+            statuses: self.status_policy().as_ref().clone(),
+        }
+    }
+}
+
+fn read<T>(lock: &RwLock<T>) -> std::sync::RwLockReadGuard<'_, T> {
+    lock.read().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+fn write<T>(lock: &RwLock<T>) -> std::sync::RwLockWriteGuard<'_, T> {
+    lock.write()
+        .unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// The monotonic clock of this machine.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "how long things took on this machine is the point; nothing is decided by it"
+)]
+pub(super) fn monotonic() -> Instant {
+    Instant::now()
+}
