@@ -1,0 +1,67 @@
+//! Builds the guests of `guests/examples` for [`vestibule_tests::guests`], one constant each.
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::{env, fs};
+
+#[allow(
+    clippy::disallowed_methods,
+    reason = "cargo speaks to build scripts through the environment"
+)]
+fn out_dir() -> Option<PathBuf> {
+    env::var_os("OUT_DIR").map(PathBuf::from)
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
+    let names = names()?;
+    vestibule_guest_build::build_script::build("guests", "vestibule-test-guests", &names)?;
+    let mut constants = String::new();
+    for name in &names {
+        let constant = name.to_uppercase();
+        let include = format!("include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{name}.wasm\"))");
+        writeln!(
+            constants,
+            "/// `guests/examples/{name}.rs`.\npub const {constant}: &[u8] = {include};"
+        )?;
+        writeln!(constants)?;
+    }
+    let list = names
+        .iter()
+        .map(|name| format!("(\"{name}\", {}), ", name.to_uppercase()));
+    let list: String = list.collect();
+    writeln!(
+        constants,
+        "/// Every guest with its name.\npub const ALL: &[(&str, &[u8])] = &[{list}];"
+    )?;
+    let out_dir = out_dir().ok_or("cargo sets OUT_DIR")?;
+    fs::write(out_dir.join("guests.rs"), constants)?;
+    Ok(())
+}
+
+/// The guests' names, sorted. A guest that comes or goes runs this script again.
+#[allow(clippy::print_stdout, reason = "how a build script speaks with cargo")]
+fn names() -> Result<Vec<String>, Box<dyn Error>> {
+    println!("cargo::rerun-if-changed=guests/examples");
+    let mut names = Vec::new();
+    for entry in fs::read_dir("guests/examples")? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "rs") {
+            let stem = path.file_stem().ok_or("a file has a name")?;
+            names.push(stem.to_string_lossy().into_owned());
+        }
+    }
+    names.sort();
+    Ok(names)
+}

@@ -1,0 +1,16 @@
+//! Replies with what it got, behind the setting `prefix`.
+
+use vestibule_plugin::{AutoReply, Outcome, Turn, config};
+
+struct Echo;
+
+impl AutoReply for Echo {
+    fn reply(turn: &mut Turn<'_>) -> Outcome {
+        let prefix: String = config::get("prefix")?.unwrap_or_default();
+        let words = turn.message().text();
+        turn.reply_text(&format!("{prefix}{words}"))?;
+        Ok(())
+    }
+}
+
+vestibule_plugin::export!(Echo as auto_reply);

@@ -1,0 +1,133 @@
+//! What Meta's errors do beyond the row that met them.
+
+use std::time::Duration;
+
+use vestibule::domain::{ContactId, ConversationId, DraftClass, OutboxState};
+use vestibule::storage::claims::conversation_facts_all_tenants;
+use vestibule::storage::holds::{Held, holds_all_tenants};
+use vestibule::storage::people;
+use vestibule_tests::for_each_database;
+
+use super::graph::Reply;
+use super::ground::{Ground, NUMBER, TENANT};
+
+#[tokio::test]
+async fn a_throttled_send_goes_again_before_what_follows_it() {
+    for_each_database(async |database| {
+        let ground = Ground::lay(&database).await;
+        ground.graph.answers([Reply::Error(131056)]);
+        let rows = ground
+            .commit(vec![ground.reply(101, "one"), ground.reply(101, "two")])
+            .await;
+        let last = rows[1].draft.id;
+        let node = ground.start().await;
+        ground
+            .pass_until(&node, Duration::from_secs(1), last, OutboxState::Accepted)
+            .await;
+        assert_eq!(ground.graph.texts(), ["one", "one", "two"]);
+        node.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_closed_window_closes_ours() {
+    for_each_database(async |database| {
+        let ground = Ground::lay(&database).await;
+        ground.graph.answers([Reply::Error(131047)]);
+        ground.clock.advance(Duration::from_secs(60));
+        let rows = ground
+            .commit(vec![ground.reply(101, "one"), ground.reply(101, "two")])
+            .await;
+        let node = ground.start().await;
+        let failed = ground
+            .until_state(rows[0].draft.id, OutboxState::Failed)
+            .await;
+        assert_eq!(failed.error, Some(131047));
+        let refused = ground
+            .until_state(rows[1].draft.id, OutboxState::Refused)
+            .await;
+        assert_eq!(refused.reason, "window_closed");
+        let mut tx = ground.db.read().await.expect("a transaction");
+        let ids = [ConversationId::from_raw(101)];
+        let facts = conversation_facts_all_tenants(&mut tx, &ids)
+            .await
+            .expect("facts");
+        assert!(facts[0].closed_by_meta_at.is_some());
+        node.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_marketing_stop_at_meta_is_in_the_consent_row() {
+    for_each_database(async |database| {
+        let ground = Ground::lay(&database).await;
+        ground.graph.answers([Reply::Error(131050)]);
+        let drafts = vec![
+            ground.template(101, DraftClass::Marketing),
+            ground.template(101, DraftClass::Marketing),
+            ground.template(101, DraftClass::Utility),
+        ];
+        let rows = ground.commit(drafts).await;
+        let node = ground.start().await;
+        ground
+            .until_state(rows[0].draft.id, OutboxState::Failed)
+            .await;
+        let refused = ground
+            .until_state(rows[1].draft.id, OutboxState::Refused)
+            .await;
+        assert_eq!(refused.reason, "meta_marketing_stopped");
+        ground
+            .until_state(rows[2].draft.id, OutboxState::Accepted)
+            .await;
+        let mut tx = ground.db.read().await.expect("a transaction");
+        let contact = [ContactId::from_raw(101)];
+        let consent = people::read_consent_all_tenants(&mut tx, &contact)
+            .await
+            .expect("consent");
+        assert!(consent[0].state.meta_stopped_at.is_some());
+        node.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn errors_that_stop_a_scope_place_one_hold_each() {
+    for_each_database(async |database| {
+        let ground = Ground::lay(&database).await;
+        let codes = [190, 190, 131031, 133010, 132015];
+        ground.graph.answers(codes.map(Reply::Error));
+        let node = ground.start().await;
+        let number = Held::Number(TENANT, NUMBER);
+        let expected = 4;
+        for (n, _) in codes.iter().enumerate() {
+            let person = 101 + i64::try_from(n).expect("small");
+            let id = ground
+                .commit_one(ground.template(person, DraftClass::Utility))
+                .await;
+            ground
+                .pass_until(&node, Duration::from_secs(3), id, OutboxState::Failed)
+                .await;
+        }
+        let mut tx = ground.db.read().await.expect("a transaction");
+        let holds = holds_all_tenants(&mut tx).await.expect("holds");
+        assert_eq!(holds.len(), expected, "{holds:?}");
+        let placed = holds
+            .iter()
+            .find(|hold| hold.held == number)
+            .expect("a hold of the number");
+        assert!(
+            placed.reason.contains("Register the number"),
+            "{}",
+            placed.reason
+        );
+        assert!(
+            holds
+                .iter()
+                .any(|hold| matches!(hold.held, Held::Template(..)))
+        );
+        node.stop().await;
+    })
+    .await;
+}

@@ -1,0 +1,317 @@
+//! The ground that the tests stand on: people, conversations, a node that owns all buckets, and its delivery.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use secrecy::SecretString;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use vestibule::delivery::{
+    Chance, Credentials, Delivery, DeliveryConfig, Directory, Intake, Monotonic, World,
+};
+use vestibule::domain::number::Number;
+use vestibule::domain::time::ManualClock;
+use vestibule::domain::{
+    AppId, Bucket, Clock, ContactId, ConversationId, CredentialId, IdGenerator, NumberId, OutboxId,
+    OutboxState, Owner, TenantId, Timestamp,
+};
+use vestibule::graph::GraphClient;
+use vestibule::graph::client::{HttpClientConfig, http_client};
+use vestibule::ownership::{OwnedBuckets, Wakeups};
+use vestibule::policy::ActiveHold;
+use vestibule::storage::conversations::{self, Conversation};
+use vestibule::storage::outbox::{self, OutboxRow};
+use vestibule::storage::people::{self, ContactRow};
+use vestibule::storage::{Db, buckets, nodes};
+use vestibule_tests::{TestDatabase, until};
+
+use super::graph::FakeGraph;
+
+pub const TENANT: TenantId = TenantId::from_raw(1);
+pub const NUMBER: NumberId = NumberId::from_raw(7);
+/// People, and their conversations, of these ids exist.
+pub const PEOPLE: std::ops::RangeInclusive<i64> = 101..=110;
+
+/// A database with people in it, a Graph, and what outlives a crash of the node.
+pub struct Ground {
+    pub db: Db,
+    pub graph: FakeGraph,
+    pub clock: Arc<ManualClock>,
+    pub ids: Arc<IdGenerator>,
+    pub receipts: Arc<AtomicBool>,
+    pub gate: Arc<Gate>,
+    pub monotonic: Arc<Stopwatch>,
+    slot: u16,
+}
+
+/// A node's delivery while it runs.
+pub struct Node {
+    pub intake: Intake,
+    pub wakeups: Arc<Wakeups>,
+    pub owned: watch::Sender<Arc<OwnedBuckets>>,
+    soft: CancellationToken,
+    running: JoinHandle<()>,
+}
+
+impl Ground {
+    pub async fn lay(database: &TestDatabase) -> Self {
+        // Twice in one process is no error here.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let db = database.open().await;
+        let now = vestibule_tests::db::now();
+        let slot = lease_slot(&db).await;
+        let clock = Arc::new(ManualClock::at(now));
+        let ground = Self {
+            graph: FakeGraph::start().await,
+            ids: Arc::new(IdGenerator::new(slot.number, slot.id_floor)),
+            receipts: Arc::new(AtomicBool::new(true)),
+            gate: Arc::default(),
+            monotonic: Arc::default(),
+            slot: slot.number,
+            clock,
+            db,
+        };
+        ground.people().await;
+        ground
+    }
+
+    async fn people(&self) {
+        let now = self.clock.now();
+        let contacts: Vec<ContactRow> = PEOPLE
+            .map(|id| ContactRow {
+                id: ContactId::from_raw(id),
+                tenant: TENANT,
+                display_name: "Somebody".into(),
+                phone: format!("4477009{id:05}"),
+                bsuid: String::new(),
+            })
+            .collect();
+        let conversations: Vec<Conversation> = PEOPLE.map(|id| conversation(id, now)).collect();
+        let mut tx = self.db.begin().await.expect("a transaction");
+        people::add_contacts_all_tenants(&mut tx, &contacts, now)
+            .await
+            .expect("contacts");
+        conversations::add_all_tenants(&mut tx, &conversations, now)
+            .await
+            .expect("conversations");
+        tx.commit().await.expect("a commit");
+    }
+
+    /// Starts a node that owns everything: what an earlier one claimed is then somebody's who is gone.
+    pub async fn start(&self) -> Node {
+        self.start_with(DeliveryConfig::default()).await
+    }
+
+    pub async fn start_with(&self, config: DeliveryConfig) -> Node {
+        let (sender, owned) = watch::channel(Arc::new(self.take_buckets().await));
+        let wakeups = Arc::<Wakeups>::default();
+        let http = http_client(&HttpClientConfig::default()).expect("a client");
+        let world = World {
+            db: self.db.clone(),
+            graph: GraphClient::new(http, &self.graph.url, "v25.0"),
+            clock: self.clock.clone(),
+            monotonic: self.monotonic.clone(),
+            draw: Arc::new(Chance::new(1, self.ids.clone(), self.clock.clone())),
+            credentials: self.gate.clone(),
+            directory: Arc::new(OneNumber(self.clock.now())),
+            receipts: self.receipts.clone(),
+            observer: Arc::new(()),
+            config,
+        };
+        let (delivery, intake) = Delivery::new(world, owned, wakeups.clone());
+        let soft = CancellationToken::new();
+        let running = tokio::spawn(delivery.run(soft.clone(), CancellationToken::new()));
+        Node {
+            intake,
+            wakeups,
+            owned: sender,
+            soft,
+            running,
+        }
+    }
+
+    /// Every bucket, under new epochs: whoever owned them before has lost them.
+    pub async fn take_buckets(&self) -> OwnedBuckets {
+        nodes::free_slot(&self.db, self.slot).await.expect("freed");
+        let slot = lease_slot(&self.db).await;
+        assert_eq!(slot.number, self.slot, "nobody else is there");
+        let leases = buckets::take(&self.db, self.slot, 256)
+            .await
+            .expect("buckets");
+        let leases: BTreeMap<Bucket, i64> = leases
+            .into_iter()
+            .map(|lease| (lease.bucket, lease.epoch))
+            .collect();
+        assert_eq!(leases.len(), 256);
+        OwnedBuckets { leases }
+    }
+
+    pub async fn row(&self, id: OutboxId) -> OutboxRow {
+        let mut tx = self.db.read().await.expect("a transaction");
+        outbox::find(&mut tx, TENANT, id)
+            .await
+            .expect("a readable row")
+            .expect("the row is there")
+    }
+
+    /// Waits until a row stands there, and answers it.
+    pub async fn until_state(&self, id: OutboxId, state: OutboxState) -> OutboxRow {
+        until(&format!("{id} is {}", state.word()), async || {
+            let row = self.row(id).await;
+            (row.state == state).then_some(row)
+        })
+        .await
+    }
+
+    pub async fn until_posted(&self, count: usize) {
+        until(&format!("{count} POSTs"), async || {
+            (self.graph.posted().len() >= count).then_some(())
+        })
+        .await;
+    }
+
+    /// Moves the time and tells the node.
+    pub fn pass(&self, node: &Node, time: Duration) {
+        self.clock.advance(time);
+        node.wakeups.outbox.notify_one();
+    }
+
+    /// Moves the time until a row stands there.
+    pub async fn pass_until(
+        &self,
+        node: &Node,
+        step: Duration,
+        id: OutboxId,
+        state: OutboxState,
+    ) -> OutboxRow {
+        until(&format!("{id} is {}", state.word()), async || {
+            self.pass(node, step);
+            let row = self.row(id).await;
+            (row.state == state).then_some(row)
+        })
+        .await
+    }
+}
+
+impl Node {
+    /// As `kill -9`: nothing is finished, nothing is recorded.
+    pub async fn crash(self) {
+        self.running.abort();
+        let _ = self.running.await;
+    }
+
+    /// A clean end.
+    pub async fn stop(self) {
+        self.soft.cancel();
+        self.running.await.expect("a clean end");
+    }
+}
+
+async fn lease_slot(db: &Db) -> nodes::Slot {
+    let slot = nodes::lease_slot(db, "test", Duration::from_secs(3600)).await;
+    slot.expect("a database").expect("a free slot")
+}
+
+fn conversation(id: i64, now: Timestamp) -> Conversation {
+    Conversation {
+        id: ConversationId::from_raw(id),
+        tenant: TENANT,
+        number: NUMBER,
+        contact: ContactId::from_raw(id),
+        bucket: Bucket::of(NUMBER),
+        owner: Owner::Bot,
+        owner_version: 0,
+        version: 0,
+        next_seq: 1,
+        done_seq: 0,
+        last_inbound_at: Some(now),
+        closed_by_meta_at: None,
+        bot_hour_at: Timestamp::ZERO,
+        bot_hour_count: 0,
+        language: None,
+        attributes: BTreeMap::default(),
+        tags: std::collections::BTreeSet::default(),
+        display_name: String::new(),
+        phone: String::new(),
+        bsuid: String::new(),
+        closed_at: None,
+    }
+}
+
+/// One number with plenty of throughput and no holds.
+struct OneNumber(Timestamp);
+
+impl Directory for OneNumber {
+    fn number(&self, id: NumberId) -> Option<Arc<Number>> {
+        (id == NUMBER).then(|| {
+            Arc::new(Number {
+                id,
+                tenant: TENANT,
+                app: AppId::from_raw(1),
+                credential: CredentialId::from_raw(1),
+                portfolio: "p".into(),
+                waba_id: "w".into(),
+                phone_number_id: "770001112223334".into(),
+                display_number: "441632960111".into(),
+                time_zone: "UTC".into(),
+                throughput: 100_000,
+                connected_at: self.0.minus(Duration::from_secs(90 * 86_400)),
+            })
+        })
+    }
+
+    fn holds(&self, _tenant: TenantId, _number: NumberId) -> Vec<ActiveHold> {
+        Vec::new()
+    }
+
+    fn ingest_gap_until(&self) -> Option<Timestamp> {
+        None
+    }
+}
+
+/// Access tokens behind a gate: what a test does to it happens between a claim and its POST.
+#[derive(Default)]
+pub struct Gate {
+    at_next: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+}
+
+impl Gate {
+    pub fn at_next(&self, act: impl FnOnce() + Send + 'static) {
+        *self.at_next.lock().expect("a gate") = Some(Box::new(act));
+    }
+}
+
+impl Credentials for Gate {
+    fn token(&self, _: &Number) -> BoxFuture<'_, Option<SecretString>> {
+        if let Some(act) = self.at_next.lock().expect("a gate").take() {
+            act();
+        }
+        async { Some(SecretString::from("token")) }.boxed()
+    }
+}
+
+/// A monotonic clock that only the test moves.
+#[derive(Debug, Default)]
+pub struct Stopwatch(Mutex<Duration>);
+
+impl Stopwatch {
+    pub fn advance(&self, by: Duration) {
+        *self.0.lock().expect("a stopwatch") += by;
+    }
+}
+
+impl Monotonic for Stopwatch {
+    fn now(&self) -> Duration {
+        *self.0.lock().expect("a stopwatch")
+    }
+}
+
+/// Receipts do not come from now on.
+pub fn cut_off(ground: &Ground) {
+    ground.receipts.store(false, Ordering::Relaxed);
+}

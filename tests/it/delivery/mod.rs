@@ -1,0 +1,12 @@
+//! Delivery end to end: a real database of each kind, a scripted Graph, a clock that the test moves, and an engine that
+//! can be dropped at any moment, as a crash drops it.
+
+mod graph;
+mod ground;
+mod outbox_rows;
+
+mod crash;
+mod doubt;
+mod errors;
+mod gates;
+mod order;

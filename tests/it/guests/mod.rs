@@ -1,0 +1,59 @@
+//! The components that the build makes, in the real host: what they are (here), what the ordinary ones do, what becomes
+//! of the hostile ones.
+
+mod hostile;
+mod ordinary;
+mod stage;
+
+use vestibule::plugin_host::{Inspection, inspect};
+use vestibule::reference_plugins::MENU;
+use vestibule_tests::guests;
+
+/// Every guest, and the hooks that it exports.
+const HOOKS: &[(&str, &[&str])] = &[
+    ("allocate", &["auto-reply"]),
+    ("big_output", &["auto-reply"]),
+    ("counter", &["auto-reply"]),
+    ("echo", &["auto-reply"]),
+    ("enricher", &["enrichment"]),
+    ("flood_effects", &["auto-reply"]),
+    ("flood_host_calls", &["auto-reply"]),
+    ("flood_logs", &["auto-reply"]),
+    ("grow_memory", &["auto-reply"]),
+    ("half_effects_then_fault", &["auto-reply"]),
+    ("loop_forever", &["auto-reply"]),
+    ("random_clock", &["auto-reply"]),
+    ("recurse", &["auto-reply"]),
+    ("reject", &["auto-reply"]),
+    ("retry_later", &["auto-reply"]),
+    ("router", &["routing", "auto-reply"]),
+    ("trap", &["auto-reply"]),
+];
+
+#[test]
+fn every_guest_passes_inspection_with_the_hooks_that_it_claims() {
+    let expected: Vec<(&str, Vec<String>)> = HOOKS
+        .iter()
+        .map(|(name, hooks)| (*name, hooks.iter().map(|hook| (*hook).to_owned()).collect()))
+        .collect();
+    let found: Vec<(&str, Vec<String>)> = guests::ALL
+        .iter()
+        .map(|(name, bytes)| (*name, inspected(name, bytes).manifest.interfaces))
+        .collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn the_menu_is_a_small_component_with_its_manifest() {
+    let menu = inspected("menu", MENU);
+    assert_eq!(menu.manifest.name, "menu");
+    assert!(menu.manifest.grants.contains("kv"));
+    assert!(menu.manifest.config_schema.is_some());
+    // Twice what it takes today: a plugin that doubles has pulled something in.
+    assert!(MENU.len() < 400 << 10, "{} bytes", MENU.len());
+}
+
+/// Inspection refuses any import but the contract's, so no component of ours needs WASI.
+fn inspected(name: &str, component: &[u8]) -> Inspection {
+    inspect(component).unwrap_or_else(|error| panic!("{name}: {error}"))
+}

@@ -1,0 +1,127 @@
+//! One guest in a host of its own: compiled in the limited child, loaded, and asked for one turn after another.
+
+use std::collections::BTreeMap;
+use std::future::{Future, ready};
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use serde_json::Value;
+use vestibule::domain::{
+    ContactId, ConversationId, EventId, InstallationId, TenantId, Timestamp, TurnId,
+};
+use vestibule::plugin_host::{
+    ArtifactId, ArtifactKey, CallOutcome, CompileLimits, Compiler, ComponentDigest, ConfigJson,
+    ConversationView, Effect, FaultKind, Grants, HostConfig, KvReader, KvUnavailable, Limits,
+    MessageKind, MessageView, PluginBinding, PluginHost, TurnReport, TurnRequest, inspect,
+};
+
+/// A host that runs one guest.
+pub(super) struct Stage {
+    host: Arc<PluginHost>,
+    binding: PluginBinding,
+}
+
+impl Stage {
+    pub(super) async fn of(component: &[u8], config: Value) -> Self {
+        let threads = HostConfig::new(1, tokio::runtime::Handle::current());
+        let host = PluginHost::start(threads).expect("a host");
+        let manifest = inspect(component).expect("a fitting upload").manifest;
+        let id = ArtifactId::current(ComponentDigest::of(component)).expect("an engine");
+        let key = ArtifactKey::new([7; 32]);
+        let code = compiler().compile(component.to_vec()).await;
+        let sealed = key.seal(&id, &code.expect("compiles"));
+        let artifact = key.open(&id, &sealed).expect("authentic");
+        let binding = PluginBinding {
+            plugin: host
+                .load(&artifact, &manifest)
+                .expect("a fitting component"),
+            installation: InstallationId::from_raw(11),
+            config: Arc::new(ConfigJson::parse(&config.to_string()).expect("an object")),
+            grants: Grants { kv: true },
+            limits: Limits::default(),
+        };
+        Self { host, binding }
+    }
+
+    /// A turn about that text, with nothing in the plugin's memory.
+    pub(super) async fn hears(&self, text: &str) -> TurnReport {
+        let report = self.host.run_turn(self.turn(text)).await;
+        report.expect("room for one turn")
+    }
+
+    fn turn(&self, text: &str) -> TurnRequest {
+        TurnRequest {
+            turn: TurnId::from_raw(1),
+            tenant: TenantId::from_raw(2),
+            now: Timestamp::from_millis(1_795_000_000_000),
+            seed: [5; 32],
+            message: MessageView {
+                id: EventId::from_raw(3),
+                kind: MessageKind::Text,
+                text: text.to_owned(),
+                payload: None,
+                sent_at: Timestamp::from_millis(1_794_999_999_900),
+                raw: "{}".to_owned(),
+            },
+            conversation: ConversationView {
+                id: ConversationId::from_raw(4),
+                contact: ContactId::from_raw(5),
+                display_name: Some("Ines".to_owned()),
+                language: None,
+                attributes: BTreeMap::new(),
+                tags: Default::default(),
+                is_new: false,
+            },
+            plugins: vec![self.binding.clone()],
+            kv: Arc::new(Nothing),
+            bot_owns: true,
+        }
+    }
+}
+
+fn compiler() -> Compiler {
+    let exe = PathBuf::from(env!("CARGO_BIN_EXE_vestibule-under-test"));
+    Compiler::new(exe, CompileLimits::default())
+}
+
+/// A store without values.
+struct Nothing;
+
+type Answer = Result<Option<(Vec<u8>, i64)>, KvUnavailable>;
+
+impl KvReader for Nothing {
+    fn get<'a>(
+        &'a self,
+        _: TenantId,
+        _: InstallationId,
+        _: &'a str,
+    ) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>> {
+        Box::pin(ready(Ok(None)))
+    }
+}
+
+/// The effects, without whose they are.
+pub(super) fn effects(report: &TurnReport) -> Vec<&Effect> {
+    report.effects.iter().map(|e| &e.effect).collect()
+}
+
+/// Bodies of the text replies.
+pub(super) fn texts(report: &TurnReport) -> Vec<String> {
+    use vestibule::domain::OutboundContent;
+    let text = |effect: &&Effect| match effect {
+        Effect::Reply {
+            content: OutboundContent::Text { body, .. },
+        } => Some(body.clone()),
+        _ => None,
+    };
+    effects(report).iter().filter_map(text).collect()
+}
+
+/// The fault of the last call, if it ended in one.
+pub(super) fn fault(report: &TurnReport) -> Option<FaultKind> {
+    match &report.calls.last()?.outcome {
+        CallOutcome::Fault(fault) => Some(fault.kind),
+        _ => None,
+    }
+}

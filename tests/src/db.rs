@@ -1,0 +1,136 @@
+//! A database for one test, of either kind, and the way to run one test body on both.
+
+use sqlx::{
+    Connection, Database, Executor, FromRow, IntoArguments, PgConnection, SqliteConnection,
+};
+use tempfile::TempDir;
+use vestibule::domain::Timestamp;
+use vestibule::storage::{self, Db, OpenOptions};
+
+use crate::postgres;
+
+/// Which database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Sqlite,
+    Postgres,
+}
+
+/// A fresh database, migrated, nobody else's. Processes can share it by its URL; it goes with the value (SQLite) or with
+/// the test run (PostgreSQL).
+#[derive(Debug)]
+pub struct TestDatabase {
+    pub kind: Kind,
+    pub url: String,
+    _folder: Option<TempDir>,
+}
+
+impl TestDatabase {
+    /// `None`: the machine has no PostgreSQL (and is not CI).
+    pub async fn fresh(kind: Kind) -> Option<Self> {
+        match kind {
+            Kind::Sqlite => Some(Self::sqlite().await),
+            Kind::Postgres => Self::postgres().await,
+        }
+    }
+
+    async fn sqlite() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let url = format!("sqlite:{}", folder.path().join("vestibule.db").display());
+        let database = Self {
+            kind: Kind::Sqlite,
+            url,
+            _folder: Some(folder),
+        };
+        let db = database.open().await;
+        storage::migrate::migrate(&db, now())
+            .await
+            .expect("a migrated database");
+        db.close().await;
+        database
+    }
+
+    async fn postgres() -> Option<Self> {
+        let cluster = postgres::shared()?;
+        let url = postgres::fresh_database(cluster)
+            .await
+            .expect("a fresh database");
+        Some(Self {
+            kind: Kind::Postgres,
+            url,
+            _folder: None,
+        })
+    }
+
+    /// The answer of a query that counts: a look from outside, for what no code of the gateway asks.
+    pub async fn count(&self, query: &'static str) -> i64 {
+        let asked = match self.kind {
+            Kind::Sqlite => count(SqliteConnection::connect(&self.url).await, query).await,
+            Kind::Postgres => count(PgConnection::connect(&self.url).await, query).await,
+        };
+        asked.unwrap_or_else(|error| panic!("{query}: {error}"))
+    }
+
+    /// The answers of a query for texts.
+    pub async fn texts(&self, query: &'static str) -> Vec<String> {
+        let asked = match self.kind {
+            Kind::Sqlite => texts(SqliteConnection::connect(&self.url).await, query).await,
+            Kind::Postgres => texts(PgConnection::connect(&self.url).await, query).await,
+        };
+        asked.unwrap_or_else(|error| panic!("{query}: {error}"))
+    }
+
+    /// A connection pool of its own. Close it, or let it go with the test.
+    pub async fn open(&self) -> Db {
+        storage::open(&OpenOptions::new(&self.url))
+            .await
+            .expect("an open database")
+    }
+}
+
+async fn count<C>(connection: sqlx::Result<C>, query: &'static str) -> sqlx::Result<i64>
+where
+    C: Connection,
+    for<'c> &'c mut C: Executor<'c, Database = C::Database>,
+    for<'q> <C::Database as Database>::Arguments: IntoArguments<C::Database>,
+    (i64,): for<'r> FromRow<'r, <C::Database as Database>::Row>,
+{
+    let (count,) = sqlx::query_as(query).fetch_one(&mut connection?).await?;
+    Ok(count)
+}
+
+async fn texts<C>(connection: sqlx::Result<C>, query: &'static str) -> sqlx::Result<Vec<String>>
+where
+    C: Connection,
+    for<'c> &'c mut C: Executor<'c, Database = C::Database>,
+    for<'q> <C::Database as Database>::Arguments: IntoArguments<C::Database>,
+    (String,): for<'r> FromRow<'r, <C::Database as Database>::Row>,
+{
+    let rows: Vec<(String,)> = sqlx::query_as(query).fetch_all(&mut connection?).await?;
+    Ok(rows.into_iter().map(|row| row.0).collect())
+}
+
+/// Runs one test body on SQLite and, where there is one, on PostgreSQL. A panic says which it was.
+pub async fn for_each_database(body: impl AsyncFn(TestDatabase)) {
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        let Some(database) = TestDatabase::fresh(kind).await else {
+            continue;
+        };
+        eprintln!("on {kind:?}: {}", database.url);
+        body(database).await;
+    }
+}
+
+/// The real time: partitions of the schema are made from it on.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the harness is outside of what must be deterministic"
+)]
+pub fn now() -> Timestamp {
+    let since = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .expect("a clock after 1970");
+    Timestamp::from_millis(
+        i64::try_from(since.as_millis()).expect("a clock before the year 292 million"),
+    )
+}

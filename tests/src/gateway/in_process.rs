@@ -1,0 +1,79 @@
+//! A node inside the test's own process: with a clock that the test moves, and its parts in reach.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use vestibule::app::{Node, StartOptions};
+use vestibule::config::Config;
+use vestibule::domain::Clock;
+use vestibule::lifecycle::Shutdown;
+
+use super::deployment::{Deployment, variable};
+
+/// A running node. Dropped, it stops where it stands; [`InProcessNode::end`] drains it.
+pub struct InProcessNode {
+    node: Option<Node>,
+    shutdown: Shutdown,
+}
+
+/// As `shutdown.soft_timeout` does for a node that serves.
+const SOFT_AT_MOST: Duration = Duration::from_secs(10);
+
+impl InProcessNode {
+    pub(super) async fn start(deployment: &Deployment, name: &str, clock: Arc<dyn Clock>) -> Self {
+        let shutdown = Shutdown::new();
+        let options = StartOptions {
+            clock,
+            ..StartOptions::new(shutdown.clone())
+        };
+        let node = Node::start(&config(deployment, name), options)
+            .await
+            .expect("the node starts");
+        Self {
+            node: Some(node),
+            shutdown,
+        }
+    }
+
+    /// Where webhooks go.
+    pub fn webhook_url(&self) -> String {
+        format!("http://{}/webhooks/whatsapp", self.http)
+    }
+
+    /// The soft end: what runs is finished first; after [`SOFT_AT_MOST`] the hard one.
+    pub async fn end(mut self) {
+        let hurry = self.shutdown.clone();
+        let ending = tokio::spawn(async move { hurry.begin(SOFT_AT_MOST).await });
+        if let Some(node) = self.node.take() {
+            node.finished().await;
+        }
+        ending.abort();
+    }
+}
+
+impl Deref for InProcessNode {
+    type Target = Node;
+
+    fn deref(&self) -> &Node {
+        self.node
+            .as_ref()
+            .expect("only `end` takes it, with the value")
+    }
+}
+
+impl Drop for InProcessNode {
+    fn drop(&mut self) {
+        self.shutdown.stop_now();
+    }
+}
+
+/// The deployment's configuration, on a port that the system picks.
+fn config(deployment: &Deployment, name: &str) -> Config {
+    let listen = [
+        (variable("http.listen"), "127.0.0.1:0".to_owned()),
+        (variable("metrics.listen"), String::new()),
+    ];
+    let environment = deployment.environment(name).into_iter().chain(listen);
+    Config::load_with(None, environment).expect("a good configuration")
+}

@@ -1,0 +1,164 @@
+//! One cluster: its folder, its server, and the guard that removes both.
+
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+
+use super::programs::{self, User};
+
+/// What a commit costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// No fsync: for tests that end with the process.
+    Fast,
+    /// As PostgreSQL comes: for measurements, and for tests of what survives the machine.
+    Real,
+}
+
+/// A running server. Dropped, or left behind by a process that died, it stops and its folder goes.
+#[derive(Debug)]
+pub struct Cluster {
+    folder: PathBuf,
+    guard: Child,
+}
+
+/// Runs the server until its own standard input ends, which happens when the test process is gone, however it went
+/// (a panic and a `kill -9` run no destructor of ours). Then the folder goes too.
+const GUARD: &str = r#"
+"$1/postgres" -D "$2/data" -k "$2" -c listen_addresses= -c config_file="$2/settings" >"$2/log" 2>&1 </dev/null &
+server=$!
+read -r _
+kill -QUIT "$server" 2>/dev/null
+wait "$server"
+cd / && rm -rf "$2"
+"#;
+
+/// Fixed, so that a run does not depend on what `initdb` finds about the machine.
+const SETTINGS: &str = "
+max_connections = 300
+shared_buffers = 256MB
+max_wal_size = 4GB
+checkpoint_timeout = 15min
+dynamic_shared_memory_type = posix
+timezone = UTC
+log_timezone = UTC
+";
+
+impl Cluster {
+    pub fn start(durability: Durability) -> anyhow::Result<Self> {
+        let programs = programs::folder()?;
+        let user = programs::other_user();
+        let folder = tempfile::Builder::new()
+            .prefix("vestibule-pg-")
+            .tempdir()?
+            .keep();
+        user.map_or(Ok(()), |user| user.own(&folder))?;
+        initialise(&programs, &folder, user)?;
+        fs::write(folder.join("settings"), settings(durability))?;
+        let guard = start_guard(&programs, &folder, user)?;
+        let cluster = Self { folder, guard };
+        cluster.wait_until_ready()?;
+        Ok(cluster)
+    }
+
+    /// The URL of one of its databases.
+    pub fn url(&self, database: &str) -> String {
+        let socket = self.folder.to_string_lossy().replace('/', "%2F");
+        format!("postgres://vestibule@localhost/{database}?host={socket}")
+    }
+
+    /// The server's process: its children are its backends.
+    pub fn pid(&self) -> Option<u32> {
+        self.lock_line(0)?.parse().ok()
+    }
+
+    /// The server writes `ready` into its lock file when it takes connections.
+    fn wait_until_ready(&self) -> anyhow::Result<()> {
+        for _ in 0..3_000 {
+            if self.lock_line(7).is_some_and(|state| state == "ready") {
+                return Ok(());
+            }
+            pause();
+        }
+        let log = fs::read_to_string(self.folder.join("log")).unwrap_or_default();
+        anyhow::bail!("the server did not become ready:\n{log}")
+    }
+
+    fn lock_line(&self, index: usize) -> Option<String> {
+        let lock = fs::read_to_string(self.folder.join("data/postmaster.pid")).ok()?;
+        lock.lines().nth(index).map(|line| line.trim().to_owned())
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        drop(self.guard.stdin.take());
+        let _ = self.guard.wait();
+    }
+}
+
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the server tells nobody when it is ready: its lock file is read again"
+)]
+fn pause() {
+    std::thread::sleep(Duration::from_millis(10));
+}
+
+fn settings(durability: Durability) -> String {
+    let fsync = match durability {
+        Durability::Fast => "fsync = off\nfull_page_writes = off\n",
+        Durability::Real => "",
+    };
+    format!("{SETTINGS}{fsync}")
+}
+
+fn initialise(programs: &Path, folder: &Path, user: Option<User>) -> anyhow::Result<()> {
+    let mut command = Command::new(programs.join("initdb"));
+    command.args([
+        "--no-sync",
+        "--encoding=UTF8",
+        "--locale=C",
+        "--auth=trust",
+        "--username=vestibule",
+        "-D",
+    ]);
+    let output = as_user(&mut command, folder, user)
+        .arg(folder.join("data"))
+        .output()
+        .context("initdb")?;
+    ensure!(
+        output.status.success(),
+        "initdb failed: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(())
+}
+
+fn start_guard(programs: &Path, folder: &Path, user: Option<User>) -> anyhow::Result<Child> {
+    let mut command = Command::new("/bin/sh");
+    command
+        .args(["-c", GUARD, "vestibule-pg-guard"])
+        .arg(programs)
+        .arg(folder);
+    as_user(&mut command, folder, user)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        // Ctrl-C in the terminal is for the tests; the guard then sees our end and does the rest.
+        .process_group(0)
+        .spawn()
+        .context("the server's guard")
+}
+
+/// Our own folder may be closed to the other user, so the command runs in one that is not.
+fn as_user<'a>(command: &'a mut Command, folder: &Path, user: Option<User>) -> &'a mut Command {
+    if let Some(user) = user {
+        user.run(command);
+    }
+    command.current_dir(folder)
+}
