@@ -21,8 +21,11 @@ async fn node(town: &Town) -> InProcessNode {
     node
 }
 
-async fn settled(database: &TestDatabase) {
+/// Waits until everything has happened, the receipts of what was sent included: Meta's webhooks come when it likes.
+async fn settled(database: &TestDatabase, town: &Town) {
     let db = database.open().await;
+    settle(&db).await;
+    town.meta.webhooks_idle().await;
     settle(&db).await;
     db.close().await;
 }
@@ -75,7 +78,7 @@ async fn a_post_of_200_messages_sent_three_times_is_200_turns_in_order() {
             answers.iter().all(|status| status.is_success()),
             "{answers:?}"
         );
-        settled(&database).await;
+        settled(&database, &town).await;
         let count = async |query| database.count(query).await;
         assert_eq!(
             count("SELECT COUNT(*) FROM inbound_event WHERE kind = 1 AND state = 1").await,
@@ -143,7 +146,7 @@ async fn unbelieved_bodies_are_refused_and_signed_ones_always_kept() {
         )]);
         assert_eq!(status(foreign, Signature::Valid).await, 200);
         assert_eq!(status(good, Signature::Valid).await, 200);
-        settled(&database).await;
+        settled(&database, &town).await;
         let kept = database
             .texts("SELECT content FROM inbound_event WHERE kind = 9 ORDER BY content")
             .await;
