@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use vestibule::graph::signature;
+use vestibule::storage::nodes;
 use vestibule_tests::town::{Balance, Town, body, message, now_secs};
 use vestibule_tests::{GatewayProcess, Kind, TestDatabase, guests, settle};
 
@@ -124,7 +125,7 @@ async fn town(database: &TestDatabase) -> Town {
 }
 
 #[tokio::test]
-async fn sqlite_survives_being_killed_under_load() {
+async fn sqlite_survives_kills_and_a_long_stop() {
     let database = TestDatabase::fresh(Kind::Sqlite)
         .await
         .expect("SQLite is always there");
@@ -139,6 +140,18 @@ async fn sqlite_survives_being_killed_under_load() {
         node.restart(&town.deployment);
         node.wait_until_ready().await;
     }
+    // The only process stands still until nobody owns anything by the database's clock.
+    load.more(20).await;
+    node.stop();
+    let db = database.open().await;
+    vestibule_tests::until("the stopped node's lease has run out", async || {
+        let mut tx = db.read().await.expect("a readable database");
+        let live = nodes::live_slots(&mut tx).await.expect("readable slots");
+        live.is_empty().then_some(())
+    })
+    .await;
+    db.close().await;
+    node.cont();
     load.more(20).await;
     let accepted = load.end().await;
     check(&database, &town, accepted).await;

@@ -12,4 +12,5 @@ mod neighbours;
 mod one_message;
 mod schema;
 mod setup;
+mod take_over;
 mod tidy;

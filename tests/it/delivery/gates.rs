@@ -13,7 +13,7 @@ use vestibule_tests::for_each_database;
 
 use super::ground::{Ground, NUMBER, TENANT};
 
-async fn says_stop(ground: &Ground, person: i64) {
+pub(super) async fn says_stop(ground: &Ground, person: i64) {
     let mut tx = ground.db.begin().await.expect("a transaction");
     let contact = ContactId::from_raw(person);
     let mut consents = people::lock_consent_all_tenants(&mut tx, &[contact])

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Json;
 use axum::Router;
@@ -11,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use vestibule::delivery::Monotonic;
 use vestibule::domain::OutboxId;
 
 /// What Graph does with one POST.
@@ -31,9 +33,11 @@ pub struct Posted {
     /// Absent for mark-as-read.
     pub outbox: Option<OutboxId>,
     pub text: String,
+    /// By the clock that the node's own time limit goes by.
+    pub at: Duration,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Script {
     next: VecDeque<Reply>,
     posted: Vec<Posted>,
@@ -42,20 +46,29 @@ struct Script {
     crossed: bool,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct FakeGraph {
     pub url: String,
     script: Arc<Mutex<Script>>,
 }
 
+#[derive(Clone)]
+struct Served {
+    script: Arc<Mutex<Script>>,
+    clock: Arc<dyn Monotonic>,
+}
+
 impl FakeGraph {
-    pub async fn start() -> Self {
+    pub async fn start(clock: Arc<dyn Monotonic>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let script = Arc::<Mutex<Script>>::default();
         let routes = Router::new()
             .route("/{version}/{number}/messages", post(messages))
-            .with_state(script.clone());
+            .with_state(Served {
+                script: script.clone(),
+                clock,
+            });
         tokio::spawn(async move { axum::serve(listener, routes).await });
         Self { url, script }
     }
@@ -81,9 +94,11 @@ impl FakeGraph {
     }
 }
 
-async fn messages(State(script): State<Arc<Mutex<Script>>>, Json(body): Json<Value>) -> Response {
+async fn messages(State(served): State<Served>, Json(body): Json<Value>) -> Response {
+    let at = served.clock.now();
+    let script = &served.script;
     let to = body["to"].as_str().unwrap_or_default().to_owned();
-    let reply = arrived(&script, &body, &to);
+    let reply = arrived(script, &body, &to, at);
     tokio::task::yield_now().await;
     *script
         .lock()
@@ -106,13 +121,14 @@ async fn messages(State(script): State<Arc<Mutex<Script>>>, Json(body): Json<Val
     }
 }
 
-fn arrived(script: &Mutex<Script>, body: &Value, to: &str) -> Reply {
+fn arrived(script: &Mutex<Script>, body: &Value, to: &str, at: Duration) -> Reply {
     let mut script = script.lock().expect("a script");
     script.posted.push(Posted {
         outbox: body["biz_opaque_callback_data"]
             .as_str()
             .and_then(|id| id.parse().ok()),
         text: body["text"]["body"].as_str().unwrap_or_default().to_owned(),
+        at,
     });
     let under_way = script.under_way.entry(to.to_owned()).or_default();
     *under_way += 1;

@@ -47,6 +47,8 @@ pub struct Ground {
     pub gate: Arc<Gate>,
     pub monotonic: Arc<Stopwatch>,
     slot: u16,
+    /// Buckets that its node takes.
+    share: usize,
 }
 
 /// A node's delivery while it runs.
@@ -60,29 +62,36 @@ pub struct Node {
 
 impl Ground {
     pub async fn lay(database: &TestDatabase) -> Self {
+        let ground = Self::bare(database, 256).await;
+        ground.add_people(PEOPLE).await;
+        ground.add_conversations(PEOPLE, NUMBER, 0).await;
+        ground
+    }
+
+    /// Nobody is there yet. Its node takes so many buckets; another ground on the same database may take the others.
+    pub async fn bare(database: &TestDatabase, share: usize) -> Self {
         // Twice in one process is no error here.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let db = database.open().await;
         let now = vestibule_tests::db::now();
         let slot = lease_slot(&db).await;
-        let clock = Arc::new(ManualClock::at(now));
-        let ground = Self {
-            graph: FakeGraph::start().await,
+        let monotonic = Arc::<Stopwatch>::default();
+        Self {
+            graph: FakeGraph::start(monotonic.clone()).await,
             ids: Arc::new(IdGenerator::new(slot.number, slot.id_floor)),
             receipts: Arc::new(AtomicBool::new(true)),
             gate: Arc::default(),
-            monotonic: Arc::default(),
+            monotonic,
             slot: slot.number,
-            clock,
+            share,
+            clock: Arc::new(ManualClock::at(now)),
             db,
-        };
-        ground.people().await;
-        ground
+        }
     }
 
-    async fn people(&self) {
+    pub async fn add_people(&self, ids: std::ops::RangeInclusive<i64>) {
         let now = self.clock.now();
-        let contacts: Vec<ContactRow> = PEOPLE
+        let contacts: Vec<ContactRow> = ids
             .map(|id| ContactRow {
                 id: ContactId::from_raw(id),
                 tenant: TENANT,
@@ -91,11 +100,25 @@ impl Ground {
                 bsuid: String::new(),
             })
             .collect();
-        let conversations: Vec<Conversation> = PEOPLE.map(|id| conversation(id, now)).collect();
         let mut tx = self.db.begin().await.expect("a transaction");
         people::add_contacts_all_tenants(&mut tx, &contacts, now)
             .await
             .expect("contacts");
+        tx.commit().await.expect("a commit");
+    }
+
+    /// These people's conversations with a number; a conversation's id is its person's, moved by `by`.
+    pub async fn add_conversations(
+        &self,
+        people: std::ops::RangeInclusive<i64>,
+        number: NumberId,
+        by: i64,
+    ) {
+        let now = self.clock.now();
+        let conversations: Vec<Conversation> = people
+            .map(|person| conversation(person, number, by, now))
+            .collect();
+        let mut tx = self.db.begin().await.expect("a transaction");
         conversations::add_all_tenants(&mut tx, &conversations, now)
             .await
             .expect("conversations");
@@ -108,7 +131,13 @@ impl Ground {
     }
 
     pub async fn start_with(&self, config: DeliveryConfig) -> Node {
-        let (sender, owned) = watch::channel(Arc::new(self.take_buckets().await));
+        let buckets = self.take_buckets().await;
+        self.start_owning(buckets, config)
+    }
+
+    /// A node that owns these buckets.
+    pub fn start_owning(&self, buckets: OwnedBuckets, config: DeliveryConfig) -> Node {
+        let (sender, owned) = watch::channel(Arc::new(buckets));
         let wakeups = Arc::<Wakeups>::default();
         let http = http_client(&HttpClientConfig::default()).expect("a client");
         let world = World {
@@ -118,7 +147,7 @@ impl Ground {
             monotonic: self.monotonic.clone(),
             draw: Arc::new(Chance::new(1, self.ids.clone(), self.clock.clone())),
             credentials: self.gate.clone(),
-            directory: Arc::new(OneNumber(self.clock.now())),
+            directory: Arc::new(OpenNumbers(self.clock.now())),
             receipts: self.receipts.clone(),
             observer: Arc::new(()),
             config,
@@ -135,19 +164,19 @@ impl Ground {
         }
     }
 
-    /// Every bucket, under new epochs: whoever owned them before has lost them.
+    /// This ground's share of the buckets, under new epochs: whoever owned them before has lost them.
     pub async fn take_buckets(&self) -> OwnedBuckets {
         nodes::free_slot(&self.db, self.slot).await.expect("freed");
         let slot = lease_slot(&self.db).await;
         assert_eq!(slot.number, self.slot, "nobody else is there");
-        let leases = buckets::take(&self.db, self.slot, 256)
+        let leases = buckets::take(&self.db, self.slot, self.share)
             .await
             .expect("buckets");
         let leases: BTreeMap<Bucket, i64> = leases
             .into_iter()
             .map(|lease| (lease.bucket, lease.epoch))
             .collect();
-        assert_eq!(leases.len(), 256);
+        assert_eq!(leases.len(), self.share);
         OwnedBuckets { leases }
     }
 
@@ -217,13 +246,13 @@ async fn lease_slot(db: &Db) -> nodes::Slot {
     slot.expect("a database").expect("a free slot")
 }
 
-fn conversation(id: i64, now: Timestamp) -> Conversation {
+fn conversation(person: i64, number: NumberId, by: i64, now: Timestamp) -> Conversation {
     Conversation {
-        id: ConversationId::from_raw(id),
+        id: ConversationId::from_raw(person + by),
         tenant: TENANT,
-        number: NUMBER,
-        contact: ContactId::from_raw(id),
-        bucket: Bucket::of(NUMBER),
+        number,
+        contact: ContactId::from_raw(person),
+        bucket: Bucket::of(number),
         owner: Owner::Bot,
         owner_version: 0,
         version: 0,
@@ -243,26 +272,24 @@ fn conversation(id: i64, now: Timestamp) -> Conversation {
     }
 }
 
-/// One number with plenty of throughput and no holds.
-struct OneNumber(Timestamp);
+/// Every number that is asked for, with plenty of throughput and no holds.
+struct OpenNumbers(Timestamp);
 
-impl Directory for OneNumber {
+impl Directory for OpenNumbers {
     fn number(&self, id: NumberId) -> Option<Arc<Number>> {
-        (id == NUMBER).then(|| {
-            Arc::new(Number {
-                id,
-                tenant: TENANT,
-                app: AppId::from_raw(1),
-                credential: CredentialId::from_raw(1),
-                portfolio: "p".into(),
-                waba_id: "w".into(),
-                phone_number_id: "770001112223334".into(),
-                display_number: "441632960111".into(),
-                time_zone: "UTC".into(),
-                throughput: 100_000,
-                connected_at: self.0.minus(Duration::from_secs(90 * 86_400)),
-            })
-        })
+        Some(Arc::new(Number {
+            id,
+            tenant: TENANT,
+            app: AppId::from_raw(1),
+            credential: CredentialId::from_raw(1),
+            portfolio: "p".into(),
+            waba_id: "w".into(),
+            phone_number_id: "770001112223334".into(),
+            display_number: "441632960111".into(),
+            time_zone: "UTC".into(),
+            throughput: 100_000,
+            connected_at: self.0.minus(Duration::from_secs(90 * 86_400)),
+        }))
     }
 
     fn holds(&self, _tenant: TenantId, _number: NumberId) -> Vec<ActiveHold> {

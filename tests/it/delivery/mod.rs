@@ -9,4 +9,5 @@ mod crash;
 mod doubt;
 mod errors;
 mod gates;
+mod opt_out_races;
 mod order;

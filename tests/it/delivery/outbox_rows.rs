@@ -75,12 +75,13 @@ impl Ground {
         let sends = drafts
             .into_iter()
             .map(|draft| {
+                let bucket = Bucket::of(draft.number);
                 let Decision::Cleared(draft) = decide(&self.facts(), &draft, now) else {
                     panic!("everything is allowed here");
                 };
                 NewSend {
                     draft,
-                    bucket: Bucket::of(NUMBER),
+                    bucket,
                     turn: None,
                     due_at: now,
                 }
