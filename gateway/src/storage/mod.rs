@@ -107,7 +107,7 @@ pub(crate) use execute;
 /// Executes a many-row statement: `bind` adds one row's values to the query.
 macro_rules! execute_rows {
     ($tx:expr, $sql:expr, $rows:expr, |$query:ident, $row:pat_param| $bind:expr) => {{
-        let sql = $sql;
+        let sql = $crate::storage::batch::marks($tx, $sql);
         $crate::storage::on_backend!($tx, |conn| {
             let mut $query = sqlx::query(sql);
             for $row in $rows {
@@ -122,7 +122,7 @@ pub(crate) use execute_rows;
 /// Fetches all rows of a statement whose last part is a list of values.
 macro_rules! fetch_list {
     ($tx:expr, $sql:expr, $first:expr, $list:expr) => {{
-        let sql = $sql;
+        let sql = $crate::storage::batch::marks($tx, $sql);
         $crate::storage::on_backend!($tx, |conn| {
             let mut query = sqlx::query_as(sql);
             for value in $first {
