@@ -20,8 +20,9 @@ pub use setting::{DatabaseUrl, Hidden, LogFormat};
 
 use reader::Reader;
 
-/// While one turn runs on a guest thread, others load their facts or wait for their commit. A guess.
-const TURNS_PER_GUEST_THREAD: usize = 64;
+/// While one turn runs on a guest thread, others load their facts or wait for their commit: about half of them each, and
+/// a commit costs the less a turn the more turns it holds (`bench`). Beyond 128 a commit holds SQLite's writer too long.
+const TURNS_PER_GUEST_THREAD: usize = 128;
 
 /// The whole configuration, checked.
 #[derive(Debug, Clone)]

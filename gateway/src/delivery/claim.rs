@@ -19,7 +19,7 @@ use crate::storage::claims::{
 };
 use crate::storage::outbox::{Move, OutboxRow, move_all_tenants};
 use crate::storage::{Result, StorageError, Tx, people, raw};
-use crate::telemetry::names;
+use crate::telemetry::{CommitTimer, names};
 
 use super::pacing;
 use super::world::World;
@@ -73,6 +73,7 @@ pub(super) async fn claim(
         .leases_of(rows.iter().map(|row| row.bucket))
         .ok_or_else(|| StorageError::Fenced(-1))?;
     let mut tx = world.db.begin().await?;
+    let _held = CommitTimer::start("claim", rows.len());
     fence(&mut tx, &leases).await?;
     let locked_at = world.monotonic.now();
     let ground = Ground::load(&mut tx, &rows).await?;

@@ -9,6 +9,7 @@ use crate::storage::buckets::{Lease, fence};
 use crate::storage::holds::{Held, Hold, insert_hold_all_tenants};
 use crate::storage::outbox::{OutboxRow, move_all_tenants};
 use crate::storage::{Result, Tx, claims, people};
+use crate::telemetry::CommitTimer;
 
 use super::call::{Answered, CallEnd};
 use super::world::{Placed, World};
@@ -39,6 +40,7 @@ pub(super) async fn record(
         .collect();
     let leases: BTreeSet<Lease> = answers.iter().map(|answer| answer.claimed.lease).collect();
     let mut tx = world.db.begin().await?;
+    let _held = CommitTimer::start("record", answers.len());
     fence(&mut tx, &leases.into_iter().collect::<Vec<_>>()).await?;
     record_opt_outs(&mut tx, &recorded, now).await?;
     close_windows(&mut tx, &recorded, now).await?;

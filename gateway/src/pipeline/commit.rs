@@ -16,6 +16,7 @@ use crate::storage::kv::{self, KvKey, KvValue};
 use crate::storage::outbox::{self, NewSend, OutboxRow};
 use crate::storage::turns::TurnRow;
 use crate::storage::{Db, Result, StorageError, Tx, events, installations, turns};
+use crate::telemetry::CommitTimer;
 
 /// What became of one turn of a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,6 +101,7 @@ impl Committer<'_> {
     /// Writes what wins its races; answers the places of those that lost.
     async fn write(&self, group: &mut [Finished]) -> Result<(HashSet<usize>, Vec<OutboxRow>)> {
         let mut tx = self.db.begin().await?;
+        let _held = CommitTimer::start("turns", group.len());
         let leases = self.leases(group)?;
         buckets::fence(&mut tx, &leases).await?;
         let lost = losers(&mut tx, group).await?;

@@ -79,6 +79,7 @@ pub async fn insert_all_tenants(tx: &mut Tx, sends: Vec<NewSend>) -> Result<Vec<
             1,
             "",
         );
+        let sql = batch::marks(tx, sql);
         on_backend!(tx, |conn| {
             let mut query = sqlx::query(sql);
             for row in run {
@@ -299,6 +300,7 @@ pub async fn move_all_tenants(
             1,
             ") AS v WHERE outbox.id = v.column1 AND outbox.state = v.column2 RETURNING outbox.id",
         );
+        let sql = batch::marks(tx, sql);
         let ids: Vec<i64> = on_backend!(tx, |conn| {
             let mut query = sqlx::query_scalar(sql);
             for change in run {

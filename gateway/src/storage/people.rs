@@ -42,6 +42,7 @@ pub async fn find_identities_all_tenants(
             ") AS v JOIN identity i
                 ON i.tenant = v.column1 AND i.scope = v.column2 AND i.kind = v.column3 AND i.value = v.column4",
         );
+        let sql = batch::marks(tx, sql);
         let rows: Vec<IdentityRow> = super::on_backend!(tx, |conn| {
             let mut query = sqlx::query_as(sql);
             for key in run {
