@@ -119,6 +119,8 @@ pub async fn simulator(listen: SocketAddr, records: usize) -> anyhow::Result<()>
         message_ids: false,
         ..Checks::default()
     };
+    // Enough that receipts wait for the gateway and not for one another.
+    config.webhooks.connections = 128;
     config.record = RecordLimits {
         requests: records,
         ..RecordLimits::counts_only()
