@@ -3,3 +3,4 @@
 mod ground;
 mod keepers;
 mod slots;
+mod wakeups;
