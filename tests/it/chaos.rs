@@ -113,7 +113,11 @@ async fn check(database: &TestDatabase, town: &Town, accepted: i64) {
         (accepted, accepted, 0),
         "{balance:?}"
     );
-    assert_eq!((balance.doubled, balance.missing), (0, 0), "{balance:?}");
+    assert_eq!(
+        (balance.doubled, balance.missing, balance.overtaking),
+        (0, 0, 0),
+        "{balance:?}"
+    );
     let sends = database.count("SELECT COUNT(*) FROM outbox").await;
     assert_eq!(sends, accepted, "one answer for each message, written once");
 }

@@ -216,7 +216,10 @@ async fn status(setup: &SetupContext) -> Result<Answer, StorageError> {
     };
     let mut tx = setup.db.read().await?;
     let nodes = nodes::live_slots(&mut tx).await?;
-    record.insert("nodes".to_owned(), serde_json::json!(nodes.len()));
+    record.insert(
+        "nodes".to_owned(),
+        serde_json::json!(nodes.iter().filter(|slot| slot.works()).count()),
+    );
     for (name, count) in counts::counts_all_tenants(&mut tx).await? {
         record.insert(name.replace(' ', "_"), serde_json::json!(count));
     }

@@ -4,6 +4,7 @@
 //! ([`crate::storage::buckets::fence`]). Neighbours: `storage::{nodes, buckets}` below, every edge above.
 
 mod keeper;
+mod share;
 mod wakeups;
 
 use std::collections::BTreeMap;

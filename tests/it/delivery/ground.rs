@@ -169,7 +169,7 @@ impl Ground {
         nodes::free_slot(&self.db, self.slot).await.expect("freed");
         let slot = lease_slot(&self.db).await;
         assert_eq!(slot.number, self.slot, "nobody else is there");
-        let leases = buckets::take(&self.db, self.slot, self.share)
+        let leases = buckets::take(&self.db, self.slot, "test", self.share)
             .await
             .expect("buckets");
         let leases: BTreeMap<Bucket, i64> = leases
