@@ -8,9 +8,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Owned, OwnedBuckets};
 use crate::domain::bucket::BUCKETS;
-use crate::domain::{Clock, IdGenerator};
+use crate::domain::{Clock, IdGenerator, Timestamp};
 use crate::storage::buckets::{self, Lease};
-use crate::storage::nodes::{self, LifeLine, Slot};
+use crate::storage::nodes::{self, Leased, LifeLine, Slot};
 use crate::storage::{Db, Result, StorageError};
 use crate::telemetry::names;
 
@@ -45,7 +45,7 @@ impl Keeper {
         config: KeeperConfig,
         clock: Arc<dyn Clock>,
     ) -> Result<(Self, Arc<IdGenerator>, Owned)> {
-        let (slot, life_line) = lease(&db, &config).await?;
+        let Leased { slot, life_line } = lease(&db, &config, clock.now()).await?;
         let ids = Arc::new(IdGenerator::new(
             slot.number,
             slot.id_floor.max(clock.now()),
@@ -77,7 +77,8 @@ impl Keeper {
             }
         }
         self.publish(OwnedBuckets::default());
-        if let Err(error) = nodes::free_slot(&self.db, self.slot.number).await {
+        let freed = nodes::free_slot(&self.db, self.slot.number, &self.config.holder).await;
+        if let Err(error) = freed {
             tracing::warn!(%error, "leases were not given back; they run out by themselves");
         }
     }
@@ -106,7 +107,7 @@ impl Keeper {
         self.publish(OwnedBuckets::default());
         self.leaving.clear();
         self.life_line = None;
-        let (slot, life_line) = lease(&self.db, &self.config).await?;
+        let Leased { slot, life_line } = lease(&self.db, &self.config, self.clock.now()).await?;
         self.ids
             .rebase(slot.number, slot.id_floor.max(self.clock.now()));
         (self.slot, self.life_line) = (slot, life_line);
@@ -150,13 +151,18 @@ impl Keeper {
         let mut tx = self.db.read().await?;
         let live = nodes::live_slots(&mut tx).await?;
         drop(tx);
-        for (slot, holder) in live {
-            if slot == i64::from(self.slot.number) || holder.is_empty() {
+        for other in live {
+            if other.number == self.slot.number {
                 continue;
             }
-            if nodes::is_dead(&self.db, slot).await? {
-                tracing::info!(slot, "a node's session is gone; its work is taken over");
-                nodes::free_slot(&self.db, u16::try_from(slot).unwrap_or(u16::MAX)).await?;
+            if nodes::is_dead(&self.db, other.number).await?
+                && nodes::free_slot(&self.db, other.number, &other.holder).await?
+            {
+                tracing::info!(
+                    slot = other.number,
+                    holder = other.holder,
+                    "a session is gone; its slot is free and its work is taken over"
+                );
             }
         }
         Ok(())
@@ -167,7 +173,9 @@ impl Keeper {
             return Ok(1);
         }
         let mut tx = self.db.read().await?;
-        Ok(nodes::live_slots(&mut tx).await?.len().max(1))
+        // A verb of the command line takes no share: what was left for it nobody would work on.
+        let live = nodes::live_slots(&mut tx).await?;
+        Ok(live.iter().filter(|slot| slot.is_node()).count().max(1))
     }
 
     fn publish(&self, owned: OwnedBuckets) {
@@ -182,11 +190,18 @@ impl Keeper {
     }
 }
 
-/// The life line is taken before the slot is used, so that nobody sees a living node without one: a slot that another
-/// node frees in between is simply leased again.
-async fn lease(db: &Db, config: &KeeperConfig) -> Result<(Slot, Option<LifeLine>)> {
-    let slot = nodes::lease_slot(db, &config.holder, config.ttl).await?;
-    let slot = slot.ok_or_else(|| StorageError::Corrupt("every node slot is taken".to_owned()))?;
-    let life_line = nodes::hold_life_line(db, slot.number).await?;
-    Ok((slot, life_line))
+/// Before the slot is used its floor is put ahead of every id that can be made until the first renewal: even if the slot
+/// is taken for a dead node's until then, its next holder makes no id twice.
+async fn lease(db: &Db, config: &KeeperConfig, now: Timestamp) -> Result<Leased> {
+    let leased = nodes::lease_slot(db, &config.holder, config.ttl).await?;
+    let leased =
+        leased.ok_or_else(|| StorageError::Corrupt("every node slot is taken".to_owned()))?;
+    let floor = leased.slot.id_floor.max(now).plus(2 * config.ttl);
+    let slot = leased.slot.number;
+    if !nodes::renew_slot(db, slot, &config.holder, config.ttl, floor).await? {
+        return Err(StorageError::Corrupt(format!(
+            "node slot {slot} was lost at once"
+        )));
+    }
+    Ok(leased)
 }
