@@ -5,12 +5,14 @@
 mod bodies;
 mod broken_part;
 mod chaos;
+mod command_line;
 mod delivery;
 mod demo;
 mod guests;
 mod harness;
 mod neighbours;
 mod one_message;
+mod retention;
 mod schema;
 mod setup;
 mod slots;
