@@ -2,6 +2,7 @@
 //!
 //! [`Node::start`] is what `serve`, `demo` and the tests run. It owns no rule; each part explains itself.
 
+mod body;
 mod listen;
 mod monitor;
 mod parts;
