@@ -3,7 +3,9 @@
 //! The harness is the library beside it (`tests/src`). A new area is a new module here, never a new binary.
 
 mod bodies;
+mod broken_part;
 mod chaos;
+mod command_line;
 mod delivery;
 mod demo;
 mod guests;
@@ -11,6 +13,7 @@ mod harness;
 mod neighbours;
 mod one_message;
 mod ownership;
+mod retention;
 mod schema;
 mod setup;
 mod take_over;

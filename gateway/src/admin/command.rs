@@ -34,6 +34,15 @@ pub enum Command {
         /// JSON object.
         settings: String,
     },
+    TenantSet {
+        tenant: String,
+        /// JSON object; replaces all settings.
+        settings: String,
+    },
+    TenantShow {
+        tenant: String,
+    },
+    TenantList,
     CredentialAdd {
         tenant: String,
         name: String,
@@ -90,6 +99,9 @@ impl Command {
             Self::AppAdd { .. } => "app_add",
             Self::AppAddSecret { .. } => "app_add_secret",
             Self::TenantAdd { .. } => "tenant_add",
+            Self::TenantSet { .. } => "tenant_set",
+            Self::TenantShow { .. } => "tenant_show",
+            Self::TenantList => "tenant_list",
             Self::CredentialAdd { .. } => "credential_add",
             Self::NumberAdd { .. } => "number_add",
             Self::PluginInstall { .. } => "plugin_install",

@@ -17,6 +17,7 @@ mod plugin;
 mod secret_input;
 mod serve;
 mod simulator;
+mod tenant;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -60,7 +61,7 @@ enum Verb {
     App(meta_app::Verb),
     /// Tenants: businesses on this deployment.
     #[command(subcommand)]
-    Tenant(TenantVerb),
+    Tenant(tenant::Verb),
     /// Access tokens for Graph.
     #[command(subcommand)]
     Credential(credential::Verb),
@@ -83,18 +84,6 @@ enum Verb {
     },
     /// What there is, and what waits.
     Status,
-}
-
-#[derive(Debug, Subcommand)]
-enum TenantVerb {
-    /// Add a tenant.
-    Add {
-        /// What people call it; unique.
-        name: String,
-        /// Its settings, a JSON object.
-        #[arg(long, default_value = "{}", value_name = "JSON")]
-        settings: String,
-    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -145,7 +134,7 @@ async fn verb(config: &Config, json: bool, verb: Verb) -> anyhow::Result<ExitCod
         Verb::Doctor(arguments) => return doctor::run(config, json, &arguments).await,
         Verb::Simulator(arguments) => return simulator::run(config, arguments).await,
         Verb::App(verb) => verb.command()?,
-        Verb::Tenant(TenantVerb::Add { name, settings }) => Command::TenantAdd { name, settings },
+        Verb::Tenant(verb) => verb.command()?,
         Verb::Credential(verb) => verb.command()?,
         Verb::Number(verb) => verb.command(),
         Verb::Plugin(verb) => verb.command()?,

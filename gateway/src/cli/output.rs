@@ -21,6 +21,14 @@ pub(super) fn prompt(text: &str) {
     let _ = std::io::Write::flush(&mut std::io::stdout());
 }
 
+/// Less bright than the rest, on a terminal.
+pub(super) fn dim(text: &str) -> String {
+    match std::io::IsTerminal::is_terminal(&std::io::stdout()) {
+        true => format!("\x1b[2m{text}\x1b[0m"),
+        false => text.to_owned(),
+    }
+}
+
 pub(super) fn error(text: &str) {
     eprintln!("vestibule: {text}");
 }

@@ -51,7 +51,13 @@ impl Config {
             clippy::disallowed_methods,
             reason = "config is the one reader of the environment"
         )]
-        Self::load_with(file, std::env::vars())
+        let variables = std::env::vars_os();
+        // A variable that is no text is none of ours: our names are ASCII, and a path that is not UTF-8 can stand in no
+        // key. `env::vars` would panic at a stranger's.
+        let texts = variables.filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        });
+        Self::load_with(file, texts)
     }
 
     /// As [`Config::load`], with an environment that is handed in.

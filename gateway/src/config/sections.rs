@@ -111,6 +111,7 @@ sections! {
         events: Duration,
         raw_bodies: Duration,
         journal: Duration,
+        sends: Duration,
     }
 
     /// Logs.

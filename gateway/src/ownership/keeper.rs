@@ -101,7 +101,8 @@ impl Keeper {
             }
         }
         self.publish(OwnedBuckets::default());
-        if let Err(error) = nodes::free_slot(&self.db, self.slot.number).await {
+        let freed = nodes::free_slot(&self.db, self.slot.number, &self.config.holder).await;
+        if let Err(error) = freed {
             tracing::warn!(%error, "leases were not given back; they run out by themselves");
         }
     }
@@ -237,7 +238,8 @@ impl Keeper {
                 holder,
                 "a node's session is gone; its work is taken over"
             );
-            nodes::free_slot(&self.db, u16::try_from(*slot).unwrap_or(u16::MAX)).await?;
+            let slot = u16::try_from(*slot).unwrap_or(u16::MAX);
+            nodes::free_slot(&self.db, slot, holder).await?;
         }
         Ok(!dead.is_empty())
     }

@@ -225,20 +225,29 @@ pub async fn renew_slot(
     Ok(done == 1)
 }
 
-/// Gives the slot back at once, with all it owned: a clean stop, or a holder that was seen dead.
-pub async fn free_slot(db: &Db, slot: u16) -> Result<()> {
+/// Gives a holder's slot back at once, with all it owned: a clean stop, or a holder that was seen dead. `false`: the slot
+/// is somebody else's by now, and nothing was freed.
+pub async fn free_slot(db: &Db, slot: u16, holder: &str) -> Result<bool> {
     let mut tx = db.begin().await?;
     let slot = i64::from(slot);
-    execute!(
+    let freed = execute!(
         &mut tx,
-        sqlx::query("UPDATE node_slot SET expires_at = 0, holder = '' WHERE slot = $1").bind(slot)
+        sqlx::query(
+            "UPDATE node_slot SET expires_at = 0, holder = '' WHERE slot = $1 AND holder = $2"
+        )
+        .bind(slot)
+        .bind(holder)
     )?;
+    if freed == 0 {
+        return Ok(false);
+    }
     execute!(
         &mut tx,
         sqlx::query("UPDATE bucket_lease SET slot = -1, epoch = epoch + 1 WHERE slot = $1")
             .bind(slot)
     )?;
-    tx.commit().await
+    tx.commit().await?;
+    Ok(true)
 }
 
 /// Slots whose lease has not run out.

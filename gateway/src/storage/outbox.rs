@@ -215,6 +215,27 @@ pub async fn find(tx: &mut Tx, tenant: TenantId, id: OutboxId) -> Result<Option<
     found.map(row).transpose()
 }
 
+/// Sends of a conversation that no turn wrote (confirmations of a word about consent), after this one, oldest first.
+pub async fn without_turn(
+    tx: &mut Tx,
+    tenant: TenantId,
+    conversation: ConversationId,
+    after: OutboxId,
+) -> Result<Vec<OutboxRow>> {
+    let sql = sqlx::AssertSqlSafe(format!(
+        "{COLUMNS} WHERE tenant = $1 AND conversation = $2 AND turn = 0 AND id > $3 ORDER BY id"
+    ));
+    let rows: Vec<Row> = on_backend!(tx, |conn| {
+        sqlx::query_as(sql)
+            .bind(tenant.raw())
+            .bind(conversation.raw())
+            .bind(after.raw())
+            .fetch_all(conn)
+            .await
+    })?;
+    rows.into_iter().map(row).collect()
+}
+
 /// Withdraws what the bot has queued in a conversation: somebody took it over. Answers how many.
 ///
 /// What is claimed already is on its way and stays.

@@ -166,7 +166,8 @@ impl Ground {
 
     /// This ground's share of the buckets, under new epochs: whoever owned them before has lost them.
     pub async fn take_buckets(&self) -> OwnedBuckets {
-        nodes::free_slot(&self.db, self.slot).await.expect("freed");
+        let freed = nodes::free_slot(&self.db, self.slot, "test").await;
+        assert!(freed.expect("a database"), "it is ours");
         let slot = lease_slot(&self.db).await;
         assert_eq!(slot.number, self.slot, "nobody else is there");
         let leases = buckets::take(&self.db, self.slot, "test", self.share)

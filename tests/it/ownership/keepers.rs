@@ -103,7 +103,8 @@ async fn nothing_is_taken_for_a_slot_that_is_somebody_elses_by_now() {
         let db = database.open().await;
         let slot = nodes::lease_slot(&db, "before", LONG).await;
         let slot = slot.expect("a database").expect("a slot").number;
-        nodes::free_slot(&db, slot).await.expect("freed");
+        let freed = nodes::free_slot(&db, slot, "before").await;
+        assert!(freed.expect("a database"));
         let now = nodes::lease_slot(&db, "now", LONG).await;
         assert_eq!(now.expect("a database").expect("a slot").number, slot);
         let taken = buckets::take(&db, slot, "before", 256).await;
@@ -121,7 +122,7 @@ async fn a_keeper_whose_slot_was_freed_begins_again() {
         let db = database.open().await;
         let a = Member::start(&db, "a", LONG).await;
         let epochs = a.leases();
-        nodes::free_slot(&db, a.slot(&db).await)
+        nodes::free_slot(&db, a.slot(&db).await, "a")
             .await
             .expect("freed");
         until("it owns everything again, under new epochs", async || {

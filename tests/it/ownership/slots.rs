@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use vestibule::domain::Timestamp;
-use vestibule::storage::{Db, nodes};
+use vestibule::storage::{Db, buckets, nodes};
 use vestibule_tests::{Kind, TestDatabase, for_each_database};
 
 use super::ground::LONG;
@@ -11,6 +11,11 @@ use super::ground::LONG;
 async fn lease(db: &Db, holder: &str, ttl: Duration) -> nodes::Slot {
     let slot = nodes::lease_slot(db, holder, ttl).await;
     slot.expect("a database").expect("a free slot")
+}
+
+async fn free(db: &Db, slot: nodes::Slot, holder: &str) {
+    let freed = nodes::free_slot(db, slot.number, holder).await;
+    assert!(freed.expect("a database"), "it is the holder's");
 }
 
 async fn now(db: &Db) -> Timestamp {
@@ -23,7 +28,7 @@ async fn used_until(db: &Db, floor: Timestamp) -> nodes::Slot {
     let slot = lease(db, "earlier", LONG).await;
     let renewed = nodes::renew_slot(db, slot.number, "earlier", LONG, floor).await;
     assert!(renewed.expect("a database"));
-    nodes::free_slot(db, slot.number).await.expect("freed");
+    free(db, slot, "earlier").await;
     slot
 }
 
@@ -36,7 +41,7 @@ async fn a_slot_whose_ids_reach_into_the_future_is_left_until_they_do_not() {
         let next = lease(&db, "next", LONG).await;
         assert_ne!(next.number, early.number);
         assert!(next.id_floor <= now, "its ids begin now");
-        nodes::free_slot(&db, next.number).await.expect("freed");
+        free(&db, next, "next").await;
         let again = lease(&db, "again", LONG).await;
         assert_eq!(again.number, next.number, "no slot is spent for nothing");
         db.close().await;
@@ -107,4 +112,29 @@ async fn a_slot_whose_life_line_is_held_is_nobody_elses_and_does_not_make_anybod
     })
     .await;
     db.close().await;
+}
+
+#[tokio::test]
+async fn only_its_holder_gives_a_slot_back() {
+    for_each_database(async |database| {
+        let db = database.open().await;
+        let slot = lease(&db, "one", LONG).await;
+        buckets::take(&db, slot.number, "one", 7)
+            .await
+            .expect("buckets");
+        // Whoever had the slot before, or believes that its holder is dead by what it read a moment ago.
+        let freed = nodes::free_slot(&db, slot.number, "another").await;
+        assert!(!freed.expect("asked"));
+        let mut tx = db.read().await.expect("a transaction");
+        let live = nodes::live_slots(&mut tx).await.expect("readable slots");
+        let owners = buckets::all(&mut tx).await.expect("readable owners");
+        drop(tx);
+        let owned = owners
+            .iter()
+            .filter(|(_, owner)| *owner == i64::from(slot.number));
+        assert_eq!((live.len(), owned.count()), (1, 7));
+        free(&db, slot, "one").await;
+        db.close().await;
+    })
+    .await;
 }
