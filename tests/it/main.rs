@@ -3,6 +3,7 @@
 //! The harness is the library beside it (`tests/src`). A new area is a new module here, never a new binary.
 
 mod bodies;
+mod broken_part;
 mod chaos;
 mod delivery;
 mod demo;
@@ -13,5 +14,6 @@ mod one_message;
 mod ownership;
 mod schema;
 mod setup;
+mod slots;
 mod take_over;
 mod tidy;

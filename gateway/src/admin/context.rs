@@ -215,11 +215,9 @@ async fn status(setup: &SetupContext) -> Result<Answer, StorageError> {
         "sealing_key" => setup.keyring.newest().0,
     };
     let mut tx = setup.db.read().await?;
-    let nodes = nodes::live_slots(&mut tx).await?;
-    record.insert(
-        "nodes".to_owned(),
-        serde_json::json!(nodes.iter().filter(|slot| slot.works()).count()),
-    );
+    let live = nodes::live_slots(&mut tx).await?;
+    let nodes = live.iter().filter(|slot| slot.is_node()).count();
+    record.insert("nodes".to_owned(), serde_json::json!(nodes));
     for (name, count) in counts::counts_all_tenants(&mut tx).await? {
         record.insert(name.replace(' ', "_"), serde_json::json!(count));
     }

@@ -36,11 +36,16 @@ pub struct RawWriter {
 }
 
 impl RawWriter {
-    /// Starts the writing task. It ends when every handle is gone, after writing what was queued.
-    pub fn start(db: Db, config: RawWriterConfig, owned: Owned, wakeups: Arc<Wakeups>) -> Self {
+    /// A handle, and the writing task for the caller to run and to watch. It ends when every handle is gone, after
+    /// writing what was queued.
+    pub fn new(
+        db: Db,
+        config: RawWriterConfig,
+        owned: Owned,
+        wakeups: Arc<Wakeups>,
+    ) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (queue, bodies) = mpsc::channel(config.waiting);
-        tokio::spawn(write(db, config, owned, wakeups, bodies));
-        Self { queue }
+        (Self { queue }, write(db, config, owned, wakeups, bodies))
     }
 
     /// Returns when the rows are committed. Rows of one call are committed together.
