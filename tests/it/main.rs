@@ -16,5 +16,6 @@ mod ownership;
 mod retention;
 mod schema;
 mod setup;
+mod slots;
 mod take_over;
 mod tidy;

@@ -123,7 +123,7 @@ async fn a_turn_that_began_before_a_take_over_queues_nothing_after_it() {
         assert_eq!(talks.len(), CONVERSATIONS);
 
         let slot = nodes::lease_slot(&db, "test", std::time::Duration::from_secs(600)).await;
-        let slot = slot.expect("a database").expect("a free slot");
+        let slot = slot.expect("a database").expect("a free slot").slot;
         let ids = IdGenerator::new(slot.number, slot.id_floor);
         let mut then = Vec::new();
         for (n, talk) in talks.iter().enumerate() {

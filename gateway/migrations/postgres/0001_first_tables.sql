@@ -113,7 +113,6 @@ CREATE TABLE plugin_kv (
 CREATE TABLE node_slot (
     slot BIGINT PRIMARY KEY,
     holder TEXT NOT NULL,
-    works BIGINT NOT NULL, -- 1: a node, which shares the buckets; 0: a command, which only makes ids
     expires_at BIGINT NOT NULL,
     id_floor BIGINT NOT NULL -- no id of this slot was made for a later time than this
 );

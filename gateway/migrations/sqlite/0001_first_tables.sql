@@ -113,7 +113,6 @@ CREATE TABLE plugin_kv (
 CREATE TABLE node_slot (
     slot INTEGER PRIMARY KEY,
     holder TEXT NOT NULL,
-    works INTEGER NOT NULL, -- 1: a node, which shares the buckets; 0: a command, which only makes ids
     expires_at INTEGER NOT NULL,
     id_floor INTEGER NOT NULL -- no id of this slot was made for a later time than this
 );

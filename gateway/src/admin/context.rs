@@ -242,7 +242,7 @@ async fn status(setup: &SetupContext) -> Result<Answer, StorageError> {
     let nodes = nodes::live_slots(&mut tx).await?;
     record.insert(
         "nodes".to_owned(),
-        serde_json::json!(nodes.iter().filter(|slot| slot.works()).count()),
+        serde_json::json!(nodes.iter().filter(|slot| slot.is_node()).count()),
     );
     for (name, count) in counts::counts_all_tenants(&mut tx).await? {
         record.insert(name.replace(' ', "_"), serde_json::json!(count));

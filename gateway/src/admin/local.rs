@@ -41,6 +41,7 @@ pub struct Local {
     slot: u16,
     holder: String,
     /// Says to nodes that this verb lives, however long it takes.
+    _life_line: nodes::LifeLine,
     _lock: Option<DataLock>,
 }
 
@@ -107,7 +108,7 @@ impl Local {
         }
         let keyring = Arc::new(load_keyring(config)?);
         let holder = ownership::holder_name(Holder::Verb, SystemClock.now());
-        let slot = nodes::lease_slot(&db, &holder, SLOT_TTL)
+        let nodes::Leased { slot, life_line } = nodes::lease_slot(&db, &holder, SLOT_TTL)
             .await?
             .ok_or(OpenError::NoSlot)?;
         let setup = SetupContext {
@@ -121,11 +122,12 @@ impl Local {
             context: AdminContext { setup, compiler },
             slot: slot.number,
             holder,
+            _life_line: life_line,
             _lock: lock,
         })
     }
 
-    /// Gives the id slot back and closes the database. A killed verb's slot runs out.
+    /// Gives the id slot back and closes the database. A killed verb's slot is freed by a node, or runs out.
     pub async fn close(self) -> Result<(), StorageError> {
         let SetupContext { db, ids, clock, .. } = &self.context.setup;
         let floor = ids.high_water().max(clock.now());

@@ -10,18 +10,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::share::{Step, View};
 use super::{Owned, OwnedBuckets};
-use crate::domain::{Clock, IdGenerator};
+use crate::domain::{Clock, IdGenerator, Timestamp};
 use crate::storage::buckets::{self, Lease};
-use crate::storage::nodes::{self, LifeLine, Slot};
+use crate::storage::nodes::{self, Leased, LifeLine, Slot};
 use crate::storage::{Db, Result, StorageError};
 use crate::telemetry::names;
 
 /// How often the table is looked at between renewals. Half of how long a killed node's work stays where it is: nobody
 /// is given up at first sight. A guess: a look is three small queries.
 const LOOK: Duration = Duration::from_millis(500);
-
-/// Slots that are tried, when others take them at the same moment.
-const ATTEMPTS: usize = 10;
 
 /// How leases are kept.
 #[derive(Debug, Clone)]
@@ -46,8 +43,8 @@ pub struct Keeper {
     owned: watch::Sender<Arc<OwnedBuckets>>,
     /// Given up, but perhaps with a commit under way: released at the next renewal, and ours until then.
     leaving: Vec<Lease>,
-    /// Nodes that had no life line at the last look.
-    suspects: BTreeSet<(i64, String)>,
+    /// Holders that had no life line at the last look.
+    suspects: BTreeSet<(u16, String)>,
     /// For how many more looks a missing life line means nothing.
     life_lines_mean_nothing: u32,
 }
@@ -59,7 +56,7 @@ impl Keeper {
         config: KeeperConfig,
         clock: Arc<dyn Clock>,
     ) -> Result<(Self, Arc<IdGenerator>, Owned)> {
-        let (slot, life_line) = lease(&db, &config).await?;
+        let Leased { slot, life_line } = lease(&db, &config, clock.now()).await?;
         let ids = Arc::new(IdGenerator::new(
             slot.number,
             slot.id_floor.max(clock.now()),
@@ -139,7 +136,7 @@ impl Keeper {
         self.publish(OwnedBuckets::default());
         self.leaving.clear();
         self.life_line = None;
-        let (slot, life_line) = lease(&self.db, &self.config).await?;
+        let Leased { slot, life_line } = lease(&self.db, &self.config, self.clock.now()).await?;
         self.ids
             .rebase(slot.number, slot.id_floor.max(self.clock.now()));
         (self.slot, self.life_line) = (slot, Some(life_line));
@@ -158,7 +155,7 @@ impl Keeper {
         self.suspects.clear();
         let looks = self.config.ttl.as_millis() / LOOK.as_millis();
         self.life_lines_mean_nothing = u32::try_from(looks).unwrap_or(u32::MAX);
-        self.life_line = nodes::hold_life_line(&self.db, self.slot.number).await?;
+        self.life_line = LifeLine::again(&self.db, self.slot.number).await?;
         tracing::warn!(
             slot = self.slot.number,
             taken = self.life_line.is_some(),
@@ -211,7 +208,7 @@ impl Keeper {
         let leases = buckets::all(&mut tx).await?;
         let live = nodes::live_slots(&mut tx).await?;
         let held = nodes::held_life_lines(&mut tx).await?;
-        let me = (i64::from(self.slot.number), self.config.holder.as_str());
+        let me = (self.slot.number, self.config.holder.as_str());
         let view = View::new(me, leases, live, &held);
         Ok(match self.db.is_sqlite() {
             true => view.alone(),
@@ -219,8 +216,8 @@ impl Keeper {
         })
     }
 
-    /// A node whose life line is missing at two looks in a row is dead: one that only lost it takes it again at its own
-    /// next look. Answers whether there was one.
+    /// Whoever's life line is missing at two looks in a row is dead: a node that only lost it takes it again at its own
+    /// next look. Answers whether a slot was freed.
     async fn free_the_dead(&mut self, view: &View) -> Result<bool> {
         if self.life_lines_mean_nothing > 0 {
             self.life_lines_mean_nothing -= 1;
@@ -230,18 +227,20 @@ impl Keeper {
             .silent
             .iter()
             .cloned()
-            .partition(|node| self.suspects.contains(node));
+            .partition(|other| self.suspects.contains(other));
         self.suspects = suspects;
+        let mut freed = false;
         for (slot, holder) in &dead {
-            tracing::info!(
-                slot,
-                holder,
-                "a node's session is gone; its work is taken over"
-            );
-            let slot = u16::try_from(*slot).unwrap_or(u16::MAX);
-            nodes::free_slot(&self.db, slot, holder).await?;
+            if nodes::free_slot(&self.db, *slot, holder).await? {
+                tracing::info!(
+                    slot,
+                    holder,
+                    "a session is gone; its slot is free and its work is taken over"
+                );
+                freed = true;
+            }
         }
-        Ok(!dead.is_empty())
+        Ok(freed)
     }
 
     fn publish(&self, owned: OwnedBuckets) {
@@ -262,24 +261,18 @@ fn every(period: Duration) -> Interval {
     interval
 }
 
-/// The life line is taken before the node joins, so that nobody sees a working node without one.
-async fn lease(db: &Db, config: &KeeperConfig) -> Result<(Slot, LifeLine)> {
-    for _ in 0..ATTEMPTS {
-        let slot = nodes::lease_slot(db, &config.holder, config.ttl).await?;
-        let slot =
-            slot.ok_or_else(|| StorageError::Corrupt("every node slot is taken".to_owned()))?;
-        if let Some(life_line) = nodes::hold_life_line(db, slot.number).await?
-            && nodes::join(db, slot.number, &config.holder).await?
-        {
-            return Ok((slot, life_line));
-        }
-        // Somebody who stands still has its life line, or it ran out meanwhile: it is left to run out.
-        tracing::warn!(
-            slot = slot.number,
-            "a node slot could not be kept; trying another"
-        );
+/// Before the slot is used its floor is put ahead of every id that can be made until the first renewal: even if the slot
+/// is taken for a dead node's until then, its next holder makes no id twice.
+async fn lease(db: &Db, config: &KeeperConfig, now: Timestamp) -> Result<Leased> {
+    let leased = nodes::lease_slot(db, &config.holder, config.ttl).await?;
+    let leased =
+        leased.ok_or_else(|| StorageError::Corrupt("every node slot is taken".to_owned()))?;
+    let floor = leased.slot.id_floor.max(now).plus(2 * config.ttl);
+    let slot = leased.slot.number;
+    if !nodes::renew_slot(db, slot, &config.holder, config.ttl, floor).await? {
+        return Err(StorageError::Corrupt(format!(
+            "node slot {slot} was lost at once"
+        )));
     }
-    Err(StorageError::Corrupt(
-        "no node slot could be kept".to_owned(),
-    ))
+    Ok(leased)
 }

@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use crate::domain::{Bucket, Timestamp};
 use crate::secrets::{Entropy, SystemEntropy};
 use crate::storage::buckets::Lease;
+use crate::storage::nodes;
 
 pub use keeper::{Keeper, KeeperConfig};
 pub use wakeups::Wakeups;
@@ -42,7 +43,7 @@ pub fn holder_name(holder: Holder, now: Timestamp) -> String {
     );
     match holder {
         Holder::Node => name,
-        Holder::Verb => format!("verb {name}"),
+        Holder::Verb => format!("{}{name}", nodes::VERB),
     }
 }
 

@@ -18,8 +18,8 @@ pub(super) struct View {
     pub(super) ours: Vec<Lease>,
     /// Buckets that nobody lives to own.
     pub(super) free: usize,
-    /// Nodes without a life line: dead, or cut off from the database for a moment.
-    pub(super) silent: BTreeSet<(i64, String)>,
+    /// Others without a life line, as slot and holder: dead, or cut off from the database for a moment.
+    pub(super) silent: BTreeSet<(u16, String)>,
 }
 
 /// What to do about the share.
@@ -34,28 +34,28 @@ impl View {
     /// `leases` must have been read before `live`: a slot that is ours in the later one was ours in the earlier one.
     /// `held`: slots whose life line somebody holds.
     pub(super) fn new(
-        me: (i64, &str),
+        me: (u16, &str),
         leases: Vec<(Lease, i64)>,
         live: Vec<LiveSlot>,
-        held: &[i64],
+        held: &[u16],
     ) -> Self {
-        let alive: BTreeSet<i64> = live.iter().map(|slot| slot.slot).collect();
-        let is_me = |slot: &LiveSlot| (slot.slot, slot.holder.as_str()) == me;
+        let alive: BTreeSet<i64> = live.iter().map(|slot| i64::from(slot.number)).collect();
+        let is_me = |slot: &LiveSlot| (slot.number, slot.holder.as_str()) == me;
         let lives = live.iter().any(is_me);
         Self {
-            nodes: live.iter().filter(|slot| slot.works()).count().max(1),
+            nodes: live.iter().filter(|slot| slot.is_node()).count().max(1),
             free: leases
                 .iter()
                 .filter(|(_, slot)| !alive.contains(slot))
                 .count(),
             ours: leases
                 .into_iter()
-                .filter_map(|(lease, slot)| (lives && slot == me.0).then_some(lease))
+                .filter_map(|(lease, slot)| (lives && slot == i64::from(me.0)).then_some(lease))
                 .collect(),
             silent: live
                 .into_iter()
-                .filter(|slot| slot.works() && slot.slot != me.0 && !held.contains(&slot.slot))
-                .map(|slot| (slot.slot, slot.holder))
+                .filter(|slot| slot.number != me.0 && !held.contains(&slot.number))
+                .map(|slot| (slot.number, slot.holder))
                 .collect(),
         }
     }
@@ -88,8 +88,9 @@ impl View {
 mod tests {
     use super::*;
     use crate::domain::Bucket;
+    use crate::storage::nodes::VERB;
 
-    const ME: (i64, &str) = (1, "me");
+    const ME: (u16, &str) = (1, "me");
 
     fn lease(bucket: i64) -> Lease {
         Lease {
@@ -110,8 +111,9 @@ mod tests {
             .collect()
     }
 
-    fn node(slot: i64, holder: &str) -> LiveSlot {
-        LiveSlot::new(slot, holder, true)
+    fn node(number: u16, holder: &str) -> LiveSlot {
+        let holder = holder.to_owned();
+        LiveSlot { number, holder }
     }
 
     #[test]
@@ -127,15 +129,15 @@ mod tests {
     }
 
     #[test]
-    fn a_command_gets_no_share_and_needs_no_life_line() {
-        let live = vec![
-            node(1, "me"),
-            LiveSlot::new(2, "a command", false),
-            node(3, "gone"),
-        ];
+    fn a_verb_gets_no_share_and_is_missed_like_a_node() {
+        let verb = format!("{VERB}1");
+        let live = vec![node(1, "me"), node(2, &verb), node(3, "gone")];
         let view = View::new(ME, leases(128, 0), live, &[1]);
         assert_eq!(view.nodes, 2);
-        assert_eq!(view.silent, BTreeSet::from([(3, "gone".to_owned())]));
+        assert_eq!(
+            view.silent,
+            BTreeSet::from([(2, verb), (3, "gone".to_owned())])
+        );
     }
 
     #[test]

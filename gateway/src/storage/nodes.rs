@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sqlx::Connection;
+use sqlx::Connection as _;
 
 use super::{Db, Result, Tx, execute, on_backend};
 use crate::domain::{Timestamp, id};
@@ -15,31 +15,6 @@ pub struct Slot {
     pub id_floor: Timestamp,
 }
 
-/// A slot whose lease has not run out.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
-pub struct LiveSlot {
-    pub slot: i64,
-    pub holder: String,
-    /// 1: a node that shares the buckets. 0: a command that only makes ids, or a node that has just begun.
-    works: i64,
-}
-
-impl LiveSlot {
-    #[cfg(test)]
-    pub(crate) fn new(slot: i64, holder: &str, works: bool) -> Self {
-        Self {
-            slot,
-            holder: holder.to_owned(),
-            works: i64::from(works),
-        }
-    }
-
-    /// Is it a node that shares the buckets?
-    pub fn works(&self) -> bool {
-        self.works != 0
-    }
-}
-
 /// The database's time within a statement: a time read by an earlier one may be long past when this one runs.
 macro_rules! now {
     (sqlite) => {
@@ -50,7 +25,7 @@ macro_rules! now {
     };
 }
 
-/// A statement with `NOW` between its parts, for either database.
+/// A statement with the time of now between its parts, for either database.
 macro_rules! with_now {
     ($tx:expr, $($part:literal),+) => {
         $tx.pick(
@@ -70,132 +45,114 @@ pub async fn database_now(tx: &mut Tx) -> Result<Timestamp> {
     Ok(Timestamp::from_millis(now))
 }
 
-/// Leases a slot that nobody holds: an expired one, else a new one. `None`: all are taken.
-///
-/// Whose ids may reach into the future is left until that has passed: the next holder's ids would begin there, ahead of
-/// every other node's, and what a conversation gets later elsewhere would sort before them (promise 3). Only when there
-/// is no other slot one of those is taken, with the lowest floor. A slot whose life line is held is left too: its
-/// holder stands still and may wake up.
-///
-/// What an earlier holder of the slot still seemed to own is freed, so that it is not taken for ours.
-pub async fn lease_slot(db: &Db, holder: &str, ttl: Duration) -> Result<Option<Slot>> {
-    let mut tx = db.begin().await?;
-    let now = database_now(&mut tx).await?;
-    let (past, future) = expired_slots(&mut tx, now).await?;
-    let mut leased = first_leased(&mut tx, &past, holder, ttl).await?;
-    if leased.is_none() {
-        leased = lease_new(&mut tx, holder, ttl).await?;
-    }
-    if leased.is_none() {
-        leased = first_leased(&mut tx, &future, holder, ttl).await?;
-    }
-    let Some((slot, floor)) = leased else {
-        return Ok(None);
-    };
-    execute!(
-        &mut tx,
-        sqlx::query("UPDATE bucket_lease SET slot = -1, epoch = epoch + 1 WHERE slot = $1")
-            .bind(slot)
-    )?;
-    tx.commit().await?;
-    let number = u16::try_from(slot)
-        .map_err(|_| super::StorageError::Corrupt(format!("node slot {slot}")))?;
-    Ok(Some(Slot {
-        number,
-        id_floor: Timestamp::from_millis(floor),
-    }))
+/// Holders whose names begin so make ids and own no buckets: a verb of the command line.
+pub const VERB: &str = "verb ";
+
+/// A slot that was leased, with its life line.
+#[derive(Debug)]
+pub struct Leased {
+    pub slot: Slot,
+    pub life_line: LifeLine,
 }
 
-/// Slots that anybody may have: those whose ids are all in the past by slot, and the others by floor.
-async fn expired_slots(tx: &mut Tx, now: Timestamp) -> Result<(Vec<i64>, Vec<i64>)> {
-    let held = held_life_lines(tx).await?;
+/// Leases a slot that nobody holds: an expired one, else a new one. `None`: all are taken.
+///
+/// A slot whose ids may reach into the future is left until that has passed: its next holder's ids would begin there,
+/// ahead of every other node's, and what a conversation gets elsewhere later would sort before them (promise 3). Only
+/// when there is no other slot one of those is taken, with the lowest floor.
+///
+/// What an earlier holder of the slot still seemed to own is freed, so that it is not taken for ours. The life line is
+/// held before anybody can see the slot as leased: there is no moment in which a living holder looks dead. A slot whose
+/// line another session has is passed by: a stopped process or lost host may have it for hours.
+pub async fn lease_slot(db: &Db, holder: &str, ttl: Duration) -> Result<Option<Leased>> {
+    let mut line = LifeLine::connect(db).await?;
+    let mut tx = db.begin().await?;
+    let (first, last) = free_slots(&mut tx).await?;
+    let newer = highest(&mut tx).await? + 1..=i64::from(id::MAX_NODE);
+    for slot in first.into_iter().chain(newer).chain(last) {
+        if !line.take(slot).await? {
+            continue;
+        }
+        let Some(id_floor) = occupy(&mut tx, slot, holder, ttl).await? else {
+            line.let_go(slot).await?;
+            continue;
+        };
+        release_buckets(&mut tx, slot).await?;
+        tx.commit().await?;
+        let slot = Slot {
+            number: number(slot)?,
+            id_floor,
+        };
+        return Ok(Some(Leased {
+            slot,
+            life_line: line,
+        }));
+    }
+    Ok(None)
+}
+
+/// Expired slots that anybody may have: those whose ids are all in the past, by slot, and the others by floor.
+async fn free_slots(tx: &mut Tx) -> Result<(Vec<i64>, Vec<i64>)> {
+    let now = database_now(tx).await?.millis();
     let expired: Vec<(i64, i64)> = on_backend!(tx, |conn| {
         sqlx::query_as(
-            "SELECT slot, id_floor FROM node_slot WHERE expires_at < $1 ORDER BY id_floor, slot",
+            "SELECT id_floor, slot FROM node_slot WHERE expires_at < $1 ORDER BY id_floor",
         )
-        .bind(now.millis())
+        .bind(now)
         .fetch_all(conn)
         .await
     })?;
-    let free = expired.into_iter().filter(|(slot, _)| !held.contains(slot));
-    let (past, future): (Vec<_>, Vec<_>) = free.partition(|(_, floor)| *floor <= now.millis());
-    let slots = |rows: Vec<(i64, i64)>| rows.into_iter().map(|(slot, _)| slot).collect::<Vec<_>>();
+    let (past, future): (Vec<_>, Vec<_>) =
+        expired.into_iter().partition(|(floor, _)| *floor <= now);
+    let slots = |rows: Vec<(i64, i64)>| rows.into_iter().map(|(_, slot)| slot).collect::<Vec<_>>();
     let mut past = slots(past);
     past.sort_unstable();
     Ok((past, slots(future)))
 }
 
-/// The first of these that nobody else leases at the same moment, with its floor.
-async fn first_leased(
-    tx: &mut Tx,
-    slots: &[i64],
-    holder: &str,
-    ttl: Duration,
-) -> Result<Option<(i64, i64)>> {
-    for &slot in slots {
-        if let Some(floor) = lease_expired(tx, slot, holder, ttl).await? {
-            return Ok(Some((slot, floor)));
-        }
-    }
-    Ok(None)
+async fn highest(tx: &mut Tx) -> Result<i64> {
+    Ok(on_backend!(tx, |conn| {
+        sqlx::query_scalar("SELECT CAST(COALESCE(MAX(slot), 0) AS BIGINT) FROM node_slot")
+            .fetch_one(conn)
+            .await
+    })?)
 }
 
-async fn lease_expired(tx: &mut Tx, slot: i64, holder: &str, ttl: Duration) -> Result<Option<i64>> {
+/// Makes the slot ours unless somebody else was faster. Its floor.
+async fn occupy(tx: &mut Tx, slot: i64, holder: &str, ttl: Duration) -> Result<Option<Timestamp>> {
     let sql = with_now!(
         tx,
-        "UPDATE node_slot SET holder = $2, works = 0, expires_at = $3 + ",
-        " WHERE slot = $1 AND expires_at < ",
+        "INSERT INTO node_slot (slot, holder, expires_at, id_floor) VALUES ($1, $2, $3 + ",
+        ", 0) ON CONFLICT (slot) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at
+            WHERE node_slot.expires_at < ",
         " RETURNING id_floor"
     );
-    Ok(on_backend!(tx, |conn| {
+    let floor: Option<i64> = on_backend!(tx, |conn| {
         sqlx::query_scalar(sql)
             .bind(slot)
             .bind(holder)
             .bind(millis(ttl))
             .fetch_optional(conn)
             .await
-    })?)
-}
-
-async fn lease_new(tx: &mut Tx, holder: &str, ttl: Duration) -> Result<Option<(i64, i64)>> {
-    let highest: i64 = on_backend!(tx, |conn| {
-        sqlx::query_scalar("SELECT CAST(COALESCE(MAX(slot), 0) AS BIGINT) FROM node_slot")
-            .fetch_one(conn)
-            .await
     })?;
-    let sql = with_now!(
-        tx,
-        "INSERT INTO node_slot (slot, holder, works, expires_at, id_floor) VALUES ($1, $2, 0, $3 + ",
-        ", 0) ON CONFLICT (slot) DO NOTHING"
-    );
-    // Whoever starts at the same moment has the same next number: it is theirs or ours, then the one after it.
-    for slot in highest + 1..=i64::from(id::MAX_NODE) {
-        let made = execute!(
-            tx,
-            sqlx::query(sql).bind(slot).bind(holder).bind(millis(ttl))
-        )?;
-        if made == 1 {
-            return Ok(Some((slot, 0)));
-        }
-    }
-    Ok(None)
+    Ok(floor.map(Timestamp::from_millis))
 }
 
 fn millis(time: Duration) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Says that the slot's holder is a node and shares the buckets from now on. `false`: the slot is somebody else's.
-pub async fn join(db: &Db, slot: u16, holder: &str) -> Result<bool> {
-    let mut tx = db.begin().await?;
-    let sql = with_now!(
+fn number(slot: i64) -> Result<u16> {
+    u16::try_from(slot).map_err(|_| super::StorageError::Corrupt(format!("node slot {slot}")))
+}
+
+async fn release_buckets(tx: &mut Tx, slot: i64) -> Result<()> {
+    execute!(
         tx,
-        "UPDATE node_slot SET works = 1 WHERE slot = $1 AND holder = $2 AND expires_at >= ",
-        ""
-    );
-    let done = execute!(&mut tx, sqlx::query(sql).bind(i64::from(slot)).bind(holder))?;
-    tx.commit().await?;
-    Ok(done == 1)
+        sqlx::query("UPDATE bucket_lease SET slot = -1, epoch = epoch + 1 WHERE slot = $1")
+            .bind(slot)
+    )?;
+    Ok(())
 }
 
 /// Keeps the slot for another `ttl`. `false`: it is somebody else's by now, and so is everything it owned.
@@ -225,43 +182,6 @@ pub async fn renew_slot(
     Ok(done == 1)
 }
 
-/// Gives a holder's slot back at once, with all it owned: a clean stop, or a holder that was seen dead. `false`: the slot
-/// is somebody else's by now, and nothing was freed.
-pub async fn free_slot(db: &Db, slot: u16, holder: &str) -> Result<bool> {
-    let mut tx = db.begin().await?;
-    let slot = i64::from(slot);
-    let freed = execute!(
-        &mut tx,
-        sqlx::query(
-            "UPDATE node_slot SET expires_at = 0, holder = '' WHERE slot = $1 AND holder = $2"
-        )
-        .bind(slot)
-        .bind(holder)
-    )?;
-    if freed == 0 {
-        return Ok(false);
-    }
-    execute!(
-        &mut tx,
-        sqlx::query("UPDATE bucket_lease SET slot = -1, epoch = epoch + 1 WHERE slot = $1")
-            .bind(slot)
-    )?;
-    tx.commit().await?;
-    Ok(true)
-}
-
-/// Slots whose lease has not run out.
-pub async fn live_slots(tx: &mut Tx) -> Result<Vec<LiveSlot>> {
-    let sql = with_now!(
-        tx,
-        "SELECT slot, holder, works FROM node_slot WHERE expires_at >= ",
-        " ORDER BY slot"
-    );
-    Ok(on_backend!(tx, |conn| sqlx::query_as(sql)
-        .fetch_all(conn)
-        .await)?)
-}
-
 /// Is the slot still this holder's? Until the transaction ends nobody can take or free it.
 pub(super) async fn stays_ours(tx: &mut Tx, slot: u16, holder: &str) -> Result<bool> {
     let sql = tx.pick(
@@ -285,7 +205,60 @@ pub(super) async fn stays_ours(tx: &mut Tx, slot: u16, holder: &str) -> Result<b
     Ok(found.is_some())
 }
 
-/// A connection whose session says "this node lives": when it goes, its slot can be freed without waiting for the
+/// Gives a holder's slot back at once, with all it owned: a clean stop, or a holder that was seen dead. `false`: the
+/// slot is not (or no longer) that holder's, and nothing changed.
+pub async fn free_slot(db: &Db, slot: u16, holder: &str) -> Result<bool> {
+    let mut tx = db.begin().await?;
+    let slot = i64::from(slot);
+    let freed = execute!(
+        &mut tx,
+        sqlx::query(
+            "UPDATE node_slot SET expires_at = 0, holder = '' WHERE slot = $1 AND holder = $2"
+        )
+        .bind(slot)
+        .bind(holder)
+    )?;
+    if freed == 1 {
+        release_buckets(&mut tx, slot).await?;
+    }
+    tx.commit().await?;
+    Ok(freed == 1)
+}
+
+/// A slot whose lease has not run out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveSlot {
+    pub number: u16,
+    pub holder: String,
+}
+
+impl LiveSlot {
+    /// Does its holder take buckets?
+    pub fn is_node(&self) -> bool {
+        !self.holder.starts_with(VERB)
+    }
+}
+
+/// Slots whose lease has not run out: nodes and verbs.
+pub async fn live_slots(tx: &mut Tx) -> Result<Vec<LiveSlot>> {
+    let sql = with_now!(
+        tx,
+        "SELECT slot, holder FROM node_slot WHERE expires_at >= ",
+        " ORDER BY slot"
+    );
+    let rows: Vec<(i64, String)> =
+        on_backend!(tx, |conn| sqlx::query_as(sql).fetch_all(conn).await)?;
+    rows.into_iter()
+        .map(|(slot, holder)| {
+            Ok(LiveSlot {
+                number: number(slot)?,
+                holder,
+            })
+        })
+        .collect()
+}
+
+/// A connection whose session says "this holder lives": when it goes, its slot can be freed without waiting for the
 /// lease to run out. On SQLite, which has one process, there is nothing to hold.
 #[derive(Debug)]
 pub struct LifeLine(Option<sqlx::PgConnection>);
@@ -293,22 +266,13 @@ pub struct LifeLine(Option<sqlx::PgConnection>);
 /// The class of our advisory locks; the number means nothing.
 const LIFE: i32 = 0x7665_7374;
 
-/// Takes the slot's life line. `None`: another session has it. Never waits for that one: the session of a lost host
-/// lasts until PostgreSQL's own keep-alive gives up, which can be hours.
-pub async fn hold_life_line(db: &Db, slot: u16) -> Result<Option<LifeLine>> {
-    let Db::Postgres(pool) = db else {
-        return Ok(Some(LifeLine(None)));
-    };
-    let mut conn = pool.acquire().await?.detach();
-    let held: bool = sqlx::query_scalar("SELECT pg_try_advisory_lock($1, $2)")
-        .bind(LIFE)
-        .bind(i32::from(slot))
-        .fetch_one(&mut conn)
-        .await?;
-    Ok(held.then_some(LifeLine(Some(conn))))
-}
-
 impl LifeLine {
+    /// Takes the line of a slot that is ours. `None`: another session has it, as our own does for a while after it broke.
+    pub async fn again(db: &Db, slot: u16) -> Result<Option<Self>> {
+        let mut line = Self::connect(db).await?;
+        Ok(line.take(i64::from(slot)).await?.then_some(line))
+    }
+
     /// Does its session still stand?
     pub async fn holds(&mut self) -> bool {
         match &mut self.0 {
@@ -316,11 +280,39 @@ impl LifeLine {
             None => true,
         }
     }
+
+    async fn connect(db: &Db) -> Result<Self> {
+        let Db::Postgres(pool) = db else {
+            return Ok(Self(None));
+        };
+        // Beside the pool: it is kept for as long as the slot.
+        let conn = sqlx::PgConnection::connect_with(&pool.connect_options()).await?;
+        Ok(Self(Some(conn)))
+    }
+
+    /// Never waits: `false` when another session has it.
+    async fn take(&mut self, slot: i64) -> Result<bool> {
+        self.ask("SELECT pg_try_advisory_lock($1, CAST($2 AS INTEGER))", slot)
+            .await
+    }
+
+    async fn let_go(&mut self, slot: i64) -> Result<bool> {
+        self.ask("SELECT pg_advisory_unlock($1, CAST($2 AS INTEGER))", slot)
+            .await
+    }
+
+    async fn ask(&mut self, sql: &'static str, slot: i64) -> Result<bool> {
+        let Some(conn) = &mut self.0 else {
+            return Ok(true);
+        };
+        let query = sqlx::query_scalar(sql).bind(LIFE).bind(slot);
+        Ok(query.fetch_one(conn).await?)
+    }
 }
 
-/// Slots whose life line some session holds. Asked of PostgreSQL's list of locks: to try a lock would be to hold it for
-/// a moment, and its owner might ask just then.
-pub async fn held_life_lines(tx: &mut Tx) -> Result<Vec<i64>> {
+/// Slots whose life line some session has. Asked of PostgreSQL's list of locks: to try a lock would be to hold it for a
+/// moment, and its owner might ask just then.
+pub async fn held_life_lines(tx: &mut Tx) -> Result<Vec<u16>> {
     let Tx::Postgres(conn) = tx else {
         return Ok(Vec::new());
     };
@@ -328,8 +320,9 @@ pub async fn held_life_lines(tx: &mut Tx) -> Result<Vec<i64>> {
     let sql = "SELECT CAST(objid AS BIGINT) FROM pg_locks
          WHERE locktype = 'advisory' AND granted AND objsubid = 2 AND CAST(classid AS BIGINT) = $1
             AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
-    Ok(sqlx::query_scalar(sql)
+    let slots: Vec<i64> = sqlx::query_scalar(sql)
         .bind(i64::from(LIFE))
         .fetch_all(&mut **conn)
-        .await?)
+        .await?;
+    slots.into_iter().map(number).collect()
 }

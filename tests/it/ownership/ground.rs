@@ -63,7 +63,7 @@ impl Member {
         let mut tx = db.read().await.expect("a transaction");
         let live = nodes::live_slots(&mut tx).await.expect("slots");
         let slot = live.iter().find(|slot| slot.holder == self.holder);
-        u16::try_from(slot.expect("a live slot").slot).expect("a small number")
+        slot.expect("a live slot").number
     }
 }
 
