@@ -10,6 +10,7 @@ mod guests;
 mod harness;
 mod neighbours;
 mod one_message;
+mod people;
 mod schema;
 mod setup;
 mod take_over;

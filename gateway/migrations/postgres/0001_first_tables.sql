@@ -189,7 +189,6 @@ CREATE TABLE contact (
     display_name TEXT NOT NULL,
     phone TEXT NOT NULL, -- '' when unknown
     bsuid TEXT NOT NULL,
-    merged_into BIGINT NOT NULL DEFAULT 0,
     created_at BIGINT NOT NULL
 );
 -- One row per contact from its first day: what a claim and an opt-out both lock.
@@ -200,6 +199,7 @@ CREATE TABLE consent (
     since BIGINT NOT NULL,
     reopened_at BIGINT NOT NULL, -- 0: not reopened
     meta_stopped_at BIGINT NOT NULL, -- Meta's own marketing stop, 0 none
+    merged_into BIGINT NOT NULL DEFAULT 0, -- the contact whose row speaks for this one since the two became one; 0: itself
     version BIGINT NOT NULL
 );
 CREATE TABLE conversation (

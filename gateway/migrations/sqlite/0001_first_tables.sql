@@ -186,7 +186,6 @@ CREATE TABLE contact (
     display_name TEXT NOT NULL,
     phone TEXT NOT NULL, -- '' when unknown
     bsuid TEXT NOT NULL,
-    merged_into INTEGER NOT NULL DEFAULT 0,
     created_at INTEGER NOT NULL
 );
 -- One row per contact from its first day: what a claim and an opt-out both lock.
@@ -197,6 +196,7 @@ CREATE TABLE consent (
     since INTEGER NOT NULL,
     reopened_at INTEGER NOT NULL, -- 0: not reopened
     meta_stopped_at INTEGER NOT NULL, -- Meta's own marketing stop, 0 none
+    merged_into INTEGER NOT NULL DEFAULT 0, -- the contact whose row speaks for this one since the two became one; 0: itself
     version INTEGER NOT NULL
 );
 CREATE TABLE conversation (

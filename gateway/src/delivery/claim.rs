@@ -10,7 +10,7 @@ use crate::domain::{
 };
 use crate::ownership::OwnedBuckets;
 use crate::policy::{
-    BacklogFact, ConsentState, Decision, Facts, LoopBrake, SpendFact, TemplateFact, WindowFacts,
+    BacklogFact, Decision, Facts, LoopBrake, SpendFact, TemplateFact, WindowFacts,
     recheck,
 };
 use crate::storage::buckets::{Lease, fence};
@@ -18,6 +18,7 @@ use crate::storage::claims::{
     ConversationFacts, conversation_facts_all_tenants, set_pair_debts_all_tenants,
 };
 use crate::storage::outbox::{Move, OutboxRow, move_all_tenants};
+use crate::storage::people::Consents;
 use crate::storage::{Result, StorageError, Tx, people, raw};
 use crate::telemetry::names;
 
@@ -72,10 +73,8 @@ pub(super) async fn claim(
     let leases = owned
         .leases_of(rows.iter().map(|row| row.bucket))
         .ok_or_else(|| StorageError::Fenced(-1))?;
-    let mut tx = world.db.begin().await?;
-    fence(&mut tx, &leases).await?;
-    let locked_at = world.monotonic.now();
-    let ground = Ground::load(&mut tx, &rows).await?;
+    let (mut tx, locked_at, consent) = begin(world, &leases, &rows).await?;
+    let ground = Ground::load(&mut tx, &rows, consent).await?;
     let now = world.clock.now();
     let judged: Vec<(OutboxRow, Verdict)> = rows
         .into_iter()
@@ -96,6 +95,32 @@ pub(super) async fn claim(
         .collect();
     tx.commit().await?;
     Ok(sort(judged, &moved, &leases, locked_at, now))
+}
+
+/// Begins the claim: the fence, then the consent rows' locks, so that everything after is as of the locks.
+///
+/// A row keeps the contact that it was written for, who may have become somebody else since. Both rows are locked and
+/// the survivor's speaks: a merge locks both as well, so it and the opt-outs after it come wholly before this claim,
+/// which then sees them, or after it. Locks must be taken in the order of ids, so a survivor that turns up late means
+/// beginning again; that happens once for each merge that a contact has been through.
+async fn begin(
+    world: &World,
+    leases: &[Lease],
+    rows: &[OutboxRow],
+) -> Result<(Tx, Duration, Consents)> {
+    let mut contacts: BTreeSet<ContactId> = rows.iter().map(|row| row.draft.contact).collect();
+    loop {
+        let mut tx = world.db.begin().await?;
+        fence(&mut tx, leases).await?;
+        let locked_at = world.monotonic.now();
+        let ids: Vec<ContactId> = contacts.iter().copied().collect();
+        let consent = people::lock_consent_all_tenants(&mut tx, &ids).await?;
+        let missing = consent.missing();
+        if missing.is_empty() {
+            return Ok((tx, locked_at, consent));
+        }
+        contacts.extend(missing);
+    }
 }
 
 fn change(row: &OutboxRow, verdict: &Verdict) -> Option<Move> {
@@ -175,17 +200,13 @@ fn sort(
 
 /// What the rows of one claim are judged by, read in the claim's own transaction.
 struct Ground {
-    consent: HashMap<ContactId, ConsentState>,
+    consent: Consents,
     conversations: HashMap<ConversationId, ConversationFacts>,
     backlog: BTreeMap<Bucket, Option<Timestamp>>,
 }
 
 impl Ground {
-    /// Locks the consent rows first: everything after is as of the lock.
-    async fn load(tx: &mut Tx, rows: &[OutboxRow]) -> Result<Self> {
-        let contacts: BTreeSet<ContactId> = rows.iter().map(|row| row.draft.contact).collect();
-        let contacts: Vec<ContactId> = contacts.into_iter().collect();
-        let consent = people::lock_consent_all_tenants(tx, &contacts).await?;
+    async fn load(tx: &mut Tx, rows: &[OutboxRow], consent: Consents) -> Result<Self> {
         let conversations: Vec<ConversationId> =
             rows.iter().map(|row| row.draft.conversation).collect();
         let conversations = conversation_facts_all_tenants(tx, &conversations).await?;
@@ -199,10 +220,7 @@ impl Ground {
             }
         }
         Ok(Self {
-            consent: consent
-                .into_iter()
-                .map(|row| (row.contact, row.state))
-                .collect(),
+            consent,
             conversations: conversations.into_iter().map(|row| (row.id, row)).collect(),
             backlog,
         })
@@ -252,7 +270,7 @@ impl Ground {
 
     fn facts(&self, world: &World, draft: &Draft, bucket: Bucket) -> Option<Facts> {
         let number = world.directory.number(draft.number)?;
-        let consent = *self.consent.get(&draft.contact)?;
+        let consent = self.consent.of(draft.contact)?.state;
         let conversation = self.conversations.get(&draft.conversation)?;
         Some(Facts {
             holds: world.directory.holds(draft.tenant, draft.number),

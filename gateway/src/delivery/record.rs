@@ -107,13 +107,8 @@ async fn record_opt_outs(tx: &mut Tx, recorded: &[Recorded], now: Timestamp) -> 
         .filter(|one| one.given.side_effect == Some(SideEffect::RecordsOptOut))
         .map(|one| (one.row.draft.contact, one.row.draft.tenant))
         .collect();
-    let contacts: Vec<ContactId> = stopped.keys().copied().collect();
-    for mut consent in people::lock_consent_all_tenants(tx, &contacts).await? {
-        let Some(&tenant) = stopped.get(&consent.contact) else {
-            continue;
-        };
-        consent.state = consent.state.after_meta_stop(now);
-        people::set_consent(tx, tenant, &consent).await?;
+    for (contact, tenant) in stopped {
+        people::stop_marketing(tx, tenant, contact, now).await?;
     }
     Ok(())
 }

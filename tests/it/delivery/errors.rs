@@ -86,7 +86,8 @@ async fn a_marketing_stop_at_meta_is_in_the_consent_row() {
         let consent = people::read_consent_all_tenants(&mut tx, &contact)
             .await
             .expect("consent");
-        assert!(consent[0].state.meta_stopped_at.is_some());
+        let row = consent.of(contact[0]).expect("a consent row");
+        assert!(row.state.meta_stopped_at.is_some());
         node.stop().await;
     })
     .await;
