@@ -10,8 +10,7 @@ use crate::domain::{
 };
 use crate::ownership::OwnedBuckets;
 use crate::policy::{
-    BacklogFact, Decision, Facts, LoopBrake, SpendFact, TemplateFact, WindowFacts,
-    recheck,
+    BacklogFact, Cleared, Decision, Facts, LoopBrake, SpendFact, TemplateFact, WindowFacts, recheck,
 };
 use crate::storage::buckets::{Lease, fence};
 use crate::storage::claims::{
@@ -26,9 +25,11 @@ use super::pacing;
 use super::world::World;
 
 /// A row that may be sent, if it is sent soon.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Claimed {
     pub(super) row: OutboxRow,
+    /// What the second gate let through: a call takes nothing else (promise 4).
+    pub(super) draft: Cleared<Draft>,
     /// Under which it was claimed: its answer is recorded under the same or not at all.
     pub(super) lease: Lease,
     /// Monotonic time from before the consent row's lock.
@@ -41,6 +42,8 @@ pub(super) struct Outcome {
     pub(super) claimed: Vec<Claimed>,
     /// Not yet: `due_at` says when.
     pub(super) later: Vec<OutboxRow>,
+    /// Nothing more to this person until then.
+    pub(super) paced: Vec<(OutboxRow, Timestamp)>,
     /// Refused by policy or impossible; the row says so.
     pub(super) ended: Vec<OutboxRow>,
     /// Somebody else changed them since they were read.
@@ -49,6 +52,7 @@ pub(super) struct Outcome {
 
 enum Verdict {
     Go {
+        draft: Cleared<Draft>,
         debt: Option<Timestamp>,
     },
     Later {
@@ -148,7 +152,9 @@ fn debts(judged: &[(OutboxRow, Verdict)]) -> Vec<(ConversationId, Timestamp)> {
     judged
         .iter()
         .filter_map(|(row, verdict)| match verdict {
-            Verdict::Go { debt: Some(debt) } => Some((row.draft.conversation, *debt)),
+            Verdict::Go {
+                debt: Some(debt), ..
+            } => Some((row.draft.conversation, *debt)),
             _ => None,
         })
         .collect()
@@ -165,10 +171,7 @@ fn sort(
     for (mut row, verdict) in judged {
         let moved = moved.contains(&row.draft.id);
         match verdict {
-            Verdict::Pace { until } => {
-                row.due_at = until;
-                outcome.later.push(row);
-            }
+            Verdict::Pace { until } => outcome.paced.push((row, until)),
             Verdict::Later { until, reason } => {
                 // Not moved because nothing was to be written, or because it is gone: the next claim will tell.
                 row.due_at = until;
@@ -176,13 +179,14 @@ fn sort(
                 outcome.later.push(row);
             }
             _ if !moved => outcome.gone.push(row),
-            Verdict::Go { .. } => {
+            Verdict::Go { draft, .. } => {
                 row.state = OutboxState::Claimed;
                 row.attempts += 1;
                 row.changed_at = now;
                 if let Some(&lease) = leases.iter().find(|lease| lease.bucket == row.bucket) {
                     outcome.claimed.push(Claimed {
                         row,
+                        draft,
                         lease,
                         locked_at,
                     });
@@ -235,7 +239,7 @@ impl Ground {
             };
         };
         let (verdict, word) = match recheck(&facts, &row.draft, now) {
-            Decision::Cleared(_) => (self.pace(&row.draft, now), "cleared"),
+            Decision::Cleared(draft) => (self.pace(draft, now), "cleared"),
             Decision::Deferred { until, reason } => (
                 Verdict::Later {
                     until,
@@ -254,15 +258,18 @@ impl Ground {
     }
 
     /// Ticks are no messages to the person: they cost the pair nothing.
-    fn pace(&self, draft: &Draft, now: Timestamp) -> Verdict {
+    fn pace(&self, draft: Cleared<Draft>, now: Timestamp) -> Verdict {
         let debt = self
             .conversations
             .get(&draft.conversation)
             .map(|c| c.pair_debt_at);
         match debt.filter(|_| draft.content.has_receipts()) {
-            None => Verdict::Go { debt: None },
+            None => Verdict::Go { draft, debt: None },
             Some(debt) => match pacing::pair(debt, now) {
-                Ok(debt) => Verdict::Go { debt: Some(debt) },
+                Ok(debt) => Verdict::Go {
+                    draft,
+                    debt: Some(debt),
+                },
                 Err(until) => Verdict::Pace { until },
             },
         }

@@ -19,6 +19,8 @@ pub(super) struct Recorded {
     /// As it stands now.
     pub(super) row: OutboxRow,
     pub(super) given: Given,
+    /// By the wall clock; what was told to an earlier POST is old news for a later one.
+    pub(super) claimed_at: Timestamp,
     pub(super) called: Option<std::time::Duration>,
     /// `false`: a receipt had settled the row before; nothing was written.
     pub(super) applied: bool,
@@ -81,6 +83,7 @@ fn judge(world: &World, answer: &Answered, now: Timestamp) -> Recorded {
     Recorded {
         row: row.clone(),
         given,
+        claimed_at: row.changed_at,
         called,
         applied: false,
         held: None,

@@ -37,6 +37,9 @@ pub const NUMBER: NumberId = NumberId::from_raw(7);
 /// People, and their conversations, of these ids exist.
 pub const PEOPLE: std::ops::RangeInclusive<i64> = 101..=110;
 
+/// The grace of [`Ground::start_impatient`].
+const IMPATIENT_GRACE: Duration = Duration::from_secs(4);
+
 /// A database with people in it, a Graph, and what outlives a crash of the node.
 pub struct Ground {
     pub db: Db,
@@ -133,6 +136,15 @@ impl Ground {
     pub async fn start_with(&self, config: DeliveryConfig) -> Node {
         let buckets = self.take_buckets().await;
         self.start_owning(buckets, config)
+    }
+
+    /// A node whose doubts end soon: grace is counted once a second of real time, two seconds at most.
+    pub async fn start_impatient(&self) -> Node {
+        let config = DeliveryConfig {
+            unknown_grace: IMPATIENT_GRACE,
+            ..DeliveryConfig::default()
+        };
+        self.start_with(config).await
     }
 
     /// A node that owns these buckets.

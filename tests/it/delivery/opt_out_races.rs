@@ -12,8 +12,8 @@ use vestibule::domain::{
 use vestibule_tests::{Kind, TestDatabase, for_each_database, until};
 
 use super::gates::says_stop;
-use super::merges::merge;
 use super::ground::{Ground, Node};
+use super::merges::merge;
 
 const RACES: i64 = 1_000;
 const PROMISE: Duration = Duration::from_secs(2);
