@@ -73,6 +73,9 @@ enum Verb {
     /// Holds: stop sending, for everything, a tenant, a number, a plugin or a credential.
     #[command(subcommand)]
     Hold(hold::Verb),
+    /// Sends, looked at.
+    #[command(subcommand)]
+    Sends(SendsVerb),
     /// The keys that seal secrets.
     #[command(subcommand)]
     Keys(KeysVerb),
@@ -94,6 +97,16 @@ enum TenantVerb {
         /// Its settings, a JSON object.
         #[arg(long, default_value = "{}", value_name = "JSON")]
         settings: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum SendsVerb {
+    /// Sends that the person may have got twice or not at all: in doubt now, sent once more, or given up. Newest first.
+    Doubts {
+        /// Most rows.
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
     },
 }
 
@@ -150,6 +163,7 @@ async fn verb(config: &Config, json: bool, verb: Verb) -> anyhow::Result<ExitCod
         Verb::Number(verb) => verb.command(),
         Verb::Plugin(verb) => verb.command()?,
         Verb::Hold(verb) => verb.command()?,
+        Verb::Sends(SendsVerb::Doubts { limit }) => Command::SendsDoubts { limit },
         Verb::Keys(KeysVerb::New { file }) => return new_keys(file),
         Verb::Keys(KeysVerb::Rotate { rewrap_only }) => Command::KeysRotate { rewrap_only },
         // The server's working directory is another one.
