@@ -8,6 +8,8 @@ mod delivery;
 mod demo;
 mod guests;
 mod harness;
+mod ingest_gap;
+mod loops;
 mod neighbours;
 mod one_message;
 mod people;

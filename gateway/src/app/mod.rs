@@ -111,6 +111,7 @@ impl Node {
             "the database lacks {pending} migrations: run `vestibule migrate`"
         );
         let keyring = Arc::new(admin::load_keyring(config)?);
+        monitor::begin_ingest(&db, options.clock.as_ref()).await?;
         let directory = Arc::new(Directory::load(db.clone(), keyring.clone()).await?);
         let keeper = KeeperConfig {
             holder: holder_name(&options),
@@ -281,6 +282,10 @@ impl Shared {
             owned: self.owned.clone(),
             wakeups: self.wakeups.clone(),
             events,
+            received: {
+                let intake = intake.clone();
+                Arc::new(move |events| intake.received(events.iter().map(|event| event.number)))
+            },
             sends: Arc::new(move |rows| intake.offer(rows)),
         };
         self.spawn(attacher.run(self.shutdown.soft().clone()));
@@ -359,6 +364,11 @@ impl Shared {
         let stop = soft.clone();
         self.spawn(async move { directory.keep_fresh(&wakeups, &stop).await });
         self.spawn(self.wakeups.clone().carry(self.db.clone(), soft.clone()));
+        self.spawn(monitor::watch_ingest(
+            self.db.clone(),
+            self.clock.clone(),
+            soft.clone(),
+        ));
         self.spawn(retention::keep(
             self.db.clone(),
             self.clock.clone(),

@@ -165,9 +165,7 @@ impl Past<'_> {
                 Held::Tenant => "hold_tenant",
                 Held::Number => "hold_number",
                 Held::Credential => "hold_credential",
-                Held::MenuPlugin
-                    if matches!(wish.by, By::MenuPlugin | By::MenuPluginsFarewell) =>
-                {
+                Held::MenuPlugin if matches!(wish.by, By::MenuPlugin | By::MenuPluginsFarewell) => {
                     "hold_plugin"
                 }
                 Held::SaleTemplate if is_template(wish.what) => "hold_template",
