@@ -27,22 +27,28 @@ struct IdentityRow {
     kind: i64,
     value: String,
     contact: i64,
+    merged_into: i64,
 }
 
-/// The contacts behind identities, for those that are known.
+/// The contacts behind identities, for those that are known, as who they are now.
+///
+/// A merge takes the identities along that it sees. One that another node adds at the same moment still points at the
+/// contact that is gone, so merges are followed here as well.
 pub async fn find_identities_all_tenants(
     tx: &mut Tx,
     keys: &[IdentityKey],
 ) -> Result<Vec<(IdentityKey, ContactId)>> {
     let mut found = Vec::new();
+    let mut merged = Vec::new();
     for run in batch::runs(keys) {
         let sql = batch::values(
-            "SELECT i.tenant, i.scope, i.kind, i.value, i.contact FROM (VALUES",
+            "SELECT i.tenant, i.scope, i.kind, i.value, i.contact, c.merged_into FROM (VALUES",
             run.len(),
             4,
             1,
             ") AS v JOIN identity i
-                ON i.tenant = v.column1 AND i.scope = v.column2 AND i.kind = v.column3 AND i.value = v.column4",
+                ON i.tenant = v.column1 AND i.scope = v.column2 AND i.kind = v.column3 AND i.value = v.column4
+                JOIN consent c ON c.contact = i.contact",
         );
         let rows: Vec<IdentityRow> = super::on_backend!(tx, |conn| {
             let mut query = sqlx::query_as(sql);
@@ -68,8 +74,14 @@ pub async fn find_identities_all_tenants(
                 kind,
                 value: row.value,
             };
-            found.push((key, ContactId::from_raw(row.contact)));
+            let contact = ContactId::from_raw(row.contact);
+            merged.extend((row.merged_into != 0).then_some(contact));
+            found.push((key, contact));
         }
+    }
+    let now = read_consent_all_tenants(tx, &merged).await?;
+    for (_, contact) in &mut found {
+        *contact = now.of(*contact).map_or(*contact, |row| row.contact);
     }
     Ok(found)
 }

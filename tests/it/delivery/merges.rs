@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use vestibule::domain::{ContactId, DraftClass, OutboxState};
+use vestibule::domain::{Clock, ContactId, DraftClass, IdentityKind, OutboxState};
 use vestibule::policy::{ConsentState, ConsentWord, OptOut};
-use vestibule::storage::people;
+use vestibule::storage::people::{self, IdentityKey};
 use vestibule_tests::for_each_database;
 
 use super::gates::{says, says_stop};
@@ -134,6 +134,31 @@ async fn who_went_into_another_is_merged_no_second_time() {
         merge(&ground, 101, 102).await;
         assert!(!merges(&ground, 101, 103).await);
         assert!(!merges(&ground, 103, 101).await);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_identity_that_was_added_while_its_contact_went_leads_to_the_survivor() {
+    for_each_database(async |database| {
+        let ground = Ground::lay(&database).await;
+        merge(&ground, 101, 103).await;
+        merge(&ground, 103, 102).await;
+        let key = IdentityKey {
+            tenant: TENANT,
+            scope: "portfolio".into(),
+            kind: IdentityKind::Bsuid,
+            value: "DE.1".into(),
+        };
+        let mut tx = ground.db.begin().await.expect("a transaction");
+        let late = [(key.clone(), ContactId::from_raw(101))];
+        people::add_identities_all_tenants(&mut tx, &late, ground.clock.now())
+            .await
+            .expect("added");
+        let found = people::find_identities_all_tenants(&mut tx, &[key])
+            .await
+            .expect("found");
+        assert_eq!(found[0].1, ContactId::from_raw(102));
     })
     .await;
 }

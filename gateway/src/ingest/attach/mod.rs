@@ -55,6 +55,9 @@ pub(super) struct Attached {
     pub sends: Vec<OutboxRow>,
 }
 
+/// Who wants to know of messages that were attached.
+pub type Received = dyn Fn(&[PendingEvent]) + Send + Sync;
+
 /// The attaching task and what it works with.
 pub struct Attacher {
     pub db: Db,
@@ -71,7 +74,7 @@ pub struct Attacher {
     /// Told of committed sends; what it does not take, delivery finds in the database.
     pub sends: Arc<dyn Fn(Vec<OutboxRow>) + Send + Sync>,
     /// Told of the number of every message that was attached: it shares the number's throughput with what is sent.
-    pub received: Arc<dyn Fn(&[PendingEvent]) + Send + Sync>,
+    pub received: Arc<Received>,
 }
 
 /// Why a batch was not committed.
