@@ -49,6 +49,8 @@ pub struct Ground {
     pub receipts: Arc<AtomicBool>,
     pub gate: Arc<Gate>,
     pub monotonic: Arc<Stopwatch>,
+    /// Of every number, when its node starts: plenty, unless a test wants less.
+    pub throughput: i64,
     slot: u16,
     /// Buckets that its node takes.
     share: usize,
@@ -85,6 +87,7 @@ impl Ground {
             receipts: Arc::new(AtomicBool::new(true)),
             gate: Arc::default(),
             monotonic,
+            throughput: 100_000,
             slot: slot.number,
             share,
             clock: Arc::new(ManualClock::at(now)),
@@ -159,7 +162,10 @@ impl Ground {
             monotonic: self.monotonic.clone(),
             draw: Arc::new(Chance::new(1, self.ids.clone(), self.clock.clone())),
             credentials: self.gate.clone(),
-            directory: Arc::new(OpenNumbers(self.clock.now())),
+            directory: Arc::new(OpenNumbers {
+                now: self.clock.now(),
+                throughput: self.throughput,
+            }),
             receipts: self.receipts.clone(),
             observer: Arc::new(()),
             config,
@@ -284,8 +290,11 @@ fn conversation(person: i64, number: NumberId, by: i64, now: Timestamp) -> Conve
     }
 }
 
-/// Every number that is asked for, with plenty of throughput and no holds.
-struct OpenNumbers(Timestamp);
+/// Every number that is asked for, without holds.
+struct OpenNumbers {
+    now: Timestamp,
+    throughput: i64,
+}
 
 impl Directory for OpenNumbers {
     fn number(&self, id: NumberId) -> Option<Arc<Number>> {
@@ -299,8 +308,8 @@ impl Directory for OpenNumbers {
             phone_number_id: "770001112223334".into(),
             display_number: "441632960111".into(),
             time_zone: "UTC".into(),
-            throughput: 100_000,
-            connected_at: self.0.minus(Duration::from_secs(90 * 86_400)),
+            throughput: self.throughput,
+            connected_at: self.now.minus(Duration::from_secs(90 * 86_400)),
         }))
     }
 
