@@ -8,6 +8,7 @@ use crate::domain::number::Number;
 use crate::storage::apps::App;
 use crate::storage::holds::{Held, Hold};
 use crate::storage::installations::Installation;
+use crate::storage::outbox::OutboxRow;
 use crate::storage::tenants::Tenant;
 use crate::tenants::TenantSettings;
 
@@ -84,6 +85,25 @@ impl Answer {
 
     pub(super) fn hold(hold: &Hold) -> Self {
         Self::Record(hold_record(hold))
+    }
+
+    /// Without text and person: who may see those is not asked here.
+    pub(super) fn sends(rows: &[OutboxRow]) -> Self {
+        let record = |row: &OutboxRow| {
+            record! {
+                "id" => row.draft.id,
+                "tenant" => row.draft.tenant,
+                "number" => row.draft.number,
+                "conversation" => row.draft.conversation,
+                "kind" => row.draft.content.kind(),
+                "state" => row.state.word(),
+                "attempts" => row.attempts,
+                "doubts" => row.doubts,
+                "changed_at" => row.changed_at.to_string(),
+                "reason" => row.reason,
+            }
+        };
+        Self::List(rows.iter().map(record).collect())
     }
 
     pub(super) fn holds(holds: &[Hold]) -> Self {

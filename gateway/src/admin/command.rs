@@ -82,6 +82,11 @@ pub enum Command {
         hold: HoldId,
     },
     HoldList,
+    /// Sends that may have been made twice or not at all.
+    SendsDoubts {
+        /// Most rows.
+        limit: usize,
+    },
     KeysRotate {
         /// Only wrap again: the new key stands in the configuration already.
         rewrap_only: bool,
@@ -108,6 +113,7 @@ impl Command {
             Self::HoldAdd { .. } => "hold_add",
             Self::HoldLift { .. } => "hold_lift",
             Self::HoldList => "hold_list",
+            Self::SendsDoubts { .. } => "sends_doubts",
             Self::KeysRotate { .. } => "keys_rotate",
             Self::Backup { .. } => "backup",
             Self::Status => "status",

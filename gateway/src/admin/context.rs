@@ -12,7 +12,7 @@ use super::command::Command;
 use super::error::AdminError;
 use super::lock::remove_leftover;
 use crate::plugin_host::Compiler;
-use crate::storage::{StorageError, backup, counts, migrate, nodes};
+use crate::storage::{StorageError, backup, counts, migrate, nodes, outbox};
 use crate::telemetry::names;
 use crate::tenants::apps::{self, NewApp};
 use crate::tenants::installations::{self, NewInstallation};
@@ -109,6 +109,9 @@ async fn dispatch(context: &AdminContext, command: Command) -> Result<Answer, Ad
             Ok(Answer::Record(record! { "lifted" => hold, }))
         }
         Command::HoldList => Ok(Answer::holds(&holds::list(setup).await?)),
+        Command::SendsDoubts { limit } => sends_doubts(setup, limit)
+            .await
+            .map_err(|error| AdminError::failed(&error)),
         Command::KeysRotate { rewrap_only } => keys_rotate(setup, rewrap_only).await,
         Command::Backup { to } => back_up(setup, &to).await,
         Command::Status => status(setup)
@@ -171,6 +174,13 @@ async fn plugin_install(context: &AdminContext, command: Command) -> Result<Answ
     };
     let installed = installations::install(&context.setup, &context.compiler, &new).await?;
     Ok(Answer::installation(&installed))
+}
+
+async fn sends_doubts(setup: &SetupContext, limit: usize) -> Result<Answer, StorageError> {
+    let mut tx = setup.db.read().await?;
+    Ok(Answer::sends(
+        &outbox::doubted_all_tenants(&mut tx, limit).await?,
+    ))
 }
 
 async fn keys_rotate(setup: &SetupContext, rewrap_only: bool) -> Result<Answer, AdminError> {

@@ -108,6 +108,7 @@ impl Node {
             "the database lacks {pending} migrations: run `vestibule migrate`"
         );
         let keyring = Arc::new(admin::load_keyring(config)?);
+        monitor::begin_ingest(&db, options.clock.as_ref()).await?;
         let directory = Arc::new(Directory::load(db.clone(), keyring.clone()).await?);
         let keeper = KeeperConfig {
             holder: ownership::holder_name(ownership::Holder::Node, options.clock.now()),
@@ -257,6 +258,10 @@ impl Shared {
             owned: self.owned.clone(),
             wakeups: self.wakeups.clone(),
             events,
+            received: {
+                let intake = intake.clone();
+                Arc::new(move |events| intake.received(events.iter().map(|event| event.number)))
+            },
             sends: Arc::new(move |rows| intake.offer(rows)),
         };
         self.parts
@@ -342,6 +347,8 @@ impl Shared {
         self.parts.work("directory", async move {
             directory.keep_fresh(&wakeups, &stop).await;
         });
+        let beats = monitor::watch_ingest(self.db.clone(), self.clock.clone(), soft.clone());
+        self.parts.work("ingest life", beats);
         if !self.db.is_sqlite() {
             let carry = self.wakeups.clone().carry(self.db.clone(), soft.clone());
             self.parts.work("wake-ups", carry);

@@ -41,7 +41,7 @@ impl delivery::Directory for DirectoryPort {
     }
 
     fn ingest_gap_until(&self) -> Option<Timestamp> {
-        None
+        self.0.snapshot().ingest_gap_until
     }
 }
 

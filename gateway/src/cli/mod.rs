@@ -74,6 +74,9 @@ enum Verb {
     /// Holds: stop sending, for everything, a tenant, a number, a plugin or a credential.
     #[command(subcommand)]
     Hold(hold::Verb),
+    /// Sends, looked at.
+    #[command(subcommand)]
+    Sends(SendsVerb),
     /// The keys that seal secrets.
     #[command(subcommand)]
     Keys(KeysVerb),
@@ -84,6 +87,16 @@ enum Verb {
     },
     /// What there is, and what waits.
     Status,
+}
+
+#[derive(Debug, Subcommand)]
+enum SendsVerb {
+    /// Sends that the person may have got twice or not at all: in doubt now, sent once more, or given up. Newest first.
+    Doubts {
+        /// Most rows.
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -139,6 +152,7 @@ async fn verb(config: &Config, json: bool, verb: Verb) -> anyhow::Result<ExitCod
         Verb::Number(verb) => verb.command(),
         Verb::Plugin(verb) => verb.command()?,
         Verb::Hold(verb) => verb.command()?,
+        Verb::Sends(SendsVerb::Doubts { limit }) => Command::SendsDoubts { limit },
         Verb::Keys(KeysVerb::New { file }) => return new_keys(file),
         Verb::Keys(KeysVerb::Rotate { rewrap_only }) => Command::KeysRotate { rewrap_only },
         // The server's working directory is another one.

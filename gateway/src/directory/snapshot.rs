@@ -7,7 +7,7 @@ use std::sync::Arc;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::domain::number::Number;
-use crate::domain::{AppId, Bucket, NumberId, TenantId};
+use crate::domain::{AppId, Bucket, NumberId, TenantId, Timestamp};
 use crate::graph::VerifyingKeys;
 use crate::policy::{ActiveHold, WordBook};
 use crate::storage::installations::Installation;
@@ -40,6 +40,8 @@ pub struct NumberEntry {
     pub holds: Vec<ActiveHold>,
     /// What runs for it, in order.
     pub installations: Vec<Installation>,
+    /// End of the last long time in which webhooks, of every number, could not be kept.
+    pub ingest_gap_until: Option<Timestamp>,
 }
 
 impl fmt::Debug for NumberEntry {
@@ -54,6 +56,7 @@ impl fmt::Debug for NumberEntry {
 #[derive(Debug, Default)]
 pub struct Snapshot {
     pub version: i64,
+    pub ingest_gap_until: Option<Timestamp>,
     apps: HashMap<String, Arc<AppEntry>>,
     apps_by_id: HashMap<AppId, Arc<AppEntry>>,
     default_app: Option<Arc<AppEntry>>,
@@ -65,6 +68,7 @@ impl Snapshot {
     pub fn new(setup: Setup) -> Self {
         let mut snapshot = Self {
             version: setup.version,
+            ingest_gap_until: setup.ingest_gap_until,
             ..Self::default()
         };
         for app in &setup.apps {
@@ -111,6 +115,7 @@ impl Snapshot {
                 token: setup.token(number).cloned(),
                 holds: setup.holds(number),
                 installations: setup.installations(number).cloned().collect(),
+                ingest_gap_until: setup.ingest_gap_until,
             });
             snapshot
                 .by_phone_number_id

@@ -10,6 +10,8 @@ use crate::graph::errors::{
 };
 use crate::storage::outbox::{Move, OutboxRow};
 
+use super::doubt::SENT_ONCE_MORE;
+
 /// How long sends are tried.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -73,7 +75,7 @@ pub fn after_answer(
                 wamid: accepted.wamid.clone(),
                 receipt: Some(ReceiptStatus::Accepted),
                 error: None,
-                reason: String::new(),
+                reason: told(row, ""),
                 ..Move::of(row, OutboxState::Accepted)
             },
             Ended::Accepted,
@@ -175,6 +177,16 @@ fn words(verdict: &Verdict) -> String {
     format!("{}. {}", verdict.meaning, verdict.remedy)
 }
 
+/// A row that went out again after a doubt says so for ever, whatever comes after (promise 5: it is listed).
+fn told(row: &OutboxRow, reason: &str) -> String {
+    let again = row.doubts > 0 && row.reason.starts_with(SENT_ONCE_MORE);
+    match (again, reason) {
+        (false, _) => reason.to_owned(),
+        (true, "") => row.reason.clone(),
+        (true, _) => format!("{SENT_ONCE_MORE}: {reason}"),
+    }
+}
+
 fn given(change: Move, end: Ended) -> Given {
     Given {
         change,
@@ -190,7 +202,7 @@ fn later(row: &OutboxRow, error: Option<i64>, reason: &str, due_at: Timestamp) -
     Move {
         due_at,
         error,
-        reason: reason.to_owned(),
+        reason: told(row, reason),
         ..Move::of(row, OutboxState::Queued)
     }
 }
@@ -198,7 +210,7 @@ fn later(row: &OutboxRow, error: Option<i64>, reason: &str, due_at: Timestamp) -
 fn failed(row: &OutboxRow, error: Option<i64>, reason: &str) -> Move {
     Move {
         error,
-        reason: reason.to_owned(),
+        reason: told(row, reason),
         ..Move::of(row, OutboxState::Failed)
     }
 }
@@ -207,7 +219,7 @@ fn doubt(row: &OutboxRow, error: Option<i64>, reason: &str) -> Move {
     Move {
         error,
         doubts: row.doubts + 1,
-        reason: reason.to_owned(),
+        reason: told(row, reason),
         ..Move::of(row, OutboxState::Unknown)
     }
 }

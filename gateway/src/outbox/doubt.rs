@@ -4,7 +4,11 @@ use crate::domain::{OutboxState, Timestamp};
 use crate::policy::{Settlement, settle_unknown};
 use crate::storage::outbox::{Move, OutboxRow};
 
-/// What the rule decided. Both are listed: the row's reason says so for ever.
+/// The stable word of a row that went out again.
+pub(super) const SENT_ONCE_MORE: &str = "sent_once_more";
+
+/// What the rule decided. Both are listed, by
+/// [`doubted_all_tenants`](crate::storage::outbox::doubted_all_tenants): the row's reason says so for ever.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DoubtEnd {
     /// At the risk of a double.
@@ -20,7 +24,7 @@ pub fn after_doubt(row: &OutboxRow, now: Timestamp) -> (Move, DoubtEnd) {
         Settlement::SendOnceMore => {
             let change = Move {
                 due_at: now,
-                reason: "sent_once_more: no answer and no receipt came".to_owned(),
+                reason: format!("{SENT_ONCE_MORE}: no answer and no receipt came"),
                 ..Move::of(row, OutboxState::Queued)
             };
             (change, DoubtEnd::SentOnceMore)

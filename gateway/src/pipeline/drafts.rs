@@ -127,7 +127,12 @@ impl<'a> Drafts<'a> {
 
     fn effect(&mut self, from: &AttributedEffect, hands_over: bool) {
         let wamid = || self.input.event.wamid.clone();
-        let sender = self.sender(from, hands_over);
+        let sender = Sender::Plugin {
+            installation: from.installation,
+            name: from.plugin.clone(),
+            version: from.version.clone(),
+            farewell: hands_over,
+        };
         match &from.effect {
             Effect::Reply { content } => self.draft(content.clone(), sender),
             Effect::React { emoji } => {
@@ -163,21 +168,6 @@ impl<'a> Drafts<'a> {
                 self.hand_to_queue(queue, "plugin_hand_over", &by, note.clone(), false);
             }
             Effect::Close => self.conversation.closed_at = Some(self.now),
-        }
-    }
-
-    /// A plugin's own farewell goes out although it hands over: it then speaks as the rule that hands over, because a
-    /// plugin's drafts end with the bot's ownership.
-    fn sender(&self, from: &AttributedEffect, hands_over: bool) -> Sender {
-        if hands_over {
-            return Sender::Rule {
-                name: format!("hand_over:{} {}", from.plugin, from.version),
-            };
-        }
-        Sender::Plugin {
-            installation: from.installation,
-            name: from.plugin.clone(),
-            version: from.version.clone(),
         }
     }
 
@@ -268,8 +258,7 @@ impl<'a> Drafts<'a> {
             refused: None,
             deferred_until: None,
         };
-        let counts =
-            draft.sender.is_bot() && !matches!(draft.content, OutboundContent::MarkRead { .. });
+        let counts = draft.is_automatic_answer();
         let mut push = |draft, due_at| {
             let bucket = self.input.event.bucket;
             self.sends.push(NewSend {

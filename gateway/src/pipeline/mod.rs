@@ -23,11 +23,10 @@ use tokio_util::sync::CancellationToken;
 use crate::directory::Directory;
 use crate::domain::{Bucket, Clock, ContactId, ConversationId, IdGenerator};
 use crate::ownership::Owned;
-use crate::policy::ConsentState;
 use crate::storage::conversations::{self, Conversation};
 use crate::storage::events::{self, PendingEvent};
 use crate::storage::outbox::OutboxRow;
-use crate::storage::people;
+use crate::storage::people::{self, Consents};
 use crate::storage::{Db, Result};
 use crate::telemetry::names;
 
@@ -224,10 +223,7 @@ impl Pipeline {
         let consent = people::read_consent_all_tenants(&mut tx, &contacts).await?;
         Ok(Loaded {
             conversations: rows.into_iter().map(|row| (row.id, row)).collect(),
-            consent: consent
-                .into_iter()
-                .map(|row| (row.contact, row.state))
-                .collect(),
+            consent,
         })
     }
 
@@ -252,8 +248,8 @@ impl Pipeline {
         }
         let consent = loaded
             .consent
-            .get(&row.contact)
-            .copied()
+            .of(row.contact)
+            .map(|row| row.state)
             .unwrap_or_default();
         let retries = self.retries.get(&conversation).copied().unwrap_or(0);
         let input = TurnInput {
@@ -338,7 +334,7 @@ impl Pipeline {
 
 struct Loaded {
     conversations: HashMap<ConversationId, Conversation>,
-    consent: HashMap<ContactId, ConsentState>,
+    consent: Consents,
 }
 
 async fn waiting(db: &Db, buckets: &[Bucket], limit: usize) -> Result<Vec<PendingEvent>> {

@@ -19,6 +19,7 @@ pub mod envelopes;
 pub mod events;
 pub mod forget;
 pub mod holds;
+pub mod ingest_life;
 pub mod installations;
 pub mod kv;
 pub mod migrate;

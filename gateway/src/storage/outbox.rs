@@ -236,6 +236,23 @@ pub async fn without_turn(
     rows.into_iter().map(row).collect()
 }
 
+/// Sends that may have reached the person twice, or not at all: in doubt now, sent once more, or given up in doubt. The
+/// newest first. What a receipt settled before it was sent again is no doubt any more.
+pub async fn doubted_all_tenants(tx: &mut Tx, limit: usize) -> Result<Vec<OutboxRow>> {
+    // `doubts > 0` is the predicate of the index `outbox_doubted`, word for word.
+    let sql = sqlx::AssertSqlSafe(format!(
+        "{COLUMNS} WHERE doubts > 0 AND (state = 3 OR doubts > 1 OR reason LIKE 'sent_once_more%'
+            OR reason LIKE 'in_doubt%') ORDER BY id DESC LIMIT $1"
+    ));
+    let rows: Vec<Row> = on_backend!(tx, |conn| {
+        sqlx::query_as(sql)
+            .bind(limit_of(limit))
+            .fetch_all(conn)
+            .await
+    })?;
+    rows.into_iter().map(row).collect()
+}
+
 /// Withdraws what the bot has queued in a conversation: somebody took it over. Answers how many.
 ///
 /// What is claimed already is on its way and stays.

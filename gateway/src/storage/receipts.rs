@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Result, Tx, batch, execute_rows, fetch_list};
-use crate::domain::{OutboxId, ReceiptStatus, TenantId, Timestamp};
+use super::{Result, Tx, batch, execute_rows, fetch_list, people};
+use crate::domain::{ContactId, OutboxId, ReceiptStatus, TenantId, Timestamp};
 
 /// A receipt of one of our sends, with what must be known of its day when prices are asked for later.
 #[derive(Debug, Clone)]
@@ -189,37 +189,52 @@ fn fold(fresh: &[&ReceiptRow], known: &BTreeMap<i64, Send>, applied: &mut Applie
     moves.into_values().collect()
 }
 
-/// What Meta's refusals say beyond their own send: 131047 closes the window, 131050 is the person's stop of marketing
-/// (`whatsapp-cloud-api.md` §7.3).
-pub async fn learn_from_failures_all_tenants(
+/// 131050 is the person's own stop of marketing (`whatsapp-cloud-api.md` §7.3). To be called before conversations and
+/// outbox rows are locked: consent comes first (see `claims`).
+pub async fn stop_marketing_all_tenants(
     tx: &mut Tx,
     rows: &[ReceiptRow],
     now: Timestamp,
 ) -> Result<()> {
-    for row in rows
-        .iter()
-        .filter(|row| row.status == ReceiptStatus::Failed)
-    {
-        let sql = match row.error {
-            131_047 => {
-                "UPDATE conversation SET closed_by_meta_at = $3 WHERE tenant = $2
-                    AND id = (SELECT conversation FROM outbox WHERE id = $1 AND tenant = $2)"
-            }
-            131_050 => {
-                "UPDATE consent SET meta_stopped_at = $3, version = version + 1 WHERE tenant = $2 AND meta_stopped_at = 0
-                    AND contact = (SELECT contact FROM outbox WHERE id = $1 AND tenant = $2)"
-            }
-            _ => continue,
-        };
-        super::execute!(
-            tx,
-            sqlx::query(sql)
+    for row in failed_with(rows, 131_050) {
+        let contact: Option<i64> = super::on_backend!(tx, |conn| {
+            sqlx::query_scalar("SELECT contact FROM outbox WHERE id = $1 AND tenant = $2")
                 .bind(row.outbox.raw())
                 .bind(row.tenant.raw())
-                .bind(now.millis())
+                .fetch_optional(conn)
+                .await
+        })?;
+        if let Some(contact) = contact.map(ContactId::from_raw) {
+            people::stop_marketing(tx, row.tenant, contact, now).await?;
+        }
+    }
+    Ok(())
+}
+
+/// 131047 closes the window (`whatsapp-cloud-api.md` §7.3).
+pub async fn close_windows_all_tenants(
+    tx: &mut Tx,
+    rows: &[ReceiptRow],
+    now: Timestamp,
+) -> Result<()> {
+    for row in failed_with(rows, 131_047) {
+        super::execute!(
+            tx,
+            sqlx::query(
+                "UPDATE conversation SET closed_by_meta_at = $3 WHERE tenant = $2
+                    AND id = (SELECT conversation FROM outbox WHERE id = $1 AND tenant = $2)"
+            )
+            .bind(row.outbox.raw())
+            .bind(row.tenant.raw())
+            .bind(now.millis())
         )?;
     }
     Ok(())
+}
+
+fn failed_with(rows: &[ReceiptRow], error: i64) -> impl Iterator<Item = &ReceiptRow> {
+    rows.iter()
+        .filter(move |row| row.status == ReceiptStatus::Failed && row.error == error)
 }
 
 async fn store(tx: &mut Tx, moves: &[Move], now: Timestamp) -> Result<()> {

@@ -32,6 +32,10 @@ pub(super) async fn commit(
     let _held = CommitTimer::start("attach", raws.len());
     buckets::fence(&mut tx, &leases).await?;
     drop_known(attacher, &mut tx, &mut split, now).await?;
+    let receipts: Vec<ReceiptRow> = split.statuses.iter().filter_map(receipt_row).collect();
+    // Consent before conversations and sends, as a claim locks them: the other way round the two would wait for each
+    // other.
+    receipts::stop_marketing_all_tenants(&mut tx, &receipts, now).await?;
     let attached = attach_messages(attacher, &mut tx, &split.messages, now).await?;
     let kept: Vec<NewEvent> = split
         .kept
@@ -39,7 +43,7 @@ pub(super) async fn commit(
         .map(|kept| kept_event(attacher, kept, now))
         .collect();
     events::append_all_tenants(&mut tx, &kept).await?;
-    apply_receipts(&mut tx, &split.statuses, now).await?;
+    apply_receipts(&mut tx, &receipts, now).await?;
     forward_strays(attacher, &mut tx, &split, now).await?;
     let ids: Vec<RawId> = raws.iter().map(|row| RawId::from_raw(row.id)).collect();
     raw::mark_attached_all_tenants(&mut tx, &ids, now).await?;
@@ -87,7 +91,6 @@ async fn attach_messages(
         return Ok(Attached::default());
     }
     let contacts = people::resolve(attacher, tx, messages, now).await?;
-    // Consent before conversations, as a claim locks them: the other way round the two would wait for each other.
     let opinions = consent::apply(tx, messages, &contacts).await?;
     let mut conversations = conversations_of(attacher, tx, messages, &contacts, now).await?;
     let mut attached = Attached::default();
@@ -291,12 +294,11 @@ fn new_conversation(
 
 async fn apply_receipts(
     tx: &mut Tx,
-    statuses: &[Status],
+    rows: &[ReceiptRow],
     now: Timestamp,
 ) -> Result<(), AttachError> {
-    let rows: Vec<ReceiptRow> = statuses.iter().filter_map(receipt_row).collect();
-    let applied = receipts::apply_all_tenants(tx, &rows, now).await?;
-    receipts::learn_from_failures_all_tenants(tx, &rows, now).await?;
+    let applied = receipts::apply_all_tenants(tx, rows, now).await?;
+    receipts::close_windows_all_tenants(tx, rows, now).await?;
     for (outcome, n) in [
         ("fresh", applied.fresh - applied.backward),
         ("backward", applied.backward),

@@ -12,7 +12,7 @@ use crate::policy::{
 };
 use crate::storage::conversations::Conversation;
 use crate::storage::outbox::NewSend;
-use crate::storage::people::{self, Consent};
+use crate::storage::people::{self, Consent, Consents};
 use crate::storage::{Tx, events};
 
 /// What the words of one message came to.
@@ -36,8 +36,12 @@ pub(super) async fn apply(
         .map(|message| message.entry.tenant.words.find(&message.content))
         .collect();
     let rows = read(tx, contacts, &words).await?;
+    // Another node has just learnt that one of these is somebody else: their word belongs in that one's row.
+    if rows.rows().any(|row| row.merged_into.is_some()) {
+        return Err(AttachError::Race);
+    }
     let mut current: HashMap<ContactId, Consent> =
-        rows.into_iter().map(|row| (row.contact, row)).collect();
+        rows.rows().map(|row| (row.contact, *row)).collect();
     let mut changed = BTreeSet::new();
     let mut opinions = Vec::with_capacity(messages.len());
     for ((message, contact), word) in messages.iter().zip(contacts).zip(words) {
@@ -45,6 +49,7 @@ pub(super) async fn apply(
             contact: *contact,
             state: ConsentState::default(),
             version: 0,
+            merged_into: None,
         });
         let opinion = judge(message, word, consent);
         if consent.state != opinion.state {
@@ -67,7 +72,7 @@ async fn read(
     tx: &mut Tx,
     contacts: &[ContactId],
     words: &[Option<WordMatch>],
-) -> Result<Vec<Consent>, AttachError> {
+) -> Result<Consents, AttachError> {
     let distinct: BTreeSet<ContactId> = contacts.iter().copied().collect();
     let distinct: Vec<ContactId> = distinct.into_iter().collect();
     let speaks = words.iter().flatten().any(|word| word.consent().is_some());

@@ -15,6 +15,8 @@ pub(super) struct People {
     moved: HashMap<IdentityKey, ContactId>,
     new_identities: Vec<(IdentityKey, ContactId)>,
     new_contacts: Vec<ContactRow>,
+    /// Contacts that turned out to be somebody else, and who: the tenant, who goes, who stays.
+    merged: Vec<(TenantId, ContactId, ContactId)>,
 }
 
 /// A person's identities as keys: the phone's and the BSUID's.
@@ -73,6 +75,7 @@ pub(super) async fn resolve(
         moved: HashMap::new(),
         new_identities: Vec::new(),
         new_contacts: Vec::new(),
+        merged: Vec::new(),
     };
     let mut contacts = Vec::with_capacity(messages.len());
     for (message, keys) in messages.iter().zip(&keys) {
@@ -80,7 +83,7 @@ pub(super) async fn resolve(
         contacts.push(people.contact(tx, message, keys, id).await?);
     }
     people.write(tx, now).await?;
-    Ok(contacts)
+    Ok(contacts.into_iter().map(|id| people.now(id)).collect())
 }
 
 impl People {
@@ -97,7 +100,7 @@ impl People {
         let contact = match (by(&keys.phone), by(&keys.bsuid)) {
             (Some(one), Some(other)) if one == other => return Ok(one),
             (Some(of_phone), Some(of_bsuid)) => {
-                self.join(tx, tenant, message, of_phone, of_bsuid).await?;
+                self.join(tx, tenant, keys, of_phone, of_bsuid).await?;
                 of_bsuid
             }
             (None, Some(contact)) => contact,
@@ -120,30 +123,34 @@ impl People {
         &mut self,
         tx: &mut Tx,
         tenant: TenantId,
-        message: &Message,
+        keys: &Keys,
         of_phone: ContactId,
         of_bsuid: ContactId,
     ) -> Result<(), AttachError> {
-        let scope = &message.entry.number.portfolio;
-        let fresh = self
-            .new_contacts
-            .iter()
-            .any(|row| row.id == of_phone || row.id == of_bsuid);
-        if !fresh
-            && people::bsuid_of(tx, tenant, of_phone, scope)
-                .await?
-                .is_none()
-        {
-            people::merge_contact(tx, tenant, of_phone, of_bsuid).await?;
-            for contact in self
-                .known
-                .values_mut()
-                .filter(|contact| **contact == of_phone)
-            {
+        let Some(bsuid) = &keys.bsuid else {
+            return Ok(());
+        };
+        if self.has_other_bsuid(tx, tenant, of_phone, bsuid).await? {
+            return Ok(());
+        }
+        self.merged.push((tenant, of_phone, of_bsuid));
+        for contact in self.known.values_mut() {
+            if *contact == of_phone {
                 *contact = of_bsuid;
             }
         }
         Ok(())
+    }
+
+    /// Who a contact of this batch turned out to be by its end.
+    fn now(&self, mut contact: ContactId) -> ContactId {
+        // In the order of the merges: who stayed in one may go in a later one.
+        for (_, gone, into) in &self.merged {
+            if contact == *gone {
+                contact = *into;
+            }
+        }
+        contact
     }
 
     async fn has_other_bsuid(
@@ -203,6 +210,24 @@ impl People {
         let mut moved: Vec<(IdentityKey, ContactId)> = self.moved.drain().collect();
         moved.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         people::move_identities_all_tenants(tx, &moved).await?;
+        self.merge(tx).await
+    }
+
+    /// Merges what turned out to be one. All consent rows first, in one ordered go: one pair after the other would lock
+    /// them in the order of the messages, against that of claims.
+    async fn merge(&self, tx: &mut Tx) -> Result<(), AttachError> {
+        if self.merged.is_empty() {
+            return Ok(());
+        }
+        let all: BTreeSet<ContactId> = self.known.values().copied().collect();
+        let gone = self.merged.iter().map(|(_, gone, _)| *gone);
+        let all: Vec<ContactId> = all.into_iter().chain(gone).collect();
+        people::lock_consent_all_tenants(tx, &all).await?;
+        for &(tenant, gone, into) in &self.merged {
+            if !people::merge_contact(tx, tenant, gone, into).await? {
+                return Err(AttachError::Race);
+            }
+        }
         Ok(())
     }
 }

@@ -67,6 +67,8 @@ pub enum Held {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum By {
     MenuPlugin,
+    /// Said in the turn in which the plugin handed over.
+    MenuPluginsFarewell,
     Client,
     Agent,
     ConfirmationRule,
@@ -220,6 +222,7 @@ impl Wish {
         let by = dice.pick(&[
             By::MenuPlugin,
             By::MenuPlugin,
+            By::MenuPluginsFarewell,
             By::Client,
             By::Agent,
             By::ConfirmationRule,
