@@ -92,7 +92,7 @@ fn all_problems_are_reported_at_once_with_key_and_origin() {
 
 #[test]
 fn keys_that_do_not_fit_together_are_refused() {
-    let text = "[leases]\nttl = \"5s\"\n[graph]\nbase_url = \"graph.facebook.com/\"\nversion = \"25\"\n[ingest]\nqueue_bodies = 0\n[log]\nlevel = \"a=b=c\"\n";
+    let text = "[leases]\nttl = \"5s\"\n[graph]\nbase_url = \"graph.facebook.com/\"\nversion = \"25\"\n[ingest]\nqueue_bodies = 0\n[retention]\nsends = \"1d\"\n[log]\nlevel = \"a=b=c\"\n";
     assert_eq!(
         problems(text, &[]),
         "the configuration has problems:
@@ -100,6 +100,7 @@ fn keys_that_do_not_fit_together_are_refused() {
   graph.base_url (from file FILE): must be a URL without a slash at its end, like \"https://graph.facebook.com\"
   graph.version (from file FILE): must look like \"v25.0\"
   leases.renew_every (from the defaults): must be at most a third of leases.ttl
+  retention.sends (from file FILE): must be at least 7d: a customer's phone may be off for days, and receipts name sends
   log.level (from file FILE): must be a level or directives, like \"info,vestibule::delivery=debug\""
     );
 }

@@ -45,21 +45,6 @@ pub async fn append_all_tenants(tx: &mut Tx, rows: &[&TurnRow]) -> Result<()> {
     Ok(())
 }
 
-/// One turn's outcome and journal.
-pub async fn journal(
-    tx: &mut Tx,
-    tenant: TenantId,
-    turn: TurnId,
-) -> Result<Option<(String, String)>> {
-    Ok(on_backend!(tx, |conn| {
-        sqlx::query_as("SELECT outcome, journal FROM turn WHERE tenant = $1 AND id = $2")
-            .bind(tenant.raw())
-            .bind(turn.raw())
-            .fetch_optional(conn)
-            .await
-    })?)
-}
-
 /// A turn as people are told of it: its message beside what became of it.
 #[derive(Debug, Clone)]
 pub struct Told {

@@ -9,11 +9,12 @@ mod show;
 mod stage;
 mod story;
 
+use std::pin::Pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use tokio::time::Instant;
+use tokio::time::Sleep;
 
 use super::output;
 use stage::Stage;
@@ -48,8 +49,13 @@ struct Talk<'a> {
     stage: &'a mut Stage,
     /// Which number the customer writes to.
     number: usize,
-    /// The message whose story is awaited, and until when.
-    awaited: Option<(String, Instant)>,
+    awaited: Option<Awaited>,
+}
+
+/// A message whose story is awaited, for a while.
+struct Awaited {
+    wamid: String,
+    patience: Pin<Box<Sleep>>,
 }
 
 impl<'a> Talk<'a> {
@@ -69,7 +75,6 @@ impl<'a> Talk<'a> {
         let stopped = self.stage.stopped();
         self.prompt();
         loop {
-            let until = self.awaited.as_ref().map(|(_, until)| *until);
             tokio::select! {
                 // One message at a time, so that answers stand under what they answer.
                 line = lines.recv(), if self.awaited.is_none() => match line {
@@ -77,7 +82,7 @@ impl<'a> Talk<'a> {
                     _ => break,
                 },
                 Some(story) = self.stage.stories.recv() => self.told(&story),
-                () = sleep_until(until), if until.is_some() => self.give_up(),
+                () = out_of_patience(&mut self.awaited) => self.give_up(),
                 _ = tokio::signal::ctrl_c() => break,
                 () = stopped.cancelled() => break,
             }
@@ -97,7 +102,10 @@ impl<'a> Talk<'a> {
                 _ => output::line("numbers are 1 to 4"),
             },
             _ => match self.stage.say(self.number, text) {
-                Ok(wamid) => self.awaited = Some((wamid, Instant::now() + PATIENCE)),
+                Ok(wamid) => {
+                    let patience = Box::pin(tokio::time::sleep(PATIENCE));
+                    self.awaited = Some(Awaited { wamid, patience });
+                }
                 Err(error) => output::line(&format!("  {error:#}")),
             },
         }
@@ -110,7 +118,7 @@ impl<'a> Talk<'a> {
     fn told(&mut self, story: &story::Story) {
         let ours = self
             .awaited
-            .take_if(|(wamid, _)| *wamid == story.told.wamid);
+            .take_if(|awaited| awaited.wamid == story.told.wamid);
         if ours.is_none() {
             // From another terminal, or later than we waited: the prompt makes room.
             output::line(&format!("\r{}", self.stage.said(story)));
@@ -132,8 +140,9 @@ impl<'a> Talk<'a> {
     }
 }
 
-async fn sleep_until(until: Option<Instant>) {
-    if let Some(until) = until {
-        tokio::time::sleep_until(until).await;
+async fn out_of_patience(awaited: &mut Option<Awaited>) {
+    match awaited {
+        Some(awaited) => awaited.patience.as_mut().await,
+        None => std::future::pending().await,
     }
 }
