@@ -22,7 +22,7 @@ async fn busy_town(database: &TestDatabase) -> Town {
 }
 
 #[tokio::test]
-async fn nodes_join_and_leave_and_nothing_is_lost_or_doubled() {
+async fn nodes_join_and_leave_and_nothing_is_lost_doubled_or_in_doubt() {
     let Some(database) = TestDatabase::fresh(Kind::Postgres).await else {
         return;
     };
@@ -47,6 +47,12 @@ async fn nodes_join_and_leave_and_nothing_is_lost_or_doubled() {
     let accepted = load.end().await;
     town.meta.clear_faults();
     check(&database, &town, accepted).await;
+    let doubted = "SELECT COUNT(*) FROM outbox WHERE doubts > 0";
+    assert_eq!(
+        database.count(doubted).await,
+        0,
+        "answers of sends under way were thrown away"
+    );
     for node in [&mut leaves, &mut { stays }] {
         assert!(node.terminate().await.success(), "{}", node.logs());
     }
