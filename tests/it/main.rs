@@ -14,3 +14,4 @@ mod schema;
 mod setup;
 mod take_over;
 mod tidy;
+mod turns;
