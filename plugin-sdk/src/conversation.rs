@@ -33,12 +33,12 @@ impl<'a> Conversation<'a> {
         self.inner.language()
     }
 
-    /// An attribute that an earlier turn set.
+    /// An attribute, as earlier turns and earlier hooks of this one left it.
     pub fn attribute(&self, key: &str) -> Option<String> {
         self.inner.attribute(key)
     }
 
-    /// Tags, those of earlier turns.
+    /// Tags, sorted, as earlier turns and earlier hooks of this one left them.
     pub fn tags(&self) -> Vec<String> {
         self.inner.tags()
     }
