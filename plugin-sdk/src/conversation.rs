@@ -43,7 +43,7 @@ impl<'a> Conversation<'a> {
         self.inner.tags()
     }
 
-    /// Is this the first message that a bot sees since it got, or got back, the conversation?
+    /// Is this the first message of the conversation, or the first since it was closed?
     pub fn is_new(&self) -> bool {
         self.inner.is_new()
     }

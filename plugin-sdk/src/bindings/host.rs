@@ -677,7 +677,7 @@ pub mod vestibule {
             }
             impl Conversation {
                 #[allow(unused_unsafe, clippy::all)]
-                /// Is this the first message of the conversation that a bot sees since it (re)got it?
+                /// Is this the first message of the conversation, or the first since it was closed?
                 #[allow(async_fn_in_trait)]
                 pub fn is_new(&self) -> bool {
                     unsafe {
