@@ -1,5 +1,6 @@
 //! What a turn causes, in a running gateway: once, within its bounds, and as its journal tells it.
 
+mod absent_key;
 mod hot_key;
 mod owners;
 mod quota;
