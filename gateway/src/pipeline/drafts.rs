@@ -303,7 +303,7 @@ impl<'a> Drafts<'a> {
         let journal = Journal {
             message: content_word(&input),
             owner: owner_word(&conversation.owner),
-            lost_races: input.races,
+            lost_races: input.tries.races,
             report: self
                 .report
                 .as_ref()

@@ -14,7 +14,7 @@ mod queue;
 mod seeds;
 mod turn;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -91,10 +91,6 @@ pub struct Pipeline {
     turns: Arc<Turns>,
     used: Used,
     queue: Queue,
-    /// How often a plugin asked for another try of a conversation's next message.
-    retries: HashMap<ConversationId, u32>,
-    /// Conversations whose next message has a transaction of its own, because its group's failed.
-    singly: HashSet<ConversationId>,
     ran: (
         mpsc::UnboundedSender<Report>,
         mpsc::UnboundedReceiver<Report>,
@@ -131,8 +127,6 @@ impl Pipeline {
             parts,
             turns: Arc::new(turns),
             used,
-            retries: HashMap::new(),
-            singly: HashSet::new(),
             ran: mpsc::unbounded_channel(),
         }
     }
@@ -264,14 +258,12 @@ impl Pipeline {
             .get(&row.contact)
             .copied()
             .unwrap_or_default();
-        let retries = self.retries.get(&conversation).copied().unwrap_or(0);
         let input = TurnInput {
             event,
             entry,
             conversation: row.clone(),
             consent,
-            retries,
-            races: self.queue.races(conversation),
+            tries: self.queue.tries(conversation),
         };
         let (turns, ran) = (self.turns.clone(), self.ran.0.clone());
         tokio::spawn(async move {
@@ -284,13 +276,15 @@ impl Pipeline {
     fn heard(&mut self, report: Report, commits: &mpsc::UnboundedSender<(Finished, bool)>) {
         match report {
             Report::Ran(input, Ran::Later { after, asked }) => {
-                *self.retries.entry(input.event.conversation).or_default() += u32::from(asked);
+                let asked = u32::from(asked);
+                self.queue
+                    .note(input.event.conversation, |tries| tries.retries += asked);
                 self.later(input.event.conversation, after);
             }
             Report::Ran(_, Ran::Finished(turn)) => {
-                let singly = self.singly.contains(&turn.event.conversation);
+                let single = self.queue.tries(turn.event.conversation).single;
                 // Its receiver lives until `run` drops the sender.
-                let _ = commits.send((*turn, singly));
+                let _ = commits.send((*turn, single));
             }
             Report::Committed { fates } => {
                 for (conversation, seq, fate) in fates {
@@ -311,14 +305,10 @@ impl Pipeline {
         };
         metrics::counter!(names::TURNS, "result" => result).increment(1);
         match fate {
-            Fate::Committed | Fate::NotOurs => {
-                self.retries.remove(&conversation);
-                self.singly.remove(&conversation);
-                self.queue.done(conversation, seq);
-            }
+            Fate::Committed | Fate::NotOurs => self.queue.done(conversation, seq),
             Fate::LostRace => self.queue.lost_race(conversation),
             Fate::Singly => {
-                self.singly.insert(conversation);
+                self.queue.note(conversation, |tries| tries.single = true);
                 self.queue.again(conversation);
             }
             Fate::Failed => self.later(conversation, AGAIN),

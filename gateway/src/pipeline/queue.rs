@@ -19,8 +19,18 @@ struct Lane {
     bucket: Bucket,
     events: BTreeMap<i64, PendingEvent>,
     state: LaneState,
-    /// Lost races of its next message.
-    races: u32,
+    tries: Tries,
+}
+
+/// What became of earlier runs of a conversation's next message. Forgotten with it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Tries {
+    /// Lost races.
+    pub races: u32,
+    /// How often a plugin asked for another try.
+    pub retries: u32,
+    /// Its group did not commit: it has a commit of its own.
+    pub single: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,7 +111,7 @@ impl Queue {
             bucket: event.bucket,
             events: BTreeMap::new(),
             state: LaneState::Ready,
-            races: 0,
+            tries: Tries::default(),
         });
         if lane.events.insert(event.seq, event).is_none() {
             self.waiting += 1;
@@ -190,7 +200,7 @@ impl Queue {
         let Some(lane) = self.lanes.get_mut(&conversation) else {
             return;
         };
-        lane.races = 0;
+        lane.tries = Tries::default();
         if lane.events.remove(&seq).is_some() {
             self.waiting -= 1;
         }
@@ -210,15 +220,20 @@ impl Queue {
 
     /// The running message lost a race and runs again, from the third time on alone.
     pub(super) fn lost_race(&mut self, conversation: ConversationId) {
-        if let Some(lane) = self.lanes.get_mut(&conversation) {
-            lane.races += 1;
-        }
+        self.note(conversation, |tries| tries.races += 1);
         self.again(conversation);
     }
 
-    /// Races that the conversation's next message has lost.
-    pub(super) fn races(&self, conversation: ConversationId) -> u32 {
-        self.lanes.get(&conversation).map_or(0, |lane| lane.races)
+    /// Notes what became of a run of the conversation's next message.
+    pub(super) fn note(&mut self, conversation: ConversationId, change: impl FnOnce(&mut Tries)) {
+        if let Some(lane) = self.lanes.get_mut(&conversation) {
+            change(&mut lane.tries);
+        }
+    }
+
+    pub(super) fn tries(&self, conversation: ConversationId) -> Tries {
+        let lane = self.lanes.get(&conversation);
+        lane.map(|lane| lane.tries).unwrap_or_default()
     }
 
     /// The running message waits until [`Queue::due`].
@@ -253,7 +268,7 @@ impl Queue {
             return;
         };
         lane.state = LaneState::Ready;
-        let (tenant, alone) = (lane.tenant, lane.races >= RACES);
+        let (tenant, alone) = (lane.tenant, lane.tries.races >= RACES);
         let share = self.tenants.entry(tenant).or_default();
         let line = if alone {
             &mut share.alone

@@ -13,6 +13,7 @@ use super::drafts::Drafts;
 use super::journal;
 use super::memory::Memory;
 use super::plugins::Plugins;
+use super::queue::Tries;
 use super::seeds::Seeds;
 use crate::directory::NumberEntry;
 use crate::domain::{Clock, IdGenerator, InstallationId, Timestamp, TurnId};
@@ -46,10 +47,7 @@ pub(super) struct TurnInput {
     pub entry: Arc<NumberEntry>,
     pub conversation: Conversation,
     pub consent: ConsentState,
-    /// How often a plugin asked for another try.
-    pub retries: u32,
-    /// How often it ran and lost a race at its commit.
-    pub races: u32,
+    pub tries: Tries,
 }
 
 /// Everything that a turn causes, ready to be committed.
@@ -96,7 +94,7 @@ impl Turns {
             _ => match self.ask_plugins(&input, turn, now).await {
                 Ok((report, bindings, broken)) => {
                     count(&report);
-                    if let Some(later) = later(&report, input.retries) {
+                    if let Some(later) = later(&report, input.tries.retries) {
                         return later;
                     }
                     drafts.apply(report, &bindings, &broken);

@@ -127,7 +127,7 @@ fn one_slot_serves_everybody_in_turn() {
 fn lose(queue: &mut Queue, conversation: i64) {
     for lost in 1..=RACES {
         queue.lost_race(id(conversation));
-        assert_eq!(queue.races(id(conversation)), lost);
+        assert_eq!(queue.tries(id(conversation)).races, lost);
         if lost < RACES {
             assert_eq!(begin(queue), [conversation]);
         }
@@ -152,7 +152,7 @@ fn who_lost_three_races_runs_while_no_other_turn_of_its_tenant_does() {
     assert_eq!(begin(&mut queue), [2001]);
     queue.done(id(1000), 1);
     assert_eq!(begin(&mut queue), [1002]);
-    assert_eq!(queue.races(id(1000)), 0);
+    assert_eq!(queue.tries(id(1000)), Tries::default());
 }
 
 #[test]
@@ -169,11 +169,7 @@ fn several_that_run_alone_do_so_one_after_another() {
 
 /// As [`lose`], of one that cannot begin again meanwhile because another is to run alone.
 fn lose_waiting(queue: &mut Queue, conversation: i64) {
-    queue
-        .lanes
-        .get_mut(&id(conversation))
-        .expect("its lane")
-        .races = RACES - 1;
+    queue.note(id(conversation), |tries| tries.races = RACES - 1);
     queue.lost_race(id(conversation));
 }
 
