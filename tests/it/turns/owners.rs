@@ -5,7 +5,7 @@ use vestibule::clock::SystemClock;
 use vestibule::domain::{Clock, ConversationId, IdGenerator, Owner, OwnerChange, TenantId};
 use vestibule::storage::{conversations, nodes};
 use vestibule_tests::town::Town;
-use vestibule_tests::{TestDatabase, for_each_database, guests};
+use vestibule_tests::{Kind, TestDatabase, for_each_database, guests};
 
 use super::{all_done, say, start};
 
@@ -90,4 +90,39 @@ async fn a_fault_is_answered_by_the_fallback_and_leaves_nothing_of_the_plugin() 
         node.end().await;
     })
     .await;
+}
+
+/// One more than the host runs in a turn, the one that answers first.
+const NINE: [(&str, &[u8]); 9] = [
+    ("echo", guests::ECHO),
+    ("counter", guests::COUNTER),
+    ("enricher", guests::ENRICHER),
+    ("grow_memory", guests::GROW_MEMORY),
+    ("hoarder", guests::HOARDER),
+    ("hot_key", guests::HOT_KEY),
+    ("random_clock", guests::RANDOM_CLOCK),
+    ("reject", guests::REJECT),
+    ("router", guests::ROUTER),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_plugins_than_a_turn_can_have_do_not_stop_it() {
+    let database = TestDatabase::fresh(Kind::Sqlite).await.expect("SQLite");
+    let town = Town::without_plugin(&database).await;
+    for (name, component) in NINE {
+        let file = town.deployment.data_dir(name).with_extension("wasm");
+        std::fs::write(&file, component).expect("the component is written");
+        let file = file.display().to_string();
+        let tenant = &town.business.tenants[0];
+        let verb = ["plugin", "install", &file, "--tenant", tenant];
+        town.deployment.run("node", &verb, &[]).await;
+    }
+    let node = start(&town, "node").await;
+    say(&town, 0, 0, "hello");
+    all_done(&town, &database).await;
+    let outcomes = database.texts("SELECT outcome FROM turn").await;
+    assert_eq!(outcomes, ["answered"]);
+    let journal = database.texts("SELECT journal FROM turn").await;
+    assert!(journal[0].contains("not_runnable"), "{}", journal[0]);
+    node.end().await;
 }
