@@ -22,3 +22,4 @@ mod setup;
 mod slots;
 mod take_over;
 mod tidy;
+mod turns;

@@ -106,6 +106,14 @@ CREATE TABLE plugin_kv (
     version BIGINT NOT NULL,
     PRIMARY KEY (tenant, plugin, item)
 );
+-- What a plugin remembers at a tenant in all, for its quota. Its row is locked before any of the memory is written, so
+-- that two nodes neither exceed the quota nor both find the same key absent.
+CREATE TABLE plugin_kv_usage (
+    tenant BIGINT NOT NULL,
+    plugin TEXT NOT NULL,
+    bytes BIGINT NOT NULL, -- keys and values
+    PRIMARY KEY (tenant, plugin)
+);
 
 -- Who does what.
 

@@ -106,6 +106,14 @@ CREATE TABLE plugin_kv (
     version INTEGER NOT NULL,
     PRIMARY KEY (tenant, plugin, item)
 ) WITHOUT ROWID;
+-- What a plugin remembers at a tenant in all, for its quota. Its row is locked before any of the memory is written, so
+-- that two nodes neither exceed the quota nor both find the same key absent.
+CREATE TABLE plugin_kv_usage (
+    tenant INTEGER NOT NULL,
+    plugin TEXT NOT NULL,
+    bytes INTEGER NOT NULL, -- keys and values
+    PRIMARY KEY (tenant, plugin)
+) WITHOUT ROWID;
 
 -- Who does what.
 

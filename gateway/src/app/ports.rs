@@ -82,5 +82,6 @@ pub(super) fn limits(plugins: &config::Plugins) -> Limits {
         log_lines: plugins.log_lines,
         kv_keys: plugins.kv_keys,
         kv_bytes: plugins.kv_bytes,
+        kv_total_bytes: plugins.kv_total_bytes,
     }
 }

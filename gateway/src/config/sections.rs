@@ -95,6 +95,7 @@ sections! {
         log_lines: u32,
         kv_keys: usize,
         kv_bytes: usize,
+        kv_total_bytes: u64,
         compile_cpu: Duration,
         compile_timeout: Duration,
         compile_memory_bytes: u64,

@@ -6,6 +6,7 @@
 
 mod commit;
 mod drafts;
+mod groups;
 mod journal;
 mod memory;
 mod plugins;
@@ -13,7 +14,7 @@ mod queue;
 mod seeds;
 mod turn;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,7 +32,7 @@ use crate::storage::{Db, Result};
 use crate::telemetry::names;
 
 use commit::{Committer, Fate};
-use memory::Memory;
+use memory::{Memory, Used};
 use queue::Queue;
 use turn::{Finished, Ran, TurnInput, Turns};
 
@@ -47,6 +48,8 @@ pub struct PipelineConfig {
     pub commit_turns: usize,
     /// Events held in memory; the rest waits in the database.
     pub queue: usize,
+    /// Bytes that one plugin may remember at one tenant.
+    pub kv_total_bytes: u64,
     /// How often to look without being woken.
     pub look: Duration,
 }
@@ -57,6 +60,7 @@ impl Default for PipelineConfig {
             concurrency: 128,
             commit_turns: 64,
             queue: 10_000,
+            kv_total_bytes: 64 << 20,
             look: Duration::from_secs(1),
         }
     }
@@ -84,13 +88,8 @@ pub struct PipelineParts {
 pub struct Pipeline {
     parts: PipelineParts,
     turns: Arc<Turns>,
+    used: Used,
     queue: Queue,
-    running: usize,
-    /// How often a plugin asked for another try of a conversation's next message.
-    retries: HashMap<ConversationId, u32>,
-    /// Lost races of a conversation's next message. From the third on it runs while no other turn of its tenant does.
-    races: HashMap<ConversationId, u32>,
-    alone: HashSet<ConversationId>,
     ran: (
         mpsc::UnboundedSender<Report>,
         mpsc::UnboundedReceiver<Report>,
@@ -108,25 +107,25 @@ enum Report {
 
 /// A database that does not answer is asked again after this.
 const AGAIN: Duration = Duration::from_millis(200);
+/// Conversations read in one query.
+const LOADED: usize = 64;
 
 impl Pipeline {
     pub fn new(parts: PipelineParts) -> Self {
+        let used = Used::default();
         let turns = Turns {
             db: parts.db.clone(),
             clock: parts.clock.clone(),
             ids: parts.ids.clone(),
             plugins: parts.plugins.clone(),
-            memory: Memory::start(parts.db.clone()),
+            memory: Memory::start(parts.db.clone(), used.clone(), kv_total(&parts.config)),
             seeds: parts.seeds.clone(),
         };
         Self {
+            queue: Queue::new(parts.config.concurrency),
             parts,
             turns: Arc::new(turns),
-            queue: Queue::default(),
-            running: 0,
-            retries: HashMap::new(),
-            races: HashMap::new(),
-            alone: HashSet::new(),
+            used,
             ran: mpsc::unbounded_channel(),
         }
     }
@@ -134,10 +133,15 @@ impl Pipeline {
     /// Runs turns until stopped, then waits for those under way.
     pub async fn run(mut self, stop: CancellationToken) {
         let (commits, committing) = mpsc::unbounded_channel();
-        let committer = tokio::spawn(commit_groups(
-            self.parts.db.clone(),
-            self.parts.ids.clone(),
-            self.parts.owned.clone(),
+        let committer = Committer {
+            db: self.parts.db.clone(),
+            ids: self.parts.ids.clone(),
+            owned: self.parts.owned.clone(),
+            kv_total: kv_total(&self.parts.config),
+            used: self.used.clone(),
+        };
+        let committer = tokio::spawn(groups::commit(
+            committer,
             self.parts.config.commit_turns,
             self.parts.sends.clone(),
             committing,
@@ -145,9 +149,9 @@ impl Pipeline {
         ));
         let mut look = tokio::time::interval(self.parts.config.look);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        while !(stop.is_cancelled() && self.running == 0) {
+        while !(stop.is_cancelled() && self.queue.running() == 0) {
             tokio::select! {
-                () = stop.cancelled(), if self.running == 0 => {}
+                () = stop.cancelled(), if self.queue.running() == 0 => {}
                 Some(report) = self.ran.1.recv() => {
                     self.heard(report, &commits);
                     while let Ok(report) = self.ran.1.try_recv() {
@@ -192,10 +196,9 @@ impl Pipeline {
 
     /// Begins as many turns as there is room for.
     async fn dispatch(&mut self) {
-        while self.running < self.parts.config.concurrency {
-            let room = self.parts.config.concurrency - self.running;
+        loop {
             let batch: Vec<PendingEvent> = std::iter::from_fn(|| self.queue.next())
-                .take(room.min(64))
+                .take(LOADED)
                 .collect();
             if batch.is_empty() {
                 return;
@@ -251,15 +254,13 @@ impl Pipeline {
             .of(row.contact)
             .map(|row| row.state)
             .unwrap_or_default();
-        let retries = self.retries.get(&conversation).copied().unwrap_or(0);
         let input = TurnInput {
             event,
             entry,
             conversation: row.clone(),
             consent,
-            retries,
+            tries: self.queue.tries(conversation),
         };
-        self.running += 1;
         let (turns, ran) = (self.turns.clone(), self.ran.0.clone());
         tokio::spawn(async move {
             let result = turns.run(input.clone()).await;
@@ -271,22 +272,22 @@ impl Pipeline {
     fn heard(&mut self, report: Report, commits: &mpsc::UnboundedSender<(Finished, bool)>) {
         match report {
             Report::Ran(input, Ran::Later { after, asked }) => {
-                self.running -= 1;
-                *self.retries.entry(input.event.conversation).or_default() += u32::from(asked);
+                let asked = u32::from(asked);
+                self.queue
+                    .note(input.event.conversation, |tries| tries.retries += asked);
                 self.later(input.event.conversation, after);
             }
             Report::Ran(_, Ran::Finished(turn)) => {
-                let alone = self.alone.contains(&turn.event.conversation);
+                let single = self.queue.tries(turn.event.conversation).single;
                 // Its receiver lives until `run` drops the sender.
-                let _ = commits.send((*turn, alone));
+                let _ = commits.send((*turn, single));
             }
             Report::Committed { fates } => {
                 for (conversation, seq, fate) in fates {
-                    self.running -= 1;
                     self.settle(conversation, seq, fate);
                 }
             }
-            Report::Due(conversation) => self.queue.again(conversation),
+            Report::Due(conversation) => self.queue.due(conversation),
         }
     }
 
@@ -295,27 +296,15 @@ impl Pipeline {
             Fate::Committed => "committed",
             Fate::NotOurs => "not_ours",
             Fate::LostRace => "lost_race",
-            Fate::Alone => "alone",
+            Fate::Singly => "singly",
             Fate::Failed => "failed",
         };
         metrics::counter!(names::TURNS, "result" => result).increment(1);
         match fate {
-            Fate::Committed | Fate::NotOurs => {
-                self.retries.remove(&conversation);
-                self.races.remove(&conversation);
-                self.alone.remove(&conversation);
-                self.queue.done(conversation, seq);
-            }
-            Fate::LostRace => {
-                let races = self.races.entry(conversation).or_default();
-                *races += 1;
-                if *races >= 3 {
-                    self.alone.insert(conversation);
-                }
-                self.queue.again(conversation);
-            }
-            Fate::Alone => {
-                self.alone.insert(conversation);
+            Fate::Committed | Fate::NotOurs => self.queue.done(conversation, seq),
+            Fate::LostRace => self.queue.lost_race(conversation),
+            Fate::Singly => {
+                self.queue.note(conversation, |tries| tries.single = true);
                 self.queue.again(conversation);
             }
             Fate::Failed => self.later(conversation, AGAIN),
@@ -348,34 +337,7 @@ async fn waiting(db: &Db, buckets: &[Bucket], limit: usize) -> Result<Vec<Pendin
     .await
 }
 
-/// Commits what is finished, as much at once as there is, until the pipeline ends.
-async fn commit_groups(
-    db: Db,
-    ids: Arc<IdGenerator>,
-    owned: Owned,
-    most: usize,
-    sends: Arc<dyn Fn(Vec<OutboxRow>) + Send + Sync>,
-    mut finished: mpsc::UnboundedReceiver<(Finished, bool)>,
-    ran: mpsc::UnboundedSender<Report>,
-) {
-    let committer = Committer {
-        db: &db,
-        ids: &ids,
-        owned: &owned,
-    };
-    let mut group = Vec::new();
-    while finished.recv_many(&mut group, most).await > 0 {
-        let (alone, together): (Vec<_>, Vec<_>) = group.drain(..).partition(|(_, alone)| *alone);
-        let together: Vec<Finished> = together.into_iter().map(|(turn, _)| turn).collect();
-        let alone = alone.into_iter().map(|(turn, _)| vec![turn]);
-        for turns in std::iter::once(together)
-            .filter(|turns| !turns.is_empty())
-            .chain(alone)
-        {
-            let (fates, rows) = committer.commit(turns).await;
-            sends(rows);
-            // The loop waits for this report before it ends.
-            let _ = ran.send(Report::Committed { fates });
-        }
-    }
+/// The quota as the database counts.
+fn kv_total(config: &PipelineConfig) -> i64 {
+    i64::try_from(config.kv_total_bytes).unwrap_or(i64::MAX)
 }
