@@ -38,8 +38,7 @@ fn portions<T>(
     most: usize,
     weight: impl Fn(&T) -> usize,
 ) -> Vec<Vec<T>> {
-    let (singles, together): (Vec<_>, Vec<_>) =
-        group.into_iter().partition(|(_, single)| *single);
+    let (singles, together): (Vec<_>, Vec<_>) = group.into_iter().partition(|(_, single)| *single);
     let mut portions: Vec<Vec<T>> = Vec::new();
     let mut room = 0;
     for (turn, _) in together {

@@ -74,8 +74,7 @@ async fn what_a_person_owns_is_enriched_and_not_answered() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fault_is_answered_by_the_fallback_and_leaves_nothing_of_the_plugin() {
     for_each_database(async |database| {
-        let town =
-            Town::with_plugin(&database, guests::HALF_EFFECTS_THEN_FAULT, &["kv"]).await;
+        let town = Town::with_plugin(&database, guests::HALF_EFFECTS_THEN_FAULT, &["kv"]).await;
         let node = start(&town, "node").await;
         say(&town, 0, 0, "hello");
         all_done(&town, &database).await;

@@ -170,7 +170,10 @@ fn key(tenant: TenantId, plugin: &str, item: &str) -> KvKey {
 fn added(before: Option<&KvValue>, delta: i64) -> Option<Vec<u8>> {
     let number = match before {
         None => 0,
-        Some(value) => std::str::from_utf8(&value.value).ok()?.parse::<i64>().ok()?,
+        Some(value) => std::str::from_utf8(&value.value)
+            .ok()?
+            .parse::<i64>()
+            .ok()?,
     };
     Some(number.checked_add(delta)?.to_string().into_bytes())
 }

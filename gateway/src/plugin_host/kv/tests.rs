@@ -34,7 +34,10 @@ async fn a_key_is_asked_for_once_and_reads_repeat() {
 #[tokio::test]
 async fn pending_writes_are_read_without_the_store() {
     let (mut session, store) = session(MemoryKv::holding("k", b"old", 1));
-    session.set(text("k"), b"new".to_vec()).await.expect("taken");
+    session
+        .set(text("k"), b"new".to_vec())
+        .await
+        .expect("taken");
     assert_eq!(session.get("k").await, Ok(Some(b"new".to_vec())));
     session.delete(text("k")).await.expect("taken");
     assert_eq!(session.get("k").await, Ok(None));
@@ -65,13 +68,17 @@ async fn adding_to_a_pending_value_folds_into_it() {
     session.delete(text("n")).await.expect("taken");
     session.add(text("n"), 2).await.expect("taken");
     assert_eq!(session.get("n").await, Ok(Some(b"2".to_vec())));
-    session.set(text("n"), b"five".to_vec()).await.expect("taken");
+    session
+        .set(text("n"), b"five".to_vec())
+        .await
+        .expect("taken");
     assert!(matches!(
         session.add(text("n"), 2).await,
         Err(KvRefused::Invalid(_))
     ));
     session
-        .set(text("n"), i64::MAX.to_string().into_bytes()).await
+        .set(text("n"), i64::MAX.to_string().into_bytes())
+        .await
         .expect("taken");
     assert!(matches!(
         session.add(text("n"), 1).await,
@@ -103,15 +110,20 @@ async fn keys_values_and_their_number_are_bounded() {
     let long = "k".repeat(limits::KV_KEY_BYTES + 1);
     assert!(quota(session.set(long, vec![]).await));
     assert!(quota(
-        session.set(text("k"), vec![0; limits::KV_VALUE_BYTES + 1]).await
+        session
+            .set(text("k"), vec![0; limits::KV_VALUE_BYTES + 1])
+            .await
     ));
     for n in 0..3 {
         session
-            .set(format!("big{n}"), vec![0; limits::KV_VALUE_BYTES]).await
+            .set(format!("big{n}"), vec![0; limits::KV_VALUE_BYTES])
+            .await
             .expect("taken");
     }
     assert!(quota(
-        session.set(text("big3"), vec![0; limits::KV_VALUE_BYTES]).await
+        session
+            .set(text("big3"), vec![0; limits::KV_VALUE_BYTES])
+            .await
     ));
     for n in 3..Limits::default().kv_keys {
         session.add(format!("k{n}"), 1).await.expect("taken");
