@@ -222,6 +222,7 @@ impl Shared {
             config: PipelineConfig {
                 concurrency: config.turns.concurrency,
                 commit_turns: config.turns.group_commit_turns,
+                queue: config.turns.queue_messages,
                 kv_total_bytes: config.plugins.kv_total_bytes,
                 ..PipelineConfig::default()
             },

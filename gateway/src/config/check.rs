@@ -63,6 +63,7 @@ fn not_zero(config: &Config) -> Vec<(&'static str, u128)> {
         ),
         ("ingest.queue_bodies", ingest.queue_bodies as u128),
         ("turns.group_commit_turns", turns.group_commit_turns as u128),
+        ("turns.queue_messages", turns.queue_messages as u128),
         ("delivery.concurrency", delivery.concurrency as u128),
         (
             "delivery.concurrency_per_number",

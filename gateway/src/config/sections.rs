@@ -72,6 +72,7 @@ sections! {
     Turns = "turns" {
         concurrency: usize,
         group_commit_turns: usize,
+        queue_messages: usize,
     }
 
     /// Sends: how many at once, and what happens to those that fail or stay in doubt.

@@ -11,6 +11,7 @@ mod journal;
 mod memory;
 mod plugins;
 mod queue;
+mod room;
 mod seeds;
 mod turn;
 
@@ -22,7 +23,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::directory::Directory;
-use crate::domain::{Bucket, Clock, ContactId, ConversationId, IdGenerator};
+use crate::domain::{Bucket, Clock, ContactId, ConversationId, IdGenerator, TenantId};
 use crate::ownership::Owned;
 use crate::storage::conversations::{self, Conversation};
 use crate::storage::events::{self, PendingEvent};
@@ -90,6 +91,9 @@ pub struct Pipeline {
     turns: Arc<Turns>,
     used: Used,
     queue: Queue,
+    /// A look is on its way.
+    look_comes: bool,
+    look_now: bool,
     ran: (
         mpsc::UnboundedSender<Report>,
         mpsc::UnboundedReceiver<Report>,
@@ -103,10 +107,16 @@ enum Report {
         fates: Vec<(ConversationId, i64, Fate)>,
     },
     Due(ConversationId),
+    /// It is time to look into the database.
+    Look,
 }
 
 /// A database that does not answer is asked again after this.
 const AGAIN: Duration = Duration::from_millis(200);
+/// Between two looks that were not waited for: enough that they are not all that happens.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// Messages that a look may bring beyond those in memory.
+const PAGE: usize = 2_000;
 /// Conversations read in one query.
 const LOADED: usize = 64;
 
@@ -122,7 +132,9 @@ impl Pipeline {
             seeds: parts.seeds.clone(),
         };
         Self {
-            queue: Queue::new(parts.config.concurrency),
+            queue: Queue::new(parts.config.concurrency, parts.config.queue),
+            look_comes: false,
+            look_now: false,
             parts,
             turns: Arc::new(turns),
             used,
@@ -157,9 +169,12 @@ impl Pipeline {
                     while let Ok(report) = self.ran.1.try_recv() {
                         self.heard(report, &commits);
                     }
+                    if std::mem::take(&mut self.look_now) {
+                        self.look().await;
+                    }
                 }
-                Some(events) = self.parts.events.recv(), if self.queue.len() < self.parts.config.queue => {
-                    events.into_iter().for_each(|event| self.queue.add(event));
+                Some(events) = self.parts.events.recv() => {
+                    events.into_iter().for_each(|event| self.queue.offer(event));
                 }
                 Ok(()) = self.parts.owned.changed() => self.owners_changed().await,
                 _ = look.tick() => self.look().await,
@@ -167,6 +182,7 @@ impl Pipeline {
             let paused = self.parts.paused.load(std::sync::atomic::Ordering::Relaxed);
             if !stop.is_cancelled() && !paused {
                 self.dispatch().await;
+                self.look_soon();
             }
         }
         drop(commits);
@@ -181,17 +197,50 @@ impl Pipeline {
         self.look().await;
     }
 
-    /// Finds what waits in the database and is not in memory: after an overflow, a start, a new bucket.
+    /// Finds what waits in the database and is not in memory: after an overflow, a start, a new bucket. Tenants for whom
+    /// there is no room are left out, so that one tenant's backlog hides nobody's message.
     async fn look(&mut self) {
-        let room = self.parts.config.queue.saturating_sub(self.queue.len());
-        if room == 0 {
-            return;
-        }
         let buckets = self.parts.owned.borrow().buckets();
-        match waiting(&self.parts.db, &buckets, self.parts.config.queue).await {
-            Ok(events) => events.into_iter().for_each(|event| self.queue.add(event)),
+        let full = self.queue.room().full();
+        // What is known comes again; a page of something new must fit behind it.
+        let limit = self.queue.len() + PAGE;
+        match waiting(&self.parts.db, &buckets, &full, limit).await {
+            Ok(events) => self.found(events, full, limit),
             Err(error) => tracing::warn!(error = ?error, "waiting messages could not be read"),
         }
+    }
+
+    fn found(&mut self, events: Vec<PendingEvent>, mut left: Vec<TenantId>, limit: usize) {
+        let all = events.len() < limit;
+        for event in events {
+            if left.contains(&event.tenant) {
+                continue;
+            }
+            let tenant = event.tenant;
+            self.queue.add(event);
+            if !self.queue.room().has_room(tenant) {
+                // The rest of its page would leave a gap in front of what arrives next.
+                left.push(tenant);
+            }
+        }
+        let room = self.queue.room();
+        left.iter().for_each(|tenant| room.fall_behind(*tenant));
+        if all {
+            room.caught_up(&left);
+        }
+    }
+
+    /// Looks again before its time when somebody who is behind has worked off half of what memory held.
+    fn look_soon(&mut self) {
+        if self.look_comes || !self.queue.room().runs_low() {
+            return;
+        }
+        self.look_comes = true;
+        let ran = self.ran.0.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(LOOK_AGAIN).await;
+            let _ = ran.send(Report::Look);
+        });
     }
 
     /// Begins as many turns as there is room for.
@@ -246,8 +295,8 @@ impl Pipeline {
             return self.queue.done(conversation, seq);
         }
         if seq > row.done_seq + 1 {
-            // An earlier message is still in the database only; the next look brings it.
-            return self.later(conversation, AGAIN);
+            // An earlier message is in the database only.
+            return self.queue.forget(conversation);
         }
         let consent = loaded
             .consent
@@ -288,6 +337,7 @@ impl Pipeline {
                 }
             }
             Report::Due(conversation) => self.queue.due(conversation),
+            Report::Look => (self.look_comes, self.look_now) = (false, true),
         }
     }
 
@@ -326,12 +376,17 @@ struct Loaded {
     consent: Consents,
 }
 
-async fn waiting(db: &Db, buckets: &[Bucket], limit: usize) -> Result<Vec<PendingEvent>> {
+async fn waiting(
+    db: &Db,
+    buckets: &[Bucket],
+    skip: &[TenantId],
+    limit: usize,
+) -> Result<Vec<PendingEvent>> {
     let mut tx = db.read().await?;
     events::pending_all_tenants(
         &mut tx,
         buckets,
-        0,
+        skip,
         i64::try_from(limit).unwrap_or(i64::MAX),
     )
     .await

@@ -4,8 +4,10 @@
 //! waits and a reserve stays free. So a tenant alone on the node uses nearly all of it, and none can hold all of it.
 //! A conversation that lost too many races runs *alone*: while no other turn of its tenant runs or waits for its commit.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
+use super::room::Room;
 use crate::domain::{Bucket, ConversationId, TenantId};
 use crate::storage::events::PendingEvent;
 
@@ -74,19 +76,19 @@ pub(super) struct Queue {
     tenants: HashMap<TenantId, Share>,
     /// Tenants that wait, each once; they take turns.
     turn_of: VecDeque<TenantId>,
-    waiting: usize,
+    room: Room,
     running: usize,
     slots: usize,
 }
 
 impl Queue {
-    /// For so many turns under way at once.
-    pub(super) fn new(slots: usize) -> Self {
+    /// For so many turns under way at once, and so many messages in memory.
+    pub(super) fn new(slots: usize, room: usize) -> Self {
         Self {
             lanes: HashMap::new(),
             tenants: HashMap::new(),
             turn_of: VecDeque::new(),
-            waiting: 0,
+            room: Room::new(room),
             running: 0,
             slots: slots.max(1),
         }
@@ -94,7 +96,12 @@ impl Queue {
 
     /// Events that wait in memory.
     pub(super) fn len(&self) -> usize {
-        self.waiting
+        self.room.len()
+    }
+
+    /// Who is behind, and for whom there is room.
+    pub(super) fn room(&mut self) -> &mut Room {
+        &mut self.room
     }
 
     /// Turns under way, those waiting for their commit included.
@@ -102,9 +109,16 @@ impl Queue {
         self.running
     }
 
+    /// Takes in a message that just arrived, if there is room and its tenant is not behind.
+    pub(super) fn offer(&mut self, event: PendingEvent) {
+        if self.room.admits(event.tenant) {
+            self.add(event);
+        }
+    }
+
     /// Adds an event; one that is known changes nothing.
     pub(super) fn add(&mut self, event: PendingEvent) {
-        let conversation = event.conversation;
+        let (conversation, tenant) = (event.conversation, event.tenant);
         let known = self.lanes.contains_key(&conversation);
         let lane = self.lanes.entry(conversation).or_insert_with(|| Lane {
             tenant: event.tenant,
@@ -113,8 +127,9 @@ impl Queue {
             state: LaneState::Ready,
             tries: Tries::default(),
         });
-        if lane.events.insert(event.seq, event).is_none() {
-            self.waiting += 1;
+        if let Entry::Vacant(place) = lane.events.entry(event.seq) {
+            place.insert(event);
+            self.room.add(tenant);
         }
         if !known {
             self.make_ready(conversation);
@@ -202,7 +217,7 @@ impl Queue {
         };
         lane.tries = Tries::default();
         if lane.events.remove(&seq).is_some() {
-            self.waiting -= 1;
+            self.room.remove(lane.tenant, 1);
         }
         if lane.events.is_empty() {
             self.lanes.remove(&conversation);
@@ -254,13 +269,24 @@ impl Queue {
 
     /// Forgets what waits in buckets that are not ours any more.
     pub(super) fn keep_buckets(&mut self, ours: impl Fn(Bucket) -> bool) {
-        let mut gone = 0;
+        let room = &mut self.room;
         self.lanes.retain(|_, lane| {
             let keep = ours(lane.bucket) || lane.state == LaneState::Running;
-            gone += if keep { 0 } else { lane.events.len() };
+            if !keep {
+                room.remove(lane.tenant, lane.events.len());
+            }
             keep
         });
-        self.waiting -= gone;
+    }
+
+    /// Forgets a conversation whose next message is in the database only: what follows it can only wait, and would keep
+    /// others out of memory. A look finds all of it, in order.
+    pub(super) fn forget(&mut self, conversation: ConversationId) {
+        self.release(conversation);
+        if let Some(lane) = self.lanes.remove(&conversation) {
+            self.room.remove(lane.tenant, lane.events.len());
+            self.room.fall_behind(lane.tenant);
+        }
     }
 
     fn make_ready(&mut self, conversation: ConversationId) {

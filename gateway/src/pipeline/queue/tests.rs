@@ -27,7 +27,7 @@ fn event(conversation: i64, seq: i64) -> PendingEvent {
 }
 
 fn queue(slots: usize, conversations: impl IntoIterator<Item = i64>) -> Queue {
-    let mut queue = Queue::new(slots);
+    let mut queue = Queue::new(slots, 1_000_000);
     for conversation in conversations {
         queue.add(event(conversation, 1));
     }
@@ -207,4 +207,33 @@ fn a_bucket_that_went_and_came_back_does_not_double_a_running_turn() {
     queue.done(id(1000), 1);
     assert_eq!((queue.running(), queue.len()), (0, 0));
     assert!(queue.tenants.is_empty() && queue.turn_of.is_empty());
+}
+
+#[test]
+fn a_forgotten_conversation_comes_back_whole() {
+    let mut queue = queue(16, []);
+    queue.add(event(1000, 2));
+    assert_eq!(begin(&mut queue), [1000]);
+    queue.forget(id(1000));
+    assert_eq!((queue.running(), queue.len()), (0, 0));
+    assert!(queue.room().runs_low(), "a look is due");
+    queue.offer(event(1000, 3));
+    assert_eq!(queue.len(), 0, "its tenant is behind");
+    queue.add(event(1000, 1));
+    queue.add(event(1000, 2));
+    let first = queue.next().expect("the first message");
+    assert_eq!(first.seq, 1);
+}
+
+#[test]
+fn a_known_event_keeps_what_it_carries() {
+    let mut queue = queue(16, []);
+    let mut carried = event(1000, 1);
+    carried.element = Some("{}".to_owned());
+    queue.add(carried);
+    queue.add(event(1000, 1));
+    assert_eq!(
+        queue.next().and_then(|event| event.element).as_deref(),
+        Some("{}")
+    );
 }
