@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// Wasm instructions, nearly one unit each; bulk operations cost a unit per byte.
+    /// Wasm instructions, nearly one unit each; bulk operations cost a unit per byte, host calls what the host does
+    /// ([`HOST_CALL_FUEL`], [`HOST_BYTE_FUEL`]).
     pub fuel: u64,
     /// Bytes of all linear memories and tables together.
     pub memory: usize,
@@ -35,7 +36,7 @@ impl Default for Limits {
             fuel: 50_000_000,
             // A Rust guest needs 0.2 to 1.2 MiB, QuickJS 1.4; CPython's 16 would need an installation's own limit.
             memory: 16 << 20,
-            // A menu makes 20. A call costs the host 0.1 to 1 µs, so this is a few milliseconds at worst.
+            // A menu makes 20. Calls cost fuel too, so that all limits together still mean milliseconds.
             host_calls: 10_000,
             // Ten full texts, a few values of kv and the log fit many times.
             host_bytes: 4 << 20,
@@ -81,7 +82,14 @@ pub const MAX_RETRY: Duration = Duration::from_secs(600);
 pub const REASON_CHARS: usize = 500;
 /// Bytes of host answers kept for replay; a turn beyond it says so.
 pub const JOURNAL_BYTES: usize = 64 << 10;
-/// Units of fuel after which a guest lets its neighbours run: some 10 µs of tight code.
+/// Fuel for a host call, beside what it carries. A guess: leaving the guest, lifting, checking and coming back take
+/// some 0.2 µs, as long as so many instructions. All the calls that are allowed come to less than half of the fuel.
+pub const HOST_CALL_FUEL: u64 = 2_000;
+/// Fuel for a byte that a host call carries. A guess: a byte is copied twice and looked at once or twice, some 0.4 ns.
+pub const HOST_BYTE_FUEL: u64 = 4;
+/// What an element of a list counts beside its texts: the host allocates for it, however empty it is.
+pub const LIST_ELEMENT_BYTES: usize = 64;
+/// Units of fuel after which a guest lets its neighbours run: some 10 µs of tight code, or of host calls.
 pub const FUEL_SLICE: u64 = 100_000;
 /// Attributes and tags of one conversation.
 pub const ATTRIBUTES: usize = 64;
