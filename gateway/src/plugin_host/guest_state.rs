@@ -147,6 +147,7 @@ impl GuestState {
     /// The hook returned ok: its effects, and its writes to `kv` count.
     pub(super) fn keep(&mut self) -> Vec<Effect> {
         self.kv.keep();
+        self.memory.forgive();
         self.effects_kept += self.effects.len();
         std::mem::take(&mut self.effects)
     }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::manifest::LimitsAsked;
+
 /// What one installation may use in one turn, over all its hooks. An installation can be given less or more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -51,6 +53,19 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// What a plugin gets that asks for less or more: never more than the operator gives.
+    pub fn for_asked(&self, asked: LimitsAsked) -> Self {
+        Self {
+            fuel: asked.fuel.map_or(self.fuel, |fuel| fuel.min(self.fuel)),
+            memory: asked
+                .memory
+                .map_or(self.memory, |memory| memory.min(self.memory)),
+            ..self.clone()
+        }
+    }
+}
+
 /// The most that an operator may give one installation: what the pool has room for.
 pub const MAX_MEMORY: usize = 64 << 20;
 /// A log line's bytes (WIT contract); longer ones are cut at a character.
@@ -62,10 +77,11 @@ pub const KV_VALUE_BYTES: usize = 64 << 10;
 pub const HOST_CALL_BYTES: usize = 256 << 10;
 /// Live resource handles. A hook gets two.
 pub const HANDLES: usize = 1_000;
-/// Core instances, memories and tables of one component: componentize-py needs some 20 instances.
-pub const INSTANCES: usize = 64;
-pub const MEMORIES: usize = 4;
-pub const TABLES: usize = 16;
+/// Core instances, memories and tables of one component. A Rust component has 3, 1 and 2; componentize-py needs some 20
+/// instances. The pool holds so many for every store, so that nobody can take a neighbour's share: more costs addresses.
+pub const INSTANCES: usize = 32;
+pub const MEMORIES: usize = 2;
+pub const TABLES: usize = 4;
 /// Elements of one table: CPython uses 5,700, SpiderMonkey 7,700.
 pub const TABLE_ELEMENTS: usize = 20_000;
 /// The guest's stack. Deep recursion of ordinary code ends well below; the limit is what a hostile one gets.
@@ -99,3 +115,18 @@ pub const TAGS: usize = 32;
 pub const COMPONENT_BYTES: usize = 16 << 20;
 /// Its manifest.
 pub const MANIFEST_BYTES: usize = 64 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plugin_gets_what_it_asks_for_up_to_what_the_operator_gives() {
+        let given = Limits::default();
+        let asked = |fuel, memory| given.for_asked(LimitsAsked { fuel, memory });
+        assert_eq!(asked(None, None), given);
+        assert_eq!(asked(Some(u64::MAX), Some(usize::MAX)), given);
+        let less = asked(Some(7), Some(65_536));
+        assert_eq!((less.fuel, less.memory), (7, 65_536));
+    }
+}

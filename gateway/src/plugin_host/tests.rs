@@ -1,6 +1,8 @@
 //! Whole turns over hand-written guests: limits, isolation, fairness, determinism.
 
+mod causes;
 mod floods;
+mod shares;
 
 use std::sync::Arc;
 
