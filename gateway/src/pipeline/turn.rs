@@ -18,8 +18,8 @@ use crate::directory::NumberEntry;
 use crate::domain::{Clock, IdGenerator, InstallationId, Timestamp, TurnId};
 use crate::graph::webhook;
 use crate::plugin_host::{
-    CallOutcome, ConversationView, Ending, KvEffects, MessageView, PluginBinding, TurnReport,
-    TurnRequest,
+    CallOutcome, ConversationView, Ending, KvEffects, MessageView, Overload, PluginBinding,
+    TurnReport, TurnRequest,
 };
 use crate::policy::ConsentState;
 use crate::storage::conversations::Conversation;
@@ -100,11 +100,15 @@ impl Turns {
                     }
                     drafts.apply(report, &bindings, &broken);
                 }
-                Err(NoRoom) => {
+                Err(Overload::Full | Overload::TenantShare) => {
                     return Ran::Later {
                         after: NO_ROOM,
                         asked: false,
                     };
+                }
+                Err(error) => {
+                    tracing::error!(event = %input.event.id, %error, "the plugins were not asked");
+                    drafts.fall_back();
                 }
             },
         }
@@ -116,7 +120,7 @@ impl Turns {
         input: &TurnInput,
         turn: TurnId,
         now: Timestamp,
-    ) -> Result<(TurnReport, Vec<PluginBinding>, Vec<String>), NoRoom> {
+    ) -> Result<(TurnReport, Vec<PluginBinding>, Vec<String>), Overload> {
         let (bindings, broken) = self.plugins.bindings(&input.entry).await;
         let names = bindings
             .iter()
@@ -137,12 +141,7 @@ impl Turns {
             plugins: bindings.clone(),
             bot_owns: input.conversation.owner.is_bot(),
         };
-        let report = self
-            .plugins
-            .host()
-            .run_turn(request)
-            .await
-            .map_err(|_| NoRoom)?;
+        let report = self.plugins.host().run_turn(request).await?;
         Ok((report, bindings, broken))
     }
 
@@ -166,8 +165,6 @@ impl Turns {
         items.into_iter().nth(ordinal).map(|item| item.raw)
     }
 }
-
-struct NoRoom;
 
 fn view(conversation: &Conversation) -> ConversationView {
     ConversationView {

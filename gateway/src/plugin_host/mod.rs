@@ -35,6 +35,7 @@ mod stages;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod trial;
 mod turn;
 
 pub use artifact::{ArtifactError, ArtifactId, ArtifactKey, AuthenticArtifact, ComponentDigest};
@@ -47,7 +48,7 @@ pub use hook::{Hook, HookSet};
 pub use host::{HostConfig, Overload, PluginHost, StartError};
 pub use inspect::{InspectError, Inspection, inspect};
 pub use kv::{HostAnswer, HostAnswers, KvEffects, KvReader, KvUnavailable, KvWrite};
-pub use limits::Limits;
+pub use limits::{Limits, PLUGINS_PER_TURN};
 pub use manifest::{LimitsAsked, Manifest, ManifestError};
 pub use plugin::{LoadError, Plugin};
 pub use report::{
@@ -57,3 +58,4 @@ pub use request::{
     ConfigError, ConfigJson, ConversationView, Grants, MessageKind, MessageView, PluginBinding,
     TurnRequest,
 };
+pub use trial::{TrialError, try_to_load};
