@@ -12,6 +12,7 @@ mod demo;
 mod guests;
 mod harness;
 mod ingest_gap;
+mod installing;
 mod loops;
 mod neighbours;
 mod one_message;
