@@ -19,8 +19,8 @@ use crate::directory::NumberEntry;
 use crate::domain::{Clock, IdGenerator, InstallationId, Timestamp, TurnId};
 use crate::graph::webhook;
 use crate::plugin_host::{
-    CallOutcome, ConversationView, Ending, KvEffects, MessageView, Overload, PLUGINS_PER_TURN,
-    PluginBinding, TurnReport, TurnRequest,
+    CallOutcome, ConversationView, Ending, KvEffects, MessageView, Overload, PluginBinding,
+    TurnReport, TurnRequest,
 };
 use crate::policy::ConsentState;
 use crate::storage::conversations::Conversation;
@@ -120,10 +120,7 @@ impl Turns {
         turn: TurnId,
         now: Timestamp,
     ) -> Result<(TurnReport, Vec<PluginBinding>, Vec<String>), Overload> {
-        let (mut bindings, mut broken) = self.plugins.bindings(&input.entry).await;
-        // The host takes no turn with more, so asking it again would never end.
-        let beyond = bindings.drain(PLUGINS_PER_TURN.min(bindings.len())..);
-        broken.extend(beyond.map(|binding| binding.plugin.name().to_owned()));
+        let (bindings, broken) = self.plugins.bindings(&input.entry).await;
         let names = bindings
             .iter()
             .map(|binding| (binding.installation, binding.plugin.name().to_owned()));
