@@ -573,7 +573,7 @@ impl Delivery {
                         one,
                     );
                 }
-                Held::All | Held::Plugin(..) | Held::Template(..) => {}
+                Held::All | Held::Plugin(..) | Held::Template(..) | Held::Templates(_) => {}
             }
         }
     }

@@ -162,6 +162,7 @@ impl Past<'_> {
                 Held::Credential => "hold_credential",
                 Held::MenuPlugin if wish.by == By::MenuPlugin => "hold_plugin",
                 Held::SaleTemplate if is_template(wish.what) => "hold_template",
+                Held::EveryTemplate if is_template(wish.what) => "hold_templates",
                 _ => continue,
             };
             if !lifted && self.now < until {
