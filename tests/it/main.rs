@@ -8,6 +8,7 @@ mod delivery;
 mod demo;
 mod guests;
 mod harness;
+mod ingest;
 mod neighbours;
 mod one_message;
 mod schema;

@@ -308,6 +308,7 @@ impl Shared {
         self.upkeep.spawn(monitor::watch_health(
             self.db.clone(),
             self.owned.clone(),
+            self.directory.clone(),
             health.clone(),
             self.worked.clone(),
         ));

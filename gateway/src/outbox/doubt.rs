@@ -4,7 +4,8 @@ use crate::domain::{OutboxState, Timestamp};
 use crate::policy::{Settlement, settle_unknown};
 use crate::storage::outbox::{Move, OutboxRow};
 
-/// What the rule decided. Both are listed: the row's reason says so for ever.
+/// What the rule decided. Both are counted, and the row's reason says so until an answer or a late receipt settles it;
+/// its doubts stay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DoubtEnd {
     /// At the risk of a double.

@@ -279,7 +279,7 @@ struct ConsentRow {
 }
 
 /// Consent of these contacts, their rows locked until the transaction ends (promise 4). Locks are taken in the order
-/// of contact ids, so that two transactions never wait for each other.
+/// of contact ids, whatever the order given, so that two transactions never wait for each other.
 pub async fn lock_consent_all_tenants(tx: &mut Tx, contacts: &[ContactId]) -> Result<Vec<Consent>> {
     consent(tx, contacts, "ORDER BY contact FOR UPDATE").await
 }
@@ -290,20 +290,18 @@ pub async fn read_consent_all_tenants(tx: &mut Tx, contacts: &[ContactId]) -> Re
 }
 
 async fn consent(tx: &mut Tx, contacts: &[ContactId], postgres_tail: &str) -> Result<Vec<Consent>> {
-    if contacts.is_empty() {
-        return Ok(Vec::new());
-    }
-    let ids = batch::padded(
-        &contacts
-            .iter()
-            .map(|contact| contact.raw())
-            .collect::<Vec<_>>(),
-    );
     let tail = if tx.is_postgres() { postgres_tail } else { "" };
     let head = "SELECT contact, opt_out, since, reopened_at, meta_stopped_at, version FROM consent WHERE contact IN";
-    let rows: Vec<ConsentRow> =
-        fetch_list!(tx, batch::list(head, ids.len(), 1, tail), [0_i64; 0], &ids)?;
-    rows.into_iter().map(consent_of).collect()
+    let ids = batch::sorted(contacts.iter().map(|contact| contact.raw()));
+    let mut found = Vec::with_capacity(ids.len());
+    for run in batch::runs(&ids) {
+        let sql = batch::list(head, run.len(), 1, tail);
+        let rows: Vec<ConsentRow> = fetch_list!(tx, sql, [0_i64; 0], run)?;
+        for row in rows {
+            found.push(consent_of(row)?);
+        }
+    }
+    Ok(found)
 }
 
 fn consent_of(row: ConsentRow) -> Result<Consent> {

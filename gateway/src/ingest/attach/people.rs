@@ -2,14 +2,37 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::split::Message;
+use super::split::Split;
 use super::{AttachError, Attacher};
+use crate::domain::number::Number;
 use crate::domain::{ContactId, IdentityKind, PersonRef, TenantId, Timestamp};
 use crate::storage::Tx;
 use crate::storage::people::{self, ContactRow, IdentityKey};
 
+/// Somebody whom a webhook names, and to which number.
+pub(super) struct Author<'a> {
+    number: &'a Number,
+    who: &'a PersonRef,
+    profile_name: Option<&'a str>,
+}
+
+/// The authors of a batch: of its messages, and then of its choices about marketing.
+pub(super) fn authors(split: &Split) -> Vec<Author<'_>> {
+    let messages = split.messages.iter().map(|message| Author {
+        number: &message.entry.number,
+        who: &message.from,
+        profile_name: message.profile_name.as_deref(),
+    });
+    let choices = split.preferences().map(|(entry, preference, _)| Author {
+        number: &entry.number,
+        who: &preference.from,
+        profile_name: None,
+    });
+    messages.chain(choices).collect()
+}
+
 /// The contacts of a batch, found or made.
-pub(super) struct People {
+struct People {
     known: HashMap<IdentityKey, ContactId>,
     /// Identities that somebody else had until now.
     moved: HashMap<IdentityKey, ContactId>,
@@ -44,19 +67,16 @@ impl Keys {
     }
 }
 
-/// Finds or makes the contact of every message, in order, and writes what is new.
+/// Finds or makes the contact of every author, in order, and writes what is new.
 pub(super) async fn resolve(
     attacher: &Attacher,
     tx: &mut Tx,
-    messages: &[Message],
+    authors: &[Author<'_>],
     now: Timestamp,
 ) -> Result<Vec<ContactId>, AttachError> {
-    let keys: Vec<Keys> = messages
+    let keys: Vec<Keys> = authors
         .iter()
-        .map(|message| {
-            let number = &message.entry.number;
-            Keys::of(number.tenant, &number.portfolio, &message.from)
-        })
+        .map(|author| Keys::of(author.number.tenant, &author.number.portfolio, author.who))
         .collect();
     let wanted: BTreeSet<IdentityKey> = keys
         .iter()
@@ -74,10 +94,10 @@ pub(super) async fn resolve(
         new_identities: Vec::new(),
         new_contacts: Vec::new(),
     };
-    let mut contacts = Vec::with_capacity(messages.len());
-    for (message, keys) in messages.iter().zip(&keys) {
+    let mut contacts = Vec::with_capacity(authors.len());
+    for (author, keys) in authors.iter().zip(&keys) {
         let id = || ContactId::from_raw(attacher.ids.next(now));
-        contacts.push(people.contact(tx, message, keys, id).await?);
+        contacts.push(people.contact(tx, author, keys, id).await?);
     }
     people.write(tx, now).await?;
     Ok(contacts)
@@ -87,28 +107,28 @@ impl People {
     async fn contact(
         &mut self,
         tx: &mut Tx,
-        message: &Message,
+        author: &Author<'_>,
         keys: &Keys,
         id: impl FnOnce() -> ContactId,
     ) -> Result<ContactId, AttachError> {
-        let tenant = message.entry.number.tenant;
+        let tenant = author.number.tenant;
         let by =
             |key: &Option<IdentityKey>| key.as_ref().and_then(|key| self.known.get(key).copied());
         let contact = match (by(&keys.phone), by(&keys.bsuid)) {
             (Some(one), Some(other)) if one == other => return Ok(one),
             (Some(of_phone), Some(of_bsuid)) => {
-                self.join(tx, tenant, message, of_phone, of_bsuid).await?;
+                self.join(tx, tenant, author, of_phone, of_bsuid).await?;
                 of_bsuid
             }
             (None, Some(contact)) => contact,
             (Some(contact), None) => match &keys.bsuid {
                 // A second BSUID within the portfolio is a second person: the phone goes to it (never the reverse).
                 Some(key) if self.has_other_bsuid(tx, tenant, contact, key).await? => {
-                    self.add(message, id())
+                    self.add(author, id())
                 }
                 _ => contact,
             },
-            (None, None) => self.add(message, id()),
+            (None, None) => self.add(author, id()),
         };
         self.learn(keys.phone.as_ref(), contact);
         self.learn(keys.bsuid.as_ref(), contact);
@@ -120,11 +140,11 @@ impl People {
         &mut self,
         tx: &mut Tx,
         tenant: TenantId,
-        message: &Message,
+        author: &Author<'_>,
         of_phone: ContactId,
         of_bsuid: ContactId,
     ) -> Result<(), AttachError> {
-        let scope = &message.entry.number.portfolio;
+        let scope = &author.number.portfolio;
         let fresh = self
             .new_contacts
             .iter()
@@ -165,14 +185,14 @@ impl People {
                 .is_some())
     }
 
-    fn add(&mut self, message: &Message, id: ContactId) -> ContactId {
+    fn add(&mut self, author: &Author<'_>, id: ContactId) -> ContactId {
         let text = |text: Option<&str>| text.unwrap_or("").to_owned();
         self.new_contacts.push(ContactRow {
             id,
-            tenant: message.entry.number.tenant,
-            display_name: text(message.profile_name.as_deref()),
-            phone: text(message.from.phone.as_ref().map(|phone| phone.digits())),
-            bsuid: text(message.from.bsuid.as_ref().map(|bsuid| bsuid.as_str())),
+            tenant: author.number.tenant,
+            display_name: text(author.profile_name),
+            phone: text(author.who.phone.as_ref().map(|phone| phone.digits())),
+            bsuid: text(author.who.bsuid.as_ref().map(|bsuid| bsuid.as_str())),
         });
         id
     }
