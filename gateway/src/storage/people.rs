@@ -100,22 +100,49 @@ pub async fn add_identities_all_tenants(
     Ok(usize::try_from(added).unwrap_or(usize::MAX))
 }
 
-/// Makes known identities point at other contacts: a phone moves to the person who has it now.
-pub async fn move_identities_all_tenants(
+/// Who had an identity and who has it now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moved {
+    pub from: ContactId,
+    pub to: ContactId,
+}
+
+/// Makes a known identity point at another contact: a phone moves to the person who has it now, and the one who had it
+/// is not written to there any more.
+pub async fn move_identity(
     tx: &mut Tx,
-    identities: &[(IdentityKey, ContactId)],
+    tenant: TenantId,
+    key: &IdentityKey,
+    moved: Moved,
 ) -> Result<()> {
-    for (key, contact) in identities {
+    execute!(
+        tx,
+        sqlx::query(
+            "UPDATE identity SET contact = $5 WHERE tenant = $1 AND scope = $2 AND kind = $3 AND value = $4"
+        )
+        .bind(tenant.raw())
+        .bind(&key.scope)
+        .bind(key.kind as i64)
+        .bind(&key.value)
+        .bind(moved.to.raw())
+    )?;
+    let (gone, come) = match key.kind {
+        IdentityKind::Phone => (
+            "UPDATE contact SET phone = '' WHERE id = $1 AND tenant = $2 AND phone = $3",
+            "UPDATE contact SET phone = $3 WHERE id = $1 AND tenant = $2",
+        ),
+        IdentityKind::Bsuid => (
+            "UPDATE contact SET bsuid = '' WHERE id = $1 AND tenant = $2 AND bsuid = $3",
+            "UPDATE contact SET bsuid = $3 WHERE id = $1 AND tenant = $2",
+        ),
+    };
+    for (sql, contact) in [(gone, moved.from), (come, moved.to)] {
         execute!(
             tx,
-            sqlx::query(
-                "UPDATE identity SET contact = $5 WHERE tenant = $1 AND scope = $2 AND kind = $3 AND value = $4"
-            )
-            .bind(key.tenant.raw())
-            .bind(&key.scope)
-            .bind(key.kind as i64)
-            .bind(&key.value)
-            .bind(contact.raw())
+            sqlx::query(sql)
+                .bind(contact.raw())
+                .bind(tenant.raw())
+                .bind(&key.value)
         )?;
     }
     Ok(())

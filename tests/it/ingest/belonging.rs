@@ -1,7 +1,7 @@
 //! Whose a body's parts are: a number is its app's, and a node that has not heard of a number yet loses nothing of it.
 
 use serde_json::{Value, json};
-use vestibule_tests::{TestDatabase, for_each_database};
+use vestibule_tests::{TestDatabase, for_each_database, until};
 
 use super::desk::{Desk, NUMBERS, body, text};
 
@@ -83,6 +83,38 @@ async fn one_post_of_several_numbers_gives_each_its_own_and_keeps_what_is_nobody
             kept(&database).await,
             ["number_of_another_app.message", "unknown_number.message"]
         );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn while_setup_cannot_be_read_bodies_wait_and_the_node_says_so() {
+    for_each_database(async |database| {
+        let desk = Desk::open(&database).await;
+        let said = body(NUMBERS[0], &[hello(&desk, "wamid.A")]);
+        assert_eq!(desk.post_by(0, &said).await, 200);
+        // A hold of a scope that this version does not know, as a newer one may have written it.
+        let broken = "INSERT INTO hold (id, tenant, scope, target, name, language, reason, placed_by, placed_at)
+            VALUES (1, 0, 99, 0, '', '', '', '', 0) RETURNING name";
+        database.texts(broken).await;
+        let moved = "UPDATE change_counter SET version = version + 1 RETURNING name";
+        database.texts(moved).await;
+        let (events, _attached) = tokio::sync::mpsc::channel(10);
+        let stop = tokio_util::sync::CancellationToken::new();
+        let attaching = tokio::spawn(desk.attacher(events).run(stop.clone()));
+        until("it is known that setup cannot be read", async || {
+            (!desk.owner.is_fresh()).then_some(())
+        })
+        .await;
+        assert_eq!(desk.waiting().await, 1);
+        database.texts("DELETE FROM hold RETURNING name").await;
+        until("the body is attached", async || {
+            (desk.waiting().await == 0).then_some(())
+        })
+        .await;
+        assert!(desk.owner.is_fresh());
+        stop.cancel();
+        attaching.await.expect("it ends");
     })
     .await;
 }

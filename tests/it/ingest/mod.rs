@@ -8,6 +8,7 @@ mod desk;
 mod endpoint;
 mod events;
 mod failures;
+mod locks;
 mod people;
 mod receipts;
 mod sends;

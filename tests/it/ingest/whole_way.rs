@@ -68,7 +68,11 @@ async fn a_stop_is_confirmed_once_reaches_no_plugin_and_a_later_text_is_answered
 /// conversation then.
 const HUMANS: &[(&str, &[&str], &str)] = &[
     (SETTINGS, &["somebody comes"], "1 support"),
-    (r#"{"unserved_text":"nobody is here"}"#, &["nobody is here", "hello?"], "0 "),
+    (
+        r#"{"unserved_text":"nobody is here"}"#,
+        &["nobody is here", "hello?"],
+        "0 ",
+    ),
 ];
 
 #[tokio::test]
@@ -89,7 +93,8 @@ async fn whoever_asks_for_a_person_gets_one_where_somebody_serves_the_queue() {
             says(&database, &town, 1, "agent", 60).await;
             says(&database, &town, 2, "hello?", 30).await;
             assert_eq!(heard(&town), *texts);
-            let owners = database.texts("SELECT CAST(owner AS TEXT) || ' ' || owner_name FROM conversation");
+            let owners =
+                database.texts("SELECT CAST(owner AS TEXT) || ' ' || owner_name FROM conversation");
             assert_eq!(owners.await, [*owner]);
             node.end().await;
         })
@@ -108,7 +113,14 @@ async fn logs_at_info_hold_no_text_phone_number_or_token() {
         says(&database, &town, 3, "and my pin is 2222", 30).await;
         assert_eq!(heard(&town).len(), 3);
         node.end().await;
-        let secrets = ["my card", "my pin", CUSTOMER, "token-of-", STOPPED, "wamid."];
+        let secrets = [
+            "my card",
+            "my pin",
+            CUSTOMER,
+            "token-of-",
+            STOPPED,
+            "wamid.",
+        ];
         assert_eq!(logs.leaked(&secrets), None, "{}", logs.text());
         assert!(!logs.text().is_empty(), "the node's own lines were caught");
     })

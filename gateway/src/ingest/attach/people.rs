@@ -1,13 +1,13 @@
 //! Who wrote: from the phone and BSUID of a webhook to a contact (`whatsapp-cloud-api.md` §2.3, design.md §3).
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::split::Split;
 use super::{AttachError, Attacher};
 use crate::domain::number::Number;
 use crate::domain::{ContactId, IdentityKind, PersonRef, TenantId, Timestamp};
 use crate::storage::Tx;
-use crate::storage::people::{self, ContactRow, IdentityKey};
+use crate::storage::people::{self, ContactRow, IdentityKey, Moved};
 
 /// Somebody whom a webhook names, and to which number.
 pub(super) struct Author<'a> {
@@ -35,9 +35,12 @@ pub(super) fn authors(split: &Split) -> Vec<Author<'_>> {
 struct People {
     known: HashMap<IdentityKey, ContactId>,
     /// Identities that somebody else had until now.
-    moved: HashMap<IdentityKey, ContactId>,
+    moved: BTreeMap<IdentityKey, Moved>,
+    /// In the order in which they were shown.
     new_identities: Vec<(IdentityKey, ContactId)>,
-    new_contacts: Vec<ContactRow>,
+    new_contacts: BTreeMap<ContactId, ContactRow>,
+    /// Who turned out to be whom.
+    same: HashMap<ContactId, ContactId>,
 }
 
 /// A person's identities as keys: the phone's and the BSUID's.
@@ -90,9 +93,10 @@ pub(super) async fn resolve(
         .collect();
     let mut people = People {
         known,
-        moved: HashMap::new(),
+        moved: BTreeMap::new(),
         new_identities: Vec::new(),
-        new_contacts: Vec::new(),
+        new_contacts: BTreeMap::new(),
+        same: HashMap::new(),
     };
     let mut contacts = Vec::with_capacity(authors.len());
     for (author, keys) in authors.iter().zip(&keys) {
@@ -100,6 +104,9 @@ pub(super) async fn resolve(
         contacts.push(people.contact(tx, author, keys, id).await?);
     }
     people.write(tx, now).await?;
+    for contact in &mut contacts {
+        *contact = people.is_now(*contact);
+    }
     Ok(contacts)
 }
 
@@ -117,8 +124,7 @@ impl People {
         let contact = match (by(&keys.phone), by(&keys.bsuid)) {
             (Some(one), Some(other)) if one == other => return Ok(one),
             (Some(of_phone), Some(of_bsuid)) => {
-                self.join(tx, tenant, author, of_phone, of_bsuid).await?;
-                of_bsuid
+                self.join(tx, tenant, keys, of_phone, of_bsuid).await?
             }
             (None, Some(contact)) => contact,
             (Some(contact), None) => match &keys.bsuid {
@@ -135,35 +141,48 @@ impl People {
         Ok(contact)
     }
 
-    /// A webhook shows a phone and a BSUID that we took for two people. Two BSUIDs never merge through a phone.
+    /// A webhook shows a phone and a BSUID that we took for two people. Two BSUIDs never merge through a phone: then it
+    /// moves. Answers whose message it is.
     async fn join(
         &mut self,
         tx: &mut Tx,
         tenant: TenantId,
-        author: &Author<'_>,
+        keys: &Keys,
         of_phone: ContactId,
         of_bsuid: ContactId,
-    ) -> Result<(), AttachError> {
-        let scope = &author.number.portfolio;
-        let fresh = self
-            .new_contacts
-            .iter()
-            .any(|row| row.id == of_phone || row.id == of_bsuid);
-        if !fresh
-            && people::bsuid_of(tx, tenant, of_phone, scope)
-                .await?
-                .is_none()
+    ) -> Result<ContactId, AttachError> {
+        if let Some(bsuid) = &keys.bsuid
+            && self.has_other_bsuid(tx, tenant, of_phone, bsuid).await?
         {
-            people::merge_contact(tx, tenant, of_phone, of_bsuid).await?;
-            for contact in self
-                .known
-                .values_mut()
-                .filter(|contact| **contact == of_phone)
-            {
-                *contact = of_bsuid;
+            return Ok(of_bsuid);
+        }
+        // Whoever was made in this batch goes without a trace.
+        let (gone, stays) = match self.new_contacts.contains_key(&of_bsuid) {
+            true => (of_bsuid, of_phone),
+            false => (of_phone, of_bsuid),
+        };
+        if self.new_contacts.remove(&gone).is_none() {
+            people::merge_contact(tx, tenant, gone, stays).await?;
+            for key in [&keys.phone, &keys.bsuid].into_iter().flatten() {
+                people::update_contact(tx, tenant, &learned(key, stays)).await?;
             }
         }
-        Ok(())
+        let identities = self.new_identities.iter_mut().map(|(_, contact)| contact);
+        let moved = self.moved.values_mut().map(|moved| &mut moved.to);
+        for contact in identities.chain(moved).chain(self.known.values_mut()) {
+            if *contact == gone {
+                *contact = stays;
+            }
+        }
+        self.same.insert(gone, stays);
+        Ok(stays)
+    }
+
+    fn is_now(&self, mut contact: ContactId) -> ContactId {
+        while let Some(other) = self.same.get(&contact) {
+            contact = *other;
+        }
+        contact
     }
 
     async fn has_other_bsuid(
@@ -187,13 +206,14 @@ impl People {
 
     fn add(&mut self, author: &Author<'_>, id: ContactId) -> ContactId {
         let text = |text: Option<&str>| text.unwrap_or("").to_owned();
-        self.new_contacts.push(ContactRow {
+        let row = ContactRow {
             id,
             tenant: author.number.tenant,
             display_name: text(author.profile_name),
             phone: text(author.who.phone.as_ref().map(|phone| phone.digits())),
             bsuid: text(author.who.bsuid.as_ref().map(|bsuid| bsuid.as_str())),
-        });
+        };
+        self.new_contacts.insert(id, row);
         id
     }
 
@@ -201,46 +221,70 @@ impl People {
         let Some(key) = key else { return };
         match self.known.insert(key.clone(), contact) {
             None => self.new_identities.push((key.clone(), contact)),
-            Some(before) if before != contact => {
-                self.moved.insert(key.clone(), contact);
-            }
+            Some(before) if before != contact => self.move_away(key, before, contact),
             Some(_) => {}
         }
     }
 
+    /// Whoever had it is not reached by it any more.
+    fn move_away(&mut self, key: &IdentityKey, before: ContactId, contact: ContactId) {
+        if let Some(row) = self.new_contacts.get_mut(&before) {
+            column(row, key).clear();
+        }
+        match self.new_identities.iter_mut().find(|(new, _)| new == key) {
+            Some((_, whose)) => *whose = contact,
+            None => {
+                let moved = Moved {
+                    from: before,
+                    to: contact,
+                };
+                self.moved.entry(key.clone()).or_insert(moved).to = contact;
+            }
+        }
+    }
+
     async fn write(&mut self, tx: &mut Tx, now: Timestamp) -> Result<(), AttachError> {
-        people::add_contacts_all_tenants(tx, &self.new_contacts, now).await?;
+        let mut known_ones = Vec::new();
+        for (key, contact) in &self.new_identities {
+            match self.new_contacts.get_mut(contact) {
+                Some(row) => column(row, key).clone_from(&key.value),
+                None => known_ones.push((key.tenant, learned(key, *contact))),
+            }
+        }
+        let new_contacts: Vec<ContactRow> = self.new_contacts.values().cloned().collect();
+        people::add_contacts_all_tenants(tx, &new_contacts, now).await?;
         self.new_identities.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         let added = people::add_identities_all_tenants(tx, &self.new_identities, now).await?;
         if added < self.new_identities.len() {
             return Err(AttachError::Race);
         }
-        for (key, contact) in &self.new_identities {
-            if self.new_contacts.iter().all(|row| row.id != *contact) {
-                people::update_contact(tx, key.tenant, &learned(key, *contact)).await?;
-            }
+        for (tenant, row) in known_ones {
+            people::update_contact(tx, tenant, &row).await?;
         }
-        let mut moved: Vec<(IdentityKey, ContactId)> = self.moved.drain().collect();
-        moved.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-        people::move_identities_all_tenants(tx, &moved).await?;
+        for (key, moved) in &self.moved {
+            people::move_identity(tx, key.tenant, key, *moved).await?;
+        }
         Ok(())
+    }
+}
+
+/// Where a contact's row shows an identity of this kind.
+fn column<'a>(row: &'a mut ContactRow, key: &IdentityKey) -> &'a mut String {
+    match key.kind {
+        IdentityKind::Phone => &mut row.phone,
+        IdentityKind::Bsuid => &mut row.bsuid,
     }
 }
 
 /// A known contact's new phone or BSUID.
 fn learned(key: &IdentityKey, id: ContactId) -> ContactRow {
-    let of = |kind| {
-        if key.kind == kind {
-            key.value.clone()
-        } else {
-            String::new()
-        }
-    };
-    ContactRow {
+    let mut row = ContactRow {
         id,
         tenant: key.tenant,
         display_name: String::new(),
-        phone: of(IdentityKind::Phone),
-        bsuid: of(IdentityKind::Bsuid),
-    }
+        phone: String::new(),
+        bsuid: String::new(),
+    };
+    column(&mut row, key).clone_from(&key.value);
+    row
 }
