@@ -84,7 +84,7 @@ impl Desk {
         let url = serve(intake(&db, &receiver, &clock, &ids, watched)).await;
         let mut metas = Vec::new();
         for app in APPS {
-            let config = SimulatorConfig::new(Arc::new(SystemClock), &secret(app));
+            let config = SimulatorConfig::new(Arc::new(SystemClock), secret(app));
             let meta = Simulator::start(config).await.expect("a simulator");
             meta.set_webhook(&format!("{url}/{app}"), None)
                 .expect("a URL");

@@ -66,8 +66,11 @@ async fn a_receipt_moves_no_send_that_was_never_tried() {
     .await;
 }
 
-/// Receipts as they come in, a POST each, and then how far the send is and with which error.
-const COURSES: &[(&[(&str, i64)], ReceiptStatus, Option<i64>)] = &[
+/// Status and error code of receipts as they come in.
+type Course = &'static [(&'static str, i64)];
+
+/// Each course, and then how far the send is and with which error.
+const COURSES: &[(Course, ReceiptStatus, Option<i64>)] = &[
     (
         &[("sent", 0), ("delivered", 0), ("read", 0)],
         ReceiptStatus::Read,
