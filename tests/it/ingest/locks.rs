@@ -52,6 +52,9 @@ async fn conversations_are_locked_in_the_order_of_their_ids_whatever_order_is_as
         });
         until_somebody_waits(&database).await;
         // Whoever waits for the middle has nothing behind it.
+        let behind = "SELECT CAST(id AS TEXT) FROM conversation
+            WHERE id IN (SELECT id FROM conversation ORDER BY id OFFSET 101) FOR UPDATE NOWAIT";
+        assert_eq!(database.texts(behind).await.len(), 99);
         conversations::lock_versions_all_tenants(&mut turn, &ids[100..])
             .await
             .expect("nobody is in the way");
@@ -104,6 +107,9 @@ async fn a_failure_waits_for_consent_and_conversation_before_it_locks_its_send()
             };
             let claiming = async {
                 until_somebody_waits(&database).await;
+                // A deadlock would be found and the loser tries again: look, rather than wait for one.
+                let free = "SELECT CAST(id AS TEXT) FROM outbox FOR UPDATE NOWAIT";
+                assert_eq!(database.texts(free).await.len(), 1, "{first:?}");
                 let moved = outbox::move_all_tenants(&mut claim, &[change], desk.clock.now()).await;
                 assert_eq!(moved.expect("nobody is in the way").len(), 1, "{first:?}");
                 claim.commit().await.expect("a commit");
