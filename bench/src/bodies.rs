@@ -5,6 +5,8 @@ use std::ops::Range;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+use crate::deployment::Send;
+
 pub const PATH: &str = "/webhooks/whatsapp";
 /// Length of a webhook's body in the budgets (design: 500 bytes).
 const BODY: usize = 500;
@@ -27,6 +29,11 @@ pub struct Number {
 }
 
 impl Cast {
+    /// The cast of every run: 64 numbers with 2,000 customers each, 128,000 conversations.
+    pub fn standard() -> Self {
+        Self::new(64, 2_000)
+    }
+
     pub fn new(numbers: usize, customers: usize) -> Self {
         let number = |n: usize| Number {
             phone_number_id: format!("{}", 100_000_000_000_000 + n),
@@ -72,6 +79,17 @@ impl Requests {
         requests
     }
 
+    /// A `delivered` for each of these sends, one a POST.
+    pub fn receipts(cast: &Cast, sends: &[Send], at_secs: u64) -> Self {
+        let key =
+            Hmac::<Sha256>::new_from_slice(cast.secret.as_bytes()).expect("HMAC takes any key");
+        let mut requests = Self::default();
+        for send in sends {
+            requests.push(&key, receipt(cast, send, at_secs).as_bytes());
+        }
+        requests
+    }
+
     fn push(&mut self, key: &Hmac<Sha256>, body: &[u8]) {
         let mut mac = key.clone();
         mac.update(body);
@@ -84,10 +102,6 @@ impl Requests {
         self.bytes.extend_from_slice(head.as_bytes());
         self.bytes.extend_from_slice(body);
         self.ends.push(self.bytes.len());
-    }
-
-    pub fn len(&self) -> usize {
-        self.ends.len()
     }
 
     pub fn get(&self, index: usize) -> Option<&[u8]> {
@@ -109,6 +123,24 @@ fn message(cast: &Cast, index: usize, sent_at_secs: u64) -> String {
     format!("{start}{}{end}", " ".repeat(padding))
 }
 
+/// A status as Meta sends it (facts §3), with its price.
+fn receipt(cast: &Cast, send: &Send, at_secs: u64) -> String {
+    let number = cast
+        .numbers
+        .iter()
+        .find(|number| number.phone_number_id == send.phone_number_id);
+    let number = number.expect("sends come from the cast's numbers");
+    format!(
+        r#"{{"object":"whatsapp_business_account","entry":[{{"id":"{}","changes":[{{"value":{{"messaging_product":"whatsapp","metadata":{{"display_phone_number":"{}","phone_number_id":"{}"}},"statuses":[{{"id":"{}","status":"delivered","timestamp":"{at_secs}","recipient_id":"{}","biz_opaque_callback_data":"{}","pricing":{{"billable":false,"pricing_model":"PMP","type":"free_customer_service","category":"service"}}}}]}},"field":"messages"}}]}}]}}"#,
+        number.waba_id,
+        number.display_number,
+        number.phone_number_id,
+        send.wamid(),
+        send.recipient,
+        send.opaque,
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,7 +156,7 @@ mod tests {
     fn requests_are_found_again_by_index() {
         let cast = Cast::new(2, 2);
         let requests = Requests::messages(&cast, 5..8, 0);
-        assert_eq!(requests.len(), 3);
+        assert_eq!(requests.ends.len(), 3);
         for (index, message) in (5..8).enumerate() {
             let request = String::from_utf8_lossy(requests.get(index).expect("a request"));
             assert!(

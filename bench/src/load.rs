@@ -36,6 +36,8 @@ pub struct Outcome {
     pub broken: u64,
     /// Microseconds of every answered request, sorted.
     pub latencies: Vec<u32>,
+    /// When each answered request was due, by its place among the requests.
+    pub due: Vec<(usize, Instant)>,
 }
 
 impl Outcome {
@@ -68,6 +70,7 @@ impl Outcome {
         }
         self.broken += other.broken;
         self.latencies.extend(other.latencies);
+        self.due.extend(other.due);
     }
 }
 
@@ -128,6 +131,7 @@ async fn connection(run: Arc<Run>) -> Outcome {
         match exchange(&mut stream, run.to, request, &mut buffer).await {
             Ok(status) => {
                 *seen.statuses.entry(status).or_default() += 1;
+                seen.due.push((index, due));
                 seen.latencies
                     .push(u32::try_from(due.elapsed().as_micros()).unwrap_or(u32::MAX));
             }

@@ -4,24 +4,23 @@
 //! with one load generator, and takes CPU from the operating system's accounting. `docs/performance.md` keeps the last
 //! table. Numbers from one machine at one moment: only the ratios within one run mean something elsewhere.
 
-#![allow(
-    dead_code,
-    reason = "the rows that use the open-loop pace, the CPU readings and the budgets are still to be written"
-)]
-
 mod baseline;
 mod bodies;
 mod cpu;
+mod deployment;
 mod load;
 mod machine;
+mod roles;
 mod rows;
 mod stage;
 mod table;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use vestibule::plugin_host::{CHILD_VERB, compile_child_main};
 
 use crate::rows::Wanted;
 use crate::stage::Database;
@@ -54,9 +53,25 @@ enum Role {
         database: String,
         secret: String,
     },
+    #[command(hide = true)]
+    SetUp,
+    #[command(hide = true)]
+    Gateway {
+        #[arg(long)]
+        turns_paused: bool,
+    },
+    #[command(hide = true)]
+    Simulator { listen: SocketAddr, records: usize },
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<ExitCode> {
+    // The gateway compiles uploads in a child of its own binary, which is this one.
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|verb| verb == CHILD_VERB)
+    {
+        return Ok(compile_child_main());
+    }
     rustls::crypto::ring::default_provider()
         .install_default()
         .expect("nobody installed a provider before main");
@@ -71,9 +86,13 @@ fn main() -> anyhow::Result<()> {
                 database,
                 secret,
             }) => baseline::serve(listen, &database, &secret).await,
+            Some(Role::SetUp) => roles::set_up().await,
+            Some(Role::Gateway { turns_paused }) => roles::gateway(turns_paused).await,
+            Some(Role::Simulator { listen, records }) => roles::simulator(listen, records).await,
             None => measure(&arguments).await,
         }
-    })
+    })?;
+    Ok(ExitCode::SUCCESS)
 }
 
 #[allow(clippy::print_stdout, reason = "the table is the program's output")]

@@ -33,17 +33,17 @@ impl<'a> Conversation<'a> {
         self.inner.language()
     }
 
-    /// An attribute that an earlier turn set.
+    /// An attribute, as earlier turns and earlier hooks of this one left it.
     pub fn attribute(&self, key: &str) -> Option<String> {
         self.inner.attribute(key)
     }
 
-    /// Tags, those of earlier turns.
+    /// Tags, sorted, as earlier turns and earlier hooks of this one left them.
     pub fn tags(&self) -> Vec<String> {
         self.inner.tags()
     }
 
-    /// Is this the first message that a bot sees since it got, or got back, the conversation?
+    /// Is this the first message of the conversation, or the first since it was closed?
     pub fn is_new(&self) -> bool {
         self.inner.is_new()
     }

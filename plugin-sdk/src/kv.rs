@@ -37,7 +37,8 @@ pub fn delete(key: &str) -> Result<(), KvError> {
 }
 
 /// Adds without reading, so that many conversations can count at once and none has to run again. The number is kept as
-/// decimal text; an absent key counts from 0.
+/// decimal text; an absent key counts from 0. What is stored is not looked at: a value that is no number is found at the
+/// commit, which leaves it as it is and says so in the turn's journal.
 pub fn add(key: &str, delta: i64) -> Result<(), KvError> {
     host::kv_add(key, delta)
 }

@@ -30,6 +30,16 @@ impl AutoReply for Puppet {
         turn.add_tag("seen")?;
         match turn.message().text().as_str() {
             "fault" => return Err(Failure::Fault("as told".to_owned())),
+            "reject" => return Err(Failure::Reject("as told".to_owned())),
+            "retry" => return Err(Failure::Retry(std::time::Duration::from_secs(1))),
+            "close" => turn.close()?,
+            "new" => turn.reply_text(&turn.conversation().is_new().to_string())?,
+            "name it" => kv::set("named", b"Ines")?,
+            "add to it" => kv::add("named", 1)?,
+            "add and look" => {
+                kv::add("named", 1)?;
+                turn.reply_text(&format!("{:?}", kv::get("named")))?;
+            }
             "too long" => turn.reply_text(&"x".repeat(4097))?,
             "recover" => {
                 let refused = turn.reply_text("").is_err();
@@ -64,6 +74,8 @@ impl Enrichment for Marker {
         if turn.message().text() == "vip" {
             turn.set_attribute("vip", "yes")?;
         }
+        kv::add("enriched", 1)?;
+        turn.add_tag("enriched")?;
         Ok(())
     }
 }
@@ -79,7 +91,7 @@ fn customer() -> Customer {
 }
 
 #[test]
-fn memory_and_effects_are_kept_only_when_the_turn_ends_well() {
+fn memory_and_effects_are_kept_only_when_the_hook_ends_well() {
     let mut customer = customer();
     customer.says("one");
     let answer = customer.says("fault");
@@ -127,12 +139,60 @@ fn settings_are_read_by_key() {
 #[test]
 fn stages_run_in_order_and_routing_decides_who_answers() {
     let mut customer = customer().enrichment::<Marker>().routing::<Sorter>();
-    let first = customer.says("vip");
+    let first = customer.says("hello");
     assert_eq!(first.route, Some(Route::Pass));
-    assert_eq!(first.texts(), ["vip"]);
-    let second = customer.says("again");
-    assert_eq!(second.route, Some(Route::Queue("vip".to_owned())));
+    assert_eq!(first.texts(), ["hello"]);
+    let second = customer.says("vip");
+    assert_eq!(
+        second.route,
+        Some(Route::Queue("vip".to_owned())),
+        "routing sees what enrichment has just set"
+    );
     assert!(second.is_silent());
+}
+
+#[test]
+fn a_hook_that_fails_leaves_what_earlier_hooks_of_the_turn_did() {
+    for how in ["fault", "reject"] {
+        let mut customer = customer().enrichment::<Marker>();
+        let answer = customer.says(how);
+        assert!(answer.failure.is_some(), "{how}");
+        assert_eq!(answer.effects, [Effect::AddTag("enriched".to_owned())]);
+        assert_eq!(customer.memory()["enriched"], b"1");
+        assert_eq!(customer.memory().get("turns"), None);
+        assert_eq!(customer.says("new").text(), "false");
+    }
+}
+
+#[test]
+fn a_turn_that_is_to_run_again_leaves_nothing() {
+    let mut customer = customer().enrichment::<Marker>();
+    let answer = customer.says("retry");
+    assert!(matches!(answer.failure, Some(Failure::Retry(_))));
+    assert_eq!(answer.effects, []);
+    assert!(customer.memory().is_empty());
+    assert_eq!(customer.says("new").text(), "true");
+}
+
+#[test]
+fn a_closed_conversation_is_new_again() {
+    let mut customer = customer();
+    customer.says("hello");
+    assert_eq!(customer.says("new").text(), "false");
+    customer.says("close");
+    assert_eq!(customer.says("new").text(), "true");
+}
+
+#[test]
+fn adding_does_not_look_and_leaves_what_is_no_number() {
+    let mut customer = customer();
+    customer.says("name it");
+    let answer = customer.says("add to it");
+    assert_eq!(answer.failure, None);
+    assert_eq!(customer.memory()["named"], b"Ines");
+    assert_eq!(customer.memory()["turns"], b"2");
+    let looked = customer.says("add and look");
+    assert!(looked.text().contains("Invalid"), "{}", looked.text());
 }
 
 #[test]

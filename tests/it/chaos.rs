@@ -3,13 +3,11 @@
 //!
 //! `VESTIBULE_KILLS=200 cargo test -p vestibule-tests --test it chaos` kills as often as you like; ten is the default.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use vestibule::graph::signature;
 use vestibule::storage::nodes;
-use vestibule_tests::town::{Balance, Town, body, message, now_secs};
+use vestibule_tests::load::Load;
+use vestibule_tests::town::{Balance, Town};
 use vestibule_tests::{GatewayProcess, Kind, TestDatabase, guests, settle};
 
 fn kills() -> usize {
@@ -21,88 +19,8 @@ fn kills() -> usize {
     kills.and_then(|kills| kills.parse().ok()).unwrap_or(10)
 }
 
-/// Posts messages to any of these URLs until stopped, again and again until each is accepted, as Meta does.
-struct Load {
-    accepted: Arc<AtomicUsize>,
-    stop: tokio_util::sync::CancellationToken,
-    tasks: tokio::task::JoinSet<()>,
-}
-
-impl Load {
-    fn start(town: &Town, urls: Vec<String>) -> Self {
-        let (accepted, stop) = (
-            Arc::new(AtomicUsize::new(0)),
-            tokio_util::sync::CancellationToken::new(),
-        );
-        let mut tasks = tokio::task::JoinSet::new();
-        // Another test of this binary may have been first.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        for worker in 0..4 {
-            let (urls, accepted, stop) = (urls.clone(), accepted.clone(), stop.clone());
-            let number = town.business.numbers[worker].clone();
-            let secret = town.business.app_secret.clone();
-            tasks.spawn(async move {
-                let client = reqwest::Client::builder()
-                    .timeout(Duration::from_secs(3))
-                    .build()
-                    .expect("a client");
-                for n in 0.. {
-                    if stop.is_cancelled() {
-                        return;
-                    }
-                    let customer = format!("4915{worker}0000{:03}", n % 25);
-                    let element = message(n, &customer, &format!("line {n}"), now_secs());
-                    let body = body(&[(&number.waba_id, &number.phone_number_id, vec![element])]);
-                    deliver(&client, &urls, &secret, &body, n).await;
-                    accepted.fetch_add(1, Ordering::SeqCst);
-                }
-            });
-        }
-        Self {
-            accepted,
-            stop,
-            tasks,
-        }
-    }
-
-    fn accepted(&self) -> usize {
-        self.accepted.load(Ordering::SeqCst)
-    }
-
-    /// Waits until so many more were accepted: time as the load counts it.
-    async fn more(&self, by: usize) {
-        let goal = self.accepted() + by;
-        vestibule_tests::until("webhooks are accepted", async || {
-            (self.accepted() >= goal).then_some(())
-        })
-        .await;
-    }
-
-    /// Stops after what is under way has been accepted.
-    async fn end(mut self) -> i64 {
-        self.stop.cancel();
-        while self.tasks.join_next().await.is_some() {}
-        i64::try_from(self.accepted()).expect("few")
-    }
-}
-
-async fn deliver(client: &reqwest::Client, urls: &[String], secret: &str, body: &[u8], n: usize) {
-    let signature = signature::sign(secret.as_bytes(), body);
-    for attempt in 0.. {
-        let url = &urls[(n + attempt) % urls.len()];
-        let post = client
-            .post(url)
-            .header("x-hub-signature-256", &signature)
-            .body(body.to_vec());
-        match post.send().await {
-            Ok(answer) if answer.status().is_success() => return,
-            _ => tokio::time::sleep(Duration::from_millis(20)).await,
-        }
-    }
-}
-
 /// Waits for everything, then holds the books against each other.
-async fn check(database: &TestDatabase, town: &Town, accepted: i64) {
+pub(crate) async fn check(database: &TestDatabase, town: &Town, accepted: i64) {
     let db = database.open().await;
     settle(&db).await;
     db.close().await;
@@ -113,7 +31,11 @@ async fn check(database: &TestDatabase, town: &Town, accepted: i64) {
         (accepted, accepted, 0),
         "{balance:?}"
     );
-    assert_eq!((balance.doubled, balance.missing), (0, 0), "{balance:?}");
+    assert_eq!(
+        (balance.doubled, balance.missing, balance.overtaking),
+        (0, 0, 0),
+        "{balance:?}"
+    );
     let sends = database.count("SELECT COUNT(*) FROM outbox").await;
     assert_eq!(sends, accepted, "one answer for each message, written once");
 }

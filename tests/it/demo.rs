@@ -1,11 +1,58 @@
-//! The README's first command, scripted: it fails by itself when an expected reply is missing.
+//! The README's first command: scripted, it fails by itself when an expected reply is missing; and as people use it.
 
-use vestibule_tests::{Deployment, Program};
+use std::process::Stdio;
+
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::{ChildStdout, Command};
+use vestibule_tests::{Deployment, Program, until};
+
+/// The demo brings its own database and its own Meta; what the deployment names is not used.
+fn deployment() -> Deployment {
+    Deployment::new(Program::under_test(), "sqlite:", "http://127.0.0.1:9")
+}
 
 #[tokio::test]
 async fn the_scripted_demo_gets_every_reply() {
-    // The demo brings its own database and its own Meta; what the deployment names is not used.
-    let deployment = Deployment::new(Program::under_test(), "sqlite:", "http://127.0.0.1:9");
-    let said = deployment.run("demo", &["demo", "--script"], &[]).await;
+    let said = deployment().run("demo", &["demo", "--script"], &[]).await;
     assert!(said.contains("7 of 7 replies as expected"), "{said}");
+}
+
+/// Reads on until the demo has printed this. Answers everything since the last time.
+async fn printed(output: &mut ChildStdout, expected: &str) -> String {
+    let mut text = String::new();
+    until(expected, async || {
+        let mut part = [0; 4096];
+        let read = output.read(&mut part).await.expect("it is read");
+        assert_ne!(read, 0, "it ended after: {text}");
+        text.push_str(&String::from_utf8_lossy(&part[..read]));
+        text.contains(expected).then_some(())
+    })
+    .await;
+    text
+}
+
+#[tokio::test]
+async fn every_turn_is_told_and_ctrl_c_ends_the_demo_while_it_waits_for_input() {
+    let mut demo = Command::from(deployment().command("demo"))
+        .arg("demo")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("it starts");
+    let mut input = demo.stdin.take().expect("a pipe");
+    let mut output = demo.stdout.take().expect("a pipe");
+    input.write_all(b"STOP\n").await.expect("typed");
+    printed(&mut output, ": consent_word").await;
+    // The second one changes nothing and gets no answer; it has its turn all the same.
+    input.write_all(b"STOP\n").await.expect("typed");
+    let silent = printed(&mut output, ": consent_word").await;
+    assert!(silent.contains("(no reply)"), "{silent}");
+
+    let pid = demo.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+    kill_process(pid.expect("it runs"), Signal::INT).expect("a signal");
+    let ended = demo.wait().await.expect("it ends");
+    assert!(ended.success(), "{ended}");
+    drop(input);
 }

@@ -43,6 +43,10 @@ async fn a_business_is_onboarded_by_the_command_line() {
             (&status["tenants"], &status["numbers"]),
             (&2.into(), &4.into())
         );
+        let doubts = deployment
+            .run("node", &["sends", "doubts", "--json"], &[])
+            .await;
+        assert_eq!(doubts.trim(), "[]");
         let db = database.open().await;
         settle(&db).await;
         db.close().await;

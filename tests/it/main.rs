@@ -2,16 +2,26 @@
 //!
 //! The harness is the library beside it (`tests/src`). A new area is a new module here, never a new binary.
 
+mod backlog;
 mod bodies;
+mod broken_part;
 mod chaos;
+mod command_line;
 mod delivery;
 mod demo;
 mod guests;
 mod harness;
 mod ingest;
+mod ingest_gap;
+mod loops;
 mod neighbours;
 mod one_message;
+mod ownership;
+mod people;
+mod retention;
 mod schema;
 mod setup;
+mod slots;
 mod take_over;
 mod tidy;
+mod turns;

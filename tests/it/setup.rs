@@ -13,7 +13,8 @@ use vestibule::storage::{self, OpenOptions};
 use vestibule::tenants::holds::Scope;
 use vestibule::tenants::numbers::NewNumber;
 use vestibule::tenants::{
-    Setup, SetupContext, add_tenant, apps, credentials, holds, keys, numbers,
+    Setup, SetupContext, SetupError, add_tenant, apps, credentials, find_tenant, holds, keys,
+    numbers, set_tenant,
 };
 use vestibule_tests::{TestDatabase, for_each_database};
 
@@ -225,6 +226,9 @@ async fn holds_bear_on_exactly_what_they_name() {
                 tenant: of("globex"),
                 credential: of("main"),
             },
+            Scope::AllTemplates {
+                tenant: of("globex"),
+            },
         ];
         for scope in &scopes {
             holds::add(&setup, scope, "test", "ops", None)
@@ -245,7 +249,10 @@ async fn holds_bear_on_exactly_what_they_name() {
             scopes_of("3001"),
             [HoldScope::Tenant, HoldScope::Number, menu]
         );
-        assert_eq!(scopes_of("3002"), [HoldScope::Credential]);
+        assert_eq!(
+            scopes_of("3002"),
+            [HoldScope::Credential, HoldScope::Templates]
+        );
         setup.db.close().await;
     })
     .await;
@@ -371,6 +378,33 @@ async fn a_copy_of_the_database_in_use_is_a_whole_database() {
         let copy = SetupContext { db, ..setup };
         assert_eq!(load(&copy).await.apps.len(), 1);
         setup.db.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn wrong_settings_are_refused_with_all_that_is_wrong_and_good_ones_replaced() {
+    for_each_database(async |database| {
+        let (_dir, setup) = empty(&database).await;
+        let wrong = r#"{"replies_per_hour":"x","words":{"stopp":["halt"]}}"#;
+        let refused = add_tenant(&setup, "acme", wrong).await.err();
+        let Some(SetupError::Invalid { problem, .. }) = refused else {
+            panic!("{refused:?}")
+        };
+        assert!(
+            problem.contains("replies_per_hour") && problem.contains("words.stopp"),
+            "{problem}"
+        );
+        let good = r#"{"words":{"stop":["halt"]}}"#;
+        add_tenant(&setup, "acme", good).await.expect("a tenant");
+        let before = load(&setup).await.version;
+        assert!(set_tenant(&setup, "acme", wrong).await.is_err());
+        assert!(set_tenant(&setup, "nobody", "{}").await.is_err());
+        let kept = find_tenant(&setup, "acme").await.expect("it is there");
+        assert_eq!(kept.settings, good);
+        let set = set_tenant(&setup, &kept.id.to_string(), "{}").await;
+        assert_eq!(set.expect("it is set").settings, "{}");
+        assert!(load(&setup).await.version > before, "nodes notice");
     })
     .await;
 }

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use vestibule::clock::SystemClock;
-use vestibule::domain::{Clock, ConversationId, IdGenerator, NumberId, Owner, OwnerChange, TenantId};
+use vestibule::domain::{
+    Clock, ConversationId, IdGenerator, NumberId, Owner, OwnerChange, TenantId,
+};
 use vestibule::storage::{Db, conversations, nodes, outbox};
 use vestibule_tests::town::Town;
 use vestibule_tests::{TestDatabase, for_each_database, guests, settle};
@@ -107,7 +109,10 @@ async fn a_turn_that_began_before_a_take_over_queues_nothing_after_it() {
             .expect("a URL");
         let number = &town.business.numbers[0].phone_number_id;
         let say = |n: usize, text: &str| {
-            let customer = town.meta.customer(number, &customer(n)).expect("a customer");
+            let customer = town
+                .meta
+                .customer(number, &customer(n))
+                .expect("a customer");
             customer.text(text).expect("sent");
         };
         let db = database.open().await;
@@ -118,7 +123,7 @@ async fn a_turn_that_began_before_a_take_over_queues_nothing_after_it() {
         assert_eq!(talks.len(), CONVERSATIONS);
 
         let slot = nodes::lease_slot(&db, "test", std::time::Duration::from_secs(600)).await;
-        let slot = slot.expect("a database").expect("a free slot");
+        let slot = slot.expect("a database").expect("a free slot").slot;
         let ids = IdGenerator::new(slot.number, slot.id_floor);
         let mut then = Vec::new();
         for (n, talk) in talks.iter().enumerate() {
@@ -144,7 +149,9 @@ async fn a_turn_that_began_before_a_take_over_queues_nothing_after_it() {
         }
         let before = then.iter().filter(|found| found.turns == 2).count();
         let cancelled: usize = then.iter().map(|found| found.cancelled).sum();
-        eprintln!("the bot was first {before} of {CONVERSATIONS} times; {cancelled} sends were cancelled");
+        eprintln!(
+            "the bot was first {before} of {CONVERSATIONS} times; {cancelled} sends were cancelled"
+        );
         assert!(
             (1..CONVERSATIONS).contains(&before),
             "one of the two always won: nothing raced"

@@ -6,6 +6,7 @@
 pub mod db;
 pub mod gateway;
 pub mod guests;
+pub mod load;
 pub mod postgres;
 pub mod process;
 pub mod town;

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use vestibule::clock::SystemClock;
+use vestibule::domain::OutboxId;
 use vestibule::simulator::{Simulator, SimulatorConfig, SimulatorHandle, WebhookPolicy};
 
 use crate::{Business, Deployment, Program, TestDatabase};
@@ -89,9 +91,11 @@ pub fn now_secs() -> i64 {
 pub struct Balance {
     pub events: i64,
     pub turns: i64,
-    /// Pairs of messages of one conversation whose turns did not come in their order, by the turns' time: ids of two
-    /// nodes are not ordered, a node that starts again begins ahead of its last life's ids.
+    /// Pairs of messages of one conversation whose turns did not come in their order, by the turns' ids: whichever node
+    /// made them, ids are in the order of time.
     pub out_of_order: i64,
+    /// Answers that Meta got before the answer to an earlier message of the same conversation.
+    pub overtaking: usize,
     /// Sends that Meta accepted more than once although nobody was in doubt about them.
     pub doubled: usize,
     /// Sends that went out again by rule, and are listed as such.
@@ -105,6 +109,7 @@ pub struct Balance {
 impl Balance {
     pub async fn of(database: &TestDatabase, meta: &SimulatorHandle) -> Self {
         let accepted = accepted(meta);
+        let answers = answers(database).await;
         let rows = database.texts(
             "SELECT CAST(id AS TEXT) || ' ' || CAST(state AS TEXT) || ' ' || CAST(doubts AS TEXT) FROM outbox ORDER BY id",
         );
@@ -114,11 +119,12 @@ impl Balance {
             out_of_order: database
                 .count(
                     "SELECT COUNT(*) FROM inbound_event a JOIN inbound_event b ON a.conversation = b.conversation
-                        AND a.seq < b.seq JOIN turn s ON s.id = a.turn JOIN turn t ON t.id = b.turn
-                     WHERE a.kind = 1 AND b.kind = 1 AND s.at > t.at",
+                        AND a.seq < b.seq
+                     WHERE a.kind = 1 AND b.kind = 1 AND a.turn >= b.turn",
                 )
                 .await,
             given_up: database.count("SELECT COUNT(*) FROM outbox WHERE state = 5").await,
+            overtaking: answers.values().map(|ids| overtaking(ids, &accepted)).sum(),
             ..Self::default()
         };
         for row in rows.await {
@@ -126,8 +132,8 @@ impl Balance {
                 .split(' ')
                 .map(|part| part.parse::<i64>().expect("a number"));
             let (id, state, doubts) = (parts.next(), parts.next(), parts.next());
-            let id = vestibule::domain::OutboxId::from_raw(id.expect("an id")).to_string();
-            let times = accepted.get(&id).copied().unwrap_or(0);
+            let id = OutboxId::from_raw(id.expect("an id")).to_string();
+            let times = accepted.get(&id).map_or(0, Vec::len);
             let in_doubt = doubts.unwrap_or(0) > 0;
             balance.missing += usize::from(times == 0 && state == Some(2));
             balance.doubled += usize::from(times > 1 && !in_doubt);
@@ -137,12 +143,40 @@ impl Balance {
     }
 }
 
-/// How often Meta took each send, by our id.
-fn accepted(meta: &SimulatorHandle) -> BTreeMap<String, usize> {
-    let mut times = BTreeMap::new();
+/// Each conversation's answers in the order of the messages that they answer.
+async fn answers(database: &TestDatabase) -> BTreeMap<String, Vec<String>> {
+    let rows = database.texts(
+        "SELECT CAST(e.conversation AS TEXT) || ' ' || CAST(o.id AS TEXT)
+         FROM inbound_event e JOIN outbox o ON o.turn = e.turn
+         WHERE e.kind = 1 AND e.turn <> 0 ORDER BY e.conversation, e.seq, o.id",
+    );
+    let mut answers = BTreeMap::<String, Vec<String>>::new();
+    for row in rows.await {
+        let (conversation, id) = row.split_once(' ').expect("two numbers");
+        let id = OutboxId::from_raw(id.parse().expect("a number")).to_string();
+        answers.entry(conversation.to_owned()).or_default().push(id);
+    }
+    answers
+}
+
+/// How many of these Meta had before one that stands before them. When a send went out again, its first time counts.
+fn overtaking(ids: &[String], accepted: &BTreeMap<String, Vec<Instant>>) -> usize {
+    let arrivals: Vec<Instant> = ids
+        .iter()
+        .filter_map(|id| accepted.get(id)?.iter().min().copied())
+        .collect();
+    arrivals.windows(2).filter(|pair| pair[1] < pair[0]).count()
+}
+
+/// When Meta took each send, by our id.
+fn accepted(meta: &SimulatorHandle) -> BTreeMap<String, Vec<Instant>> {
+    let mut times = BTreeMap::<String, Vec<Instant>>::new();
     for request in meta.requests() {
         if let (Some(opaque), Some(_)) = (&request.opaque, &request.answer.wamid) {
-            *times.entry(opaque.clone()).or_insert(0) += 1;
+            times
+                .entry(opaque.clone())
+                .or_default()
+                .push(request.received);
         }
     }
     times

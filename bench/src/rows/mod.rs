@@ -1,6 +1,9 @@
 //! The rows of the table, in the order in which they are measured.
 
+mod acknowledge;
 mod baseline;
+mod recovery;
+mod turns;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,6 +19,18 @@ use crate::table::Row;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Wanted {
     Baseline,
+    /// Acknowledgement with turns paused.
+    Acknowledge,
+    /// Full turns a second, and bytes stored by each.
+    Turns,
+    /// The same with three receipts each.
+    Receipts,
+    /// Acknowledgement at twice the turn capacity.
+    Overload,
+    /// CPU of a turn and of a receipt, and how long a customer waits.
+    Cpu,
+    /// After `kill -9` and `SIGSTOP`.
+    Recovery,
 }
 
 /// One run: its stage, how long things last, and the messages not used yet.
@@ -35,21 +50,44 @@ impl Run {
 
     /// The next `count` messages, signed; never the same twice in a run.
     pub fn take(&mut self, count: usize) -> Arc<Requests> {
+        self.take_numbered(count).1
+    }
+
+    /// The same, with the number of the first.
+    pub fn take_numbered(&mut self, count: usize) -> (usize, Arc<Requests>) {
         let range = self.used..self.used + count;
         self.used = range.end;
-        Arc::new(Requests::messages(&self.cast, range, unix_seconds()))
+        let requests = Requests::messages(&self.cast, range.clone(), unix_seconds());
+        (range.start, Arc::new(requests))
     }
+
+    /// Messages that come in during one measurement at this rate.
+    pub fn at_rate(&self, per_second: f64) -> usize {
+        (per_second * self.span.as_secs_f64()).ceil() as usize
+    }
+}
+
+fn unix_seconds() -> u64 {
+    unix_time().as_secs()
 }
 
 #[allow(
     clippy::disallowed_methods,
     reason = "messages carry the time at which they were really sent"
 )]
-fn unix_seconds() -> u64 {
+fn unix_time() -> Duration {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .expect("a clock after 1970")
-        .as_secs()
+}
+
+/// Microseconds of CPU or waiting, as people read them.
+fn micros(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e6
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
 }
 
 /// Measures the wanted rows on one kind of database.
@@ -61,7 +99,7 @@ pub async fn measure(
 ) -> anyhow::Result<Vec<Row>> {
     let mut run = Run {
         stage: Stage::set(database, folder)?,
-        cast: Cast::new(64, 2_000),
+        cast: Cast::standard(),
         span: Duration::from_secs(if quick { 2 } else { 20 }),
         wanted: wanted.to_vec(),
         used: 0,
@@ -70,6 +108,36 @@ pub async fn measure(
     let yardstick = baseline::measure(&mut run).await?;
     if run.wants(Wanted::Baseline) {
         rows.extend(yardstick.rows(database));
+    }
+    if run.wants(Wanted::Acknowledge) {
+        rows.push(acknowledge::with_turns_paused(&mut run, &yardstick).await?);
+    }
+    // Everything that follows goes by the turn capacity.
+    let rest = [
+        Wanted::Turns,
+        Wanted::Receipts,
+        Wanted::Overload,
+        Wanted::Cpu,
+        Wanted::Recovery,
+    ];
+    if !rest.iter().any(|row| run.wants(*row)) {
+        return Ok(rows);
+    }
+    let capacity = turns::capacity(&mut run).await?;
+    if run.wants(Wanted::Turns) {
+        rows.extend(capacity.rows(database, &yardstick));
+    }
+    if run.wants(Wanted::Receipts) {
+        rows.push(turns::with_receipts(&mut run, &yardstick, &capacity).await?);
+    }
+    if run.wants(Wanted::Overload) {
+        rows.push(acknowledge::overloaded(&mut run, &capacity).await?);
+    }
+    if run.wants(Wanted::Cpu) {
+        rows.extend(turns::costs(&mut run, &yardstick, &capacity).await?);
+    }
+    if run.wants(Wanted::Recovery) {
+        rows.extend(recovery::measure(&mut run, &capacity).await?);
     }
     Ok(rows)
 }

@@ -106,6 +106,14 @@ CREATE TABLE plugin_kv (
     version BIGINT NOT NULL,
     PRIMARY KEY (tenant, plugin, item)
 );
+-- What a plugin remembers at a tenant in all, for its quota. Its row is locked before any of the memory is written, so
+-- that two nodes neither exceed the quota nor both find the same key absent.
+CREATE TABLE plugin_kv_usage (
+    tenant BIGINT NOT NULL,
+    plugin TEXT NOT NULL,
+    bytes BIGINT NOT NULL, -- keys and values
+    PRIMARY KEY (tenant, plugin)
+);
 
 -- Who does what.
 
@@ -124,6 +132,14 @@ CREATE TABLE bucket_lease (
 INSERT INTO bucket_lease (bucket, slot, epoch)
 WITH RECURSIVE numbers (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < 255)
 SELECT n, -1, 0 FROM numbers;
+
+-- One row: when some node could last keep webhooks, and the end of the last long time in which none could.
+CREATE TABLE ingest_life (
+    id BIGINT PRIMARY KEY,
+    alive_at BIGINT NOT NULL, -- 0: never yet
+    gap_until BIGINT NOT NULL -- 0: there was no gap
+);
+INSERT INTO ingest_life (id, alive_at, gap_until) VALUES (1, 0, 0);
 
 -- The way in. Ids grow with time, so these tables are appended to.
 
@@ -189,7 +205,6 @@ CREATE TABLE contact (
     display_name TEXT NOT NULL,
     phone TEXT NOT NULL, -- '' when unknown
     bsuid TEXT NOT NULL,
-    merged_into BIGINT NOT NULL DEFAULT 0,
     created_at BIGINT NOT NULL
 );
 -- One row per contact from its first day: what a claim and an opt-out both lock.
@@ -200,6 +215,7 @@ CREATE TABLE consent (
     since BIGINT NOT NULL,
     reopened_at BIGINT NOT NULL, -- 0: not reopened
     meta_stopped_at BIGINT NOT NULL, -- Meta's own marketing stop, 0 none
+    merged_into BIGINT NOT NULL DEFAULT 0, -- the contact whose row speaks for this one since the two became one; 0: itself
     version BIGINT NOT NULL
 );
 CREATE TABLE conversation (
@@ -278,6 +294,8 @@ CREATE TABLE outbox_rest PARTITION OF outbox DEFAULT;
 -- What is still to be done: queued, claimed, unknown. The number is in it so that a rescan can pass by a number whose
 -- queue is full without reading its rows.
 CREATE INDEX outbox_todo ON outbox (bucket, id, number) WHERE state IN (0, 1, 3);
+-- What may have been sent twice or not at all, for people to look at: few rows of a table that grows without end.
+CREATE INDEX outbox_doubted ON outbox (id) WHERE doubts > 0;
 
 -- Every receipt as it came; (outbox, status) is its identity, so a doubled webhook changes nothing.
 CREATE TABLE receipt (

@@ -8,6 +8,9 @@ use crate::domain::number::Number;
 use crate::storage::apps::App;
 use crate::storage::holds::{Held, Hold};
 use crate::storage::installations::Installation;
+use crate::storage::outbox::OutboxRow;
+use crate::storage::tenants::Tenant;
+use crate::tenants::TenantSettings;
 
 /// An answer: one record, or several of a kind.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -34,6 +37,21 @@ impl Answer {
             "callback_path" => format!("/webhooks/whatsapp/{}", app.meta_app_id),
             "default" => app.is_default,
         })
+    }
+
+    /// With its settings as they hold, defaults included.
+    pub(super) fn tenant(tenant: &Tenant) -> Self {
+        let (settings, problems) = TenantSettings::read(&tenant.settings);
+        let mut record = tenant_record(tenant);
+        record.insert("settings".to_owned(), serde_json::json!(settings));
+        if !problems.is_empty() {
+            record.insert("problems".to_owned(), serde_json::json!(problems));
+        }
+        Self::Record(record)
+    }
+
+    pub(super) fn tenants(tenants: &[Tenant]) -> Self {
+        Self::List(tenants.iter().map(tenant_record).collect())
     }
 
     pub(super) fn number(number: &Number) -> Self {
@@ -69,8 +87,35 @@ impl Answer {
         Self::Record(hold_record(hold))
     }
 
+    /// Without text and person: who may see those is not asked here.
+    pub(super) fn sends(rows: &[OutboxRow]) -> Self {
+        let record = |row: &OutboxRow| {
+            record! {
+                "id" => row.draft.id,
+                "tenant" => row.draft.tenant,
+                "number" => row.draft.number,
+                "conversation" => row.draft.conversation,
+                "kind" => row.draft.content.kind(),
+                "state" => row.state.word(),
+                "attempts" => row.attempts,
+                "doubts" => row.doubts,
+                "changed_at" => row.changed_at.to_string(),
+                "reason" => row.reason,
+            }
+        };
+        Self::List(rows.iter().map(record).collect())
+    }
+
     pub(super) fn holds(holds: &[Hold]) -> Self {
         Self::List(holds.iter().map(hold_record).collect())
+    }
+}
+
+fn tenant_record(tenant: &Tenant) -> BTreeMap<String, serde_json::Value> {
+    record! {
+        "id" => tenant.id,
+        "name" => tenant.name,
+        "created_at" => tenant.created_at.to_string(),
     }
 }
 

@@ -34,6 +34,15 @@ pub enum Command {
         /// JSON object.
         settings: String,
     },
+    TenantSet {
+        tenant: String,
+        /// JSON object; replaces all settings.
+        settings: String,
+    },
+    TenantShow {
+        tenant: String,
+    },
+    TenantList,
     CredentialAdd {
         tenant: String,
         name: String,
@@ -73,6 +82,11 @@ pub enum Command {
         hold: HoldId,
     },
     HoldList,
+    /// Sends that may have been made twice or not at all.
+    SendsDoubts {
+        /// Most rows.
+        limit: usize,
+    },
     KeysRotate {
         /// Only wrap again: the new key stands in the configuration already.
         rewrap_only: bool,
@@ -90,12 +104,16 @@ impl Command {
             Self::AppAdd { .. } => "app_add",
             Self::AppAddSecret { .. } => "app_add_secret",
             Self::TenantAdd { .. } => "tenant_add",
+            Self::TenantSet { .. } => "tenant_set",
+            Self::TenantShow { .. } => "tenant_show",
+            Self::TenantList => "tenant_list",
             Self::CredentialAdd { .. } => "credential_add",
             Self::NumberAdd { .. } => "number_add",
             Self::PluginInstall { .. } => "plugin_install",
             Self::HoldAdd { .. } => "hold_add",
             Self::HoldLift { .. } => "hold_lift",
             Self::HoldList => "hold_list",
+            Self::SendsDoubts { .. } => "sends_doubts",
             Self::KeysRotate { .. } => "keys_rotate",
             Self::Backup { .. } => "backup",
             Self::Status => "status",

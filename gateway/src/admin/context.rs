@@ -10,13 +10,17 @@ use base64::engine::general_purpose::STANDARD;
 use super::answer::{Answer, record};
 use super::command::Command;
 use super::error::AdminError;
+use super::lock::remove_leftover;
 use crate::plugin_host::Compiler;
-use crate::storage::{StorageError, backup, counts, migrate, nodes};
+use crate::storage::{StorageError, backup, counts, migrate, nodes, outbox};
 use crate::telemetry::names;
 use crate::tenants::apps::{self, NewApp};
 use crate::tenants::installations::{self, NewInstallation};
 use crate::tenants::numbers::{self, NewNumber};
-use crate::tenants::{SetupContext, SetupError, add_tenant, credentials, holds, keys};
+use crate::tenants::{
+    SetupContext, SetupError, add_tenant, all_tenants, credentials, find_tenant, holds, keys,
+    set_tenant,
+};
 
 /// What commands work on.
 #[derive(Debug, Clone)]
@@ -71,6 +75,11 @@ async fn dispatch(context: &AdminContext, command: Command) -> Result<Answer, Ad
             let id = add_tenant(setup, &name, &settings).await?;
             Ok(Answer::Record(record! { "id" => id, "name" => name, }))
         }
+        Command::TenantSet { tenant, settings } => Ok(Answer::tenant(
+            &set_tenant(setup, &tenant, &settings).await?,
+        )),
+        Command::TenantShow { tenant } => Ok(Answer::tenant(&find_tenant(setup, &tenant).await?)),
+        Command::TenantList => Ok(Answer::tenants(&all_tenants(setup).await?)),
         Command::CredentialAdd {
             tenant,
             name,
@@ -100,6 +109,9 @@ async fn dispatch(context: &AdminContext, command: Command) -> Result<Answer, Ad
             Ok(Answer::Record(record! { "lifted" => hold, }))
         }
         Command::HoldList => Ok(Answer::holds(&holds::list(setup).await?)),
+        Command::SendsDoubts { limit } => sends_doubts(setup, limit)
+            .await
+            .map_err(|error| AdminError::failed(&error)),
         Command::KeysRotate { rewrap_only } => keys_rotate(setup, rewrap_only).await,
         Command::Backup { to } => back_up(setup, &to).await,
         Command::Status => status(setup)
@@ -164,6 +176,13 @@ async fn plugin_install(context: &AdminContext, command: Command) -> Result<Answ
     Ok(Answer::installation(&installed))
 }
 
+async fn sends_doubts(setup: &SetupContext, limit: usize) -> Result<Answer, StorageError> {
+    let mut tx = setup.db.read().await?;
+    Ok(Answer::sends(
+        &outbox::doubted_all_tenants(&mut tx, limit).await?,
+    ))
+}
+
 async fn keys_rotate(setup: &SetupContext, rewrap_only: bool) -> Result<Answer, AdminError> {
     let rotated = match rewrap_only {
         true => keys::rewrap(setup).await?,
@@ -183,15 +202,21 @@ async fn back_up(setup: &SetupContext, to: &Path) -> Result<Answer, AdminError> 
         );
         return Err(AdminError::Refused(problem));
     }
-    let copied = backup::copy_into_all_tenants(&setup.db, to)
-        .await
-        .map_err(SetupError::from)?;
-    if copied.is_none() {
+    if !setup.db.is_sqlite() {
         let how = "PostgreSQL is backed up by its own tools: \
             pg_dump --format=custom --file=vestibule.dump \"$VESTIBULE__DATABASE__URL\"";
         return Err(AdminError::Refused(how.to_owned()));
     }
-    let bytes = sync_and_close_to_others(to).map_err(|error| AdminError::failed(&error))?;
+    let bytes = match copy(setup, to).await {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            // Half a copy must not be taken for one.
+            if let Err(error) = remove_leftover(to) {
+                tracing::warn!(%error, file = %to.display(), "what there is of the copy stays");
+            }
+            return Err(error);
+        }
+    };
     Ok(Answer::Record(record! {
         "file" => to,
         "bytes" => bytes,
@@ -199,13 +224,22 @@ async fn back_up(setup: &SetupContext, to: &Path) -> Result<Answer, AdminError> 
     }))
 }
 
-/// A copy holds as much as the database does: its owner's alone, and on disk before we say so.
-fn sync_and_close_to_others(file: &Path) -> std::io::Result<u64> {
-    use std::os::unix::fs::PermissionsExt;
-    let file = std::fs::File::open(file)?;
-    file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
-    file.sync_all()?;
-    Ok(file.metadata()?.len())
+/// A copy holds as much as the database does: its owner's alone from its first byte, and on disk before we say so.
+async fn copy(setup: &SetupContext, to: &Path) -> Result<u64, AdminError> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(to)
+        .map_err(|error| AdminError::failed(&error))?;
+    backup::copy_into_all_tenants(&setup.db, to)
+        .await
+        .map_err(SetupError::from)?;
+    file.sync_all()
+        .and_then(|()| file.metadata())
+        .map(|metadata| metadata.len())
+        .map_err(|error| AdminError::failed(&error))
 }
 
 async fn status(setup: &SetupContext) -> Result<Answer, StorageError> {
@@ -216,7 +250,10 @@ async fn status(setup: &SetupContext) -> Result<Answer, StorageError> {
     };
     let mut tx = setup.db.read().await?;
     let nodes = nodes::live_slots(&mut tx).await?;
-    record.insert("nodes".to_owned(), serde_json::json!(nodes.len()));
+    record.insert(
+        "nodes".to_owned(),
+        serde_json::json!(nodes.iter().filter(|slot| slot.is_node()).count()),
+    );
     for (name, count) in counts::counts_all_tenants(&mut tx).await? {
         record.insert(name.replace(' ', "_"), serde_json::json!(count));
     }

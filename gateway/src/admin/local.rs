@@ -7,7 +7,8 @@ use super::context::AdminContext;
 use super::lock::{DataLock, LockError, prepare_data_dir};
 use crate::clock::SystemClock;
 use crate::config::Config;
-use crate::domain::IdGenerator;
+use crate::domain::{Clock, IdGenerator};
+use crate::ownership::{self, Holder};
 use crate::plugin_host::{CompileLimits, Compiler};
 use crate::secrets::{Keyring, KeyringError, Missing, Source, SystemEntropy};
 use crate::storage::{self, Db, OpenOptions, StorageError, migrate, nodes};
@@ -38,6 +39,9 @@ pub enum OpenError {
 pub struct Local {
     pub context: AdminContext,
     slot: u16,
+    holder: String,
+    /// Says to nodes that this verb lives, however long it takes.
+    _life_line: nodes::LifeLine,
     _lock: Option<DataLock>,
 }
 
@@ -103,7 +107,8 @@ impl Local {
             pending => return Err(OpenError::NotMigrated(pending)),
         }
         let keyring = Arc::new(load_keyring(config)?);
-        let slot = nodes::lease_slot(&db, "command line", SLOT_TTL)
+        let holder = ownership::holder_name(Holder::Verb, SystemClock.now());
+        let nodes::Leased { slot, life_line } = nodes::lease_slot(&db, &holder, SLOT_TTL)
             .await?
             .ok_or(OpenError::NoSlot)?;
         let setup = SetupContext {
@@ -116,16 +121,18 @@ impl Local {
         Ok(Self {
             context: AdminContext { setup, compiler },
             slot: slot.number,
+            holder,
+            _life_line: life_line,
             _lock: lock,
         })
     }
 
-    /// Gives the id slot back and closes the database. A verb that is killed leaves the slot to run out.
+    /// Gives the id slot back and closes the database. A killed verb's slot is freed by a node, or runs out.
     pub async fn close(self) -> Result<(), StorageError> {
         let SetupContext { db, ids, clock, .. } = &self.context.setup;
         let floor = ids.high_water().max(clock.now());
-        nodes::renew_slot(db, self.slot, "command line", SLOT_TTL, floor).await?;
-        nodes::free_slot(db, self.slot).await?;
+        nodes::renew_slot(db, self.slot, &self.holder, SLOT_TTL, floor).await?;
+        nodes::free_slot(db, self.slot, &self.holder).await?;
         db.close().await;
         Ok(())
     }

@@ -12,14 +12,15 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tower_http::timeout::RequestBodyTimeoutLayer;
+
+use super::body::WholeBody;
 
 /// What one listener bears.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
     /// Connections at once; more wait to be accepted.
     pub connections: usize,
-    /// For the head of a request, and between two parts of its body.
+    /// For the head of a request, and then for all of its body.
     pub read_timeout: Duration,
 }
 
@@ -36,7 +37,6 @@ pub(super) async fn serve(
     limits: Limits,
     stop: CancellationToken,
 ) {
-    let routes = routes.layer(RequestBodyTimeoutLayer::new(limits.read_timeout));
     let room = Arc::new(Semaphore::new(limits.connections));
     let connections = TaskTracker::new();
     loop {
@@ -69,8 +69,8 @@ pub(super) async fn serve(
 async fn converse(stream: TcpStream, routes: Router, limits: Limits, stop: CancellationToken) {
     // Small answers must not wait for an acknowledgement; when it cannot be set they do.
     let _ = stream.set_nodelay(true);
-    let service = tower::util::MapRequest::new(routes, |request: http::Request<Incoming>| {
-        request.map(axum::body::Body::new)
+    let service = tower::util::MapRequest::new(routes, move |request: http::Request<Incoming>| {
+        request.map(|body| axum::body::Body::new(WholeBody::within(limits.read_timeout, body)))
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())

@@ -2,8 +2,10 @@
 //!
 //! [`Node::start`] is what `serve`, `demo` and the tests run. It owns no rule; each part explains itself.
 
+mod body;
 mod listen;
 mod monitor;
+mod parts;
 mod ports;
 mod retention;
 
@@ -14,8 +16,6 @@ use std::time::Duration;
 
 use siphasher::sip::SipHasher13;
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::admin::{self, AdminContext, DataLock};
 use crate::clock::SystemClock;
@@ -27,7 +27,7 @@ use crate::graph::GraphClient;
 use crate::graph::client::{HttpClientConfig, http_client};
 use crate::ingest::{Attacher, AttacherConfig, Intake, RawWriter, RawWriterConfig};
 use crate::lifecycle::{Health, Shutdown};
-use crate::ownership::{Keeper, KeeperConfig, Owned, Wakeups};
+use crate::ownership::{self, Keeper, KeeperConfig, Owned, Wakeups};
 use crate::pipeline::{Pipeline, PipelineConfig, PipelineParts, Plugins, Seeds};
 use crate::plugin_host::{ArtifactKey, HostConfig, PluginHost};
 use crate::secrets::Keyring;
@@ -35,7 +35,10 @@ use crate::storage::{Db, migrate};
 use crate::telemetry;
 use crate::tenants::SetupContext;
 
+use parts::Parts;
 use ports::{BacklogGate, DirectoryPort};
+
+pub use parts::PartFailed;
 
 /// A running node. [`Node::finished`] returns when everything has ended.
 pub struct Node {
@@ -48,8 +51,7 @@ pub struct Node {
     pub owned: Owned,
     /// While set, no turn begins.
     pub turns_paused: Arc<AtomicBool>,
-    tasks: TaskTracker,
-    upkeep: TaskTracker,
+    parts: Parts,
     db: Db,
     _lock: Option<DataLock>,
 }
@@ -87,12 +89,7 @@ struct Shared {
     owned: Owned,
     wakeups: Arc<Wakeups>,
     shutdown: Shutdown,
-    /// Work: ends at a soft stop, when it is done.
-    tasks: TaskTracker,
-    /// What work leans on (leases, health, metrics): ends when work has.
-    upkeep: TaskTracker,
-    /// Cancelled when all work has ended.
-    worked: CancellationToken,
+    parts: Parts,
 }
 
 impl Node {
@@ -111,9 +108,10 @@ impl Node {
             "the database lacks {pending} migrations: run `vestibule migrate`"
         );
         let keyring = Arc::new(admin::load_keyring(config)?);
+        monitor::begin_ingest(&db, options.clock.as_ref()).await?;
         let directory = Arc::new(Directory::load(db.clone(), keyring.clone()).await?);
         let keeper = KeeperConfig {
-            holder: holder_name(&options),
+            holder: ownership::holder_name(ownership::Holder::Node, options.clock.now()),
             ttl: config.leases.ttl,
             tick: config.leases.renew_every,
         };
@@ -127,16 +125,17 @@ impl Node {
             owned,
             wakeups: Arc::default(),
             shutdown: options.shutdown.clone(),
-            tasks: TaskTracker::new(),
-            upkeep: TaskTracker::new(),
-            worked: CancellationToken::new(),
+            parts: Parts::new(options.shutdown.clone()),
         };
         let turns_paused = Arc::new(AtomicBool::new(false));
         let intake = shared.start_delivery(config, options.observer.clone())?;
         let events = shared.start_pipeline(config, intake.clone(), turns_paused.clone())?;
         shared.start_attacher(config, events, intake);
-        let http = shared.start_http(config).await?;
-        let metrics = shared.start_metrics(config, options.recorder).await?;
+        let health = shared.start_health();
+        let http = shared.start_http(config, &health).await?;
+        let metrics = shared
+            .start_metrics(config, options.recorder, &health)
+            .await?;
         let context = shared.start_housekeeping(config, keeper)?;
         tracing::info!(%http, "vestibule listens");
         Ok(Self {
@@ -146,48 +145,22 @@ impl Node {
             directory: shared.directory,
             owned: shared.owned,
             turns_paused,
-            tasks: shared.tasks,
-            upkeep: shared.upkeep,
+            parts: shared.parts,
             db,
             _lock: lock,
         })
     }
 
-    /// Waits until every part has ended after a shutdown began, then closes the database.
-    pub async fn finished(self) {
-        self.tasks.close();
-        self.tasks.wait().await;
-        self.upkeep.close();
-        self.upkeep.wait().await;
+    /// Waits until every part has ended after a shutdown began, then closes the database. An error: a part broke down,
+    /// and that is why the node stopped.
+    pub async fn finished(self) -> Result<(), PartFailed> {
+        let ended = self.parts.finished().await;
         self.db.close().await;
+        ended
     }
-}
-
-/// A name that no other node and no earlier life of this one has.
-fn holder_name(options: &StartOptions) -> String {
-    let mut salt = [0_u8; 4];
-    // Only a name: when the system has no randomness to give, time and process must do.
-    let _ = crate::secrets::Entropy::fill(&crate::secrets::SystemEntropy, &mut salt);
-    format!(
-        "{}-{}-{}",
-        std::process::id(),
-        options.clock.now().millis(),
-        hex::encode(salt)
-    )
 }
 
 impl Shared {
-    /// Runs a task until it ends; at a hard stop it is dropped where it stands.
-    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let hard = self.shutdown.hard().clone();
-        self.tasks.spawn(async move {
-            tokio::select! {
-                () = task => {}
-                () = hard.cancelled() => {}
-            }
-        });
-    }
-
     fn start_delivery(
         &self,
         config: &Config,
@@ -200,13 +173,16 @@ impl Shared {
         })?;
         let port = Arc::new(DirectoryPort::new(self.directory.clone()));
         let gate = Arc::new(BacklogGate::default());
-        self.spawn(monitor::watch_backlog(
-            self.db.clone(),
-            self.owned.clone(),
-            self.clock.clone(),
-            gate.clone(),
-            self.shutdown.soft().clone(),
-        ));
+        self.parts.work(
+            "backlog",
+            monitor::watch_backlog(
+                self.db.clone(),
+                self.owned.clone(),
+                self.clock.clone(),
+                gate.clone(),
+                self.shutdown.soft().clone(),
+            ),
+        );
         let world = World {
             db: self.db.clone(),
             graph: GraphClient::new(http, &config.graph.base_url, &config.graph.version),
@@ -221,7 +197,7 @@ impl Shared {
         };
         let (delivery, intake) = Delivery::new(world, self.owned.clone(), self.wakeups.clone());
         let (soft, hard) = (self.shutdown.soft().clone(), self.shutdown.hard().clone());
-        self.spawn(delivery.run(soft, hard));
+        self.parts.work("delivery", delivery.run(soft, hard));
         Ok(intake)
     }
 
@@ -246,6 +222,8 @@ impl Shared {
             config: PipelineConfig {
                 concurrency: config.turns.concurrency,
                 commit_turns: config.turns.group_commit_turns,
+                queue: config.turns.queue_messages,
+                kv_total_bytes: config.plugins.kv_total_bytes,
                 ..PipelineConfig::default()
             },
             clock: self.clock.clone(),
@@ -258,7 +236,8 @@ impl Shared {
             sends: Arc::new(move |rows| intake.offer(rows)),
             paused,
         });
-        self.spawn(pipeline.run(self.shutdown.soft().clone()));
+        self.parts
+            .work("pipeline", pipeline.run(self.shutdown.soft().clone()));
         Ok(events)
     }
 
@@ -281,22 +260,43 @@ impl Shared {
             owned: self.owned.clone(),
             wakeups: self.wakeups.clone(),
             events,
+            received: {
+                let intake = intake.clone();
+                Arc::new(move |events| intake.received(events.iter().map(|event| event.number)))
+            },
             sends: Arc::new(move |rows| intake.offer(rows)),
         };
-        self.spawn(attacher.run(self.shutdown.soft().clone()));
+        self.parts
+            .work("attacher", attacher.run(self.shutdown.soft().clone()));
     }
 
-    async fn start_http(&self, config: &Config) -> anyhow::Result<SocketAddr> {
+    fn start_health(&self) -> Health {
+        let health = Health::new(self.shutdown.clone());
+        let watch = monitor::watch_health(
+            self.db.clone(),
+            self.owned.clone(),
+            self.directory.clone(),
+            health.clone(),
+            self.parts.worked().clone(),
+        );
+        self.parts.upkeep("health", watch);
+        health
+    }
+
+    async fn start_http(&self, config: &Config, health: &Health) -> anyhow::Result<SocketAddr> {
+        let listener = listen::bind(config.http.listen).await?;
+        let address = listener.local_addr()?;
         let writer = RawWriterConfig {
             most: config.ingest.group_commit_bodies,
             waiting: config.ingest.queue_bodies,
         };
-        let writer = RawWriter::start(
+        let (writer, writing) = RawWriter::new(
             self.db.clone(),
             writer,
             self.owned.clone(),
             self.wakeups.clone(),
         );
+        self.parts.work("raw writer", writing);
         let intake = Arc::new(Intake {
             directory: self.directory.clone(),
             writer,
@@ -304,27 +304,15 @@ impl Shared {
             ids: self.ids.clone(),
             max_body: config.http.max_body_bytes,
         });
-        let health = Health::new(self.shutdown.clone());
-        self.upkeep.spawn(monitor::watch_health(
-            self.db.clone(),
-            self.owned.clone(),
-            self.directory.clone(),
-            health.clone(),
-            self.worked.clone(),
-        ));
         let routes = crate::ingest::routes(intake).merge(health.routes());
         let limits = listen::Limits {
             connections: config.http.max_connections,
             read_timeout: config.http.read_timeout,
         };
-        let listener = listen::bind(config.http.listen).await?;
-        let address = listener.local_addr()?;
-        self.spawn(listen::serve(
-            listener,
-            routes,
-            limits,
-            self.shutdown.soft().clone(),
-        ));
+        self.parts.work(
+            "webhooks",
+            listen::serve(listener, routes, limits, self.shutdown.soft().clone()),
+        );
         Ok(address)
     }
 
@@ -332,6 +320,7 @@ impl Shared {
         &self,
         config: &Config,
         recorder: Option<telemetry::Recorder>,
+        health: &Health,
     ) -> anyhow::Result<Option<SocketAddr>> {
         let (Some(address), Some(recorder)) = (config.metrics.listen, recorder) else {
             return Ok(None);
@@ -342,15 +331,15 @@ impl Shared {
             connections: 16,
             read_timeout: Duration::from_secs(5),
         };
-        // Metrics go on while the node drains.
-        self.upkeep
-            .spawn(recorder.clone().upkeep(self.worked.clone()));
-        self.upkeep.spawn(listen::serve(
-            listener,
-            recorder.routes(),
-            limits,
-            self.worked.clone(),
-        ));
+        // Both go on while the node drains: `/ready` says so here when the webhooks' listener is closed already.
+        let routes = recorder.routes().merge(health.routes());
+        let worked = self.parts.worked();
+        self.parts
+            .upkeep("recorder", recorder.upkeep(worked.clone()));
+        self.parts.upkeep(
+            "metrics",
+            listen::serve(listener, routes, limits, worked.clone()),
+        );
         Ok(Some(address))
     }
 
@@ -358,31 +347,27 @@ impl Shared {
         let soft = self.shutdown.soft().clone();
         let (directory, wakeups) = (self.directory.clone(), self.wakeups.clone());
         let stop = soft.clone();
-        self.spawn(async move { directory.keep_fresh(&wakeups, &stop).await });
-        self.spawn(self.wakeups.clone().carry(self.db.clone(), soft.clone()));
-        self.spawn(retention::keep(
-            self.db.clone(),
-            self.clock.clone(),
-            config.retention.clone(),
-            soft.clone(),
-        ));
-        // Leases are kept until everything else has ended: what is in flight must still be able to commit.
-        let (tasks, hard, stop) = (
-            self.tasks.clone(),
-            self.shutdown.hard().clone(),
-            soft.clone(),
-        );
-        let worked = self.worked.clone();
-        tokio::spawn(async move {
-            stop.cancelled().await;
-            tasks.close();
-            tokio::select! {
-                () = tasks.wait() => {}
-                () = hard.cancelled() => {}
-            }
-            worked.cancel();
+        self.parts.work("directory", async move {
+            directory.keep_fresh(&wakeups, &stop).await;
         });
-        self.upkeep.spawn(keeper.run(self.worked.clone()));
+        let beats = monitor::watch_ingest(self.db.clone(), self.clock.clone(), soft.clone());
+        self.parts.work("ingest life", beats);
+        if !self.db.is_sqlite() {
+            let carry = self.wakeups.clone().carry(self.db.clone(), soft.clone());
+            self.parts.work("wake-ups", carry);
+        }
+        self.parts.work(
+            "retention",
+            retention::keep(
+                self.db.clone(),
+                self.clock.clone(),
+                config.retention.clone(),
+                soft.clone(),
+            ),
+        );
+        // Leases are kept until everything else has ended: what is in flight must still be able to commit.
+        self.parts
+            .upkeep("leases", keeper.run(self.parts.worked().clone()));
         let context = AdminContext {
             setup: SetupContext {
                 db: self.db.clone(),
@@ -394,12 +379,15 @@ impl Shared {
         };
         if config.sqlite_file().is_some() {
             let (path, context) = (config.admin_socket(), Arc::new(context.clone()));
-            self.spawn(async move {
-                if let Err(error) = admin::serve(&path, context, soft).await {
+            self.parts.work("admin socket", async move {
+                if let Err(error) = admin::serve(&path, context, soft.clone()).await {
                     tracing::error!(%error, "the admin socket does not work; commands must wait for the server's end");
+                    // Messages do without it.
+                    soft.cancelled().await;
                 }
             });
         }
+        self.parts.end_upkeep_after_work();
         Ok(context)
     }
 }

@@ -10,7 +10,7 @@ use crate::directory::Directory;
 use crate::domain::Clock;
 use crate::lifecycle::{Health, Need};
 use crate::ownership::Owned;
-use crate::storage::{Db, Result, nodes, raw};
+use crate::storage::{Db, Result, ingest_life, nodes, raw};
 
 const LOOK: Duration = Duration::from_millis(500);
 /// A body that waits longer than this is a backlog (promise 4).
@@ -42,6 +42,36 @@ pub(super) async fn watch_backlog(
         };
         gate.set(clear);
         pause(&stop).await;
+    }
+}
+
+/// How often it is written down that webhooks can be kept.
+const BEAT: Duration = Duration::from_secs(10);
+/// A longer time without that is a gap. A guess: Meta gives again what a restart of seconds has missed, within minutes;
+/// being wrong costs one refusal (131047) for each person whose window has closed meanwhile.
+const GAP: Duration = Duration::from_secs(60);
+
+/// Says that webhooks can be kept from now on, before anybody asks policy.
+pub(super) async fn begin_ingest(db: &Db, clock: &dyn Clock) -> Result<()> {
+    let mut tx = db.begin().await?;
+    if ingest_life::beat_all_tenants(&mut tx, clock.now(), GAP).await? {
+        tracing::warn!(
+            "webhooks could not be kept for a while: for a day, windows that look closed are unknown"
+        );
+    }
+    tx.commit().await
+}
+
+/// Goes on saying so. While the database is away nothing can be kept, and nothing is said.
+pub(super) async fn watch_ingest(db: Db, clock: Arc<dyn Clock>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(BEAT) => {}
+        }
+        if let Err(error) = begin_ingest(&db, clock.as_ref()).await {
+            tracing::warn!(%error, "it could not be written down that webhooks are kept");
+        }
     }
 }
 

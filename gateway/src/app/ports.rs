@@ -41,7 +41,7 @@ impl delivery::Directory for DirectoryPort {
     }
 
     fn ingest_gap_until(&self) -> Option<Timestamp> {
-        None
+        self.0.snapshot().ingest_gap_until
     }
 }
 
@@ -82,5 +82,6 @@ pub(super) fn limits(plugins: &config::Plugins) -> Limits {
         log_lines: plugins.log_lines,
         kv_keys: plugins.kv_keys,
         kv_bytes: plugins.kv_bytes,
+        kv_total_bytes: plugins.kv_total_bytes,
     }
 }

@@ -20,26 +20,28 @@ pub(super) async fn keep(
     retention: Retention,
     stop: CancellationToken,
 ) {
-    while !stop.is_cancelled() {
+    // The first round is now: a deployment that stood still for weeks lacks the partition of today.
+    loop {
+        if let Err(error) = round(&db, clock.as_ref(), &retention).await {
+            tracing::warn!(error = ?error, "retention did not finish; it goes on in an hour");
+        }
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(EVERY) => {}
-        }
-        if let Err(error) = round(&db, clock.as_ref(), &retention).await {
-            tracing::warn!(error = ?error, "retention did not finish; it goes on in an hour");
         }
     }
 }
 
 async fn round(db: &Db, clock: &dyn Clock, retention: &Retention) -> Result<()> {
     let now = clock.now();
-    partitions::ensure(db, now, AHEAD).await?;
+    partitions::ensure(db, now, AHEAD, retention.events).await?;
     let ages = forget::Ages {
         events: retention.events,
         raw_bodies: retention.raw_bodies,
         journal: retention.journal,
+        sends: retention.sends,
     };
     let gone = forget::all_tenants(db, now, ages).await?;
-    tracing::info!(rows = gone, "retention");
+    tracing::info!(rows = gone.rows, partitions = gone.partitions, "retention");
     Ok(())
 }

@@ -17,6 +17,7 @@ mod plugin;
 mod secret_input;
 mod serve;
 mod simulator;
+mod tenant;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -60,7 +61,7 @@ enum Verb {
     App(meta_app::Verb),
     /// Tenants: businesses on this deployment.
     #[command(subcommand)]
-    Tenant(TenantVerb),
+    Tenant(tenant::Verb),
     /// Access tokens for Graph.
     #[command(subcommand)]
     Credential(credential::Verb),
@@ -73,6 +74,9 @@ enum Verb {
     /// Holds: stop sending, for everything, a tenant, a number, a plugin or a credential.
     #[command(subcommand)]
     Hold(hold::Verb),
+    /// Sends, looked at.
+    #[command(subcommand)]
+    Sends(SendsVerb),
     /// The keys that seal secrets.
     #[command(subcommand)]
     Keys(KeysVerb),
@@ -86,14 +90,12 @@ enum Verb {
 }
 
 #[derive(Debug, Subcommand)]
-enum TenantVerb {
-    /// Add a tenant.
-    Add {
-        /// What people call it; unique.
-        name: String,
-        /// Its settings, a JSON object.
-        #[arg(long, default_value = "{}", value_name = "JSON")]
-        settings: String,
+enum SendsVerb {
+    /// Sends that the person may have got twice or not at all: in doubt now, sent once more, or given up. Newest first.
+    Doubts {
+        /// Most rows.
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
     },
 }
 
@@ -145,11 +147,12 @@ async fn verb(config: &Config, json: bool, verb: Verb) -> anyhow::Result<ExitCod
         Verb::Doctor(arguments) => return doctor::run(config, json, &arguments).await,
         Verb::Simulator(arguments) => return simulator::run(config, arguments).await,
         Verb::App(verb) => verb.command()?,
-        Verb::Tenant(TenantVerb::Add { name, settings }) => Command::TenantAdd { name, settings },
+        Verb::Tenant(verb) => verb.command()?,
         Verb::Credential(verb) => verb.command()?,
         Verb::Number(verb) => verb.command(),
         Verb::Plugin(verb) => verb.command()?,
         Verb::Hold(verb) => verb.command()?,
+        Verb::Sends(SendsVerb::Doubts { limit }) => Command::SendsDoubts { limit },
         Verb::Keys(KeysVerb::New { file }) => return new_keys(file),
         Verb::Keys(KeysVerb::Rotate { rewrap_only }) => Command::KeysRotate { rewrap_only },
         // The server's working directory is another one.

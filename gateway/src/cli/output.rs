@@ -21,6 +21,14 @@ pub(super) fn prompt(text: &str) {
     let _ = std::io::Write::flush(&mut std::io::stdout());
 }
 
+/// Less bright than the rest, on a terminal.
+pub(super) fn dim(text: &str) -> String {
+    match std::io::IsTerminal::is_terminal(&std::io::stdout()) {
+        true => format!("\x1b[2m{text}\x1b[0m"),
+        false => text.to_owned(),
+    }
+}
+
 pub(super) fn error(text: &str) {
     eprintln!("vestibule: {text}");
 }
@@ -36,9 +44,13 @@ pub(super) fn answer(answer: &Answer, json: bool) {
 fn text(answer: &Answer) -> String {
     match answer {
         Answer::Record(record) => {
-            let width = record.keys().map(String::len).max().unwrap_or(0);
-            let line = |(name, value)| format!("{name:width$}  {}\n", cell(value));
-            record.iter().map(line).collect()
+            let mut lines = Vec::new();
+            for (name, value) in record {
+                flatten(name.clone(), value, &mut lines);
+            }
+            let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+            let line = |(name, cell)| format!("{name:width$}  {cell}").trim_end().to_owned() + "\n";
+            lines.into_iter().map(line).collect()
         }
         Answer::List(records) if records.is_empty() => "none\n".to_owned(),
         Answer::List(records) => {
@@ -48,6 +60,18 @@ fn text(answer: &Answer) -> String {
                 .map(|record| record.values().map(cell).collect());
             table(std::iter::once(heads).chain(rows).collect())
         }
+    }
+}
+
+/// What stands inside of an object is a line of its own, under the names of both.
+fn flatten(name: String, value: &Value, lines: &mut Vec<(String, String)>) {
+    match value {
+        Value::Object(fields) => {
+            for (inner, value) in fields {
+                flatten(format!("{name}.{inner}"), value, lines);
+            }
+        }
+        value => lines.push((name, cell(value))),
     }
 }
 
@@ -91,6 +115,11 @@ mod tests {
         assert_eq!(
             text(&answer(record)),
             "grants  kv, http\nid      ten_1\nnumber  -\n"
+        );
+        let nested = serde_json::json!({"id": "ten_1", "settings": {"words": {"stop": ["halt"]}}});
+        assert_eq!(
+            text(&answer(nested)),
+            "id                   ten_1\nsettings.words.stop  halt\n"
         );
         let list =
             serde_json::json!([{"id": "hld_1", "why": "drill"}, {"id": "hld_22", "why": "x"}]);

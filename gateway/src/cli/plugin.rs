@@ -1,6 +1,6 @@
 //! `vestibule plugin …`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use base64::Engine as _;
@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use clap::{Args, Subcommand};
 
 use crate::admin::Command;
+use crate::reference_plugins::MENU;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
@@ -17,7 +18,7 @@ pub(super) enum Verb {
 
 #[derive(Debug, Args)]
 pub(super) struct Install {
-    /// The component file.
+    /// The component file; `reference:menu` is the plugin that comes with the gateway.
     component: PathBuf,
     /// Name or id of the tenant.
     #[arg(long)]
@@ -42,8 +43,7 @@ pub(super) struct Install {
 impl Verb {
     pub(super) fn command(self) -> anyhow::Result<Command> {
         let Self::Install(install) = self;
-        let wasm = std::fs::read(&install.component)
-            .with_context(|| format!("cannot read {}", install.component.display()))?;
+        let wasm = component(&install.component)?;
         let config = match &install.settings_file {
             Some(file) => std::fs::read_to_string(file)
                 .with_context(|| format!("cannot read {}", file.display()))?,
@@ -58,4 +58,11 @@ impl Verb {
             position: install.position,
         })
     }
+}
+
+fn component(file: &Path) -> anyhow::Result<Vec<u8>> {
+    if file == Path::new("reference:menu") {
+        return Ok(MENU.to_vec());
+    }
+    std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))
 }

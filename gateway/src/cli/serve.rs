@@ -7,7 +7,8 @@ use crate::config::Config;
 use crate::lifecycle::Shutdown;
 use crate::telemetry::Recorder;
 
-/// Runs a node. SIGTERM or SIGINT drains it; the second one, or the time limit, stops it where it stands.
+/// Runs a node. SIGTERM or SIGINT drains it; the second one, or the time limit, stops it where it stands. A part that breaks down
+/// ends the node with a failure, so that whoever supervises the process starts it anew.
 pub(super) async fn run(config: &Config) -> anyhow::Result<ExitCode> {
     let shutdown = Shutdown::new();
     let signals = tokio::spawn(shutdown.clone().on_signals(config.shutdown.soft_timeout));
@@ -19,7 +20,8 @@ pub(super) async fn run(config: &Config) -> anyhow::Result<ExitCode> {
     };
     let node = Node::start(config, options).await?;
     shutdown.soft().cancelled().await;
-    node.finished().await;
+    let ended = node.finished().await;
     signals.abort();
+    ended?;
     Ok(ExitCode::SUCCESS)
 }

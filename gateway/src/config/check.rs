@@ -11,6 +11,9 @@ const RENEWALS_PER_TTL: u32 = 3;
 /// A claimed send begins within two seconds or is given back (design.md §1, promise 4).
 const MOST_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// Meta repeats a webhook for as long (facts §1): until then a receipt may come.
+const LEAST_SENDS: Duration = Duration::from_secs(7 * 86_400);
+
 /// What the plugin host's pool has room for (`plugin_host::limits::MAX_MEMORY`).
 const MOST_PLUGIN_MEMORY: usize = 64 << 20;
 
@@ -60,6 +63,7 @@ fn not_zero(config: &Config) -> Vec<(&'static str, u128)> {
         ),
         ("ingest.queue_bodies", ingest.queue_bodies as u128),
         ("turns.group_commit_turns", turns.group_commit_turns as u128),
+        ("turns.queue_messages", turns.queue_messages as u128),
         ("delivery.concurrency", delivery.concurrency as u128),
         (
             "delivery.concurrency_per_number",
@@ -79,7 +83,7 @@ fn not_zero(config: &Config) -> Vec<(&'static str, u128)> {
     ]
 }
 
-fn fits(config: &Config) -> [(&'static str, Option<&'static str>); 6] {
+fn fits(config: &Config) -> [(&'static str, Option<&'static str>); 7] {
     let renewals = config.leases.renew_every * RENEWALS_PER_TTL;
     [
         ("graph.base_url", base_url(&config.graph.base_url)),
@@ -97,6 +101,11 @@ fn fits(config: &Config) -> [(&'static str, Option<&'static str>); 6] {
             "plugins.memory_bytes",
             (config.plugins.memory_bytes > MOST_PLUGIN_MEMORY)
                 .then_some("must be at most 67108864"),
+        ),
+        (
+            "retention.sends",
+            (config.retention.sends < LEAST_SENDS)
+                .then_some("must be at least 7d: a customer's phone may be off for days, and receipts name sends"),
         ),
         (
             "log.level",

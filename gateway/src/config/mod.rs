@@ -20,8 +20,9 @@ pub use setting::{DatabaseUrl, Hidden, LogFormat};
 
 use reader::Reader;
 
-/// While one turn runs on a guest thread, others load their facts or wait for their commit. A guess.
-const TURNS_PER_GUEST_THREAD: usize = 64;
+/// While one turn runs on a guest thread, others load their facts or wait for their commit: about half of them each, and
+/// a commit costs the less a turn the more turns it holds (`bench`). Beyond 128 a commit holds SQLite's writer too long.
+const TURNS_PER_GUEST_THREAD: usize = 128;
 
 /// The whole configuration, checked.
 #[derive(Debug, Clone)]
@@ -50,7 +51,13 @@ impl Config {
             clippy::disallowed_methods,
             reason = "config is the one reader of the environment"
         )]
-        Self::load_with(file, std::env::vars())
+        let variables = std::env::vars_os();
+        // A variable that is no text is none of ours: our names are ASCII, and a path that is not UTF-8 can stand in no
+        // key. `env::vars` would panic at a stranger's.
+        let texts = variables.filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        });
+        Self::load_with(file, texts)
     }
 
     /// As [`Config::load`], with an environment that is handed in.

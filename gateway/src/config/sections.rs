@@ -72,6 +72,7 @@ sections! {
     Turns = "turns" {
         concurrency: usize,
         group_commit_turns: usize,
+        queue_messages: usize,
     }
 
     /// Sends: how many at once, and what happens to those that fail or stay in doubt.
@@ -95,6 +96,7 @@ sections! {
         log_lines: u32,
         kv_keys: usize,
         kv_bytes: usize,
+        kv_total_bytes: u64,
         compile_cpu: Duration,
         compile_timeout: Duration,
         compile_memory_bytes: u64,
@@ -111,6 +113,7 @@ sections! {
         events: Duration,
         raw_bodies: Duration,
         journal: Duration,
+        sends: Duration,
     }
 
     /// Logs.

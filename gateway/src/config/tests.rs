@@ -32,7 +32,7 @@ fn the_default_file_is_whole_and_has_no_key_too_many() {
     assert_eq!(config.http.max_body_bytes, 4 * 1024 * 1024);
     assert_eq!(config.leases.ttl, Duration::from_secs(10));
     assert!(config.plugins.guest_threads >= 1);
-    assert_eq!(config.turns.concurrency, 64 * config.plugins.guest_threads);
+    assert_eq!(config.turns.concurrency, 128 * config.plugins.guest_threads);
     assert_eq!(config.retention.events, Duration::from_secs(30 * 86_400));
     assert_eq!(config.key_file(), PathBuf::from("vestibule-data/keys.toml"));
     assert_eq!(
@@ -92,7 +92,7 @@ fn all_problems_are_reported_at_once_with_key_and_origin() {
 
 #[test]
 fn keys_that_do_not_fit_together_are_refused() {
-    let text = "[leases]\nttl = \"5s\"\n[graph]\nbase_url = \"graph.facebook.com/\"\nversion = \"25\"\n[ingest]\nqueue_bodies = 0\n[log]\nlevel = \"a=b=c\"\n";
+    let text = "[leases]\nttl = \"5s\"\n[graph]\nbase_url = \"graph.facebook.com/\"\nversion = \"25\"\n[ingest]\nqueue_bodies = 0\n[retention]\nsends = \"1d\"\n[log]\nlevel = \"a=b=c\"\n";
     assert_eq!(
         problems(text, &[]),
         "the configuration has problems:
@@ -100,6 +100,7 @@ fn keys_that_do_not_fit_together_are_refused() {
   graph.base_url (from file FILE): must be a URL without a slash at its end, like \"https://graph.facebook.com\"
   graph.version (from file FILE): must look like \"v25.0\"
   leases.renew_every (from the defaults): must be at most a third of leases.ttl
+  retention.sends (from file FILE): must be at least 7d: a customer's phone may be off for days, and receipts name sends
   log.level (from file FILE): must be a level or directives, like \"info,vestibule::delivery=debug\""
     );
 }

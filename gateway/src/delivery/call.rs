@@ -1,7 +1,9 @@
 //! Call: one POST, begun in time or not at all.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
+use crate::domain::{Draft, OutboundContent};
 use crate::graph::client::SendAnswer;
 use crate::graph::send;
 use crate::telemetry::names;
@@ -10,7 +12,7 @@ use super::claim::Claimed;
 use super::world::World;
 
 /// A claimed row and what came of calling.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Answered {
     pub(super) claimed: Claimed,
     pub(super) end: CallEnd,
@@ -32,7 +34,7 @@ pub(super) async fn call(world: &World, claimed: Claimed) -> Answered {
 }
 
 async fn post(world: &World, claimed: &Claimed) -> CallEnd {
-    let draft = &claimed.row.draft;
+    let draft = &claimed.draft;
     let Some(number) = world.directory.number(draft.number) else {
         return CallEnd::Unsendable("the number is gone");
     };
@@ -41,7 +43,7 @@ async fn post(world: &World, claimed: &Claimed) -> CallEnd {
     };
     let body = send::body(
         &draft.recipient,
-        &draft.content,
+        &content(draft, claimed.row.doubts),
         draft.reply_to.as_deref(),
         draft.id,
     );
@@ -55,6 +57,19 @@ async fn post(world: &World, claimed: &Claimed) -> CallEnd {
         .await;
     metrics::histogram!(names::DELIVERY_CALL_SECONDS).record(answer.elapsed.as_secs_f64());
     CallEnd::Answer(answer)
+}
+
+/// A tick that goes again after a doubt comes behind its answer, and must not show the person somebody typing.
+fn content(draft: &Draft, doubts: u32) -> Cow<'_, OutboundContent> {
+    match &draft.content {
+        OutboundContent::MarkRead { message_id, .. } if doubts > 0 => {
+            Cow::Owned(OutboundContent::MarkRead {
+                message_id: message_id.clone(),
+                typing: false,
+            })
+        }
+        content => Cow::Borrowed(content),
+    }
 }
 
 fn age(world: &World, claimed: &Claimed) -> Duration {

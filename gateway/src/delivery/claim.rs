@@ -10,24 +10,26 @@ use crate::domain::{
 };
 use crate::ownership::OwnedBuckets;
 use crate::policy::{
-    BacklogFact, ConsentState, Decision, Facts, LoopBrake, SpendFact, TemplateFact, WindowFacts,
-    recheck,
+    BacklogFact, Cleared, Decision, Facts, LoopBrake, SpendFact, TemplateFact, WindowFacts, recheck,
 };
 use crate::storage::buckets::{Lease, fence};
 use crate::storage::claims::{
     ConversationFacts, conversation_facts_all_tenants, set_pair_debts_all_tenants,
 };
 use crate::storage::outbox::{Move, OutboxRow, move_all_tenants};
+use crate::storage::people::Consents;
 use crate::storage::{Result, StorageError, Tx, people, raw};
-use crate::telemetry::names;
+use crate::telemetry::{CommitTimer, names};
 
 use super::pacing;
 use super::world::World;
 
 /// A row that may be sent, if it is sent soon.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Claimed {
     pub(super) row: OutboxRow,
+    /// What the second gate let through: a call takes nothing else (promise 4).
+    pub(super) draft: Cleared<Draft>,
     /// Under which it was claimed: its answer is recorded under the same or not at all.
     pub(super) lease: Lease,
     /// Monotonic time from before the consent row's lock.
@@ -40,6 +42,8 @@ pub(super) struct Outcome {
     pub(super) claimed: Vec<Claimed>,
     /// Not yet: `due_at` says when.
     pub(super) later: Vec<OutboxRow>,
+    /// Nothing more to this person until then.
+    pub(super) paced: Vec<(OutboxRow, Timestamp)>,
     /// Refused by policy or impossible; the row says so.
     pub(super) ended: Vec<OutboxRow>,
     /// Somebody else changed them since they were read.
@@ -48,6 +52,7 @@ pub(super) struct Outcome {
 
 enum Verdict {
     Go {
+        draft: Cleared<Draft>,
         debt: Option<Timestamp>,
     },
     Later {
@@ -72,10 +77,9 @@ pub(super) async fn claim(
     let leases = owned
         .leases_of(rows.iter().map(|row| row.bucket))
         .ok_or_else(|| StorageError::Fenced(-1))?;
-    let mut tx = world.db.begin().await?;
-    fence(&mut tx, &leases).await?;
-    let locked_at = world.monotonic.now();
-    let ground = Ground::load(&mut tx, &rows).await?;
+    let (mut tx, locked_at, consent) = begin(world, &leases, &rows).await?;
+    let _held = CommitTimer::start("claim", rows.len());
+    let ground = Ground::load(&mut tx, &rows, consent).await?;
     let now = world.clock.now();
     let judged: Vec<(OutboxRow, Verdict)> = rows
         .into_iter()
@@ -96,6 +100,32 @@ pub(super) async fn claim(
         .collect();
     tx.commit().await?;
     Ok(sort(judged, &moved, &leases, locked_at, now))
+}
+
+/// Begins the claim: the fence, then the consent rows' locks, so that everything after is as of the locks.
+///
+/// A row keeps the contact that it was written for, who may have become somebody else since. Both rows are locked and
+/// the survivor's speaks: a merge locks both as well, so it and the opt-outs after it come wholly before this claim,
+/// which then sees them, or after it. Locks must be taken in the order of ids, so a survivor that turns up late means
+/// beginning again; that happens once for each merge that a contact has been through.
+async fn begin(
+    world: &World,
+    leases: &[Lease],
+    rows: &[OutboxRow],
+) -> Result<(Tx, Duration, Consents)> {
+    let mut contacts: BTreeSet<ContactId> = rows.iter().map(|row| row.draft.contact).collect();
+    loop {
+        let mut tx = world.db.begin().await?;
+        fence(&mut tx, leases).await?;
+        let locked_at = world.monotonic.now();
+        let ids: Vec<ContactId> = contacts.iter().copied().collect();
+        let consent = people::lock_consent_all_tenants(&mut tx, &ids).await?;
+        let missing = consent.missing();
+        if missing.is_empty() {
+            return Ok((tx, locked_at, consent));
+        }
+        contacts.extend(missing);
+    }
 }
 
 fn change(row: &OutboxRow, verdict: &Verdict) -> Option<Move> {
@@ -123,7 +153,9 @@ fn debts(judged: &[(OutboxRow, Verdict)]) -> Vec<(ConversationId, Timestamp)> {
     judged
         .iter()
         .filter_map(|(row, verdict)| match verdict {
-            Verdict::Go { debt: Some(debt) } => Some((row.draft.conversation, *debt)),
+            Verdict::Go {
+                debt: Some(debt), ..
+            } => Some((row.draft.conversation, *debt)),
             _ => None,
         })
         .collect()
@@ -140,10 +172,7 @@ fn sort(
     for (mut row, verdict) in judged {
         let moved = moved.contains(&row.draft.id);
         match verdict {
-            Verdict::Pace { until } => {
-                row.due_at = until;
-                outcome.later.push(row);
-            }
+            Verdict::Pace { until } => outcome.paced.push((row, until)),
             Verdict::Later { until, reason } => {
                 // Not moved because nothing was to be written, or because it is gone: the next claim will tell.
                 row.due_at = until;
@@ -151,13 +180,14 @@ fn sort(
                 outcome.later.push(row);
             }
             _ if !moved => outcome.gone.push(row),
-            Verdict::Go { .. } => {
+            Verdict::Go { draft, .. } => {
                 row.state = OutboxState::Claimed;
                 row.attempts += 1;
                 row.changed_at = now;
                 if let Some(&lease) = leases.iter().find(|lease| lease.bucket == row.bucket) {
                     outcome.claimed.push(Claimed {
                         row,
+                        draft,
                         lease,
                         locked_at,
                     });
@@ -175,17 +205,13 @@ fn sort(
 
 /// What the rows of one claim are judged by, read in the claim's own transaction.
 struct Ground {
-    consent: HashMap<ContactId, ConsentState>,
+    consent: Consents,
     conversations: HashMap<ConversationId, ConversationFacts>,
     backlog: BTreeMap<Bucket, Option<Timestamp>>,
 }
 
 impl Ground {
-    /// Locks the consent rows first: everything after is as of the lock.
-    async fn load(tx: &mut Tx, rows: &[OutboxRow]) -> Result<Self> {
-        let contacts: BTreeSet<ContactId> = rows.iter().map(|row| row.draft.contact).collect();
-        let contacts: Vec<ContactId> = contacts.into_iter().collect();
-        let consent = people::lock_consent_all_tenants(tx, &contacts).await?;
+    async fn load(tx: &mut Tx, rows: &[OutboxRow], consent: Consents) -> Result<Self> {
         let conversations: Vec<ConversationId> =
             rows.iter().map(|row| row.draft.conversation).collect();
         let conversations = conversation_facts_all_tenants(tx, &conversations).await?;
@@ -199,10 +225,7 @@ impl Ground {
             }
         }
         Ok(Self {
-            consent: consent
-                .into_iter()
-                .map(|row| (row.contact, row.state))
-                .collect(),
+            consent,
             conversations: conversations.into_iter().map(|row| (row.id, row)).collect(),
             backlog,
         })
@@ -217,7 +240,7 @@ impl Ground {
             };
         };
         let (verdict, word) = match recheck(&facts, &row.draft, now) {
-            Decision::Cleared(_) => (self.pace(&row.draft, now), "cleared"),
+            Decision::Cleared(draft) => (self.pace(draft, now), "cleared"),
             Decision::Deferred { until, reason } => (
                 Verdict::Later {
                     until,
@@ -236,15 +259,18 @@ impl Ground {
     }
 
     /// Ticks are no messages to the person: they cost the pair nothing.
-    fn pace(&self, draft: &Draft, now: Timestamp) -> Verdict {
+    fn pace(&self, draft: Cleared<Draft>, now: Timestamp) -> Verdict {
         let debt = self
             .conversations
             .get(&draft.conversation)
             .map(|c| c.pair_debt_at);
         match debt.filter(|_| draft.content.has_receipts()) {
-            None => Verdict::Go { debt: None },
+            None => Verdict::Go { draft, debt: None },
             Some(debt) => match pacing::pair(debt, now) {
-                Ok(debt) => Verdict::Go { debt: Some(debt) },
+                Ok(debt) => Verdict::Go {
+                    draft,
+                    debt: Some(debt),
+                },
                 Err(until) => Verdict::Pace { until },
             },
         }
@@ -252,7 +278,7 @@ impl Ground {
 
     fn facts(&self, world: &World, draft: &Draft, bucket: Bucket) -> Option<Facts> {
         let number = world.directory.number(draft.number)?;
-        let consent = *self.consent.get(&draft.contact)?;
+        let consent = self.consent.of(draft.contact)?.state;
         let conversation = self.conversations.get(&draft.conversation)?;
         Some(Facts {
             holds: world.directory.holds(draft.tenant, draft.number),

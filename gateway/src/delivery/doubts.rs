@@ -1,13 +1,19 @@
 //! Sends in doubt on this node, and how much of their grace period is over. Pure: time is given.
 //!
 //! Grace counts only while a receipt could have reached us: while ingest is down or behind, nobody's silence means
-//! anything (promise 5). After a restart it begins anew, which only makes a decision later.
+//! anything (promise 5); nor while this process stood still (stopped, its machine suspended), which shows as a long
+//! time between two counts. After a restart it begins anew, which only makes a decision later.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use crate::domain::{Bucket, OutboxId, Timestamp};
 use crate::storage::outbox::OutboxRow;
+
+use super::engine::LOOK_EVERY;
+
+/// What one count may add. Twice the time between two: a busy machine counts late, a stopped one not at all.
+const MOST_AT_ONCE: Duration = LOOK_EVERY.saturating_mul(2);
 
 #[derive(Debug)]
 struct Doubt {
@@ -52,12 +58,13 @@ impl Doubts {
             .retain(|_, doubt| !lost.contains(&doubt.row.bucket));
     }
 
-    /// Lets the time since the last call count, if `receipts_come`.
+    /// Lets the time since the last call count, up to [`MOST_AT_ONCE`], if `receipts_come`.
     pub(super) fn count(&mut self, now: Timestamp, receipts_come: bool) {
         let passed = self
             .counted_at
             .replace(now)
-            .map_or(Duration::ZERO, |last| now.since(last));
+            .map_or(Duration::ZERO, |last| now.since(last))
+            .min(MOST_AT_ONCE);
         if receipts_come {
             for doubt in self.rows.values_mut() {
                 doubt.waited += passed;
@@ -91,25 +98,48 @@ mod tests {
     use super::*;
     use crate::delivery::fixture::row;
 
+    fn at(secs: i64) -> Timestamp {
+        Timestamp::from_secs(1_795_000_000 + secs)
+    }
+
+    /// As the engine does: once a second.
+    fn count(doubts: &mut Doubts, from: i64, to: i64, receipts_come: bool) {
+        for second in from..=to {
+            doubts.count(at(second), receipts_come);
+        }
+    }
+
+    const GRACE: Duration = Duration::from_secs(60);
+
     #[test]
     fn grace_counts_only_while_receipts_come() {
-        let at = |secs: i64| Timestamp::from_secs(1_795_000_000 + secs);
-        let grace = Duration::from_secs(60);
         let mut doubts = Doubts::default();
         doubts.count(at(0), true);
         doubts.add(row(1, 1), at(30));
-        doubts.count(at(40), true);
-        doubts.count(at(400), false);
-        assert!(doubts.over(grace).is_empty());
-        doubts.count(at(419), true);
-        assert!(doubts.over(grace).is_empty());
+        count(&mut doubts, 1, 40, true);
+        count(&mut doubts, 41, 400, false);
+        assert!(doubts.over(GRACE).is_empty());
+        count(&mut doubts, 401, 419, true);
+        assert!(doubts.over(GRACE).is_empty());
         doubts.count(at(420), true);
-        assert_eq!(doubts.over(grace).len(), 1);
+        assert_eq!(doubts.over(GRACE).len(), 1);
+    }
+
+    #[test]
+    fn grace_does_not_run_while_the_process_stands_still() {
+        let mut doubts = Doubts::default();
+        doubts.count(at(0), true);
+        doubts.add(row(1, 1), at(30));
+        doubts.count(at(3_600), true);
+        assert!(doubts.over(GRACE).is_empty());
+        count(&mut doubts, 3_601, 3_657, true);
+        assert!(doubts.over(GRACE).is_empty());
+        doubts.count(at(3_658), true);
+        assert_eq!(doubts.over(GRACE).len(), 1);
     }
 
     #[test]
     fn a_doubt_is_asked_about_while_it_holds_its_conversation() {
-        let at = |secs: i64| Timestamp::from_secs(1_795_000_000 + secs);
         let mut doubts = Doubts::default();
         doubts.add(row(1, 1), at(30));
         assert_eq!(doubts.holding(at(29)).len(), 1);

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::domain::{Bucket, OutboxId, OutboxState, Timestamp, id};
 use crate::outbox::{DoubtEnd, Ended, PutOff};
 use crate::ownership::{Owned, OwnedBuckets, Wakeups};
+use crate::policy::Reason;
 use crate::storage::buckets::Lease;
 use crate::storage::holds::Held;
 use crate::storage::outbox::OutboxRow;
@@ -32,7 +33,7 @@ use super::scan::{self, PAGE, Settled};
 use super::world::{Placed, World};
 
 /// How often it looks at the database and at its doubts although nobody called.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+pub(super) const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How far back that look goes. What is older was seen before or is found by a sweep.
 const LOOK_BACK: Duration = Duration::from_secs(60);
 /// How often everything that is to be done is read again: for a row that slipped through all else.
@@ -207,7 +208,11 @@ impl Delivery {
         if self.claiming || most == 0 || !self.untaken().is_empty() {
             return;
         }
-        let rows = self.queue.pick(self.now(), most);
+        let now = self.now();
+        for (number, messages) in self.fresh.take_received() {
+            self.queue.charge(number, messages, now);
+        }
+        let rows = self.queue.pick(now, most);
         if rows.is_empty() {
             return;
         }
@@ -466,6 +471,7 @@ impl Delivery {
             Err(error) => {
                 self.under_way -= rows.len();
                 for row in rows {
+                    self.queue.unspend(&row);
                     self.queue.put_back(row, now);
                 }
                 self.failed("claim", &error);
@@ -474,15 +480,26 @@ impl Delivery {
     }
 
     fn take_outcome(&mut self, outcome: Outcome, now: Timestamp) {
-        self.under_way -= outcome.later.len() + outcome.ended.len() + outcome.gone.len();
-        for row in outcome.later {
+        let (later, paced) = (outcome.later, outcome.paced);
+        self.under_way -= later.len() + paced.len() + outcome.ended.len() + outcome.gone.len();
+        for row in later {
+            self.queue.unspend(&row);
+            if row.reason == Reason::IngestBacklog.code() {
+                self.queue.hold_begins(row.draft.number, row.due_at);
+            }
             self.queue.put_back(row, now);
         }
+        for (row, until) in paced {
+            self.queue.unspend(&row);
+            self.queue.pace(row, until, now);
+        }
         for row in outcome.gone {
+            self.queue.unspend(&row);
             self.queue.forget(&row, now);
         }
         for row in outcome.ended {
             tracing::info!(outbox = %row.draft.id, state = row.state.word(), reason = row.reason, "not sent");
+            self.queue.unspend(&row);
             self.world.observer.sent(&trace(&row, None));
             self.queue.forget(&row, now);
         }
@@ -534,7 +551,11 @@ impl Delivery {
         let row = one.row;
         match one.given.end {
             _ if !one.applied => self.queue.forget(&row, now),
-            Ended::Later | Ended::GivenBack => self.queue.put_back(row, now),
+            Ended::GivenBack => {
+                self.queue.unspend(&row);
+                self.queue.put_back(row, now);
+            }
+            Ended::Later => self.queue.put_back(row, now),
             Ended::Accepted | Ended::Failed => self.queue.forget(&row, now),
             Ended::InDoubt => self.begin_doubt(row, now),
         }
@@ -543,7 +564,8 @@ impl Delivery {
     fn slow_down(&mut self, one: &Recorded, now: Timestamp) {
         match one.given.put_off {
             Some(PutOff::Number(until)) => {
-                self.queue.slow_down(one.row.draft.number, now);
+                self.queue
+                    .slow_down(one.row.draft.number, one.claimed_at, now);
                 self.queue.block(one.row.draft.number, until, now);
             }
             Some(PutOff::App(until)) => {
@@ -601,7 +623,12 @@ impl Delivery {
     }
 
     fn begin_doubt(&mut self, row: OutboxRow, now: Timestamp) {
-        let until = row.changed_at.plus(self.world.config.unknown_holds);
+        let holds = match row.draft.content.has_receipts() {
+            true => self.world.config.unknown_holds,
+            // Nothing will tell what became of it.
+            false => Duration::ZERO,
+        };
+        let until = row.changed_at.plus(holds);
         self.queue.doubt(&row, until, now);
         self.doubts.add(row, until);
     }
@@ -743,7 +770,7 @@ impl Delivery {
 
 fn trace(row: &OutboxRow, elapsed: Option<Duration>) -> SendTrace {
     let refused = row.state == OutboxState::Refused;
-    let reason = crate::policy::Reason::from_code(&row.reason);
+    let reason = Reason::from_code(&row.reason);
     SendTrace {
         outbox: row.draft.id,
         tenant: row.draft.tenant,

@@ -30,6 +30,8 @@ pub(super) struct NumberRate {
     rate: f64,
     tokens: f64,
     at: Timestamp,
+    /// When it was cut last.
+    cut_at: Timestamp,
 }
 
 /// The part of a second's messages that may go at once. A guess: small enough that any second holds hardly more than
@@ -44,6 +46,7 @@ impl NumberRate {
             rate: full,
             tokens: 0.0,
             at: now,
+            cut_at: Timestamp::ZERO,
         };
         rate.tokens = rate.burst();
         rate
@@ -71,6 +74,18 @@ impl NumberRate {
         there
     }
 
+    /// A token was taken for a message that did not go.
+    pub(super) fn give_back(&mut self) {
+        self.tokens = (self.tokens + 1.0).min(self.burst());
+    }
+
+    /// Messages came in: Meta counts them like ours (facts §6.7), and refuses none of them. What they take beyond our
+    /// tokens is owed, a second's worth at most: by then Meta's own count has forgotten them.
+    pub(super) fn charge(&mut self, messages: u32, now: Timestamp) {
+        self.refill(now);
+        self.tokens = (self.tokens - f64::from(messages)).max(-self.full);
+    }
+
     /// When there is a token again; now, if there is one.
     pub(super) fn next_at(&self, now: Timestamp) -> Timestamp {
         let mut then = self.clone();
@@ -83,9 +98,16 @@ impl NumberRate {
         now.plus(Duration::from_millis(millis as u64))
     }
 
-    /// Meta said 130429.
-    pub(super) fn cut(&mut self, now: Timestamp) {
+    /// Meta said 130429 to a POST that was claimed at `claimed_at`.
+    ///
+    /// A burst that was under way together is refused together, and its answers tell one thing, not as many as there
+    /// are: only a POST from after the last cut says that the cut was not enough.
+    pub(super) fn cut(&mut self, claimed_at: Timestamp, now: Timestamp) {
         self.refill(now);
+        if claimed_at <= self.cut_at {
+            return;
+        }
+        self.cut_at = now;
         self.rate = (self.rate * NUMBER_CUT).max(1.0);
         self.tokens = self.tokens.min(self.burst());
     }
@@ -133,11 +155,46 @@ mod tests {
     #[test]
     fn a_throttle_cuts_a_fifth_and_five_percent_a_minute_come_back() {
         let mut rate = NumberRate::new(100, at(0));
-        rate.cut(at(0));
+        rate.cut(at(0), at(0));
         assert!((rate.rate - 80.0).abs() < 0.01);
         rate.refill(at(60_000));
         assert!((rate.rate - 85.0).abs() < 0.01);
         rate.refill(at(600_000));
         assert!((rate.rate - 100.0).abs() < 0.01);
+    }
+
+    #[test]
+    fn a_burst_that_is_refused_together_cuts_once() {
+        let mut rate = NumberRate::new(100, at(0));
+        for answered in 0..20 {
+            rate.cut(at(0), at(100 + answered * 100));
+        }
+        assert!(rate.rate > 80.0, "{}", rate.rate);
+        rate.cut(at(101), at(5_000));
+        assert!(rate.rate < 70.0, "{}", rate.rate);
+    }
+
+    #[test]
+    fn messages_that_come_in_use_the_rate_and_are_forgotten_within_a_second() {
+        let mut rate = NumberRate::new(80, at(0));
+        rate.charge(40, at(0));
+        let sent = (0..1_000).filter(|&ms| rate.take(at(ms))).count();
+        assert!((40..=51).contains(&sent), "{sent}");
+        rate.charge(100_000, at(1_000));
+        let next = rate.next_at(at(1_000));
+        assert!(
+            next > at(2_000) && next <= at(2_100),
+            "{}",
+            next.millis() - at(0).millis()
+        );
+    }
+
+    #[test]
+    fn a_token_that_is_given_back_can_be_taken_again_and_none_is_won() {
+        let mut rate = NumberRate::new(8, at(0));
+        assert!(rate.take(at(0)) && !rate.take(at(0)));
+        rate.give_back();
+        rate.give_back();
+        assert!(rate.take(at(0)) && !rate.take(at(0)));
     }
 }

@@ -23,7 +23,7 @@ pub trait Directory: Send + Sync {
     /// Holds that bear on the number's sends; policy judges which concern a draft.
     fn holds(&self, tenant: TenantId, number: NumberId) -> Vec<ActiveHold>;
 
-    /// End of the last time in which webhooks may have been missed; while one lasts, the present.
+    /// End of the last time in which webhooks may have been missed.
     fn ingest_gap_until(&self) -> Option<Timestamp>;
 }
 

@@ -3,8 +3,10 @@
 //! Pure: time is given, and the database is the truth. A row that is missing here is found by a rescan, one that is
 //! here by mistake fails its claim. Rules:
 //! - one send of a conversation is under way at a time, and they go by their ids (promise 3);
-//! - a row that was tried and has to wait keeps its followers waiting; one that was not tried yet and is put off
-//!   (a scheduled one, a business-initiated one during a backlog) lets them pass;
+//! - a row that was tried and has to wait keeps its followers waiting; but what the business began keeps no answer
+//!   waiting: somebody is there now. One that was not tried yet and is put off (a scheduled one) lets all pass;
+//! - a person who has had enough for now (pair pacing) keeps the whole conversation waiting, and an ingest backlog all
+//!   that the business begins with a number: one claim finds out for the others;
 //! - a doubt holds its conversation for at most 30 s (promise 5);
 //! - a number's turn comes round robin, so that one with 100,000 rows leaves the others theirs.
 
@@ -37,6 +39,8 @@ struct NumberQueue {
     bucket: Bucket,
     rate: NumberRate,
     blocked_until: Timestamp,
+    /// Until when what the business begins need not be tried.
+    begins_from: Timestamp,
     lines: HashMap<ConversationId, Line>,
     /// When each conversation that can go may go.
     due: BTreeSet<(Timestamp, ConversationId)>,
@@ -56,6 +60,8 @@ struct Line {
     under_way: Option<OutboxId>,
     /// The doubt that everybody waits for, and until when.
     held: Option<(OutboxId, Timestamp)>,
+    /// Pair pacing: the person gets nothing more until then.
+    paced_until: Timestamp,
     listed_at: Option<Timestamp>,
 }
 
@@ -78,36 +84,45 @@ pub(super) struct Refill {
 }
 
 impl Line {
-    /// When its next row may go, and which that is. `None`: nothing can, until something else happens.
-    fn next(&self) -> Option<(Timestamp, OutboxId)> {
+    /// Rows that need not wait for one before them, in their order, with the time from which each may go.
+    fn free(&self, begins_from: Timestamp) -> impl Iterator<Item = (Timestamp, OutboxId)> {
+        let (mut begins_waits, mut all_wait) = (false, false);
+        let free = self.rows.iter().map_while(move |(id, row)| {
+            if all_wait {
+                return None;
+            }
+            let begins = row.draft.class.is_business_initiated();
+            let free = !(begins && begins_waits);
+            begins_waits |= row.attempts > 0;
+            all_wait = row.attempts > 0 && !begins;
+            let from = if begins { begins_from } else { Timestamp::ZERO };
+            Some(free.then(|| (row.due_at.max(from), *id)))
+        });
+        free.flatten()
+    }
+
+    /// When it may go on, whichever row is next.
+    fn from(&self) -> Timestamp {
+        let held_until = self.held.map_or(Timestamp::ZERO, |(_, until)| until);
+        held_until.max(self.paced_until)
+    }
+
+    /// When its next row may go. `None`: nothing can, until something else happens.
+    fn next_at(&self, begins_from: Timestamp) -> Option<Timestamp> {
         if self.under_way.is_some() {
             return None;
         }
-        let held_until = self.held.map_or(Timestamp::ZERO, |(_, until)| until);
-        let mut best: Option<(Timestamp, OutboxId)> = None;
-        for (id, row) in &self.rows {
-            let at = row.due_at.max(held_until);
-            if best.is_none_or(|(earliest, _)| at < earliest) {
-                best = Some((at, *id));
-            }
-            if row.attempts > 0 {
-                break;
-            }
-        }
-        best
+        let first = self.free(begins_from).map(|(at, _)| at).min()?;
+        Some(first.max(self.from()))
     }
 
-    /// The row to send at `now`: the first that is due, not passing one that was tried.
-    fn head(&self, now: Timestamp) -> Option<OutboxId> {
-        for (id, row) in &self.rows {
-            if row.due_at <= now {
-                return Some(*id);
-            }
-            if row.attempts > 0 {
-                return None;
-            }
+    /// The row to send at `now`.
+    fn head(&self, begins_from: Timestamp, now: Timestamp) -> Option<OutboxId> {
+        if self.under_way.is_some() || now < self.from() {
+            return None;
         }
-        None
+        let mut free = self.free(begins_from);
+        free.find(|(at, _)| *at <= now).map(|(_, id)| id)
     }
 
     fn is_idle(&self) -> bool {
@@ -126,9 +141,32 @@ impl NumberQueue {
         }
         if line.is_idle() {
             self.lines.remove(&conversation);
-        } else if let Some((at, _)) = line.next() {
+        } else if let Some(at) = line.next_at(self.begins_from) {
             line.listed_at = Some(at);
             self.due.insert((at, conversation));
+        }
+    }
+
+    /// The row that is next, if one may go.
+    fn first(
+        &mut self,
+        now: Timestamp,
+        most_in_flight: usize,
+    ) -> Option<(ConversationId, OutboxId)> {
+        if self.blocked_until > now || self.in_flight >= most_in_flight {
+            return None;
+        }
+        loop {
+            let &(at, conversation) = self.due.first()?;
+            if at > now {
+                return None;
+            }
+            let line = self.lines.get(&conversation)?;
+            if let Some(id) = line.head(self.begins_from, now) {
+                return Some((conversation, id));
+            }
+            // Listed before the business's own had to wait: it moves to where it belongs.
+            self.list(conversation);
         }
     }
 
@@ -172,6 +210,7 @@ impl Queue {
             bucket: row.bucket,
             rate: NumberRate::new(throughput(), now),
             blocked_until: Timestamp::ZERO,
+            begins_from: Timestamp::ZERO,
             lines: HashMap::new(),
             due: BTreeSet::new(),
             known: HashSet::new(),
@@ -307,13 +346,8 @@ impl Queue {
 
     fn take_next(&mut self, number: NumberId, now: Timestamp) -> Option<OutboxRow> {
         let queue = self.numbers.get_mut(&number)?;
-        let &(at, conversation) = queue.due.first()?;
-        let free = queue.blocked_until <= now && queue.in_flight < self.most_in_flight;
-        if at > now || !free {
-            return None;
-        }
+        let (conversation, id) = queue.first(now, self.most_in_flight)?;
         let line = queue.lines.get_mut(&conversation)?;
-        let id = line.head(now)?;
         // Ticks are no messages: Meta's throughput is not theirs.
         let counts = line.rows.get(&id)?.draft.content.has_receipts();
         if counts && !queue.rate.take(now) {
@@ -327,6 +361,41 @@ impl Queue {
         self.turn += 1;
         queue.served = self.turn;
         Some(row)
+    }
+
+    /// A row that was picked and is not sent now: what its number spent on it is there again.
+    pub(super) fn unspend(&mut self, row: &OutboxRow) {
+        if let Some(queue) = self.numbers.get_mut(&row.draft.number)
+            && row.draft.content.has_receipts()
+        {
+            queue.rate.give_back();
+        }
+    }
+
+    /// The person that this row, which is under way, is for has had enough until then.
+    pub(super) fn pace(&mut self, row: OutboxRow, until: Timestamp, now: Timestamp) {
+        if let Some(queue) = self.numbers.get_mut(&row.draft.number) {
+            let line = queue.lines.entry(row.draft.conversation).or_default();
+            line.paced_until = until;
+        }
+        self.put_back(row, now);
+    }
+
+    /// Nothing that the business begins with this number goes until then: it would be put off like the one that was
+    /// just tried.
+    pub(super) fn hold_begins(&mut self, number: NumberId, until: Timestamp) {
+        if let Some(queue) = self.numbers.get_mut(&number) {
+            queue.begins_from = queue.begins_from.max(until);
+        }
+    }
+
+    /// Messages of customers came in for a number. One that has never sent here is not known and has nothing to slow
+    /// down.
+    pub(super) fn charge(&mut self, number: NumberId, messages: u32, now: Timestamp) {
+        if let Some(queue) = self.numbers.get_mut(&number) {
+            queue.rate.charge(messages, now);
+            self.list(number, now);
+        }
     }
 
     /// A row under way goes back into its place, not to be picked before its `due_at`.
@@ -351,15 +420,22 @@ impl Queue {
         self.leave(row, now, true);
     }
 
-    /// A row, under way or just found, is in doubt: the others of its conversation wait for it until `until`.
+    /// A row, under way or just found, is in doubt: the others of its conversation wait for it until `until`. A row
+    /// without receipts holds nobody: nothing would come that is worth the wait.
     pub(super) fn doubt(&mut self, row: &OutboxRow, until: Timestamp, now: Timestamp) {
         self.leave(row, now, false);
         let Some(queue) = self.numbers.get_mut(&row.draft.number) else {
             return;
         };
         queue.known.insert(row.draft.id);
+        if !row.draft.content.has_receipts() {
+            return;
+        }
         let line = queue.lines.entry(row.draft.conversation).or_default();
-        line.held = Some((row.draft.id, until));
+        // What holds longest is what everybody waits for.
+        if line.held.is_none_or(|(_, held)| held < until) {
+            line.held = Some((row.draft.id, until));
+        }
         queue.list(row.draft.conversation);
         self.list(row.draft.number, now);
     }
@@ -390,10 +466,10 @@ impl Queue {
         }
     }
 
-    /// Meta throttled a number.
-    pub(super) fn slow_down(&mut self, number: NumberId, now: Timestamp) {
+    /// Meta throttled a POST of this number's that was claimed then.
+    pub(super) fn slow_down(&mut self, number: NumberId, claimed_at: Timestamp, now: Timestamp) {
         if let Some(queue) = self.numbers.get_mut(&number) {
-            queue.rate.cut(now);
+            queue.rate.cut(claimed_at, now);
         }
     }
 

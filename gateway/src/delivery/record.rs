@@ -9,6 +9,7 @@ use crate::storage::buckets::{Lease, fence};
 use crate::storage::holds::{Held, insert_hold_all_tenants};
 use crate::storage::outbox::{OutboxRow, move_all_tenants};
 use crate::storage::{Result, Tx, claims, people};
+use crate::telemetry::CommitTimer;
 
 use super::call::{Answered, CallEnd};
 use super::world::{Placed, World};
@@ -19,6 +20,8 @@ pub(super) struct Recorded {
     /// As it stands now.
     pub(super) row: OutboxRow,
     pub(super) given: Given,
+    /// By the wall clock; what was told to an earlier POST is old news for a later one.
+    pub(super) claimed_at: Timestamp,
     pub(super) called: Option<std::time::Duration>,
     /// `false`: a receipt had settled the row before; nothing was written.
     pub(super) applied: bool,
@@ -39,6 +42,7 @@ pub(super) async fn record(
         .collect();
     let leases: BTreeSet<Lease> = answers.iter().map(|answer| answer.claimed.lease).collect();
     let mut tx = world.db.begin().await?;
+    let _held = CommitTimer::start("record", answers.len());
     fence(&mut tx, &leases.into_iter().collect::<Vec<_>>()).await?;
     record_opt_outs(&mut tx, &recorded, now).await?;
     close_windows(&mut tx, &recorded, now).await?;
@@ -81,6 +85,7 @@ fn judge(world: &World, answer: &Answered, now: Timestamp) -> Recorded {
     Recorded {
         row: row.clone(),
         given,
+        claimed_at: row.changed_at,
         called,
         applied: false,
         held: None,
@@ -107,13 +112,8 @@ async fn record_opt_outs(tx: &mut Tx, recorded: &[Recorded], now: Timestamp) -> 
         .filter(|one| one.given.side_effect == Some(SideEffect::RecordsOptOut))
         .map(|one| (one.row.draft.contact, one.row.draft.tenant))
         .collect();
-    let contacts: Vec<ContactId> = stopped.keys().copied().collect();
-    for mut consent in people::lock_consent_all_tenants(tx, &contacts).await? {
-        let Some(&tenant) = stopped.get(&consent.contact) else {
-            continue;
-        };
-        consent.state = consent.state.after_meta_stop(now);
-        people::set_consent(tx, tenant, &consent).await?;
+    for (contact, tenant) in stopped {
+        people::stop_marketing(tx, tenant, contact, now).await?;
     }
     Ok(())
 }

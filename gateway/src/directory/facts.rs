@@ -28,7 +28,7 @@ impl NumberEntry {
             window: WindowFacts {
                 last_inbound_at: conversation.last_inbound_at,
                 number_connected_at: self.number.connected_at,
-                ingest_gap_until: None,
+                ingest_gap_until: self.ingest_gap_until,
                 closed_by_meta_at: conversation.closed_by_meta_at,
             },
             template: match content {

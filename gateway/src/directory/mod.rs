@@ -4,7 +4,6 @@
 //! stale (consent, owners, leases) is never asked here.
 
 pub mod facts;
-mod settings;
 mod snapshot;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,7 +17,6 @@ use crate::secrets::Keyring;
 use crate::storage::{Db, changes};
 use crate::tenants::{Setup, SetupError};
 
-pub use settings::TenantSettings;
 pub use snapshot::{AppEntry, NumberEntry, Snapshot, TenantEntry};
 
 /// How often the change counter is looked at. A hold is obeyed everywhere after this at the latest.

@@ -6,13 +6,12 @@ use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::settings::TenantSettings;
 use crate::domain::number::Number;
-use crate::domain::{AppId, Bucket, NumberId, TenantId};
+use crate::domain::{AppId, Bucket, NumberId, TenantId, Timestamp};
 use crate::graph::VerifyingKeys;
 use crate::policy::{ActiveHold, WordBook};
 use crate::storage::installations::Installation;
-use crate::tenants::Setup;
+use crate::tenants::{Setup, TenantSettings};
 
 /// A Meta app as webhooks need it.
 #[derive(Debug)]
@@ -41,6 +40,8 @@ pub struct NumberEntry {
     pub holds: Vec<ActiveHold>,
     /// What runs for it, in order.
     pub installations: Vec<Installation>,
+    /// End of the last long time in which webhooks, of every number, could not be kept.
+    pub ingest_gap_until: Option<Timestamp>,
 }
 
 impl fmt::Debug for NumberEntry {
@@ -55,6 +56,7 @@ impl fmt::Debug for NumberEntry {
 #[derive(Debug, Default)]
 pub struct Snapshot {
     pub version: i64,
+    pub ingest_gap_until: Option<Timestamp>,
     apps: HashMap<String, Arc<AppEntry>>,
     apps_by_id: HashMap<AppId, Arc<AppEntry>>,
     default_app: Option<Arc<AppEntry>>,
@@ -66,6 +68,7 @@ impl Snapshot {
     pub fn new(setup: Setup) -> Self {
         let mut snapshot = Self {
             version: setup.version,
+            ingest_gap_until: setup.ingest_gap_until,
             ..Self::default()
         };
         for app in &setup.apps {
@@ -92,7 +95,12 @@ impl Snapshot {
                 continue;
             };
             let tenant = tenants.entry(row.id).or_insert_with(|| {
-                let settings = TenantSettings::parse(&row.settings);
+                let (settings, problems) = TenantSettings::read(&row.settings);
+                if !problems.is_empty() {
+                    // They are checked when they are written: another version of the gateway did.
+                    let (tenant, problems) = (row.id, problems.join("; "));
+                    tracing::error!(%tenant, name = row.name, problems, "a tenant's settings do not read; what does holds");
+                }
                 let words = settings.word_book();
                 Arc::new(TenantEntry {
                     id: row.id,
@@ -107,6 +115,7 @@ impl Snapshot {
                 token: setup.token(number).cloned(),
                 holds: setup.holds(number),
                 installations: setup.installations(number).cloned().collect(),
+                ingest_gap_until: setup.ingest_gap_until,
             });
             snapshot
                 .by_phone_number_id

@@ -15,6 +15,10 @@ pub enum Sender {
         installation: InstallationId,
         name: String,
         version: String,
+        /// Said in the turn in which the bot handed the conversation over: it goes out although the bot does not own
+        /// the conversation any more.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        farewell: bool,
     },
     ApiKey {
         name: String,
@@ -29,9 +33,25 @@ pub enum Sender {
 }
 
 impl Sender {
-    /// Does it speak for the bot? Such drafts go out only while the bot owns the conversation.
+    /// Does it speak for the bot? Who takes the conversation over withdraws what such senders have queued.
     pub fn is_bot(&self) -> bool {
         matches!(self, Self::Plugin { .. })
+    }
+}
+
+impl Draft {
+    /// Does the person see an answer that no human and no client has asked for? Another automat may answer it in turn,
+    /// so the loop brake counts it. The confirmation of a word about consent is none: it comes once for each change.
+    pub fn is_automatic_answer(&self) -> bool {
+        let seen = !matches!(self.content, OutboundContent::MarkRead { .. });
+        let automatic = match &self.sender {
+            Sender::Plugin { .. } => true,
+            Sender::Rule { name } => {
+                self.class == DraftClass::Reply && name != "opt_out_confirmation"
+            }
+            Sender::ApiKey { .. } | Sender::Agent { .. } => false,
+        };
+        seen && automatic
     }
 }
 

@@ -8,6 +8,7 @@ use crate::domain::Bucket;
 use crate::ownership::{Owned, Wakeups};
 use crate::storage::raw::{self, NewRaw};
 use crate::storage::{Db, Result};
+use crate::telemetry::CommitTimer;
 
 /// How bodies are grouped.
 #[derive(Debug, Clone, Copy)]
@@ -32,19 +33,27 @@ type Waiting = (Vec<NewRaw>, oneshot::Sender<Result<(), WriteError>>);
 /// Takes bodies and answers when they are on disk.
 #[derive(Debug, Clone)]
 pub struct RawWriter {
+    db: Db,
     queue: mpsc::Sender<Waiting>,
 }
 
 impl RawWriter {
-    /// Starts the writing task. It ends when every handle is gone, after writing what was queued.
-    pub fn start(db: Db, config: RawWriterConfig, owned: Owned, wakeups: Arc<Wakeups>) -> Self {
+    /// A handle, and the writing task for the caller to run and to watch. It ends when every handle is gone, after
+    /// writing what was queued.
+    pub fn new(
+        db: Db,
+        config: RawWriterConfig,
+        owned: Owned,
+        wakeups: Arc<Wakeups>,
+    ) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (queue, bodies) = mpsc::channel(config.waiting);
-        tokio::spawn(write(db, config, owned, wakeups, bodies));
-        Self { queue }
+        let writing = write(db.clone(), config, owned, wakeups, bodies);
+        (Self { db, queue }, writing)
     }
 
     /// Returns when the rows are committed. Rows of one call are committed together.
     pub async fn append(&self, rows: Vec<NewRaw>) -> Result<(), WriteError> {
+        let _announced = self.db.announce_urgent();
         let (done, answer) = oneshot::channel();
         self.queue
             .try_send((rows, done))
@@ -84,6 +93,7 @@ async fn write(
 
 async fn commit(db: &Db, rows: &[NewRaw]) -> Result<()> {
     let mut tx = db.begin_urgent().await?;
+    let _held = CommitTimer::start("raw", rows.len());
     raw::append_all_tenants(&mut tx, rows).await?;
     tx.commit().await
 }

@@ -10,6 +10,7 @@ use crate::graph::errors::{
 };
 use crate::storage::outbox::{Move, OutboxRow};
 
+use super::doubt::SENT_ONCE_MORE;
 use super::hold::Stop;
 
 /// How long sends are tried.
@@ -67,7 +68,7 @@ pub fn after_answer(
                 wamid: accepted.wamid.clone(),
                 receipt: Some(ReceiptStatus::Accepted),
                 error: None,
-                reason: String::new(),
+                reason: told(row, ""),
                 ..Move::of(row, OutboxState::Accepted)
             },
             Ended::Accepted,
@@ -156,6 +157,16 @@ fn words(verdict: &Verdict) -> String {
     format!("{}. {}", verdict.meaning, verdict.remedy)
 }
 
+/// A row that went out again after a doubt says so for ever, whatever comes after (promise 5: it is listed).
+fn told(row: &OutboxRow, reason: &str) -> String {
+    let again = row.doubts > 0 && row.reason.starts_with(SENT_ONCE_MORE);
+    match (again, reason) {
+        (false, _) => reason.to_owned(),
+        (true, "") => row.reason.clone(),
+        (true, _) => format!("{SENT_ONCE_MORE}: {reason}"),
+    }
+}
+
 fn given(change: Move, end: Ended) -> Given {
     Given {
         change,
@@ -171,7 +182,7 @@ fn later(row: &OutboxRow, error: Option<i64>, reason: &str, due_at: Timestamp) -
     Move {
         due_at,
         error,
-        reason: reason.to_owned(),
+        reason: told(row, reason),
         ..Move::of(row, OutboxState::Queued)
     }
 }
@@ -179,7 +190,7 @@ fn later(row: &OutboxRow, error: Option<i64>, reason: &str, due_at: Timestamp) -
 fn failed(row: &OutboxRow, error: Option<i64>, reason: &str) -> Move {
     Move {
         error,
-        reason: reason.to_owned(),
+        reason: told(row, reason),
         ..Move::of(row, OutboxState::Failed)
     }
 }
@@ -188,7 +199,7 @@ fn doubt(row: &OutboxRow, error: Option<i64>, reason: &str) -> Move {
     Move {
         error,
         doubts: row.doubts + 1,
-        reason: reason.to_owned(),
+        reason: told(row, reason),
         ..Move::of(row, OutboxState::Unknown)
     }
 }

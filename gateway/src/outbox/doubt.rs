@@ -4,8 +4,12 @@ use crate::domain::{OutboxState, Timestamp};
 use crate::policy::{Settlement, settle_unknown};
 use crate::storage::outbox::{Move, OutboxRow};
 
-/// What the rule decided. Both are counted, and the row's reason says so until an answer or a late receipt settles it;
-/// its doubts stay.
+/// The stable word of a row that goes out again. `storage::receipts` knows it too, to keep it.
+pub(super) const SENT_ONCE_MORE: &str = "sent_once_more";
+
+/// What the rule decided. Both are listed, by
+/// [`doubted_all_tenants`](crate::storage::outbox::doubted_all_tenants): the row's reason says so until a late receipt
+/// settles it, and for ever once it may have gone out twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DoubtEnd {
     /// At the risk of a double.
@@ -21,7 +25,7 @@ pub fn after_doubt(row: &OutboxRow, now: Timestamp) -> (Move, DoubtEnd) {
         Settlement::SendOnceMore => {
             let change = Move {
                 due_at: now,
-                reason: "sent_once_more: no answer and no receipt came".to_owned(),
+                reason: format!("{SENT_ONCE_MORE}: no answer and no receipt came"),
                 ..Move::of(row, OutboxState::Queued)
             };
             (change, DoubtEnd::SentOnceMore)

@@ -92,6 +92,24 @@ fn an_accepted_send_has_its_wamid() {
 }
 
 #[test]
+fn a_send_that_went_out_again_says_so_whatever_becomes_of_it() {
+    let mut row = claimed(2);
+    row.doubts = 1;
+    row.reason = after_doubt(&row, now()).0.reason;
+    let reason = |outcome: &SendOutcome| {
+        let given = after_answer(&row, outcome, now(), 0.5, LIMITS);
+        given.change.reason
+    };
+    let accepted = SendOutcome::Accepted(Accepted::default());
+    assert_eq!(reason(&accepted), row.reason);
+    for outcome in [refused(131026, 400), refused(130429, 400)] {
+        let reason = reason(&outcome);
+        assert!(reason.starts_with("sent_once_more: "), "{reason}");
+        assert!(reason.len() > 30, "{reason}");
+    }
+}
+
+#[test]
 fn what_never_left_goes_again_by_the_recipe_and_fails_after_six_attempts() {
     let outcome = SendOutcome::NotSent {
         reason: "no connection".into(),

@@ -1,18 +1,24 @@
 //! The task that keeps this node's slot and its share of the buckets.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::{Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
+use super::share::{Step, View};
 use super::{Owned, OwnedBuckets};
-use crate::domain::bucket::BUCKETS;
-use crate::domain::{Clock, IdGenerator};
+use crate::domain::{Clock, IdGenerator, Timestamp};
 use crate::storage::buckets::{self, Lease};
-use crate::storage::nodes::{self, LifeLine, Slot};
+use crate::storage::nodes::{self, Leased, LifeLine, Slot};
 use crate::storage::{Db, Result, StorageError};
 use crate::telemetry::names;
+
+/// How often the table is looked at between renewals. Half of how long a killed node's work stays where it is: nobody
+/// is given up at first sight. A guess: a look is three small queries.
+const LOOK: Duration = Duration::from_millis(500);
 
 /// How leases are kept.
 #[derive(Debug, Clone)]
@@ -21,7 +27,7 @@ pub struct KeeperConfig {
     pub holder: String,
     /// How long a slot lasts without renewal. A stopped node's work moves on after this.
     pub ttl: Duration,
-    /// How often it is renewed and the share looked at.
+    /// How often it is renewed, and how long a bucket that is given up waits for what is under way in it.
     pub tick: Duration,
 }
 
@@ -32,10 +38,15 @@ pub struct Keeper {
     clock: Arc<dyn Clock>,
     ids: Arc<IdGenerator>,
     slot: Slot,
+    /// `None`: it broke, and its old session still stands at the database's end.
     life_line: Option<LifeLine>,
     owned: watch::Sender<Arc<OwnedBuckets>>,
-    /// Given up, but perhaps with a commit under way: released at the next tick.
+    /// Given up, but perhaps with a commit under way: released at the next renewal, and ours until then.
     leaving: Vec<Lease>,
+    /// Holders that had no life line at the last look.
+    suspects: BTreeSet<(u16, String)>,
+    /// For how many more looks a missing life line means nothing.
+    life_lines_mean_nothing: u32,
 }
 
 impl Keeper {
@@ -45,7 +56,7 @@ impl Keeper {
         config: KeeperConfig,
         clock: Arc<dyn Clock>,
     ) -> Result<(Self, Arc<IdGenerator>, Owned)> {
-        let (slot, life_line) = lease(&db, &config).await?;
+        let Leased { slot, life_line } = lease(&db, &config, clock.now()).await?;
         let ids = Arc::new(IdGenerator::new(
             slot.number,
             slot.id_floor.max(clock.now()),
@@ -57,32 +68,54 @@ impl Keeper {
             clock,
             ids: ids.clone(),
             slot,
-            life_line,
+            life_line: Some(life_line),
             owned,
             leaving: Vec::new(),
+            suspects: BTreeSet::new(),
+            life_lines_mean_nothing: 0,
         };
-        keeper.balance().await?;
+        keeper.balance(true).await?;
         Ok((keeper, ids, view))
     }
 
     /// Keeps going until stopped, then gives everything back.
     pub async fn run(mut self, stop: CancellationToken) {
+        let mut renewals = every(self.config.tick);
+        let mut looks = every(LOOK);
+        // Alone, there is nothing to see between renewals.
+        let alone = self.db.is_sqlite();
+        let mut due = false;
         loop {
             tokio::select! {
+                biased;
                 () = stop.cancelled() => break,
-                () = tokio::time::sleep(self.config.tick) => {}
+                _ = renewals.tick() => due = true,
+                _ = looks.tick(), if !alone => {}
             }
-            if let Err(error) = self.tick().await {
-                tracing::warn!(%error, "leases could not be kept; trying again");
+            match self.look(due).await {
+                Ok(()) => due = false,
+                Err(error) => tracing::warn!(%error, "leases could not be kept; trying again"),
             }
         }
         self.publish(OwnedBuckets::default());
-        if let Err(error) = nodes::free_slot(&self.db, self.slot.number).await {
+        let freed = nodes::free_slot(&self.db, self.slot.number, &self.config.holder).await;
+        if let Err(error) = freed {
             tracing::warn!(%error, "leases were not given back; they run out by themselves");
         }
     }
 
-    async fn tick(&mut self) -> Result<()> {
+    async fn look(&mut self, renews: bool) -> Result<()> {
+        if renews && !self.renew().await? {
+            return self.begin_again().await;
+        }
+        self.keep_life_line().await?;
+        if renews {
+            self.release_leaving().await?;
+        }
+        self.balance(renews).await
+    }
+
+    async fn renew(&self) -> Result<bool> {
         // The floor lies ahead of every id that can be made before the next renewal.
         let floor = self
             .ids
@@ -90,10 +123,7 @@ impl Keeper {
             .max(self.clock.now())
             .plus(2 * self.config.ttl);
         let (slot, holder) = (self.slot.number, &self.config.holder);
-        if !nodes::renew_slot(&self.db, slot, holder, self.config.ttl, floor).await? {
-            return self.begin_again().await;
-        }
-        self.balance().await
+        nodes::renew_slot(&self.db, slot, holder, self.config.ttl, floor).await
     }
 
     /// The slot ran out while we did not look (a stopped process, a cut network): all is somebody else's by now.
@@ -106,68 +136,111 @@ impl Keeper {
         self.publish(OwnedBuckets::default());
         self.leaving.clear();
         self.life_line = None;
-        let (slot, life_line) = lease(&self.db, &self.config).await?;
+        let Leased { slot, life_line } = lease(&self.db, &self.config, self.clock.now()).await?;
         self.ids
             .rebase(slot.number, slot.id_floor.max(self.clock.now()));
-        (self.slot, self.life_line) = (slot, life_line);
-        self.balance().await
+        (self.slot, self.life_line) = (slot, Some(life_line));
+        self.balance(true).await
     }
 
-    async fn balance(&mut self) -> Result<()> {
-        let leaving = std::mem::take(&mut self.leaving);
-        if !leaving.is_empty() {
-            buckets::release(&self.db, &leaving).await?;
-        }
-        self.free_the_dead().await?;
-        let nodes = self.count_nodes().await?;
-        let share = usize::from(BUCKETS).div_ceil(nodes);
-        let mut owned = (**self.owned.borrow()).clone();
-        if owned.leases.len() > share {
-            self.leaving = owned
-                .leases
-                .iter()
-                .skip(share)
-                .map(|(&bucket, &epoch)| Lease { bucket, epoch })
-                .collect();
-            owned
-                .leases
-                .retain(|bucket, _| !self.leaving.iter().any(|lease| lease.bucket == *bucket));
-        } else if owned.leases.len() < share {
-            let taken =
-                buckets::take(&self.db, self.slot.number, share - owned.leases.len()).await?;
-            owned
-                .leases
-                .extend(taken.into_iter().map(|lease| (lease.bucket, lease.epoch)));
-        }
-        self.publish(owned);
-        Ok(())
-    }
-
-    async fn free_the_dead(&self) -> Result<()> {
-        if self.db.is_sqlite() {
+    /// What broke our life line (a restart of PostgreSQL, a network) has probably broken everybody's: until each had the
+    /// time to take it again, only leases tell who lives.
+    async fn keep_life_line(&mut self) -> Result<()> {
+        if let Some(line) = &mut self.life_line
+            && tokio::time::timeout(self.config.tick, line.holds()).await == Ok(true)
+        {
             return Ok(());
         }
-        let mut tx = self.db.read().await?;
-        let live = nodes::live_slots(&mut tx).await?;
-        drop(tx);
-        for (slot, holder) in live {
-            if slot == i64::from(self.slot.number) || holder.is_empty() {
-                continue;
-            }
-            if nodes::is_dead(&self.db, slot).await? {
-                tracing::info!(slot, "a node's session is gone; its work is taken over");
-                nodes::free_slot(&self.db, u16::try_from(slot).unwrap_or(u16::MAX)).await?;
-            }
+        self.life_line = None;
+        self.suspects.clear();
+        let looks = self.config.ttl.as_millis() / LOOK.as_millis();
+        self.life_lines_mean_nothing = u32::try_from(looks).unwrap_or(u32::MAX);
+        self.life_line = LifeLine::again(&self.db, self.slot.number).await?;
+        tracing::warn!(
+            slot = self.slot.number,
+            taken = self.life_line.is_some(),
+            "the life line broke and is taken again"
+        );
+        Ok(())
+    }
+
+    /// Until it is known to be done they stay in the list: a release whose answer is lost is asked for again, and moves
+    /// nothing the second time.
+    async fn release_leaving(&mut self) -> Result<()> {
+        if !self.leaving.is_empty() {
+            buckets::release(&self.db, &self.leaving).await?;
+            self.leaving.clear();
         }
         Ok(())
     }
 
-    async fn count_nodes(&self) -> Result<usize> {
-        if self.db.is_sqlite() {
-            return Ok(1);
+    /// Makes what we believe what the table says, and moves our share towards what it should be.
+    async fn balance(&mut self, may_leave: bool) -> Result<()> {
+        let mut view = self.view().await?;
+        if self.free_the_dead(&view).await? {
+            view = self.view().await?;
         }
+        self.leaving.retain(|lease| view.ours.contains(lease));
+        let mut owned = view.ours.clone();
+        owned.retain(|lease| !self.leaving.contains(lease));
+        match view.step(&owned) {
+            Step::Leave(leaving) if may_leave => {
+                owned.retain(|lease| !leaving.contains(lease));
+                self.leaving.extend(leaving);
+            }
+            Step::Take(most) => owned.extend(self.take(most).await?),
+            Step::Keep | Step::Leave(_) => {}
+        }
+        let leases: BTreeMap<_, _> = owned
+            .into_iter()
+            .map(|lease| (lease.bucket, lease.epoch))
+            .collect();
+        self.publish(OwnedBuckets { leases });
+        Ok(())
+    }
+
+    async fn take(&self, most: usize) -> Result<Vec<Lease>> {
+        buckets::take(&self.db, self.slot.number, &self.config.holder, most).await
+    }
+
+    async fn view(&self) -> Result<View> {
         let mut tx = self.db.read().await?;
-        Ok(nodes::live_slots(&mut tx).await?.len().max(1))
+        let leases = buckets::all(&mut tx).await?;
+        let live = nodes::live_slots(&mut tx).await?;
+        let held = nodes::held_life_lines(&mut tx).await?;
+        let me = (self.slot.number, self.config.holder.as_str());
+        let view = View::new(me, leases, live, &held);
+        Ok(match self.db.is_sqlite() {
+            true => view.alone(),
+            false => view,
+        })
+    }
+
+    /// Whoever's life line is missing at two looks in a row is dead: a node that only lost it takes it again at its own
+    /// next look. Answers whether a slot was freed.
+    async fn free_the_dead(&mut self, view: &View) -> Result<bool> {
+        if self.life_lines_mean_nothing > 0 {
+            self.life_lines_mean_nothing -= 1;
+            return Ok(false);
+        }
+        let (dead, suspects): (BTreeSet<_>, BTreeSet<_>) = view
+            .silent
+            .iter()
+            .cloned()
+            .partition(|other| self.suspects.contains(other));
+        self.suspects = suspects;
+        let mut freed = false;
+        for (slot, holder) in &dead {
+            if nodes::free_slot(&self.db, *slot, holder).await? {
+                tracing::info!(
+                    slot,
+                    holder,
+                    "a session is gone; its slot is free and its work is taken over"
+                );
+                freed = true;
+            }
+        }
+        Ok(freed)
     }
 
     fn publish(&self, owned: OwnedBuckets) {
@@ -182,11 +255,24 @@ impl Keeper {
     }
 }
 
-/// The life line is taken before the slot is used, so that nobody sees a living node without one: a slot that another
-/// node frees in between is simply leased again.
-async fn lease(db: &Db, config: &KeeperConfig) -> Result<(Slot, Option<LifeLine>)> {
-    let slot = nodes::lease_slot(db, &config.holder, config.ttl).await?;
-    let slot = slot.ok_or_else(|| StorageError::Corrupt("every node slot is taken".to_owned()))?;
-    let life_line = nodes::hold_life_line(db, slot.number).await?;
-    Ok((slot, life_line))
+fn every(period: Duration) -> Interval {
+    let mut interval = tokio::time::interval(period);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
+}
+
+/// Before the slot is used its floor is put ahead of every id that can be made until the first renewal: even if the slot
+/// is taken for a dead node's until then, its next holder makes no id twice.
+async fn lease(db: &Db, config: &KeeperConfig, now: Timestamp) -> Result<Leased> {
+    let leased = nodes::lease_slot(db, &config.holder, config.ttl).await?;
+    let leased =
+        leased.ok_or_else(|| StorageError::Corrupt("every node slot is taken".to_owned()))?;
+    let floor = leased.slot.id_floor.max(now).plus(2 * config.ttl);
+    let slot = leased.slot.number;
+    if !nodes::renew_slot(db, slot, &config.holder, config.ttl, floor).await? {
+        return Err(StorageError::Corrupt(format!(
+            "node slot {slot} was lost at once"
+        )));
+    }
+    Ok(leased)
 }

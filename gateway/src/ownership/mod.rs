@@ -4,6 +4,7 @@
 //! ([`crate::storage::buckets::fence`]). Neighbours: `storage::{nodes, buckets}` below, every edge above.
 
 mod keeper;
+mod share;
 mod wakeups;
 
 use std::collections::BTreeMap;
@@ -11,11 +12,40 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::domain::Bucket;
+use crate::domain::{Bucket, Timestamp};
+use crate::secrets::{Entropy, SystemEntropy};
 use crate::storage::buckets::Lease;
+use crate::storage::nodes;
 
 pub use keeper::{Keeper, KeeperConfig};
 pub use wakeups::Wakeups;
+
+/// What a process leases a slot for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holder {
+    /// To make ids and to work on buckets.
+    Node,
+    /// To make the ids of one command, no more.
+    Verb,
+}
+
+/// A name that no other process has, and no earlier life of this one: what it says about a slot can be meant for
+/// nobody else's.
+pub fn holder_name(holder: Holder, now: Timestamp) -> String {
+    let mut salt = [0_u8; 4];
+    // Only a name: when the system has no randomness to give, time and process must do.
+    let _ = SystemEntropy.fill(&mut salt);
+    let name = format!(
+        "{}-{}-{}",
+        std::process::id(),
+        now.millis(),
+        hex::encode(salt)
+    );
+    match holder {
+        Holder::Node => name,
+        Holder::Verb => format!("{}{name}", nodes::VERB),
+    }
+}
 
 /// The buckets that a node owns at a moment, each with its epoch.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,10 +1,9 @@
 //! "There is work": between tasks of one process, and between nodes by PostgreSQL's NOTIFY.
 //!
 //! A hint, never the truth: everybody also looks about once a second. NOTIFY takes a global lock at commit, so it is
-//! sent outside of every transaction that does work, and at most once per [`COALESCE`] and kind.
+//! sent outside of every transaction that does work, and at most once per [`COALESCE`].
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -14,32 +13,27 @@ use crate::storage::{self, Db};
 
 const COALESCE: Duration = Duration::from_millis(5);
 
+/// What is said between nodes: a body waits to be attached.
+const RAW: &str = "raw";
+
 /// One bell for every kind of work.
 #[derive(Debug, Default)]
 pub struct Wakeups {
     /// A body waits to be attached.
     pub raw: Notify,
-    /// A send waits to be claimed.
+    /// Look for sends now. Whoever commits sends owns their bucket and hands them to its own delivery, so nothing in the
+    /// gateway rings it; tests that stand time still do.
     pub outbox: Notify,
     /// Setup changed: caches are stale.
     pub setup: Notify,
-    /// Another node may own the bucket: tell everybody.
-    tell: Notify,
-    raw_elsewhere: AtomicBool,
-    outbox_elsewhere: AtomicBool,
+    /// A body waits for another node: tell everybody.
+    elsewhere: Notify,
 }
 
 impl Wakeups {
     /// A body of a bucket that is not ours was written.
     pub fn raw_elsewhere(&self) {
-        self.raw_elsewhere.store(true, Ordering::SeqCst);
-        self.tell.notify_one();
-    }
-
-    /// A send of a bucket that is not ours was written.
-    pub fn outbox_elsewhere(&self) {
-        self.outbox_elsewhere.store(true, Ordering::SeqCst);
-        self.tell.notify_one();
+        self.elsewhere.notify_one();
     }
 
     /// Carries bells between nodes until stopped. On SQLite there is nobody else.
@@ -55,17 +49,10 @@ impl Wakeups {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = self.tell.notified() => {}
+                () = self.elsewhere.notified() => {}
             }
-            for (flag, word) in [
-                (&self.raw_elsewhere, "raw"),
-                (&self.outbox_elsewhere, "outbox"),
-            ] {
-                if flag.swap(false, Ordering::SeqCst)
-                    && let Err(error) = storage::notify::send(&db, word).await
-                {
-                    tracing::debug!(%error, "other nodes were not woken; they look by themselves");
-                }
+            if let Err(error) = storage::notify::send(&db, RAW).await {
+                tracing::debug!(%error, "other nodes were not woken; they look by themselves");
             }
             tokio::time::sleep(COALESCE).await;
         }
@@ -85,10 +72,9 @@ impl Wakeups {
     }
 
     fn ring(&self, word: &str) {
-        match word {
-            "raw" => self.raw.notify_one(),
-            "outbox" => self.outbox.notify_one(),
-            _ => self.setup.notify_one(),
+        // A newer node may know more words.
+        if word == RAW {
+            self.raw.notify_one();
         }
     }
 }

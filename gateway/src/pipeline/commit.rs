@@ -1,21 +1,28 @@
 //! The commit of turns: many in one transaction, each of them whole or not at all.
 //!
-//! Order of locks: leases, conversations by id, plugin memory by key. A turn whose conversation, memory or installation
-//! moved since it began lost a race: it writes nothing and runs again; the others of its group commit. After a database
+//! Order of locks: leases, conversations by id, plugins' usage by owner, plugin memory by key. A turn whose conversation,
+//! memory or installation moved since it began lost a race: it writes nothing and runs again; the others of its group
+//! commit. After a database
 //! error the turns of the group run again and commit one by one, so that one bad turn does not take the others with it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+mod kv;
 
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use super::journal;
+use super::memory::Used;
 use super::turn::Finished;
 use crate::domain::{ConversationId, EventId, IdGenerator, InstallationId, TurnId};
 use crate::ownership::Owned;
-use crate::plugin_host::KvWrite;
 use crate::storage::buckets::{self, Lease};
 use crate::storage::conversations::{self, Conversation, OwnerLogRow};
-use crate::storage::kv::{self, KvKey, KvValue};
 use crate::storage::outbox::{self, NewSend, OutboxRow};
 use crate::storage::turns::TurnRow;
 use crate::storage::{Db, Result, StorageError, Tx, events, installations, turns};
+use crate::telemetry::CommitTimer;
+
+use kv::GroupMemory;
 
 /// What became of one turn of a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,29 +32,33 @@ pub(super) enum Fate {
     LostRace,
     /// The bucket is somebody else's by now, and so is the turn.
     NotOurs,
-    /// Its group did not commit, perhaps because of another turn: run it again and commit it alone.
-    Alone,
+    /// Its group did not commit, perhaps because of another turn: run it again and commit it by itself.
+    Singly,
     /// The database refused it, and it alone.
     Failed,
 }
 
 /// What commits work with.
-pub(super) struct Committer<'a> {
-    pub db: &'a Db,
-    pub ids: &'a IdGenerator,
-    pub owned: &'a Owned,
+pub(super) struct Committer {
+    pub db: Db,
+    pub ids: Arc<IdGenerator>,
+    pub owned: Owned,
+    /// Bytes that one plugin may remember at one tenant.
+    pub kv_total: i64,
+    /// Told what plugins remember in all, so that the next turns know whether there is room.
+    pub used: Used,
 }
 
 type Fates = Vec<(ConversationId, i64, Fate)>;
 
-impl Committer<'_> {
+impl Committer {
     /// Commits a group; answers every turn's fate and the sends that are to be delivered.
     pub(super) async fn commit(&self, group: Vec<Finished>) -> (Fates, Vec<OutboxRow>) {
         let (mut ours, mut fates) = self.only_ours(group);
         if ours.is_empty() {
             return (fates, Vec::new());
         }
-        let alone = ours.len() == 1;
+        let single = ours.len() == 1;
         let (lost, failed, rows) = match self.write(&mut ours).await {
             Ok((lost, rows)) => (lost, Fate::Committed, rows),
             Err(StorageError::Fenced(bucket)) => {
@@ -57,7 +68,7 @@ impl Committer<'_> {
                 );
                 (
                     HashSet::new(),
-                    if alone { Fate::NotOurs } else { Fate::Alone },
+                    if single { Fate::NotOurs } else { Fate::Singly },
                     Vec::new(),
                 )
             }
@@ -65,7 +76,7 @@ impl Committer<'_> {
                 tracing::error!(error = ?error, turns = ours.len(), "turns did not commit");
                 (
                     HashSet::new(),
-                    if alone { Fate::Failed } else { Fate::Alone },
+                    if single { Fate::Failed } else { Fate::Singly },
                     Vec::new(),
                 )
             }
@@ -100,9 +111,12 @@ impl Committer<'_> {
     /// Writes what wins its races; answers the places of those that lost.
     async fn write(&self, group: &mut [Finished]) -> Result<(HashSet<usize>, Vec<OutboxRow>)> {
         let mut tx = self.db.begin().await?;
+        let _held = CommitTimer::start("turns", group.len());
         let leases = self.leases(group)?;
         buckets::fence(&mut tx, &leases).await?;
-        let lost = losers(&mut tx, group).await?;
+        let versions = lock_versions(&mut tx, group).await?;
+        let mut memory = GroupMemory::lock(&mut tx, group, self.kv_total).await?;
+        let lost = losers(&mut tx, group, &versions, &mut memory).await?;
         let mut winners: Vec<&mut Finished> = group
             .iter_mut()
             .enumerate()
@@ -118,9 +132,11 @@ impl Committer<'_> {
         let rows = if winners.is_empty() {
             Vec::new()
         } else {
-            self.write_winners(&mut tx, &winners, sends).await?
+            self.write_winners(&mut tx, &winners, &mut memory, sends)
+                .await?
         };
         tx.commit().await?;
+        self.used.learn(memory.into_used());
         Ok((lost, rows))
     }
 
@@ -135,6 +151,7 @@ impl Committer<'_> {
         &self,
         tx: &mut Tx,
         winners: &[&Finished],
+        memory: &mut GroupMemory,
         sends: Vec<NewSend>,
     ) -> Result<Vec<OutboxRow>> {
         let done: Vec<(EventId, TurnId)> = winners
@@ -154,7 +171,7 @@ impl Committer<'_> {
             .flat_map(|turn| self.owner_log(turn))
             .collect();
         conversations::log_owners_all_tenants(tx, &log).await?;
-        write_memory(tx, winners).await?;
+        memory.write(tx).await?;
         let rows: Vec<&TurnRow> = winners.iter().map(|turn| &turn.row).collect();
         turns::append_all_tenants(tx, &rows).await?;
         outbox::insert_all_tenants(tx, sends).await
@@ -178,62 +195,37 @@ impl Committer<'_> {
     }
 }
 
-/// Locks what the group looked at and finds the turns that looked at something that has moved since.
-async fn losers(tx: &mut Tx, group: &[Finished]) -> Result<HashSet<usize>> {
-    let ids: BTreeSet<ConversationId> = group.iter().map(|turn| turn.event.conversation).collect();
-    let ids: Vec<ConversationId> = ids.into_iter().collect();
-    let versions: HashMap<ConversationId, i64> = conversations::lock_versions_all_tenants(tx, &ids)
-        .await?
-        .into_iter()
-        .collect();
-    let memory = lock_memory(tx, group).await?;
+/// Finds the turns that looked at something that has moved since; takes the others' writes into `memory`.
+async fn losers(
+    tx: &mut Tx,
+    group: &mut [Finished],
+    versions: &HashMap<ConversationId, i64>,
+    memory: &mut GroupMemory,
+) -> Result<HashSet<usize>> {
     let running = generations(tx, group).await?;
     let mut lost = HashSet::new();
-    let mut written: HashSet<KvKey> = HashSet::new();
-    for (index, turn) in group.iter().enumerate() {
+    for (index, turn) in group.iter_mut().enumerate() {
         let moved = versions.get(&turn.event.conversation) != Some(&turn.seen_version);
         let retired = turn.ran.iter().any(|ran| !running.contains(ran));
-        let stale = turn.kv.iter().any(|(plugin, effects)| {
-            effects.reads.iter().any(|(item, seen)| {
-                let key = kv_key(turn, plugin, item);
-                written.contains(&key) || memory.get(&key).map_or(0, |value| value.version) != *seen
-            })
-        });
-        if moved || retired || stale {
+        if moved || retired {
             lost.insert(index);
             continue;
         }
-        for (plugin, effects) in &turn.kv {
-            written.extend(effects.writes.keys().map(|item| kv_key(turn, plugin, item)));
+        match memory.take(turn.event.tenant, &turn.kv, turn.row.id.raw()) {
+            Ok(not_added) => journal::note_not_added(&mut turn.row.journal, &not_added),
+            Err(kv::Lost) => {
+                lost.insert(index);
+            }
         }
     }
     Ok(lost)
 }
 
-fn kv_key(turn: &Finished, plugin: &str, item: &str) -> KvKey {
-    KvKey {
-        tenant: turn.event.tenant,
-        plugin: plugin.to_owned(),
-        item: item.to_owned(),
-    }
-}
-
-async fn lock_memory(tx: &mut Tx, group: &[Finished]) -> Result<HashMap<KvKey, KvValue>> {
-    let keys: BTreeSet<KvKey> = group
-        .iter()
-        .flat_map(|turn| {
-            turn.kv.iter().flat_map(move |(plugin, effects)| {
-                let read = effects.reads.iter().map(|(item, _)| item);
-                read.chain(effects.writes.keys())
-                    .map(move |item| kv_key(turn, plugin, item))
-            })
-        })
-        .collect();
-    let keys: Vec<KvKey> = keys.into_iter().collect();
-    Ok(kv::read_all_tenants(tx, &keys, true)
-        .await?
-        .into_iter()
-        .collect())
+async fn lock_versions(tx: &mut Tx, group: &[Finished]) -> Result<HashMap<ConversationId, i64>> {
+    let ids: BTreeSet<ConversationId> = group.iter().map(|turn| turn.event.conversation).collect();
+    let ids: Vec<ConversationId> = ids.into_iter().collect();
+    let versions = conversations::lock_versions_all_tenants(tx, &ids).await?;
+    Ok(versions.into_iter().collect())
 }
 
 async fn generations(tx: &mut Tx, group: &[Finished]) -> Result<HashSet<(InstallationId, i64)>> {
@@ -246,84 +238,4 @@ async fn generations(tx: &mut Tx, group: &[Finished]) -> Result<HashSet<(Install
         .await?
         .into_iter()
         .collect())
-}
-
-/// Writes plugins' memory: within a group in the order of the turns, then one write per key.
-async fn write_memory(tx: &mut Tx, winners: &[&Finished]) -> Result<()> {
-    let mut after: BTreeMap<KvKey, Option<KvValue>> = BTreeMap::new();
-    let adds = winners.iter().flat_map(|turn| {
-        turn.kv
-            .iter()
-            .flat_map(|(_, effects)| effects.writes.values())
-    });
-    let stored = if adds
-        .into_iter()
-        .any(|write| matches!(write, KvWrite::Add(_)))
-    {
-        lock_memory_of(tx, winners).await?
-    } else {
-        HashMap::new()
-    };
-    for turn in winners {
-        let version = turn.row.id.raw();
-        for (plugin, effects) in &turn.kv {
-            for (item, write) in &effects.writes {
-                let key = kv_key(turn, plugin, item);
-                let value = match write {
-                    KvWrite::Set(value) => Some(value.clone()),
-                    KvWrite::Delete => None,
-                    KvWrite::Add(delta) => Some(added(&after, &stored, &key, *delta)),
-                };
-                after.insert(key, value.map(|value| KvValue { value, version }));
-            }
-        }
-    }
-    let gone: Vec<KvKey> = after
-        .iter()
-        .filter(|(_, value)| value.is_none())
-        .map(|(key, _)| key.clone())
-        .collect();
-    let puts: Vec<(KvKey, KvValue)> = after
-        .into_iter()
-        .filter_map(|(key, value)| value.map(|value| (key, value)))
-        .collect();
-    kv::put_all_tenants(tx, &puts).await?;
-    kv::delete_all_tenants(tx, &gone).await
-}
-
-async fn lock_memory_of(tx: &mut Tx, winners: &[&Finished]) -> Result<HashMap<KvKey, KvValue>> {
-    let keys: BTreeSet<KvKey> = winners
-        .iter()
-        .flat_map(|turn| {
-            turn.kv.iter().flat_map(move |(plugin, effects)| {
-                effects
-                    .writes
-                    .keys()
-                    .map(move |item| kv_key(turn, plugin, item))
-            })
-        })
-        .collect();
-    let keys: Vec<KvKey> = keys.into_iter().collect();
-    Ok(kv::read_all_tenants(tx, &keys, true)
-        .await?
-        .into_iter()
-        .collect())
-}
-
-/// The sum as decimal text, as the plugin host reads numbers. What is no number counts as nothing: the turn that wrote
-/// it is long committed, and an addition cannot be refused any more.
-fn added(
-    after: &BTreeMap<KvKey, Option<KvValue>>,
-    stored: &HashMap<KvKey, KvValue>,
-    key: &KvKey,
-    delta: i64,
-) -> Vec<u8> {
-    let before = match after.get(key) {
-        Some(value) => value.as_ref(),
-        None => stored.get(key),
-    };
-    let number = before
-        .and_then(|value| std::str::from_utf8(&value.value).ok()?.parse::<i64>().ok())
-        .unwrap_or(0);
-    number.saturating_add(delta).to_string().into_bytes()
 }

@@ -1,6 +1,6 @@
 //! From effects to what will be committed: drafts that policy clears, a changed conversation, a journal.
 
-use super::journal::{DecisionLine, Journal};
+use super::journal::{DecisionLine, Journal, ReportLine};
 use super::turn::{Finished, TurnInput, Turns};
 use crate::directory::facts::count_replies;
 use crate::domain::{
@@ -25,6 +25,8 @@ pub(super) struct Drafts<'a> {
     sends: Vec<NewSend>,
     decisions: Vec<DecisionLine>,
     report: Option<TurnReport>,
+    /// The send that each effect of the report became, if it became one.
+    sent: Vec<Option<OutboxId>>,
     broken: Vec<String>,
     kv: Vec<(String, KvEffects)>,
     ran: Vec<(InstallationId, i64)>,
@@ -48,6 +50,7 @@ impl<'a> Drafts<'a> {
             sends: Vec::new(),
             decisions: Vec::new(),
             report: None,
+            sent: Vec::new(),
             broken: Vec::new(),
             kv: Vec::new(),
             ran: Vec::new(),
@@ -75,7 +78,12 @@ impl<'a> Drafts<'a> {
             .iter()
             .any(|effect| matches!(effect.effect, Effect::HandOver { .. }));
         for effect in std::mem::take(&mut report.effects) {
+            let before = self.sends.len();
             self.effect(&effect, hands_over);
+            // What the gateway says at a hand-over is not what the plugin asked for.
+            let by_rule = matches!(effect.effect, Effect::HandOver { .. });
+            let send = self.sends.get(before).filter(|_| !by_rule);
+            self.sent.push(send.map(|send| send.draft.id));
             report.effects.push(effect);
         }
         for kv in &report.kv {
@@ -127,7 +135,12 @@ impl<'a> Drafts<'a> {
 
     fn effect(&mut self, from: &AttributedEffect, hands_over: bool) {
         let wamid = || self.input.event.wamid.clone();
-        let sender = self.sender(from, hands_over);
+        let sender = Sender::Plugin {
+            installation: from.installation,
+            name: from.plugin.clone(),
+            version: from.version.clone(),
+            farewell: hands_over,
+        };
         match &from.effect {
             Effect::Reply { content } => self.draft(content.clone(), sender),
             Effect::React { emoji } => {
@@ -163,21 +176,6 @@ impl<'a> Drafts<'a> {
                 self.hand_to_queue(queue, "plugin_hand_over", &by, note.clone(), false);
             }
             Effect::Close => self.conversation.closed_at = Some(self.now),
-        }
-    }
-
-    /// A plugin's own farewell goes out although it hands over: it then speaks as the rule that hands over, because a
-    /// plugin's drafts end with the bot's ownership.
-    fn sender(&self, from: &AttributedEffect, hands_over: bool) -> Sender {
-        if hands_over {
-            return Sender::Rule {
-                name: format!("hand_over:{} {}", from.plugin, from.version),
-            };
-        }
-        Sender::Plugin {
-            installation: from.installation,
-            name: from.plugin.clone(),
-            version: from.version.clone(),
         }
     }
 
@@ -268,8 +266,7 @@ impl<'a> Drafts<'a> {
             refused: None,
             deferred_until: None,
         };
-        let counts =
-            draft.sender.is_bot() && !matches!(draft.content, OutboundContent::MarkRead { .. });
+        let counts = draft.is_automatic_answer();
         let mut push = |draft, due_at| {
             let bucket = self.input.event.bucket;
             self.sends.push(NewSend {
@@ -295,9 +292,14 @@ impl<'a> Drafts<'a> {
         let journal = Journal {
             message: content_word(&input),
             owner: owner_word(&conversation.owner),
-            report: self.report.as_ref(),
+            lost_races: input.tries.races,
+            report: self
+                .report
+                .as_ref()
+                .map(|report| ReportLine::of(report, &self.sent)),
             not_runnable: &self.broken,
             decisions: &self.decisions,
+            cut: Vec::new(),
         };
         let row = Finished::row(&input, self.turn, self.now, self.outcome, journal);
         Finished {

@@ -1,9 +1,23 @@
 //! What is kept of a turn: enough to say what happened, and to run it again.
+//!
+//! Nothing is kept twice: the message stands in its event, what was sent in the outbox, what a plugin remembers in its
+//! memory (here its length and hash). A journal is bounded; one that had to leave something out says what (`cut`).
+
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
-use crate::domain::OutboxId;
-use crate::plugin_host::TurnReport;
+use crate::domain::{InstallationId, OutboxId};
+use crate::plugin_host::{
+    CallTrace, Effect, Ending, HostAnswers, KvEffects, KvWrite, LogLine, Route, TurnReport,
+};
+
+/// Most bytes of one journal, with a little more for what is never cut. Above it go, in this order: the store's answers
+/// (the turn cannot be replayed then), the plugins' log, effects, memory. A guess: an ordinary turn's has half a kilobyte,
+/// and the host's own bounds on answers and log fit one at a time.
+const BYTES: usize = 128 << 10;
 
 /// One draft's fate at the first gate.
 #[derive(Debug, Serialize)]
@@ -22,15 +36,151 @@ pub(super) struct Journal<'a> {
     /// The event's kind of content; the content itself stands in the event.
     pub message: &'a str,
     pub owner: &'static str,
+    /// How often the turn ran before and lost a race.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub lost_races: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub report: Option<&'a TurnReport>,
+    pub report: Option<ReportLine<'a>>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     pub not_runnable: &'a [String],
+    #[serde(skip_serializing_if = "<[DecisionLine]>::is_empty")]
     pub decisions: &'a [DecisionLine],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cut: Vec<&'static str>,
+}
+
+/// What the plugins did.
+#[derive(Debug, Serialize)]
+pub(super) struct ReportLine<'a> {
+    ending: Ending,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    effects: Vec<EffectLine<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    route: Option<&'a Route>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    kv: Vec<KvLine<'a>>,
+    calls: &'a [CallTrace],
+    #[serde(skip_serializing_if = "<[LogLine]>::is_empty")]
+    logs: &'a [LogLine],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after: Option<Duration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host_answers: Option<&'a HostAnswers>,
+}
+
+/// One effect: as the send that it became, or whole.
+#[derive(Debug, Serialize)]
+struct EffectLine<'a> {
+    installation: InstallationId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sent: Option<OutboxId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    effect: Option<&'a Effect>,
+}
+
+/// What one plugin wrote to its memory. What it read stands in the host's answers.
+#[derive(Debug, Serialize)]
+struct KvLine<'a> {
+    installation: InstallationId,
+    writes: BTreeMap<&'a str, WriteLine>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum WriteLine {
+    Set { bytes: usize, sha256: String },
+    Delete,
+    Add(i64),
+}
+
+impl<'a> ReportLine<'a> {
+    /// `sent`: what became of each effect of the report, in their order.
+    pub(super) fn of(report: &'a TurnReport, sent: &[Option<OutboxId>]) -> Self {
+        let effects = report.effects.iter().enumerate().map(|(index, effect)| {
+            let sent = sent.get(index).copied().flatten();
+            EffectLine {
+                installation: effect.installation,
+                sent,
+                effect: sent.is_none().then_some(&effect.effect),
+            }
+        });
+        let answers = &report.host_answers;
+        Self {
+            ending: report.ending,
+            effects: effects.collect(),
+            route: report.route.as_ref(),
+            kv: report.kv.iter().filter_map(kv_line).collect(),
+            calls: &report.calls,
+            logs: &report.logs,
+            retry_after: report.retry_after,
+            host_answers: (*answers != HostAnswers::default()).then_some(answers),
+        }
+    }
+
+    /// Leaves a part out; answers whether there was anything in it.
+    fn cut(&mut self, part: &str) -> bool {
+        match part {
+            "host_answers" => self.host_answers.take().is_some(),
+            "logs" => !std::mem::take(&mut self.logs).is_empty(),
+            "effects" => !std::mem::take(&mut self.effects).is_empty(),
+            _ => !std::mem::take(&mut self.kv).is_empty(),
+        }
+    }
+}
+
+fn kv_line(effects: &KvEffects) -> Option<KvLine<'_>> {
+    let writes = effects.writes.iter().map(|(key, write)| {
+        let line = match write {
+            KvWrite::Set(value) => WriteLine::Set {
+                bytes: value.len(),
+                sha256: hex::encode(Sha256::digest(value)),
+            },
+            KvWrite::Delete => WriteLine::Delete,
+            KvWrite::Add(delta) => WriteLine::Add(*delta),
+        };
+        (key.as_str(), line)
+    });
+    (!effects.writes.is_empty()).then(|| KvLine {
+        installation: effects.installation,
+        writes: writes.collect(),
+    })
 }
 
 impl Journal<'_> {
-    pub(super) fn to_json(&self) -> String {
+    /// As JSON, within its bounds.
+    pub(super) fn into_json(mut self) -> String {
+        let mut json = self.json();
+        for part in ["host_answers", "logs", "effects", "kv"] {
+            if json.len() <= BYTES {
+                break;
+            }
+            if self.report.as_mut().is_some_and(|report| report.cut(part)) {
+                self.cut.push(part);
+                json = self.json();
+            }
+        }
+        json
+    }
+
+    fn json(&self) -> String {
         serde_json::to_string(self).expect("a journal is JSON")
     }
 }
+
+/// Adds what only the commit could find: additions to values that are no numbers.
+pub(super) fn note_not_added(journal: &mut String, keys: &[String]) {
+    if keys.is_empty() {
+        return;
+    }
+    let keys = serde_json::to_string(keys).expect("texts are JSON");
+    // A journal is an object that is never empty.
+    journal.truncate(journal.len() - 1);
+    journal.push_str(&format!(",\"not_added\":{keys}}}"));
+}
+
+fn is_zero(n: &u32) -> bool {
+    *n == 0
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! What plugins remember, read for many turns at once: questions that come while a query runs share the next one.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -9,24 +9,59 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::domain::{InstallationId, TenantId};
 use crate::plugin_host::{KvReader, KvUnavailable};
-use crate::storage::kv::{self, KvKey, KvValue};
+use crate::storage::kv::{self, KvKey, KvOwner, KvValue};
 use crate::storage::{Db, Result};
 
 /// Most questions in one query.
 const MOST: usize = 128;
 
 type Answer = Result<Option<(Vec<u8>, i64)>, KvUnavailable>;
-type Question = (KvKey, oneshot::Sender<Answer>);
+
+/// What a turn asks the reading task.
+enum Question {
+    Value(KvKey, oneshot::Sender<Answer>),
+    Used(KvOwner, oneshot::Sender<Result<u64, KvUnavailable>>),
+}
+
+/// How many bytes plugins remember, as commits of this node last found it. Other nodes write too, so what it says is
+/// good for those who have ample room, and the commit counts again.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Used(Arc<Mutex<HashMap<KvOwner, i64>>>);
+
+impl Used {
+    pub(super) fn learn(&self, used: impl Iterator<Item = (KvOwner, i64)>) {
+        self.lock().extend(used);
+    }
+
+    /// None when it is unknown, or so much that it has to be asked for.
+    fn ample(&self, owner: &KvOwner, most: i64) -> Option<i64> {
+        let used = self.lock().get(owner).copied();
+        used.filter(|used| *used <= most / 2)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<KvOwner, i64>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// The reading task's door.
 #[derive(Debug, Clone)]
-pub(super) struct Memory(mpsc::UnboundedSender<Question>);
+pub(super) struct Memory {
+    questions: mpsc::UnboundedSender<Question>,
+    used: Used,
+    /// Bytes that one plugin may remember at one tenant.
+    most: i64,
+}
 
 impl Memory {
-    pub(super) fn start(db: Db) -> Self {
+    pub(super) fn start(db: Db, used: Used, most: i64) -> Self {
         let (ask, questions) = mpsc::unbounded_channel();
-        tokio::spawn(answer(db, questions));
-        Self(ask)
+        tokio::spawn(answer(db, questions, used.clone()));
+        Self {
+            questions: ask,
+            used,
+            most,
+        }
     }
 
     /// A turn's view: installations are known by the plugin's name, which versions share.
@@ -38,9 +73,23 @@ impl Memory {
     }
 
     async fn get(&self, key: KvKey) -> Answer {
+        self.ask(|done| Question::Value(key, done)).await
+    }
+
+    async fn used(&self, owner: KvOwner) -> Result<u64, KvUnavailable> {
+        if let Some(used) = self.used.ample(&owner, self.most) {
+            return Ok(used.unsigned_abs());
+        }
+        self.ask(|done| Question::Used(owner, done)).await
+    }
+
+    async fn ask<T>(
+        &self,
+        question: impl FnOnce(oneshot::Sender<Result<T, KvUnavailable>>) -> Question,
+    ) -> Result<T, KvUnavailable> {
         let gone = || KvUnavailable("the gateway is stopping".to_owned());
         let (done, answer) = oneshot::channel();
-        self.0.send((key, done)).map_err(|_| gone())?;
+        self.questions.send(question(done)).map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }
 }
@@ -48,6 +97,15 @@ impl Memory {
 struct TurnMemory {
     memory: Memory,
     names: Vec<(InstallationId, String)>,
+}
+
+impl TurnMemory {
+    fn plugin(&self, installation: InstallationId) -> Result<String, KvUnavailable> {
+        let known = self.names.iter().find(|(id, _)| *id == installation);
+        known
+            .map(|(_, name)| name.clone())
+            .ok_or_else(|| KvUnavailable("no such installation in this turn".to_owned()))
+    }
 }
 
 impl KvReader for TurnMemory {
@@ -58,13 +116,7 @@ impl KvReader for TurnMemory {
         key: &'a str,
     ) -> BoxFuture<'a, Answer> {
         async move {
-            let plugin = self
-                .names
-                .iter()
-                .find(|(id, _)| *id == installation)
-                .map(|(_, name)| name.clone());
-            let plugin = plugin
-                .ok_or_else(|| KvUnavailable("no such installation in this turn".to_owned()))?;
+            let plugin = self.plugin(installation)?;
             self.memory
                 .get(KvKey {
                     tenant,
@@ -75,22 +127,37 @@ impl KvReader for TurnMemory {
         }
         .boxed()
     }
+
+    fn used(
+        &self,
+        tenant: TenantId,
+        installation: InstallationId,
+    ) -> BoxFuture<'_, Result<u64, KvUnavailable>> {
+        async move {
+            let plugin = self.plugin(installation)?;
+            self.memory.used(KvOwner { tenant, plugin }).await
+        }
+        .boxed()
+    }
 }
 
-async fn answer(db: Db, mut questions: mpsc::UnboundedReceiver<Question>) {
+async fn answer(db: Db, mut questions: mpsc::UnboundedReceiver<Question>, used: Used) {
     let mut group = Vec::new();
     while questions.recv_many(&mut group, MOST).await > 0 {
-        let keys: BTreeSet<KvKey> = group.iter().map(|(key, _)| key.clone()).collect();
-        let found = read(&db, keys.into_iter().collect()).await;
-        for (key, done) in group.drain(..) {
-            let answer = match &found {
-                Ok(values) => Ok(values
-                    .get(&key)
-                    .map(|value| (value.value.clone(), value.version))),
-                Err(_) => Err(KvUnavailable("the database did not answer".to_owned())),
-            };
-            // Whoever stopped waiting was dropped with its turn.
-            let _ = done.send(answer);
+        let (mut keys, mut owners) = (BTreeSet::new(), BTreeSet::new());
+        for question in &group {
+            match question {
+                Question::Value(key, _) => drop(keys.insert(key.clone())),
+                Question::Used(owner, _) => drop(owners.insert(owner.clone())),
+            }
+        }
+        let found = read(&db, keys, owners).await;
+        if let Ok((_, counts)) = &found {
+            let known = counts.iter().map(|(owner, bytes)| (owner.clone(), *bytes));
+            used.learn(known);
+        }
+        for question in group.drain(..) {
+            tell(question, &found);
         }
         if let Err(error) = found {
             tracing::warn!(%error, "plugins' memory could not be read");
@@ -98,10 +165,29 @@ async fn answer(db: Db, mut questions: mpsc::UnboundedReceiver<Question>) {
     }
 }
 
-async fn read(db: &Db, keys: Vec<KvKey>) -> Result<HashMap<KvKey, KvValue>> {
+type Found = Result<(HashMap<KvKey, KvValue>, HashMap<KvOwner, i64>)>;
+
+/// Whoever stopped waiting was dropped with its turn.
+fn tell(question: Question, found: &Found) {
+    let unavailable = || KvUnavailable("the database did not answer".to_owned());
+    let found = found.as_ref().map_err(|_| unavailable());
+    match question {
+        Question::Value(key, done) => {
+            let value = |value: &KvValue| (value.value.clone(), value.version);
+            let _ = done.send(found.map(|(values, _)| values.get(&key).map(value)));
+        }
+        Question::Used(owner, done) => {
+            let bytes = |used: &i64| used.unsigned_abs();
+            let _ = done.send(found.map(|(_, used)| used.get(&owner).map_or(0, bytes)));
+        }
+    }
+}
+
+async fn read(db: &Db, keys: BTreeSet<KvKey>, owners: BTreeSet<KvOwner>) -> Found {
+    let (keys, owners): (Vec<_>, Vec<_>) =
+        (keys.into_iter().collect(), owners.into_iter().collect());
     let mut tx = db.read().await?;
-    Ok(kv::read_all_tenants(&mut tx, &keys, false)
-        .await?
-        .into_iter()
-        .collect())
+    let values = kv::read_all_tenants(&mut tx, &keys, false).await?;
+    let used = kv::usage_all_tenants(&mut tx, &owners).await?;
+    Ok((values.into_iter().collect(), used.into_iter().collect()))
 }

@@ -6,14 +6,16 @@
 
 mod commit;
 mod drafts;
+mod groups;
 mod journal;
 mod memory;
 mod plugins;
 mod queue;
+mod room;
 mod seeds;
 mod turn;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,18 +23,17 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::directory::Directory;
-use crate::domain::{Bucket, Clock, ContactId, ConversationId, IdGenerator};
+use crate::domain::{Bucket, Clock, ContactId, ConversationId, IdGenerator, TenantId};
 use crate::ownership::Owned;
-use crate::policy::ConsentState;
 use crate::storage::conversations::{self, Conversation};
 use crate::storage::events::{self, PendingEvent};
 use crate::storage::outbox::OutboxRow;
-use crate::storage::people;
+use crate::storage::people::{self, Consents};
 use crate::storage::{Db, Result};
 use crate::telemetry::names;
 
 use commit::{Committer, Fate};
-use memory::Memory;
+use memory::{Memory, Used};
 use queue::Queue;
 use turn::{Finished, Ran, TurnInput, Turns};
 
@@ -48,6 +49,8 @@ pub struct PipelineConfig {
     pub commit_turns: usize,
     /// Events held in memory; the rest waits in the database.
     pub queue: usize,
+    /// Bytes that one plugin may remember at one tenant.
+    pub kv_total_bytes: u64,
     /// How often to look without being woken.
     pub look: Duration,
 }
@@ -58,6 +61,7 @@ impl Default for PipelineConfig {
             concurrency: 128,
             commit_turns: 64,
             queue: 10_000,
+            kv_total_bytes: 64 << 20,
             look: Duration::from_secs(1),
         }
     }
@@ -85,13 +89,11 @@ pub struct PipelineParts {
 pub struct Pipeline {
     parts: PipelineParts,
     turns: Arc<Turns>,
+    used: Used,
     queue: Queue,
-    running: usize,
-    /// How often a plugin asked for another try of a conversation's next message.
-    retries: HashMap<ConversationId, u32>,
-    /// Lost races of a conversation's next message. From the third on it runs while no other turn of its tenant does.
-    races: HashMap<ConversationId, u32>,
-    alone: HashSet<ConversationId>,
+    /// A look is on its way.
+    look_comes: bool,
+    look_now: bool,
     ran: (
         mpsc::UnboundedSender<Report>,
         mpsc::UnboundedReceiver<Report>,
@@ -105,29 +107,37 @@ enum Report {
         fates: Vec<(ConversationId, i64, Fate)>,
     },
     Due(ConversationId),
+    /// It is time to look into the database.
+    Look,
 }
 
 /// A database that does not answer is asked again after this.
 const AGAIN: Duration = Duration::from_millis(200);
+/// Between two looks that were not waited for: enough that they are not all that happens.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// Messages that a look may bring beyond those in memory.
+const PAGE: usize = 2_000;
+/// Conversations read in one query.
+const LOADED: usize = 64;
 
 impl Pipeline {
     pub fn new(parts: PipelineParts) -> Self {
+        let used = Used::default();
         let turns = Turns {
             db: parts.db.clone(),
             clock: parts.clock.clone(),
             ids: parts.ids.clone(),
             plugins: parts.plugins.clone(),
-            memory: Memory::start(parts.db.clone()),
+            memory: Memory::start(parts.db.clone(), used.clone(), kv_total(&parts.config)),
             seeds: parts.seeds.clone(),
         };
         Self {
+            queue: Queue::new(parts.config.concurrency, parts.config.queue),
+            look_comes: false,
+            look_now: false,
             parts,
             turns: Arc::new(turns),
-            queue: Queue::default(),
-            running: 0,
-            retries: HashMap::new(),
-            races: HashMap::new(),
-            alone: HashSet::new(),
+            used,
             ran: mpsc::unbounded_channel(),
         }
     }
@@ -135,10 +145,15 @@ impl Pipeline {
     /// Runs turns until stopped, then waits for those under way.
     pub async fn run(mut self, stop: CancellationToken) {
         let (commits, committing) = mpsc::unbounded_channel();
-        let committer = tokio::spawn(commit_groups(
-            self.parts.db.clone(),
-            self.parts.ids.clone(),
-            self.parts.owned.clone(),
+        let committer = Committer {
+            db: self.parts.db.clone(),
+            ids: self.parts.ids.clone(),
+            owned: self.parts.owned.clone(),
+            kv_total: kv_total(&self.parts.config),
+            used: self.used.clone(),
+        };
+        let committer = tokio::spawn(groups::commit(
+            committer,
             self.parts.config.commit_turns,
             self.parts.sends.clone(),
             committing,
@@ -146,17 +161,20 @@ impl Pipeline {
         ));
         let mut look = tokio::time::interval(self.parts.config.look);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        while !(stop.is_cancelled() && self.running == 0) {
+        while !(stop.is_cancelled() && self.queue.running() == 0) {
             tokio::select! {
-                () = stop.cancelled(), if self.running == 0 => {}
+                () = stop.cancelled(), if self.queue.running() == 0 => {}
                 Some(report) = self.ran.1.recv() => {
                     self.heard(report, &commits);
                     while let Ok(report) = self.ran.1.try_recv() {
                         self.heard(report, &commits);
                     }
+                    if std::mem::take(&mut self.look_now) {
+                        self.look().await;
+                    }
                 }
-                Some(events) = self.parts.events.recv(), if self.queue.len() < self.parts.config.queue => {
-                    events.into_iter().for_each(|event| self.queue.add(event));
+                Some(events) = self.parts.events.recv() => {
+                    events.into_iter().for_each(|event| self.queue.offer(event));
                 }
                 Ok(()) = self.parts.owned.changed() => self.owners_changed().await,
                 _ = look.tick() => self.look().await,
@@ -164,6 +182,7 @@ impl Pipeline {
             let paused = self.parts.paused.load(std::sync::atomic::Ordering::Relaxed);
             if !stop.is_cancelled() && !paused {
                 self.dispatch().await;
+                self.look_soon();
             }
         }
         drop(commits);
@@ -178,25 +197,57 @@ impl Pipeline {
         self.look().await;
     }
 
-    /// Finds what waits in the database and is not in memory: after an overflow, a start, a new bucket.
+    /// Finds what waits in the database and is not in memory: after an overflow, a start, a new bucket. Tenants for whom
+    /// there is no room are left out, so that one tenant's backlog hides nobody's message.
     async fn look(&mut self) {
-        let room = self.parts.config.queue.saturating_sub(self.queue.len());
-        if room == 0 {
-            return;
-        }
         let buckets = self.parts.owned.borrow().buckets();
-        match waiting(&self.parts.db, &buckets, self.parts.config.queue).await {
-            Ok(events) => events.into_iter().for_each(|event| self.queue.add(event)),
+        let full = self.queue.room().full();
+        // What is known comes again; a page of something new must fit behind it.
+        let limit = self.queue.len() + PAGE;
+        match waiting(&self.parts.db, &buckets, &full, limit).await {
+            Ok(events) => self.found(events, full, limit),
             Err(error) => tracing::warn!(error = ?error, "waiting messages could not be read"),
         }
     }
 
+    fn found(&mut self, events: Vec<PendingEvent>, mut left: Vec<TenantId>, limit: usize) {
+        let all = events.len() < limit;
+        for event in events {
+            if left.contains(&event.tenant) {
+                continue;
+            }
+            let tenant = event.tenant;
+            self.queue.add(event);
+            if !self.queue.room().has_room(tenant) {
+                // The rest of its page would leave a gap in front of what arrives next.
+                left.push(tenant);
+            }
+        }
+        let room = self.queue.room();
+        left.iter().for_each(|tenant| room.fall_behind(*tenant));
+        if all {
+            room.caught_up(&left);
+        }
+    }
+
+    /// Looks again before its time when somebody who is behind has worked off half of what memory held.
+    fn look_soon(&mut self) {
+        if self.look_comes || !self.queue.room().runs_low() {
+            return;
+        }
+        self.look_comes = true;
+        let ran = self.ran.0.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(LOOK_AGAIN).await;
+            let _ = ran.send(Report::Look);
+        });
+    }
+
     /// Begins as many turns as there is room for.
     async fn dispatch(&mut self) {
-        while self.running < self.parts.config.concurrency {
-            let room = self.parts.config.concurrency - self.running;
+        loop {
             let batch: Vec<PendingEvent> = std::iter::from_fn(|| self.queue.next())
-                .take(room.min(64))
+                .take(LOADED)
                 .collect();
             if batch.is_empty() {
                 return;
@@ -224,10 +275,7 @@ impl Pipeline {
         let consent = people::read_consent_all_tenants(&mut tx, &contacts).await?;
         Ok(Loaded {
             conversations: rows.into_iter().map(|row| (row.id, row)).collect(),
-            consent: consent
-                .into_iter()
-                .map(|row| (row.contact, row.state))
-                .collect(),
+            consent,
         })
     }
 
@@ -247,23 +295,21 @@ impl Pipeline {
             return self.queue.done(conversation, seq);
         }
         if seq > row.done_seq + 1 {
-            // An earlier message is still in the database only; the next look brings it.
-            return self.later(conversation, AGAIN);
+            // An earlier message is in the database only.
+            return self.queue.forget(conversation);
         }
         let consent = loaded
             .consent
-            .get(&row.contact)
-            .copied()
+            .of(row.contact)
+            .map(|row| row.state)
             .unwrap_or_default();
-        let retries = self.retries.get(&conversation).copied().unwrap_or(0);
         let input = TurnInput {
             event,
             entry,
             conversation: row.clone(),
             consent,
-            retries,
+            tries: self.queue.tries(conversation),
         };
-        self.running += 1;
         let (turns, ran) = (self.turns.clone(), self.ran.0.clone());
         tokio::spawn(async move {
             let result = turns.run(input.clone()).await;
@@ -275,22 +321,23 @@ impl Pipeline {
     fn heard(&mut self, report: Report, commits: &mpsc::UnboundedSender<(Finished, bool)>) {
         match report {
             Report::Ran(input, Ran::Later { after, asked }) => {
-                self.running -= 1;
-                *self.retries.entry(input.event.conversation).or_default() += u32::from(asked);
+                let asked = u32::from(asked);
+                self.queue
+                    .note(input.event.conversation, |tries| tries.retries += asked);
                 self.later(input.event.conversation, after);
             }
             Report::Ran(_, Ran::Finished(turn)) => {
-                let alone = self.alone.contains(&turn.event.conversation);
+                let single = self.queue.tries(turn.event.conversation).single;
                 // Its receiver lives until `run` drops the sender.
-                let _ = commits.send((*turn, alone));
+                let _ = commits.send((*turn, single));
             }
             Report::Committed { fates } => {
                 for (conversation, seq, fate) in fates {
-                    self.running -= 1;
                     self.settle(conversation, seq, fate);
                 }
             }
-            Report::Due(conversation) => self.queue.again(conversation),
+            Report::Due(conversation) => self.queue.due(conversation),
+            Report::Look => (self.look_comes, self.look_now) = (false, true),
         }
     }
 
@@ -299,27 +346,15 @@ impl Pipeline {
             Fate::Committed => "committed",
             Fate::NotOurs => "not_ours",
             Fate::LostRace => "lost_race",
-            Fate::Alone => "alone",
+            Fate::Singly => "singly",
             Fate::Failed => "failed",
         };
         metrics::counter!(names::TURNS, "result" => result).increment(1);
         match fate {
-            Fate::Committed | Fate::NotOurs => {
-                self.retries.remove(&conversation);
-                self.races.remove(&conversation);
-                self.alone.remove(&conversation);
-                self.queue.done(conversation, seq);
-            }
-            Fate::LostRace => {
-                let races = self.races.entry(conversation).or_default();
-                *races += 1;
-                if *races >= 3 {
-                    self.alone.insert(conversation);
-                }
-                self.queue.again(conversation);
-            }
-            Fate::Alone => {
-                self.alone.insert(conversation);
+            Fate::Committed | Fate::NotOurs => self.queue.done(conversation, seq),
+            Fate::LostRace => self.queue.lost_race(conversation),
+            Fate::Singly => {
+                self.queue.note(conversation, |tries| tries.single = true);
                 self.queue.again(conversation);
             }
             Fate::Failed => self.later(conversation, AGAIN),
@@ -338,48 +373,26 @@ impl Pipeline {
 
 struct Loaded {
     conversations: HashMap<ConversationId, Conversation>,
-    consent: HashMap<ContactId, ConsentState>,
+    consent: Consents,
 }
 
-async fn waiting(db: &Db, buckets: &[Bucket], limit: usize) -> Result<Vec<PendingEvent>> {
+async fn waiting(
+    db: &Db,
+    buckets: &[Bucket],
+    skip: &[TenantId],
+    limit: usize,
+) -> Result<Vec<PendingEvent>> {
     let mut tx = db.read().await?;
     events::pending_all_tenants(
         &mut tx,
         buckets,
-        0,
+        skip,
         i64::try_from(limit).unwrap_or(i64::MAX),
     )
     .await
 }
 
-/// Commits what is finished, as much at once as there is, until the pipeline ends.
-async fn commit_groups(
-    db: Db,
-    ids: Arc<IdGenerator>,
-    owned: Owned,
-    most: usize,
-    sends: Arc<dyn Fn(Vec<OutboxRow>) + Send + Sync>,
-    mut finished: mpsc::UnboundedReceiver<(Finished, bool)>,
-    ran: mpsc::UnboundedSender<Report>,
-) {
-    let committer = Committer {
-        db: &db,
-        ids: &ids,
-        owned: &owned,
-    };
-    let mut group = Vec::new();
-    while finished.recv_many(&mut group, most).await > 0 {
-        let (alone, together): (Vec<_>, Vec<_>) = group.drain(..).partition(|(_, alone)| *alone);
-        let together: Vec<Finished> = together.into_iter().map(|(turn, _)| turn).collect();
-        let alone = alone.into_iter().map(|(turn, _)| vec![turn]);
-        for turns in std::iter::once(together)
-            .filter(|turns| !turns.is_empty())
-            .chain(alone)
-        {
-            let (fates, rows) = committer.commit(turns).await;
-            sends(rows);
-            // The loop waits for this report before it ends.
-            let _ = ran.send(Report::Committed { fates });
-        }
-    }
+/// The quota as the database counts.
+fn kv_total(config: &PipelineConfig) -> i64 {
+    i64::try_from(config.kv_total_bytes).unwrap_or(i64::MAX)
 }

@@ -1,9 +1,18 @@
 //! What waits for a turn, in memory: per conversation in order, between tenants in turn. Pure.
+//!
+//! Slots are shared: a tenant below its share begins whenever a slot is free, one above it only while nobody below
+//! waits and a reserve stays free. So a tenant alone on the node uses nearly all of it, and none can hold all of it.
+//! A conversation that lost too many races runs *alone*: while no other turn of its tenant runs or waits for its commit.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
+use super::room::Room;
 use crate::domain::{Bucket, ConversationId, TenantId};
 use crate::storage::events::PendingEvent;
+
+/// After so many lost races a conversation's next message runs alone (design.md §3).
+pub(super) const RACES: u32 = 3;
 
 /// The events of one conversation, by sequence number.
 #[derive(Debug)]
@@ -11,78 +20,204 @@ struct Lane {
     tenant: TenantId,
     bucket: Bucket,
     events: BTreeMap<i64, PendingEvent>,
-    running: bool,
-    /// Waits for its time, for a gap to be filled or for a commit: not among the ready.
-    parked: bool,
+    state: LaneState,
+    tries: Tries,
+}
+
+/// What became of earlier runs of a conversation's next message. Forgotten with it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Tries {
+    /// Lost races.
+    pub races: u32,
+    /// How often a plugin asked for another try.
+    pub retries: u32,
+    /// Its group did not commit: it has a commit of its own.
+    pub single: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LaneState {
+    /// Among its tenant's ready.
+    Ready,
+    /// From [`Queue::next`] until it is told how that ended.
+    Running,
+    /// Waits for its time or for a gap to be filled: not among the ready.
+    Parked,
+}
+
+/// What one tenant waits for and holds. Kept only while it does either.
+#[derive(Debug, Default)]
+struct Share {
+    ready: VecDeque<ConversationId>,
+    /// Conversations that are to run alone; the others wait for them.
+    alone: VecDeque<ConversationId>,
+    /// Turns under way, those waiting for their commit included.
+    running: usize,
+    /// The one turn under way is to stay the only one.
+    exclusive: bool,
+    /// Stands in the order of turns.
+    queued: bool,
+}
+
+impl Share {
+    fn waits(&self) -> bool {
+        !(self.ready.is_empty() && self.alone.is_empty())
+    }
+
+    fn may_begin(&self) -> bool {
+        !self.exclusive && (self.alone.is_empty() || self.running == 0)
+    }
 }
 
 /// Events that wait, and who is next.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Queue {
     lanes: HashMap<ConversationId, Lane>,
-    /// Conversations that may run, per tenant; tenants take turns.
-    ready: HashMap<TenantId, VecDeque<ConversationId>>,
+    tenants: HashMap<TenantId, Share>,
+    /// Tenants that wait, each once; they take turns.
     turn_of: VecDeque<TenantId>,
-    waiting: usize,
+    room: Room,
+    running: usize,
+    slots: usize,
 }
 
 impl Queue {
+    /// For so many turns under way at once, and so many messages in memory.
+    pub(super) fn new(slots: usize, room: usize) -> Self {
+        Self {
+            lanes: HashMap::new(),
+            tenants: HashMap::new(),
+            turn_of: VecDeque::new(),
+            room: Room::new(room),
+            running: 0,
+            slots: slots.max(1),
+        }
+    }
+
     /// Events that wait in memory.
     pub(super) fn len(&self) -> usize {
-        self.waiting
+        self.room.len()
+    }
+
+    /// Who is behind, and for whom there is room.
+    pub(super) fn room(&mut self) -> &mut Room {
+        &mut self.room
+    }
+
+    /// Turns under way, those waiting for their commit included.
+    pub(super) fn running(&self) -> usize {
+        self.running
+    }
+
+    /// Takes in a message that just arrived, if there is room and its tenant is not behind.
+    pub(super) fn offer(&mut self, event: PendingEvent) {
+        if self.room.admits(event.tenant) {
+            self.add(event);
+        }
     }
 
     /// Adds an event; one that is known changes nothing.
     pub(super) fn add(&mut self, event: PendingEvent) {
-        let conversation = event.conversation;
+        let (conversation, tenant) = (event.conversation, event.tenant);
+        let known = self.lanes.contains_key(&conversation);
         let lane = self.lanes.entry(conversation).or_insert_with(|| Lane {
             tenant: event.tenant,
             bucket: event.bucket,
             events: BTreeMap::new(),
-            running: false,
-            parked: false,
+            state: LaneState::Ready,
+            tries: Tries::default(),
         });
-        let first = lane.events.is_empty();
-        if lane.events.insert(event.seq, event).is_none() {
-            self.waiting += 1;
+        if let Entry::Vacant(place) = lane.events.entry(event.seq) {
+            place.insert(event);
+            self.room.add(tenant);
         }
-        if first && !lane.running && !lane.parked {
+        if !known {
             self.make_ready(conversation);
         }
     }
 
-    /// The next message to run, fairly between tenants. Its conversation runs until [`Queue::done`] or
-    /// [`Queue::again`].
+    /// The next message to run, fairly between tenants. Its conversation holds a slot until [`Queue::done`],
+    /// [`Queue::again`], [`Queue::lost_race`] or [`Queue::park`].
     pub(super) fn next(&mut self) -> Option<PendingEvent> {
-        while let Some(tenant) = self.turn_of.pop_front() {
-            let Some(ready) = self.ready.get_mut(&tenant) else {
-                continue;
-            };
-            let conversation = ready.pop_front();
-            if ready.is_empty() {
-                self.ready.remove(&tenant);
-            } else {
-                self.turn_of.push_back(tenant);
-            }
-            let lane = conversation.and_then(|conversation| self.lanes.get_mut(&conversation));
-            if let Some(lane) = lane
-                && let Some((_, event)) = lane.events.first_key_value()
+        while let Some(tenant) = self.next_tenant() {
+            let share = self.tenants.get_mut(&tenant)?;
+            let alone = share.alone.pop_front();
+            let exclusive = alone.is_some();
+            let conversation = alone.or_else(|| share.ready.pop_front());
+            let event = conversation.and_then(|conversation| self.enter(conversation));
+            if event.is_some()
+                && let Some(share) = self.tenants.get_mut(&tenant)
             {
-                lane.running = true;
-                return Some(event.clone());
+                share.running += 1;
+                share.exclusive = exclusive;
+                self.running += 1;
+            }
+            self.tidy(tenant);
+            if event.is_some() {
+                return event;
             }
         }
         None
     }
 
+    /// The lane's first message, if it is ready: one that was forgotten and came again may stand in line twice.
+    fn enter(&mut self, conversation: ConversationId) -> Option<PendingEvent> {
+        let lane = self.lanes.get_mut(&conversation)?;
+        if lane.state != LaneState::Ready {
+            return None;
+        }
+        let (_, event) = lane.events.first_key_value()?;
+        lane.state = LaneState::Running;
+        Some(event.clone())
+    }
+
+    /// Takes the tenant whose turn it is out of the order. Those who are passed by hold a slot each, so that few are.
+    fn next_tenant(&mut self) -> Option<TenantId> {
+        let free = self.slots.saturating_sub(self.running);
+        if free == 0 {
+            return None;
+        }
+        let share = self.fair_share();
+        let may = |tenant: &TenantId| {
+            self.tenants
+                .get(tenant)
+                .filter(|tenant| tenant.may_begin())
+                .map(|tenant| tenant.running < share)
+        };
+        let below = self
+            .turn_of
+            .iter()
+            .position(|tenant| may(tenant) == Some(true));
+        let spare = || {
+            let above = self.turn_of.iter().position(|tenant| may(tenant).is_some());
+            above.filter(|_| free > self.reserve())
+        };
+        let at = below.or_else(spare)?;
+        let tenant = self.turn_of.remove(at)?;
+        self.tenants.get_mut(&tenant)?.queued = false;
+        Some(tenant)
+    }
+
+    /// An equal part of the slots for everybody who waits or runs, and for one more who may come.
+    fn fair_share(&self) -> usize {
+        (self.slots / (self.tenants.len() + 1)).max(1)
+    }
+
+    /// Kept free for tenants below their share. A guess: an eighth costs a tenant who is alone little, and is enough
+    /// for newcomers to begin at once until others' turns end.
+    fn reserve(&self) -> usize {
+        self.slots.div_ceil(8).min(self.slots - 1)
+    }
+
     /// The message had its turn (or never will): its conversation goes on with the next.
     pub(super) fn done(&mut self, conversation: ConversationId, seq: i64) {
+        self.release(conversation);
         let Some(lane) = self.lanes.get_mut(&conversation) else {
             return;
         };
-        lane.running = false;
+        lane.tries = Tries::default();
         if lane.events.remove(&seq).is_some() {
-            self.waiting -= 1;
+            self.room.remove(lane.tenant, 1);
         }
         if lane.events.is_empty() {
             self.lanes.remove(&conversation);
@@ -91,40 +226,115 @@ impl Queue {
         }
     }
 
-    /// The message must run again, at once.
+    /// The running message must run again, at once.
     pub(super) fn again(&mut self, conversation: ConversationId) {
-        if let Some(lane) = self.lanes.get_mut(&conversation) {
-            (lane.running, lane.parked) = (false, false);
+        if self.release(conversation) {
             self.make_ready(conversation);
         }
     }
 
-    /// The message waits until [`Queue::again`].
-    pub(super) fn park(&mut self, conversation: ConversationId) {
+    /// The running message lost a race and runs again, from the third time on alone.
+    pub(super) fn lost_race(&mut self, conversation: ConversationId) {
+        self.note(conversation, |tries| tries.races += 1);
+        self.again(conversation);
+    }
+
+    /// Notes what became of a run of the conversation's next message.
+    pub(super) fn note(&mut self, conversation: ConversationId, change: impl FnOnce(&mut Tries)) {
         if let Some(lane) = self.lanes.get_mut(&conversation) {
-            (lane.running, lane.parked) = (false, true);
+            change(&mut lane.tries);
+        }
+    }
+
+    pub(super) fn tries(&self, conversation: ConversationId) -> Tries {
+        let lane = self.lanes.get(&conversation);
+        lane.map(|lane| lane.tries).unwrap_or_default()
+    }
+
+    /// The running message waits until [`Queue::due`].
+    pub(super) fn park(&mut self, conversation: ConversationId) {
+        self.release(conversation);
+        if let Some(lane) = self.lanes.get_mut(&conversation) {
+            lane.state = LaneState::Parked;
+        }
+    }
+
+    /// What was parked waits no longer. One that has been forgotten meanwhile, and runs anew, is left alone.
+    pub(super) fn due(&mut self, conversation: ConversationId) {
+        let parked = |lane: &Lane| lane.state == LaneState::Parked;
+        if self.lanes.get(&conversation).is_some_and(parked) {
+            self.make_ready(conversation);
         }
     }
 
     /// Forgets what waits in buckets that are not ours any more.
     pub(super) fn keep_buckets(&mut self, ours: impl Fn(Bucket) -> bool) {
-        let mut gone = 0;
+        let room = &mut self.room;
         self.lanes.retain(|_, lane| {
-            let keep = ours(lane.bucket) || lane.running;
-            gone += if keep { 0 } else { lane.events.len() };
+            let keep = ours(lane.bucket) || lane.state == LaneState::Running;
+            if !keep {
+                room.remove(lane.tenant, lane.events.len());
+            }
             keep
         });
-        self.waiting -= gone;
+    }
+
+    /// Forgets a conversation whose next message is in the database only: what follows it can only wait, and would keep
+    /// others out of memory. A look finds all of it, in order.
+    pub(super) fn forget(&mut self, conversation: ConversationId) {
+        self.release(conversation);
+        if let Some(lane) = self.lanes.remove(&conversation) {
+            self.room.remove(lane.tenant, lane.events.len());
+            self.room.fall_behind(lane.tenant);
+        }
     }
 
     fn make_ready(&mut self, conversation: ConversationId) {
-        let Some(lane) = self.lanes.get(&conversation) else {
+        let Some(lane) = self.lanes.get_mut(&conversation) else {
             return;
         };
-        let ready = self.ready.entry(lane.tenant).or_default();
-        if ready.is_empty() {
-            self.turn_of.push_back(lane.tenant);
+        lane.state = LaneState::Ready;
+        let (tenant, alone) = (lane.tenant, lane.tries.races >= RACES);
+        let share = self.tenants.entry(tenant).or_default();
+        let line = if alone {
+            &mut share.alone
+        } else {
+            &mut share.ready
+        };
+        line.push_back(conversation);
+        self.tidy(tenant);
+    }
+
+    /// Gives the slot of a running conversation back.
+    fn release(&mut self, conversation: ConversationId) -> bool {
+        let running = |lane: &&mut Lane| lane.state == LaneState::Running;
+        let Some(lane) = self.lanes.get_mut(&conversation).filter(running) else {
+            return false;
+        };
+        lane.state = LaneState::Parked;
+        let tenant = lane.tenant;
+        self.running -= 1;
+        if let Some(share) = self.tenants.get_mut(&tenant) {
+            share.running -= 1;
+            share.exclusive = false;
         }
-        ready.push_back(conversation);
+        self.tidy(tenant);
+        true
+    }
+
+    /// Who waits stands in the order once; who neither waits nor runs is forgotten.
+    fn tidy(&mut self, tenant: TenantId) {
+        let Some(share) = self.tenants.get_mut(&tenant) else {
+            return;
+        };
+        if share.waits() && !share.queued {
+            share.queued = true;
+            self.turn_of.push_back(tenant);
+        } else if !share.waits() && share.running == 0 && !share.queued {
+            self.tenants.remove(&tenant);
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

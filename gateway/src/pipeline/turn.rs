@@ -13,13 +13,14 @@ use super::drafts::Drafts;
 use super::journal;
 use super::memory::Memory;
 use super::plugins::Plugins;
+use super::queue::Tries;
 use super::seeds::Seeds;
 use crate::directory::NumberEntry;
 use crate::domain::{Clock, IdGenerator, InstallationId, Timestamp, TurnId};
 use crate::graph::webhook;
 use crate::plugin_host::{
-    CallOutcome, ConversationView, Ending, KvEffects, MessageView, PluginBinding, TurnReport,
-    TurnRequest,
+    CallOutcome, ConversationView, Ending, KvEffects, MessageView, PLUGINS_PER_TURN, PluginBinding,
+    TurnReport, TurnRequest,
 };
 use crate::policy::ConsentState;
 use crate::storage::conversations::Conversation;
@@ -46,8 +47,7 @@ pub(super) struct TurnInput {
     pub entry: Arc<NumberEntry>,
     pub conversation: Conversation,
     pub consent: ConsentState,
-    /// How often a plugin asked for another try.
-    pub retries: u32,
+    pub tries: Tries,
 }
 
 /// Everything that a turn causes, ready to be committed.
@@ -94,9 +94,8 @@ impl Turns {
             _ => match self.ask_plugins(&input, turn, now).await {
                 Ok((report, bindings, broken)) => {
                     count(&report);
-                    if report.ending == Ending::Retry && input.retries < RETRIES {
-                        let after = report.retry_after.unwrap_or(Duration::from_secs(1));
-                        return Ran::Later { after, asked: true };
+                    if let Some(later) = later(&report, input.tries.retries) {
+                        return later;
                     }
                     drafts.apply(report, &bindings, &broken);
                 }
@@ -117,7 +116,10 @@ impl Turns {
         turn: TurnId,
         now: Timestamp,
     ) -> Result<(TurnReport, Vec<PluginBinding>, Vec<String>), NoRoom> {
-        let (bindings, broken) = self.plugins.bindings(&input.entry).await;
+        let (mut bindings, mut broken) = self.plugins.bindings(&input.entry).await;
+        // The host takes no turn with more, so asking it again would never end.
+        let beyond = bindings.drain(PLUGINS_PER_TURN.min(bindings.len())..);
+        broken.extend(beyond.map(|binding| binding.plugin.name().to_owned()));
         let names = bindings
             .iter()
             .map(|binding| (binding.installation, binding.plugin.name().to_owned()));
@@ -169,6 +171,20 @@ impl Turns {
 
 struct NoRoom;
 
+/// Is the turn to be run again? Room that the host did not have is not what the plugin asked for, and does not count
+/// against its tries.
+fn later(report: &TurnReport, retries: u32) -> Option<Ran> {
+    if report.ending != Ending::Retry {
+        return None;
+    }
+    let asked = matches!(
+        report.calls.last().map(|call| &call.outcome),
+        Some(CallOutcome::Retry { .. })
+    );
+    let after = report.retry_after.unwrap_or(Duration::from_secs(1));
+    (!asked || retries < RETRIES).then_some(Ran::Later { after, asked })
+}
+
 fn view(conversation: &Conversation) -> ConversationView {
     ConversationView {
         id: conversation.id,
@@ -182,7 +198,17 @@ fn view(conversation: &Conversation) -> ConversationView {
     }
 }
 
+/// What a send may weigh in a commit: Meta's longest text, 4,096 characters of one byte.
+const SEND_BYTES: usize = 4 << 10;
+
 impl Finished {
+    /// About how many bytes its commit writes.
+    pub(super) fn weight(&self) -> usize {
+        let memory = self.kv.iter().flat_map(|(_, effects)| &effects.writes);
+        let memory: usize = memory.map(|(key, write)| key.len() + write.bytes()).sum();
+        self.row.journal.len() + memory + self.sends.len() * SEND_BYTES
+    }
+
     /// The journal's row of a turn; called last, when all is known.
     pub(super) fn row(
         input: &TurnInput,
@@ -198,7 +224,7 @@ impl Finished {
             conversation: input.event.conversation,
             event: input.event.id,
             outcome,
-            journal: journal.to_json(),
+            journal: journal.into_json(),
             at: now,
         }
     }
@@ -215,5 +241,67 @@ fn count(report: &TurnReport) {
         let hook = call.hook.name();
         metrics::counter!(names::PLUGIN_CALLS, "hook" => hook, "outcome" => outcome).increment(1);
         metrics::histogram!(names::PLUGIN_CALL_SECONDS).record(call.wall_us as f64 / 1e6);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plugin_host::{CallTrace, Fault, FaultKind, Hook, HostAnswers};
+
+    /// A turn that is to run again because its last call ended so.
+    fn ended(outcome: CallOutcome) -> TurnReport {
+        let call = CallTrace {
+            installation: InstallationId::from_raw(1),
+            hook: Hook::AutoReply,
+            outcome,
+            fuel: 0,
+            wall_us: 0,
+            memory_peak: 0,
+            host_calls: 0,
+            log_lines: 0,
+            log_dropped: 0,
+        };
+        TurnReport {
+            turn: TurnId::from_raw(1),
+            ending: Ending::Retry,
+            effects: Vec::new(),
+            route: None,
+            kv: Vec::new(),
+            calls: vec![call],
+            logs: Vec::new(),
+            retry_after: Some(Duration::from_millis(70)),
+            host_answers: HostAnswers::default(),
+        }
+    }
+
+    fn no_room() -> TurnReport {
+        ended(CallOutcome::Fault(Fault {
+            kind: FaultKind::Overload,
+            hook: Hook::AutoReply,
+            message: "no room".to_owned(),
+        }))
+    }
+
+    #[test]
+    fn a_plugin_may_ask_for_another_try_until_the_turn_falls_back() {
+        let asks = ended(CallOutcome::Retry { after_ms: 70 });
+        for retries in 0..RETRIES {
+            assert!(matches!(
+                later(&asks, retries),
+                Some(Ran::Later { asked: true, .. })
+            ));
+        }
+        assert!(later(&asks, RETRIES).is_none());
+    }
+
+    #[test]
+    fn room_that_the_host_did_not_have_is_not_what_the_plugin_asked_for() {
+        for retries in [0, RETRIES] {
+            let Some(Ran::Later { after, asked }) = later(&no_room(), retries) else {
+                panic!("a turn that found no room has no other end");
+            };
+            assert_eq!((after, asked), (Duration::from_millis(70), false));
+        }
     }
 }

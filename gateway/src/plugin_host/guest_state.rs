@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::effect::{Effect, EffectRefused};
 use super::fault::FaultKind;
 use super::hook::Hook;
-use super::kv::{HostAnswer, KvEffects, KvSession};
+use super::kv::{Asked, KvEffects, KvSession};
 use super::limits::Limits;
 use super::memory_limiter::MemoryLimiter;
 use super::report::LogLine;
@@ -144,7 +144,7 @@ impl GuestState {
         self.effects.clear();
     }
 
-    pub(super) fn finish(self) -> (Option<KvEffects>, Vec<HostAnswer>) {
+    pub(super) fn finish(self) -> (Option<KvEffects>, Asked) {
         self.kv.finish()
     }
 }

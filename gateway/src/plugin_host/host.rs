@@ -31,7 +31,8 @@ pub struct HostConfig {
     pub stores_per_thread: usize,
     /// Turns waiting or running, over all threads; beyond it the answer is [`Overload::Full`].
     pub turns: usize,
-    /// Turns of one tenant among them; beyond it the answer is [`Overload::TenantShare`].
+    /// Turns of one tenant among them; beyond it the answer is [`Overload::TenantShare`]. A net behind the pipeline, which
+    /// shares its slots between tenants before it asks (`pipeline/queue.rs`).
     pub turns_per_tenant: usize,
     /// Where questions to the store run. Never a guest thread.
     pub io: Handle,

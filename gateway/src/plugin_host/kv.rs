@@ -25,6 +25,15 @@ pub trait KvReader: Send + Sync {
         installation: InstallationId,
         key: &'a str,
     ) -> BoxFuture<'a, KvAnswer>;
+
+    /// Bytes of keys and values that the installation's plugin keeps in all. A store that does not count says none.
+    fn used(
+        &self,
+        _tenant: TenantId,
+        _installation: InstallationId,
+    ) -> BoxFuture<'_, Result<u64, KvUnavailable>> {
+        Box::pin(std::future::ready(Ok(0)))
+    }
 }
 
 /// The store did not answer. The turn can be tried again.
@@ -33,7 +42,7 @@ pub trait KvReader: Send + Sync {
 pub struct KvUnavailable(pub String);
 
 /// What one installation did to its memory in a turn.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KvEffects {
     pub installation: InstallationId,
     /// Keys that were read, with the version seen (0: absent). The commit holds only if they are still so.
@@ -42,20 +51,25 @@ pub struct KvEffects {
 }
 
 /// One pending write.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KvWrite {
     Set(Vec<u8>),
     Delete,
-    /// Adds to the stored number without having read it: commutes with every other `Add`.
+    /// Adds to the stored number without having read it: commutes with every other `Add`. The commit leaves a value
+    /// that is no number as it is.
     Add(i64),
 }
 
 /// What the store answered in a turn, for replay.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct HostAnswers {
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub answers: Vec<HostAnswer>,
+    /// What was in use, where it decided what a plugin could do: else there was room.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub used: Vec<(InstallationId, Result<u64, KvUnavailable>)>,
     /// The answers were too long to keep all: this turn cannot be replayed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub truncated: bool,
 }
 
@@ -64,13 +78,22 @@ pub struct HostAnswers {
 pub struct HostAnswer {
     pub installation: InstallationId,
     pub key: String,
-    pub answer: Result<Option<(Vec<u8>, i64)>, KvUnavailable>,
+    #[serde(with = "written")]
+    pub answer: KvAnswer,
+}
+
+/// What a session leaves for the journal.
+#[derive(Debug, Default)]
+pub(super) struct Asked {
+    pub(super) answers: Vec<HostAnswer>,
+    pub(super) used: Option<(InstallationId, Result<u64, KvUnavailable>)>,
 }
 
 impl HostAnswers {
-    pub(super) fn extend(&mut self, more: Vec<HostAnswer>) {
+    pub(super) fn extend(&mut self, more: Asked) {
+        self.used.extend(more.used);
         let mut bytes: usize = self.answers.iter().map(HostAnswer::bytes).sum();
-        for answer in more {
+        for answer in more.answers {
             bytes += answer.bytes();
             if bytes > JOURNAL_BYTES {
                 self.truncated = true;
@@ -98,7 +121,7 @@ impl KvReader for HostAnswers {
         _tenant: TenantId,
         installation: InstallationId,
         key: &'a str,
-    ) -> BoxFuture<'a, Result<Option<(Vec<u8>, i64)>, KvUnavailable>> {
+    ) -> BoxFuture<'a, KvAnswer> {
         let known = self
             .answers
             .iter()
@@ -108,6 +131,16 @@ impl KvReader for HostAnswers {
             None => Err(KvUnavailable("not in the journal".to_owned())),
         };
         Box::pin(std::future::ready(answer))
+    }
+
+    fn used(
+        &self,
+        _tenant: TenantId,
+        installation: InstallationId,
+    ) -> BoxFuture<'_, Result<u64, KvUnavailable>> {
+        let known = self.used.iter().find(|(of, _)| *of == installation);
+        let used = known.map_or(Ok(0), |(_, used)| used.clone());
+        Box::pin(std::future::ready(used))
     }
 }
 
@@ -129,6 +162,11 @@ pub(super) struct KvSession {
     granted: bool,
     max_keys: usize,
     max_bytes: usize,
+    max_total: u64,
+    /// Bytes in use before the turn, once asked for.
+    used: Option<Result<u64, KvUnavailable>>,
+    /// They decided something: a replay has to know them.
+    used_matters: bool,
     reads: BTreeMap<String, KvAnswer>,
     /// Answers in the order they came, for the journal.
     asked: Vec<String>,
@@ -155,6 +193,9 @@ impl KvSession {
             granted,
             max_keys: limits.kv_keys,
             max_bytes: limits.kv_bytes,
+            max_total: limits.kv_total_bytes,
+            used: None,
+            used_matters: false,
             reads: BTreeMap::new(),
             asked: Vec::new(),
             kept: BTreeMap::new(),
@@ -176,21 +217,21 @@ impl KvSession {
         self.stored(key).await
     }
 
-    pub(super) fn set(&mut self, key: String, value: Vec<u8>) -> Result<(), KvRefused> {
+    pub(super) async fn set(&mut self, key: String, value: Vec<u8>) -> Result<(), KvRefused> {
         self.check_key(&key)?;
         if value.len() > limits::KV_VALUE_BYTES {
             let most = limits::KV_VALUE_BYTES;
             return Err(KvRefused::Quota(format!("value: at most {most} bytes")));
         }
-        self.write(key, KvWrite::Set(value))
+        self.write(key, KvWrite::Set(value)).await
     }
 
-    pub(super) fn delete(&mut self, key: String) -> Result<(), KvRefused> {
+    pub(super) async fn delete(&mut self, key: String) -> Result<(), KvRefused> {
         self.check_key(&key)?;
-        self.write(key, KvWrite::Delete)
+        self.write(key, KvWrite::Delete).await
     }
 
-    pub(super) fn add(&mut self, key: String, delta: i64) -> Result<(), KvRefused> {
+    pub(super) async fn add(&mut self, key: String, delta: i64) -> Result<(), KvRefused> {
         self.check_key(&key)?;
         let write = match self.pending.get(&key) {
             None => KvWrite::Add(delta),
@@ -201,7 +242,7 @@ impl KvSession {
                 KvWrite::Set(sum.to_string().into_bytes())
             }
         };
-        self.write(key, write)
+        self.write(key, write).await
     }
 
     /// The running hook returned ok: its writes count.
@@ -214,7 +255,7 @@ impl KvSession {
         self.pending.clone_from(&self.kept);
     }
 
-    pub(super) fn finish(self) -> (Option<KvEffects>, Vec<HostAnswer>) {
+    pub(super) fn finish(self) -> (Option<KvEffects>, Asked) {
         let installation = self.installation;
         let versions = self.reads.iter().filter_map(|(key, answer)| match answer {
             Ok(Some((_, version))) => Some((key.clone(), *version)),
@@ -234,9 +275,13 @@ impl KvSession {
                 answer,
             })
         });
-        let answers = answers.collect();
+        let matters = self.used.filter(|_| self.used_matters);
+        let asked = Asked {
+            answers: answers.collect(),
+            used: matters.map(|used| (installation, used)),
+        };
         let used = !(effects.reads.is_empty() && effects.writes.is_empty());
-        (used.then_some(effects), answers)
+        (used.then_some(effects), asked)
     }
 
     /// Asks the store once per key and turn, so that reads are repeatable.
@@ -245,22 +290,46 @@ impl KvSession {
     /// reach it.
     async fn stored(&mut self, key: &str) -> Result<Option<Vec<u8>>, KvRefused> {
         if !self.reads.contains_key(key) {
-            let (reader, tenant, installation) =
-                (self.reader.clone(), self.tenant, self.installation);
-            let owned = key.to_owned();
+            let (tenant, installation) = (self.tenant, self.installation);
+            let (reader, owned) = (self.reader.clone(), key.to_owned());
             let question = async move { reader.get(tenant, installation, &owned).await };
-            let task = self.io.spawn(question);
-            let answer = match tokio::time::timeout(limits::HOST_CALL_WAIT, task).await {
-                Ok(Ok(answer)) => answer,
-                Ok(Err(_)) => Err(KvUnavailable("the store failed".to_owned())),
-                Err(_) => Err(KvUnavailable("the store took too long".to_owned())),
-            };
+            let answer = self.ask(question).await;
             self.reads.insert(key.to_owned(), answer);
             self.asked.push(key.to_owned());
         }
         match &self.reads[key] {
             Ok(found) => Ok(found.as_ref().map(|(value, _)| value.clone())),
             Err(unavailable) => Err(KvRefused::Unavailable(unavailable.0.clone())),
+        }
+    }
+
+    async fn ask<T: Send + 'static>(
+        &self,
+        question: impl Future<Output = Result<T, KvUnavailable>> + Send + 'static,
+    ) -> Result<T, KvUnavailable> {
+        let task = self.io.spawn(question);
+        match tokio::time::timeout(limits::HOST_CALL_WAIT, task).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) => Err(KvUnavailable("the store failed".to_owned())),
+            Err(_) => Err(KvUnavailable("the store took too long".to_owned())),
+        }
+    }
+
+    /// Bytes in use before the turn. Like a key, asked for once.
+    async fn used(&mut self) -> Result<u64, KvRefused> {
+        if self.used.is_none() {
+            let (reader, tenant, installation) =
+                (self.reader.clone(), self.tenant, self.installation);
+            let used = self
+                .ask(async move { reader.used(tenant, installation).await })
+                .await;
+            self.used_matters |= used.is_err();
+            self.used = Some(used);
+        }
+        match &self.used {
+            Some(Err(unavailable)) => Err(KvRefused::Unavailable(unavailable.0.clone())),
+            Some(Ok(used)) => Ok(*used),
+            None => Ok(0),
         }
     }
 
@@ -276,7 +345,8 @@ impl KvSession {
             return Err(KvRefused::Quota(format!("key: at most {most} bytes")));
         }
         let known = self.reads.contains_key(key) || self.pending.contains_key(key);
-        let keys = self.reads.len() + self.pending.len();
+        let unread = |key: &&String| !self.reads.contains_key(*key);
+        let keys = self.reads.len() + self.pending.keys().filter(unread).count();
         if !known && keys >= self.max_keys {
             let most = self.max_keys;
             return Err(KvRefused::Quota(format!("at most {most} keys a turn")));
@@ -284,24 +354,76 @@ impl KvSession {
         Ok(())
     }
 
-    fn write(&mut self, key: String, write: KvWrite) -> Result<(), KvRefused> {
+    async fn write(&mut self, key: String, write: KvWrite) -> Result<(), KvRefused> {
         let others = self.pending.iter().filter(|(other, _)| **other != key);
         let bytes: usize = others.map(|(key, write)| key.len() + write.bytes()).sum();
         if bytes + key.len() + write.bytes() > self.max_bytes {
             let most = self.max_bytes;
             return Err(KvRefused::Quota(format!("at most {most} bytes a turn")));
         }
+        self.check_room(&key, &write).await?;
         self.pending.insert(key, write);
         Ok(())
     }
+
+    /// Is there room for all that waits to be written? What it replaces counts too, and is asked for only where that
+    /// matters. Never says yes where the commit, which counts again, would find the same memory too small.
+    async fn check_room(&mut self, key: &str, write: &KvWrite) -> Result<(), KvRefused> {
+        if *write == KvWrite::Delete {
+            return Ok(());
+        }
+        let used = i128::from(self.used().await?);
+        let most = i128::from(self.max_total);
+        if used + self.growth(key, write) <= most {
+            return Ok(());
+        }
+        self.used_matters = true;
+        let touched: Vec<String> = self.pending.keys().cloned().collect();
+        for key in touched.iter().map(String::as_str).chain([key]) {
+            self.stored(key).await?;
+        }
+        let growth = self.growth(key, write);
+        if growth > 0 && used + growth > most {
+            let most = self.max_total;
+            return Err(KvRefused::Quota(format!("at most {most} bytes in all")));
+        }
+        Ok(())
+    }
+
+    /// By how much the memory grows at most with what is pending and this write.
+    fn growth(&self, key: &str, write: &KvWrite) -> i128 {
+        let others = self.pending.iter().filter(|(other, _)| *other != key);
+        let one = |key: &str, write: &KvWrite| {
+            let stored = match self.reads.get(key) {
+                Some(Ok(Some((value, _)))) => key.len() + value.len(),
+                _ => 0,
+            };
+            write.room(key) as i128 - stored as i128
+        };
+        let others: i128 = others.map(|(key, write)| one(key, write)).sum();
+        others + one(key, write)
+    }
 }
 
+/// Digits of the longest number.
+const NUMBER_BYTES: usize = 20;
+
 impl KvWrite {
-    fn bytes(&self) -> usize {
+    /// Bytes that wait to be written.
+    pub fn bytes(&self) -> usize {
         match self {
             Self::Set(value) => value.len(),
             Self::Delete => 0,
             Self::Add(_) => 8,
+        }
+    }
+
+    /// Bytes that key and value take at most, once written.
+    fn room(&self, key: &str) -> usize {
+        match self {
+            Self::Set(value) => key.len() + value.len(),
+            Self::Delete => 0,
+            Self::Add(_) => key.len() + NUMBER_BYTES,
         }
     }
 }
@@ -316,6 +438,44 @@ fn number(value: Option<&[u8]>) -> Result<i64, KvRefused> {
 fn sum(a: i64, b: i64) -> Result<i64, KvRefused> {
     a.checked_add(b)
         .ok_or_else(|| KvRefused::Invalid("the sum does not fit into 64 bits".to_owned()))
+}
+
+/// An answer as the journal has it: bytes as base64, a third longer than they are. As JSON's list of numbers they would
+/// be nearly four times as long.
+mod written {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+
+    use super::{KvAnswer, KvUnavailable};
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Written {
+        Value(String, i64),
+        Absent,
+        Unavailable(String),
+    }
+
+    pub(super) fn serialize<S: Serializer>(answer: &KvAnswer, to: S) -> Result<S::Ok, S::Error> {
+        let written = match answer {
+            Ok(Some((value, version))) => Written::Value(STANDARD.encode(value), *version),
+            Ok(None) => Written::Absent,
+            Err(unavailable) => Written::Unavailable(unavailable.0.clone()),
+        };
+        written.serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<KvAnswer, D::Error> {
+        Ok(match Written::deserialize(from)? {
+            Written::Value(value, version) => {
+                let value = STANDARD.decode(value).map_err(D::Error::custom)?;
+                Ok(Some((value, version)))
+            }
+            Written::Absent => Ok(None),
+            Written::Unavailable(why) => Err(KvUnavailable(why)),
+        })
+    }
 }
 
 #[cfg(test)]

@@ -25,6 +25,8 @@ pub struct Limits {
     pub kv_keys: usize,
     /// Bytes of keys and values waiting to be written to `kv`.
     pub kv_bytes: usize,
+    /// Bytes of keys and values that a plugin may keep in `kv` at one tenant, over all turns.
+    pub kv_total_bytes: u64,
 }
 
 impl Default for Limits {
@@ -46,6 +48,8 @@ impl Default for Limits {
             // Each is a read in the turn's commit.
             kv_keys: 64,
             kv_bytes: 256 << 10,
+            // A hundred bytes for each of some 600,000 customers.
+            kv_total_bytes: 64 << 20,
         }
     }
 }

@@ -47,7 +47,7 @@ pub use hook::{Hook, HookSet};
 pub use host::{HostConfig, Overload, PluginHost, StartError};
 pub use inspect::{InspectError, Inspection, inspect};
 pub use kv::{HostAnswer, HostAnswers, KvEffects, KvReader, KvUnavailable, KvWrite};
-pub use limits::Limits;
+pub use limits::{Limits, PLUGINS_PER_TURN};
 pub use manifest::{LimitsAsked, Manifest, ManifestError};
 pub use plugin::{LoadError, Plugin};
 pub use report::{

@@ -12,7 +12,7 @@ use super::hook::Hook;
 use super::kv::{HostAnswers, KvEffects};
 
 /// The answer to one [`TurnRequest`](super::TurnRequest). Nothing of it has been applied anywhere.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct TurnReport {
     pub turn: TurnId,
     pub ending: Ending,
@@ -52,7 +52,7 @@ pub enum Ending {
 }
 
 /// An effect and whose it is.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct AttributedEffect {
     pub installation: InstallationId,
     pub plugin: String,

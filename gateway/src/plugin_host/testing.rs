@@ -251,11 +251,23 @@ pub(super) fn conversation() -> ConversationView {
 }
 
 /// A store of values that a test fills.
-#[derive(Default)]
 pub(super) struct MemoryKv {
     pub(super) values: Mutex<BTreeMap<String, (Vec<u8>, i64)>>,
     pub(super) asked: Mutex<Vec<String>>,
     pub(super) broken: bool,
+    /// Bytes in use in all.
+    pub(super) used: Result<u64, KvUnavailable>,
+}
+
+impl Default for MemoryKv {
+    fn default() -> Self {
+        Self {
+            values: Mutex::default(),
+            asked: Mutex::default(),
+            broken: false,
+            used: Ok(0),
+        }
+    }
 }
 
 impl MemoryKv {
@@ -284,5 +296,13 @@ impl KvReader for MemoryKv {
             }
             Ok(self.values.lock().expect("not poisoned").get(key).cloned())
         })
+    }
+
+    fn used(
+        &self,
+        _tenant: TenantId,
+        _installation: InstallationId,
+    ) -> BoxFuture<'_, Result<u64, KvUnavailable>> {
+        Box::pin(std::future::ready(self.used.clone()))
     }
 }

@@ -1,17 +1,16 @@
 //! The loop brake: two bots that answer each other stop after so many replies an hour (design.md §4, "Faults").
 
-use crate::domain::{Draft, OutboundContent, Timestamp};
+use crate::domain::{Draft, Timestamp};
 
 use super::decide::Refusal;
 use super::facts::Facts;
 use super::reason::Reason;
 
-/// Refuses a bot's draft that the person would see once the hour's replies are used up. Asked at the first gate
-/// only: see [`recheck`](super::recheck).
+/// Refuses an automatic answer (a plugin's, the fallback, "a person will answer") once the hour's are used up. Asked at
+/// the first gate only: see [`recheck`](super::recheck).
 pub(super) fn is_loose(facts: &Facts, draft: &Draft, _now: Timestamp) -> Result<(), Refusal> {
-    let seen = !matches!(draft.content, OutboundContent::MarkRead { .. });
     let spent = facts.brake.bot_replies_last_hour >= facts.brake.limit;
-    if draft.sender.is_bot() && seen && spent {
+    if draft.is_automatic_answer() && spent {
         return Err(Refusal::new(Reason::LoopBrake).allowing("an agent's message"));
     }
     Ok(())
@@ -35,6 +34,20 @@ mod tests {
         facts.brake.bot_replies_last_hour = 3;
         assert_eq!(code_of(&decide(&facts, &bot, now())), "loop_brake");
         assert_eq!(code_of(&decide(&facts, &agent, now())), "cleared");
+    }
+
+    #[test]
+    fn the_gateways_own_answers_stop_with_the_bots_and_confirmations_do_not() {
+        let mut facts = facts();
+        facts.brake.bot_replies_last_hour = facts.brake.limit;
+        let verdict = |rule: &str| {
+            let mut draft = plugin_reply("hi");
+            draft.sender = Sender::Rule { name: rule.into() };
+            code_of(&decide(&facts, &draft, now()))
+        };
+        assert_eq!(verdict("fallback"), "loop_brake");
+        assert_eq!(verdict("human_requested"), "loop_brake");
+        assert_eq!(verdict("opt_out_confirmation"), "cleared");
     }
 
     #[test]

@@ -53,6 +53,7 @@ pub fn plugin_reply(body: &str) -> Draft {
             installation: InstallationId::from_raw(6),
             name: "menu".into(),
             version: "1.0.0".into(),
+            farewell: false,
         },
         owner_version: 4,
         created_at: now(),

@@ -115,6 +115,17 @@ mod tests {
     }
 
     #[test]
+    fn a_hold_of_a_plugin_stops_its_farewell_too() {
+        let mut facts = facts();
+        facts.holds = vec![hold(plugin("menu"), None)];
+        let mut draft = plugin_reply("A colleague will answer.");
+        if let Sender::Plugin { farewell, .. } = &mut draft.sender {
+            *farewell = true;
+        }
+        assert_eq!(code_of(&decide(&facts, &draft, now())), "hold_plugin");
+    }
+
+    #[test]
     fn a_hold_that_is_over_stops_nothing() {
         let mut facts = facts();
         facts.holds = vec![hold(HoldScope::All, Some(now()))];

@@ -12,9 +12,12 @@ use super::reason::Reason;
 const ALWAYS_HEARD: [&str; 2] = ["opt_out_confirmation", "human_requested"];
 
 /// A plugin speaks while the bot owns the conversation and nobody has taken it since the draft was made. People and
-/// clients speak any time. The gateway's automatic answers keep quiet while a person or client owns it.
+/// clients speak any time. The gateway's automatic answers, and what a plugin says as it hands over, keep quiet while a
+/// person or client owns it.
 pub(super) fn may_speak(facts: &Facts, draft: &Draft, _now: Timestamp) -> Result<(), Refusal> {
     match &draft.sender {
+        Sender::Plugin { farewell: true, .. } if is_attended(&facts.owner) => Err(not_the_bots()),
+        Sender::Plugin { farewell: true, .. } => Ok(()),
         Sender::Plugin { .. } if !facts.owner.is_bot() => Err(not_the_bots()),
         Sender::Plugin { .. } if facts.owner_version != draft.owner_version => {
             Err(Refusal::new(Reason::OwnerChanged).allowing("a new turn of the bot"))
@@ -79,6 +82,22 @@ mod tests {
     #[test]
     fn a_plugins_draft_from_before_a_take_over_and_hand_back_is_refused() {
         assert_eq!(verdict(Owner::Bot, None, 2), "owner_changed");
+    }
+
+    #[test]
+    fn a_plugins_farewell_goes_out_to_the_queue_and_keeps_quiet_once_a_person_answers() {
+        let mut sender = plugin_reply("").sender;
+        let Sender::Plugin { farewell, .. } = &mut sender else {
+            panic!("the fixture's draft is a plugin's");
+        };
+        *farewell = true;
+        let farewell = Some(sender);
+        let queue = Owner::Queue("sales".into());
+        assert_eq!(verdict(queue, farewell.clone(), 1), "cleared");
+        // A queue that nobody serves gave it back at once.
+        assert_eq!(verdict(Owner::Bot, farewell.clone(), 2), "cleared");
+        let agent = Owner::Agent("ana".into());
+        assert_eq!(verdict(agent, farewell, 2), "owner_not_bot");
     }
 
     #[test]

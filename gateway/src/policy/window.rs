@@ -21,7 +21,7 @@ pub struct WindowFacts {
     pub last_inbound_at: Option<Timestamp>,
     /// Messages from before this never came to us.
     pub number_connected_at: Timestamp,
-    /// End of the last time in which webhooks may have been missed; while one lasts, the present.
+    /// End of the last time in which webhooks may have been missed.
     pub ingest_gap_until: Option<Timestamp>,
     /// When Meta last answered 131047 to this person.
     pub closed_by_meta_at: Option<Timestamp>,

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use super::{Db, Result, StorageError};
 
-/// Writes the whole database, as of one moment, into a new file. Readers and the writer go on meanwhile.
+/// Writes the whole database, as of one moment, into a file. Readers and the writer go on meanwhile.
 ///
-/// `None` on PostgreSQL, whose own tools do it. The file must not exist.
+/// `None` on PostgreSQL, whose own tools do it. The file must not exist, or be empty.
 pub async fn copy_into_all_tenants(db: &Db, file: &Path) -> Result<Option<()>> {
     let Db::Sqlite { readers, .. } = db else {
         return Ok(None);

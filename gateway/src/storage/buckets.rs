@@ -10,11 +10,16 @@ pub struct Lease {
     pub epoch: i64,
 }
 
-/// Takes up to `most` buckets that nobody lives to own. Every taking moves the epoch.
+/// Takes up to `most` buckets that nobody lives to own; none when the slot is not this holder's any more. Every taking
+/// moves the epoch.
 ///
 /// On SQLite there is one process, so whoever else seems to own a bucket is dead.
-pub async fn take(db: &Db, slot: u16, most: usize) -> Result<Vec<Lease>> {
+pub async fn take(db: &Db, slot: u16, holder: &str, most: usize) -> Result<Vec<Lease>> {
     let mut tx = db.begin().await?;
+    // Else the slot's next holder would find buckets under its number that two nodes work for with one epoch.
+    if !nodes::stays_ours(&mut tx, slot, holder).await? {
+        return Ok(Vec::new());
+    }
     let now = nodes::database_now(&mut tx).await?;
     let sql = tx.pick(
         "UPDATE bucket_lease SET slot = $1, epoch = epoch + 1 WHERE bucket IN
@@ -52,13 +57,16 @@ pub async fn release(db: &Db, leases: &[Lease]) -> Result<()> {
     tx.commit().await
 }
 
-/// Which slot owns which bucket, for balancing and for people.
-pub async fn owners(tx: &mut Tx) -> Result<Vec<(i64, i64)>> {
-    Ok(on_backend!(tx, |conn| {
-        sqlx::query_as("SELECT bucket, slot FROM bucket_lease ORDER BY bucket")
+/// Every bucket's lease, with the slot that has it: what is true, for whoever remembers something else.
+pub async fn all(tx: &mut Tx) -> Result<Vec<(Lease, i64)>> {
+    let rows: Vec<(i64, i64, i64)> = on_backend!(tx, |conn| {
+        sqlx::query_as("SELECT bucket, epoch, slot FROM bucket_lease ORDER BY bucket")
             .fetch_all(conn)
             .await
-    })?)
+    })?;
+    rows.into_iter()
+        .map(|(bucket, epoch, slot)| Ok((lease((bucket, epoch))?, slot)))
+        .collect()
 }
 
 /// Must be called in every transaction that writes for a bucket: fails when one of them has a new owner.

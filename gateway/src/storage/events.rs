@@ -150,11 +150,11 @@ struct PendingRow {
     word: i64,
 }
 
-/// Messages of these buckets that wait, oldest first, after `after` (0: from the beginning).
+/// Messages of these buckets that wait, oldest first, without those of the tenants in `skip`.
 pub async fn pending_all_tenants(
     tx: &mut Tx,
     buckets: &[Bucket],
-    after: i64,
+    skip: &[TenantId],
     limit: i64,
 ) -> Result<Vec<PendingEvent>> {
     if buckets.is_empty() {
@@ -166,15 +166,29 @@ pub async fn pending_all_tenants(
             .map(|bucket| bucket.raw())
             .collect::<Vec<_>>(),
     );
+    // No waiting event has tenant 0, so an empty list skips nobody.
+    let skip = match skip {
+        [] => vec![0],
+        skip => batch::padded(&skip.iter().map(|tenant| tenant.raw()).collect::<Vec<_>>()),
+    };
+    let skipped = batch::list("AND tenant NOT IN", skip.len(), buckets.len() + 2, "");
     let sql = batch::list(
         "SELECT id, tenant, number, bucket, conversation, contact, seq, raw, ordinal, at, wamid, content, word
-         FROM inbound_event WHERE state = 0 AND id > $1 AND bucket IN",
+         FROM inbound_event WHERE state = 0 AND bucket IN",
         buckets.len(),
-        3,
-        "ORDER BY id LIMIT $2",
+        2,
+        &format!("{} ORDER BY id LIMIT $1", skipped.0),
     );
-    let rows: Vec<PendingRow> = fetch_list!(tx, sql, [after, limit], &buckets)?;
-    rows.into_iter().map(pending).collect()
+    let rows: Vec<PendingRow> = fetch_list!(tx, sql, [limit], buckets.iter().chain(&skip))?;
+    let readable = |row| match pending(row) {
+        Ok(event) => Some(event),
+        Err(error) => {
+            // It holds its own conversation, and must not hold everybody's.
+            tracing::error!(%error, "a waiting message does not read");
+            None
+        }
+    };
+    Ok(rows.into_iter().filter_map(readable).collect())
 }
 
 fn pending(row: PendingRow) -> Result<PendingEvent> {

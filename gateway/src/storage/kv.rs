@@ -1,5 +1,7 @@
 //! What plugins remember: per tenant and plugin name, committed with the turn, checked for lost races.
 
+use std::collections::HashSet;
+
 use sqlx::FromRow;
 
 use super::{Result, Tx, batch, execute_rows, on_backend};
@@ -11,6 +13,27 @@ pub struct KvKey {
     pub tenant: TenantId,
     pub plugin: String,
     pub item: String,
+}
+
+/// Whose memory it is: a plugin by its name, which versions share, at a tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct KvOwner {
+    pub tenant: TenantId,
+    pub plugin: String,
+}
+
+impl KvKey {
+    pub fn owner(&self) -> KvOwner {
+        KvOwner {
+            tenant: self.tenant,
+            plugin: self.plugin.clone(),
+        }
+    }
+
+    /// What this key and that value count for in the quota.
+    pub fn bytes(&self, value: &[u8]) -> i64 {
+        i64::try_from(self.item.len() + value.len()).unwrap_or(i64::MAX)
+    }
 }
 
 /// A value with the version that says whether it moved. Version 0 means absent.
@@ -47,6 +70,7 @@ pub async fn read_all_tenants(
         );
         let head = "SELECT k.tenant, k.plugin, k.item, k.value, k.version FROM (VALUES";
         let sql = batch::values(head, run.len(), 3, 1, &on);
+        let sql = batch::marks(tx, sql);
         let rows: Vec<Row> = on_backend!(tx, |conn| {
             let mut query = sqlx::query_as(sql);
             for key in run {
@@ -119,16 +143,95 @@ pub async fn delete_all_tenants(tx: &mut Tx, keys: &[KvKey]) -> Result<()> {
     Ok(())
 }
 
-/// Bytes that a plugin remembers at a tenant, for its quota.
-pub async fn usage(tx: &mut Tx, tenant: TenantId, plugin: &str) -> Result<i64> {
-    Ok(on_backend!(tx, |conn| {
-        sqlx::query_scalar(
-            "SELECT CAST(COALESCE(SUM(LENGTH(value) + LENGTH(item)), 0) AS BIGINT) FROM plugin_kv
-             WHERE tenant = $1 AND plugin = $2",
-        )
-        .bind(tenant.raw())
-        .bind(plugin)
-        .fetch_one(conn)
-        .await
-    })?)
+/// Bytes of keys and values that these plugins remember, unlocked. Who remembers nothing yet is left out.
+pub async fn usage_all_tenants(tx: &mut Tx, owners: &[KvOwner]) -> Result<Vec<(KvOwner, i64)>> {
+    read_usage(tx, owners, "").await
+}
+
+/// As [`usage_all_tenants`], each owner's row locked until the transaction ends, and made when there is none: whoever
+/// writes memory does this first, because a key that is absent cannot be locked itself. Owners must come sorted.
+pub async fn lock_usage_all_tenants(
+    tx: &mut Tx,
+    owners: &[KvOwner],
+) -> Result<Vec<(KvOwner, i64)>> {
+    // SQLite has one writer, and it is us.
+    let lock = if tx.is_postgres() {
+        "ORDER BY u.tenant, u.plugin FOR UPDATE OF u"
+    } else {
+        ""
+    };
+    let mut found = read_usage(tx, owners, lock).await?;
+    let known: HashSet<&KvOwner> = found.iter().map(|(owner, _)| owner).collect();
+    let new: Vec<KvOwner> = owners
+        .iter()
+        .filter(|owner| !known.contains(owner))
+        .cloned()
+        .collect();
+    if !new.is_empty() {
+        make_usage(tx, &new).await?;
+        found.extend(read_usage(tx, &new, lock).await?);
+    }
+    Ok(found)
+}
+
+async fn read_usage(tx: &mut Tx, owners: &[KvOwner], tail: &str) -> Result<Vec<(KvOwner, i64)>> {
+    let mut found = Vec::new();
+    for run in batch::runs(owners) {
+        let on = format!(
+            ") AS v JOIN plugin_kv_usage u ON u.tenant = v.column1 AND u.plugin = v.column2 {tail}"
+        );
+        let head = "SELECT u.tenant, u.plugin, u.bytes FROM (VALUES";
+        let sql = batch::values(head, run.len(), 2, 1, &on);
+        let rows: Vec<(i64, String, i64)> = on_backend!(tx, |conn| {
+            let mut query = sqlx::query_as(sql);
+            for owner in run {
+                query = query.bind(owner.tenant.raw()).bind(&owner.plugin);
+            }
+            query.fetch_all(conn).await
+        })?;
+        found.extend(rows.into_iter().map(|(tenant, plugin, bytes)| {
+            let tenant = TenantId::from_raw(tenant);
+            (KvOwner { tenant, plugin }, bytes)
+        }));
+    }
+    Ok(found)
+}
+
+async fn make_usage(tx: &mut Tx, owners: &[KvOwner]) -> Result<()> {
+    for run in batch::runs(owners) {
+        let sql = batch::values(
+            "INSERT INTO plugin_kv_usage (tenant, plugin, bytes) VALUES",
+            run.len(),
+            3,
+            1,
+            "ON CONFLICT (tenant, plugin) DO NOTHING",
+        );
+        execute_rows!(tx, sql, run, |query, owner| {
+            query
+                .bind(owner.tenant.raw())
+                .bind(&owner.plugin)
+                .bind(0_i64)
+        })?;
+    }
+    Ok(())
+}
+
+/// Writes down what is remembered in all, of owners whose rows are locked.
+pub async fn set_usage_all_tenants(tx: &mut Tx, usage: &[(KvOwner, i64)]) -> Result<()> {
+    for run in batch::runs(usage) {
+        let sql = batch::values(
+            "INSERT INTO plugin_kv_usage (tenant, plugin, bytes) VALUES",
+            run.len(),
+            3,
+            1,
+            "ON CONFLICT (tenant, plugin) DO UPDATE SET bytes = excluded.bytes",
+        );
+        execute_rows!(tx, sql, run, |query, (owner, bytes)| {
+            query
+                .bind(owner.tenant.raw())
+                .bind(&owner.plugin)
+                .bind(*bytes)
+        })?;
+    }
+    Ok(())
 }

@@ -7,6 +7,9 @@ use sqlx::migrate::Migrator;
 use super::{Db, Result, partitions};
 use crate::domain::Timestamp;
 
+/// Partitions are made for what may come until the first node's round of retention.
+const FOUR_WEEKS: Duration = Duration::from_secs(28 * 86_400);
+
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 
@@ -16,7 +19,7 @@ pub async fn migrate(db: &Db, now: Timestamp) -> Result<()> {
         Db::Sqlite { writer, .. } => SQLITE.run(writer).await?,
         Db::Postgres(pool) => POSTGRES.run(pool).await?,
     }
-    partitions::ensure(db, now, Duration::from_secs(28 * 86_400)).await
+    partitions::ensure(db, now, FOUR_WEEKS, FOUR_WEEKS).await
 }
 
 /// How many migrations this build knows, and how many of them the database has.

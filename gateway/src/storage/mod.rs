@@ -19,6 +19,7 @@ pub mod envelopes;
 pub mod events;
 pub mod forget;
 pub mod holds;
+pub mod ingest_life;
 pub mod installations;
 pub mod kv;
 pub mod migrate;
@@ -34,10 +35,12 @@ pub mod receipts;
 pub mod server;
 pub mod tenants;
 pub mod turns;
+mod writer;
 
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
 pub use open::{OpenOptions, open};
+pub use writer::Announced;
 
 /// What went wrong in the database.
 #[derive(Debug, thiserror::Error)]
@@ -64,7 +67,7 @@ pub enum Db {
     Sqlite {
         writer: SqlitePool,
         readers: SqlitePool,
-        gate: std::sync::Arc<open::WriterGate>,
+        gate: std::sync::Arc<writer::WriterGate>,
     },
     Postgres(PgPool),
 }
@@ -72,7 +75,8 @@ pub enum Db {
 /// An open transaction. Dropped without [`Tx::commit`], it is rolled back.
 #[derive(Debug)]
 pub enum Tx {
-    Sqlite(Transaction<'static, Sqlite>),
+    /// With its turn at the writer, unless it only reads.
+    Sqlite(Transaction<'static, Sqlite>, Option<writer::WriterPermit>),
     Postgres(Transaction<'static, Postgres>),
 }
 
@@ -80,7 +84,7 @@ pub enum Tx {
 macro_rules! on_backend {
     ($tx:expr, |$conn:ident| $body:expr) => {
         match $tx {
-            $crate::storage::Tx::Sqlite(tx) => {
+            $crate::storage::Tx::Sqlite(tx, _) => {
                 let $conn = &mut **tx;
                 $body
             }
@@ -107,7 +111,7 @@ pub(crate) use execute;
 /// Executes a many-row statement: `bind` adds one row's values to the query.
 macro_rules! execute_rows {
     ($tx:expr, $sql:expr, $rows:expr, |$query:ident, $row:pat_param| $bind:expr) => {{
-        let sql = $sql;
+        let sql = $crate::storage::batch::marks($tx, $sql);
         $crate::storage::on_backend!($tx, |conn| {
             let mut $query = sqlx::query(sql);
             for $row in $rows {
@@ -122,7 +126,7 @@ pub(crate) use execute_rows;
 /// Fetches all rows of a statement whose last part is a list of values.
 macro_rules! fetch_list {
     ($tx:expr, $sql:expr, $first:expr, $list:expr) => {{
-        let sql = $sql;
+        let sql = $crate::storage::batch::marks($tx, $sql);
         $crate::storage::on_backend!($tx, |conn| {
             let mut query = sqlx::query_as(sql);
             for value in $first {
@@ -140,24 +144,29 @@ pub(crate) use fetch_list;
 impl Db {
     /// A transaction that may write. On SQLite it holds the one writer until it ends.
     pub async fn begin(&self) -> Result<Tx> {
-        if let Self::Sqlite { gate, .. } = self {
-            gate.let_urgent_first().await;
-        }
-        self.begin_now().await
+        self.begin_as(false).await
     }
 
     /// The same, before everybody who called [`Db::begin`]: for acknowledgements.
     pub async fn begin_urgent(&self) -> Result<Tx> {
-        let _urgent = match self {
-            Self::Sqlite { gate, .. } => Some(gate.urgent()),
-            Self::Postgres(_) => None,
-        };
-        self.begin_now().await
+        self.begin_as(true).await
     }
 
-    async fn begin_now(&self) -> Result<Tx> {
+    /// Says that somebody waits for an acknowledgement: until the guard is dropped, SQLite's writer is for
+    /// [`Db::begin_urgent`] first, also between two of its transactions. PostgreSQL has more than one writer.
+    pub fn announce_urgent(&self) -> Option<Announced> {
+        match self {
+            Self::Sqlite { gate, .. } => Some(gate.announce()),
+            Self::Postgres(_) => None,
+        }
+    }
+
+    async fn begin_as(&self, urgent: bool) -> Result<Tx> {
         Ok(match self {
-            Self::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
+            Self::Sqlite { writer, gate, .. } => {
+                let permit = gate.enter(urgent).await;
+                Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?, Some(permit))
+            }
             Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
         })
     }
@@ -165,7 +174,7 @@ impl Db {
     /// A transaction that only reads: one moment's view on SQLite, read committed on PostgreSQL.
     pub async fn read(&self) -> Result<Tx> {
         Ok(match self {
-            Self::Sqlite { readers, .. } => Tx::Sqlite(readers.begin().await?),
+            Self::Sqlite { readers, .. } => Tx::Sqlite(readers.begin().await?, None),
             Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
         })
     }
@@ -191,7 +200,7 @@ impl Db {
 impl Tx {
     pub async fn commit(self) -> Result<()> {
         match self {
-            Self::Sqlite(tx) => tx.commit().await?,
+            Self::Sqlite(tx, _permit) => tx.commit().await?,
             Self::Postgres(tx) => tx.commit().await?,
         }
         Ok(())
@@ -200,7 +209,7 @@ impl Tx {
     /// The text that this database understands, where the two differ.
     pub(crate) fn pick(&self, sqlite: &'static str, postgres: &'static str) -> &'static str {
         match self {
-            Self::Sqlite(_) => sqlite,
+            Self::Sqlite(..) => sqlite,
             Self::Postgres(_) => postgres,
         }
     }

@@ -2,17 +2,18 @@
 
 use std::str::FromStr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use tokio::sync::Notify;
 
 use super::{Db, Result, StorageError};
 
 /// No transaction of ours waits for its own process this long.
 const STANDSTILL: &str = "5s";
+
+/// Prepared statements of a connection: some 40 texts in up to twelve sizes each (`batch`).
+const STATEMENTS: usize = 600;
 
 /// How to open it.
 #[derive(Debug, Clone)]
@@ -59,7 +60,7 @@ async fn open_sqlite(options: &OpenOptions) -> Result<Db> {
         )
         .pragma("wal_autocheckpoint", "4000")
         .pragma("temp_store", "memory")
-        .statement_cache_capacity(400);
+        .statement_cache_capacity(STATEMENTS);
     let pool = |connections| {
         SqlitePoolOptions::new()
             .max_connections(connections)
@@ -84,7 +85,7 @@ async fn open_postgres(options: &OpenOptions) -> Result<Db> {
         .application_name("vestibule")
         // A node that stands still in the middle of a transaction must not hold the locks by which its work moves on.
         .options([("idle_in_transaction_session_timeout", STANDSTILL)])
-        .statement_cache_capacity(400);
+        .statement_cache_capacity(STATEMENTS);
     let pool = PgPoolOptions::new()
         .max_connections(options.connections.max(4))
         .acquire_timeout(Duration::from_secs(30))
@@ -92,41 +93,4 @@ async fn open_postgres(options: &OpenOptions) -> Result<Db> {
         .connect_with(connect)
         .await?;
     Ok(Db::Postgres(pool))
-}
-
-/// Lets acknowledgements have SQLite's one writer before everybody else who waits for it.
-#[derive(Debug, Default)]
-pub struct WriterGate {
-    urgent: AtomicUsize,
-    free: Notify,
-}
-
-/// While it lives, nobody but the urgent begins to wait for the writer.
-#[derive(Debug)]
-pub(super) struct Urgent<'a>(&'a WriterGate);
-
-impl WriterGate {
-    pub(super) fn urgent(&self) -> Urgent<'_> {
-        self.urgent.fetch_add(1, Ordering::SeqCst);
-        Urgent(self)
-    }
-
-    pub(super) async fn let_urgent_first(&self) {
-        loop {
-            let mut free = std::pin::pin!(self.free.notified());
-            free.as_mut().enable();
-            if self.urgent.load(Ordering::SeqCst) == 0 {
-                return;
-            }
-            free.await;
-        }
-    }
-}
-
-impl Drop for Urgent<'_> {
-    fn drop(&mut self) {
-        if self.0.urgent.fetch_sub(1, Ordering::SeqCst) == 1 {
-            self.0.free.notify_waiters();
-        }
-    }
 }

@@ -79,6 +79,7 @@ pub async fn insert_all_tenants(tx: &mut Tx, sends: Vec<NewSend>) -> Result<Vec<
             1,
             "",
         );
+        let sql = batch::marks(tx, sql);
         on_backend!(tx, |conn| {
             let mut query = sqlx::query(sql);
             for row in run {
@@ -214,6 +215,44 @@ pub async fn find(tx: &mut Tx, tenant: TenantId, id: OutboxId) -> Result<Option<
     found.map(row).transpose()
 }
 
+/// Sends of a conversation that no turn wrote (confirmations of a word about consent), after this one, oldest first.
+pub async fn without_turn(
+    tx: &mut Tx,
+    tenant: TenantId,
+    conversation: ConversationId,
+    after: OutboxId,
+) -> Result<Vec<OutboxRow>> {
+    let sql = sqlx::AssertSqlSafe(format!(
+        "{COLUMNS} WHERE tenant = $1 AND conversation = $2 AND turn = 0 AND id > $3 ORDER BY id"
+    ));
+    let rows: Vec<Row> = on_backend!(tx, |conn| {
+        sqlx::query_as(sql)
+            .bind(tenant.raw())
+            .bind(conversation.raw())
+            .bind(after.raw())
+            .fetch_all(conn)
+            .await
+    })?;
+    rows.into_iter().map(row).collect()
+}
+
+/// Sends that may have reached the person twice, or not at all: in doubt now, sent once more, or given up in doubt. The
+/// newest first. What a receipt settled before it was sent again is no doubt any more.
+pub async fn doubted_all_tenants(tx: &mut Tx, limit: usize) -> Result<Vec<OutboxRow>> {
+    // `doubts > 0` is the predicate of the index `outbox_doubted`, word for word.
+    let sql = sqlx::AssertSqlSafe(format!(
+        "{COLUMNS} WHERE doubts > 0 AND (state = 3 OR doubts > 1 OR reason LIKE 'sent_once_more%'
+            OR reason LIKE 'in_doubt%') ORDER BY id DESC LIMIT $1"
+    ));
+    let rows: Vec<Row> = on_backend!(tx, |conn| {
+        sqlx::query_as(sql)
+            .bind(limit_of(limit))
+            .fetch_all(conn)
+            .await
+    })?;
+    rows.into_iter().map(row).collect()
+}
+
 /// Withdraws what the bot has queued in a conversation: somebody took it over. Answers how many.
 ///
 /// What is claimed already is on its way and stays.
@@ -299,6 +338,7 @@ pub async fn move_all_tenants(
             1,
             ") AS v WHERE outbox.id = v.column1 AND outbox.state = v.column2 RETURNING outbox.id",
         );
+        let sql = batch::marks(tx, sql);
         let ids: Vec<i64> = on_backend!(tx, |conn| {
             let mut query = sqlx::query_scalar(sql);
             for change in run {
@@ -349,24 +389,25 @@ pub async fn doubt_claimed_all_tenants(
 
 /// Which of these are still in doubt: a receipt may have settled the others.
 pub async fn still_unknown_all_tenants(tx: &mut Tx, ids: &[OutboxId]) -> Result<Vec<OutboxId>> {
-    if ids.is_empty() {
-        return Ok(Vec::new());
+    let ids = batch::sorted(ids.iter().map(|id| id.raw()));
+    let mut found = Vec::new();
+    for run in batch::runs(&ids) {
+        let sql = batch::list(
+            "SELECT id FROM outbox WHERE state = 3 AND id IN",
+            run.len(),
+            1,
+            "",
+        );
+        let rows: Vec<i64> = on_backend!(tx, |conn| {
+            let mut query = sqlx::query_scalar(sql);
+            for id in run {
+                query = query.bind(id);
+            }
+            query.fetch_all(conn).await
+        })?;
+        found.extend(rows.into_iter().map(OutboxId::from_raw));
     }
-    let ids = batch::padded(&ids.iter().map(|id| id.raw()).collect::<Vec<_>>());
-    let sql = batch::list(
-        "SELECT id FROM outbox WHERE state = 3 AND id IN",
-        ids.len(),
-        1,
-        "",
-    );
-    let found: Vec<i64> = on_backend!(tx, |conn| {
-        let mut query = sqlx::query_scalar(sql);
-        for id in &ids {
-            query = query.bind(id);
-        }
-        query.fetch_all(conn).await
-    })?;
-    Ok(found.into_iter().map(OutboxId::from_raw).collect())
+    Ok(found)
 }
 
 #[derive(FromRow)]

@@ -1,7 +1,9 @@
 //! Contacts, the identities they are known by, and their consent rows.
 //!
 //! Two BSUIDs never become one contact, a phone moves (design.md §3); ids are never rewritten: a contact that went
-//! into another keeps its row and says so.
+//! into another keeps its rows, and its consent row says so.
+
+use std::collections::HashMap;
 
 use sqlx::FromRow;
 
@@ -25,23 +27,30 @@ struct IdentityRow {
     kind: i64,
     value: String,
     contact: i64,
+    merged_into: i64,
 }
 
-/// The contacts behind identities, for those that are known.
+/// The contacts behind identities, for those that are known, as who they are now.
+///
+/// A merge takes the identities along that it sees. One that another node adds at the same moment still points at the
+/// contact that is gone, so merges are followed here as well.
 pub async fn find_identities_all_tenants(
     tx: &mut Tx,
     keys: &[IdentityKey],
 ) -> Result<Vec<(IdentityKey, ContactId)>> {
     let mut found = Vec::new();
+    let mut merged = Vec::new();
     for run in batch::runs(keys) {
         let sql = batch::values(
-            "SELECT i.tenant, i.scope, i.kind, i.value, i.contact FROM (VALUES",
+            "SELECT i.tenant, i.scope, i.kind, i.value, i.contact, c.merged_into FROM (VALUES",
             run.len(),
             4,
             1,
             ") AS v JOIN identity i
-                ON i.tenant = v.column1 AND i.scope = v.column2 AND i.kind = v.column3 AND i.value = v.column4",
+                ON i.tenant = v.column1 AND i.scope = v.column2 AND i.kind = v.column3 AND i.value = v.column4
+                JOIN consent c ON c.contact = i.contact",
         );
+        let sql = batch::marks(tx, sql);
         let rows: Vec<IdentityRow> = super::on_backend!(tx, |conn| {
             let mut query = sqlx::query_as(sql);
             for key in run {
@@ -66,8 +75,14 @@ pub async fn find_identities_all_tenants(
                 kind,
                 value: row.value,
             };
-            found.push((key, ContactId::from_raw(row.contact)));
+            let contact = ContactId::from_raw(row.contact);
+            merged.extend((row.merged_into != 0).then_some(contact));
+            found.push((key, contact));
         }
+    }
+    let now = read_consent_all_tenants(tx, &merged).await?;
+    for (_, contact) in &mut found {
+        *contact = now.of(*contact).map_or(*contact, |row| row.contact);
     }
     Ok(found)
 }
@@ -240,19 +255,34 @@ pub async fn update_contact(tx: &mut Tx, tenant: TenantId, row: &ContactRow) -> 
     Ok(())
 }
 
-/// `gone` is `into` from now on. Its opt-out moves with the person, never an opt-in.
+/// `gone` is `into` from now on: its identities go there, and what either stopped is stopped for the person.
+/// `false`: one of them went into a third meanwhile, and nothing was written; the identities must be read again.
+///
+/// Both consent rows are locked, in the order of ids, so that an opt-out or claim of either comes wholly before or
+/// wholly after. Outbox rows, conversations and events keep `gone`: a turn, a client or another node may be about to
+/// write one more of them at any moment, so re-pointing them here could not be complete. Instead everybody who judges
+/// by consent asks [`Consents`], which follows `merged_into`.
 pub async fn merge_contact(
     tx: &mut Tx,
     tenant: TenantId,
     gone: ContactId,
     into: ContactId,
-) -> Result<()> {
+) -> Result<bool> {
+    let rows = lock_consent_all_tenants(tx, &[gone, into]).await?;
+    let both = [gone, into].map(|id| rows.own(id).filter(|row| row.merged_into.is_none()));
+    let [Some(lost), Some(kept)] = both else {
+        return Ok(false);
+    };
+    let state = kept.state.joined(&lost.state);
+    set_consent(tx, tenant, &Consent { state, ..*kept }).await?;
     execute!(
         tx,
-        sqlx::query("UPDATE contact SET merged_into = $3 WHERE id = $1 AND tenant = $2")
-            .bind(gone.raw())
-            .bind(tenant.raw())
-            .bind(into.raw())
+        sqlx::query(
+            "UPDATE consent SET merged_into = $3, version = version + 1 WHERE contact = $1 AND tenant = $2"
+        )
+        .bind(gone.raw())
+        .bind(tenant.raw())
+        .bind(into.raw())
     )?;
     execute!(
         tx,
@@ -261,30 +291,7 @@ pub async fn merge_contact(
             .bind(tenant.raw())
             .bind(into.raw())
     )?;
-    execute!(
-        tx,
-        sqlx::query(
-            "UPDATE consent SET opt_out = o.opt_out, since = o.since, reopened_at = o.reopened_at,
-                version = consent.version + 1
-             FROM (SELECT opt_out, since, reopened_at FROM consent WHERE contact = $1 AND tenant = $2) AS o
-             WHERE consent.contact = $3 AND o.opt_out > consent.opt_out"
-        )
-        .bind(gone.raw())
-        .bind(tenant.raw())
-        .bind(into.raw())
-    )?;
-    execute!(
-        tx,
-        sqlx::query(
-            "UPDATE consent SET meta_stopped_at = o.meta_stopped_at, version = consent.version + 1
-             FROM (SELECT meta_stopped_at FROM consent WHERE contact = $1 AND tenant = $2) AS o
-             WHERE consent.contact = $3 AND o.meta_stopped_at > consent.meta_stopped_at"
-        )
-        .bind(gone.raw())
-        .bind(tenant.raw())
-        .bind(into.raw())
-    )?;
-    Ok(())
+    Ok(true)
 }
 
 /// A consent row with the version that a change must still find.
@@ -293,6 +300,38 @@ pub struct Consent {
     pub contact: ContactId,
     pub state: ConsentState,
     pub version: i64,
+    /// The contact that it went into: that one's row counts, this one is history.
+    pub merged_into: Option<ContactId>,
+}
+
+/// Consent rows, to be asked by any id that a person ever had.
+#[derive(Debug, Default)]
+pub struct Consents(HashMap<ContactId, Consent>);
+
+impl Consents {
+    /// The row that speaks for a contact: its own, or that of the contact it went into. `None`: it is not among these.
+    pub fn of(&self, contact: ContactId) -> Option<&Consent> {
+        let mut row = self.own(contact)?;
+        while let Some(into) = row.merged_into {
+            row = self.own(into)?;
+        }
+        Some(row)
+    }
+
+    /// Contacts that some of these went into and whose rows are not here.
+    pub fn missing(&self) -> Vec<ContactId> {
+        let into = self.0.values().filter_map(|row| row.merged_into);
+        into.filter(|id| !self.0.contains_key(id)).collect()
+    }
+
+    /// Every row, merged ones too.
+    pub fn rows(&self) -> impl Iterator<Item = &Consent> {
+        self.0.values()
+    }
+
+    fn own(&self, contact: ContactId) -> Option<&Consent> {
+        self.0.get(&contact)
+    }
 }
 
 #[derive(FromRow)]
@@ -303,29 +342,43 @@ struct ConsentRow {
     reopened_at: i64,
     meta_stopped_at: i64,
     version: i64,
+    merged_into: i64,
 }
 
 /// Consent of these contacts, their rows locked until the transaction ends (promise 4). Locks are taken in the order
 /// of contact ids, whatever the order given, so that two transactions never wait for each other.
-pub async fn lock_consent_all_tenants(tx: &mut Tx, contacts: &[ContactId]) -> Result<Vec<Consent>> {
+///
+/// That is why it does not follow merges: a survivor's id may be lower than what is locked by then. Whoever finds
+/// [`Consents::missing`] rows rolls back and asks again with them.
+pub async fn lock_consent_all_tenants(tx: &mut Tx, contacts: &[ContactId]) -> Result<Consents> {
     consent(tx, contacts, "ORDER BY contact FOR UPDATE").await
 }
 
-/// Consent of these contacts as it stands, unlocked: for a first decision that delivery will take again.
-pub async fn read_consent_all_tenants(tx: &mut Tx, contacts: &[ContactId]) -> Result<Vec<Consent>> {
-    consent(tx, contacts, "").await
+/// Consent of these contacts and of those they went into, as it stands, unlocked: for a first decision that delivery
+/// will take again.
+pub async fn read_consent_all_tenants(tx: &mut Tx, contacts: &[ContactId]) -> Result<Consents> {
+    let mut found = consent(tx, contacts, "").await?;
+    loop {
+        let missing = consent(tx, &found.missing(), "").await?;
+        if missing.0.is_empty() {
+            return Ok(found);
+        }
+        found.0.extend(missing.0);
+    }
 }
 
-async fn consent(tx: &mut Tx, contacts: &[ContactId], postgres_tail: &str) -> Result<Vec<Consent>> {
+async fn consent(tx: &mut Tx, contacts: &[ContactId], postgres_tail: &str) -> Result<Consents> {
     let tail = if tx.is_postgres() { postgres_tail } else { "" };
-    let head = "SELECT contact, opt_out, since, reopened_at, meta_stopped_at, version FROM consent WHERE contact IN";
+    let head = "SELECT contact, opt_out, since, reopened_at, meta_stopped_at, version, merged_into
+        FROM consent WHERE contact IN";
     let ids = batch::sorted(contacts.iter().map(|contact| contact.raw()));
-    let mut found = Vec::with_capacity(ids.len());
+    let mut found = Consents::default();
     for run in batch::runs(&ids) {
         let sql = batch::list(head, run.len(), 1, tail);
         let rows: Vec<ConsentRow> = fetch_list!(tx, sql, [0_i64; 0], run)?;
         for row in rows {
-            found.push(consent_of(row)?);
+            let row = consent_of(row)?;
+            found.0.insert(row.contact, row);
         }
     }
     Ok(found)
@@ -345,10 +398,42 @@ fn consent_of(row: ConsentRow) -> Result<Consent> {
         contact: ContactId::from_raw(row.contact),
         state,
         version: row.version,
+        merged_into: some(row.merged_into).map(ContactId::from_raw),
     })
 }
 
-/// Writes a contact's consent. `false`: the row moved since it was read, and nothing was written.
+/// Meta said at `at` that the person stopped this business's marketing in WhatsApp itself (131050, facts §10.2). The
+/// latest time stands: a resume from before it lifts nothing.
+///
+/// It follows merges one row at a time and holds the lock of the last only: a merge that holds a row is waited for,
+/// and then leads on; one that comes later finds what was written here.
+pub async fn stop_marketing(
+    tx: &mut Tx,
+    tenant: TenantId,
+    mut contact: ContactId,
+    at: Timestamp,
+) -> Result<()> {
+    loop {
+        let touched = execute!(
+            tx,
+            sqlx::query(
+                "UPDATE consent SET meta_stopped_at = $3, version = version + 1
+                 WHERE contact = $1 AND tenant = $2 AND merged_into = 0 AND meta_stopped_at < $3"
+            )
+            .bind(contact.raw())
+            .bind(tenant.raw())
+            .bind(at.millis())
+        )?;
+        let row = consent(tx, &[contact], "").await?;
+        let into = row.own(contact).and_then(|row| row.merged_into);
+        match into.filter(|_| touched == 0) {
+            Some(into) => contact = into,
+            None => return Ok(()),
+        }
+    }
+}
+
+/// Writes a contact's consent. `false`: the row moved since it was read (a merge moves it too), and nothing was written.
 pub async fn set_consent(tx: &mut Tx, tenant: TenantId, consent: &Consent) -> Result<bool> {
     let parts = consent.state.to_parts();
     let touched = execute!(

@@ -84,7 +84,8 @@ fn sent_to((outbox, tenant, number, conversation, contact): SentToRow) -> SentTo
 ///
 /// A receipt also proves that its send reached Meta: a row that is claimed, or was ever in doubt, becomes accepted with
 /// the wamid, whether or not Graph's answer ever came. That holds for one that waits to be sent once more, and for one
-/// that was given up, refused or withdrawn meanwhile: it is out, and is not sent again (promise 5).
+/// that was given up, refused or withdrawn meanwhile: it is out, and is not sent again (promise 5). Its reason goes, as
+/// the doubt does, unless it has begun to go out a second time: `sent_once_more` then says so for ever.
 pub async fn apply_all_tenants(
     tx: &mut Tx,
     rows: &[ReceiptRow],
@@ -174,6 +175,7 @@ async fn insert_new<'a>(
             1,
             "ON CONFLICT (outbox, status) DO NOTHING RETURNING outbox, status",
         );
+        let sql = batch::marks(tx, sql);
         let inserted: Vec<(i64, i64)> = super::on_backend!(tx, |conn| {
             let mut query = sqlx::query_as(sql);
             for row in run {
@@ -250,7 +252,8 @@ async fn store(tx: &mut Tx, moves: &[Move], now: Timestamp) -> Result<()> {
             "UPDATE outbox SET receipt = v.column2,
                 error = CASE WHEN v.column3 < 0 THEN error ELSE v.column3 END, wamid = v.column4,
                 changed_at = CASE WHEN state <> 2 AND (state IN (1, 3) OR doubts > 0) THEN v.column5 ELSE changed_at END,
-                reason = CASE WHEN state <> 2 AND (state IN (1, 3) OR doubts > 0) THEN '' ELSE reason END,
+                reason = CASE WHEN state = 2 OR (state NOT IN (1, 3) AND doubts = 0) THEN reason
+                    WHEN reason LIKE 'sent_once_more%' AND (state = 1 OR doubts > 1) THEN reason ELSE '' END,
                 state = CASE WHEN state IN (1, 3) OR doubts > 0 THEN 2 ELSE state END
              FROM (VALUES",
             run.len(),

@@ -1,7 +1,9 @@
 //! The journal of turns: what went in and what came out, enough to replay it.
 
-use super::{Result, Tx, batch, execute_rows, on_backend};
-use crate::domain::{ConversationId, EventId, NumberId, TenantId, Timestamp, TurnId};
+use super::{Result, StorageError, Tx, batch, execute_rows, on_backend};
+use crate::domain::{
+    ConversationId, EventId, InboundContent, NumberId, TenantId, Timestamp, TurnId,
+};
 
 /// One turn, as it is kept.
 #[derive(Debug, Clone)]
@@ -43,17 +45,56 @@ pub async fn append_all_tenants(tx: &mut Tx, rows: &[&TurnRow]) -> Result<()> {
     Ok(())
 }
 
-/// One turn's outcome and journal.
-pub async fn journal(
-    tx: &mut Tx,
-    tenant: TenantId,
-    turn: TurnId,
-) -> Result<Option<(String, String)>> {
-    Ok(on_backend!(tx, |conn| {
-        sqlx::query_as("SELECT outcome, journal FROM turn WHERE tenant = $1 AND id = $2")
+/// A turn as people are told of it: its message beside what became of it.
+#[derive(Debug, Clone)]
+pub struct Told {
+    pub turn: TurnId,
+    pub tenant: TenantId,
+    pub number: NumberId,
+    pub conversation: ConversationId,
+    /// Personal data: it contains the phone number.
+    pub wamid: String,
+    /// Which message of the conversation it was.
+    pub seq: i64,
+    pub content: InboundContent,
+    /// The customer's phone number, empty when it is not known.
+    pub phone: String,
+    pub outcome: String,
+    pub journal: String,
+}
+
+type ToldRow = (i64, i64, i64, String, i64, String, String, String, String);
+
+/// A tenant's turns after this one, oldest first, a few at a time: for those who watch.
+pub async fn after(tx: &mut Tx, tenant: TenantId, turn: TurnId) -> Result<Vec<Told>> {
+    const SQL: &str = "SELECT t.id, t.number, t.conversation, e.wamid, e.seq, e.content, c.phone, t.outcome, t.journal
+        FROM turn t JOIN inbound_event e ON e.id = t.event JOIN contact c ON c.id = e.contact
+        WHERE t.tenant = $1 AND t.id > $2 ORDER BY t.id LIMIT 100";
+    let rows: Vec<ToldRow> = on_backend!(tx, |conn| {
+        sqlx::query_as(SQL)
             .bind(tenant.raw())
             .bind(turn.raw())
-            .fetch_optional(conn)
+            .fetch_all(conn)
             .await
-    })?)
+    })?;
+    rows.into_iter().map(|row| told(tenant, row)).collect()
+}
+
+fn told(
+    tenant: TenantId,
+    (turn, number, conversation, wamid, seq, content, phone, outcome, journal): ToldRow,
+) -> Result<Told> {
+    Ok(Told {
+        turn: TurnId::from_raw(turn),
+        tenant,
+        number: NumberId::from_raw(number),
+        conversation: ConversationId::from_raw(conversation),
+        wamid,
+        seq,
+        content: serde_json::from_str(&content)
+            .map_err(|error| StorageError::Corrupt(format!("an event's content: {error}")))?,
+        phone,
+        outcome,
+        journal,
+    })
 }

@@ -4,10 +4,12 @@
 //! enough to find them). [`Captured`] is how tests hold them to it. Names of metrics stand in [`names`], nowhere else.
 
 mod capture;
+mod commit;
 mod logs;
 mod metrics;
 pub mod names;
 
 pub use self::metrics::Recorder;
 pub use capture::Captured;
+pub use commit::CommitTimer;
 pub use logs::install as install_logs;

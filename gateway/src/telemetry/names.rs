@@ -27,6 +27,11 @@ macro_rules! catalog {
 }
 
 catalog! {
+    COMMIT_SECONDS = "vestibule_commit_seconds", Histogram, Unit::Seconds,
+        "How long one transaction of the hot path lasted, by kind: raw, attach, turns, claim, record. On SQLite it held the one writer.";
+    COMMIT_ROWS = "vestibule_commit_rows_total", Counter, Unit::Count,
+        "Bodies, turns or sends in those transactions, by kind: divided by their number, how well commits are shared.";
+
     WEBHOOKS = "vestibule_webhooks_total", Counter, Unit::Count,
         "Webhook POSTs by outcome: kept, or why not: wrong_signature, unknown_app, too_large, unreadable, full, failed.";
     MESSAGES = "vestibule_messages_total", Counter, Unit::Count,

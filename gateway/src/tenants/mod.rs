@@ -12,14 +12,16 @@ pub mod installations;
 pub mod keys;
 pub mod numbers;
 mod places;
+mod settings;
 pub mod setup;
 mod tenant;
 
 use std::sync::Arc;
 
 pub use error::SetupError;
+pub use settings::TenantSettings;
 pub use setup::Setup;
-pub use tenant::add as add_tenant;
+pub use tenant::{add as add_tenant, all as all_tenants, find as find_tenant, set as set_tenant};
 
 use crate::domain::{Clock, IdGenerator};
 use crate::secrets::Keyring;

@@ -7,13 +7,15 @@ use secrecy::SecretString;
 
 use super::{Result, places};
 use crate::domain::number::Number;
-use crate::domain::{AppId, CredentialId, TenantId};
+use crate::domain::{AppId, CredentialId, TenantId, Timestamp};
 use crate::policy::{ActiveHold, HoldScope};
 use crate::secrets::Keyring;
 use crate::storage::holds::{Held, Hold};
 use crate::storage::installations::Installation;
 use crate::storage::tenants::Tenant;
-use crate::storage::{Tx, apps, changes, credentials, holds, installations, numbers, tenants};
+use crate::storage::{
+    Tx, apps, changes, credentials, holds, ingest_life, installations, numbers, tenants,
+};
 
 /// A Meta app that takes webhooks.
 #[derive(Debug)]
@@ -38,6 +40,8 @@ pub struct Setup {
     tokens: HashMap<CredentialId, SecretString>,
     holds: Vec<Hold>,
     installations: HashMap<TenantId, Vec<Installation>>,
+    /// End of the last long time in which webhooks could not be kept.
+    pub ingest_gap_until: Option<Timestamp>,
 }
 
 impl Setup {
@@ -67,6 +71,7 @@ impl Setup {
             tokens: load_tokens(tx, keyring).await?,
             holds: holds::holds_all_tenants(tx).await?,
             installations: by_tenant,
+            ingest_gap_until: ingest_life::gap_until_all_tenants(tx).await?,
         })
     }
 

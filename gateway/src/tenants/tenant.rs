@@ -1,14 +1,16 @@
-//! Adding tenants: the businesses that everything else belongs to.
+//! Adding and changing tenants: the businesses that everything else belongs to.
 
 use super::error::check_text;
-use super::{Result, SetupContext, SetupError};
+use super::{Result, SetupContext, SetupError, TenantSettings, find as find_named};
 use crate::domain::TenantId;
-use crate::storage::tenants;
+use crate::storage::tenants::{self, Tenant};
 
-/// Adds a tenant. `settings` is a JSON object, `{}` for none.
+const SETTINGS: &str = "the tenant's settings";
+
+/// Adds a tenant. `settings` is a JSON object, `{}` for none; anything wrong in it is refused, all of it at once.
 pub async fn add(setup: &SetupContext, name: &str, settings: &str) -> Result<TenantId> {
     check_text("the tenant's name", name, 100)?;
-    let settings = json_object("the tenant's settings", settings)?;
+    let settings = checked(settings)?;
     let tenant = TenantId::from_raw(setup.next_id());
     let now = setup.clock.now();
     let mut tx = setup.db.begin().await?;
@@ -17,6 +19,46 @@ pub async fn add(setup: &SetupContext, name: &str, settings: &str) -> Result<Ten
     }
     tx.commit().await?;
     Ok(tenant)
+}
+
+/// Replaces all settings of a tenant, which is named by name or id. What is not said has its default again.
+pub async fn set(setup: &SetupContext, name: &str, settings: &str) -> Result<Tenant> {
+    let settings = checked(settings)?;
+    let mut tx = setup.db.begin().await?;
+    let tenant = find_named::tenant(&mut tx, name).await?;
+    if !tenants::set_settings(&mut tx, tenant, &settings).await? {
+        return Err(SetupError::not_found("tenant", name));
+    }
+    tx.commit().await?;
+    find(setup, name).await
+}
+
+/// A tenant by name or id.
+pub async fn find(setup: &SetupContext, name: &str) -> Result<Tenant> {
+    let mut tx = setup.db.read().await?;
+    let id = find_named::tenant(&mut tx, name).await?;
+    let all = tenants::tenants_all_tenants(&mut tx).await?;
+    all.into_iter()
+        .find(|tenant| tenant.id == id)
+        .ok_or_else(|| SetupError::not_found("tenant", name))
+}
+
+/// Every tenant, oldest first.
+pub async fn all(setup: &SetupContext) -> Result<Vec<Tenant>> {
+    let mut tx = setup.db.read().await?;
+    Ok(tenants::tenants_all_tenants(&mut tx).await?)
+}
+
+fn checked(settings: &str) -> Result<String> {
+    let (_, problems) = TenantSettings::read(settings);
+    if problems.is_empty() {
+        return json_object(SETTINGS, settings);
+    }
+    let all = problems.join("\n  ");
+    Err(SetupError::invalid(
+        SETTINGS,
+        format!("have problems:\n  {all}"),
+    ))
 }
 
 /// The text as one JSON object without spaces, or a refusal that says where it breaks.

@@ -546,7 +546,7 @@ pub mod vestibule {
             }
             impl Conversation {
                 #[allow(unused_unsafe, clippy::all)]
-                /// An attribute of the conversation that an earlier turn set.
+                /// An attribute of the conversation, as earlier turns and earlier hooks of this one left it.
                 #[allow(async_fn_in_trait)]
                 pub fn attribute(
                     &self,
@@ -613,6 +613,7 @@ pub mod vestibule {
             }
             impl Conversation {
                 #[allow(unused_unsafe, clippy::all)]
+                /// Sorted, as earlier turns and earlier hooks of this one left them.
                 #[allow(async_fn_in_trait)]
                 pub fn tags(&self) -> _rt::Vec<_rt::String> {
                     unsafe {
@@ -676,7 +677,7 @@ pub mod vestibule {
             }
             impl Conversation {
                 #[allow(unused_unsafe, clippy::all)]
-                /// Is this the first message of the conversation that a bot sees since it (re)got it?
+                /// Is this the first message of the conversation, or the first since it was closed?
                 #[allow(async_fn_in_trait)]
                 pub fn is_new(&self) -> bool {
                     unsafe {
@@ -2728,7 +2729,7 @@ pub mod vestibule {
                 Denied,
                 /// Key (256 bytes), value (64 KiB), keys a turn or bytes a plugin are used up; the text says which.
                 Quota(_rt::String),
-                /// The stored value is not what the call needs (`add` on something that is no number).
+                /// The value is not what the call needs: no number, where this turn has seen it.
                 Invalid(_rt::String),
                 /// The store did not answer; the turn can be tried again.
                 Unavailable(_rt::String),
@@ -3127,7 +3128,9 @@ pub mod vestibule {
             }
             #[allow(unused_unsafe, clippy::all)]
             /// Adds without reading, so that many conversations can count at once and none has to run again.
-            /// A number is stored as decimal text; a key that is absent counts from 0.
+            /// A number is stored as decimal text; a key that is absent counts from 0. What is stored is not looked at: a value
+            /// that is no number, or a sum that does not fit, is found at the commit, which leaves the value as it is and says so
+            /// in the turn's journal.
             #[allow(async_fn_in_trait)]
             pub fn add(key: &str, delta: i64) -> ::core::result::Result<(), KvError> {
                 unsafe {

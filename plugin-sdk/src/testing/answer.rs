@@ -40,7 +40,7 @@ pub enum Effect {
     Close,
 }
 
-/// One turn's result. After a failure `effects` is empty, as the customer would see it.
+/// One turn's result. After a failure `effects` has what earlier hooks of the turn asked for, after a retry nothing.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
     pub effects: Vec<Effect>,

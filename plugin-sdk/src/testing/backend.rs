@@ -1,8 +1,9 @@
 //! The host of native tests: the same functions as in Wasm, over the running [`Scene`].
 
 use super::answer::Effect;
+use super::memory::TurnMemory;
 use super::rules;
-use super::scene::{Memory, Scene, with};
+use super::scene::{Scene, with};
 use crate::kv::KvError;
 use crate::log::Level;
 use crate::{Button, EffectError, Kind, Section, TemplateParameter};
@@ -45,7 +46,7 @@ pub(crate) struct Conversation {
     pub(crate) display_name: Option<String>,
     pub(crate) language: Option<String>,
     pub(crate) attributes: std::collections::BTreeMap<String, String>,
-    pub(crate) tags: Vec<String>,
+    pub(crate) tags: std::collections::BTreeSet<String>,
     pub(crate) is_new: bool,
 }
 
@@ -66,7 +67,7 @@ impl Conversation {
         self.attributes.get(key).cloned()
     }
     pub(crate) fn tags(&self) -> Vec<String> {
-        self.tags.clone()
+        self.tags.iter().cloned().collect()
     }
     pub(crate) fn is_new(&self) -> bool {
         self.is_new
@@ -79,7 +80,8 @@ pub(crate) fn kind(message: &Message) -> Kind {
 
 fn ask(effect: Effect) -> Asked {
     with(|scene| {
-        rules::check(&effect, scene.hook, scene.effects.len())?;
+        let before = scene.kept.len() + scene.effects.len();
+        rules::check(&effect, scene.hook, before)?;
         scene.effects.push(effect);
         Ok(())
     })
@@ -185,7 +187,7 @@ pub(crate) fn config_all() -> String {
     with(|scene| scene.config.to_string())
 }
 
-fn memory<R>(call: impl FnOnce(&mut Memory) -> Result<R, KvError>) -> Result<R, KvError> {
+fn memory<R>(call: impl FnOnce(&mut TurnMemory) -> Result<R, KvError>) -> Result<R, KvError> {
     with(|scene: &mut Scene| match &scene.kv_error {
         Some(error) => Err(error.clone()),
         None => call(&mut scene.memory),
@@ -193,30 +195,17 @@ fn memory<R>(call: impl FnOnce(&mut Memory) -> Result<R, KvError>) -> Result<R, 
 }
 
 pub(crate) fn kv_get(key: &str) -> Result<Option<Vec<u8>>, KvError> {
-    memory(|memory| Ok(memory.get(key).cloned()))
+    memory(|memory| memory.get(key))
 }
 
 pub(crate) fn kv_set(key: &str, value: &[u8]) -> Result<(), KvError> {
-    rules::check_entry(key, value)?;
-    memory(|memory| {
-        memory.insert(key.to_owned(), value.to_vec());
-        Ok(())
-    })
+    memory(|memory| memory.set(key, value))
 }
 
 pub(crate) fn kv_delete(key: &str) -> Result<(), KvError> {
-    memory(|memory| {
-        memory.remove(key);
-        Ok(())
-    })
+    memory(|memory| memory.delete(key))
 }
 
 pub(crate) fn kv_add(key: &str, delta: i64) -> Result<(), KvError> {
-    rules::check_entry(key, &[])?;
-    memory(|memory| {
-        let sum = rules::number(key, memory.get(key))?.checked_add(delta);
-        let sum = sum.ok_or_else(|| KvError::Invalid(format!("`{key}` overflows")))?;
-        memory.insert(key.to_owned(), sum.to_string().into_bytes());
-        Ok(())
-    })
+    memory(|memory| memory.add(key, delta))
 }

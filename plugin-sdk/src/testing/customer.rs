@@ -1,12 +1,13 @@
 //! The scripted customer: sends messages, taps what was offered, lets time pass.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::time::Duration;
 
 use super::answer::{Answer, Effect};
 use super::backend::{Conversation, Message};
-use super::scene::{Hook, Memory, Scene, play};
+use super::memory::{Memory, TurnMemory};
+use super::scene::{Hook, Scene, play, with};
 use crate::kv::KvError;
 use crate::{AutoReply, Enrichment, Failure, Kind, Outcome, Route, Routing, Turn};
 
@@ -139,8 +140,8 @@ impl Customer {
             raw: serde_json::json!({"type": "text", "text": {"body": text}}).to_string(),
         };
         let conversation = self.talk().conversation.clone();
-        let (result, scene) = play(self.scene(), || self.stages(&message, &conversation));
-        self.conclude(result, scene)
+        let ((route, result), scene) = play(self.scene(), || self.stages(&message, conversation));
+        self.conclude(route, result, scene)
     }
 
     fn scene(&self) -> Scene {
@@ -149,49 +150,53 @@ impl Customer {
             now: self.now,
             random: self.turns,
             config: self.config.clone(),
-            memory: self.memory.clone(),
+            memory: TurnMemory::new(self.memory.clone()),
             kv_error: self.kv_error.clone(),
+            kept: Vec::new(),
             effects: Vec::new(),
             log: Vec::new(),
         }
     }
 
-    /// The hooks in the gateway's order; a failure ends the turn.
-    fn stages(&self, message: &Message, talk: &Conversation) -> Result<Option<Route>, Failure> {
-        let enter = |hook| super::scene::with(|scene| scene.hook = hook);
-        if let Some(enrich) = self.enrich {
-            enter(Hook::Enrichment);
-            enrich(&mut Turn::new(message, talk))?;
-        }
+    /// The hooks in the gateway's order, each with the conversation as those before it left it. A failure ends the turn,
+    /// as this is the only plugin.
+    fn stages(&self, message: &Message, talk: Conversation) -> (Option<Route>, Outcome) {
+        let mut stages = Stages { message, talk };
         let mut route = None;
+        let result = self.each_stage(&mut stages, &mut route);
+        (route, result)
+    }
+
+    fn each_stage(&self, stages: &mut Stages<'_>, route: &mut Option<Route>) -> Outcome {
+        if let Some(enrich) = self.enrich {
+            stages.run(Hook::Enrichment, enrich)?;
+        }
         if let Some(hook) = self.route {
-            enter(Hook::Routing);
-            route = Some(hook(&mut Turn::new(message, talk))?);
+            *route = Some(stages.run(Hook::Routing, hook)?);
         }
         let for_bot = matches!(route, None | Some(Route::Bot | Route::Pass));
         if let (Some(reply), true) = (self.reply, for_bot) {
-            enter(Hook::AutoReply);
-            reply(&mut Turn::new(message, talk))?;
+            stages.run(Hook::AutoReply, reply)?;
         }
-        Ok(route)
+        Ok(())
     }
 
-    /// Keeps what the turn caused when it ended well, and forgets it otherwise.
-    fn conclude(&mut self, result: Result<Option<Route>, Failure>, scene: Scene) -> Answer {
-        let (route, failure, effects) = match result {
-            Ok(route) => {
-                self.memory = scene.memory;
-                (route, None, scene.effects)
-            }
-            Err(failure) => (None, Some(failure), Vec::new()),
+    /// Keeps what the turn caused: of a turn that is to run again nothing, else what hooks that returned `Ok` did.
+    fn conclude(&mut self, route: Option<Route>, result: Outcome, scene: Scene) -> Answer {
+        let again = matches!(result, Err(Failure::Retry(_)));
+        let (route, effects) = if again {
+            (None, Vec::new())
+        } else {
+            self.memory = scene.memory.commit();
+            (route, scene.kept)
         };
         let answer = Answer {
             effects,
             route,
-            failure,
+            failure: result.err(),
             log: scene.log,
         };
-        self.talk().take(&answer);
+        self.talk().take(&answer, again);
         answer
     }
 
@@ -202,6 +207,30 @@ impl Customer {
     }
 }
 
+/// A turn between its hooks.
+struct Stages<'a> {
+    message: &'a Message,
+    talk: Conversation,
+}
+
+impl Stages<'_> {
+    fn run<R>(
+        &mut self,
+        hook: Hook,
+        call: fn(&mut Turn<'_>) -> Result<R, Failure>,
+    ) -> Result<R, Failure> {
+        with(|scene| scene.hook = hook);
+        let result = call(&mut Turn::new(self.message, &self.talk));
+        if result.is_ok() {
+            let effects = with(Scene::keep);
+            effects.iter().for_each(|effect| self.talk.apply(effect));
+        } else {
+            with(Scene::undo);
+        }
+        result
+    }
+}
+
 impl Talk {
     fn new(id: String) -> Self {
         let conversation = Conversation {
@@ -209,7 +238,7 @@ impl Talk {
             display_name: Some("Ines".to_owned()),
             language: None,
             attributes: BTreeMap::new(),
-            tags: Vec::new(),
+            tags: BTreeSet::new(),
             is_new: true,
         };
         Self {
@@ -218,31 +247,36 @@ impl Talk {
         }
     }
 
-    fn take(&mut self, answer: &Answer) {
+    fn take(&mut self, answer: &Answer, again: bool) {
         let offered = answer.choices();
         if !offered.is_empty() {
             let owned = |(id, title): &(&str, &str)| ((*id).to_owned(), (*title).to_owned());
             self.offered = offered.iter().map(owned).collect();
         }
-        if answer.failure.is_none() {
-            self.conversation.is_new = false;
+        if !again {
+            // A conversation that was closed is new again.
+            self.conversation.is_new = answer.effects.contains(&Effect::Close);
         }
         for effect in &answer.effects {
-            self.apply(effect);
+            self.conversation.apply(effect);
         }
     }
+}
 
+impl Conversation {
+    /// The facts that later hooks and turns see.
     fn apply(&mut self, effect: &Effect) {
-        let conversation = &mut self.conversation;
         match effect {
-            Effect::SetLanguage(language) => conversation.language = Some(language.clone()),
+            Effect::SetLanguage(language) => self.language = Some(language.clone()),
             Effect::SetAttribute { key, value } => {
-                conversation.attributes.insert(key.clone(), value.clone());
+                self.attributes.insert(key.clone(), value.clone());
             }
-            Effect::AddTag(tag) if !conversation.tags.contains(tag) => {
-                conversation.tags.push(tag.clone());
+            Effect::AddTag(tag) => {
+                self.tags.insert(tag.clone());
             }
-            Effect::RemoveTag(tag) => conversation.tags.retain(|known| known != tag),
+            Effect::RemoveTag(tag) => {
+                self.tags.remove(tag);
+            }
             _ => {}
         }
     }

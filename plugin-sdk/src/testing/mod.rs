@@ -18,12 +18,15 @@
 //! assert_eq!(answer.text(), "hello");
 //! ```
 //!
-//! As in the gateway, effects are checked at the call, `kv` and everything else is kept only when the turn ends well,
-//! and time stands still during a turn. The gateway's limits of fuel, memory and host calls are not imitated.
+//! As in the gateway, effects are checked at the call; a hook's effects and `kv` writes count only when it returned `Ok`,
+//! and later hooks of the turn see the facts that it set. A hook that rejects or faults ends the turn for this plugin and
+//! leaves what earlier hooks did; one that asks for a retry leaves nothing of the turn. Time stands still during a turn.
+//! The gateway's limits of fuel, memory, host calls and of `kv` in all are not imitated.
 
 mod answer;
 pub(crate) mod backend;
 mod customer;
+mod memory;
 mod rules;
 mod scene;
 

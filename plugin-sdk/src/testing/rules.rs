@@ -119,14 +119,25 @@ fn all_differ<'a>(what: &str, values: impl Iterator<Item = &'a String>) -> Resul
     Ok(())
 }
 
-pub(crate) fn check_entry(key: &str, value: &[u8]) -> Result<(), KvError> {
-    if key.is_empty() || key.len() > 256 {
-        return Err(KvError::Quota("a key has 1 to 256 bytes".to_owned()));
+pub(crate) fn check_key(key: &str) -> Result<(), KvError> {
+    if key.is_empty() || key.contains('\0') {
+        return Err(KvError::Invalid("key: empty or with NUL".to_owned()));
     }
+    if key.len() > 256 {
+        return Err(KvError::Quota("a key has at most 256 bytes".to_owned()));
+    }
+    Ok(())
+}
+
+pub(crate) fn check_value(value: &[u8]) -> Result<(), KvError> {
     if value.len() > 64 << 10 {
         return Err(KvError::Quota("a value has at most 64 KiB".to_owned()));
     }
     Ok(())
+}
+
+pub(crate) fn overflow(key: &str) -> KvError {
+    KvError::Invalid(format!("`{key}` overflows"))
 }
 
 pub(crate) fn number(key: &str, value: Option<&Vec<u8>>) -> Result<i64, KvError> {

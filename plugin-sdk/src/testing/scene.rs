@@ -1,13 +1,11 @@
 //! The state behind a running turn: what the plugin sees, and what it has asked for so far. One per thread.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 
 use super::answer::Effect;
+use super::memory::TurnMemory;
 use crate::kv::KvError;
 use crate::log::Level;
-
-pub(crate) type Memory = BTreeMap<String, Vec<u8>>;
 
 /// Which hook is running: replies are for `AutoReply` only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,12 +22,30 @@ pub(crate) struct Scene {
     /// State of the seeded generator.
     pub(crate) random: u64,
     pub(crate) config: serde_json::Value,
-    /// A copy; the customer keeps it when the turn ends well.
-    pub(crate) memory: Memory,
+    pub(crate) memory: TurnMemory,
     /// What every `kv` call answers instead, when the test wants that.
     pub(crate) kv_error: Option<KvError>,
+    /// Of hooks that returned `Ok`.
+    pub(crate) kept: Vec<Effect>,
+    /// The running hook's.
     pub(crate) effects: Vec<Effect>,
     pub(crate) log: Vec<(Level, String)>,
+}
+
+impl Scene {
+    /// The running hook returned `Ok`: answers what it asked for, which counts from now on.
+    pub(crate) fn keep(&mut self) -> Vec<Effect> {
+        self.memory.keep();
+        let effects = std::mem::take(&mut self.effects);
+        self.kept.extend_from_slice(&effects);
+        effects
+    }
+
+    /// The running hook failed: as if it had asked for nothing.
+    pub(crate) fn undo(&mut self) {
+        self.memory.undo();
+        self.effects.clear();
+    }
 }
 
 thread_local! {

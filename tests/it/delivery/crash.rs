@@ -47,7 +47,7 @@ async fn a_claim_that_never_called_is_in_doubt_and_ends_by_the_rule() {
         drop(sender);
         crash.await.expect("crashed");
         let called = ground.graph.posted().len();
-        let node = ground.start().await;
+        let node = ground.start_impatient().await;
         let row = ground
             .pass_until(&node, Duration::from_secs(20), id, OutboxState::Failed)
             .await;
@@ -71,14 +71,14 @@ async fn a_reply_whose_answer_the_crash_lost_is_sent_once_more_and_not_before_it
         let node = ground.start().await;
         ground.until_posted(1).await;
         node.crash().await;
-        let node = ground.start().await;
+        let node = ground.start_impatient().await;
         let row = ground.until_state(id, OutboxState::Unknown).await;
         assert_eq!(row.reason, "owner_lost");
         let probe = ground.commit_one(ground.reply(102, "probe")).await;
         ground
             .pass_until(
                 &node,
-                Duration::from_millis(100),
+                Duration::from_millis(1),
                 probe,
                 OutboxState::Accepted,
             )

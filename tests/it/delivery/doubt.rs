@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use vestibule::domain::{Clock, DraftClass, OutboxId, OutboxState, ReceiptStatus};
+use vestibule::storage::outbox;
 use vestibule::storage::receipts::{self, ReceiptRow};
 use vestibule_tests::{for_each_database, until};
 
@@ -33,10 +34,9 @@ async fn a_reply_in_doubt_is_sent_once_more_and_then_given_up() {
         let ground = Ground::lay(&database).await;
         ground.graph.answers([Reply::Nonsense, Reply::Nonsense]);
         let id = ground.commit_one(ground.reply(101, "hi")).await;
-        let node = ground.start().await;
+        let node = ground.start_impatient().await;
         let row = ground.until_state(id, OutboxState::Unknown).await;
         assert_eq!(row.doubts, 1);
-        ground.clock.advance(Duration::from_secs(61));
         let row = ground
             .pass_until(&node, Duration::from_secs(10), id, OutboxState::Failed)
             .await;
@@ -56,7 +56,7 @@ async fn a_one_time_code_in_doubt_is_never_sent_twice() {
         let id = ground
             .commit_one(ground.template(101, DraftClass::Authentication))
             .await;
-        let node = ground.start().await;
+        let node = ground.start_impatient().await;
         ground.until_state(id, OutboxState::Unknown).await;
         let row = ground
             .pass_until(&node, Duration::from_secs(20), id, OutboxState::Failed)
@@ -128,7 +128,7 @@ async fn grace_does_not_run_while_no_receipt_could_come() {
         cut_off(&ground);
         ground.graph.answers([Reply::Nonsense]);
         let id = ground.commit_one(ground.reply(101, "hi")).await;
-        let node = ground.start().await;
+        let node = ground.start_impatient().await;
         ground.until_state(id, OutboxState::Unknown).await;
         for n in 0..3 {
             let probe = ground.commit_one(ground.reply(102, &n.to_string())).await;
@@ -150,6 +150,55 @@ async fn grace_does_not_run_while_no_receipt_could_come() {
             (ground.row(id).await.state == OutboxState::Accepted).then_some(())
         })
         .await;
+        node.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_tick_without_an_answer_holds_no_reply_and_shows_nobody_typing_later() {
+    for_each_database(async |database| {
+        let ground = Ground::lay(&database).await;
+        ground.graph.answers([Reply::Nonsense]);
+        let rows = ground
+            .commit(vec![ground.tick(101), ground.reply(101, "hi")])
+            .await;
+        let node = ground.start_impatient().await;
+        ground
+            .until_state(rows[1].draft.id, OutboxState::Accepted)
+            .await;
+        let tick = rows[0].draft.id;
+        ground
+            .pass_until(&node, Duration::from_secs(1), tick, OutboxState::Accepted)
+            .await;
+        let typing: Vec<bool> = ground.graph.posted().iter().map(|p| p.typing).collect();
+        assert_eq!(typing, [true, false, false]);
+        node.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_reply_that_went_out_again_is_listed_for_ever() {
+    for_each_database(async |database| {
+        let ground = Ground::lay(&database).await;
+        ground.graph.answers([Reply::Nonsense]);
+        let id = ground.commit_one(ground.reply(101, "hi")).await;
+        let settled = ground.commit_one(ground.reply(102, "hi")).await;
+        let node = ground.start_impatient().await;
+        ground
+            .pass_until(&node, Duration::from_secs(1), id, OutboxState::Accepted)
+            .await;
+        ground.until_state(settled, OutboxState::Accepted).await;
+        receipt(&ground, id).await;
+        let mut tx = ground.db.read().await.expect("a transaction");
+        let listed = outbox::doubted_all_tenants(&mut tx, 10)
+            .await
+            .expect("a list");
+        assert_eq!(listed.len(), 1, "{listed:?}");
+        assert_eq!(listed[0].draft.id, id);
+        let reason = &listed[0].reason;
+        assert!(reason.starts_with("sent_once_more"), "{reason}");
         node.stop().await;
     })
     .await;

@@ -6,10 +6,10 @@ use vestibule::domain::{ContactId, ConversationId, DraftClass, OutboxState};
 use vestibule::storage::claims::conversation_facts_all_tenants;
 use vestibule::storage::holds::{Held, holds_all_tenants};
 use vestibule::storage::people;
-use vestibule_tests::for_each_database;
+use vestibule_tests::{for_each_database, until};
 
 use super::graph::Reply;
-use super::ground::{Ground, NUMBER, TENANT};
+use super::ground::{Ground, NUMBER, PEOPLE, TENANT};
 
 #[tokio::test]
 async fn a_throttled_send_goes_again_before_what_follows_it() {
@@ -25,6 +25,32 @@ async fn a_throttled_send_goes_again_before_what_follows_it() {
             .pass_until(&node, Duration::from_secs(1), last, OutboxState::Accepted)
             .await;
         assert_eq!(ground.graph.texts(), ["one", "one", "two"]);
+        node.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_burst_that_is_throttled_together_costs_its_number_a_fifth() {
+    for_each_database(async |database| {
+        let mut ground = Ground::lay(&database).await;
+        // A burst of ten; a fifth less, of eight.
+        ground.throughput = 80;
+        ground.graph.answers(PEOPLE.map(|_| Reply::Error(130429)));
+        let rows = ground
+            .commit(PEOPLE.map(|person| ground.reply(person, "hi")).collect())
+            .await;
+        let node = ground.start().await;
+        ground.until_posted(10).await;
+        for row in &rows {
+            until("its answer is recorded", async || {
+                let row = ground.row(row.draft.id).await;
+                (row.state == OutboxState::Queued && row.error == Some(130429)).then_some(())
+            })
+            .await;
+        }
+        ground.pass(&node, Duration::from_secs(5));
+        ground.until_posted(18).await;
         node.stop().await;
     })
     .await;
@@ -86,7 +112,8 @@ async fn a_marketing_stop_at_meta_is_in_the_consent_row() {
         let consent = people::read_consent_all_tenants(&mut tx, &contact)
             .await
             .expect("consent");
-        assert!(consent[0].state.meta_stopped_at.is_some());
+        let row = consent.of(contact[0]).expect("a consent row");
+        assert!(row.state.meta_stopped_at.is_some());
         node.stop().await;
     })
     .await;

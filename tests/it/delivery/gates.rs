@@ -14,19 +14,20 @@ use vestibule_tests::for_each_database;
 use super::ground::{Ground, NUMBER, TENANT};
 
 pub(super) async fn says_stop(ground: &Ground, person: i64) {
+    says(ground, person, ConsentWord::OptOutAll).await;
+}
+
+pub(super) async fn says(ground: &Ground, person: i64, word: ConsentWord) {
     let mut tx = ground.db.begin().await.expect("a transaction");
     let contact = ContactId::from_raw(person);
-    let mut consents = people::lock_consent_all_tenants(&mut tx, &[contact])
+    let consents = people::lock_consent_all_tenants(&mut tx, &[contact])
         .await
         .expect("consent");
-    let consent = consents.first_mut().expect("a consent row");
+    let mut consent = *consents.of(contact).expect("a consent row");
     let at = ground.clock.now();
-    consent.state = consent
-        .state
-        .after_inbound(Some(ConsentWord::OptOutAll), at)
-        .0;
+    consent.state = consent.state.after_inbound(Some(word), at).0;
     assert!(
-        people::set_consent(&mut tx, TENANT, consent)
+        people::set_consent(&mut tx, TENANT, &consent)
             .await
             .expect("written")
     );

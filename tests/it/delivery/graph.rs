@@ -33,6 +33,8 @@ pub struct Posted {
     /// Absent for mark-as-read.
     pub outbox: Option<OutboxId>,
     pub text: String,
+    /// Does it show the person somebody typing?
+    pub typing: bool,
     /// By the clock that the node's own time limit goes by.
     pub at: Duration,
 }
@@ -127,6 +129,7 @@ fn arrived(script: &Mutex<Script>, body: &Value, to: &str, at: Duration) -> Repl
         outbox: body["biz_opaque_callback_data"]
             .as_str()
             .and_then(|id| id.parse().ok()),
+        typing: !body["typing_indicator"].is_null(),
         text: body["text"]["body"].as_str().unwrap_or_default().to_owned(),
         at,
     });

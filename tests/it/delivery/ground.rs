@@ -37,6 +37,9 @@ pub const NUMBER: NumberId = NumberId::from_raw(7);
 /// People, and their conversations, of these ids exist.
 pub const PEOPLE: std::ops::RangeInclusive<i64> = 101..=110;
 
+/// The grace of [`Ground::start_impatient`].
+const IMPATIENT_GRACE: Duration = Duration::from_secs(4);
+
 /// A database with people in it, a Graph, and what outlives a crash of the node.
 pub struct Ground {
     pub db: Db,
@@ -46,6 +49,8 @@ pub struct Ground {
     pub receipts: Arc<AtomicBool>,
     pub gate: Arc<Gate>,
     pub monotonic: Arc<Stopwatch>,
+    /// Of every number, when its node starts: plenty, unless a test wants less.
+    pub throughput: i64,
     slot: u16,
     /// Buckets that its node takes.
     share: usize,
@@ -82,6 +87,7 @@ impl Ground {
             receipts: Arc::new(AtomicBool::new(true)),
             gate: Arc::default(),
             monotonic,
+            throughput: 100_000,
             slot: slot.number,
             share,
             clock: Arc::new(ManualClock::at(now)),
@@ -135,6 +141,15 @@ impl Ground {
         self.start_owning(buckets, config)
     }
 
+    /// A node whose doubts end soon: grace is counted once a second of real time, two seconds at most.
+    pub async fn start_impatient(&self) -> Node {
+        let config = DeliveryConfig {
+            unknown_grace: IMPATIENT_GRACE,
+            ..DeliveryConfig::default()
+        };
+        self.start_with(config).await
+    }
+
     /// A node that owns these buckets.
     pub fn start_owning(&self, buckets: OwnedBuckets, config: DeliveryConfig) -> Node {
         let (sender, owned) = watch::channel(Arc::new(buckets));
@@ -147,7 +162,10 @@ impl Ground {
             monotonic: self.monotonic.clone(),
             draw: Arc::new(Chance::new(1, self.ids.clone(), self.clock.clone())),
             credentials: self.gate.clone(),
-            directory: Arc::new(OpenNumbers(self.clock.now())),
+            directory: Arc::new(OpenNumbers {
+                now: self.clock.now(),
+                throughput: self.throughput,
+            }),
             receipts: self.receipts.clone(),
             observer: Arc::new(()),
             config,
@@ -166,10 +184,14 @@ impl Ground {
 
     /// This ground's share of the buckets, under new epochs: whoever owned them before has lost them.
     pub async fn take_buckets(&self) -> OwnedBuckets {
-        nodes::free_slot(&self.db, self.slot).await.expect("freed");
-        let slot = lease_slot(&self.db).await;
-        assert_eq!(slot.number, self.slot, "nobody else is there");
-        let leases = buckets::take(&self.db, self.slot, self.share)
+        let freed = nodes::free_slot(&self.db, self.slot, "test").await;
+        assert!(freed.expect("a database"), "it is ours");
+        // Its session may take a moment to end.
+        until("its slot is leased again", async || {
+            (lease_slot(&self.db).await.number == self.slot).then_some(())
+        })
+        .await;
+        let leases = buckets::take(&self.db, self.slot, "test", self.share)
             .await
             .expect("buckets");
         let leases: BTreeMap<Bucket, i64> = leases
@@ -243,7 +265,7 @@ impl Node {
 
 async fn lease_slot(db: &Db) -> nodes::Slot {
     let slot = nodes::lease_slot(db, "test", Duration::from_secs(3600)).await;
-    slot.expect("a database").expect("a free slot")
+    slot.expect("a database").expect("a free slot").slot
 }
 
 fn conversation(person: i64, number: NumberId, by: i64, now: Timestamp) -> Conversation {
@@ -272,8 +294,11 @@ fn conversation(person: i64, number: NumberId, by: i64, now: Timestamp) -> Conve
     }
 }
 
-/// Every number that is asked for, with plenty of throughput and no holds.
-struct OpenNumbers(Timestamp);
+/// Every number that is asked for, without holds.
+struct OpenNumbers {
+    now: Timestamp,
+    throughput: i64,
+}
 
 impl Directory for OpenNumbers {
     fn number(&self, id: NumberId) -> Option<Arc<Number>> {
@@ -287,8 +312,8 @@ impl Directory for OpenNumbers {
             phone_number_id: "770001112223334".into(),
             display_number: "441632960111".into(),
             time_zone: "UTC".into(),
-            throughput: 100_000,
-            connected_at: self.0.minus(Duration::from_secs(90 * 86_400)),
+            throughput: self.throughput,
+            connected_at: self.now.minus(Duration::from_secs(90 * 86_400)),
         }))
     }
 

@@ -9,5 +9,6 @@ mod crash;
 mod doubt;
 mod errors;
 mod gates;
+mod merges;
 mod opt_out_races;
 mod order;

@@ -1,5 +1,6 @@
 //! Opt-outs against claims, a thousand times: on PostgreSQL of two nodes, each with a number that writes to the same
-//! person. Nothing to that person begins later than two seconds after the opt-out was committed (promise 4).
+//! person. Nothing to that person begins later than two seconds after the opt-out was committed (promise 4). In half of
+//! the races the person turns out to be somebody whom we know by another contact, and it is that one who opts out.
 
 use std::sync::mpsc;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use vestibule_tests::{Kind, TestDatabase, for_each_database, until};
 
 use super::gates::says_stop;
 use super::ground::{Ground, Node};
+use super::merges::merge;
 
 const RACES: i64 = 1_000;
 const PROMISE: Duration = Duration::from_secs(2);
@@ -36,7 +38,15 @@ impl Side {
 }
 
 fn person(race: i64) -> i64 {
-    1_000 + race
+    200_000 + race
+}
+
+/// The contact that a person is known by as well: half of them have the lower id.
+fn other_contact(race: i64) -> i64 {
+    match race / 12 % 2 {
+        0 => person(race) + 100_000,
+        _ => person(race) - 100_000,
+    }
 }
 
 /// One node on SQLite, two on PostgreSQL.
@@ -51,6 +61,9 @@ async fn sides(database: &TestDatabase) -> Vec<Side> {
         let ground = Ground::bare(database, 256 / nodes).await;
         if n == 0 {
             ground.add_people(people.clone()).await;
+            for first in [other_contact(0), other_contact(12)] {
+                ground.add_people(first..=first + RACES).await;
+            }
         }
         let buckets = ground.take_buckets().await;
         let number = (1..)
@@ -131,7 +144,12 @@ async fn race(sides: &[Side], race: i64, tally: &mut Tally) {
     for _ in 0..race % 7 {
         sides[0].ground.row(rows[0]).await;
     }
-    says_stop(&sides[0].ground, person).await;
+    if race / 6 % 2 == 0 {
+        says_stop(&sides[0].ground, person).await;
+    } else {
+        merge(&sides[0].ground, person, other_contact(race)).await;
+        says_stop(&sides[0].ground, other_contact(race)).await;
+    }
     let stopped: Vec<Duration> = sides
         .iter()
         .map(|side| side.ground.monotonic.now())

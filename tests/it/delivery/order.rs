@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use vestibule::delivery::DeliveryConfig;
-use vestibule::domain::OutboxState;
+use vestibule::domain::{ConversationId, Draft, NumberId, OutboxState};
 use vestibule_tests::for_each_database;
 
-use super::ground::{Ground, PEOPLE};
+use super::ground::{Ground, NUMBER, PEOPLE};
 
 #[tokio::test]
 async fn sends_of_a_conversation_arrive_in_order_and_one_at_a_time() {
@@ -132,6 +132,39 @@ async fn a_tick_goes_before_its_answer_and_has_no_receipts() {
         ground.until_state(ids[1], OutboxState::Accepted).await;
         assert_eq!(ground.row(ids[0]).await.state, OutboxState::Accepted);
         assert_eq!(ground.graph.posted()[0].outbox, None);
+        node.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_customers_send_counts_into_the_numbers_throughput() {
+    for_each_database(async |database| {
+        let mut ground = Ground::lay(&database).await;
+        ground.throughput = 8;
+        let first = ground.commit_one(ground.reply(101, "hi")).await;
+        let node = ground.start().await;
+        ground.until_state(first, OutboxState::Accepted).await;
+        ground.pass(&node, Duration::from_secs(10));
+        node.intake.received([NUMBER; 100]);
+        let reply = ground.commit(vec![ground.reply(102, "hi")]).await;
+        let waits = reply[0].draft.id;
+        node.intake.offer(reply);
+        // Another number's goes, and shows that this one's could have gone.
+        let other = NumberId::from_raw(8);
+        ground.add_conversations(103..=103, other, 1_000).await;
+        let probe = Draft {
+            number: other,
+            conversation: ConversationId::from_raw(1_103),
+            ..ground.reply(103, "probe")
+        };
+        let probe = ground.commit(vec![probe]).await;
+        let gone = probe[0].draft.id;
+        node.intake.offer(probe);
+        ground.until_state(gone, OutboxState::Accepted).await;
+        assert_eq!(ground.row(waits).await.state, OutboxState::Queued);
+        ground.pass(&node, Duration::from_millis(1_200));
+        ground.until_state(waits, OutboxState::Accepted).await;
         node.stop().await;
     })
     .await;

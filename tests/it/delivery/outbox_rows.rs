@@ -36,6 +36,7 @@ impl Ground {
                 installation: InstallationId::from_raw(1),
                 name: "menu".into(),
                 version: "1.0.0".into(),
+                farewell: false,
             },
             owner_version: 0,
             created_at: now,

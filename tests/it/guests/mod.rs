@@ -21,6 +21,8 @@ const HOOKS: &[(&str, &[&str])] = &[
     ("flood_logs", &["auto-reply"]),
     ("grow_memory", &["auto-reply"]),
     ("half_effects_then_fault", &["auto-reply"]),
+    ("hoarder", &["auto-reply"]),
+    ("hot_key", &["auto-reply"]),
     ("loop_forever", &["auto-reply"]),
     ("random_clock", &["auto-reply"]),
     ("recurse", &["auto-reply"]),

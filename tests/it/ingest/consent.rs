@@ -19,7 +19,7 @@ async fn consent(desk: &Desk, database: &TestDatabase) -> ConsentState {
     let id = ContactId::from_raw(ids[0].parse().expect("an id"));
     let mut tx = desk.db.read().await.expect("a transaction");
     let found = people::read_consent_all_tenants(&mut tx, &[id]).await;
-    found.expect("consent")[0].state
+    found.expect("consent").of(id).expect("a row").state
 }
 
 fn choice(value: &str, at: i64) -> Value {

@@ -60,7 +60,7 @@ impl Desk {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let db = database.open().await;
         let slot = nodes::lease_slot(&db, "test", Duration::from_secs(3600)).await;
-        let slot = slot.expect("a database").expect("a free slot");
+        let slot = slot.expect("a database").expect("a free slot").slot;
         let clock = Arc::new(ManualClock::at(vestibule_tests::db::now()));
         let ids = Arc::new(IdGenerator::new(slot.number, slot.id_floor));
         let keyring = Arc::new(keyring());
@@ -78,7 +78,8 @@ impl Desk {
             Arc::new(directory.expect("readable setup"))
         };
         let (receiver, owner) = (load().await, load().await);
-        let leases = buckets::take(&db, slot.number, 256).await.expect("buckets");
+        let leases = buckets::take(&db, slot.number, "test", 256).await;
+        let leases = leases.expect("buckets");
         let leases: BTreeMap<_, _> = leases.iter().map(|l| (l.bucket, l.epoch)).collect();
         let (owned, watched) = watch::channel(Arc::new(OwnedBuckets { leases }));
         let url = serve(intake(&db, &receiver, &clock, &ids, watched)).await;
@@ -153,6 +154,7 @@ impl Desk {
             wakeups: Arc::default(),
             events,
             sends: Arc::new(move |mut rows| sends.lock().expect("sends").append(&mut rows)),
+            received: Arc::new(|_| {}),
         }
     }
 
@@ -234,9 +236,11 @@ fn intake(
         most: 64,
         waiting: 1_000,
     };
+    let (writer, writing) = RawWriter::new(db.clone(), config, owned, Arc::<Wakeups>::default());
+    tokio::spawn(writing);
     Arc::new(Intake {
         directory: directory.clone(),
-        writer: RawWriter::start(db.clone(), config, owned, Arc::<Wakeups>::default()),
+        writer,
         clock: clock.clone(),
         ids: ids.clone(),
         max_body: 4 << 20,

@@ -11,6 +11,7 @@ use vestibule::storage::people;
 use vestibule_tests::for_each_database;
 
 use super::desk::{Desk, status, text};
+use super::people::BSUID;
 use super::sends::{CUSTOMER, only_conversation, opened, put, queued, reply, template, whose};
 
 async fn sent(desk: &Desk, to: &Conversation, class: DraftClass) -> OutboxRow {
@@ -126,8 +127,45 @@ async fn a_stop_that_a_failure_tells_of_is_the_persons_stop_of_marketing() {
         let mut tx = desk.db.read().await.expect("a transaction");
         let (_, _, contact) = whose(&sent);
         let consent = people::read_consent_all_tenants(&mut tx, &[contact]).await;
-        let state = consent.expect("consent")[0].state;
+        let state = consent.expect("consent").of(contact).expect("a row").state;
         assert_eq!(state.meta_stopped_at, Some(desk.at(at)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_stop_in_the_body_that_merges_its_person_is_the_survivors() {
+    for_each_database(async |database| {
+        let desk = Desk::open(&database).await;
+        let conversation = opened(&desk, &database).await;
+        let sent = sent(&desk, &conversation, DraftClass::Marketing).await;
+        let at = desk.ago(5);
+        let id = sent.draft.id.to_string();
+        let by_bsuid = text("wamid.1", None, Some(BSUID), desk.ago(20), "hello");
+        desk.hear(&[by_bsuid]).await;
+        let both = text(
+            "wamid.2",
+            Some(CUSTOMER),
+            Some(BSUID),
+            desk.ago(10),
+            "hello",
+        );
+        let failed = status(&id, "wamid.OUT", "failed", at, Some(131_050));
+        desk.hear(&[both, json!({ "statuses": [failed] })]).await;
+        let mut tx = desk.db.read().await.expect("a transaction");
+        let (_, _, old) = whose(&sent);
+        let consent = people::read_consent_all_tenants(&mut tx, &[old]).await;
+        let consent = *consent.expect("consent").of(old).expect("a row");
+        assert_ne!(consent.contact, old);
+        assert_eq!(consent.state.meta_stopped_at, Some(desk.at(at)));
+        drop(tx);
+        // And one that comes after the merge, and is newer.
+        let another = self::sent(&desk, &conversation, DraftClass::Marketing).await;
+        fails(&desk, &another, 131_050, desk.ago(1)).await;
+        let mut tx = desk.db.read().await.expect("a transaction");
+        let consent = people::read_consent_all_tenants(&mut tx, &[old]).await;
+        let state = consent.expect("consent").of(old).expect("a row").state;
+        assert_eq!(state.meta_stopped_at, Some(desk.at(desk.ago(1))));
     })
     .await;
 }

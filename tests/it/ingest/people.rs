@@ -6,7 +6,7 @@ use super::desk::{Desk, text};
 
 const PHONE: &str = "447700900123";
 const OTHER_PHONE: &str = "447700900999";
-const BSUID: &str = "GB.4410093827716523";
+pub(super) const BSUID: &str = "GB.4410093827716523";
 const OTHER_BSUID: &str = "GB.9987711223344556";
 
 /// Messages as `(phone, BSUID)`, and then who is known: each contact that is not part of another, with its messages.
@@ -73,7 +73,7 @@ const CASES: &[Case] = &[
 /// By identities, which are the truth of who is reached how; a contact's columns, by which it is written to, must never
 /// show what is somebody else's.
 async fn people(database: &TestDatabase) -> Vec<String> {
-    let foreign = "SELECT COUNT(*) FROM contact p WHERE p.merged_into = 0 AND (
+    let foreign = "SELECT COUNT(*) FROM contact p JOIN consent c ON c.contact = p.id WHERE c.merged_into = 0 AND (
         (p.phone <> '' AND NOT EXISTS (SELECT 1 FROM identity i WHERE i.contact = p.id AND i.value = p.phone)) OR
         (p.bsuid <> '' AND NOT EXISTS (SELECT 1 FROM identity i WHERE i.contact = p.id AND i.value = p.bsuid)) OR
         (p.phone = '' AND EXISTS (SELECT 1 FROM identity i WHERE i.contact = p.id AND i.kind = 1)) OR
@@ -86,7 +86,7 @@ async fn people(database: &TestDatabase) -> Vec<String> {
     let query =
         "SELECT COALESCE(NULLIF(p.phone, ''), '-') || ' ' || COALESCE(NULLIF(p.bsuid, ''), '-')
             || ' ' || CAST((SELECT COUNT(*) FROM inbound_event e WHERE e.contact = p.id) AS TEXT)
-        FROM contact p WHERE p.merged_into = 0 ORDER BY 1";
+        FROM contact p JOIN consent c ON c.contact = p.id WHERE c.merged_into = 0 ORDER BY 1";
     database.texts(query).await
 }
 

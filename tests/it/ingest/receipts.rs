@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use vestibule::domain::{DraftClass, OutboxState, ReceiptStatus};
-use vestibule::storage::outbox::OutboxRow;
+use vestibule::storage::outbox::{self, OutboxRow};
 use vestibule_tests::for_each_database;
 
 use super::desk::{Desk, status};
@@ -16,22 +16,36 @@ fn of(sent: &OutboxRow, word: &str, at: i64, error: Option<i64>) -> Value {
     status(&sent.draft.id.to_string(), "wamid.OUT", word, at, error)
 }
 
-/// Where a row was in doubt once and stands now, and the reason in it.
-const PROVEN: &[(OutboxState, u32, &str)] = &[
-    (OutboxState::Claimed, 0, ""),
-    (OutboxState::Unknown, 1, "no answer came"),
+/// Where a row was in doubt once and stands now, the reason in it, and whether that stays: it may have gone out twice.
+const PROVEN: &[(OutboxState, u32, &str, bool)] = &[
+    (OutboxState::Claimed, 0, "", false),
+    (
+        OutboxState::Claimed,
+        1,
+        "sent_once_more: no answer and no receipt came",
+        true,
+    ),
+    (OutboxState::Unknown, 1, "no answer came", false),
+    (
+        OutboxState::Unknown,
+        2,
+        "sent_once_more: no answer came",
+        true,
+    ),
     (
         OutboxState::Queued,
         1,
         "sent_once_more: no answer and no receipt came",
+        false,
     ),
     (
         OutboxState::Failed,
         2,
         "in_doubt: it may have been sent; no receipt came",
+        false,
     ),
-    (OutboxState::Refused, 1, "window_closed"),
-    (OutboxState::Cancelled, 1, "taken_over"),
+    (OutboxState::Refused, 1, "window_closed", false),
+    (OutboxState::Cancelled, 1, "taken_over", false),
 ];
 
 #[tokio::test]
@@ -39,15 +53,21 @@ async fn whatever_was_in_doubt_is_accepted_once_a_receipt_proves_that_it_is_out(
     for_each_database(async |database| {
         let desk = Desk::open(&database).await;
         let conversation = opened(&desk, &database).await;
-        for (state, doubts, reason) in PROVEN {
+        for (state, doubts, reason, twice) in PROVEN {
             for word in ["delivered", "failed"] {
                 let sent = queued(&desk, &conversation, reply("hi"), 1).await.remove(0);
                 put(&desk, &sent, *state, *doubts, reason).await;
                 receipts(&desk, &[of(&sent, word, desk.ago(1), Some(131_026))]).await;
                 let now = row(&desk, &sent).await;
                 let seen = (now.state, now.wamid.as_deref(), now.reason.as_str());
-                let expected = (OutboxState::Accepted, Some("wamid.OUT"), "");
+                let left = if *twice { *reason } else { "" };
+                let expected = (OutboxState::Accepted, Some("wamid.OUT"), left);
                 assert_eq!(seen, expected, "{state:?}, {word}");
+                let mut tx = desk.db.read().await.expect("a transaction");
+                let doubted = outbox::doubted_all_tenants(&mut tx, 100).await;
+                let ids = doubted.expect("a list").into_iter().map(|row| row.draft.id);
+                let listed = ids.collect::<Vec<_>>().contains(&sent.draft.id);
+                assert_eq!(listed, *twice || *doubts > 1, "{state:?}, {word}");
             }
         }
     })

@@ -6,6 +6,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use tempfile::TempDir;
+use vestibule::delivery::Observer;
 use vestibule::domain::Clock;
 
 use super::in_process::InProcessNode;
@@ -43,7 +44,7 @@ pub struct Deployment {
 }
 
 /// 32 bytes each, for every deployment of every test: they guard nothing.
-const KEYS: &str = r#"["root:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=","1:ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8="]"#;
+pub const KEYS: &str = r#"["root:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=","1:ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8="]"#;
 
 impl Deployment {
     /// On a database that is already migrated or not, with `graph_base_url` as Meta.
@@ -79,7 +80,18 @@ impl Deployment {
 
     /// Starts a node inside this process and waits until it listens. `clock` is its time.
     pub async fn start_in_process(&self, node: &str, clock: Arc<dyn Clock>) -> InProcessNode {
-        InProcessNode::start(self, node, clock).await
+        self.start_in_process_observed(node, clock, Arc::new(()))
+            .await
+    }
+
+    /// As [`Self::start_in_process`], with somebody who is told of every send.
+    pub async fn start_in_process_observed(
+        &self,
+        node: &str,
+        clock: Arc<dyn Clock>,
+        observer: Arc<dyn Observer>,
+    ) -> InProcessNode {
+        InProcessNode::start(self, node, clock, observer).await
     }
 
     /// The program with this deployment's configuration and nothing else in its environment.

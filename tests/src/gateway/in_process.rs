@@ -4,8 +4,9 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use vestibule::app::{Node, StartOptions};
+use vestibule::app::{Node, PartFailed, StartOptions};
 use vestibule::config::Config;
+use vestibule::delivery::Observer;
 use vestibule::domain::Clock;
 use vestibule::lifecycle::Shutdown;
 
@@ -21,10 +22,16 @@ pub struct InProcessNode {
 const SOFT_AT_MOST: Duration = Duration::from_secs(10);
 
 impl InProcessNode {
-    pub(super) async fn start(deployment: &Deployment, name: &str, clock: Arc<dyn Clock>) -> Self {
+    pub(super) async fn start(
+        deployment: &Deployment,
+        name: &str,
+        clock: Arc<dyn Clock>,
+        observer: Arc<dyn Observer>,
+    ) -> Self {
         let shutdown = Shutdown::new();
         let options = StartOptions {
             clock,
+            observer,
             ..StartOptions::new(shutdown.clone())
         };
         let node = Node::start(&config(deployment, name), options)
@@ -41,12 +48,18 @@ impl InProcessNode {
         format!("http://{}/webhooks/whatsapp", self.http)
     }
 
+    /// Waits until it ends by itself, for the reason that it gives.
+    pub async fn finished(mut self) -> Result<(), PartFailed> {
+        let node = self.node.take().expect("it was started");
+        node.finished().await
+    }
+
     /// The soft end: what runs is finished first; after [`SOFT_AT_MOST`] the hard one.
     pub async fn end(mut self) {
         let hurry = self.shutdown.clone();
         let ending = tokio::spawn(async move { hurry.begin(SOFT_AT_MOST).await });
         if let Some(node) = self.node.take() {
-            node.finished().await;
+            node.finished().await.expect("no part broke down");
         }
         ending.abort();
     }

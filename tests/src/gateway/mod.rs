@@ -10,7 +10,7 @@ mod node;
 mod settle;
 
 pub use business::{Business, BusinessNumber};
-pub use deployment::{Deployment, Program};
+pub use deployment::{Deployment, KEYS, Program};
 pub use in_process::InProcessNode;
 pub use node::GatewayProcess;
 pub use settle::{Pending, settle};

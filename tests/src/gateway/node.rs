@@ -77,6 +77,11 @@ impl GatewayProcess {
         self.http
     }
 
+    /// Where Prometheus and, while the node drains, load balancers look.
+    pub fn metrics_at(&self) -> SocketAddr {
+        self.metrics
+    }
+
     pub fn pid(&self) -> u32 {
         self.process.pid()
     }

@@ -1,112 +1,220 @@
-//! What came back, and what the gateway did for it: read from the journal, the outbox and the receipts.
+//! A story as text: the chat as the customer sees it, and under it, dimmed, what the gateway did.
 
 use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use crate::app::Node;
-use crate::delivery::SendTrace;
-use crate::simulator::{Author, ChatItem, Tick};
-use crate::storage::{outbox, turns};
+use super::story::{Send, Story};
+use crate::cli::output::dim;
+use crate::directory::Snapshot;
+use crate::domain::{InboundContent, OutboundContent, OutboxState, ReceiptStatus};
 
-/// Does this reply still wait for its blue ticks?
-pub(super) fn waits_for_ticks(item: &ChatItem) -> bool {
-    item.author == Author::Business && item.tick < Tick::Read
+/// What the customer wrote, as a line of the chat. `to`: the number's name.
+pub(super) fn said(story: &Story, to: &str) -> String {
+    format!(
+        "+{} → {to}: {}",
+        story.told.phone,
+        inbound(&story.told.content)
+    )
 }
 
-/// The new part of the chat, and under it what happened inside.
-pub(super) async fn heard(
-    node: &Node,
-    items: &[ChatItem],
-    traces: &[SendTrace],
-) -> anyhow::Result<String> {
+/// The answers with their ticks, then what happened inside.
+pub(super) fn answered(story: &Story, setup: &Snapshot) -> String {
     let mut text = String::new();
-    let replies = items.iter().filter(|item| item.author == Author::Business);
-    for item in replies {
-        write!(text, "\n  {}", indented(&item.text))?;
-        for choice in &item.choices {
-            write!(text, "\n    [{}] {}", choice.id, choice.title)?;
+    for send in &story.sends {
+        if let Some(reply) = reply(&send.row.draft.content) {
+            text.push_str(&bubble(&reply, ticks(send)));
         }
-        writeln!(text, "   {}", ticks(item.tick))?;
     }
     if text.is_empty() {
         text.push_str("  (no reply)\n");
     }
-    if let Some(first) = traces.first() {
-        text.push_str(&inside(node, first, traces).await?);
+    for (what, detail) in inside(story, setup) {
+        text.push_str(&dim(&format!("    {what:9} {detail}")));
+        text.push('\n');
     }
-    Ok(text)
+    text
 }
 
-async fn inside(node: &Node, first: &SendTrace, traces: &[SendTrace]) -> anyhow::Result<String> {
-    let mut tx = node.context.setup.db.read().await?;
-    let row = outbox::find(&mut tx, first.tenant, first.outbox).await?;
-    let mut text = String::new();
-    let turn = row.and_then(|row| row.turn);
-    match turn {
-        None => writeln!(
-            text,
-            "    rule      a word that the gateway itself obeys; no plugin was asked"
-        )?,
-        Some(turn) => {
-            if let Some((outcome, journal)) = turns::journal(&mut tx, first.tenant, turn).await? {
-                let journal: Value = serde_json::from_str(&journal)?;
-                let message = journal["message"].as_str().unwrap_or("?");
-                writeln!(text, "    event     {message} → turn {turn}: {outcome}")?;
-                for call in journal["report"]["calls"].as_array().into_iter().flatten() {
-                    writeln!(text, "    plugin    {}", call_line(call))?;
-                }
-            }
-        }
-    }
-    for trace in traces {
-        let took = trace.elapsed.map_or_else(
-            || "not asked".to_owned(),
-            |took| format!("{:.1} ms", took.as_secs_f64() * 1e3),
-        );
-        writeln!(
-            text,
-            "    policy    {} {}; graph: {} in {took} ({})",
-            trace.kind,
-            trace.decision,
-            trace.state.word(),
-            trace.outbox
-        )?;
-        if let Some(row) = outbox::find(&mut tx, trace.tenant, trace.outbox).await?
-            && let Some(receipt) = row.receipt
-        {
-            writeln!(text, "    receipts  up to {receipt:?}")?;
-        }
-    }
-    Ok(text)
+/// The texts that reached the customer.
+pub(super) fn replies(story: &Story) -> Vec<String> {
+    let arrived = |send: &&Send| send.row.state == OutboxState::Accepted;
+    let sends = story.sends.iter().filter(arrived);
+    sends
+        .filter_map(|send| reply(&send.row.draft.content))
+        .collect()
 }
 
-fn call_line(call: &Value) -> String {
+fn bubble(text: &str, ticks: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    let last = lines.len().saturating_sub(1);
+    let mut drawn = String::new();
+    for (index, line) in lines.into_iter().enumerate() {
+        let tail = if index == last { ticks } else { "" };
+        let line = format!("  │ {line}   {tail}");
+        let _ = writeln!(drawn, "{}", line.trim_end());
+    }
+    drawn
+}
+
+fn inbound(content: &InboundContent) -> String {
+    match content {
+        InboundContent::Text { body } => body.clone(),
+        InboundContent::ButtonReply { title, .. } | InboundContent::ListReply { title, .. } => {
+            format!("[{title}]")
+        }
+        InboundContent::TemplateButton { text, .. } => format!("[{text}]"),
+        InboundContent::Reaction { emoji, .. } => {
+            emoji.clone().unwrap_or_else(|| "(no emoji)".to_owned())
+        }
+        InboundContent::Media { caption, .. } => {
+            format!("(media) {}", caption.as_deref().unwrap_or_default())
+        }
+        InboundContent::Other { kind } => format!("({kind})"),
+    }
+}
+
+/// What there is to read of a send; `None` when it says nothing in the chat.
+fn reply(content: &OutboundContent) -> Option<String> {
+    Some(match content {
+        OutboundContent::Text { body, .. } => body.clone(),
+        OutboundContent::Buttons { body, buttons, .. } => {
+            let choices = buttons
+                .iter()
+                .map(|button| format!("\n[{}] {}", button.id, button.title));
+            format!("{body}{}", choices.collect::<String>())
+        }
+        OutboundContent::List { body, sections, .. } => {
+            let rows = sections.iter().flat_map(|section| &section.rows);
+            let choices = rows.map(|row| format!("\n[{}] {}", row.id, row.title));
+            format!("{body}{}", choices.collect::<String>())
+        }
+        OutboundContent::Template { name, .. } => format!("(template {name})"),
+        OutboundContent::Reaction { emoji, .. } => emoji.clone(),
+        OutboundContent::MarkRead { .. } => return None,
+    })
+}
+
+fn ticks(send: &Send) -> &'static str {
+    match (send.row.state, send.row.receipt) {
+        (_, Some(ReceiptStatus::Failed)) => "✗",
+        (_, Some(ReceiptStatus::Read | ReceiptStatus::Played)) => "✓✓ read",
+        (_, Some(ReceiptStatus::Delivered)) => "✓✓",
+        (_, Some(ReceiptStatus::Sent)) => "✓",
+        (OutboxState::Refused | OutboxState::Failed | OutboxState::Cancelled, _) => "✗ not sent",
+        _ => "…",
+    }
+}
+
+type Line = (&'static str, String);
+
+fn inside(story: &Story, setup: &Snapshot) -> Vec<Line> {
+    let told = &story.told;
+    let kind = story.journal["message"].as_str().unwrap_or("?");
+    let mut lines = vec![(
+        "event",
+        format!("message {} of {}, {kind}", told.seq, told.conversation),
+    )];
+    lines.extend(meaning(&told.outcome).map(|meaning| ("gateway", meaning.to_owned())));
+    let calls = story.journal["report"]["calls"].as_array();
+    for call in calls.into_iter().flatten() {
+        lines.push(("plugin", call_line(story, call, setup)));
+    }
+    lines.extend(refusals(&story.journal));
+    for send in &story.sends {
+        lines.extend(send_lines(send));
+    }
+    lines.push(("turn", format!("{}: {}", told.turn, told.outcome)));
+    lines
+}
+
+/// What the gateway decided by itself.
+fn meaning(outcome: &str) -> Option<&'static str> {
+    Some(match outcome {
+        "consent_word" => "a word about consent: obeyed by the gateway, no plugin is asked",
+        "human_requested" => "asks for a person: obeyed by the gateway, no plugin is asked",
+        "no_plugin" => "no plugin is installed for this number",
+        "not_the_bots" => "a person has this conversation: the bot keeps still",
+        "fallback" => "no plugin could answer: the tenant's fallback does",
+        "unanswered" => "no plugin had an answer",
+        "routed" => "a plugin gave the conversation to people",
+        _ => return None,
+    })
+}
+
+fn call_line(story: &Story, call: &Value, setup: &Snapshot) -> String {
     let number = |key: &str| call[key].as_u64().unwrap_or(0);
+    let outcome = match &call["outcome"] {
+        Value::String(word) => word.clone(),
+        other => other.to_string(),
+    };
     format!(
-        "{} {}: fuel {}, {} µs, {} KiB, {} host calls",
+        "{} {}: {outcome}, {:.2} ms, fuel {}, {} KiB, {} host calls",
+        plugin(story, call, setup),
         call["hook"].as_str().unwrap_or("?"),
-        match &call["outcome"] {
-            Value::String(word) => word.clone(),
-            other => other.to_string(),
-        },
+        number("wall_us") as f64 / 1e3,
         number("fuel"),
-        number("wall_us"),
         number("memory_peak") / 1024,
         number("host_calls"),
     )
 }
 
-fn indented(text: &str) -> String {
-    text.replace('\n', "\n  ")
+fn plugin(story: &Story, call: &Value, setup: &Snapshot) -> String {
+    let number = setup.number(story.told.number);
+    let installed = number.and_then(|entry| {
+        let mut all = entry.installations.iter();
+        all.find(|one| Some(one.id.to_string().as_str()) == call["installation"].as_str())
+    });
+    installed.map_or_else(
+        || "?".to_owned(),
+        |one| format!("{} {}", one.plugin, one.plugin_version),
+    )
 }
 
-fn ticks(tick: Tick) -> &'static str {
-    match tick {
-        Tick::Accepted => "(clock)",
-        Tick::Sent => "✓",
-        Tick::Delivered => "✓✓",
-        Tick::Read | Tick::Played => "✓✓ (read)",
-        Tick::Failed => "✗",
+fn refusals(journal: &Value) -> Vec<Line> {
+    let decisions = journal["decisions"].as_array().into_iter().flatten();
+    let refused = decisions.filter_map(|decision| {
+        let (kind, reason) = (decision["kind"].as_str()?, decision["refused"].as_str()?);
+        Some(("policy", format!("{kind} refused: {reason}")))
+    });
+    refused.collect()
+}
+
+fn send_lines(send: &Send) -> Vec<Line> {
+    let row = &send.row;
+    let kind = row.draft.content.kind();
+    let Some(trace) = &send.trace else {
+        return vec![("policy", format!("{kind} waits: {}", row.reason))];
+    };
+    let mut lines = vec![("policy", format!("{kind} {}", trace.decision))];
+    if let Some(took) = trace.elapsed {
+        let error = trace
+            .error
+            .map_or_else(String::new, |error| format!(", Meta's error {error}"));
+        lines.push((
+            "graph",
+            format!(
+                "{} in {:.1} ms, attempt {}{error} ({})",
+                row.state.word(),
+                took.as_secs_f64() * 1e3,
+                trace.attempt,
+                trace.outbox,
+            ),
+        ));
+    }
+    if let Some(receipt) = row.receipt {
+        lines.push(("receipts", course(receipt).to_owned()));
+    }
+    lines
+}
+
+fn course(receipt: ReceiptStatus) -> &'static str {
+    match receipt {
+        ReceiptStatus::Accepted => "none yet",
+        ReceiptStatus::Sent => "sent",
+        ReceiptStatus::Delivered => "sent, delivered",
+        ReceiptStatus::Read => "sent, delivered, read",
+        ReceiptStatus::Played => "sent, delivered, read, played",
+        ReceiptStatus::Failed => "failed",
     }
 }

@@ -1,5 +1,6 @@
 //! Setting the stage: simulator, gateway, onboarding by the same commands that operators use.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,26 +8,25 @@ use anyhow::Context;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use super::show;
+use super::story::{Attempts, Story, Teller};
 use crate::admin::{self, Command};
 use crate::app::{Node, StartOptions};
 use crate::clock::SystemClock;
 use crate::config::Config;
-use crate::delivery::{Observer, SendTrace};
 use crate::lifecycle::Shutdown;
 use crate::reference_plugins::MENU;
-use crate::simulator::{Chat, SimNumber, Simulator, SimulatorConfig, SimulatorHandle};
+use crate::simulator::{SimNumber, Simulator, SimulatorConfig, SimulatorHandle};
 
 /// A demo has no secrets: these are known to everybody.
 const APP_SECRET: &str = "demo-app-secret";
 const VERIFY_TOKEN: &str = "demo-verify-token";
 const TOKEN: &str = "demo-access-token";
 const CUSTOMER: &str = "447700900123";
-/// A reply that has not come by then does not come.
+/// How long the end may take.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// A message that is answered with silence has had its turn by then.
-const SILENCE: Duration = Duration::from_millis(1500);
 
 /// Tenant, phone-number id, WABA, displayed number.
 const NUMBERS: [(&str, &str, &str, &str); 4] = [
@@ -62,16 +62,8 @@ pub(super) struct Stage {
     simulator: SimulatorHandle,
     node: Node,
     shutdown: Shutdown,
-    sent: tokio::sync::Mutex<mpsc::UnboundedReceiver<SendTrace>>,
-}
-
-struct Watch(mpsc::UnboundedSender<SendTrace>);
-
-impl Observer for Watch {
-    fn sent(&self, trace: &SendTrace) {
-        // Nobody looks any more when the demo ends.
-        let _ = self.0.send(trace.clone());
-    }
+    /// Of every turn, in the order in which they ended.
+    pub stories: mpsc::UnboundedReceiver<Story>,
 }
 
 impl Stage {
@@ -86,9 +78,9 @@ impl Stage {
             .context("the simulator does not start")?;
         let config = config(folder.path(), &simulator.base_url())?;
         let shutdown = Shutdown::new();
-        let (watch, sent) = mpsc::unbounded_channel();
+        let attempts = Arc::<Attempts>::default();
         let options = StartOptions {
-            observer: Arc::new(Watch(watch)),
+            observer: attempts.clone(),
             ..StartOptions::new(shutdown.clone())
         };
         let node = Node::start(&config, options)
@@ -104,31 +96,55 @@ impl Stage {
             simulator.handshake(VERIFY_TOKEN).await?,
             "the webhook handshake failed"
         );
+        let (tell, stories) = mpsc::unbounded_channel();
+        let db = node.context.setup.db.clone();
+        let snapshot = node.directory.snapshot();
+        let tenants: BTreeSet<_> = snapshot.numbers().map(|entry| entry.tenant.id).collect();
+        let teller = Teller::new(db, attempts, tenants.into_iter().collect());
+        tokio::spawn(teller.tell(tell));
         Ok(Self {
             folder,
             simulator,
             node,
             shutdown,
-            sent: tokio::sync::Mutex::new(sent),
+            stories,
         })
     }
 
-    pub(super) async fn strike(self) {
+    /// Ends gateway and simulator. An error: the gateway had broken down before.
+    pub(super) async fn strike(self) -> anyhow::Result<()> {
+        drop(self.stories);
         self.shutdown.soft().cancel();
-        if tokio::time::timeout(PATIENCE, self.node.finished())
-            .await
-            .is_err()
-        {
-            self.shutdown.stop_now();
-        }
+        let hurry = self.shutdown.clone();
+        let hurrying = tokio::spawn(async move { hurry.begin(PATIENCE).await });
+        let ended = self.node.finished().await;
+        hurrying.abort();
         self.simulator.stop().await;
+        Ok(ended?)
     }
 
-    pub(super) fn names(&self) -> Vec<String> {
-        NUMBERS
-            .iter()
-            .map(|(tenant, _, _, display)| format!("{tenant} +{display}"))
-            .collect()
+    /// Cancelled when the gateway stops, for whatever reason.
+    pub(super) fn stopped(&self) -> CancellationToken {
+        self.shutdown.soft().clone()
+    }
+
+    pub(super) fn name(&self, number: usize) -> String {
+        let (tenant, _, _, display) = NUMBERS[number];
+        format!("{tenant} +{display}")
+    }
+
+    /// What the customer wrote.
+    pub(super) fn said(&self, story: &Story) -> String {
+        let snapshot = self.node.directory.snapshot();
+        let to = snapshot
+            .number(story.told.number)
+            .map(|entry| format!("{} {}", entry.tenant.name, entry.number.display_number));
+        show::said(story, &to.unwrap_or_default())
+    }
+
+    /// What came back, and what the gateway did.
+    pub(super) fn answered(&self, story: &Story) -> String {
+        show::answered(story, &self.node.directory.snapshot())
     }
 
     pub(super) fn welcome(&self) -> String {
@@ -144,37 +160,13 @@ impl Stage {
         )
     }
 
-    /// Says something as the customer to one of the numbers; answers with what came back and what the gateway did.
-    pub(super) async fn say(&self, number: usize, text: &str) -> anyhow::Result<String> {
-        let before = self.chat(number)?.items.len();
-        let mut sent = self.sent.lock().await;
-        while sent.try_recv().is_ok() {}
+    /// Says something as the customer to one of the numbers; answers with the message's id at Meta.
+    pub(super) fn say(&self, number: usize, text: &str) -> anyhow::Result<String> {
         let customer = self.simulator.customer(NUMBERS[number].1, CUSTOMER)?;
-        match text.strip_prefix("/tap ") {
+        Ok(match text.strip_prefix("/tap ") {
             Some(choice) => customer.tap(choice.trim())?,
             None => customer.text(text)?,
-        };
-        let mut traces = Vec::new();
-        let mut wait = PATIENCE;
-        // The first send may take a moment; what belongs to the same turn follows at once.
-        while let Ok(Some(trace)) = tokio::time::timeout(wait.min(SILENCE), sent.recv()).await {
-            traces.push(trace);
-            wait = Duration::from_millis(150);
-        }
-        // Blue ticks come by webhook, a moment after the answer.
-        let read = |chat: &Chat| {
-            chat.items
-                .iter()
-                .skip(before)
-                .all(|item| !show::waits_for_ticks(item))
-        };
-        let _ = customer.wait_for(Duration::from_secs(2), read).await;
-        let chat: Vec<_> = self.chat(number)?.items.into_iter().skip(before).collect();
-        show::heard(&self.node, &chat, &traces).await
-    }
-
-    pub(super) fn chat(&self, number: usize) -> anyhow::Result<Chat> {
-        Ok(self.simulator.customer(NUMBERS[number].1, CUSTOMER)?.chat())
+        })
     }
 }
 

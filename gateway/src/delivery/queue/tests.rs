@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::delivery::fixture::{now, row, row_of};
+use crate::domain::{DraftClass, OutboundContent};
 
 const NUMBER: NumberId = NumberId::from_raw(7);
 
@@ -210,4 +211,106 @@ fn a_lost_bucket_leaves_nothing_behind() {
     assert_eq!(picked(&mut queue, now()), [0_i64; 0]);
     queue.put_back(row(2, 2), now());
     assert_eq!(queue.next_at(), None);
+}
+
+/// A row of what the business begins.
+fn begun(id: i64, conversation: i64) -> OutboxRow {
+    let mut row = row(id, conversation);
+    row.draft.class = DraftClass::Utility;
+    row
+}
+
+#[test]
+fn what_the_business_began_and_has_to_repeat_holds_its_own_kind_and_no_answer() {
+    let mut queue = queue();
+    add(&mut queue, begun(1, 1));
+    assert_eq!(picked(&mut queue, now()), [1]);
+    queue.put_back(
+        OutboxRow {
+            attempts: 1,
+            due_at: secs(600),
+            ..begun(1, 1)
+        },
+        now(),
+    );
+    add(&mut queue, begun(2, 1));
+    add(&mut queue, row(3, 1));
+    assert_eq!(picked(&mut queue, now()), [3]);
+    queue.put_back(tried(3, 1, secs(8)), now());
+    add(&mut queue, row(4, 1));
+    assert_eq!(picked(&mut queue, secs(7)), [0_i64; 0]);
+    assert_eq!(queue.next_at(), Some(secs(8)));
+}
+
+#[test]
+fn a_person_who_has_had_enough_keeps_the_whole_conversation_waiting_in_order() {
+    let mut queue = queue();
+    for id in 1..=3 {
+        add(&mut queue, row(id, 1));
+    }
+    assert_eq!(picked(&mut queue, now()), [1]);
+    queue.pace(row(1, 1), secs(6), now());
+    assert_eq!(picked(&mut queue, secs(5)), [0_i64; 0]);
+    assert_eq!(queue.next_at(), Some(secs(6)));
+    assert_eq!(picked(&mut queue, secs(6)), [1]);
+}
+
+#[test]
+fn a_backlog_keeps_all_that_the_business_begins_waiting_after_one_try() {
+    let mut queue = queue();
+    for id in 1..=9 {
+        add(&mut queue, begun(id, id));
+    }
+    add(&mut queue, row(20, 20));
+    let first = queue.pick(now(), 1).remove(0);
+    queue.hold_begins(NUMBER, secs(1));
+    queue.put_back(
+        OutboxRow {
+            due_at: secs(1),
+            ..first
+        },
+        now(),
+    );
+    assert_eq!(picked(&mut queue, now()), [20]);
+    assert_eq!(queue.next_at(), Some(secs(1)));
+    assert_eq!(picked(&mut queue, secs(1)).len(), 9);
+}
+
+#[test]
+fn what_is_picked_and_not_sent_costs_its_number_nothing() {
+    let mut queue = queue();
+    let slow = row(1, 1);
+    queue.know(&slow, || 8, now());
+    queue.add_fresh(slow, now());
+    for _ in 0..100 {
+        let picked = queue.pick(now(), 1).remove(0);
+        queue.unspend(&picked);
+        queue.put_back(picked, now());
+    }
+}
+
+#[test]
+fn what_comes_in_slows_down_what_goes_out() {
+    let mut queue = queue();
+    let slow = row(1, 1);
+    queue.know(&slow, || 8, now());
+    queue.add_fresh(slow, now());
+    queue.charge(NUMBER, 8, now());
+    assert!(picked(&mut queue, now().plus(Duration::from_millis(900))).is_empty());
+    assert_eq!(picked(&mut queue, secs(1)), [1]);
+}
+
+#[test]
+fn a_tick_in_doubt_holds_nobody() {
+    let mut queue = queue();
+    let mut tick = row(1, 1);
+    tick.draft.content = OutboundContent::MarkRead {
+        message_id: "wamid.IN".into(),
+        typing: true,
+    };
+    add(&mut queue, tick.clone());
+    add(&mut queue, row(2, 1));
+    assert_eq!(picked(&mut queue, now()), [1]);
+    queue.doubt(&tick, secs(30), now());
+    assert_eq!(picked(&mut queue, now()), [2]);
 }

@@ -16,7 +16,7 @@ use crate::storage::events::{self, EventKey, EventKind, NewEvent, PendingEvent};
 use crate::storage::people::{self as contacts, ContactRow};
 use crate::storage::raw::{self, NewRaw, RawRow};
 use crate::storage::{StorageError, Tx, outbox};
-use crate::telemetry::names;
+use crate::telemetry::{CommitTimer, names};
 
 /// Commits what a batch of bodies holds.
 pub(super) async fn commit(
@@ -29,6 +29,7 @@ pub(super) async fn commit(
     let leases = owned.leases_of(raws.iter().filter_map(|row| Bucket::from_raw(row.bucket)));
     let leases = leases.ok_or(AttachError::Storage(StorageError::Fenced(-1)))?;
     let mut tx = attacher.db.begin().await?;
+    let _held = CommitTimer::start("attach", raws.len());
     buckets::fence(&mut tx, &leases).await?;
     drop_known(attacher, &mut tx, &mut split, now).await?;
     let receipts = Receipts::of(&mut tx, &split.statuses).await?;
@@ -85,7 +86,14 @@ async fn attach_messages(
     now: Timestamp,
 ) -> Result<Attached, AttachError> {
     let messages = split.messages.as_slice();
-    let authors = people::resolve(attacher, tx, &people::authors(split), now).await?;
+    let authors = people::resolve(
+        attacher,
+        tx,
+        &people::authors(split),
+        &receipts.contacts,
+        now,
+    )
+    .await?;
     // Consent before conversations, conversations before sends, as a claim locks them: the other way round the two
     // would wait for each other.
     let opinions = consent::apply(tx, split, &authors, &receipts.contacts).await?;

@@ -48,7 +48,7 @@ pub(super) async fn apply(
     let (contacts, choosers) = authors.split_at(words.len());
     let speaks = words.iter().flatten().any(|word| word.consent().is_some());
     let changes = speaks || !choosers.is_empty() || !others.is_empty();
-    let mut ledger = Ledger::read(tx, &[authors, others].concat(), changes).await?;
+    let mut ledger = Ledger::read(tx, authors, others, changes).await?;
     let mut opinions = Vec::with_capacity(words.len());
     for ((message, contact), word) in split.messages.iter().zip(contacts).zip(words) {
         let opinion = judge(message, word, &ledger.state(*contact));
@@ -70,14 +70,29 @@ pub(super) async fn apply(
 impl Ledger {
     /// Rows are locked only when a word or choice may change one: the ordinary message changes none, and a row that
     /// moves in between is caught by its version. All of them or none: locks are taken in the order of ids, once.
-    async fn read(tx: &mut Tx, contacts: &[ContactId], lock: bool) -> Result<Self, AttachError> {
+    ///
+    /// `others` are locked with whomever they went into, in this batch too. A merge of another node's in between is seen
+    /// in the rows: then the batch is read again.
+    async fn read(
+        tx: &mut Tx,
+        authors: &[ContactId],
+        others: &[ContactId],
+        lock: bool,
+    ) -> Result<Self, AttachError> {
         let rows = if lock {
-            people::lock_consent_all_tenants(tx, contacts).await?
+            let with = people::read_consent_all_tenants(tx, others).await?;
+            let with = with.rows().map(|row| row.contact);
+            let all: Vec<ContactId> = authors.iter().copied().chain(with).collect();
+            people::lock_consent_all_tenants(tx, &all).await?
         } else {
-            people::read_consent_all_tenants(tx, contacts).await?
+            people::read_consent_all_tenants(tx, authors).await?
         };
+        let is_now = |author| rows.of(author).is_none_or(|row| row.contact == author);
+        if !rows.missing().is_empty() || !authors.iter().copied().all(is_now) {
+            return Err(AttachError::Race);
+        }
         Ok(Self {
-            rows: rows.into_iter().map(|row| (row.contact, row)).collect(),
+            rows: rows.rows().map(|row| (row.contact, *row)).collect(),
             changed: BTreeSet::new(),
         })
     }
@@ -97,6 +112,7 @@ impl Ledger {
             contact,
             state,
             version: 0,
+            merged_into: None,
         });
         row.state = state;
     }

@@ -66,6 +66,9 @@ pub(super) struct Attached {
     pub sends: Vec<OutboxRow>,
 }
 
+/// Who wants to know of messages that were attached.
+pub type Received = dyn Fn(&[PendingEvent]) + Send + Sync;
+
 /// The attaching task and what it works with.
 pub struct Attacher {
     pub db: Db,
@@ -81,6 +84,8 @@ pub struct Attacher {
     pub events: mpsc::Sender<Vec<PendingEvent>>,
     /// Told of committed sends; what it does not take, delivery finds in the database.
     pub sends: Arc<dyn Fn(Vec<OutboxRow>) + Send + Sync>,
+    /// Told of the number of every message that was attached: it shares the number's throughput with what is sent.
+    pub received: Arc<Received>,
 }
 
 /// Why a batch was not committed.
@@ -164,6 +169,7 @@ impl Attacher {
     }
 
     fn hand_on(&self, attached: Attached) {
+        (self.received)(&attached.events);
         (self.sends)(attached.sends);
         if !attached.events.is_empty() && self.events.try_send(attached.events).is_err() {
             metrics::counter!(names::ATTACHED_LEFT).increment(1);

@@ -41,6 +41,8 @@ struct People {
     new_contacts: BTreeMap<ContactId, ContactRow>,
     /// Who turned out to be whom.
     same: HashMap<ContactId, ContactId>,
+    /// Those of them that other batches know, in order: the tenant, who goes, who stays.
+    merged: Vec<(TenantId, ContactId, ContactId)>,
 }
 
 /// A person's identities as keys: the phone's and the BSUID's.
@@ -70,11 +72,13 @@ impl Keys {
     }
 }
 
-/// Finds or makes the contact of every author, in order, and writes what is new.
+/// Finds or makes the contact of every author, in order, and writes what is new. `others` are people whose consent the
+/// caller locks later in this transaction: where consent is locked here, theirs is too.
 pub(super) async fn resolve(
     attacher: &Attacher,
     tx: &mut Tx,
     authors: &[Author<'_>],
+    others: &[ContactId],
     now: Timestamp,
 ) -> Result<Vec<ContactId>, AttachError> {
     let keys: Vec<Keys> = authors
@@ -97,6 +101,7 @@ pub(super) async fn resolve(
         new_identities: Vec::new(),
         new_contacts: BTreeMap::new(),
         same: HashMap::new(),
+        merged: Vec::new(),
     };
     let mut contacts = Vec::with_capacity(authors.len());
     for (author, keys) in authors.iter().zip(&keys) {
@@ -104,6 +109,7 @@ pub(super) async fn resolve(
         contacts.push(people.contact(tx, author, keys, id).await?);
     }
     people.write(tx, now).await?;
+    people.merge(tx, others).await?;
     for contact in &mut contacts {
         *contact = people.is_now(*contact);
     }
@@ -162,7 +168,7 @@ impl People {
             false => (of_phone, of_bsuid),
         };
         if self.new_contacts.remove(&gone).is_none() {
-            people::merge_contact(tx, tenant, gone, stays).await?;
+            self.merged.push((tenant, gone, stays));
             for key in [&keys.phone, &keys.bsuid].into_iter().flatten() {
                 people::update_contact(tx, tenant, &learned(key, stays)).await?;
             }
@@ -263,6 +269,29 @@ impl People {
         }
         for (key, moved) in &self.moved {
             people::move_identity(tx, key.tenant, key, *moved).await?;
+        }
+        Ok(())
+    }
+
+    /// Merges what turned out to be one. All consent rows first, in one ordered go: one pair after the other would lock
+    /// them in the order of the messages, against that of claims.
+    async fn merge(&self, tx: &mut Tx, others: &[ContactId]) -> Result<(), AttachError> {
+        if self.merged.is_empty() {
+            return Ok(());
+        }
+        let gone = self.merged.iter().map(|(_, gone, _)| gone);
+        let all: Vec<ContactId> = self
+            .known
+            .values()
+            .chain(gone)
+            .chain(others)
+            .copied()
+            .collect();
+        people::lock_consent_all_tenants(tx, &all).await?;
+        for &(tenant, gone, stays) in &self.merged {
+            if !people::merge_contact(tx, tenant, gone, stays).await? {
+                return Err(AttachError::Race);
+            }
         }
         Ok(())
     }

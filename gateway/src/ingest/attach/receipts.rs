@@ -20,7 +20,7 @@ use crate::telemetry::names;
 pub(super) struct Receipts {
     rows: Vec<ReceiptRow>,
     /// To be locked before the sends are, with the batch's own people and conversations: `storage::claims` has the
-    /// order.
+    /// order. With everybody that one of them went into.
     pub contacts: Vec<ContactId>,
     pub conversations: Vec<ConversationId>,
 }
@@ -34,6 +34,7 @@ impl Receipts {
             .filter_map(|row| Some((row.outbox, (row.tenant, side_effect(row.error)?))))
             .collect();
         let ids: Vec<OutboxId> = telling.keys().copied().collect();
+        let mut stopped = Vec::new();
         let mut all = Self {
             rows,
             ..Self::default()
@@ -41,11 +42,13 @@ impl Receipts {
         for sent in receipts::sent_to_all_tenants(tx, &ids).await? {
             match telling.get(&sent.outbox) {
                 Some((tenant, _)) if *tenant != sent.tenant => {}
-                Some((_, SideEffect::RecordsOptOut)) => all.contacts.push(sent.contact),
+                Some((_, SideEffect::RecordsOptOut)) => stopped.push(sent.contact),
                 Some((_, SideEffect::ClosesWindow)) => all.conversations.push(sent.conversation),
                 Some((_, SideEffect::RefetchesTemplate)) | None => {}
             }
         }
+        let rows = people::read_consent_all_tenants(tx, &stopped).await?;
+        all.contacts = rows.rows().map(|row| row.contact).collect();
         Ok(all)
     }
 
@@ -105,10 +108,7 @@ async fn obey(tx: &mut Tx, failed: &FailedSend) -> Result<(), AttachError> {
             claims::close_window(tx, tenant, conversation, failed.at).await?;
         }
         Some(SideEffect::RecordsOptOut) => {
-            for mut consent in people::lock_consent_all_tenants(tx, &[contact]).await? {
-                consent.state = consent.state.after_meta_stop(failed.at);
-                people::set_consent(tx, tenant, &consent).await?;
-            }
+            people::stop_marketing(tx, tenant, contact, failed.at).await?;
         }
         Some(SideEffect::RefetchesTemplate) | None => {}
     }

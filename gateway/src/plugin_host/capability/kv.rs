@@ -19,17 +19,17 @@ impl kv::Host for GuestState {
 
     async fn set(&mut self, key: String, value: Vec<u8>) -> wasmtime::Result<Result<(), KvError>> {
         self.enter(key.len() + value.len())?;
-        Ok(self.kv.set(key, value).map_err(KvError::from))
+        Ok(self.kv.set(key, value).await.map_err(KvError::from))
     }
 
     async fn delete(&mut self, key: String) -> wasmtime::Result<Result<(), KvError>> {
         self.enter(key.len())?;
-        Ok(self.kv.delete(key).map_err(KvError::from))
+        Ok(self.kv.delete(key).await.map_err(KvError::from))
     }
 
     async fn add(&mut self, key: String, delta: i64) -> wasmtime::Result<Result<(), KvError>> {
         self.enter(key.len() + 8)?;
-        Ok(self.kv.add(key, delta).map_err(KvError::from))
+        Ok(self.kv.add(key, delta).await.map_err(KvError::from))
     }
 }
 

@@ -76,6 +76,18 @@ impl ConsentState {
         }
     }
 
+    /// The state of one person who was taken for two: whatever either stopped, and no opt-in of one for the other.
+    #[must_use]
+    pub fn joined(&self, other: &Self) -> Self {
+        let reopened = self.replies_reopened_at.max(other.replies_reopened_at);
+        Self {
+            opt_out: self.opt_out.and(other.opt_out),
+            since: self.since.max(other.since),
+            replies_reopened_at: reopened.filter(|_| self.replies_open() && other.replies_open()),
+            meta_stopped_at: self.meta_stopped_at.max(other.meta_stopped_at),
+        }
+    }
+
     /// May the business answer?
     pub fn replies_open(&self) -> bool {
         match self.opt_out {

@@ -147,6 +147,22 @@ fn a_resume_from_before_the_stop_lifts_nothing() {
 }
 
 #[test]
+fn one_person_who_was_taken_for_two_gets_what_either_would_get_at_most() {
+    let stop = after(&[Some(OptOutAll)]).0;
+    let stop_all = after(&[Some(OptOutEverything)]).0;
+    assert_eq!(stop.joined(&stop_all).opt_out, OptOut::Everything);
+    assert_eq!(stop_all.joined(&stop).opt_out, OptOut::Everything);
+    let reopened = after(&[Some(OptOutAll), None]).0;
+    assert!(reopened.joined(&ConsentState::default()).replies_open());
+    assert!(!reopened.joined(&stop).replies_open());
+    assert!(!stop.joined(&reopened).replies_open());
+    let resumed = after(&[Some(OptOutAll), Some(OptIn)]).0;
+    assert_eq!(resumed.joined(&stop).opt_out, OptOut::BusinessInitiated);
+    let at_meta = ConsentState::default().after_meta_stop(at(9));
+    assert_eq!(stop.joined(&at_meta).meta_stopped_at, Some(at(9)));
+}
+
+#[test]
 fn a_state_survives_its_row() {
     let words = [Some(OptOutMarketing), Some(OptOutAll), None];
     let state = after(&words).0.after_meta_stop(at(9));

@@ -157,6 +157,11 @@ fn draft(wish: Wish, owner_version: i64, created_at: Timestamp) -> Draft {
     let rule = |name: &str| Sender::Rule { name: name.into() };
     match wish.by {
         By::MenuPlugin => {}
+        By::MenuPluginsFarewell => {
+            if let Sender::Plugin { farewell, .. } = &mut draft.sender {
+                *farewell = true;
+            }
+        }
         By::Client => {
             draft.sender = Sender::ApiKey {
                 name: "shop".into(),

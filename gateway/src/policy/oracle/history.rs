@@ -68,6 +68,8 @@ pub enum Held {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum By {
     MenuPlugin,
+    /// Said in the turn in which the plugin handed over.
+    MenuPluginsFarewell,
     Client,
     Agent,
     ConfirmationRule,
@@ -222,6 +224,7 @@ impl Wish {
         let by = dice.pick(&[
             By::MenuPlugin,
             By::MenuPlugin,
+            By::MenuPluginsFarewell,
             By::Client,
             By::Agent,
             By::ConfirmationRule,

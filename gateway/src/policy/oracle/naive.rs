@@ -84,7 +84,12 @@ fn malformed(wish: Wish) -> Option<Opinion> {
 }
 
 fn braked(wish: Wish, claims: bool) -> Option<Opinion> {
-    let counts = wish.by == By::MenuPlugin && wish.what != What::Ticks;
+    let automatic = match wish.by {
+        By::MenuPlugin | By::MenuPluginsFarewell => true,
+        By::FallbackRule | By::HumanRule => wish.class == Reply,
+        By::ConfirmationRule | By::Client | By::Agent => false,
+    };
+    let counts = automatic && wish.what != What::Ticks;
     (wish.braked && counts && !claims).then(|| Opinion::Refused(vec!["loop_brake"]))
 }
 
@@ -160,7 +165,9 @@ impl Past<'_> {
                 Held::Tenant => "hold_tenant",
                 Held::Number => "hold_number",
                 Held::Credential => "hold_credential",
-                Held::MenuPlugin if wish.by == By::MenuPlugin => "hold_plugin",
+                Held::MenuPlugin if matches!(wish.by, By::MenuPlugin | By::MenuPluginsFarewell) => {
+                    "hold_plugin"
+                }
                 Held::SaleTemplate if is_template(wish.what) => "hold_template",
                 Held::EveryTemplate if is_template(wish.what) => "hold_templates",
                 _ => continue,
@@ -192,6 +199,7 @@ impl Past<'_> {
         match (wish.by, self.owner()) {
             (By::MenuPlugin, Who::Queue | Who::Agent | Who::Client) => refused("owner_not_bot"),
             (By::MenuPlugin, Who::Bot) if changed_since => refused("owner_changed"),
+            (By::MenuPluginsFarewell, Who::Agent | Who::Client) => refused("owner_not_bot"),
             (By::FallbackRule, Who::Agent | Who::Client) if wish.class == Reply => {
                 refused("owner_not_bot")
             }

@@ -89,16 +89,15 @@ fn key(word: &str) -> Box<str> {
 impl WordBook {
     /// Words that normalise to nothing, or are longer than any message looked at, are left out.
     pub fn new(changes: &WordChanges) -> Self {
-        let usable = |word: &&String| word.len() <= LONGEST && !normalise(word).is_empty();
         let removed = changes
             .remove
             .iter()
-            .filter(usable)
+            .filter(|word| Self::is_usable(word))
             .map(|word| (key(word), None));
         let added = changes
             .add
             .iter()
-            .filter(|(_, word)| usable(&word))
+            .filter(|(_, word)| Self::is_usable(word))
             .map(|(class, word)| (key(word), Some(*class)));
         let changed: HashMap<_, _> = removed.chain(added).collect();
         Self {
@@ -110,6 +109,11 @@ impl WordBook {
                 .map(|(class, payload)| (payload.as_str().into(), *class))
                 .collect(),
         }
+    }
+
+    /// Can a message ever be this word? Others are left out of a book.
+    pub fn is_usable(word: &str) -> bool {
+        word.len() <= LONGEST && !normalise(word).is_empty()
     }
 
     /// The word that an inbound message is, if any.

@@ -1,0 +1,140 @@
+//! The processes under test beside the baseline: the gateway as `vestibule serve` runs it, the verbs that set it up, and
+//! the simulated Meta. Each is this binary again, so that one build measures what it was built from.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use vestibule::admin::{self, Command, Local};
+use vestibule::app::{Node, StartOptions};
+use vestibule::clock::SystemClock;
+use vestibule::config::Config;
+use vestibule::domain::Clock as _;
+use vestibule::lifecycle::Shutdown;
+use vestibule::simulator::{
+    Checks, RecordLimits, SimNumber, Simulator, SimulatorConfig, StatusPolicy,
+};
+use vestibule::storage::migrate;
+use vestibule::telemetry::{self, Recorder};
+use vestibule_tests::guests;
+
+use crate::bodies::{Cast, Number};
+
+const TOKEN: &str = "bench-access-token";
+/// Numbers of one tenant.
+const NUMBERS_EACH: usize = 4;
+/// Messages a second, in and out together: more than the machine does, because pacing is not what is measured.
+const THROUGHPUT: u32 = 1_000;
+
+/// Migrates and sets up the whole cast, every tenant with the echo plugin; then ends.
+pub async fn set_up() -> anyhow::Result<()> {
+    let config = Config::load(None)?;
+    {
+        let _lock = admin::lock(&config)?;
+        let db = admin::open_database(&config).await?;
+        migrate::migrate(&db, SystemClock.now()).await?;
+        db.close().await;
+    }
+    let local = Local::open(&config).await?;
+    for command in commands(&Cast::standard()) {
+        admin::execute(&local.context, command).await?;
+    }
+    Ok(local.close().await?)
+}
+
+fn commands(cast: &Cast) -> Vec<Command> {
+    let mut commands = vec![Command::AppAdd {
+        meta_app_id: "1000".to_owned(),
+        name: "bench".to_owned(),
+        verify_token: "bench-verify-token".into(),
+        secrets: vec![cast.secret.as_str().into()],
+        is_default: true,
+    }];
+    for (index, numbers) in cast.numbers.chunks(NUMBERS_EACH).enumerate() {
+        let tenant = format!("tenant {index}");
+        commands.push(Command::TenantAdd {
+            name: tenant.clone(),
+            settings: "{}".to_owned(),
+        });
+        commands.push(Command::CredentialAdd {
+            tenant: tenant.clone(),
+            name: "main".to_owned(),
+            token: TOKEN.into(),
+            replace: false,
+        });
+        commands.extend(numbers.iter().map(|number| number_add(&tenant, number)));
+        commands.push(Command::PluginInstall {
+            tenant,
+            number: None,
+            component: STANDARD.encode(guests::ECHO),
+            config: "{}".to_owned(),
+            grants: BTreeSet::new(),
+            position: 0,
+        });
+    }
+    commands
+}
+
+fn number_add(tenant: &str, number: &Number) -> Command {
+    Command::NumberAdd {
+        tenant: tenant.to_owned(),
+        app: None,
+        credential: "main".to_owned(),
+        portfolio: None,
+        waba_id: number.waba_id.clone(),
+        phone_number_id: number.phone_number_id.clone(),
+        display_number: format!("+{}", number.display_number),
+        time_zone: "Europe/London".to_owned(),
+        throughput: THROUGHPUT.into(),
+    }
+}
+
+/// Serves until it is killed.
+pub async fn gateway(turns_paused: bool) -> anyhow::Result<()> {
+    let config = Config::load(None)?;
+    telemetry::install_logs(&config.log);
+    let options = StartOptions {
+        recorder: Some(Recorder::install()),
+        migrate: false,
+        ..StartOptions::new(Shutdown::new())
+    };
+    let node = Node::start(&config, options).await?;
+    node.turns_paused.store(turns_paused, Ordering::Relaxed);
+    std::future::pending().await
+}
+
+/// Serves until it is killed. Rules that need to have seen the customer's message are off: the load generator posts
+/// its own webhooks. `records`: how many sends are remembered for the asking.
+pub async fn simulator(listen: SocketAddr, records: usize) -> anyhow::Result<()> {
+    let cast = Cast::standard();
+    let mut config = SimulatorConfig::new(Arc::new(SystemClock), &cast.secret);
+    config.listen = listen;
+    config.numbers = cast.numbers.iter().map(sim_number).collect();
+    config.statuses = StatusPolicy::on_command();
+    config.checks = Checks {
+        window: false,
+        message_ids: false,
+        ..Checks::default()
+    };
+    // Enough that receipts wait for the gateway and not for one another.
+    config.webhooks.connections = 128;
+    config.record = RecordLimits {
+        requests: records,
+        ..RecordLimits::counts_only()
+    };
+    let _simulator = Simulator::start(config).await?;
+    std::future::pending().await
+}
+
+fn sim_number(number: &Number) -> SimNumber {
+    SimNumber {
+        phone_number_id: number.phone_number_id.clone(),
+        waba_id: number.waba_id.clone(),
+        display_number: number.display_number.clone(),
+        throughput: THROUGHPUT,
+        access_token: TOKEN.to_owned(),
+    }
+}

@@ -1,0 +1,87 @@
+//! Which finished turns share a commit: as many at once as there are, up to a number and to so many bytes.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::Report;
+use super::commit::Committer;
+use super::turn::Finished;
+use crate::storage::outbox::OutboxRow;
+
+/// A commit is closed at about this weight, so that turns that write much do not hold SQLite's one writer, or memory,
+/// for all the others of their group. A group of 128 ordinary turns weighs half of it.
+const BYTES: usize = 1 << 20;
+
+/// Commits what is finished until the pipeline ends. With each turn comes whether it needs a commit of its own.
+pub(super) async fn commit(
+    committer: Committer,
+    most: usize,
+    sends: Arc<dyn Fn(Vec<OutboxRow>) + Send + Sync>,
+    mut finished: mpsc::UnboundedReceiver<(Finished, bool)>,
+    ran: mpsc::UnboundedSender<Report>,
+) {
+    let mut group = Vec::new();
+    while finished.recv_many(&mut group, most).await > 0 {
+        for turns in portions(group.drain(..), BYTES, Finished::weight) {
+            let (fates, rows) = committer.commit(turns).await;
+            sends(rows);
+            // The loop waits for this report before it ends.
+            let _ = ran.send(Report::Committed { fates });
+        }
+    }
+}
+
+/// Cuts a group where it grows too heavy; what is to be single comes last, each by itself.
+fn portions<T>(
+    group: impl IntoIterator<Item = (T, bool)>,
+    most: usize,
+    weight: impl Fn(&T) -> usize,
+) -> Vec<Vec<T>> {
+    let (singles, together): (Vec<_>, Vec<_>) = group.into_iter().partition(|(_, single)| *single);
+    let mut portions: Vec<Vec<T>> = Vec::new();
+    let mut room = 0;
+    for (turn, _) in together {
+        let weight = weight(&turn);
+        match portions.last_mut() {
+            Some(portion) if weight <= room => {
+                room -= weight;
+                portion.push(turn);
+            }
+            _ => {
+                room = most.saturating_sub(weight);
+                portions.push(vec![turn]);
+            }
+        }
+    }
+    portions.extend(singles.into_iter().map(|(turn, _)| vec![turn]));
+    portions
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cut(group: &[(usize, bool)]) -> Vec<Vec<usize>> {
+        portions(group.iter().copied(), 10, |weight| *weight)
+    }
+
+    #[test]
+    fn light_turns_share_a_commit_up_to_its_bytes() {
+        let group = [(4, false), (6, false), (1, false), (8, false), (2, false)];
+        assert_eq!(cut(&group), [vec![4, 6], vec![1, 8], vec![2]]);
+        assert_eq!(cut(&[]), Vec::<Vec<usize>>::new());
+    }
+
+    #[test]
+    fn what_is_too_heavy_for_any_commit_has_one_of_its_own() {
+        let group = [(11, false), (1, false), (99, false)];
+        assert_eq!(cut(&group), [vec![11], vec![1], vec![99]]);
+    }
+
+    #[test]
+    fn what_must_be_single_is() {
+        let group = [(1, false), (2, true), (3, false), (4, true)];
+        assert_eq!(cut(&group), [vec![1, 3], vec![2], vec![4]]);
+    }
+}

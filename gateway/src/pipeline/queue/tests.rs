@@ -1,0 +1,239 @@
+//! Who is next, by tenant, by share of the slots, and alone.
+
+use super::*;
+use crate::domain::{ContactId, EventId, InboundContent, NumberId, RawId, Timestamp};
+
+/// Conversation `tenant * 1000 + n` belongs to `tenant`.
+fn event(conversation: i64, seq: i64) -> PendingEvent {
+    let tenant = conversation / 1000;
+    PendingEvent {
+        id: EventId::from_raw(conversation * 1000 + seq),
+        tenant: TenantId::from_raw(tenant),
+        number: NumberId::from_raw(tenant),
+        bucket: Bucket::of(NumberId::from_raw(tenant)),
+        conversation: ConversationId::from_raw(conversation),
+        contact: ContactId::from_raw(conversation),
+        seq,
+        raw: RawId::from_raw(1),
+        ordinal: 0,
+        at: Timestamp::from_millis(1),
+        wamid: String::new(),
+        content: InboundContent::Text {
+            body: String::new(),
+        },
+        word: 0,
+        element: None,
+    }
+}
+
+fn queue(slots: usize, conversations: impl IntoIterator<Item = i64>) -> Queue {
+    let mut queue = Queue::new(slots, 1_000_000);
+    for conversation in conversations {
+        queue.add(event(conversation, 1));
+    }
+    queue
+}
+
+/// Begins all that may begin; answers the conversations.
+fn begin(queue: &mut Queue) -> Vec<i64> {
+    std::iter::from_fn(|| queue.next())
+        .map(|event| event.conversation.raw())
+        .collect()
+}
+
+fn of_tenant(begun: &[i64], tenant: i64) -> usize {
+    begun.iter().filter(|id| **id / 1000 == tenant).count()
+}
+
+fn id(conversation: i64) -> ConversationId {
+    ConversationId::from_raw(conversation)
+}
+
+#[test]
+fn tenants_take_turns_and_a_conversation_runs_one_message_at_a_time() {
+    let mut queue = queue(16, [1000, 1001, 1002, 2000]);
+    queue.add(event(1000, 2));
+    assert_eq!(begin(&mut queue), [1000, 2000, 1001, 1002]);
+    queue.done(id(1000), 1);
+    let next = queue.next().expect("the second message");
+    assert_eq!((next.conversation, next.seq), (id(1000), 2));
+    assert_eq!((queue.running(), queue.len()), (4, 4));
+}
+
+#[test]
+fn a_tenant_alone_uses_all_but_the_reserve_and_a_newcomer_begins_at_once() {
+    let mut queue = queue(16, 1000..1100);
+    assert_eq!(begin(&mut queue).len(), 14);
+    queue.add(event(2000, 1));
+    queue.add(event(2001, 1));
+    queue.add(event(2002, 1));
+    assert_eq!(begin(&mut queue), [2000, 2001]);
+}
+
+#[test]
+fn a_hog_gives_slots_back_until_the_shares_are_equal() {
+    let mut queue = queue(16, 1000..1100);
+    let mut hog = begin(&mut queue);
+    for n in 2000..2100 {
+        queue.add(event(n, 1));
+    }
+    let mut quiet = begin(&mut queue);
+    while let Some(done) = hog.pop() {
+        queue.done(id(done), 1);
+        let begun = begin(&mut queue);
+        assert!(begun.len() <= 1, "one slot, one turn");
+        quiet.extend(begun.iter().filter(|id| **id >= 2000));
+        if quiet.len() >= 5 {
+            break;
+        }
+        assert_eq!(
+            of_tenant(&begun, 1),
+            0,
+            "above its share while others are below"
+        );
+    }
+    // A third of 16 for each of two, and one who may come.
+    assert_eq!(quiet.len(), 5);
+}
+
+#[test]
+fn who_only_waits_for_ever_longer_turns_of_a_hog_is_never_shut_out() {
+    // A hog that never ends a turn, and tenants that come one after another: each gets in.
+    let mut queue = queue(8, 1000..1100);
+    assert_eq!(begin(&mut queue).len(), 7);
+    for tenant in 2..50 {
+        queue.add(event(tenant * 1000, 1));
+        assert_eq!(begin(&mut queue), [tenant * 1000]);
+        queue.done(id(tenant * 1000), 1);
+        assert_eq!(
+            begin(&mut queue),
+            Vec::<i64>::new(),
+            "the reserve is not the hog's"
+        );
+    }
+}
+
+#[test]
+fn one_slot_serves_everybody_in_turn() {
+    let mut queue = queue(1, [1000, 1001, 2000]);
+    for expected in [1000, 2000, 1001] {
+        assert_eq!(begin(&mut queue), [expected]);
+        queue.done(id(expected), 1);
+    }
+    assert_eq!(queue.len(), 0);
+}
+
+/// Loses as many races as it takes to run alone, and stands in line again.
+fn lose(queue: &mut Queue, conversation: i64) {
+    for lost in 1..=RACES {
+        queue.lost_race(id(conversation));
+        assert_eq!(queue.tries(id(conversation)).races, lost);
+        if lost < RACES {
+            assert_eq!(begin(queue), [conversation]);
+        }
+    }
+}
+
+#[test]
+fn who_lost_three_races_runs_while_no_other_turn_of_its_tenant_does() {
+    let mut queue = queue(16, [1000, 1001]);
+    assert_eq!(begin(&mut queue), [1000, 1001]);
+    lose(&mut queue, 1000);
+    queue.add(event(1002, 1));
+    queue.add(event(2000, 1));
+    assert_eq!(
+        begin(&mut queue),
+        [2000],
+        "another tenant goes on, its own waits for 1001"
+    );
+    queue.done(id(1001), 1);
+    assert_eq!(begin(&mut queue), [1000], "alone");
+    queue.add(event(2001, 1));
+    assert_eq!(begin(&mut queue), [2001]);
+    queue.done(id(1000), 1);
+    assert_eq!(begin(&mut queue), [1002]);
+    assert_eq!(queue.tries(id(1000)), Tries::default());
+}
+
+#[test]
+fn several_that_run_alone_do_so_one_after_another() {
+    let mut queue = queue(16, [1000, 1001]);
+    assert_eq!(begin(&mut queue), [1000, 1001]);
+    lose(&mut queue, 1000);
+    lose_waiting(&mut queue, 1001);
+    assert_eq!(begin(&mut queue), [1000]);
+    assert_eq!(begin(&mut queue), Vec::<i64>::new());
+    queue.done(id(1000), 1);
+    assert_eq!(begin(&mut queue), [1001]);
+}
+
+/// As [`lose`], of one that cannot begin again meanwhile because another is to run alone.
+fn lose_waiting(queue: &mut Queue, conversation: i64) {
+    queue.note(id(conversation), |tries| tries.races = RACES - 1);
+    queue.lost_race(id(conversation));
+}
+
+#[test]
+fn who_is_to_run_alone_but_waits_for_its_time_holds_nobody_up() {
+    let mut queue = queue(16, [1000, 1001]);
+    assert_eq!(begin(&mut queue), [1000, 1001]);
+    lose(&mut queue, 1000);
+    queue.done(id(1001), 1);
+    assert_eq!(begin(&mut queue), [1000]);
+    queue.park(id(1000));
+    queue.add(event(1002, 1));
+    assert_eq!(begin(&mut queue), [1002]);
+    queue.due(id(1000));
+    assert_eq!(begin(&mut queue), Vec::<i64>::new());
+    queue.done(id(1002), 1);
+    assert_eq!(begin(&mut queue), [1000]);
+}
+
+#[test]
+fn a_bucket_that_went_and_came_back_does_not_double_a_running_turn() {
+    let mut queue = queue(16, [1000]);
+    queue.keep_buckets(|_| false);
+    assert_eq!(queue.len(), 0);
+    queue.add(event(1000, 1));
+    assert_eq!(
+        begin(&mut queue),
+        [1000],
+        "though it stood in line from before"
+    );
+    // A pause that ends now was of its life before.
+    queue.due(id(1000));
+    assert_eq!(begin(&mut queue), Vec::<i64>::new());
+    assert_eq!(queue.running(), 1);
+    queue.done(id(1000), 1);
+    assert_eq!((queue.running(), queue.len()), (0, 0));
+    assert!(queue.tenants.is_empty() && queue.turn_of.is_empty());
+}
+
+#[test]
+fn a_forgotten_conversation_comes_back_whole() {
+    let mut queue = queue(16, []);
+    queue.add(event(1000, 2));
+    assert_eq!(begin(&mut queue), [1000]);
+    queue.forget(id(1000));
+    assert_eq!((queue.running(), queue.len()), (0, 0));
+    assert!(queue.room().runs_low(), "a look is due");
+    queue.offer(event(1000, 3));
+    assert_eq!(queue.len(), 0, "its tenant is behind");
+    queue.add(event(1000, 1));
+    queue.add(event(1000, 2));
+    let first = queue.next().expect("the first message");
+    assert_eq!(first.seq, 1);
+}
+
+#[test]
+fn a_known_event_keeps_what_it_carries() {
+    let mut queue = queue(16, []);
+    let mut carried = event(1000, 1);
+    carried.element = Some("{}".to_owned());
+    queue.add(carried);
+    queue.add(event(1000, 1));
+    assert_eq!(
+        queue.next().and_then(|event| event.element).as_deref(),
+        Some("{}")
+    );
+}

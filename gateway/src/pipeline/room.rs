@@ -1,0 +1,158 @@
+//! How many waiting messages memory may hold, and of whom: the rest stays in the database and is found again. Pure.
+//!
+//! What is in memory are hints. A tenant whose messages do not all fit is *behind*: nothing of it is taken in as it
+//! arrives, because its successors would wait in memory for predecessors that are not there.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::domain::TenantId;
+
+/// Of the whole room: what any tenant may hold, however many others there are.
+const PART_LEAST: usize = 16;
+/// Of the whole room: what a tenant may hold although it is full, so that nobody is kept out by others' messages.
+const ALWAYS: usize = 256;
+
+/// Counts of what is held.
+#[derive(Debug)]
+pub(super) struct Room {
+    total: usize,
+    len: usize,
+    held: HashMap<TenantId, usize>,
+    behind: HashSet<TenantId>,
+}
+
+impl Room {
+    pub(super) fn new(total: usize) -> Self {
+        Self {
+            total,
+            len: 0,
+            held: HashMap::new(),
+            behind: HashSet::new(),
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) fn add(&mut self, tenant: TenantId) {
+        self.len += 1;
+        *self.held.entry(tenant).or_default() += 1;
+    }
+
+    pub(super) fn remove(&mut self, tenant: TenantId, count: usize) {
+        self.len -= count;
+        if let Some(held) = self.held.get_mut(&tenant) {
+            *held -= count;
+            if *held == 0 {
+                self.held.remove(&tenant);
+            }
+        }
+    }
+
+    fn held(&self, tenant: TenantId) -> usize {
+        self.held.get(&tenant).copied().unwrap_or(0)
+    }
+
+    /// An equal part for everybody who holds something and one more who may come.
+    fn part(&self) -> usize {
+        let equal = self.total / (self.held.len() + 1);
+        equal.max(self.total / PART_LEAST).max(1)
+    }
+
+    pub(super) fn has_room(&self, tenant: TenantId) -> bool {
+        let held = self.held(tenant);
+        let always = (self.total / ALWAYS).max(1);
+        held < always || (self.len < self.total && held < self.part())
+    }
+
+    /// A message that just arrived: may it be taken in? If not, its tenant is behind from now on.
+    pub(super) fn admits(&mut self, tenant: TenantId) -> bool {
+        let admits = !self.behind.contains(&tenant) && self.has_room(tenant);
+        if !admits {
+            self.fall_behind(tenant);
+        }
+        admits
+    }
+
+    /// Something of this tenant is in the database only.
+    pub(super) fn fall_behind(&mut self, tenant: TenantId) {
+        self.behind.insert(tenant);
+    }
+
+    /// Is it worth looking into the database: does somebody who is behind hold less than half of what it may?
+    pub(super) fn runs_low(&self) -> bool {
+        let low = self.part() / 2;
+        self.behind
+            .iter()
+            .any(|tenant| self.held(*tenant) <= low && self.has_room(*tenant))
+    }
+
+    /// Whom a look leaves out, because nothing more of theirs fits.
+    pub(super) fn full(&self) -> Vec<TenantId> {
+        let held = self.held.keys().copied();
+        held.filter(|tenant| !self.has_room(*tenant)).collect()
+    }
+
+    /// A look found everything that waits, but of these.
+    pub(super) fn caught_up(&mut self, except: &[TenantId]) {
+        self.behind.retain(|tenant| except.contains(tenant));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tenant(n: i64) -> TenantId {
+        TenantId::from_raw(n)
+    }
+
+    /// Takes in what is admitted of `count` messages.
+    fn arrive(room: &mut Room, of: i64, count: usize) -> usize {
+        let arriving = (0..count).filter(|_| {
+            let admitted = room.admits(tenant(of));
+            if admitted {
+                room.add(tenant(of));
+            }
+            admitted
+        });
+        arriving.count()
+    }
+
+    #[test]
+    fn a_flood_leaves_room_for_everybody_else() {
+        let mut room = Room::new(1_024);
+        assert_eq!(arrive(&mut room, 1, 100_000), 512);
+        assert_eq!(arrive(&mut room, 2, 1_000), 341);
+        assert_eq!(arrive(&mut room, 3, 10), 10);
+        for n in 4..1_000 {
+            assert!(arrive(&mut room, n, 4) == 4, "tenant {n} is kept out");
+        }
+    }
+
+    #[test]
+    fn who_is_behind_takes_nothing_in_until_a_look_has_caught_up() {
+        let mut room = Room::new(64);
+        arrive(&mut room, 1, 100);
+        assert!(!room.runs_low());
+        room.remove(tenant(1), 31);
+        assert!(room.runs_low());
+        assert_eq!(arrive(&mut room, 1, 1), 0);
+        room.caught_up(&[]);
+        assert_eq!(arrive(&mut room, 1, 1), 1);
+        assert!(!room.runs_low());
+    }
+
+    #[test]
+    fn a_look_leaves_out_whom_nothing_more_fits() {
+        let mut room = Room::new(64);
+        arrive(&mut room, 1, 100);
+        arrive(&mut room, 2, 1);
+        assert_eq!(room.full(), [tenant(1)]);
+        room.fall_behind(tenant(2));
+        room.caught_up(&[tenant(1)]);
+        assert_eq!(arrive(&mut room, 2, 1), 1);
+        assert_eq!(arrive(&mut room, 1, 1), 0);
+    }
+}

@@ -1,0 +1,270 @@
+//! What a tenant may say about how the gateway itself behaves: the JSON in `tenant.settings`.
+//!
+//! Read key by key: when settings are written, all problems are told at once; when they are read back (a newer version
+//! may have written them), one value that does not read costs nobody the others, least of all the words for STOP.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::policy::{ConfirmationKind, ConsentWord, WordBook, WordChanges, WordClass};
+
+/// A tenant's settings. Every key has a default; keys that are not among these are refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TenantSettings {
+    /// What the customer is told when no plugin could answer. Empty: nothing.
+    pub fallback_text: String,
+    /// The queue that people come to who ask for a person.
+    pub human_queue: String,
+    /// Queues that somebody serves. A queue that is not among them answers with `unserved_text`.
+    pub served_queues: Vec<String>,
+    /// Said once, when a conversation goes to a served queue.
+    pub human_text: String,
+    /// Said when the queue is served by nobody; the conversation goes back to the bot.
+    pub unserved_text: String,
+    /// Confirmations of opt-out and opt-in in the tenant's own words. Empty: the gateway's.
+    pub marketing_stopped_text: String,
+    pub business_stopped_text: String,
+    pub all_stopped_text: String,
+    pub resumed_text: String,
+    /// The bot's replies to one conversation within an hour.
+    pub replies_per_hour: i64,
+    pub words: Words,
+}
+
+/// Meta's bound of a text message (facts §3).
+const LONGEST_TEXT: usize = 4096;
+
+/// The keys that read as `T` does, each tried by itself; the others become problems.
+fn readable<T: DeserializeOwned>(
+    prefix: &str,
+    object: Map<String, Value>,
+    problems: &mut Vec<String>,
+) -> Map<String, Value> {
+    let reads = |(key, value): &(String, Value)| {
+        let alone = Map::from_iter([(key.clone(), value.clone())]);
+        match serde_json::from_value::<T>(Value::Object(alone)) {
+            Ok(_) => true,
+            Err(error) => {
+                problems.push(format!("{prefix}{key}: {error}"));
+                false
+            }
+        }
+    };
+    object.into_iter().filter(reads).collect()
+}
+
+/// The tenant's own words, beside the table that all share.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Words {
+    pub stop: Vec<String>,
+    pub stop_marketing: Vec<String>,
+    pub stop_all: Vec<String>,
+    pub start: Vec<String>,
+    pub human: Vec<String>,
+    /// Words of the shared table that mean nothing here.
+    pub remove: Vec<String>,
+    /// Ids of buttons and rows, and template button payloads, that mean "stop advertising".
+    pub stop_marketing_payloads: Vec<String>,
+    /// The same for "stop everything".
+    pub stop_payloads: Vec<String>,
+}
+
+impl Words {
+    /// A word that no message can be would be left out in silence.
+    fn complaints(&self) -> Vec<String> {
+        let lists = [
+            ("stop", &self.stop),
+            ("stop_marketing", &self.stop_marketing),
+            ("stop_all", &self.stop_all),
+            ("start", &self.start),
+            ("human", &self.human),
+            ("remove", &self.remove),
+        ];
+        let words = lists
+            .iter()
+            .flat_map(|(key, words)| words.iter().map(move |word| (key, word)));
+        words
+            .filter(|(_, word)| !WordBook::is_usable(word))
+            .map(|(key, word)| format!("words.{key}: {word:?} is no word that a message could be"))
+            .collect()
+    }
+}
+
+impl Default for TenantSettings {
+    fn default() -> Self {
+        Self {
+            fallback_text: "Sorry, something went wrong here. Please try again in a moment."
+                .to_owned(),
+            human_queue: "support".to_owned(),
+            served_queues: Vec::new(),
+            human_text: "You will hear from one of our people here soon.".to_owned(),
+            unserved_text: "Nobody is here at the moment. You can go on with our assistant."
+                .to_owned(),
+            marketing_stopped_text: String::new(),
+            business_stopped_text: String::new(),
+            all_stopped_text: String::new(),
+            resumed_text: String::new(),
+            replies_per_hour: crate::policy::LoopBrake::DEFAULT_LIMIT,
+            words: Words::default(),
+        }
+    }
+}
+
+impl TenantSettings {
+    /// What a JSON object says, and everything that is wrong with it. What does not read has its default.
+    pub fn read(json: &str) -> (Self, Vec<String>) {
+        let mut problems = Vec::new();
+        let object: Map<String, Value> = serde_json::from_str(json).unwrap_or_else(|error| {
+            problems.push(format!("must be a JSON object: {error}"));
+            Map::new()
+        });
+        let (words, mut settings): (Map<_, _>, Map<_, _>) = object
+            .into_iter()
+            .partition(|(key, value)| key == "words" && value.is_object());
+        settings = readable::<Self>("", settings, &mut problems);
+        if let Some(Value::Object(words)) = words.into_iter().next().map(|(_, words)| words) {
+            let words = readable::<Words>("words.", words, &mut problems);
+            settings.insert("words".to_owned(), Value::Object(words));
+        }
+        // Each key was read by itself just now.
+        let settings: Self = serde_json::from_value(Value::Object(settings)).unwrap_or_default();
+        problems.extend(settings.complaints());
+        (settings, problems)
+    }
+
+    /// What types alone cannot say.
+    fn complaints(&self) -> Vec<String> {
+        let texts = [
+            ("fallback_text", &self.fallback_text),
+            ("human_text", &self.human_text),
+            ("unserved_text", &self.unserved_text),
+            ("marketing_stopped_text", &self.marketing_stopped_text),
+            ("business_stopped_text", &self.business_stopped_text),
+            ("all_stopped_text", &self.all_stopped_text),
+            ("resumed_text", &self.resumed_text),
+        ];
+        let long = texts
+            .iter()
+            .filter(|(_, text)| text.chars().count() > LONGEST_TEXT)
+            .map(|(key, _)| format!("{key}: must have at most {LONGEST_TEXT} characters"));
+        let mut complaints: Vec<String> = long.collect();
+        if self.human_queue.is_empty() {
+            complaints.push("human_queue: must not be empty".to_owned());
+        }
+        if self.replies_per_hour < 1 {
+            complaints.push("replies_per_hour: must be at least 1".to_owned());
+        }
+        complaints.extend(self.words.complaints());
+        complaints
+    }
+
+    /// The confirmation's words.
+    pub fn confirmation(&self, kind: ConfirmationKind) -> &str {
+        let own = match kind {
+            ConfirmationKind::MarketingStopped => &self.marketing_stopped_text,
+            ConfirmationKind::BusinessStopped => &self.business_stopped_text,
+            ConfirmationKind::AllStopped => &self.all_stopped_text,
+            ConfirmationKind::Resumed => &self.resumed_text,
+        };
+        if own.is_empty() {
+            kind.default_text()
+        } else {
+            own
+        }
+    }
+
+    pub fn serves(&self, queue: &str) -> bool {
+        self.served_queues.iter().any(|served| served == queue)
+    }
+
+    /// The tenant's word book, built once per snapshot.
+    pub fn word_book(&self) -> WordBook {
+        let words = &self.words;
+        let of = |class: WordClass, list: &[String]| -> Vec<(WordClass, String)> {
+            list.iter().map(|word| (class, word.clone())).collect()
+        };
+        let consent = WordClass::Consent;
+        let add = [
+            of(consent(ConsentWord::OptOutAll), &words.stop),
+            of(consent(ConsentWord::OptOutMarketing), &words.stop_marketing),
+            of(consent(ConsentWord::OptOutEverything), &words.stop_all),
+            of(consent(ConsentWord::OptIn), &words.start),
+            of(WordClass::Human, &words.human),
+        ]
+        .concat();
+        let payloads = [
+            of(
+                consent(ConsentWord::OptOutMarketing),
+                &words.stop_marketing_payloads,
+            ),
+            of(consent(ConsentWord::OptOutAll), &words.stop_payloads),
+        ]
+        .concat();
+        WordBook::new(&WordChanges {
+            add,
+            remove: words.remove.clone(),
+            payloads,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::InboundContent;
+
+    #[test]
+    fn one_wrong_value_costs_nobody_the_words_for_stop() {
+        let stored =
+            r#"{"replies_per_hour":"many","words":{"stop":["genug"],"human":7},"colour":"red"}"#;
+        let (settings, problems) = TenantSettings::read(stored);
+        assert_eq!(settings.words.stop, ["genug"]);
+        assert_eq!(
+            settings.replies_per_hour,
+            TenantSettings::default().replies_per_hour
+        );
+        let genug = InboundContent::Text {
+            body: "Genug!".to_owned(),
+        };
+        assert!(settings.word_book().find(&genug).is_some());
+        let keys: Vec<&str> = problems
+            .iter()
+            .filter_map(|problem| problem.split(':').next())
+            .collect();
+        assert_eq!(keys, ["colour", "replies_per_hour", "words.human"]);
+    }
+
+    #[test]
+    fn what_types_cannot_say_is_said_too() {
+        let long = "x".repeat(4097);
+        let given = serde_json::json!({
+            "human_text": long, "human_queue": "", "replies_per_hour": 0, "words": {"stop": ["ok", "  "]}
+        });
+        let (_, problems) = TenantSettings::read(&given.to_string());
+        assert_eq!(
+            problems,
+            [
+                "human_text: must have at most 4096 characters",
+                "human_queue: must not be empty",
+                "replies_per_hour: must be at least 1",
+                "words.stop: \"  \" is no word that a message could be",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_defaults_and_all_keys_written_out_have_no_problem() {
+        let written = serde_json::json!(TenantSettings::default()).to_string();
+        for good in ["{}", written.as_str()] {
+            assert_eq!(
+                TenantSettings::read(good),
+                (TenantSettings::default(), Vec::new())
+            );
+        }
+        let (_, problems) = TenantSettings::read("[]");
+        assert_eq!(problems.len(), 1, "{problems:?}");
+    }
+}

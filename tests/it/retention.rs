@@ -1,0 +1,171 @@
+//! Retention: what is old and done goes, what still waits stays with all it needs, and PostgreSQL drops whole weeks.
+
+use std::time::Duration;
+
+use vestibule::domain::{Timestamp, id};
+use vestibule::storage::forget::{self, Ages};
+use vestibule::storage::partitions;
+use vestibule_tests::db::now;
+use vestibule_tests::{Kind, TestDatabase, for_each_database};
+
+const DAY: Duration = Duration::from_secs(86_400);
+const KEPT: Duration = Duration::from_secs(14 * 86_400);
+/// Its week is over since more than [`KEPT`].
+const OLD: Duration = Duration::from_secs(30 * 86_400);
+
+const AGES: Ages = Ages {
+    events: KEPT,
+    raw_bodies: KEPT,
+    journal: KEPT,
+    sends: KEPT,
+};
+
+/// Writes one row: `INSERT … RETURNING 1` is a query that counts.
+async fn insert(database: &TestDatabase, table: &str, columns: &str, values: &str) {
+    let sql =
+        format!("INSERT INTO {table} ({columns}) VALUES ({values}) RETURNING CAST(1 AS BIGINT)");
+    // The harness takes what the program's text holds; a test makes a few.
+    assert_eq!(database.count(sql.leak()).await, 1);
+}
+
+async fn raw(database: &TestDatabase, id: i64, part_of: i64, attached_at: i64) {
+    let columns = "id, app, bucket, part_of, received_at, body, attached_at";
+    let body = match database.kind {
+        Kind::Sqlite => "x'00'",
+        Kind::Postgres => "'\\x00'",
+    };
+    let values = format!("{id}, 1, 1, {part_of}, 0, {body}, {attached_at}");
+    insert(database, "inbound_raw", columns, &values).await;
+}
+
+async fn event(database: &TestDatabase, id: i64, raw: i64, state: i64) {
+    let columns = "id, tenant, number, bucket, conversation, contact, seq, raw, ordinal, kind, at, wamid, content, state";
+    let values = format!("{id}, 1, 1, 1, 1, 1, 1, {raw}, 0, 1, 0, 'w', '{{}}', {state}");
+    insert(database, "inbound_event", columns, &values).await;
+}
+
+async fn send(database: &TestDatabase, id: i64, state: i64) {
+    let columns = "id, tenant, number, bucket, conversation, contact, turn, state, class, draft, due_at, attempts, doubts,
+        changed_at, wamid, receipt, error, reason, created_at";
+    let values =
+        format!("{id}, 1, 1, 1, 1, 1, 0, {state}, 0, '{{}}', 0, 0, 0, 0, '', -1, 0, '', 0");
+    insert(database, "outbox", columns, &values).await;
+    let columns = "outbox, status, tenant, at, error, pricing, time_zone, template_category";
+    let values = format!("{id}, 1, 1, 0, 0, '', '', ''");
+    insert(database, "receipt", columns, &values).await;
+}
+
+async fn turn_and_seen(database: &TestDatabase, at: Timestamp) {
+    let columns = "id, tenant, number, conversation, event, outcome, journal, at";
+    let values = format!("{}, 1, 1, 1, 1, 'silent', '{{}}', 0", id::first_id_at(at));
+    insert(database, "turn", columns, &values).await;
+    insert(
+        database,
+        "event_seen",
+        "at, hash",
+        &format!("{}, 7", at.millis()),
+    )
+    .await;
+}
+
+/// What is left, as the last digits of its ids.
+async fn left(database: &TestDatabase, table: &str, key: &str, first: i64) -> Vec<String> {
+    let sql = format!(
+        "SELECT CAST({key} - {first} AS TEXT) FROM {table} WHERE {key} >= {first} AND {key} < {first} + 1000 ORDER BY {key}"
+    );
+    database.texts(sql.leak()).await
+}
+
+async fn partitions_named(database: &TestDatabase, table: &str, at: Timestamp) -> i64 {
+    let week = at.millis() / (7 * 86_400_000);
+    let sql = format!("SELECT COUNT(*) FROM pg_class WHERE relname = '{table}_w{week}'");
+    database.count(sql.leak()).await
+}
+
+/// One row of each fate, an old one and a young one of each kind.
+async fn fill(database: &TestDatabase, old: i64, young: i64) {
+    raw(database, old, 0, 5).await;
+    raw(database, old + 1, 0, 0).await;
+    raw(database, old + 2, 0, 5).await;
+    raw(database, old + 3, old + 2, 0).await;
+    raw(database, old + 4, 0, 5).await;
+    raw(database, young, 0, 5).await;
+    event(database, old, old, 1).await;
+    event(database, old + 1, old + 4, 0).await;
+    event(database, young, young, 1).await;
+    for state in 0..=6 {
+        send(database, old + state, state).await;
+    }
+    send(database, young, 2).await;
+}
+
+#[tokio::test]
+async fn what_is_old_and_done_goes_and_what_waits_stays_with_all_it_needs() {
+    for_each_database(async |database| {
+        let db = database.open().await;
+        let (now, then) = (now(), now().minus(OLD));
+        partitions::ensure(&db, then, Duration::ZERO, Duration::ZERO)
+            .await
+            .expect("old partitions");
+        let (old, young) = (id::first_id_at(then), id::first_id_at(now.minus(DAY)));
+        fill(&database, old, young).await;
+        turn_and_seen(&database, then).await;
+        turn_and_seen(&database, now.minus(DAY)).await;
+
+        forget::all_tenants(&db, now, AGES).await.expect("a round");
+
+        let waiting = ["0", "1", "3"];
+        // Unattached; the body of a part that is; the part; the message of a turn that waits.
+        assert_eq!(left(&database, "inbound_raw", "id", old).await, ["1", "2", "3", "4"]);
+        assert_eq!(left(&database, "inbound_event", "id", old).await, ["1"]);
+        assert_eq!(left(&database, "outbox", "id", old).await, waiting);
+        assert_eq!(left(&database, "receipt", "outbox", old).await, waiting);
+        assert!(left(&database, "turn", "id", old).await.is_empty());
+        for (table, key) in [
+            ("inbound_raw", "id"),
+            ("inbound_event", "id"),
+            ("outbox", "id"),
+            ("receipt", "outbox"),
+            ("turn", "id"),
+        ] {
+            assert_eq!(left(&database, table, key, young).await, ["0"], "{table}");
+        }
+        assert_eq!(database.count("SELECT COUNT(*) FROM event_seen").await, 1);
+        if database.kind == Kind::Postgres {
+            assert_eq!(partitions_named(&database, "turn", then).await, 0);
+            assert_eq!(partitions_named(&database, "event_seen", then).await, 0);
+            assert_eq!(partitions_named(&database, "outbox", then).await, 1);
+        }
+
+        // What waited is done at last: the next round lets go of it.
+        let done = "UPDATE outbox SET state = 5 WHERE state IN (0, 1, 3) AND id - id = 0 RETURNING id - id";
+        database.count(done).await;
+        let gone = forget::all_tenants(&db, now, AGES).await.expect("a round");
+        assert!(left(&database, "outbox", "id", old).await.is_empty());
+        assert!(left(&database, "receipt", "outbox", old).await.is_empty());
+        assert_eq!(gone.partitions > 0, database.kind == Kind::Postgres);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn partitions_that_retention_dropped_are_not_made_again() {
+    let Some(database) = TestDatabase::fresh(Kind::Postgres).await else {
+        return;
+    };
+    let db = database.open().await;
+    let now = now();
+    for _ in 0..2 {
+        partitions::ensure(&db, now, DAY, AGES.events)
+            .await
+            .expect("partitions");
+        let gone = forget::all_tenants(&db, now, AGES).await.expect("a round");
+        eprintln!("{gone:?}");
+    }
+    let gone = forget::all_tenants(&db, now, AGES).await.expect("a round");
+    partitions::ensure(&db, now, DAY, AGES.events)
+        .await
+        .expect("partitions");
+    let again = forget::all_tenants(&db, now, AGES).await.expect("a round");
+    assert_eq!((gone.partitions, again.partitions), (0, 0));
+}

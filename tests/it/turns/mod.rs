@@ -1,0 +1,41 @@
+//! What a turn causes, in a running gateway: once, within its bounds, and as its journal tells it.
+
+mod absent_key;
+mod hot_key;
+mod owners;
+mod quota;
+mod stored;
+
+use std::sync::Arc;
+
+use vestibule::clock::SystemClock;
+use vestibule_tests::town::Town;
+use vestibule_tests::{InProcessNode, TestDatabase, settle};
+
+/// A node of the town that Meta's webhooks go to.
+async fn start(town: &Town, name: &str) -> InProcessNode {
+    let node = town
+        .deployment
+        .start_in_process(name, Arc::new(SystemClock))
+        .await;
+    town.meta
+        .set_webhook(&node.webhook_url(), None)
+        .expect("a URL");
+    node
+}
+
+/// A customer of the business's number `number` says something.
+fn say(town: &Town, number: usize, customer: usize, text: &str) {
+    let phone = format!("49151{number}0000{customer:03}");
+    let number = &town.business.numbers[number].phone_number_id;
+    let customer = town.meta.customer(number, &phone).expect("a customer");
+    customer.text(text).expect("sent");
+}
+
+/// Waits until Meta has delivered everything and everything has happened.
+async fn all_done(town: &Town, database: &TestDatabase) {
+    town.meta.webhooks_idle().await;
+    let db = database.open().await;
+    settle(&db).await;
+    db.close().await;
+}
