@@ -136,3 +136,14 @@ async fn the_child_inherits_no_environment() {
         .collect();
     assert_eq!(foreign, Vec::<&str>::new());
 }
+
+#[tokio::test]
+async fn a_child_that_somebody_kills_is_not_said_to_have_used_its_cpu_time() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let compiler = stand_in(folder.path(), "kill -9 $$", CompileLimits::default());
+    let killed = compiler.compile(Vec::new()).await;
+    assert!(
+        matches!(killed, Err(CompileError::Crashed { .. })),
+        "{killed:?}"
+    );
+}

@@ -13,6 +13,7 @@ mod guests;
 mod harness;
 mod ingest;
 mod ingest_gap;
+mod installing;
 mod loops;
 mod neighbours;
 mod one_message;

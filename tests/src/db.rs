@@ -71,6 +71,15 @@ impl TestDatabase {
         asked.unwrap_or_else(|error| panic!("{query}: {error}"))
     }
 
+    /// Something that no code of the gateway does, done from outside.
+    pub async fn execute(&self, statement: &'static str) {
+        let done = match self.kind {
+            Kind::Sqlite => execute(SqliteConnection::connect(&self.url).await, statement).await,
+            Kind::Postgres => execute(PgConnection::connect(&self.url).await, statement).await,
+        };
+        done.unwrap_or_else(|error| panic!("{statement}: {error}"));
+    }
+
     /// The answers of a query for texts.
     pub async fn texts(&self, query: &'static str) -> Vec<String> {
         let asked = match self.kind {
@@ -97,6 +106,15 @@ where
 {
     let (count,) = sqlx::query_as(query).fetch_one(&mut connection?).await?;
     Ok(count)
+}
+
+async fn execute<C>(connection: sqlx::Result<C>, statement: &'static str) -> sqlx::Result<()>
+where
+    C: Connection,
+    for<'c> &'c mut C: Executor<'c, Database = C::Database>,
+{
+    connection?.execute(statement).await?;
+    Ok(())
 }
 
 async fn texts<C>(connection: sqlx::Result<C>, query: &'static str) -> sqlx::Result<Vec<String>>

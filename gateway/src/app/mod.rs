@@ -213,6 +213,7 @@ impl Shared {
         let plugins = Arc::new(Plugins::new(
             host,
             self.db.clone(),
+            self.directory.clone(),
             key,
             ports::limits(&config.plugins),
         ));

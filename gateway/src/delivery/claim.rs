@@ -16,7 +16,7 @@ use crate::storage::buckets::{Lease, fence};
 use crate::storage::claims::{
     ConversationFacts, conversation_facts_all_tenants, set_pair_debts_all_tenants,
 };
-use crate::storage::outbox::{Move, OutboxRow, move_all_tenants};
+use crate::storage::outbox::{Move, OutboxRow, move_all_tenants, unclaim_all_tenants};
 use crate::storage::people::Consents;
 use crate::storage::{Result, StorageError, Tx, people, raw};
 use crate::telemetry::{CommitTimer, names};
@@ -68,17 +68,20 @@ enum Verdict {
     },
 }
 
-/// Claims what may go of `rows`, all of which must be of owned buckets.
+/// Claims what may go of `rows`, all of which must be of owned buckets. `unsure`: those of them that an earlier claim of
+/// this node may have left claimed without knowing it.
 pub(super) async fn claim(
     world: &World,
     owned: &OwnedBuckets,
     rows: Vec<OutboxRow>,
+    unsure: &[OutboxId],
 ) -> Result<Outcome> {
     let leases = owned
         .leases_of(rows.iter().map(|row| row.bucket))
         .ok_or_else(|| StorageError::Fenced(-1))?;
     let (mut tx, locked_at, consent) = begin(world, &leases, &rows).await?;
     let _held = CommitTimer::start("claim", rows.len());
+    unclaim_all_tenants(&mut tx, unsure).await?;
     let ground = Ground::load(&mut tx, &rows, consent).await?;
     let now = world.clock.now();
     let judged: Vec<(OutboxRow, Verdict)> = rows

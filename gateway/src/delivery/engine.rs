@@ -63,6 +63,8 @@ pub struct Delivery {
     under_way: usize,
     answers: Vec<Answered>,
     tasks: JoinSet<Done>,
+    /// Rows that a claim whose commit was not answered may have left claimed: they were never called.
+    unsure: BTreeMap<OutboxId, Bucket>,
     claiming: bool,
     recording: bool,
     reading: bool,
@@ -120,6 +122,7 @@ impl Delivery {
             under_way: 0,
             answers: Vec::new(),
             tasks: JoinSet::new(),
+            unsure: BTreeMap::new(),
             claiming: false,
             recording: false,
             reading: false,
@@ -219,8 +222,10 @@ impl Delivery {
         self.claiming = true;
         self.under_way += rows.len();
         let (world, leases) = (self.world.clone(), self.leases.clone());
+        let unsure = rows.iter().map(|row| row.draft.id);
+        let unsure: Vec<OutboxId> = unsure.filter(|id| self.unsure.contains_key(id)).collect();
         self.tasks.spawn(async move {
-            let outcome = claim(&world, &leases, rows.clone()).await;
+            let outcome = claim(&world, &leases, rows.clone(), &unsure).await;
             Done::Claimed(rows, outcome)
         });
     }
@@ -243,13 +248,14 @@ impl Delivery {
         });
     }
 
-    /// Their rows stay claimed: the next owner finds them in doubt.
+    /// Their rows stay claimed: the next owner finds them in doubt. A bucket that was only given up is still ours until it
+    /// is released, so what is known of its sends is recorded: the fence decides.
     fn drop_answers_of_the_lost(&mut self) {
-        let leases = &self.leases;
+        let lost = &self.lost;
         let before = self.answers.len();
         self.answers.retain(|answer| {
             let lease = answer.claimed.lease;
-            leases.lease(lease.bucket) == Some(lease)
+            lost.get(&lease.bucket) != Some(&lease.epoch)
         });
         self.under_way -= before - self.answers.len();
     }
@@ -366,6 +372,7 @@ impl Delivery {
         if !gone.is_empty() {
             self.queue.drop_buckets(&gone);
             self.doubts.drop_buckets(&gone);
+            self.unsure.retain(|_, bucket| !gone.contains(bucket));
             self.taken.retain(|bucket| !gone.contains(bucket));
             self.scanned.retain(|bucket| !gone.contains(bucket));
             self.scan = None;
@@ -467,10 +474,17 @@ impl Delivery {
         self.claiming = false;
         let now = self.now();
         match outcome {
-            Ok(outcome) => self.take_outcome(outcome, now),
+            Ok(outcome) => {
+                rows.iter().for_each(|row| {
+                    self.unsure.remove(&row.draft.id);
+                });
+                self.take_outcome(outcome, now);
+            }
             Err(error) => {
                 self.under_way -= rows.len();
                 for row in rows {
+                    // The commit may have happened although its answer was an error.
+                    self.unsure.insert(row.draft.id, row.bucket);
                     self.queue.unspend(&row);
                     self.queue.put_back(row, now);
                 }
@@ -549,6 +563,10 @@ impl Delivery {
         self.slow_down(&one, now);
         self.world.observer.sent(&trace(&one.row, one.called));
         let row = one.row;
+        if !self.leases.owns(row.bucket) {
+            // Given up while it was under way: whoever takes the bucket reads the row.
+            return;
+        }
         match one.given.end {
             _ if !one.applied => self.queue.forget(&row, now),
             Ended::GivenBack => {

@@ -128,9 +128,15 @@ impl<'a> Drafts<'a> {
             self.hand_to_queue(queue, "routing", "plugin", None, true);
         }
         if self.outcome == "fallback" {
-            let text = self.input.entry.tenant.settings.fallback_text.clone();
-            self.say(text, "fallback");
+            self.fall_back();
         }
+    }
+
+    /// No plugin could answer: the tenant's own words do.
+    pub(super) fn fall_back(&mut self) {
+        self.outcome = "fallback";
+        let text = self.input.entry.tenant.settings.fallback_text.clone();
+        self.say(text, "fallback");
     }
 
     fn effect(&mut self, from: &AttributedEffect, hands_over: bool) {

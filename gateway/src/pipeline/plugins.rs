@@ -1,9 +1,9 @@
 //! Installed plugins, loaded: from an installation to something that the plugin host can run.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
-use crate::directory::NumberEntry;
+use crate::directory::{Directory, NumberEntry};
 use crate::domain::{InstallationId, TenantId};
 use crate::plugin_host::{
     ArtifactId, ArtifactKey, ComponentDigest, ConfigJson, Grants, Limits, Manifest, Plugin,
@@ -14,10 +14,10 @@ use crate::storage::{Db, StorageError, components};
 use crate::tenants::installations::engine_name;
 
 /// Why an installed plugin cannot run. It counts as that plugin's fault; the others of the turn go on.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub(super) enum NotRunnable {
     #[error(transparent)]
-    Storage(#[from] StorageError),
+    Storage(Arc<StorageError>),
     #[error("no artifact of this engine: {0}")]
     NoArtifact(String),
     #[error("the artifact does not load: {0}")]
@@ -26,22 +26,46 @@ pub(super) enum NotRunnable {
     Corrupt(String),
 }
 
-/// Loads plugins when a turn first needs them and keeps them.
+impl From<StorageError> for NotRunnable {
+    fn from(error: StorageError) -> Self {
+        Self::Storage(Arc::new(error))
+    }
+}
+
+impl NotRunnable {
+    /// Will it be the same next time, as long as the installation does not change?
+    fn lasts(&self) -> bool {
+        !matches!(self, Self::Storage(_))
+    }
+}
+
+type Runnable = Result<PluginBinding, NotRunnable>;
+
+/// Loads plugins when a turn first needs them and keeps them as long as they are installed.
 pub struct Plugins {
     host: Arc<PluginHost>,
     db: Db,
+    directory: Arc<Directory>,
     key: ArtifactKey,
     limits: Limits,
     /// By component: tenants that uploaded the same bytes still have one each (tenants never meet).
     loaded: Mutex<HashMap<(TenantId, String), Arc<Plugin>>>,
-    bindings: Mutex<HashMap<InstallationId, (i64, PluginBinding)>>,
+    /// With the generation they are of. What cannot run is remembered too: it is not read again for every message.
+    bindings: Mutex<HashMap<InstallationId, (i64, Runnable)>>,
 }
 
 impl Plugins {
-    pub fn new(host: Arc<PluginHost>, db: Db, key: ArtifactKey, limits: Limits) -> Self {
+    pub fn new(
+        host: Arc<PluginHost>,
+        db: Db,
+        directory: Arc<Directory>,
+        key: ArtifactKey,
+        limits: Limits,
+    ) -> Self {
         Self {
             host,
             db,
+            directory,
             key,
             limits,
             loaded: Mutex::default(),
@@ -68,26 +92,48 @@ impl Plugins {
         (bindings, broken)
     }
 
-    async fn binding(&self, installation: &Installation) -> Result<PluginBinding, NotRunnable> {
-        if let Some((generation, binding)) = lock(&self.bindings).get(&installation.id)
+    async fn binding(&self, installation: &Installation) -> Runnable {
+        if let Some((generation, known)) = lock(&self.bindings).get(&installation.id)
             && *generation == installation.generation
         {
-            return Ok(binding.clone());
+            return known.clone();
         }
+        let runnable = self.bind(installation).await;
+        if runnable.as_ref().err().is_none_or(NotRunnable::lasts) {
+            let entry = (installation.generation, runnable.clone());
+            lock(&self.bindings).insert(installation.id, entry);
+        }
+        // Something is new, so something may be gone.
+        self.forget_retired();
+        runnable
+    }
+
+    /// Drops what no number runs any more: without this, every version ever installed would stay in memory.
+    fn forget_retired(&self) {
+        let snapshot = self.directory.snapshot();
+        let installed = || snapshot.numbers().flat_map(|number| &number.installations);
+        let ids: HashSet<_> = installed().map(|row| row.id).collect();
+        let components: HashSet<_> = installed()
+            .map(|row| (row.tenant, row.digest.as_str()))
+            .collect();
+        lock(&self.bindings).retain(|id, _| ids.contains(id));
+        lock(&self.loaded)
+            .retain(|(tenant, digest), _| components.contains(&(*tenant, digest.as_str())));
+    }
+
+    async fn bind(&self, installation: &Installation) -> Runnable {
         let corrupt = |what: &str| NotRunnable::Corrupt(what.to_owned());
         let plugin = self.plugin(installation).await?;
         let config = ConfigJson::parse(&installation.config).map_err(|_| corrupt("config"))?;
         let grants: Vec<String> =
             serde_json::from_str(&installation.grants).map_err(|_| corrupt("grants"))?;
-        let binding = PluginBinding {
+        Ok(PluginBinding {
+            limits: self.limits.for_asked(plugin.manifest().limits),
             plugin,
             installation: installation.id,
             config: Arc::new(config),
             grants: Grants::from_names(grants.iter().map(String::as_str)),
-            limits: self.limits.clone(),
-        };
-        lock(&self.bindings).insert(installation.id, (installation.generation, binding.clone()));
-        Ok(binding)
+        })
     }
 
     async fn plugin(&self, installation: &Installation) -> Result<Arc<Plugin>, NotRunnable> {

@@ -19,8 +19,8 @@ use crate::directory::NumberEntry;
 use crate::domain::{Clock, IdGenerator, InstallationId, Timestamp, TurnId};
 use crate::graph::webhook;
 use crate::plugin_host::{
-    CallOutcome, ConversationView, Ending, KvEffects, MessageView, PLUGINS_PER_TURN, PluginBinding,
-    TurnReport, TurnRequest,
+    CallOutcome, ConversationView, Ending, KvEffects, MessageView, Overload, PLUGINS_PER_TURN,
+    PluginBinding, TurnReport, TurnRequest,
 };
 use crate::policy::ConsentState;
 use crate::storage::conversations::Conversation;
@@ -99,11 +99,15 @@ impl Turns {
                     }
                     drafts.apply(report, &bindings, &broken);
                 }
-                Err(NoRoom) => {
+                Err(Overload::Full | Overload::TenantShare) => {
                     return Ran::Later {
                         after: NO_ROOM,
                         asked: false,
                     };
+                }
+                Err(error) => {
+                    tracing::error!(event = %input.event.id, %error, "the plugins were not asked");
+                    drafts.fall_back();
                 }
             },
         }
@@ -115,7 +119,7 @@ impl Turns {
         input: &TurnInput,
         turn: TurnId,
         now: Timestamp,
-    ) -> Result<(TurnReport, Vec<PluginBinding>, Vec<String>), NoRoom> {
+    ) -> Result<(TurnReport, Vec<PluginBinding>, Vec<String>), Overload> {
         let (mut bindings, mut broken) = self.plugins.bindings(&input.entry).await;
         // The host takes no turn with more, so asking it again would never end.
         let beyond = bindings.drain(PLUGINS_PER_TURN.min(bindings.len())..);
@@ -139,12 +143,7 @@ impl Turns {
             plugins: bindings.clone(),
             bot_owns: input.conversation.owner.is_bot(),
         };
-        let report = self
-            .plugins
-            .host()
-            .run_turn(request)
-            .await
-            .map_err(|_| NoRoom)?;
+        let report = self.plugins.host().run_turn(request).await?;
         Ok((report, bindings, broken))
     }
 
@@ -168,8 +167,6 @@ impl Turns {
         items.into_iter().nth(ordinal).map(|item| item.raw)
     }
 }
-
-struct NoRoom;
 
 /// Is the turn to be run again? Room that the host did not have is not what the plugin asked for, and does not count
 /// against its tries.

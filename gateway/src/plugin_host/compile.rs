@@ -176,8 +176,9 @@ fn verdict(status: ExitStatus, message: &str) -> CompileError {
         return CompileError::Memory;
     }
     match status.signal() {
-        // The soft limit's signal, and the hard limit's when both are the same.
-        Some(libc::SIGXCPU | libc::SIGKILL) => CompileError::CpuTime,
+        // The soft limit's signal. The hard limit is later, so a SIGKILL is somebody else's: the kernel's, for want of
+        // memory, or an operator's.
+        Some(libc::SIGXCPU) => CompileError::CpuTime,
         _ => CompileError::Crashed {
             status: status.to_string(),
             message: message.to_owned(),

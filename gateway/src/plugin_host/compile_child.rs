@@ -64,18 +64,19 @@ const OPEN_FILES: u64 = 16;
 
 fn confine(memory: u64, cpu_seconds: u64) -> std::io::Result<()> {
     let limits = [
-        (Resource::As, memory),
-        (Resource::Cpu, cpu_seconds),
-        (Resource::Fsize, 0),
-        (Resource::Core, 0),
-        (Resource::Nofile, OPEN_FILES),
+        (Resource::As, memory, memory),
+        // The soft limit's signal says why; the hard one's could be anybody's.
+        (Resource::Cpu, cpu_seconds, cpu_seconds.saturating_add(1)),
+        (Resource::Fsize, 0, 0),
+        (Resource::Core, 0, 0),
+        (Resource::Nofile, OPEN_FILES, OPEN_FILES),
     ];
-    for (resource, most) in limits {
-        let both = Rlimit {
-            current: Some(most),
-            maximum: Some(most),
+    for (resource, soft, hard) in limits {
+        let limit = Rlimit {
+            current: Some(soft),
+            maximum: Some(hard),
         };
-        setrlimit(resource, both)?;
+        setrlimit(resource, limit)?;
     }
     close_inherited();
     // It must not outlive its parent, and it may wait for everybody else.

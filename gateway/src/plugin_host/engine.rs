@@ -139,11 +139,10 @@ fn pool(options: &EngineOptions, size: PoolSize) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(stores)
         .total_stacks(stores)
-        // A Rust component has three core instances, one memory and two tables; what has more takes a neighbour's
-        // share, and when it is used up the turn waits and runs again.
-        .total_core_instances(stores.saturating_mul(8))
-        .total_memories(stores.saturating_mul(2))
-        .total_tables(stores.saturating_mul(4))
+        // As much for every store as one component may have: nobody can take a neighbour's share.
+        .total_core_instances(stores.saturating_mul(INSTANCES as u32))
+        .total_memories(stores.saturating_mul(MEMORIES as u32))
+        .total_tables(stores.saturating_mul(TABLES as u32))
         .max_core_instances_per_component(INSTANCES as u32)
         .max_memories_per_component(MEMORIES as u32)
         .max_tables_per_component(TABLES as u32)

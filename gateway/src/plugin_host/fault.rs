@@ -81,11 +81,15 @@ impl FaultKind {
 
 /// Finds the true cause of an error that came out of a guest (plugin-hosts.md §3.6).
 ///
-/// Our own flags come first: a refused allocation looks like `unreachable`, and a host function that stops the guest
-/// like any error.
+/// Our own flags come before a trap that can have been caused by them: a refused allocation looks like `unreachable`,
+/// and a host function that stops the guest like any error. A guest that was refused memory, went on and then looped
+/// or recursed without end did that.
 pub(super) fn of_error(error: &wasmtime::Error, hook: Hook, state: &GuestState) -> Fault {
     if let Some(stop) = state.stopped() {
         return Fault::new(stop.kind, hook, stop.message.clone());
+    }
+    if let Some(trap @ (Trap::OutOfFuel | Trap::StackOverflow)) = error.downcast_ref::<Trap>() {
+        return of_trap(*trap, hook, state);
     }
     if let Some(denied) = state.memory_denied() {
         return Fault::new(FaultKind::Memory, hook, denied);

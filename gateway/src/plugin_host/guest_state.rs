@@ -1,6 +1,6 @@
 //! What a store holds for one installation in one turn: what the guest may see, and what it asked for so far.
 //!
-//! Host functions (`capability`) work on this alone. Every call enters through [`GuestState::enter`], which counts it.
+//! Host functions (`capability`) work on this alone; each call and what it carries is counted here before it counts.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::effect::{Effect, EffectRefused};
 use super::fault::FaultKind;
 use super::hook::Hook;
 use super::kv::{Asked, KvEffects, KvSession};
-use super::limits::Limits;
+use super::limits::{FUEL_SLICE, Limits};
 use super::memory_limiter::MemoryLimiter;
 use super::report::LogLine;
 use super::request::{ConversationView, PluginBinding, TurnRequest};
@@ -38,6 +38,8 @@ pub(super) struct GuestState {
     effects_kept: usize,
     host_calls: u32,
     host_bytes: usize,
+    /// What was left when a host call last paused.
+    fuel_at_pause: u64,
     stop: Option<Stop>,
 }
 
@@ -70,6 +72,7 @@ impl GuestState {
             effects_kept: 0,
             host_calls: 0,
             host_bytes: 0,
+            fuel_at_pause: binding.limits.fuel,
             stop: None,
             request,
             binding,
@@ -80,19 +83,19 @@ impl GuestState {
         &self.binding.limits
     }
 
-    /// Counts a host call and the bytes it carries, before it does anything. An error ends the guest.
-    pub(super) fn enter(&mut self, bytes: usize) -> wasmtime::Result<()> {
+    /// Counts a host call, before it does anything. An error ends the guest.
+    pub(super) fn count_call(&mut self) -> wasmtime::Result<()> {
         self.host_calls = self.host_calls.saturating_add(1);
         let most = self.limits().host_calls;
         if self.host_calls > most {
             let message = format!("called the host more than {most} times");
             return Err(self.stop(FaultKind::HostCalls, message));
         }
-        self.enter_bytes(bytes)
+        Ok(())
     }
 
-    /// Counts bytes that are known only later in a call.
-    pub(super) fn enter_bytes(&mut self, bytes: usize) -> wasmtime::Result<()> {
+    /// Counts what a host call carries, either way. An error ends the guest.
+    pub(super) fn count_bytes(&mut self, bytes: usize) -> wasmtime::Result<()> {
         self.host_bytes = self.host_bytes.saturating_add(bytes);
         let most = self.limits().host_bytes;
         if self.host_bytes > most {
@@ -100,6 +103,16 @@ impl GuestState {
             return Err(self.stop(FaultKind::OutputBytes, message));
         }
         Ok(())
+    }
+
+    /// Has the guest, with so much fuel `left`, used a slice since it last let its neighbours run in a host call? Then
+    /// this is the moment, and the next slice begins.
+    pub(super) fn slice_is_over(&mut self, left: u64) -> bool {
+        let over = self.fuel_at_pause.saturating_sub(left) >= FUEL_SLICE;
+        if over {
+            self.fuel_at_pause = left;
+        }
+        over
     }
 
     pub(super) fn stop(&mut self, kind: FaultKind, message: String) -> wasmtime::Error {
@@ -134,6 +147,7 @@ impl GuestState {
     /// The hook returned ok: its effects, and its writes to `kv` count.
     pub(super) fn keep(&mut self) -> Vec<Effect> {
         self.kv.keep();
+        self.memory.forgive();
         self.effects_kept += self.effects.len();
         std::mem::take(&mut self.effects)
     }

@@ -38,6 +38,8 @@ pub enum InspectError {
     OtherHooks { claimed: String, exported: String },
     #[error("has more than {most} {what}")]
     TooMany { what: &'static str, most: usize },
+    #[error("has {0} in a component within the component: link everything into one")]
+    Nested(&'static str),
     #[error(transparent)]
     Manifest(#[from] ManifestError),
 }
@@ -90,6 +92,11 @@ struct Survey {
 
 impl Survey {
     fn read(&mut self, payload: &Payload<'_>) -> Result<(), InspectError> {
+        if self.depth > 0
+            && let Some(what) = code_of_a_component(payload)
+        {
+            return Err(InspectError::Nested(what));
+        }
         match payload {
             Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => self.enter()?,
             Payload::End(_) => self.depth = self.depth.saturating_sub(1),
@@ -194,6 +201,22 @@ impl Survey {
     }
 }
 
+/// What only the outermost component may have.
+///
+/// Between two components that both have code wasmtime generates adapters, and what those copy and transcode costs no
+/// fuel and never yields: two siblings that pass a text to and fro would own a guest thread. (Today its compiler panics
+/// over most of them, because multi-memory is off; that is an accident and no message for an author.) The components
+/// that toolchains nest only give interfaces their names and types.
+fn code_of_a_component(payload: &Payload<'_>) -> Option<&'static str> {
+    match payload {
+        Payload::ModuleSection { .. } => Some("a module"),
+        Payload::InstanceSection(_) => Some("an instance of a module"),
+        Payload::ComponentCanonicalSection(_) => Some("a lifted or lowered function"),
+        Payload::ComponentStartSection { .. } => Some("a start function"),
+        _ => None,
+    }
+}
+
 fn at_most(what: &'static str, n: usize, most: usize) -> Result<(), InspectError> {
     if n > most {
         return Err(InspectError::TooMany { what, most });
@@ -288,6 +311,46 @@ mod tests {
             assert!(refusal(&component).contains(what));
         }
         assert!(refusal(&vec![0; COMPONENT_BYTES + 1]).contains("larger"));
+    }
+
+    /// Two siblings that pass a text to and fro: each copy is work that wasmtime's fuel does not see.
+    const PING_PONG: &str = r#"(component
+        (component $pong
+          (core module $m
+            (memory (export "memory") 1)
+            (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 0))
+            (func (export "take") (param i32 i32)))
+          (core instance $i (instantiate $m))
+          (alias core export $i "memory" (core memory $memory))
+          (alias core export $i "realloc" (core func $realloc))
+          (alias core export $i "take" (core func $take))
+          (func (export "take") (param "text" string)
+            (canon lift (core func $take) (memory $memory) (realloc $realloc))))
+        (component $ping
+          (import "take" (func $take (param "text" string)))
+          (core module $memory (memory (export "memory") 1))
+          (core instance $i (instantiate $memory))
+          (alias core export $i "memory" (core memory $m))
+          (core func $lowered (canon lower (func $take) (memory $m)))
+          (core module $loop
+            (import "pong" "take" (func $take (param i32 i32)))
+            (func $start (loop (call $take (i32.const 0) (i32.const 65536)) (br 0)))
+            (start $start))
+          (core instance (instantiate $loop (with "pong" (instance (export "take" (func $lowered)))))))
+        (instance $b (instantiate $pong))
+        (alias export $b "take" (func $take))
+        (instance (instantiate $ping (with "take" (func $take)))))"#;
+
+    #[test]
+    fn code_in_nested_components_is_refused() {
+        let wat = |parts: &str| wat::parse_str(parts).expect("valid WAT");
+        assert!(refusal(&wat(PING_PONG)).contains("a module in a component within the component"));
+        let lowers =
+            "(component (component (import \"f\" (func $f)) (core func (canon lower (func $f)))))";
+        assert!(refusal(&wat(lowers)).contains("a lifted or lowered function"));
+        let instantiates = "(component (core module $m)
+            (component (alias outer 1 0 (core module $n)) (core instance (instantiate $n))))";
+        assert!(refusal(&wat(instantiates)).contains("an instance of a module"));
     }
 
     #[test]

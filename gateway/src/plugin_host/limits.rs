@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::manifest::LimitsAsked;
+
 /// What one installation may use in one turn, over all its hooks. An installation can be given less or more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// Wasm instructions, nearly one unit each; bulk operations cost a unit per byte.
+    /// Wasm instructions, nearly one unit each; bulk operations cost a unit per byte, host calls what the host does
+    /// ([`HOST_CALL_FUEL`], [`HOST_BYTE_FUEL`]).
     pub fuel: u64,
     /// Bytes of all linear memories and tables together.
     pub memory: usize,
@@ -37,7 +40,7 @@ impl Default for Limits {
             fuel: 50_000_000,
             // A Rust guest needs 0.2 to 1.2 MiB, QuickJS 1.4; CPython's 16 would need an installation's own limit.
             memory: 16 << 20,
-            // A menu makes 20. A call costs the host 0.1 to 1 µs, so this is a few milliseconds at worst.
+            // A menu makes 20. Calls cost fuel too, so that all limits together still mean milliseconds.
             host_calls: 10_000,
             // Ten full texts, a few values of kv and the log fit many times.
             host_bytes: 4 << 20,
@@ -54,6 +57,19 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// What a plugin gets that asks for less or more: never more than the operator gives.
+    pub fn for_asked(&self, asked: LimitsAsked) -> Self {
+        Self {
+            fuel: asked.fuel.map_or(self.fuel, |fuel| fuel.min(self.fuel)),
+            memory: asked
+                .memory
+                .map_or(self.memory, |memory| memory.min(self.memory)),
+            ..self.clone()
+        }
+    }
+}
+
 /// The most that an operator may give one installation: what the pool has room for.
 pub const MAX_MEMORY: usize = 64 << 20;
 /// A log line's bytes (WIT contract); longer ones are cut at a character.
@@ -65,10 +81,11 @@ pub const KV_VALUE_BYTES: usize = 64 << 10;
 pub const HOST_CALL_BYTES: usize = 256 << 10;
 /// Live resource handles. A hook gets two.
 pub const HANDLES: usize = 1_000;
-/// Core instances, memories and tables of one component: componentize-py needs some 20 instances.
-pub const INSTANCES: usize = 64;
-pub const MEMORIES: usize = 4;
-pub const TABLES: usize = 16;
+/// Core instances, memories and tables of one component. A Rust component has 3, 1 and 2; componentize-py needs some 20
+/// instances. The pool holds so many for every store, so that nobody can take a neighbour's share: more costs addresses.
+pub const INSTANCES: usize = 32;
+pub const MEMORIES: usize = 2;
+pub const TABLES: usize = 4;
 /// Elements of one table: CPython uses 5,700, SpiderMonkey 7,700.
 pub const TABLE_ELEMENTS: usize = 20_000;
 /// The guest's stack. Deep recursion of ordinary code ends well below; the limit is what a hostile one gets.
@@ -85,7 +102,14 @@ pub const MAX_RETRY: Duration = Duration::from_secs(600);
 pub const REASON_CHARS: usize = 500;
 /// Bytes of host answers kept for replay; a turn beyond it says so.
 pub const JOURNAL_BYTES: usize = 64 << 10;
-/// Units of fuel after which a guest lets its neighbours run: some 10 µs of tight code.
+/// Fuel for a host call, beside what it carries. A guess: leaving the guest, lifting, checking and coming back take
+/// some 0.2 µs, as long as so many instructions. All the calls that are allowed come to less than half of the fuel.
+pub const HOST_CALL_FUEL: u64 = 2_000;
+/// Fuel for a byte that a host call carries. A guess: a byte is copied twice and looked at once or twice, some 0.4 ns.
+pub const HOST_BYTE_FUEL: u64 = 4;
+/// What an element of a list counts beside its texts: the host allocates for it, however empty it is.
+pub const LIST_ELEMENT_BYTES: usize = 64;
+/// Units of fuel after which a guest lets its neighbours run: some 10 µs of tight code, or of host calls.
 pub const FUEL_SLICE: u64 = 100_000;
 /// Attributes and tags of one conversation.
 pub const ATTRIBUTES: usize = 64;
@@ -95,3 +119,18 @@ pub const TAGS: usize = 32;
 pub const COMPONENT_BYTES: usize = 16 << 20;
 /// Its manifest.
 pub const MANIFEST_BYTES: usize = 64 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plugin_gets_what_it_asks_for_up_to_what_the_operator_gives() {
+        let given = Limits::default();
+        let asked = |fuel, memory| given.for_asked(LimitsAsked { fuel, memory });
+        assert_eq!(asked(None, None), given);
+        assert_eq!(asked(Some(u64::MAX), Some(usize::MAX)), given);
+        let less = asked(Some(7), Some(65_536));
+        assert_eq!((less.fuel, less.memory), (7, 65_536));
+    }
+}

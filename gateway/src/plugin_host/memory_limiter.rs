@@ -40,6 +40,11 @@ impl MemoryLimiter {
         self.denied.as_deref()
     }
 
+    /// The guest lived with what it was refused: what goes wrong later has another cause.
+    pub(super) fn forgive(&mut self) {
+        self.denied = None;
+    }
+
     fn grow(&mut self, growth: usize) -> bool {
         let Some(used) = self.used.checked_add(growth).filter(|&u| u <= self.limit) else {
             let limit = self.limit;

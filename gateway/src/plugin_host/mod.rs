@@ -35,6 +35,7 @@ mod stages;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod trial;
 mod turn;
 
 pub use artifact::{ArtifactError, ArtifactId, ArtifactKey, AuthenticArtifact, ComponentDigest};
@@ -57,3 +58,4 @@ pub use request::{
     ConfigError, ConfigJson, ConversationView, Grants, MessageKind, MessageView, PluginBinding,
     TurnRequest,
 };
+pub use trial::{TrialError, try_to_load};

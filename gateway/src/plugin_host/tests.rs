@@ -1,5 +1,9 @@
 //! Whole turns over hand-written guests: limits, isolation, fairness, determinism.
 
+mod causes;
+mod floods;
+mod shares;
+
 use std::sync::Arc;
 
 use super::testing::*;
@@ -113,27 +117,6 @@ async fn a_panic_is_a_trap() {
     let host = host();
     let report = run(&host, Guest::replying("unreachable")).await;
     assert_eq!(only_fault(&report).kind, FaultKind::Trap);
-}
-
-#[tokio::test]
-async fn a_flood_of_host_calls_is_stopped() {
-    let host = host();
-    let report = run(&host, Guest::replying("(loop (drop (call $now)) (br 0))")).await;
-    assert_eq!(only_fault(&report).kind, FaultKind::HostCalls);
-    assert_eq!(report.calls[0].host_calls, Limits::default().host_calls + 1);
-}
-
-#[tokio::test]
-async fn a_flood_of_bytes_is_stopped() {
-    let host = host();
-    let body = "(loop (call $log (i32.const 0) (i32.const 0) (i32.const 60000)) (br 0))";
-    let report = run(&host, Guest::replying(body)).await;
-    assert_eq!(only_fault(&report).kind, FaultKind::OutputBytes);
-    let body = format!(
-        "(loop (call $random-bytes (i32.const 50000) {RET}) (global.set $top (i32.const 65536)) (br 0))"
-    );
-    let report = run(&host, Guest::replying(&body)).await;
-    assert_eq!(only_fault(&report).kind, FaultKind::OutputBytes);
 }
 
 #[tokio::test]

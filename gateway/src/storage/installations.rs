@@ -89,6 +89,20 @@ async fn retire_installations(
     Ok(())
 }
 
+/// For which numbers of the tenant an installation runs, one for each; `None`: for all of them.
+pub async fn numbers_of_installations(
+    tx: &mut Tx,
+    tenant: TenantId,
+) -> Result<Vec<Option<NumberId>>> {
+    const SQL: &str = "SELECT number FROM installation WHERE tenant = $1 AND state = 'active'";
+    let rows: Vec<(i64,)> = on_backend!(tx, |conn| sqlx::query_as(SQL)
+        .bind(tenant.raw())
+        .fetch_all(conn)
+        .await)?;
+    let number = |(raw,): (i64,)| (raw != 0).then(|| NumberId::from_raw(raw));
+    Ok(rows.into_iter().map(number).collect())
+}
+
 /// Every installation that runs, in the order of its tenant's turns.
 pub async fn installations_all_tenants(tx: &mut Tx) -> Result<Vec<Installation>> {
     const SQL: &str = "SELECT id, tenant, number, plugin, plugin_version, digest, position, config, grants, generation,

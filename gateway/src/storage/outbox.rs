@@ -6,7 +6,7 @@
 
 use sqlx::FromRow;
 
-use super::{Result, StorageError, Tx, batch, on_backend};
+use super::{Result, StorageError, Tx, batch, execute_rows, on_backend};
 use crate::domain::{
     Bucket, ContactId, ConversationId, Draft, DraftClass, NumberId, OutboundContent, OutboxId,
     OutboxState, ReceiptStatus, Recipient, Sender, TenantId, Timestamp, TurnId,
@@ -385,6 +385,16 @@ pub async fn doubt_claimed_all_tenants(
         }
         query.execute(conn).await.map(|done| done.rows_affected())
     })?)
+}
+
+/// Makes claims that were never called what they were before: queued.
+pub async fn unclaim_all_tenants(tx: &mut Tx, ids: &[OutboxId]) -> Result<()> {
+    for run in batch::runs(ids) {
+        let head = "UPDATE outbox SET state = 0 WHERE state = 1 AND id IN";
+        let sql = batch::list(head, run.len(), 1, "");
+        execute_rows!(tx, sql, run, |query, id| query.bind(id.raw()))?;
+    }
+    Ok(())
 }
 
 /// Which of these are still in doubt: a receipt may have settled the others.

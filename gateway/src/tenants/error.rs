@@ -20,6 +20,9 @@ pub enum SetupError {
     Component(#[from] InspectError),
     #[error("the component does not compile: {0}")]
     Compile(#[from] CompileError),
+    /// It compiles and would not run: another shape of a hook, more tables than there may be …
+    #[error("the component does not fit this gateway: {0}")]
+    Unfit(String),
     #[error("the database failed")]
     Storage(#[from] StorageError),
     #[error("a secret could not be sealed or opened: {0}")]
@@ -35,7 +38,7 @@ impl SetupError {
     pub fn is_refusal(&self) -> bool {
         match self {
             Self::NotFound { .. } | Self::Taken { .. } | Self::Invalid { .. } => true,
-            Self::Component(_) | Self::Keyring(KeyringError::NotAFile) => true,
+            Self::Component(_) | Self::Unfit(_) | Self::Keyring(KeyringError::NotAFile) => true,
             Self::Compile(error) => !matches!(
                 error,
                 CompileError::Start(_) | CompileError::Talk(_) | CompileError::Crashed { .. }

@@ -1,11 +1,15 @@
-//! Installing a plugin: inspect, compile in the limited child process, store, put into service.
+//! Installing a plugin: inspect, compile in the limited child process, load it for a trial, store, put into service.
 
 use std::collections::BTreeSet;
 
 use super::tenant::json_object;
 use super::{Result, SetupContext, SetupError, find};
-use crate::domain::InstallationId;
-use crate::plugin_host::{ArtifactId, ArtifactKey, Compiler, ComponentDigest, Manifest, inspect};
+use crate::domain::{InstallationId, TenantId};
+use crate::plugin_host::{
+    ArtifactId, ArtifactKey, Compiler, ComponentDigest, Manifest, PLUGINS_PER_TURN, TrialError,
+    inspect, try_to_load,
+};
+use crate::storage::Tx;
 use crate::storage::components;
 use crate::storage::installations::{self, Installation};
 
@@ -43,7 +47,7 @@ pub async fn install(
         None => None,
     };
     drop(tx);
-    let compiled = compile(setup, compiler, &new.wasm).await?;
+    let compiled = compile(setup, compiler, &new.wasm, &manifest).await?;
     let now = setup.clock.now();
     let installation = Installation {
         id: InstallationId::from_raw(setup.next_id()),
@@ -68,6 +72,7 @@ pub async fn install(
     components::insert_component(&mut tx, tenant, &digest, &new.wasm, &manifest, now).await?;
     components::put_artifact(&mut tx, tenant, &digest, &engine, &sealed, now).await?;
     installations::replace_installation(&mut tx, tenant, &installation).await?;
+    check_room(&mut tx, tenant).await?;
     tx.commit().await?;
     Ok(installation)
 }
@@ -83,16 +88,59 @@ struct Compiled {
     sealed: Vec<u8>,
 }
 
-async fn compile(setup: &SetupContext, compiler: &Compiler, wasm: &[u8]) -> Result<Compiled> {
+async fn compile(
+    setup: &SetupContext,
+    compiler: &Compiler,
+    wasm: &[u8],
+    manifest: &Manifest,
+) -> Result<Compiled> {
     let machine_code = compiler.compile(wasm.to_vec()).await?;
     let id = ArtifactId::current(ComponentDigest::of(wasm))
         .map_err(|error| SetupError::Engine(error.to_string()))?;
     let key = ArtifactKey::new(*setup.keyring.artifact_mac_key());
+    let sealed = key.seal(&id, &machine_code);
+    try_out(&key, &id, &sealed, manifest)?;
     Ok(Compiled {
         digest: id.component.to_string(),
         engine: engine_name(&id),
-        sealed: key.seal(&id, &machine_code),
+        sealed,
     })
+}
+
+/// Opens what would be stored and loads it as a node will: what cannot run must not retire what does.
+fn try_out(key: &ArtifactKey, id: &ArtifactId, sealed: &[u8], manifest: &Manifest) -> Result<()> {
+    let artifact = key
+        .open(id, sealed)
+        .map_err(|error| SetupError::Engine(error.to_string()))?;
+    try_to_load(&artifact, manifest).map_err(|error| match error {
+        TrialError::Load(error) => SetupError::Unfit(with_causes(&error)),
+        error @ TrialError::Engine(_) => SetupError::Engine(with_causes(&error)),
+    })
+}
+
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+/// A turn has room for so many plugins, and a number gets its own and those of the whole tenant. Counted after the
+/// change: whoever installs at the same time waits for the row that counts changes of setup.
+async fn check_room(tx: &mut Tx, tenant: TenantId) -> Result<()> {
+    let running = installations::numbers_of_installations(tx, tenant).await?;
+    let everywhere = running.iter().filter(|number| number.is_none()).count();
+    let of_number = |number| running.iter().filter(|n| **n == Some(number)).count();
+    let most_on_one = running
+        .iter()
+        .flatten()
+        .map(|&number| of_number(number))
+        .max();
+    if everywhere + most_on_one.unwrap_or(0) > PLUGINS_PER_TURN {
+        let problem = format!(
+            "would be more than {PLUGINS_PER_TURN} on one number, those for all numbers included"
+        );
+        return Err(SetupError::invalid("the plugins", problem));
+    }
+    Ok(())
 }
 
 fn check_grants(manifest: &Manifest, grants: &BTreeSet<String>) -> Result<()> {

@@ -17,10 +17,6 @@ const LONG: &[(&str, &str)] = &[
         "gateway/src/delivery/engine.rs",
         "too long, and known to be: one loop over state that its parts share; the next split to make",
     ),
-    (
-        "gateway/src/plugin_host/tests.rs",
-        "whole turns over one set of hand-written guests, which every test of it needs",
-    ),
 ];
 
 /// A head shorter than this says nothing.

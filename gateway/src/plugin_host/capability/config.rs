@@ -1,17 +1,23 @@
 //! `config`: the tenant's settings of this installation.
 
+use wasmtime::component::LinkerInstance;
+
+use super::charge::function;
 use crate::plugin_host::bindings::vestibule::plugin::config;
 use crate::plugin_host::guest_state::GuestState;
 
+pub(super) fn wire(to: &mut LinkerInstance<'_, GuestState>) -> wasmtime::Result<()> {
+    use config::Host;
+    function(to, "get", |state, (key,)| Ok((state.get(key)?,)))?;
+    function(to, "all", |state, ()| Ok((state.all()?,)))
+}
+
 impl config::Host for GuestState {
     fn get(&mut self, key: String) -> wasmtime::Result<Option<String>> {
-        let setting = self.binding.config.get(&key).map(str::to_owned);
-        self.enter(key.len() + setting.as_ref().map_or(0, String::len))?;
-        Ok(setting)
+        Ok(self.binding.config.get(&key).map(str::to_owned))
     }
 
     fn all(&mut self) -> wasmtime::Result<String> {
-        self.enter(self.binding.config.all().len())?;
         Ok(self.binding.config.all().to_owned())
     }
 }

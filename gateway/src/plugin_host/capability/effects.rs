@@ -1,6 +1,9 @@
 //! `effects`: what a plugin wants to happen, turned into the domain's words. Its rules are in
 //! [`crate::plugin_host::effect`].
 
+use wasmtime::component::LinkerInstance;
+
+use super::charge::{Carried, Element, function};
 use crate::domain::OutboundContent;
 use crate::domain::outbound::{ListRow, ListSection, ReplyButton, TemplateParameter};
 use crate::plugin_host::bindings::vestibule::plugin::effects::{self, EffectError};
@@ -9,26 +12,66 @@ use crate::plugin_host::guest_state::GuestState;
 
 type Answer = wasmtime::Result<Result<(), EffectError>>;
 
+pub(super) fn wire(to: &mut LinkerInstance<'_, GuestState>) -> wasmtime::Result<()> {
+    wire_replies(to)?;
+    wire_facts(to)
+}
+
+fn wire_replies(to: &mut LinkerInstance<'_, GuestState>) -> wasmtime::Result<()> {
+    use effects::Host;
+    function(to, "reply-text", |state, (body,)| {
+        Ok((state.reply_text(body)?,))
+    })?;
+    function(to, "reply-buttons", |state, (body, footer, buttons)| {
+        Ok((state.reply_buttons(body, footer, buttons)?,))
+    })?;
+    function(to, "reply-list", |state, (body, button, sections)| {
+        Ok((state.reply_list(body, button, sections)?,))
+    })?;
+    function(to, "reply-template", |state, (name, language, values)| {
+        Ok((state.reply_template(name, language, values)?,))
+    })?;
+    function(to, "react", |state, (emoji,)| Ok((state.react(emoji)?,)))?;
+    function(to, "mark-read", |state, (typing,)| {
+        Ok((state.mark_read(typing)?,))
+    })
+}
+
+fn wire_facts(to: &mut LinkerInstance<'_, GuestState>) -> wasmtime::Result<()> {
+    use effects::Host;
+    function(to, "set-language", |state, (language,)| {
+        Ok((state.set_language(language)?,))
+    })?;
+    function(to, "set-attribute", |state, (key, value)| {
+        Ok((state.set_attribute(key, value)?,))
+    })?;
+    function(to, "add-tag", |state, (tag,)| Ok((state.add_tag(tag)?,)))?;
+    function(to, "remove-tag", |state, (tag,)| {
+        Ok((state.remove_tag(tag)?,))
+    })?;
+    function(to, "hand-over", |state, (queue, note)| {
+        Ok((state.hand_over(queue, note)?,))
+    })?;
+    function(to, "close", |state, ()| Ok((state.close()?,)))
+}
+
 impl GuestState {
-    /// `bytes` may be an estimate: lengths that matter are checked by the effect's own rules.
-    fn ask(&mut self, effect: Effect, bytes: usize) -> Answer {
-        self.enter(bytes)?;
+    fn ask(&mut self, effect: Effect) -> Answer {
         Ok(self.push(effect).map_err(EffectError::from))
     }
 
-    fn reply(&mut self, content: OutboundContent, bytes: usize) -> Answer {
-        self.ask(Effect::Reply { content }, bytes)
+    fn reply(&mut self, content: OutboundContent) -> Answer {
+        self.ask(Effect::Reply { content })
     }
 }
 
 impl effects::Host for GuestState {
     fn reply_text(&mut self, body: String) -> Answer {
-        let bytes = body.len();
         let content = OutboundContent::Text {
             body,
             preview_url: false,
         };
-        self.reply(content, bytes)
+        self.reply(content)
     }
 
     fn reply_buttons(
@@ -37,14 +80,13 @@ impl effects::Host for GuestState {
         footer: Option<String>,
         buttons: Vec<effects::Button>,
     ) -> Answer {
-        let bytes = body.len() + buttons.len() * 64;
         let buttons = buttons.into_iter().map(ReplyButton::from).collect();
         let content = OutboundContent::Buttons {
             body,
             footer,
             buttons,
         };
-        self.reply(content, bytes)
+        self.reply(content)
     }
 
     fn reply_list(
@@ -53,15 +95,13 @@ impl effects::Host for GuestState {
         button: String,
         sections: Vec<effects::Section>,
     ) -> Answer {
-        let rows: usize = sections.iter().map(|section| section.rows.len()).sum();
-        let bytes = body.len() + rows * 96;
         let sections = sections.into_iter().map(ListSection::from).collect();
         let content = OutboundContent::List {
             body,
             button,
             sections,
         };
-        self.reply(content, bytes)
+        self.reply(content)
     }
 
     fn reply_template(
@@ -70,7 +110,6 @@ impl effects::Host for GuestState {
         language: String,
         parameters: Vec<effects::TemplateParameter>,
     ) -> Answer {
-        let bytes = name.len() + parameters.iter().map(|p| p.value.len() + 32).sum::<usize>();
         let parameters = parameters
             .into_iter()
             .map(TemplateParameter::from)
@@ -80,45 +119,79 @@ impl effects::Host for GuestState {
             language,
             parameters,
         };
-        self.reply(content, bytes)
+        self.reply(content)
     }
 
     fn react(&mut self, emoji: String) -> Answer {
-        let bytes = emoji.len();
-        self.ask(Effect::React { emoji }, bytes)
+        self.ask(Effect::React { emoji })
     }
 
     fn mark_read(&mut self, typing: bool) -> Answer {
-        self.ask(Effect::MarkRead { typing }, 1)
+        self.ask(Effect::MarkRead { typing })
     }
 
     fn set_language(&mut self, language: String) -> Answer {
-        let bytes = language.len();
-        self.ask(Effect::SetLanguage { language }, bytes)
+        self.ask(Effect::SetLanguage { language })
     }
 
     fn set_attribute(&mut self, key: String, value: String) -> Answer {
-        let bytes = key.len() + value.len();
-        self.ask(Effect::SetAttribute { key, value }, bytes)
+        self.ask(Effect::SetAttribute { key, value })
     }
 
     fn add_tag(&mut self, tag: String) -> Answer {
-        let bytes = tag.len();
-        self.ask(Effect::AddTag { tag }, bytes)
+        self.ask(Effect::AddTag { tag })
     }
 
     fn remove_tag(&mut self, tag: String) -> Answer {
-        let bytes = tag.len();
-        self.ask(Effect::RemoveTag { tag }, bytes)
+        self.ask(Effect::RemoveTag { tag })
     }
 
     fn hand_over(&mut self, queue: String, note: Option<String>) -> Answer {
-        let bytes = queue.len() + note.as_ref().map_or(0, String::len);
-        self.ask(Effect::HandOver { queue, note }, bytes)
+        self.ask(Effect::HandOver { queue, note })
     }
 
     fn close(&mut self) -> Answer {
-        self.ask(Effect::Close, 1)
+        self.ask(Effect::Close)
+    }
+}
+
+impl Carried for EffectError {
+    fn carried(&self) -> usize {
+        match self {
+            Self::Invalid(what) | Self::Quota(what) | Self::Denied(what) => what.len(),
+        }
+    }
+}
+
+impl Element for effects::Button {}
+
+impl Carried for effects::Button {
+    fn carried(&self) -> usize {
+        self.id.len() + self.title.len()
+    }
+}
+
+impl Element for effects::Section {}
+
+impl Carried for effects::Section {
+    fn carried(&self) -> usize {
+        self.title.len() + self.rows.carried()
+    }
+}
+
+impl Element for effects::Row {}
+
+impl Carried for effects::Row {
+    fn carried(&self) -> usize {
+        self.id.len() + self.title.len() + self.description.carried()
+    }
+}
+
+impl Element for effects::TemplateParameter {}
+
+impl Carried for effects::TemplateParameter {
+    fn carried(&self) -> usize {
+        self.name.carried() + self.value.len()
     }
 }
 

@@ -2,40 +2,94 @@
 //!
 //! A turn has one of each, so a handle carries nothing: every method answers for the turn's own.
 
-use wasmtime::component::Resource;
+use wasmtime::component::{LinkerInstance, Resource, ResourceType};
 
+use super::charge::{Carried, flat, function};
 use crate::plugin_host::bindings::vestibule::plugin::inbound;
 use crate::plugin_host::bindings::{Conversation, Message};
 use crate::plugin_host::guest_state::GuestState;
 use crate::plugin_host::request::MessageKind;
 
-impl inbound::Host for GuestState {}
+pub(super) fn wire(to: &mut LinkerInstance<'_, GuestState>) -> wasmtime::Result<()> {
+    wire_message(to)?;
+    wire_conversation(to)
+}
+
+fn wire_message(to: &mut LinkerInstance<'_, GuestState>) -> wasmtime::Result<()> {
+    use inbound::HostMessage as Host;
+    to.resource("message", ResourceType::host::<Message>(), |_, _| Ok(()))?;
+    function(to, "[method]message.id", |state, (m,)| {
+        Ok((Host::id(state, m)?,))
+    })?;
+    function(to, "[method]message.kind", |state, (m,)| {
+        Ok((Host::kind(state, m)?,))
+    })?;
+    function(to, "[method]message.text", |state, (m,)| {
+        Ok((Host::text(state, m)?,))
+    })?;
+    function(to, "[method]message.payload", |state, (m,)| {
+        Ok((Host::payload(state, m)?,))
+    })?;
+    function(to, "[method]message.sent-at", |state, (m,)| {
+        Ok((Host::sent_at(state, m)?,))
+    })?;
+    function(to, "[method]message.raw", |state, (m,)| {
+        Ok((Host::raw(state, m)?,))
+    })
+}
+
+fn wire_conversation(to: &mut LinkerInstance<'_, GuestState>) -> wasmtime::Result<()> {
+    use inbound::HostConversation as Host;
+    let resource = ResourceType::host::<Conversation>();
+    to.resource("conversation", resource, |_, _| Ok(()))?;
+    function(to, "[method]conversation.id", |state, (c,)| {
+        Ok((Host::id(state, c)?,))
+    })?;
+    function(to, "[method]conversation.contact", |state, (c,)| {
+        Ok((Host::contact(state, c)?,))
+    })?;
+    function(to, "[method]conversation.display-name", |state, (c,)| {
+        Ok((Host::display_name(state, c)?,))
+    })?;
+    function(to, "[method]conversation.language", |state, (c,)| {
+        Ok((Host::language(state, c)?,))
+    })?;
+    function(to, "[method]conversation.attribute", |state, (c, key)| {
+        Ok((Host::attribute(state, c, key)?,))
+    })?;
+    function(to, "[method]conversation.tags", |state, (c,)| {
+        Ok((Host::tags(state, c)?,))
+    })?;
+    function(to, "[method]conversation.is-new", |state, (c,)| {
+        Ok((Host::is_new(state, c)?,))
+    })
+}
+
+flat!(inbound::Kind);
 
 impl inbound::HostMessage for GuestState {
     fn id(&mut self, _: Resource<Message>) -> wasmtime::Result<String> {
-        self.handed(self.request.message.id.to_string())
+        Ok(self.request.message.id.to_string())
     }
 
     fn kind(&mut self, _: Resource<Message>) -> wasmtime::Result<inbound::Kind> {
-        self.enter(1)?;
         Ok(self.request.message.kind.into())
     }
 
     fn text(&mut self, _: Resource<Message>) -> wasmtime::Result<String> {
-        self.handed(self.request.message.text.clone())
+        Ok(self.request.message.text.clone())
     }
 
     fn payload(&mut self, _: Resource<Message>) -> wasmtime::Result<Option<String>> {
-        self.handed_option(self.request.message.payload.clone())
+        Ok(self.request.message.payload.clone())
     }
 
     fn sent_at(&mut self, _: Resource<Message>) -> wasmtime::Result<u64> {
-        self.enter(8)?;
         Ok(u64::try_from(self.request.message.sent_at.millis()).unwrap_or(0))
     }
 
     fn raw(&mut self, _: Resource<Message>) -> wasmtime::Result<String> {
-        self.handed(self.request.message.raw.clone())
+        Ok(self.request.message.raw.clone())
     }
 
     fn drop(&mut self, _: Resource<Message>) -> wasmtime::Result<()> {
@@ -45,19 +99,19 @@ impl inbound::HostMessage for GuestState {
 
 impl inbound::HostConversation for GuestState {
     fn id(&mut self, _: Resource<Conversation>) -> wasmtime::Result<String> {
-        self.handed(self.conversation.id.to_string())
+        Ok(self.conversation.id.to_string())
     }
 
     fn contact(&mut self, _: Resource<Conversation>) -> wasmtime::Result<String> {
-        self.handed(self.conversation.contact.to_string())
+        Ok(self.conversation.contact.to_string())
     }
 
     fn display_name(&mut self, _: Resource<Conversation>) -> wasmtime::Result<Option<String>> {
-        self.handed_option(self.conversation.display_name.clone())
+        Ok(self.conversation.display_name.clone())
     }
 
     fn language(&mut self, _: Resource<Conversation>) -> wasmtime::Result<Option<String>> {
-        self.handed_option(self.conversation.language.clone())
+        Ok(self.conversation.language.clone())
     }
 
     fn attribute(
@@ -65,34 +119,19 @@ impl inbound::HostConversation for GuestState {
         _: Resource<Conversation>,
         key: String,
     ) -> wasmtime::Result<Option<String>> {
-        self.handed_option(self.conversation.attributes.get(&key).cloned())
+        Ok(self.conversation.attributes.get(&key).cloned())
     }
 
     fn tags(&mut self, _: Resource<Conversation>) -> wasmtime::Result<Vec<String>> {
-        let tags: Vec<String> = self.conversation.tags.iter().cloned().collect();
-        self.enter(tags.iter().map(String::len).sum())?;
-        Ok(tags)
+        Ok(self.conversation.tags.iter().cloned().collect())
     }
 
     fn is_new(&mut self, _: Resource<Conversation>) -> wasmtime::Result<bool> {
-        self.enter(1)?;
         Ok(self.conversation.is_new)
     }
 
     fn drop(&mut self, _: Resource<Conversation>) -> wasmtime::Result<()> {
         Ok(())
-    }
-}
-
-impl GuestState {
-    fn handed(&mut self, text: String) -> wasmtime::Result<String> {
-        self.enter(text.len())?;
-        Ok(text)
-    }
-
-    fn handed_option(&mut self, text: Option<String>) -> wasmtime::Result<Option<String>> {
-        self.enter(text.as_ref().map_or(0, String::len))?;
-        Ok(text)
     }
 }
 

@@ -1,35 +1,53 @@
 //! `kv`: the grant's memory. Its rules are in [`crate::plugin_host::kv`].
 
+use futures::FutureExt;
+use wasmtime::component::LinkerInstance;
+
+use super::charge::{Carried, waiting_function};
 use crate::plugin_host::bindings::vestibule::plugin::kv::{self, KvError};
 use crate::plugin_host::guest_state::GuestState;
 use crate::plugin_host::kv::KvRefused;
 
+pub(super) fn wire(to: &mut LinkerInstance<'_, GuestState>) -> wasmtime::Result<()> {
+    use kv::Host;
+    waiting_function(to, "get", |state, (key,)| {
+        async move { Ok((state.get(key).await?,)) }.boxed()
+    })?;
+    waiting_function(to, "set", |state, (key, value)| {
+        async move { Ok((state.set(key, value).await?,)) }.boxed()
+    })?;
+    waiting_function(to, "delete", |state, (key,)| {
+        async move { Ok((state.delete(key).await?,)) }.boxed()
+    })?;
+    waiting_function(to, "add", |state, (key, delta)| {
+        async move { Ok((state.add(key, delta).await?,)) }.boxed()
+    })
+}
+
 impl kv::Host for GuestState {
     async fn get(&mut self, key: String) -> wasmtime::Result<Result<Option<Vec<u8>>, KvError>> {
-        self.enter(key.len())?;
-        let found = self.kv.get(&key).await.map_err(KvError::from);
-        let bytes = found
-            .as_ref()
-            .ok()
-            .and_then(Option::as_ref)
-            .map_or(0, Vec::len);
-        self.enter_bytes(bytes)?;
-        Ok(found)
+        Ok(self.kv.get(&key).await.map_err(KvError::from))
     }
 
     async fn set(&mut self, key: String, value: Vec<u8>) -> wasmtime::Result<Result<(), KvError>> {
-        self.enter(key.len() + value.len())?;
         Ok(self.kv.set(key, value).await.map_err(KvError::from))
     }
 
     async fn delete(&mut self, key: String) -> wasmtime::Result<Result<(), KvError>> {
-        self.enter(key.len())?;
         Ok(self.kv.delete(key).await.map_err(KvError::from))
     }
 
     async fn add(&mut self, key: String, delta: i64) -> wasmtime::Result<Result<(), KvError>> {
-        self.enter(key.len() + 8)?;
         Ok(self.kv.add(key, delta).await.map_err(KvError::from))
+    }
+}
+
+impl Carried for KvError {
+    fn carried(&self) -> usize {
+        match self {
+            Self::Denied => 0,
+            Self::Quota(what) | Self::Invalid(what) | Self::Unavailable(what) => what.len(),
+        }
     }
 }
 

@@ -1,13 +1,24 @@
 //! `log`: lines for the plugin's author, bounded in number and length.
 
+use wasmtime::component::LinkerInstance;
+
+use super::charge::{Carried, flat, function};
 use crate::plugin_host::bindings::vestibule::plugin::log;
 use crate::plugin_host::guest_state::GuestState;
 use crate::plugin_host::limits::LOG_LINE_BYTES;
 use crate::plugin_host::report::{LogLevel, LogLine};
 
+pub(super) fn wire(to: &mut LinkerInstance<'_, GuestState>) -> wasmtime::Result<()> {
+    use log::Host;
+    function(to, "write", |state, (level, message)| {
+        state.write(level, message)
+    })
+}
+
+flat!(log::Level);
+
 impl log::Host for GuestState {
     fn write(&mut self, level: log::Level, message: String) -> wasmtime::Result<()> {
-        self.enter(message.len())?;
         let most = self.limits().log_lines as usize;
         if self.log.len() >= most {
             self.log_dropped = self.log_dropped.saturating_add(1);

@@ -3,6 +3,7 @@
 //! A host function reads and writes [`GuestState`](super::guest_state::GuestState) and nothing else. What a guest gets
 //! wrong is answered with a value of the contract; only a limit ends it.
 
+mod charge;
 mod clock;
 mod config;
 mod effects;
@@ -11,16 +12,21 @@ mod kv;
 mod log;
 mod random;
 
-use wasmtime::component::{HasSelf, Linker};
+use wasmtime::component::Linker;
 
-use super::bindings::AllHooks;
-use super::bindings::vestibule::plugin::outcome;
 use super::guest_state::GuestState;
+use super::manifest::ABI;
 
 /// Everything a plugin may import.
 pub(super) fn add_to_linker(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
-    AllHooks::add_to_linker::<_, HasSelf<_>>(linker, |state| state)
+    let name = |interface: &str| format!("vestibule:plugin/{interface}@{ABI}");
+    inbound::wire(&mut linker.instance(&name("inbound"))?)?;
+    // Types only.
+    linker.instance(&name("outcome"))?;
+    effects::wire(&mut linker.instance(&name("effects"))?)?;
+    log::wire(&mut linker.instance(&name("log"))?)?;
+    clock::wire(&mut linker.instance(&name("clock"))?)?;
+    random::wire(&mut linker.instance(&name("random"))?)?;
+    config::wire(&mut linker.instance(&name("config"))?)?;
+    kv::wire(&mut linker.instance(&name("kv"))?)
 }
-
-/// Types only.
-impl outcome::Host for GuestState {}

@@ -1,0 +1,52 @@
+//! The pool has room for the largest components in every store: nobody can take a neighbour's share.
+
+use futures::FutureExt;
+use tokio::sync::Barrier;
+
+use super::super::limits::TABLES;
+use super::*;
+
+/// Answers when as many turns ask as there are stores: then all of them are alive.
+struct AllAtOnce(Barrier);
+
+impl KvReader for AllAtOnce {
+    fn get<'a>(
+        &'a self,
+        _: TenantId,
+        _: InstallationId,
+        _: &'a str,
+    ) -> futures::future::BoxFuture<'a, Result<Option<(Vec<u8>, i64)>, KvUnavailable>> {
+        async move {
+            self.0.wait().await;
+            Ok(None)
+        }
+        .boxed()
+    }
+}
+
+#[tokio::test]
+async fn every_store_may_hold_a_component_of_the_most_tables() {
+    const STORES: usize = 16;
+    let host = host_with(|config| config.stores_per_thread = STORES);
+    // What turns a module into a component adds one.
+    let tables = "(table 1 funcref)".repeat(TABLES - 1);
+    let waiting = format!("(call $kv-get {{{{n}}}} {RET}) (call $reply-text {{{{hi}}}} {RET})");
+    let binding = binding(&Guest::replying(&waiting).with(&tables).load(&host));
+    let kv = Arc::new(AllAtOnce(Barrier::new(STORES)));
+    let turns = (0..STORES).map(|_| {
+        let mut request = turn(vec![binding.clone()]);
+        request.kv = kv.clone();
+        host.run_turn(request)
+    });
+    for report in futures::future::join_all(turns).await {
+        assert_eq!(texts(&report.expect("room")), ["hi"]);
+    }
+}
+
+#[tokio::test]
+async fn a_component_of_more_tables_does_not_load() {
+    let host = host();
+    let guest = well_behaved().with(&"(table 1 funcref)".repeat(TABLES));
+    let refused = load(&host, &guest.component());
+    assert!(matches!(refused, Err(LoadError::Artifact(_))));
+}
