@@ -15,10 +15,13 @@ mod room;
 mod seeds;
 mod turn;
 
+use std::any::Any;
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -109,6 +112,8 @@ enum Report {
     Due(ConversationId),
     /// It is time to look into the database.
     Look,
+    /// A bug in a turn: the pipeline ends with it, and the node with the pipeline.
+    Panicked(Box<dyn Any + Send>),
 }
 
 /// A database that does not answer is asked again after this.
@@ -152,7 +157,7 @@ impl Pipeline {
             kv_total: kv_total(&self.parts.config),
             used: self.used.clone(),
         };
-        let committer = tokio::spawn(groups::commit(
+        let mut committer = tokio::spawn(groups::commit(
             committer,
             self.parts.config.commit_turns,
             self.parts.sends.clone(),
@@ -178,6 +183,7 @@ impl Pipeline {
                 }
                 Ok(()) = self.parts.owned.changed() => self.owners_changed().await,
                 _ = look.tick() => self.look().await,
+                ended = &mut committer => panic!("the committing task ended before its work: {ended:?}"),
             }
             let paused = self.parts.paused.load(std::sync::atomic::Ordering::Relaxed);
             if !stop.is_cancelled() && !paused {
@@ -312,9 +318,14 @@ impl Pipeline {
         };
         let (turns, ran) = (self.turns.clone(), self.ran.0.clone());
         tokio::spawn(async move {
-            let result = turns.run(input.clone()).await;
+            // Nothing of a turn outlives its panic but the report of it.
+            let turn = AssertUnwindSafe(turns.run(input.clone()));
+            let report = match turn.catch_unwind().await {
+                Ok(result) => Report::Ran(Box::new(input), result),
+                Err(panic) => Report::Panicked(panic),
+            };
             // The loop outlives its turns; at a hard stop there is nobody to tell.
-            let _ = ran.send(Report::Ran(Box::new(input), result));
+            let _ = ran.send(report);
         });
     }
 
@@ -338,6 +349,7 @@ impl Pipeline {
             }
             Report::Due(conversation) => self.queue.due(conversation),
             Report::Look => (self.look_comes, self.look_now) = (false, true),
+            Report::Panicked(panic) => std::panic::resume_unwind(panic),
         }
     }
 
