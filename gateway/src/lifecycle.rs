@@ -84,6 +84,8 @@ async fn either(one: &mut Signal, other: &mut Signal) {
 pub enum Need {
     Database,
     Leases,
+    /// What is set up could be read.
+    Setup,
 }
 
 /// What this node lacks right now. Starts with everything lacking.
@@ -103,7 +105,7 @@ pub struct Readiness {
 
 impl Health {
     pub fn new(shutdown: Shutdown) -> Self {
-        let lacking = BTreeSet::from([Need::Database, Need::Leases]);
+        let lacking = BTreeSet::from([Need::Database, Need::Leases, Need::Setup]);
         Self {
             lacking: Arc::new(Mutex::new(lacking)),
             shutdown,
@@ -181,7 +183,7 @@ mod tests {
     async fn a_node_is_ready_when_nothing_is_lacking_and_until_it_drains() {
         let shutdown = Shutdown::new();
         let health = Health::new(shutdown.clone());
-        let lacking = r#"{"ready":false,"draining":false,"lacking":["database","leases"]}"#;
+        let lacking = r#"{"ready":false,"draining":false,"lacking":["database","leases","setup"]}"#;
         let unavailable = StatusCode::SERVICE_UNAVAILABLE;
         assert_eq!(
             get_json(&health, "/ready").await,
@@ -189,6 +191,7 @@ mod tests {
         );
         health.set(Need::Database, true);
         health.set(Need::Leases, true);
+        health.set(Need::Setup, true);
         let ready = r#"{"ready":true,"draining":false,"lacking":[]}"#;
         assert_eq!(
             get_json(&health, "/ready").await,

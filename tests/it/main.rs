@@ -11,6 +11,7 @@ mod delivery;
 mod demo;
 mod guests;
 mod harness;
+mod ingest;
 mod ingest_gap;
 mod installing;
 mod loops;

@@ -226,6 +226,9 @@ async fn holds_bear_on_exactly_what_they_name() {
                 tenant: of("globex"),
                 credential: of("main"),
             },
+            Scope::AllTemplates {
+                tenant: of("globex"),
+            },
         ];
         for scope in &scopes {
             holds::add(&setup, scope, "test", "ops", None)
@@ -246,7 +249,10 @@ async fn holds_bear_on_exactly_what_they_name() {
             scopes_of("3001"),
             [HoldScope::Tenant, HoldScope::Number, menu]
         );
-        assert_eq!(scopes_of("3002"), [HoldScope::Credential]);
+        assert_eq!(
+            scopes_of("3002"),
+            [HoldScope::Credential, HoldScope::Templates]
+        );
         setup.db.close().await;
     })
     .await;

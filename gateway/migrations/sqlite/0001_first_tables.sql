@@ -49,7 +49,7 @@ CREATE TABLE number (
 CREATE TABLE hold (
     id INTEGER PRIMARY KEY,
     tenant INTEGER NOT NULL, -- 0: every tenant
-    scope INTEGER NOT NULL, -- 0 all, 1 tenant, 2 number, 3 plugin, 4 template, 5 credential
+    scope INTEGER NOT NULL, -- 0 all, 1 tenant, 2 number, 3 plugin, 4 template, 5 credential, 6 all templates of the tenant
     target INTEGER NOT NULL, -- number or credential id, else 0
     name TEXT NOT NULL, -- plugin or template name, else ''
     language TEXT NOT NULL DEFAULT '', -- of the template

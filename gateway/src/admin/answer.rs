@@ -139,6 +139,7 @@ fn held(held: &Held) -> String {
         Held::Template(tenant, name, language) => {
             format!("template {name} ({language}) of tenant {tenant}")
         }
+        Held::Templates(tenant) => format!("every template of tenant {tenant}"),
         Held::Credential(_, credential) => format!("credential {credential}"),
     }
 }

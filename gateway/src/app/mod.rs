@@ -276,6 +276,7 @@ impl Shared {
         let watch = monitor::watch_health(
             self.db.clone(),
             self.owned.clone(),
+            self.directory.clone(),
             health.clone(),
             self.parts.worked().clone(),
         );

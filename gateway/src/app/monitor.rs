@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::ports::BacklogGate;
+use crate::directory::Directory;
 use crate::domain::Clock;
 use crate::lifecycle::{Health, Need};
 use crate::ownership::Owned;
@@ -75,11 +76,18 @@ pub(super) async fn watch_ingest(db: Db, clock: Arc<dyn Clock>, stop: Cancellati
 }
 
 /// Keeps readiness true.
-pub(super) async fn watch_health(db: Db, owned: Owned, health: Health, stop: CancellationToken) {
+pub(super) async fn watch_health(
+    db: Db,
+    owned: Owned,
+    directory: Arc<Directory>,
+    health: Health,
+    stop: CancellationToken,
+) {
     while !stop.is_cancelled() {
         let answers = tokio::time::timeout(Duration::from_secs(2), asks(&db)).await;
         health.set(Need::Database, matches!(answers, Ok(Ok(()))));
         health.set(Need::Leases, !owned.borrow().leases.is_empty());
+        health.set(Need::Setup, directory.is_fresh());
         pause(&stop).await;
     }
 }

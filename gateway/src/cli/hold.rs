@@ -52,6 +52,12 @@ pub(super) enum Add {
         #[command(flatten)]
         why: Why,
     },
+    /// Every template of a tenant; replies without one go on.
+    AllTemplates {
+        tenant: String,
+        #[command(flatten)]
+        why: Why,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -97,6 +103,7 @@ impl Add {
                 credential,
                 why,
             } => (Scope::Credential { tenant, credential }, why),
+            Self::AllTemplates { tenant, why } => (Scope::AllTemplates { tenant }, why),
         };
         let seconds = why
             .lasts

@@ -613,7 +613,7 @@ impl Delivery {
                         one,
                     );
                 }
-                Held::All | Held::Plugin(..) | Held::Template(..) => {}
+                Held::All | Held::Plugin(..) | Held::Template(..) | Held::Templates(_) => {}
             }
         }
     }

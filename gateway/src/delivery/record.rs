@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::domain::{ContactId, OutboundContent, OutboxId, TenantId, Timestamp};
-use crate::graph::errors::{HoldScope, SideEffect};
-use crate::outbox::{Ended, Given, Limits, Stop, after_answer, after_give_back, after_unsendable};
+use crate::domain::{ContactId, OutboxId, TenantId, Timestamp};
+use crate::graph::errors::SideEffect;
+use crate::outbox::{Ended, Given, Limits, after_answer, after_give_back, after_unsendable};
 use crate::storage::buckets::{Lease, fence};
-use crate::storage::holds::{Held, Hold, insert_hold_all_tenants};
+use crate::storage::holds::{Held, insert_hold_all_tenants};
 use crate::storage::outbox::{OutboxRow, move_all_tenants};
 use crate::storage::{Result, Tx, claims, people};
 use crate::telemetry::CommitTimer;
@@ -143,7 +143,9 @@ async fn place_holds(
         let Some(stop) = &one.given.stop else {
             continue;
         };
-        let Some(held) = held(world, stop, &one.row) else {
+        let draft = &one.row.draft;
+        let number = world.directory.number(draft.number);
+        let Some(held) = stop.held(draft, number.map(|number| number.credential)) else {
             tracing::warn!(outbox = %one.row.draft.id, scope = ?stop.scope, reason = stop.reason,
                 "Meta stopped something that we cannot hold");
             continue;
@@ -153,42 +155,12 @@ async fn place_holds(
             continue;
         }
         tracing::warn!(outbox = %one.row.draft.id, ?held, reason = stop.reason, "hold placed");
-        insert_hold_all_tenants(tx, &hold(world, held.clone(), stop, one, now)).await?;
+        let code = one.given.change.error.unwrap_or(0);
+        let hold = stop.hold(world.draw.hold_id(), held.clone(), "delivery", code, now);
+        insert_hold_all_tenants(tx, &hold).await?;
         holds.push(held);
     }
     Ok(holds)
-}
-
-fn hold(world: &World, held: Held, stop: &Stop, one: &Recorded, now: Timestamp) -> Hold {
-    let code = one.given.change.error.unwrap_or(0);
-    Hold {
-        id: world.draw.hold_id(),
-        held,
-        reason: stop.reason.clone(),
-        placed_by: format!("delivery: Meta's error {code}"),
-        placed_at: now,
-        until: None,
-    }
-}
-
-/// What to hold for a stop of Meta's. `None`: a scope that we have no hold for; the send has failed and says why.
-fn held(world: &World, stop: &Stop, row: &OutboxRow) -> Option<Held> {
-    let draft = &row.draft;
-    match stop.scope {
-        HoldScope::Tenant => Some(Held::Tenant(draft.tenant)),
-        HoldScope::Number => Some(Held::Number(draft.tenant, draft.number)),
-        HoldScope::Token => {
-            let number = world.directory.number(draft.number)?;
-            Some(Held::Credential(draft.tenant, number.credential))
-        }
-        HoldScope::Template => match &draft.content {
-            OutboundContent::Template { name, language, .. } => {
-                Some(Held::Template(draft.tenant, name.clone(), language.clone()))
-            }
-            _ => None,
-        },
-        HoldScope::TenantTemplates | HoldScope::Feature => None,
-    }
 }
 
 /// What the metrics call the end of an attempt.

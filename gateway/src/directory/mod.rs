@@ -6,6 +6,7 @@
 pub mod facts;
 mod snapshot;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
@@ -27,6 +28,8 @@ pub struct Directory {
     db: Db,
     keyring: Arc<Keyring>,
     current: RwLock<Arc<Snapshot>>,
+    /// The last try to read it again failed.
+    stale: AtomicBool,
 }
 
 impl Directory {
@@ -36,6 +39,7 @@ impl Directory {
             db,
             keyring,
             current: RwLock::new(Arc::new(snapshot)),
+            stale: AtomicBool::new(false),
         })
     }
 
@@ -46,8 +50,20 @@ impl Directory {
             .clone()
     }
 
+    /// Could setup be read when it was last looked at? While not, the old one stays, and bodies that may need the new
+    /// one wait.
+    pub fn is_fresh(&self) -> bool {
+        !self.stale.load(Ordering::Relaxed)
+    }
+
     /// Reads setup again if it changed. Answers whether it did.
     pub async fn refresh(&self) -> Result<bool, SetupError> {
+        let changed = self.read_again().await;
+        self.stale.store(changed.is_err(), Ordering::Relaxed);
+        changed
+    }
+
+    async fn read_again(&self) -> Result<bool, SetupError> {
         let mut tx = self.db.read().await?;
         let version = changes::setup_version_all_tenants(&mut tx).await?;
         drop(tx);
@@ -55,11 +71,16 @@ impl Directory {
             return Ok(false);
         }
         let snapshot = Arc::new(read(&self.db, &self.keyring).await?);
-        *self
+        let mut current = self
             .current
             .write()
-            .unwrap_or_else(|poisoned| poisoned.into_inner()) = snapshot;
-        Ok(true)
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        // Two may read at the same time: the older reading must not win.
+        let newer = snapshot.version > current.version;
+        if newer {
+            *current = snapshot;
+        }
+        Ok(newer)
     }
 
     /// Keeps the snapshot fresh until stopped.

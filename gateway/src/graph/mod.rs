@@ -14,4 +14,4 @@ pub mod webhook;
 pub use client::{GraphClient, SendAnswer, SendOutcome};
 pub use errors::{Action, Verdict, classify};
 pub use signature::{SignatureError, SigningKey, VerifyingKeys};
-pub use webhook::{Item, ItemKind, NotJson, Route};
+pub use webhook::{Item, ItemKind, MarketingChoice, NotJson, Route};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -79,7 +80,7 @@ fn handshake(intake: &Intake, app: Option<&str>, params: &HashMap<String, String
 async fn receive_default(
     State(intake): State<Arc<Intake>>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Response {
     receive(&intake, None, &headers, body).await
 }
@@ -88,12 +89,21 @@ async fn receive_of(
     State(intake): State<Arc<Intake>>,
     Path(app): Path<String>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Response {
     receive(&intake, Some(&app), &headers, body).await
 }
 
-async fn receive(intake: &Intake, app: Option<&str>, headers: &HeaderMap, body: Bytes) -> Response {
+async fn receive(
+    intake: &Intake,
+    app: Option<&str>,
+    headers: &HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    let body = match body {
+        Ok(body) => body,
+        Err(error) => return unread(&error),
+    };
     let snapshot = intake.directory.snapshot();
     let Some(app) = snapshot.app(app) else {
         return answer(StatusCode::NOT_FOUND, "unknown_app");
@@ -110,6 +120,14 @@ async fn receive(intake: &Intake, app: Option<&str>, headers: &HeaderMap, body: 
         Ok(()) => answer(StatusCode::OK, "kept"),
         Err(WriteError::Full) => answer(StatusCode::SERVICE_UNAVAILABLE, "full"),
         Err(WriteError::Failed) => answer(StatusCode::INTERNAL_SERVER_ERROR, "failed"),
+    }
+}
+
+/// The body did not come whole: it was too long, or its connection broke.
+fn unread(error: &BytesRejection) -> Response {
+    match error.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => answer(StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+        status => answer(status, "unreadable"),
     }
 }
 
@@ -150,6 +168,7 @@ fn buckets(snapshot: &Snapshot, app: &AppEntry, body: &[u8]) -> Vec<Bucket> {
         .map(|route| match route {
             Route::Number(id) => snapshot
                 .number_named(id)
+                .filter(|entry| entry.number.app == app.id)
                 .map_or(app.bucket, |entry| entry.number.bucket()),
             Route::Account(_) => app.bucket,
         })

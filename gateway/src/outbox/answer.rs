@@ -6,11 +6,12 @@ use crate::domain::{OutboxState, ReceiptStatus, Timestamp};
 use crate::graph::SendOutcome;
 use crate::graph::client::Refused;
 use crate::graph::errors::{
-    Action, HoldScope, MAX_ATTEMPTS, SideEffect, SlowScope, Verdict, backoff, classify,
+    Action, MAX_ATTEMPTS, SideEffect, SlowScope, Verdict, backoff, classify,
 };
 use crate::storage::outbox::{Move, OutboxRow};
 
 use super::doubt::SENT_ONCE_MORE;
+use super::hold::Stop;
 
 /// How long sends are tried.
 #[derive(Debug, Clone, Copy)]
@@ -51,14 +52,6 @@ pub enum PutOff {
     /// Its rate is cut as well.
     Number(Timestamp),
     App(Timestamp),
-}
-
-/// A scope that must stop until somebody or something clears it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stop {
-    pub scope: HoldScope,
-    /// Why, and who lifts it.
-    pub reason: String,
 }
 
 /// `jitter` is uniform in 0..1.
@@ -138,7 +131,7 @@ fn after_refusal(
     };
     Given {
         put_off: put_off(verdict.action, due_at),
-        stop: stop(&verdict),
+        stop: Stop::of(&verdict),
         side_effect: verdict.side_effect,
         alert: verdict.alert,
         ..base
@@ -158,19 +151,6 @@ fn put_off(action: Action, until: Timestamp) -> Option<PutOff> {
         Action::Slow(SlowScope::App | SlowScope::Waba) => Some(PutOff::App(until)),
         _ => None,
     }
-}
-
-fn stop(verdict: &Verdict) -> Option<Stop> {
-    let Action::Hold(scope) = verdict.action else {
-        return None;
-    };
-    Some(Stop {
-        scope,
-        reason: format!(
-            "{}. {} Then lift this hold.",
-            verdict.meaning, verdict.remedy
-        ),
-    })
 }
 
 fn words(verdict: &Verdict) -> String {

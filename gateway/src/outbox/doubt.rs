@@ -4,11 +4,12 @@ use crate::domain::{OutboxState, Timestamp};
 use crate::policy::{Settlement, settle_unknown};
 use crate::storage::outbox::{Move, OutboxRow};
 
-/// The stable word of a row that went out again.
+/// The stable word of a row that goes out again. `storage::receipts` knows it too, to keep it.
 pub(super) const SENT_ONCE_MORE: &str = "sent_once_more";
 
 /// What the rule decided. Both are listed, by
-/// [`doubted_all_tenants`](crate::storage::outbox::doubted_all_tenants): the row's reason says so for ever.
+/// [`doubted_all_tenants`](crate::storage::outbox::doubted_all_tenants): the row's reason says so until a late receipt
+/// settles it, and for ever once it may have gone out twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DoubtEnd {
     /// At the risk of a double.

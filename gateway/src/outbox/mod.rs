@@ -10,14 +10,17 @@
 //!    ├─policy→ refused
 //!    └─taken over→ cancelled
 //! ```
+//!
+//! A receipt of a row that was ever in doubt makes it accepted, wherever it stands by then: one that waits to be sent
+//! once more is out already, and is not sent again. That is `storage::receipts`', in the transaction of the receipt.
 
 mod answer;
 mod doubt;
+mod hold;
 
-pub use answer::{
-    Ended, Given, Limits, PutOff, Stop, after_answer, after_give_back, after_unsendable,
-};
+pub use answer::{Ended, Given, Limits, PutOff, after_answer, after_give_back, after_unsendable};
 pub use doubt::{DoubtEnd, after_doubt};
+pub use hold::Stop;
 
 #[cfg(test)]
 mod tests;

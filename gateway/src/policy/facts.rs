@@ -40,8 +40,15 @@ pub enum HoldScope {
     All,
     Tenant,
     Number,
-    Plugin { name: String },
-    Template { name: String, language: String },
+    Plugin {
+        name: String,
+    },
+    Template {
+        name: String,
+        language: String,
+    },
+    /// Every template of the tenant; replies go on.
+    Templates,
     Credential,
 }
 

@@ -44,6 +44,7 @@ impl HoldScope {
                 &draft.content,
                 OutboundContent::Template { name, language, .. } if name == held && language == spoken
             ),
+            Self::Templates => matches!(&draft.content, OutboundContent::Template { .. }),
         }
     }
 
@@ -54,6 +55,7 @@ impl HoldScope {
             Self::Number => Reason::HoldNumber,
             Self::Plugin { .. } => Reason::HoldPlugin,
             Self::Template { .. } => Reason::HoldTemplate,
+            Self::Templates => Reason::HoldTemplates,
             Self::Credential => Reason::HoldCredential,
         }
     }
@@ -98,6 +100,8 @@ mod tests {
             (spring.clone(), &sale, "hold_template"),
             (spring.clone(), &template("spring_sale", "de"), "cleared"),
             (spring, &reply, "cleared"),
+            (HoldScope::Templates, &sale, "hold_templates"),
+            (HoldScope::Templates, &reply, "cleared"),
         ];
         for (scope, draft, expected) in cases {
             let mut facts = facts();

@@ -54,6 +54,8 @@ reasons! {
         "The plugin that wants to send is on hold.";
     HoldTemplate = "hold_template", 132015,
         "The template is on hold in this language.";
+    HoldTemplates = "hold_templates", 131064,
+        "All templates of the tenant are on hold.";
     OwnerNotBot = "owner_not_bot", 131005,
         "Automatic messages are not sent while somebody else owns the conversation.";
     OwnerChanged = "owner_changed", 131005,

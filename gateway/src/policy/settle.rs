@@ -1,16 +1,16 @@
 //! What becomes of a send whose answer never came and whose grace period is over (promise 5).
 //!
 //! Graph has no idempotency key, so a second POST may be a second message. This file only says whether that risk is
-//! taken; when to ask, and listing what was sent again, is delivery's.
+//! taken; when to ask is delivery's. A receipt settles the row before and after this rule (`storage::receipts`).
 
 use crate::domain::{DraftClass, OutboundContent};
 
 /// The end of a doubt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Settlement {
-    /// Never sent again; the row stays `unknown` for good and is listed.
+    /// Never sent again; the row has failed, `in_doubt`, and is listed, unless a late receipt proves that it went out.
     GiveUp,
-    /// Sent once more, at the risk of a double, and listed.
+    /// Sent once more, at the risk of a double, unless a late receipt comes first and proves that it went out.
     SendOnceMore,
 }
 

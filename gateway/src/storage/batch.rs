@@ -28,6 +28,14 @@ pub(super) fn runs<T>(rows: &[T]) -> impl Iterator<Item = &[T]> {
     })
 }
 
+/// Ids in ascending order, each once: cut by [`runs`], a statement a run, they lock their rows in one global order.
+pub(super) fn sorted(ids: impl IntoIterator<Item = i64>) -> Vec<i64> {
+    let mut ids: Vec<i64> = ids.into_iter().collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}
+
 /// `{head} ($1,$2),($3,$4) {tail}` for `rows` rows of `width` values, numbered from `first`.
 pub(super) fn values(
     head: &str,
@@ -54,6 +62,8 @@ pub(super) fn values(
 }
 
 /// Pads `items` with its last one up to the next power of two: for `IN ($1, …)` lists, where a repeat changes nothing.
+///
+/// Only for lists that are short by nature, such as the 256 buckets: a list that grows with traffic is cut by [`runs`].
 pub(super) fn padded<T: Clone>(items: &[T]) -> Vec<T> {
     let mut padded = items.to_vec();
     if let Some(last) = items.last() {

@@ -71,20 +71,22 @@ pub async fn set_pair_debts_all_tenants(
     Ok(())
 }
 
-/// Meta said that the window is closed (131047): it stays so until the person writes again.
+/// Meta said at `at` that the window is closed (131047): it stays so until the person writes again. An older word of
+/// Meta's changes nothing.
 pub async fn close_window(
     tx: &mut Tx,
     tenant: TenantId,
     conversation: ConversationId,
-    now: Timestamp,
+    at: Timestamp,
 ) -> Result<()> {
-    let sql = "UPDATE conversation SET closed_by_meta_at = $3 WHERE id = $1 AND tenant = $2";
+    let sql = "UPDATE conversation SET closed_by_meta_at = $3
+        WHERE id = $1 AND tenant = $2 AND closed_by_meta_at < $3";
     execute!(
         tx,
         sqlx::query(sql)
             .bind(conversation.raw())
             .bind(tenant.raw())
-            .bind(now.millis())
+            .bind(at.millis())
     )?;
     Ok(())
 }

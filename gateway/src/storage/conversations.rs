@@ -87,37 +87,49 @@ const SELECT: &str = "SELECT c.id, c.tenant, c.number, c.contact, c.bucket, c.ow
 
 /// Conversations by id.
 pub async fn load_all_tenants(tx: &mut Tx, ids: &[ConversationId]) -> Result<Vec<Conversation>> {
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    let ids = batch::padded(&ids.iter().map(|id| id.raw()).collect::<Vec<_>>());
-    let sql = batch::list(&format!("{SELECT} WHERE c.id IN"), ids.len(), 1, "");
-    let rows: Vec<Row> = fetch_list!(tx, sql, [0_i64; 0], &ids)?;
-    rows.into_iter().map(conversation).collect()
+    select(tx, ids, "").await
 }
 
-/// Conversations of contacts with numbers, for those that exist; locked on PostgreSQL, in the order of their ids.
-pub async fn find_for_update_all_tenants(
-    tx: &mut Tx,
-    pairs: &[(NumberId, ContactId)],
-) -> Result<Vec<Conversation>> {
-    let mut found = Vec::new();
-    let tail = if tx.is_postgres() {
-        "ORDER BY c.id FOR UPDATE OF c"
-    } else {
-        ""
-    };
-    let head = format!("{SELECT} JOIN (VALUES");
-    for run in batch::runs(pairs) {
-        let on = format!(") AS v ON c.number = v.column1 AND c.contact = v.column2 {tail}");
-        let sql = batch::values(&head, run.len(), 2, 1, &on);
-        let values = run
-            .iter()
-            .flat_map(|(number, contact)| [number.raw(), contact.raw()]);
-        let rows: Vec<Row> = fetch_list!(tx, sql, [0_i64; 0], values)?;
+/// The same, locked on PostgreSQL until the transaction ends, in the order of their ids.
+pub async fn lock_all_tenants(tx: &mut Tx, ids: &[ConversationId]) -> Result<Vec<Conversation>> {
+    let tail = tx.pick("", "ORDER BY c.id FOR UPDATE OF c");
+    select(tx, ids, tail).await
+}
+
+async fn select(tx: &mut Tx, ids: &[ConversationId], tail: &str) -> Result<Vec<Conversation>> {
+    let head = format!("{SELECT} WHERE c.id IN");
+    let ids = batch::sorted(ids.iter().map(|id| id.raw()));
+    let mut found = Vec::with_capacity(ids.len());
+    for run in batch::runs(&ids) {
+        let sql = batch::list(&head, run.len(), 1, tail);
+        let rows: Vec<Row> = fetch_list!(tx, sql, [0_i64; 0], run)?;
         for row in rows {
             found.push(conversation(row)?);
         }
+    }
+    Ok(found)
+}
+
+/// Which conversations contacts have with numbers, for those that exist. To be locked afterwards, all of them at once:
+/// pairs are in no order of ids, and turns lock by id.
+pub async fn find_all_tenants(
+    tx: &mut Tx,
+    pairs: &[(NumberId, ContactId)],
+) -> Result<Vec<ConversationId>> {
+    let mut found = Vec::with_capacity(pairs.len());
+    for run in batch::runs(pairs) {
+        let sql = batch::values(
+            "SELECT c.id FROM conversation c JOIN (VALUES",
+            run.len(),
+            2,
+            1,
+            ") AS v ON c.number = v.column1 AND c.contact = v.column2",
+        );
+        let values = run
+            .iter()
+            .flat_map(|(number, contact)| [number.raw(), contact.raw()]);
+        let rows: Vec<(i64,)> = fetch_list!(tx, sql, [0_i64; 0], values)?;
+        found.extend(rows.into_iter().map(|row| ConversationId::from_raw(row.0)));
     }
     Ok(found)
 }
@@ -219,26 +231,17 @@ pub async fn lock_versions_all_tenants(
     tx: &mut Tx,
     ids: &[ConversationId],
 ) -> Result<Vec<(ConversationId, i64)>> {
-    if ids.is_empty() {
-        return Ok(Vec::new());
+    let tail = tx.pick("", "ORDER BY id FOR UPDATE");
+    let head = "SELECT id, version FROM conversation WHERE id IN";
+    let ids = batch::sorted(ids.iter().map(|id| id.raw()));
+    let mut found = Vec::with_capacity(ids.len());
+    for run in batch::runs(&ids) {
+        let sql = batch::list(head, run.len(), 1, tail);
+        let rows: Vec<(i64, i64)> = fetch_list!(tx, sql, [0_i64; 0], run)?;
+        let locked = |(id, version)| (ConversationId::from_raw(id), version);
+        found.extend(rows.into_iter().map(locked));
     }
-    let ids = batch::padded(&ids.iter().map(|id| id.raw()).collect::<Vec<_>>());
-    let tail = if tx.is_postgres() {
-        "ORDER BY id FOR UPDATE"
-    } else {
-        ""
-    };
-    let sql = batch::list(
-        "SELECT id, version FROM conversation WHERE id IN",
-        ids.len(),
-        1,
-        tail,
-    );
-    let rows: Vec<(i64, i64)> = fetch_list!(tx, sql, [0_i64; 0], &ids)?;
-    Ok(rows
-        .into_iter()
-        .map(|(id, version)| (ConversationId::from_raw(id), version))
-        .collect())
+    Ok(found)
 }
 
 /// Writes what turns did to their conversations. Versions must be locked and checked before.

@@ -15,6 +15,8 @@ pub enum Held {
     Plugin(TenantId, String),
     /// A template in one language.
     Template(TenantId, String, String),
+    /// Every template of a tenant.
+    Templates(TenantId),
     Credential(TenantId, CredentialId),
 }
 
@@ -67,6 +69,31 @@ pub async fn insert_hold_all_tenants(tx: &mut Tx, hold: &Hold) -> Result<()> {
     changes::bump_setup_all_tenants(tx).await
 }
 
+/// Is a stop that Meta told at `at` news? It is not while the same thing is held, nor when somebody has lifted such a
+/// hold since: what Meta refused before that says nothing about now.
+pub async fn is_news_all_tenants(
+    tx: &mut Tx,
+    held: &Held,
+    at: Timestamp,
+    now: Timestamp,
+) -> Result<bool> {
+    const SQL: &str = "SELECT COUNT(*) FROM hold
+        WHERE tenant = $1 AND scope = $2 AND target = $3 AND name = $4 AND language = $5
+            AND (lifted_at >= $6 OR (lifted_at = 0 AND (until_at = 0 OR until_at > $7)))";
+    let (tenant, scope, target, name, language) = held.columns();
+    let known: i64 = on_backend!(tx, |conn| sqlx::query_scalar(SQL)
+        .bind(tenant)
+        .bind(scope)
+        .bind(target)
+        .bind(name)
+        .bind(language)
+        .bind(at.millis())
+        .bind(now.millis())
+        .fetch_one(conn)
+        .await)?;
+    Ok(known == 0)
+}
+
 /// Lifts a hold of any tenant or of all. `false`: there is none, or it was lifted before.
 pub async fn lift_hold_all_tenants(tx: &mut Tx, hold: HoldId, now: Timestamp) -> Result<bool> {
     const SQL: &str = "UPDATE hold SET lifted_at = $2 WHERE id = $1 AND lifted_at = 0";
@@ -94,6 +121,7 @@ impl Held {
             Self::Plugin(tenant, name) => (tenant.raw(), 3, 0, name, ""),
             Self::Template(tenant, name, language) => (tenant.raw(), 4, 0, name, language),
             Self::Credential(tenant, credential) => (tenant.raw(), 5, credential.raw(), "", ""),
+            Self::Templates(tenant) => (tenant.raw(), 6, 0, "", ""),
         }
     }
 }
@@ -110,6 +138,7 @@ impl TryFrom<Row> for Hold {
             3 => Held::Plugin(tenant, row.name),
             4 => Held::Template(tenant, row.name, row.language),
             5 => Held::Credential(tenant, CredentialId::from_raw(row.target)),
+            6 => Held::Templates(tenant),
             scope => return Err(StorageError::Corrupt(format!("hold scope {scope}"))),
         };
         Ok(Self {

@@ -399,24 +399,25 @@ pub async fn unclaim_all_tenants(tx: &mut Tx, ids: &[OutboxId]) -> Result<()> {
 
 /// Which of these are still in doubt: a receipt may have settled the others.
 pub async fn still_unknown_all_tenants(tx: &mut Tx, ids: &[OutboxId]) -> Result<Vec<OutboxId>> {
-    if ids.is_empty() {
-        return Ok(Vec::new());
+    let ids = batch::sorted(ids.iter().map(|id| id.raw()));
+    let mut found = Vec::new();
+    for run in batch::runs(&ids) {
+        let sql = batch::list(
+            "SELECT id FROM outbox WHERE state = 3 AND id IN",
+            run.len(),
+            1,
+            "",
+        );
+        let rows: Vec<i64> = on_backend!(tx, |conn| {
+            let mut query = sqlx::query_scalar(sql);
+            for id in run {
+                query = query.bind(id);
+            }
+            query.fetch_all(conn).await
+        })?;
+        found.extend(rows.into_iter().map(OutboxId::from_raw));
     }
-    let ids = batch::padded(&ids.iter().map(|id| id.raw()).collect::<Vec<_>>());
-    let sql = batch::list(
-        "SELECT id FROM outbox WHERE state = 3 AND id IN",
-        ids.len(),
-        1,
-        "",
-    );
-    let found: Vec<i64> = on_backend!(tx, |conn| {
-        let mut query = sqlx::query_scalar(sql);
-        for id in &ids {
-            query = query.bind(id);
-        }
-        query.fetch_all(conn).await
-    })?;
-    Ok(found.into_iter().map(OutboxId::from_raw).collect())
+    Ok(found)
 }
 
 #[derive(FromRow)]

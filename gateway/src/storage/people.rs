@@ -115,22 +115,49 @@ pub async fn add_identities_all_tenants(
     Ok(usize::try_from(added).unwrap_or(usize::MAX))
 }
 
-/// Makes known identities point at other contacts: a phone moves to the person who has it now.
-pub async fn move_identities_all_tenants(
+/// Who had an identity and who has it now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moved {
+    pub from: ContactId,
+    pub to: ContactId,
+}
+
+/// Makes a known identity point at another contact: a phone moves to the person who has it now, and the one who had it
+/// is not written to there any more.
+pub async fn move_identity(
     tx: &mut Tx,
-    identities: &[(IdentityKey, ContactId)],
+    tenant: TenantId,
+    key: &IdentityKey,
+    moved: Moved,
 ) -> Result<()> {
-    for (key, contact) in identities {
+    execute!(
+        tx,
+        sqlx::query(
+            "UPDATE identity SET contact = $5 WHERE tenant = $1 AND scope = $2 AND kind = $3 AND value = $4"
+        )
+        .bind(tenant.raw())
+        .bind(&key.scope)
+        .bind(key.kind as i64)
+        .bind(&key.value)
+        .bind(moved.to.raw())
+    )?;
+    let (gone, come) = match key.kind {
+        IdentityKind::Phone => (
+            "UPDATE contact SET phone = '' WHERE id = $1 AND tenant = $2 AND phone = $3",
+            "UPDATE contact SET phone = $3 WHERE id = $1 AND tenant = $2",
+        ),
+        IdentityKind::Bsuid => (
+            "UPDATE contact SET bsuid = '' WHERE id = $1 AND tenant = $2 AND bsuid = $3",
+            "UPDATE contact SET bsuid = $3 WHERE id = $1 AND tenant = $2",
+        ),
+    };
+    for (sql, contact) in [(gone, moved.from), (come, moved.to)] {
         execute!(
             tx,
-            sqlx::query(
-                "UPDATE identity SET contact = $5 WHERE tenant = $1 AND scope = $2 AND kind = $3 AND value = $4"
-            )
-            .bind(key.tenant.raw())
-            .bind(&key.scope)
-            .bind(key.kind as i64)
-            .bind(&key.value)
-            .bind(contact.raw())
+            sqlx::query(sql)
+                .bind(contact.raw())
+                .bind(tenant.raw())
+                .bind(&key.value)
         )?;
     }
     Ok(())
@@ -319,7 +346,7 @@ struct ConsentRow {
 }
 
 /// Consent of these contacts, their rows locked until the transaction ends (promise 4). Locks are taken in the order
-/// of contact ids, so that two transactions never wait for each other.
+/// of contact ids, whatever the order given, so that two transactions never wait for each other.
 ///
 /// That is why it does not follow merges: a survivor's id may be lower than what is locked by then. Whoever finds
 /// [`Consents::missing`] rows rolls back and asks again with them.
@@ -341,24 +368,20 @@ pub async fn read_consent_all_tenants(tx: &mut Tx, contacts: &[ContactId]) -> Re
 }
 
 async fn consent(tx: &mut Tx, contacts: &[ContactId], postgres_tail: &str) -> Result<Consents> {
-    if contacts.is_empty() {
-        return Ok(Consents::default());
-    }
-    let ids = batch::padded(
-        &contacts
-            .iter()
-            .map(|contact| contact.raw())
-            .collect::<Vec<_>>(),
-    );
     let tail = if tx.is_postgres() { postgres_tail } else { "" };
     let head = "SELECT contact, opt_out, since, reopened_at, meta_stopped_at, version, merged_into
         FROM consent WHERE contact IN";
-    let rows: Vec<ConsentRow> =
-        fetch_list!(tx, batch::list(head, ids.len(), 1, tail), [0_i64; 0], &ids)?;
-    let rows = rows
-        .into_iter()
-        .map(|row| consent_of(row).map(|row| (row.contact, row)));
-    Ok(Consents(rows.collect::<Result<_>>()?))
+    let ids = batch::sorted(contacts.iter().map(|contact| contact.raw()));
+    let mut found = Consents::default();
+    for run in batch::runs(&ids) {
+        let sql = batch::list(head, run.len(), 1, tail);
+        let rows: Vec<ConsentRow> = fetch_list!(tx, sql, [0_i64; 0], run)?;
+        for row in rows {
+            let row = consent_of(row)?;
+            found.0.insert(row.contact, row);
+        }
+    }
+    Ok(found)
 }
 
 fn consent_of(row: ConsentRow) -> Result<Consent> {
@@ -379,7 +402,8 @@ fn consent_of(row: ConsentRow) -> Result<Consent> {
     })
 }
 
-/// Meta said that the person stopped this business's marketing in WhatsApp itself (131050, facts §10.2).
+/// Meta said at `at` that the person stopped this business's marketing in WhatsApp itself (131050, facts §10.2). The
+/// latest time stands: a resume from before it lifts nothing.
 ///
 /// It follows merges one row at a time and holds the lock of the last only: a merge that holds a row is waited for,
 /// and then leads on; one that comes later finds what was written here.
@@ -394,7 +418,7 @@ pub async fn stop_marketing(
             tx,
             sqlx::query(
                 "UPDATE consent SET meta_stopped_at = $3, version = version + 1
-                 WHERE contact = $1 AND tenant = $2 AND merged_into = 0 AND meta_stopped_at = 0"
+                 WHERE contact = $1 AND tenant = $2 AND merged_into = 0 AND meta_stopped_at < $3"
             )
             .bind(contact.raw())
             .bind(tenant.raw())

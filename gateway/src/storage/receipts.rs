@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Result, Tx, batch, execute_rows, fetch_list, people};
-use crate::domain::{ContactId, OutboxId, ReceiptStatus, TenantId, Timestamp};
+use super::{Result, Tx, batch, execute_rows, fetch_list};
+use crate::domain::{
+    ContactId, ConversationId, DraftClass, NumberId, OutboxId, ReceiptStatus, TenantId, Timestamp,
+};
 
 /// A receipt of one of our sends, with what must be known of its day when prices are asked for later.
 #[derive(Debug, Clone)]
@@ -20,7 +22,7 @@ pub struct ReceiptRow {
 }
 
 /// What applying receipts came to.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Applied {
     pub fresh: usize,
     pub doubled: usize,
@@ -28,12 +30,62 @@ pub struct Applied {
     pub backward: usize,
     /// Ids that no send of that tenant has.
     pub unknown: usize,
+    /// Sends that failed by these receipts. A failure that was known, or came too late to count, is none of them:
+    /// whoever acts on failures acts on each once.
+    pub failed: Vec<FailedSend>,
+}
+
+/// A send that Meta took and could not deliver.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedSend {
+    pub send: SentTo,
+    /// Meta's code; 0 when it gave none.
+    pub error: i64,
+    /// Meta's time of the failure, in whole seconds.
+    pub at: Timestamp,
+}
+
+/// Whose send it was, and to whom. None of it ever changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SentTo {
+    pub outbox: OutboxId,
+    pub tenant: TenantId,
+    pub number: NumberId,
+    pub conversation: ConversationId,
+    pub contact: ContactId,
+}
+
+/// To whom these sends went, for those that exist. Nothing is locked: it tells what to lock before the sends are.
+pub async fn sent_to_all_tenants(tx: &mut Tx, ids: &[OutboxId]) -> Result<Vec<SentTo>> {
+    let head = "SELECT id, tenant, number, conversation, contact FROM outbox WHERE id IN";
+    let ids = batch::sorted(ids.iter().map(|id| id.raw()));
+    let mut found = Vec::with_capacity(ids.len());
+    for run in batch::runs(&ids) {
+        let sql = batch::list(head, run.len(), 1, "");
+        let rows: Vec<SentToRow> = fetch_list!(tx, sql, [0_i64; 0], run)?;
+        found.extend(rows.into_iter().map(sent_to));
+    }
+    Ok(found)
+}
+
+type SentToRow = (i64, i64, i64, i64, i64);
+
+fn sent_to((outbox, tenant, number, conversation, contact): SentToRow) -> SentTo {
+    SentTo {
+        outbox: OutboxId::from_raw(outbox),
+        tenant: TenantId::from_raw(tenant),
+        number: NumberId::from_raw(number),
+        conversation: ConversationId::from_raw(conversation),
+        contact: ContactId::from_raw(contact),
+    }
 }
 
 /// Applies receipts of one batch.
 ///
-/// A receipt also proves that its send reached Meta: a row that is claimed or in doubt becomes accepted, with the
-/// wamid, whether or not Graph's answer ever came (promise 5).
+/// A receipt also proves that its send reached Meta: a row that is claimed, or was ever in doubt, becomes accepted with
+/// the wamid, whether or not Graph's answer ever came. That holds for one that waits to be sent once more, and for one
+/// that was given up, refused or withdrawn meanwhile: it is out, and is not sent again (promise 5). Its reason goes, as
+/// the doubt does, unless it has begun to go out a second time: `sent_once_more` then says so for ever.
 pub async fn apply_all_tenants(
     tx: &mut Tx,
     rows: &[ReceiptRow],
@@ -46,7 +98,7 @@ pub async fn apply_all_tenants(
         .filter(|row| {
             known
                 .get(&row.outbox.raw())
-                .is_some_and(|send| send.tenant == row.tenant.raw())
+                .is_some_and(|send| send.to.tenant == row.tenant)
         })
         .collect();
     applied.unknown = rows.len() - ours.len();
@@ -66,47 +118,45 @@ pub async fn apply_all_tenants(
 }
 
 struct Send {
-    tenant: i64,
+    to: SentTo,
     receipt: i64,
-    category: String,
+    category: &'static str,
 }
 
+/// The sends, locked in the order of their ids.
 async fn lock_sends(tx: &mut Tx, rows: &[ReceiptRow]) -> Result<BTreeMap<i64, Send>> {
-    let ids: std::collections::BTreeSet<i64> = rows.iter().map(|row| row.outbox.raw()).collect();
-    if ids.is_empty() {
-        return Ok(BTreeMap::new());
+    let head =
+        "SELECT id, tenant, number, conversation, contact, receipt, class FROM outbox WHERE id IN";
+    let tail = tx.pick("", "ORDER BY id FOR UPDATE");
+    let ids = batch::sorted(rows.iter().map(|row| row.outbox.raw()));
+    let mut sends = BTreeMap::new();
+    for run in batch::runs(&ids) {
+        let sql = batch::list(head, run.len(), 1, tail);
+        let rows: Vec<SendRow> = fetch_list!(tx, sql, [0_i64; 0], run)?;
+        sends.extend(rows.into_iter().map(send));
     }
-    let ids = batch::padded(&ids.into_iter().collect::<Vec<_>>());
-    let tail = if tx.is_postgres() {
-        "ORDER BY id FOR UPDATE"
-    } else {
-        ""
+    Ok(sends)
+}
+
+type SendRow = (i64, i64, i64, i64, i64, i64, i64);
+
+fn send(row: SendRow) -> (i64, Send) {
+    let (id, tenant, number, conversation, contact, receipt, class) = row;
+    let send = Send {
+        to: sent_to((id, tenant, number, conversation, contact)),
+        receipt,
+        category: category(class),
     };
-    let head = "SELECT id, tenant, receipt, class FROM outbox WHERE id IN";
-    let found: Vec<(i64, i64, i64, i64)> =
-        fetch_list!(tx, batch::list(head, ids.len(), 1, tail), [0_i64; 0], &ids)?;
-    Ok(found
-        .into_iter()
-        .map(|(id, tenant, receipt, class)| {
-            (
-                id,
-                Send {
-                    tenant,
-                    receipt,
-                    category: category(class).to_owned(),
-                },
-            )
-        })
-        .collect())
+    (id, send)
 }
 
 /// The category under which a template of this class went out. Until templates are synced (they are not yet) this is
 /// what the sender claimed.
 fn category(class: i64) -> &'static str {
-    match crate::domain::DraftClass::from_code(class) {
-        Some(crate::domain::DraftClass::Utility) => "utility",
-        Some(crate::domain::DraftClass::Marketing) => "marketing",
-        Some(crate::domain::DraftClass::Authentication) => "authentication",
+    match DraftClass::from_code(class) {
+        Some(DraftClass::Utility) => "utility",
+        Some(DraftClass::Marketing) => "marketing",
+        Some(DraftClass::Authentication) => "authentication",
         _ => "",
     }
 }
@@ -140,7 +190,7 @@ async fn insert_new<'a>(
                     .bind(
                         known
                             .get(&row.outbox.raw())
-                            .map_or("", |send| send.category.as_str()),
+                            .map_or("", |send| send.category),
                     );
             }
             query.fetch_all(conn).await
@@ -153,96 +203,58 @@ async fn insert_new<'a>(
     Ok(fresh)
 }
 
+/// What becomes of one send.
 struct Move {
     outbox: i64,
     receipt: i64,
+    /// [`UNCHANGED`] when no receipt moved it.
     error: i64,
     wamid: String,
 }
 
+/// Meta's codes are never negative.
+const UNCHANGED: i64 = -1;
+
 fn fold(fresh: &[&ReceiptRow], known: &BTreeMap<i64, Send>, applied: &mut Applied) -> Vec<Move> {
     let mut moves: BTreeMap<i64, Move> = BTreeMap::new();
     for row in fresh {
-        let id = row.outbox.raw();
-        let now = moves
-            .get(&id)
-            .map_or_else(|| known[&id].receipt, |earlier| earlier.receipt);
-        let next = ReceiptStatus::from_code(now)
-            .map_or(row.status, |status| status.after(row.status))
-            .code();
-        applied.backward += usize::from(next == now);
-        let error = if next == ReceiptStatus::Failed.code() {
-            row.error
-        } else {
-            0
-        };
-        moves.insert(
-            id,
-            Move {
-                outbox: id,
-                receipt: next,
-                error,
-                wamid: row.wamid.clone(),
-            },
-        );
-    }
-    moves.into_values().collect()
-}
-
-/// 131050 is the person's own stop of marketing (`whatsapp-cloud-api.md` §7.3). To be called before conversations and
-/// outbox rows are locked: consent comes first (see `claims`).
-pub async fn stop_marketing_all_tenants(
-    tx: &mut Tx,
-    rows: &[ReceiptRow],
-    now: Timestamp,
-) -> Result<()> {
-    for row in failed_with(rows, 131_050) {
-        let contact: Option<i64> = super::on_backend!(tx, |conn| {
-            sqlx::query_scalar("SELECT contact FROM outbox WHERE id = $1 AND tenant = $2")
-                .bind(row.outbox.raw())
-                .bind(row.tenant.raw())
-                .fetch_optional(conn)
-                .await
-        })?;
-        if let Some(contact) = contact.map(ContactId::from_raw) {
-            people::stop_marketing(tx, row.tenant, contact, now).await?;
+        let send = &known[&row.outbox.raw()];
+        let change = moves.entry(row.outbox.raw()).or_insert_with(|| Move {
+            outbox: row.outbox.raw(),
+            receipt: send.receipt,
+            error: UNCHANGED,
+            wamid: String::new(),
+        });
+        change.wamid.clone_from(&row.wamid);
+        let next = ReceiptStatus::from_code(change.receipt)
+            .map_or(row.status, |status| status.after(row.status));
+        if next.code() == change.receipt {
+            applied.backward += 1;
+            continue;
+        }
+        change.receipt = next.code();
+        change.error = 0;
+        if next == ReceiptStatus::Failed {
+            change.error = row.error.max(0);
+            applied.failed.push(FailedSend {
+                send: send.to,
+                error: change.error,
+                at: row.at,
+            });
         }
     }
-    Ok(())
-}
-
-/// 131047 closes the window (`whatsapp-cloud-api.md` §7.3).
-pub async fn close_windows_all_tenants(
-    tx: &mut Tx,
-    rows: &[ReceiptRow],
-    now: Timestamp,
-) -> Result<()> {
-    for row in failed_with(rows, 131_047) {
-        super::execute!(
-            tx,
-            sqlx::query(
-                "UPDATE conversation SET closed_by_meta_at = $3 WHERE tenant = $2
-                    AND id = (SELECT conversation FROM outbox WHERE id = $1 AND tenant = $2)"
-            )
-            .bind(row.outbox.raw())
-            .bind(row.tenant.raw())
-            .bind(now.millis())
-        )?;
-    }
-    Ok(())
-}
-
-fn failed_with(rows: &[ReceiptRow], error: i64) -> impl Iterator<Item = &ReceiptRow> {
-    rows.iter()
-        .filter(move |row| row.status == ReceiptStatus::Failed && row.error == error)
+    moves.into_values().collect()
 }
 
 async fn store(tx: &mut Tx, moves: &[Move], now: Timestamp) -> Result<()> {
     for run in batch::runs(moves) {
         let sql = batch::values(
-            "UPDATE outbox SET receipt = v.column2, error = v.column3, wamid = v.column4,
-                changed_at = CASE WHEN state IN (1, 3) THEN v.column5 ELSE changed_at END,
-                state = CASE WHEN state IN (1, 3) THEN 2 ELSE state END
+            "UPDATE outbox SET receipt = v.column2,
+                error = CASE WHEN v.column3 < 0 THEN error ELSE v.column3 END, wamid = v.column4,
+                changed_at = CASE WHEN state <> 2 AND (state IN (1, 3) OR doubts > 0) THEN v.column5 ELSE changed_at END,
+                reason = CASE WHEN state = 2 OR (state NOT IN (1, 3) AND doubts = 0) THEN reason
+                    WHEN reason LIKE 'sent_once_more%' AND (state = 1 OR doubts > 1) THEN reason ELSE '' END,
+                state = CASE WHEN state IN (1, 3) OR doubts > 0 THEN 2 ELSE state END
              FROM (VALUES",
             run.len(),
             5,

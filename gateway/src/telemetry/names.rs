@@ -33,13 +33,13 @@ catalog! {
         "Bodies, turns or sends in those transactions, by kind: divided by their number, how well commits are shared.";
 
     WEBHOOKS = "vestibule_webhooks_total", Counter, Unit::Count,
-        "Webhook POSTs by outcome: kept, or why it was not.";
-    MESSAGES_ATTACHED = "vestibule_messages_attached_total", Counter, Unit::Count,
-        "Customers' messages attached to a conversation.";
+        "Webhook POSTs by outcome: kept, or why not: wrong_signature, unknown_app, too_large, unreadable, full, failed.";
+    MESSAGES = "vestibule_messages_total", Counter, Unit::Count,
+        "Customers' messages by kind and outcome: attached, or stale (older than events are known: no turn acts on it).";
     EVENTS_DOUBLED = "vestibule_events_doubled_total", Counter, Unit::Count,
         "Events that were known already.";
     EVENTS_KEPT = "vestibule_events_kept_total", Counter, Unit::Count,
-        "Items kept raw because nothing reads them yet, by what they are.";
+        "Items kept raw, by what they are; unknown_number and number_of_another_app are those of no number of the app's.";
     ATTACHED_LEFT = "vestibule_attached_left_in_database_total", Counter, Unit::Count,
         "Times that attached messages were left for the pipeline to find in the database, its queue being full.";
     INGEST_BACKLOG_SECONDS = "vestibule_ingest_backlog_age_seconds", Gauge, Unit::Seconds,

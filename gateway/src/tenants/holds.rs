@@ -17,6 +17,7 @@ pub enum Scope {
     Number { tenant: String, number: String },
     Plugin { tenant: String, plugin: String },
     Credential { tenant: String, credential: String },
+    AllTemplates { tenant: String },
 }
 
 /// Places a hold. No send that it concerns is cleared, or claimed, once running nodes have noticed.
@@ -81,5 +82,6 @@ async fn held(tx: &mut Tx, scope: &Scope) -> Result<Held> {
             let tenant = find::tenant(tx, tenant).await?;
             Held::Credential(tenant, find::credential(tx, tenant, credential).await?)
         }
+        Scope::AllTemplates { tenant } => Held::Templates(find::tenant(tx, tenant).await?),
     })
 }

@@ -134,6 +134,7 @@ fn scope(held: &Held, number: &Number) -> Option<HoldScope> {
             name: name.clone(),
             language: language.clone(),
         },
+        Held::Templates(tenant) if of(tenant) => HoldScope::Templates,
         Held::Credential(tenant, id) if of(tenant) && *id == number.credential => {
             HoldScope::Credential
         }

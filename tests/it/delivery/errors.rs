@@ -123,11 +123,11 @@ async fn a_marketing_stop_at_meta_is_in_the_consent_row() {
 async fn errors_that_stop_a_scope_place_one_hold_each() {
     for_each_database(async |database| {
         let ground = Ground::lay(&database).await;
-        let codes = [190, 190, 131031, 133010, 132015];
+        let codes = [190, 190, 131031, 133010, 132015, 131064];
         ground.graph.answers(codes.map(Reply::Error));
         let node = ground.start().await;
         let number = Held::Number(TENANT, NUMBER);
-        let expected = 4;
+        let expected = 5;
         for (n, _) in codes.iter().enumerate() {
             let person = 101 + i64::try_from(n).expect("small");
             let id = ground

@@ -39,9 +39,21 @@ pub enum ItemKind {
         receipt: Receipt,
         recipient: Option<PersonRef>,
     },
+    /// The person chose in WhatsApp itself (facts §1.5).
+    Preference {
+        person: PersonRef,
+        choice: MarketingChoice,
+    },
     /// Kept raw and counted under `what`: a stable word such as `account_update`, `messages.errors`, `history.messages`,
     /// `message.group`, `status.deleted`.
     Other { what: String },
+}
+
+/// What a person chose about all marketing of this business.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MarketingChoice {
+    Stop,
+    Resume,
 }
 
 impl ItemKind {
@@ -50,6 +62,7 @@ impl ItemKind {
         match self {
             Self::Message { .. } => "message",
             Self::Status { .. } => "status",
+            Self::Preference { .. } => "user_preferences",
             Self::Other { what } => what,
         }
     }

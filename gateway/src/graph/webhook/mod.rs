@@ -7,6 +7,7 @@ mod canonical;
 mod item;
 mod message;
 mod person;
+mod preference;
 mod private;
 mod read;
 mod route;
@@ -14,7 +15,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 
-pub use item::{Item, ItemKind};
+pub use item::{Item, ItemKind, MarketingChoice};
 pub use private::raw_without_personal_data;
 pub use read::read;
 pub use route::{Route, route};

@@ -9,7 +9,7 @@ use super::NotJson;
 use super::canonical::canonical;
 use super::item::{Item, ItemKind};
 use super::person::{Contact, contacts};
-use super::{message, status};
+use super::{message, preference, status};
 use crate::domain::Timestamp;
 use crate::graph::json::{Object, array};
 
@@ -126,6 +126,7 @@ impl Place {
         match list {
             "messages" if live => self.message(&element, raw, people),
             "statuses" if live => self.status(&element, raw),
+            "user_preferences" if self.field == list => self.preference(&element, raw),
             list => self.other(self.what(list), raw.get(), element.time("timestamp")),
         }
     }
@@ -162,6 +163,16 @@ impl Place {
             Some(key) => self.item(kind, key, raw.get(), at),
             None => self.other(what(), raw.get(), at),
         }
+    }
+
+    /// Without a wamid, so known by its canonical value like whatever is kept raw.
+    fn preference(&self, element: &Object<'_>, raw: &RawValue) -> Item {
+        let what = self.what("user_preferences");
+        let mut item = self.other(what, raw.get(), element.time("timestamp"));
+        if let Some(kind) = preference::preference(element) {
+            item.kind = kind;
+        }
+        item
     }
 
     /// A value without lists: an account or template event. `account_update` may stand under a portfolio's id and

@@ -87,6 +87,9 @@ fn shown(item: &Item) -> String {
             let receipt = serde_json::to_string(receipt).expect("JSON");
             writeln!(out, "  status {receipt} to {}", who(recipient.as_ref()))
         }
+        ItemKind::Preference { person, choice } => {
+            writeln!(out, "  marketing {choice:?} of {}", who(Some(person)))
+        }
         ItemKind::Other { what } => writeln!(out, "  other: {what}"),
     }
     .expect("a string takes it");

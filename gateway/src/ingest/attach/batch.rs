@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::consent::{self, Opinion};
-use super::split::{Kept, Message, Split, Status};
-use super::{AttachError, Attached, Attacher, people};
+use super::receipts::Receipts;
+use super::split::{Kept, Message, Split};
+use super::{AttachError, Attached, Attacher, count, people};
 use crate::domain::{
     Bucket, ContactId, ConversationId, EventId, NumberId, Owner, RawId, Timestamp,
 };
@@ -14,7 +15,6 @@ use crate::storage::conversations::{self, Conversation};
 use crate::storage::events::{self, EventKey, EventKind, NewEvent, PendingEvent};
 use crate::storage::people::{self as contacts, ContactRow};
 use crate::storage::raw::{self, NewRaw, RawRow};
-use crate::storage::receipts::{self, ReceiptRow};
 use crate::storage::{StorageError, Tx, outbox};
 use crate::telemetry::{CommitTimer, names};
 
@@ -32,23 +32,20 @@ pub(super) async fn commit(
     let _held = CommitTimer::start("attach", raws.len());
     buckets::fence(&mut tx, &leases).await?;
     drop_known(attacher, &mut tx, &mut split, now).await?;
-    let receipts: Vec<ReceiptRow> = split.statuses.iter().filter_map(receipt_row).collect();
-    // Consent before conversations and sends, as a claim locks them: the other way round the two would wait for each
-    // other.
-    receipts::stop_marketing_all_tenants(&mut tx, &receipts, now).await?;
-    let attached = attach_messages(attacher, &mut tx, &split.messages, now).await?;
+    let receipts = Receipts::of(&mut tx, &split.statuses).await?;
+    let attached = attach_messages(attacher, &mut tx, &split, &receipts, now).await?;
     let kept: Vec<NewEvent> = split
         .kept
         .iter()
         .map(|kept| kept_event(attacher, kept, now))
         .collect();
     events::append_all_tenants(&mut tx, &kept).await?;
-    apply_receipts(&mut tx, &receipts, now).await?;
+    receipts.apply(attacher, &mut tx, now).await?;
     forward_strays(attacher, &mut tx, &split, now).await?;
     let ids: Vec<RawId> = raws.iter().map(|row| RawId::from_raw(row.id)).collect();
     raw::mark_attached_all_tenants(&mut tx, &ids, now).await?;
     tx.commit().await?;
-    count(&split, &attached);
+    count::count(&split, now.minus(attacher.config.known_for));
     Ok(attached)
 }
 
@@ -84,19 +81,29 @@ async fn drop_known(
 async fn attach_messages(
     attacher: &Attacher,
     tx: &mut Tx,
-    messages: &[Message],
+    split: &Split,
+    receipts: &Receipts,
     now: Timestamp,
 ) -> Result<Attached, AttachError> {
-    if messages.is_empty() {
-        return Ok(Attached::default());
-    }
-    let contacts = people::resolve(attacher, tx, messages, now).await?;
-    let opinions = consent::apply(tx, messages, &contacts).await?;
-    let mut conversations = conversations_of(attacher, tx, messages, &contacts, now).await?;
+    let messages = split.messages.as_slice();
+    let authors = people::resolve(
+        attacher,
+        tx,
+        &people::authors(split),
+        &receipts.contacts,
+        now,
+    )
+    .await?;
+    // Consent before conversations, conversations before sends, as a claim locks them: the other way round the two
+    // would wait for each other.
+    let opinions = consent::apply(tx, split, &authors, &receipts.contacts).await?;
+    let contacts = &authors[..messages.len()];
+    let also = &receipts.conversations;
+    let mut conversations = conversations_of(attacher, tx, messages, contacts, also, now).await?;
     let mut attached = Attached::default();
     let mut sends = Vec::new();
     let mut written = Vec::with_capacity(messages.len());
-    for ((message, contact), opinion) in messages.iter().zip(&contacts).zip(opinions) {
+    for ((message, contact), opinion) in messages.iter().zip(contacts).zip(opinions) {
         let key = (message.entry.number.id, *contact);
         let conversation = conversations
             .get_mut(&key)
@@ -112,7 +119,11 @@ async fn attach_messages(
         written.push(event);
     }
     events::append_all_tenants(tx, &written).await?;
-    let mut changed: Vec<&Conversation> = conversations.values().collect();
+    let spoken: BTreeSet<ConversationId> = written.iter().filter_map(|e| e.conversation).collect();
+    let mut changed: Vec<&Conversation> = conversations
+        .values()
+        .filter(|conversation| spoken.contains(&conversation.id))
+        .collect();
     changed.sort_unstable_by_key(|conversation| conversation.id);
     conversations::advance_all_tenants(tx, &changed).await?;
     attached.sends = outbox::insert_all_tenants(tx, sends).await?;
@@ -222,18 +233,23 @@ fn kept_event(attacher: &Attacher, kept: &Kept, now: Timestamp) -> NewEvent {
 
 type Conversations = HashMap<(NumberId, ContactId), Conversation>;
 
+/// The conversations of messages, found or made. They are locked together with `also`, in one order of ids, as turns
+/// lock theirs.
 async fn conversations_of(
     attacher: &Attacher,
     tx: &mut Tx,
     messages: &[Message],
     contacts: &[ContactId],
+    also: &[ConversationId],
     now: Timestamp,
 ) -> Result<Conversations, AttachError> {
     let pair = |(message, contact): (&Message, &ContactId)| (message.entry.number.id, *contact);
     let pairs: BTreeSet<(NumberId, ContactId)> = messages.iter().zip(contacts).map(pair).collect();
     let pairs: Vec<(NumberId, ContactId)> = pairs.into_iter().collect();
-    let found = conversations::find_for_update_all_tenants(tx, &pairs).await?;
-    let mut all: Conversations = found
+    let mut found = conversations::find_all_tenants(tx, &pairs).await?;
+    found.extend(also);
+    let locked = conversations::lock_all_tenants(tx, &found).await?;
+    let mut all: Conversations = locked
         .into_iter()
         .map(|row| ((row.number, row.contact), row))
         .collect();
@@ -292,39 +308,7 @@ fn new_conversation(
     }
 }
 
-async fn apply_receipts(
-    tx: &mut Tx,
-    rows: &[ReceiptRow],
-    now: Timestamp,
-) -> Result<(), AttachError> {
-    let applied = receipts::apply_all_tenants(tx, rows, now).await?;
-    receipts::close_windows_all_tenants(tx, rows, now).await?;
-    for (outcome, n) in [
-        ("fresh", applied.fresh - applied.backward),
-        ("backward", applied.backward),
-        ("doubled", applied.doubled),
-        ("unknown_send", applied.unknown),
-    ] {
-        metrics::counter!(names::RECEIPTS, "outcome" => outcome).increment(n as u64);
-    }
-    Ok(())
-}
-
-fn receipt_row(status: &Status) -> Option<ReceiptRow> {
-    let receipt = &status.receipt;
-    Some(ReceiptRow {
-        outbox: receipt.outbox?,
-        tenant: status.entry.number.tenant,
-        status: receipt.status,
-        at: receipt.at,
-        error: receipt.error.unwrap_or(0),
-        wamid: receipt.wamid.clone(),
-        pricing: receipt.pricing.clone().unwrap_or_default(),
-        time_zone: status.entry.number.time_zone.clone(),
-    })
-}
-
-/// Bodies whose number became known after they arrived get a row in that number's bucket, unless they have one.
+/// A body's parts in other buckets get a row there, unless they have one: see [`Stray`](super::split::Stray).
 async fn forward_strays(
     attacher: &Attacher,
     tx: &mut Tx,
@@ -348,11 +332,4 @@ async fn forward_strays(
         attacher.wakeups.raw_elsewhere();
     }
     Ok(())
-}
-
-fn count(split: &Split, attached: &Attached) {
-    metrics::counter!(names::MESSAGES_ATTACHED).increment(attached.events.len() as u64);
-    for kept in &split.kept {
-        metrics::counter!(names::EVENTS_KEPT, "what" => kept.what.clone()).increment(1);
-    }
 }

@@ -1,18 +1,19 @@
-//! Words about consent, honoured before anything else sees the message (design.md §5).
+//! Words and choices about consent, honoured before anything else sees the message (design.md §5).
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::split::Message;
+use super::split::{Message, Split};
 use super::{AttachError, Attacher};
 use crate::domain::{
-    ContactId, Draft, InboundContent, OutboundContent, OutboxId, Recipient, Sender, Timestamp,
+    ContactId, Draft, OutboundContent, OutboxId, Recipient, Sender, TenantId, Timestamp,
 };
+use crate::graph::MarketingChoice;
 use crate::policy::{
     BacklogFact, ConfirmationKind, ConsentState, ConsentWord, Decision, WordMatch, decide,
 };
 use crate::storage::conversations::Conversation;
 use crate::storage::outbox::NewSend;
-use crate::storage::people::{self, Consent, Consents};
+use crate::storage::people::{self, Consent};
 use crate::storage::{Tx, events};
 
 /// What the words of one message came to.
@@ -25,78 +26,120 @@ pub(super) struct Opinion {
     pub confirmation: Option<ConfirmationKind>,
 }
 
-/// Finds the words of a batch and writes what they change, in the order of the messages.
+/// Consent of a batch's people as it changes.
+struct Ledger {
+    rows: HashMap<ContactId, Consent>,
+    changed: BTreeSet<(ContactId, TenantId)>,
+}
+
+/// Finds the words and choices of a batch and writes what they change, in their order. `authors` are the contacts of
+/// its messages and then of its choices; `others` are people whose rows the caller changes later in this transaction.
 pub(super) async fn apply(
     tx: &mut Tx,
-    messages: &[Message],
-    contacts: &[ContactId],
+    split: &Split,
+    authors: &[ContactId],
+    others: &[ContactId],
 ) -> Result<Vec<Opinion>, AttachError> {
-    let words: Vec<Option<WordMatch>> = messages
+    let words: Vec<Option<WordMatch>> = split
+        .messages
         .iter()
         .map(|message| message.entry.tenant.words.find(&message.content))
         .collect();
-    let rows = read(tx, contacts, &words).await?;
-    // Another node has just learnt that one of these is somebody else: their word belongs in that one's row.
-    if rows.rows().any(|row| row.merged_into.is_some()) {
-        return Err(AttachError::Race);
-    }
-    let mut current: HashMap<ContactId, Consent> =
-        rows.rows().map(|row| (row.contact, *row)).collect();
-    let mut changed = BTreeSet::new();
-    let mut opinions = Vec::with_capacity(messages.len());
-    for ((message, contact), word) in messages.iter().zip(contacts).zip(words) {
-        let consent = current.entry(*contact).or_insert(Consent {
-            contact: *contact,
-            state: ConsentState::default(),
-            version: 0,
-            merged_into: None,
-        });
-        let opinion = judge(message, word, consent);
-        if consent.state != opinion.state {
-            consent.state = opinion.state;
-            changed.insert((*contact, message.entry.number.tenant));
-        }
+    let (contacts, choosers) = authors.split_at(words.len());
+    let speaks = words.iter().flatten().any(|word| word.consent().is_some());
+    let changes = speaks || !choosers.is_empty() || !others.is_empty();
+    let mut ledger = Ledger::read(tx, authors, others, changes).await?;
+    let mut opinions = Vec::with_capacity(words.len());
+    for ((message, contact), word) in split.messages.iter().zip(contacts).zip(words) {
+        let opinion = judge(message, word, &ledger.state(*contact));
+        ledger.set(*contact, message.entry.number.tenant, opinion.state);
         opinions.push(opinion);
     }
-    for (contact, tenant) in changed {
-        if !people::set_consent(tx, tenant, &current[&contact]).await? {
-            return Err(AttachError::Race);
-        }
+    for ((entry, preference, at), contact) in split.preferences().zip(choosers) {
+        let state = ledger.state(*contact);
+        let state = match preference.choice {
+            MarketingChoice::Stop => state.after_meta_stop(at),
+            MarketingChoice::Resume => state.after_meta_resume(at),
+        };
+        ledger.set(*contact, entry.number.tenant, state);
     }
+    ledger.write(tx).await?;
     Ok(opinions)
 }
 
-/// Consent of the batch's contacts. Rows are locked only when a word may change one: the ordinary message changes
-/// none, and a row that moves in between is caught by its version.
-async fn read(
-    tx: &mut Tx,
-    contacts: &[ContactId],
-    words: &[Option<WordMatch>],
-) -> Result<Consents, AttachError> {
-    let distinct: BTreeSet<ContactId> = contacts.iter().copied().collect();
-    let distinct: Vec<ContactId> = distinct.into_iter().collect();
-    let speaks = words.iter().flatten().any(|word| word.consent().is_some());
-    Ok(if speaks {
-        people::lock_consent_all_tenants(tx, &distinct).await?
-    } else {
-        people::read_consent_all_tenants(tx, &distinct).await?
-    })
+impl Ledger {
+    /// Rows are locked only when a word or choice may change one: the ordinary message changes none, and a row that
+    /// moves in between is caught by its version. All of them or none: locks are taken in the order of ids, once.
+    ///
+    /// `others` are locked with whomever they went into, in this batch too. A merge of another node's in between is seen
+    /// in the rows: then the batch is read again.
+    async fn read(
+        tx: &mut Tx,
+        authors: &[ContactId],
+        others: &[ContactId],
+        lock: bool,
+    ) -> Result<Self, AttachError> {
+        let rows = if lock {
+            let with = people::read_consent_all_tenants(tx, others).await?;
+            let with = with.rows().map(|row| row.contact);
+            let all: Vec<ContactId> = authors.iter().copied().chain(with).collect();
+            people::lock_consent_all_tenants(tx, &all).await?
+        } else {
+            people::read_consent_all_tenants(tx, authors).await?
+        };
+        let is_now = |author| rows.of(author).is_none_or(|row| row.contact == author);
+        if !rows.missing().is_empty() || !authors.iter().copied().all(is_now) {
+            return Err(AttachError::Race);
+        }
+        Ok(Self {
+            rows: rows.rows().map(|row| (row.contact, *row)).collect(),
+            changed: BTreeSet::new(),
+        })
+    }
+
+    fn state(&self, contact: ContactId) -> ConsentState {
+        self.rows
+            .get(&contact)
+            .map_or_else(ConsentState::default, |row| row.state)
+    }
+
+    fn set(&mut self, contact: ContactId, tenant: TenantId, state: ConsentState) {
+        if self.state(contact) == state {
+            return;
+        }
+        self.changed.insert((contact, tenant));
+        let row = self.rows.entry(contact).or_insert(Consent {
+            contact,
+            state,
+            version: 0,
+            merged_into: None,
+        });
+        row.state = state;
+    }
+
+    async fn write(&self, tx: &mut Tx) -> Result<(), AttachError> {
+        for (contact, tenant) in &self.changed {
+            if !people::set_consent(tx, *tenant, &self.rows[contact]).await? {
+                return Err(AttachError::Race);
+            }
+        }
+        Ok(())
+    }
 }
 
-fn judge(message: &Message, word: Option<WordMatch>, consent: &Consent) -> Opinion {
+fn judge(message: &Message, word: Option<WordMatch>, consent: &ConsentState) -> Opinion {
     let wants_human = word.is_some_and(WordMatch::wants_human);
     let word: Option<ConsentWord> = word.and_then(WordMatch::consent);
-    // Reactions and system notices are nobody's word (§2.7).
-    let counts =
-        message.content.opens_window() && !matches!(message.content, InboundContent::Other { .. });
-    if !counts {
+    // Reactions and system notices are nobody's word (§2.7). A location or an order is: whoever sends one has written
+    // again, whether or not a plugin can read it.
+    if !message.content.opens_window() {
         return Opinion {
             code: events::word::NONE,
-            state: consent.state,
+            state: *consent,
             confirmation: None,
         };
     }
-    let (state, effect) = consent.state.after_inbound(word, message.at);
+    let (state, effect) = consent.after_inbound(word, message.at);
     let code = match (effect.reaches_plugins, wants_human) {
         (false, _) => events::word::CONSENT,
         (true, true) => events::word::HUMAN,

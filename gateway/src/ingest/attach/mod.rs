@@ -6,7 +6,9 @@
 
 mod batch;
 mod consent;
+mod count;
 mod people;
+mod receipts;
 mod split;
 
 use std::sync::Arc;
@@ -16,20 +18,25 @@ use siphasher::sip::SipHasher13;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::directory::Directory;
+use crate::directory::{Directory, Snapshot};
 use crate::domain::{Clock, IdGenerator};
 use crate::ownership::{Owned, Wakeups};
 use crate::storage::events::PendingEvent;
 use crate::storage::outbox::OutboxRow;
-use crate::storage::raw::{self, RawRow};
-use crate::storage::{Db, StorageError};
+use crate::storage::{Db, StorageError, changes, raw};
 use crate::telemetry::names;
+use crate::tenants::SetupError;
 
 /// How bodies are attached.
 #[derive(Debug, Clone, Copy)]
 pub struct AttacherConfig {
     /// Most bodies in one transaction.
     pub most: usize,
+    /// The body that reaches so many bytes is the last of a transaction: what a batch holds in memory.
+    pub most_bytes: usize,
+    /// The body that reaches so many messages, statuses and others is the last of a transaction: how long it holds its
+    /// locks, and on SQLite the writer.
+    pub most_items: usize,
     /// How often to look without being woken.
     pub look: Duration,
     /// How long events are known: older messages are stored and start no turn (promise 2).
@@ -40,6 +47,10 @@ impl Default for AttacherConfig {
     fn default() -> Self {
         Self {
             most: 128,
+            // Two of the largest bodies that are taken, and two of the largest batches that Meta sends (§1.2). Guesses:
+            // an ordinary batch is far below both.
+            most_bytes: 8 << 20,
+            most_items: 2_000,
             look: Duration::from_secs(1),
             known_for: Duration::from_secs(30 * 86_400),
         }
@@ -85,19 +96,26 @@ enum AttachError {
     /// Another node made the same contact at the same moment: read again, it is known now.
     #[error("a race for a person was lost")]
     Race,
+    /// Bodies may be of numbers that are in it only: they wait.
+    #[error("setup has changed and could not be read")]
+    Setup(#[source] SetupError),
 }
 
 impl Attacher {
     /// Attaches until stopped.
     pub async fn run(mut self, stop: CancellationToken) {
         loop {
-            let full = match self.once().await {
-                Ok(attached) => attached == self.config.most,
+            let more = match self.once().await {
+                Ok(more) => more,
                 Err(AttachError::Storage(StorageError::Fenced(bucket))) => {
                     tracing::info!(bucket, "a bucket was lost while its bodies were attached");
                     false
                 }
                 Err(AttachError::Race) => true,
+                Err(AttachError::Setup(error)) => {
+                    tracing::error!(%error, "setup could not be read, so bodies wait; trying again");
+                    false
+                }
                 Err(AttachError::Storage(error)) => {
                     tracing::error!(error = ?error, "bodies could not be attached; trying again");
                     false
@@ -106,7 +124,7 @@ impl Attacher {
             if stop.is_cancelled() {
                 return;
             }
-            if !full {
+            if !more {
                 tokio::select! {
                     () = stop.cancelled() => return,
                     () = self.wakeups.raw.notified() => {}
@@ -117,29 +135,37 @@ impl Attacher {
         }
     }
 
-    /// Attaches one batch; answers how many bodies it held.
-    async fn once(&mut self) -> Result<usize, AttachError> {
+    /// Attaches one batch; answers whether more may wait.
+    async fn once(&mut self) -> Result<bool, AttachError> {
         let owned = self.owned.borrow_and_update().clone();
-        let limit = i64::try_from(self.config.most).unwrap_or(i64::MAX);
+        let (most, most_bytes) = (limit(self.config.most), limit(self.config.most_bytes));
         let mut tx = self.db.read().await?;
-        let raws = raw::unattached_all_tenants(&mut tx, &owned.buckets(), limit).await?;
-        drop(tx);
+        let buckets = owned.buckets();
+        let raws = raw::unattached_all_tenants(&mut tx, &buckets, most, most_bytes).await?;
         if raws.is_empty() {
-            return Ok(0);
+            return Ok(false);
         }
-        let attached = self.attach(&owned, &raws).await?;
+        let setup = changes::setup_version_all_tenants(&mut tx).await?;
+        drop(tx);
+        let snapshot = self.setup_of(setup).await?;
+        let split = split::split(&raws, &snapshot, &self.hasher, self.config.most_items);
+        let taken = &raws[..split.bodies];
+        let bytes: usize = raws.iter().map(|row| row.body.len()).sum();
+        let more = taken.len() < raws.len()
+            || raws.len() >= self.config.most
+            || bytes >= self.config.most_bytes;
+        let attached = batch::commit(self, &owned, taken, split).await?;
         self.hand_on(attached);
-        Ok(raws.len())
+        Ok(more)
     }
 
-    async fn attach(
-        &self,
-        owned: &crate::ownership::OwnedBuckets,
-        raws: &[RawRow],
-    ) -> Result<Attached, AttachError> {
-        let snapshot = self.directory.snapshot();
-        let split = split::split(raws, &snapshot, &self.hasher);
-        batch::commit(self, owned, raws, split).await
+    /// Setup at least as new as `version`, which was read after the bodies were. The node that received a body may have
+    /// known a number that we have not heard of yet: read with older setup, what it holds would be nobody's.
+    async fn setup_of(&self, version: i64) -> Result<Arc<Snapshot>, AttachError> {
+        if self.directory.snapshot().version < version {
+            self.directory.refresh().await.map_err(AttachError::Setup)?;
+        }
+        Ok(self.directory.snapshot())
     }
 
     fn hand_on(&self, attached: Attached) {
@@ -149,4 +175,8 @@ impl Attacher {
             metrics::counter!(names::ATTACHED_LEFT).increment(1);
         }
     }
+}
+
+fn limit(most: usize) -> i64 {
+    i64::try_from(most).unwrap_or(i64::MAX)
 }

@@ -7,7 +7,7 @@ use siphasher::sip::SipHasher13;
 
 use crate::directory::{NumberEntry, Snapshot};
 use crate::domain::{AppId, Bucket, InboundContent, PersonRef, RawId, Receipt, Timestamp};
-use crate::graph::{Item, ItemKind, webhook};
+use crate::graph::{Item, ItemKind, MarketingChoice, webhook};
 use crate::storage::events::EventKey;
 use crate::storage::raw::RawRow;
 
@@ -32,7 +32,7 @@ pub(super) struct Status {
     pub receipt: Receipt,
 }
 
-/// Anything that the gateway does not act on.
+/// Anything that is kept raw: what the gateway does not act on, and choices about marketing.
 pub(super) struct Kept {
     pub entry: Option<Arc<NumberEntry>>,
     pub bucket: Bucket,
@@ -41,9 +41,18 @@ pub(super) struct Kept {
     pub key: EventKey,
     pub at: Timestamp,
     pub what: String,
+    /// What a person chose, when that is what it is.
+    pub preference: Option<Preference>,
 }
 
-/// A number that was not known when its body arrived, and is now: its bucket gets a row of its own.
+/// What a person chose in WhatsApp itself about this business's marketing.
+pub(super) struct Preference {
+    pub from: PersonRef,
+    pub choice: MarketingChoice,
+}
+
+/// Something that belongs into another bucket than those that got a row when its body arrived, because numbers were
+/// added or went since: that bucket gets a row of its own, unless it has one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Stray {
     pub raw: RawId,
@@ -55,17 +64,31 @@ pub(super) struct Stray {
 /// What a batch of bodies holds, in the order of arrival.
 #[derive(Default)]
 pub(super) struct Split {
+    /// How many bodies it is of.
+    pub bodies: usize,
     pub messages: Vec<Message>,
     pub statuses: Vec<Status>,
     pub kept: Vec<Kept>,
     pub strays: Vec<Stray>,
 }
 
-/// Splits bodies; each row's items are those of the row's own bucket.
-pub(super) fn split(raws: &[RawRow], snapshot: &Snapshot, hasher: &SipHasher13) -> Split {
+/// Splits bodies; each row's items are those of the row's own bucket. Stops after the body that fills `most` items:
+/// the others wait for the next batch.
+pub(super) fn split(
+    raws: &[RawRow],
+    snapshot: &Snapshot,
+    hasher: &SipHasher13,
+    most: usize,
+) -> Split {
     let mut split = Split::default();
+    let mut all = 0;
     for row in raws {
+        if all >= most {
+            break;
+        }
         let items = webhook::read(&row.body).unwrap_or_else(|_| vec![not_json()]);
+        all += items.len();
+        split.bodies += 1;
         let body = Body::of(row, snapshot);
         for (ordinal, item) in items.into_iter().enumerate() {
             split.add(
@@ -119,6 +142,13 @@ impl Body {
 }
 
 impl Split {
+    /// Choices about marketing, each with its number and Meta's time of it.
+    pub fn preferences(&self) -> impl Iterator<Item = (&NumberEntry, &Preference, Timestamp)> {
+        self.kept
+            .iter()
+            .filter_map(|kept| Some((kept.entry.as_deref()?, kept.preference.as_ref()?, kept.at)))
+    }
+
     fn add(
         &mut self,
         body: &Body,
@@ -127,16 +157,18 @@ impl Split {
         snapshot: &Snapshot,
         hasher: &SipHasher13,
     ) {
-        let entry = item
+        let named = item
             .phone_number_id
             .as_deref()
-            .and_then(|id| snapshot.number_named(id))
-            .cloned();
+            .and_then(|id| snapshot.number_named(id));
+        // The signature proves that the body comes from its app, and an app speaks for its own numbers only.
+        let entry = named.filter(|entry| entry.number.app == body.app).cloned();
         let bucket = entry
             .as_ref()
             .map_or(body.app_bucket, |entry| entry.number.bucket());
         if bucket != body.bucket {
-            if body.bucket == body.app_bucket {
+            // What belongs to another number is in that number's own row, if the number was known at arrival.
+            if body.bucket == body.app_bucket || entry.is_none() {
                 let (raw, app, received_at) = (body.raw, body.app, body.received_at);
                 self.strays.push(Stray {
                     raw,
@@ -150,9 +182,13 @@ impl Split {
         let at = item.at.unwrap_or(body.received_at);
         let key = EventKey {
             at: item.at.map_or(0, Timestamp::millis),
-            hash: hash(hasher, &item, body),
+            hash: hash(hasher, &item, body, entry.is_some()),
         };
         let word = item.kind.word().to_owned();
+        let whose = match named {
+            Some(_) => "number_of_another_app",
+            None => "unknown_number",
+        };
         let keep = |entry, what| Kept {
             entry,
             bucket,
@@ -161,6 +197,7 @@ impl Split {
             key,
             at,
             what,
+            preference: None,
         };
         match (entry, item.kind) {
             (
@@ -193,19 +230,32 @@ impl Split {
             (Some(entry), ItemKind::Status { .. }) => self
                 .kept
                 .push(keep(Some(entry), "status_not_ours".to_owned())),
+            (Some(entry), ItemKind::Preference { person, choice }) => self.kept.push(Kept {
+                preference: Some(Preference {
+                    from: person,
+                    choice,
+                }),
+                ..keep(Some(entry), word)
+            }),
             (Some(entry), _) => self.kept.push(keep(Some(entry), word)),
-            (None, _) => self.kept.push(keep(None, format!("unknown_number.{word}"))),
+            (None, _) => self.kept.push(keep(None, format!("{whose}.{word}"))),
         }
     }
 }
 
 /// The keyed hash by which an event is known. A body that is no JSON is known by its row alone.
-fn hash(hasher: &SipHasher13, item: &Item, body: &Body) -> i64 {
+///
+/// What belongs to no number of its app is known under that app: what one app says of another's number, or said before
+/// the number was added, must never make the real event look doubled.
+fn hash(hasher: &SipHasher13, item: &Item, body: &Body, ours: bool) -> i64 {
     let mut hasher = *hasher;
     if item.key.is_empty() {
         hasher.write_i64(body.raw.raw());
     } else {
         hasher.write(item.key.as_bytes());
+    }
+    if !ours {
+        hasher.write_i64(body.app.raw());
     }
     hasher.finish().cast_signed()
 }

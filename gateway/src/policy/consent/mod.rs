@@ -56,16 +56,22 @@ impl ConsentState {
     #[must_use]
     pub fn after_meta_stop(&self, at: Timestamp) -> Self {
         Self {
-            meta_stopped_at: Some(at),
+            meta_stopped_at: self.meta_stopped_at.max(Some(at)),
             ..*self
         }
     }
 
-    /// The state after `user_preferences` resume: Meta's own stop is gone, the person's words stand.
+    /// The state after `user_preferences` resume, chosen at `at`: Meta's own stop is gone, the person's words stand.
+    ///
+    /// A resume from before the stop came late and lifts nothing. Meta's times are whole seconds: one of the stop's own
+    /// second counts as later, because Meta sends no second one.
     #[must_use]
-    pub fn after_meta_resume(&self) -> Self {
+    pub fn after_meta_resume(&self, at: Timestamp) -> Self {
+        let second = |at: Timestamp| at.millis().div_euclid(1000);
         Self {
-            meta_stopped_at: None,
+            meta_stopped_at: self
+                .meta_stopped_at
+                .filter(|stopped| second(at) < second(*stopped)),
             ..*self
         }
     }

@@ -133,7 +133,17 @@ fn no_word_lifts_what_the_person_stopped_in_whatsapp() {
     let stopped = ConsentState::default().after_meta_stop(at(1));
     let (after_start, _) = stopped.after_inbound(Some(OptIn), at(2));
     assert_eq!(after_start.meta_stopped_at, Some(at(1)));
-    assert_eq!(after_start.after_meta_resume(), ConsentState::default());
+    assert_eq!(
+        after_start.after_meta_resume(at(1)),
+        ConsentState::default()
+    );
+}
+
+#[test]
+fn a_resume_from_before_the_stop_lifts_nothing() {
+    let stopped = ConsentState::default().after_meta_stop(at(10));
+    assert_eq!(stopped.after_meta_resume(at(9)), stopped);
+    assert_eq!(stopped.after_meta_stop(at(5)), stopped);
 }
 
 #[test]

@@ -50,7 +50,7 @@ impl World {
                 self.hear(&content, written(at, 0));
             }
             Event::MetaStop => self.facts.consent = self.facts.consent.after_meta_stop(at),
-            Event::MetaResume => self.facts.consent = self.facts.consent.after_meta_resume(),
+            Event::MetaResume => self.facts.consent = self.facts.consent.after_meta_resume(at),
             Event::Owner(who) => {
                 self.facts.owner = owner(who);
                 self.facts.owner_version += 1;
@@ -144,6 +144,7 @@ fn scope(on: Held) -> HoldScope {
         },
         Held::SaleTemplate => template("en"),
         Held::SaleTemplateElsewhere => template("de"),
+        Held::EveryTemplate => HoldScope::Templates,
     }
 }
 

@@ -62,6 +62,7 @@ pub enum Held {
     OtherPlugin,
     SaleTemplate,
     SaleTemplateElsewhere,
+    EveryTemplate,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -203,6 +204,7 @@ fn held(dice: &mut Dice) -> Held {
         Held::OtherPlugin,
         Held::SaleTemplate,
         Held::SaleTemplateElsewhere,
+        Held::EveryTemplate,
     ])
 }
 

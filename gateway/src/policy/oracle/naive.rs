@@ -169,6 +169,7 @@ impl Past<'_> {
                     "hold_plugin"
                 }
                 Held::SaleTemplate if is_template(wish.what) => "hold_template",
+                Held::EveryTemplate if is_template(wish.what) => "hold_templates",
                 _ => continue,
             };
             if !lifted && self.now < until {

@@ -1,0 +1,171 @@
+//! Receipts of a batch, and what Meta's failures say beyond their own send: a window is closed, a person has stopped
+//! marketing, something must not send any more (`whatsapp-cloud-api.md` §7).
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::split::Status;
+use super::{AttachError, Attacher};
+use crate::domain::{
+    ContactId, ConversationId, HoldId, OutboxId, ReceiptStatus, TenantId, Timestamp,
+};
+use crate::graph::errors::{HoldScope, SideEffect, classify};
+use crate::outbox::Stop;
+use crate::storage::holds;
+use crate::storage::receipts::{self, FailedSend, ReceiptRow, SentTo};
+use crate::storage::{Tx, claims, outbox, people};
+use crate::telemetry::names;
+
+/// The receipts of a batch, and whose rows they may change beside their sends'.
+#[derive(Default)]
+pub(super) struct Receipts {
+    rows: Vec<ReceiptRow>,
+    /// To be locked before the sends are, with the batch's own people and conversations: `storage::claims` has the
+    /// order. With everybody that one of them went into.
+    pub contacts: Vec<ContactId>,
+    pub conversations: Vec<ConversationId>,
+}
+
+impl Receipts {
+    pub(super) async fn of(tx: &mut Tx, statuses: &[Status]) -> Result<Self, AttachError> {
+        let rows: Vec<ReceiptRow> = statuses.iter().filter_map(row).collect();
+        let telling: HashMap<OutboxId, (TenantId, SideEffect)> = rows
+            .iter()
+            .filter(|row| row.status == ReceiptStatus::Failed)
+            .filter_map(|row| Some((row.outbox, (row.tenant, side_effect(row.error)?))))
+            .collect();
+        let ids: Vec<OutboxId> = telling.keys().copied().collect();
+        let mut stopped = Vec::new();
+        let mut all = Self {
+            rows,
+            ..Self::default()
+        };
+        for sent in receipts::sent_to_all_tenants(tx, &ids).await? {
+            match telling.get(&sent.outbox) {
+                Some((tenant, _)) if *tenant != sent.tenant => {}
+                Some((_, SideEffect::RecordsOptOut)) => stopped.push(sent.contact),
+                Some((_, SideEffect::ClosesWindow)) => all.conversations.push(sent.conversation),
+                Some((_, SideEffect::RefetchesTemplate)) | None => {}
+            }
+        }
+        let rows = people::read_consent_all_tenants(tx, &stopped).await?;
+        all.contacts = rows.rows().map(|row| row.contact).collect();
+        Ok(all)
+    }
+
+    /// Applies them. What they say beyond their sends is obeyed once: when a failure is news.
+    pub(super) async fn apply(
+        &self,
+        attacher: &Attacher,
+        tx: &mut Tx,
+        now: Timestamp,
+    ) -> Result<(), AttachError> {
+        let applied = receipts::apply_all_tenants(tx, &self.rows, now).await?;
+        for failed in &applied.failed {
+            obey(tx, failed).await?;
+        }
+        place_holds(attacher, tx, &applied.failed, now).await?;
+        for (outcome, n) in [
+            ("fresh", applied.fresh - applied.backward),
+            ("backward", applied.backward),
+            ("doubled", applied.doubled),
+            ("unknown_send", applied.unknown),
+        ] {
+            metrics::counter!(names::RECEIPTS, "outcome" => outcome).increment(n as u64);
+        }
+        Ok(())
+    }
+}
+
+fn row(status: &Status) -> Option<ReceiptRow> {
+    let receipt = &status.receipt;
+    Some(ReceiptRow {
+        outbox: receipt.outbox?,
+        tenant: status.entry.number.tenant,
+        status: receipt.status,
+        at: receipt.at,
+        error: receipt.error.unwrap_or(0),
+        wamid: receipt.wamid.clone(),
+        pricing: receipt.pricing.clone().unwrap_or_default(),
+        time_zone: status.entry.number.time_zone.clone(),
+    })
+}
+
+fn side_effect(error: i64) -> Option<SideEffect> {
+    classify(Some(error), None, false).side_effect
+}
+
+/// 131047 closes the window as of Meta's time, so that whoever wrote since has an open one; 131050 is the person's stop
+/// of marketing.
+async fn obey(tx: &mut Tx, failed: &FailedSend) -> Result<(), AttachError> {
+    let SentTo {
+        tenant,
+        conversation,
+        contact,
+        ..
+    } = failed.send;
+    match side_effect(failed.error) {
+        Some(SideEffect::ClosesWindow) => {
+            claims::close_window(tx, tenant, conversation, failed.at).await?;
+        }
+        Some(SideEffect::RecordsOptOut) => {
+            people::stop_marketing(tx, tenant, contact, failed.at).await?;
+        }
+        Some(SideEffect::RefetchesTemplate) | None => {}
+    }
+    Ok(())
+}
+
+/// Stops what Meta says must stop, as delivery does for an answer. A campaign that meets a locked account fails a
+/// thousand times: each cause is looked up once.
+async fn place_holds(
+    attacher: &Attacher,
+    tx: &mut Tx,
+    failed: &[FailedSend],
+    now: Timestamp,
+) -> Result<(), AttachError> {
+    let mut met = BTreeSet::new();
+    for failed in failed {
+        let verdict = classify(Some(failed.error), None, false);
+        if verdict.alert {
+            tracing::error!(outbox = %failed.send.outbox, error = failed.error,
+                "Meta gave an error that is in no table");
+        }
+        let Some(stop) = Stop::of(&verdict) else {
+            continue;
+        };
+        // Which template it was, the send itself must tell.
+        let each = (stop.scope == HoldScope::Template).then_some(failed.send.outbox);
+        if met.insert((failed.send.tenant, failed.send.number, failed.error, each)) {
+            place_hold(attacher, tx, failed, &stop, now).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn place_hold(
+    attacher: &Attacher,
+    tx: &mut Tx,
+    failed: &FailedSend,
+    stop: &Stop,
+    now: Timestamp,
+) -> Result<(), AttachError> {
+    let SentTo { outbox, tenant, .. } = failed.send;
+    let Some(row) = outbox::find(tx, tenant, outbox).await? else {
+        return Ok(());
+    };
+    let snapshot = attacher.directory.snapshot();
+    let number = snapshot.number(row.draft.number);
+    let credential = number.map(|entry| entry.number.credential);
+    let Some(held) = stop.held(&row.draft, credential) else {
+        tracing::warn!(%outbox, scope = ?stop.scope, reason = stop.reason,
+            "Meta stopped something that we cannot hold");
+        return Ok(());
+    };
+    if holds::is_news_all_tenants(tx, &held, failed.at, now).await? {
+        tracing::warn!(%outbox, ?held, reason = stop.reason, "hold placed");
+        let id = HoldId::from_raw(attacher.ids.next(now));
+        let hold = stop.hold(id, held, "receipt", failed.error, now);
+        holds::insert_hold_all_tenants(tx, &hold).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,15 @@
+//! Ingest from outside: what becomes of every kind of body, on both databases. No node runs: the endpoint receives, the
+//! attacher attaches, and the rows are looked at (`whole_way` alone starts nodes).
+
+mod backlog;
+mod belonging;
+mod consent;
+mod desk;
+mod endpoint;
+mod events;
+mod failures;
+mod locks;
+mod people;
+mod receipts;
+mod sends;
+mod whole_way;
