@@ -18,6 +18,7 @@ mod table;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use vestibule::plugin_host::{CHILD_VERB, compile_child_main};
@@ -28,9 +29,10 @@ use crate::stage::Database;
 #[derive(Debug, Parser)]
 #[command(about = "Measures Vestibule against a bare baseline and prints one table in Markdown")]
 struct Arguments {
-    /// A tenth of the time: for trying the benchmark itself. Its numbers are rough.
-    #[arg(long)]
-    quick: bool,
+    /// How long one measurement lasts; the overload row lasts three times as long. 2 is enough to try the benchmark
+    /// itself, its numbers are rough then.
+    #[arg(long, default_value_t = 20)]
+    seconds: u64,
     /// Only this database; both by default.
     #[arg(long)]
     database: Option<Database>,
@@ -109,7 +111,7 @@ async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
         let rows = rows::measure(
             database,
             &arguments.folder,
-            arguments.quick,
+            Duration::from_secs(arguments.seconds),
             &arguments.rows,
         )
         .await?;

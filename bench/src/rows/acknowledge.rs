@@ -47,7 +47,7 @@ pub async fn with_turns_paused(run: &mut Run, yardstick: &Yardstick) -> anyhow::
     })
 }
 
-/// A minute (a tenth of it when quick) of twice what turns keep up with.
+/// Three spans (a minute, as it comes) of twice what turns keep up with.
 pub async fn overloaded(run: &mut Run, capacity: &Capacity) -> anyhow::Result<Row> {
     let gateway = Deployment::set_up(&run.stage, "overload", Wish::default()).await?;
     let rate = 2.0 * capacity.per_second;

@@ -94,13 +94,13 @@ fn millis(time: Duration) -> f64 {
 pub async fn measure(
     database: Database,
     folder: &Path,
-    quick: bool,
+    span: Duration,
     wanted: &[Wanted],
 ) -> anyhow::Result<Vec<Row>> {
     let mut run = Run {
         stage: Stage::set(database, folder)?,
         cast: Cast::standard(),
-        span: Duration::from_secs(if quick { 2 } else { 20 }),
+        span,
         wanted: wanted.to_vec(),
         used: 0,
     };

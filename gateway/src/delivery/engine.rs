@@ -91,14 +91,15 @@ struct Scan {
 
 /// What a task beside the engine has done.
 enum Done {
-    Claimed(Vec<OutboxRow>, Result<Outcome>),
+    /// With the leases that it was made under.
+    Claimed(Vec<OutboxRow>, Arc<OwnedBuckets>, Result<Outcome>),
     Answered(Answered),
     Recorded(Vec<Answered>, Result<Vec<Recorded>>),
     TakenOver(Vec<Lease>, Result<u64>),
     Scanned(Scan, Result<Vec<OutboxRow>>),
     Refilled(Refill, Result<Vec<OutboxRow>>),
     Asked(Vec<OutboxId>, Result<Vec<OutboxId>>),
-    Settled(Result<Vec<Settled>>),
+    Settled(Arc<OwnedBuckets>, Result<Vec<Settled>>),
 }
 
 impl Delivery {
@@ -226,7 +227,7 @@ impl Delivery {
         let unsure: Vec<OutboxId> = unsure.filter(|id| self.unsure.contains_key(id)).collect();
         self.tasks.spawn(async move {
             let outcome = claim(&world, &leases, rows.clone(), &unsure).await;
-            Done::Claimed(rows, outcome)
+            Done::Claimed(rows, leases, outcome)
         });
     }
 
@@ -251,11 +252,12 @@ impl Delivery {
     /// Their rows stay claimed: the next owner finds them in doubt. A bucket that was only given up is still ours until it
     /// is released, so what is known of its sends is recorded: the fence decides.
     fn drop_answers_of_the_lost(&mut self) {
-        let lost = &self.lost;
+        let (lost, owned) = (&self.lost, self.owned.borrow().clone());
         let before = self.answers.len();
         self.answers.retain(|answer| {
-            let lease = answer.claimed.lease;
-            lost.get(&lease.bucket) != Some(&lease.epoch)
+            let Lease { bucket, epoch } = answer.claimed.lease;
+            let again = owned.lease(bucket).is_some_and(|now| now.epoch != epoch);
+            !again && lost.get(&bucket) != Some(&epoch)
         });
         self.under_way -= before - self.answers.len();
     }
@@ -360,7 +362,7 @@ impl Delivery {
 
     fn work_for(&mut self, owned: &OwnedBuckets) {
         let mut leases = owned.leases.clone();
-        leases.retain(|bucket, _| !self.lost.contains_key(bucket));
+        leases.retain(|bucket, epoch| self.lost.get(bucket) != Some(epoch));
         let gone: BTreeSet<Bucket> = self
             .leases
             .leases
@@ -381,14 +383,15 @@ impl Delivery {
     }
 
     /// A commit was refused because a bucket has a new owner, whatever the watch says yet.
-    fn lose(&mut self, bucket: i64, epoch: Option<i64>) {
+    ///
+    /// `leases`: what the commit was made under. What we have been given since is not lost by it.
+    fn lose(&mut self, bucket: i64, leases: &BTreeMap<Bucket, i64>) {
         metrics::counter!(names::FENCED_COMMITS).increment(1);
-        let Some(bucket) = Bucket::from_raw(bucket) else {
+        let bucket = Bucket::from_raw(bucket);
+        let Some((bucket, epoch)) = bucket.and_then(|bucket| leases.get_key_value(&bucket)) else {
             return;
         };
-        if let Some(epoch) = epoch.or_else(|| self.leases.leases.get(&bucket).copied()) {
-            self.lost.insert(bucket, epoch);
-        }
+        self.lost.insert(*bucket, *epoch);
         let owned = self.owned.borrow().clone();
         self.work_for(&owned);
     }
@@ -435,8 +438,10 @@ impl Delivery {
         let (world, leases) = (self.world.clone(), self.leases.clone());
         if !over.is_empty() {
             self.settling = true;
-            self.tasks
-                .spawn(async move { Done::Settled(scan::settle(&world, &leases, over).await) });
+            self.tasks.spawn(async move {
+                let settled = scan::settle(&world, &leases, over).await;
+                Done::Settled(leases, settled)
+            });
         } else if !holding.is_empty() {
             self.settling = true;
             self.tasks.spawn(async move {
@@ -456,21 +461,26 @@ impl Delivery {
 
     fn take_in(&mut self, done: Result<Done, tokio::task::JoinError>) {
         match done {
-            Ok(Done::Claimed(rows, outcome)) => self.take_claimed(rows, outcome),
+            Ok(Done::Claimed(rows, under, outcome)) => self.take_claimed(rows, &under, outcome),
             Ok(Done::Answered(answer)) => self.answers.push(answer),
             Ok(Done::Recorded(answers, recorded)) => self.take_recorded(answers, recorded),
             Ok(Done::TakenOver(leases, doubts)) => self.take_taken_over(&leases, doubts),
             Ok(Done::Scanned(scan, rows)) => self.take_scanned(scan, rows),
             Ok(Done::Refilled(refill, rows)) => self.take_refilled(refill, rows),
             Ok(Done::Asked(asked, unknown)) => self.take_asked(&asked, unknown),
-            Ok(Done::Settled(settled)) => self.take_settled(settled),
+            Ok(Done::Settled(under, settled)) => self.take_settled(&under, settled),
             // A bug, or the end of the runtime. What it was doing is unknown, and so are its rows at the next start.
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
             Err(_) => self.stopping = true,
         }
     }
 
-    fn take_claimed(&mut self, rows: Vec<OutboxRow>, outcome: Result<Outcome>) {
+    fn take_claimed(
+        &mut self,
+        rows: Vec<OutboxRow>,
+        under: &OwnedBuckets,
+        outcome: Result<Outcome>,
+    ) {
         self.claiming = false;
         let now = self.now();
         match outcome {
@@ -488,7 +498,7 @@ impl Delivery {
                     self.queue.unspend(&row);
                     self.queue.put_back(row, now);
                 }
-                self.failed("claim", &error);
+                self.failed("claim", &error, &under.leases);
             }
         }
     }
@@ -535,16 +545,13 @@ impl Delivery {
             }
             Err(error) => {
                 if let StorageError::Fenced(bucket) = error {
-                    let epoch = answers
-                        .iter()
-                        .map(|answer| answer.claimed.lease)
-                        .find(|lease| lease.bucket.raw() == bucket)
-                        .map(|lease| lease.epoch);
+                    let leases = answers.iter().map(|answer| answer.claimed.lease);
+                    let leases = leases.map(|lease| (lease.bucket, lease.epoch)).collect();
                     self.answers.splice(0..0, answers);
-                    self.lose(bucket, epoch);
+                    self.lose(bucket, &leases);
                 } else {
                     self.answers.splice(0..0, answers);
-                    self.failed("record", &error);
+                    self.failed("record", &error, &BTreeMap::new());
                 }
             }
         }
@@ -663,7 +670,10 @@ impl Delivery {
                     .filter(|lease| self.leases.lease(lease.bucket) == Some(**lease));
                 self.taken.extend(ours.map(|lease| lease.bucket));
             }
-            Err(error) => self.failed("take-over", &error),
+            Err(error) => {
+                let under = leases.iter().map(|lease| (lease.bucket, lease.epoch));
+                self.failed("take-over", &error, &under.collect());
+            }
         }
     }
 
@@ -671,7 +681,7 @@ impl Delivery {
         self.reading = false;
         let rows = match rows {
             Ok(rows) => rows,
-            Err(error) => return self.failed("scan", &error),
+            Err(error) => return self.failed("scan", &error, &BTreeMap::new()),
         };
         let last = rows
             .last()
@@ -725,7 +735,7 @@ impl Delivery {
                 }
                 self.queue.end_refill(refill, found, left);
             }
-            Err(error) => self.failed("scan", &error),
+            Err(error) => self.failed("scan", &error, &BTreeMap::new()),
         }
     }
 
@@ -740,15 +750,15 @@ impl Delivery {
                     }
                 }
             }
-            Err(error) => self.failed("scan", &error),
+            Err(error) => self.failed("scan", &error, &BTreeMap::new()),
         }
     }
 
-    fn take_settled(&mut self, settled: Result<Vec<Settled>>) {
+    fn take_settled(&mut self, under: &OwnedBuckets, settled: Result<Vec<Settled>>) {
         self.settling = false;
         let settled = match settled {
             Ok(settled) => settled,
-            Err(error) => return self.failed("settle", &error),
+            Err(error) => return self.failed("settle", &error, &under.leases),
         };
         let now = self.now();
         for one in settled {
@@ -773,9 +783,10 @@ impl Delivery {
         }
     }
 
-    fn failed(&mut self, what: &'static str, error: &StorageError) {
+    /// `leases`: what it was done under.
+    fn failed(&mut self, what: &'static str, error: &StorageError, leases: &BTreeMap<Bucket, i64>) {
         if let StorageError::Fenced(bucket) = error {
-            return self.lose(*bucket, None);
+            return self.lose(*bucket, leases);
         }
         tracing::warn!(
             what,
