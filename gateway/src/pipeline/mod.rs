@@ -120,8 +120,6 @@ enum Report {
 const AGAIN: Duration = Duration::from_millis(200);
 /// Between two looks that were not waited for: enough that they are not all that happens.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
-/// Messages that a look may bring beyond those in memory.
-const PAGE: usize = 2_000;
 /// Conversations read in one query.
 const LOADED: usize = 64;
 
@@ -208,8 +206,8 @@ impl Pipeline {
     async fn look(&mut self) {
         let buckets = self.parts.owned.borrow().buckets();
         let full = self.queue.room().full();
-        // What is known comes again; a page of something new must fit behind it.
-        let limit = self.queue.len() + PAGE;
+        // What is known comes again; as much as there is room for must fit behind it.
+        let limit = self.queue.len() + self.parts.config.queue;
         match waiting(&self.parts.db, &buckets, &full, limit).await {
             Ok(events) => self.found(events, full, limit),
             Err(error) => tracing::warn!(error = ?error, "waiting messages could not be read"),

@@ -80,12 +80,15 @@ impl Room {
         self.behind.insert(tenant);
     }
 
-    /// Is it worth looking into the database: does somebody who is behind hold less than half of what it may?
+    /// Is it worth looking into the database: does somebody who is behind hold nothing, or is half of the room free? A
+    /// look reads again what is known, so it should bring about as much that is new.
     pub(super) fn runs_low(&self) -> bool {
+        let half_free = self.len <= self.total / 2;
         let low = self.part() / 2;
-        self.behind
-            .iter()
-            .any(|tenant| self.held(*tenant) <= low && self.has_room(*tenant))
+        self.behind.iter().any(|tenant| {
+            let held = self.held(*tenant);
+            held == 0 || (half_free && held <= low && self.has_room(*tenant))
+        })
     }
 
     /// Whom a look leaves out, because nothing more of theirs fits.
