@@ -2,7 +2,6 @@
 //!
 //! Stands here and not in `vestibule-tests`, because only this package's tests are told where its binary is.
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -96,8 +95,18 @@ async fn an_artifact_beyond_the_limit_is_not_taken() {
 /// A stand-in for the binary that does whatever `script` says.
 fn stand_in(folder: &Path, script: &str, limits: CompileLimits) -> Compiler {
     let exe = folder.join("stand-in");
-    std::fs::write(&exe, format!("#!/bin/sh\n{script}\n")).expect("writes");
-    std::fs::set_permissions(&exe, std::fs::Permissions::from_mode(0o700)).expect("permits");
+    // Written by another process: were it open for writing here while another test starts a child, that child would hold
+    // it open, and Linux runs no file that somebody may write to.
+    let written = std::process::Command::new("/bin/sh")
+        .args([
+            "-c",
+            "printf '%s\\n' '#!/bin/sh' \"$2\" >\"$1\" && chmod 700 \"$1\"",
+            "sh",
+        ])
+        .arg(&exe)
+        .arg(script)
+        .status();
+    assert!(written.expect("a shell").success(), "the script is written");
     Compiler::new(exe, limits)
 }
 
