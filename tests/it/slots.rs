@@ -8,7 +8,7 @@ use vestibule::admin::Local;
 use vestibule::clock::SystemClock;
 use vestibule::config::Config;
 use vestibule::domain::Clock;
-use vestibule::ownership::{Holder, Keeper, KeeperConfig, holder_name};
+use vestibule::ownership::{Holder, Keeper, KeeperConfig, UnderWay, holder_name};
 use vestibule::storage::nodes::{self, Leased, LiveSlot};
 use vestibule::storage::{Db, buckets};
 use vestibule_tests::{Kind, TestDatabase, for_each_database, until};
@@ -73,7 +73,7 @@ async fn restless_node(db: &Db, stop: CancellationToken) -> (u16, tokio::task::J
         ttl: Duration::from_secs(10),
         tick: Duration::from_millis(10),
     };
-    let (keeper, _, _) = Keeper::start(db.clone(), config, clock)
+    let (keeper, _, _) = Keeper::start(db.clone(), config, clock, UnderWay::default())
         .await
         .expect("it starts");
     let slot = live(db).await[0].number;

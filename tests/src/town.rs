@@ -1,6 +1,6 @@
 //! A town: a simulated Meta, a business with a plugin, and nodes that serve it; and what must hold of it at the end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -94,7 +94,8 @@ pub struct Balance {
     /// Pairs of messages of one conversation whose turns did not come in their order, by the turns' ids: whichever node
     /// made them, ids are in the order of time.
     pub out_of_order: i64,
-    /// Answers that Meta got before the answer to an earlier message of the same conversation.
+    /// Answers that Meta got before the answer to an earlier message of the same conversation, of which nobody was in
+    /// doubt: a doubt holds its conversation for at most 30 s (promise 5), and may be settled after its followers went.
     pub overtaking: usize,
     /// Sends that Meta accepted more than once although nobody was in doubt about them.
     pub doubled: usize,
@@ -109,7 +110,6 @@ pub struct Balance {
 impl Balance {
     pub async fn of(database: &TestDatabase, meta: &SimulatorHandle) -> Self {
         let accepted = accepted(meta);
-        let answers = answers(database).await;
         let rows = database.texts(
             "SELECT CAST(id AS TEXT) || ' ' || CAST(state AS TEXT) || ' ' || CAST(doubts AS TEXT) FROM outbox ORDER BY id",
         );
@@ -124,9 +124,9 @@ impl Balance {
                 )
                 .await,
             given_up: database.count("SELECT COUNT(*) FROM outbox WHERE state = 5").await,
-            overtaking: answers.values().map(|ids| overtaking(ids, &accepted)).sum(),
             ..Self::default()
         };
+        let mut doubted = BTreeSet::new();
         for row in rows.await {
             let mut parts = row
                 .split(' ')
@@ -138,7 +138,13 @@ impl Balance {
             balance.missing += usize::from(times == 0 && state == Some(2));
             balance.doubled += usize::from(times > 1 && !in_doubt);
             balance.repeated_by_rule += usize::from(times > 1 && in_doubt);
+            if in_doubt {
+                doubted.insert(id);
+            }
         }
+        let answers = answers(database).await;
+        let overtaking = |ids: &Vec<String>| overtaking(ids, &doubted, &accepted);
+        balance.overtaking = answers.values().map(overtaking).sum();
         balance
     }
 }
@@ -159,13 +165,24 @@ async fn answers(database: &TestDatabase) -> BTreeMap<String, Vec<String>> {
     answers
 }
 
-/// How many of these Meta had before one that stands before them. When a send went out again, its first time counts.
-fn overtaking(ids: &[String], accepted: &BTreeMap<String, Vec<Instant>>) -> usize {
-    let arrivals: Vec<Instant> = ids
-        .iter()
-        .filter_map(|id| accepted.get(id)?.iter().min().copied())
-        .collect();
-    arrivals.windows(2).filter(|pair| pair[1] < pair[0]).count()
+/// How many of these Meta had before one that stands before them and was not in doubt. When a send went out again, its
+/// first time counts.
+fn overtaking(
+    ids: &[String],
+    doubted: &BTreeSet<String>,
+    accepted: &BTreeMap<String, Vec<Instant>>,
+) -> usize {
+    let (mut latest, mut overtaking) = (None, 0);
+    for id in ids {
+        let arrived = accepted
+            .get(id)
+            .and_then(|times| times.iter().min().copied());
+        overtaking += usize::from(arrived.is_some() && arrived < latest);
+        if !doubted.contains(id) {
+            latest = latest.max(arrived);
+        }
+    }
+    overtaking
 }
 
 /// When Meta took each send, by our id.

@@ -27,7 +27,7 @@ use crate::graph::GraphClient;
 use crate::graph::client::{HttpClientConfig, http_client};
 use crate::ingest::{Attacher, AttacherConfig, Intake, RawWriter, RawWriterConfig};
 use crate::lifecycle::{Health, Shutdown};
-use crate::ownership::{self, Keeper, KeeperConfig, Owned, Wakeups};
+use crate::ownership::{self, Keeper, KeeperConfig, Owned, UnderWay, Wakeups};
 use crate::pipeline::{Pipeline, PipelineConfig, PipelineParts, Plugins, Seeds};
 use crate::plugin_host::{ArtifactKey, HostConfig, PluginHost};
 use crate::secrets::Keyring;
@@ -87,6 +87,7 @@ struct Shared {
     keyring: Arc<Keyring>,
     directory: Arc<Directory>,
     owned: Owned,
+    under_way: UnderWay,
     wakeups: Arc<Wakeups>,
     shutdown: Shutdown,
     parts: Parts,
@@ -115,7 +116,9 @@ impl Node {
             ttl: config.leases.ttl,
             tick: config.leases.renew_every,
         };
-        let (keeper, ids, owned) = Keeper::start(db.clone(), keeper, options.clock.clone()).await?;
+        let (clock, under_way) = (options.clock.clone(), UnderWay::default());
+        let (keeper, ids, owned) =
+            Keeper::start(db.clone(), keeper, clock, under_way.clone()).await?;
         let shared = Shared {
             db: db.clone(),
             clock: options.clock.clone(),
@@ -123,6 +126,7 @@ impl Node {
             keyring,
             directory,
             owned,
+            under_way,
             wakeups: Arc::default(),
             shutdown: options.shutdown.clone(),
             parts: Parts::new(options.shutdown.clone()),
@@ -193,6 +197,7 @@ impl Shared {
             directory: port,
             receipts: gate,
             observer,
+            under_way: self.under_way.clone(),
             config: DeliveryConfig::new(&config.delivery, &config.graph),
         };
         let (delivery, intake) = Delivery::new(world, self.owned.clone(), self.wakeups.clone());

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::domain::{
     Bucket, ContactId, ConversationId, Draft, OutboundContent, OutboxId, OutboxState, Timestamp,
 };
-use crate::ownership::OwnedBuckets;
+use crate::ownership::{OwnedBuckets, UnderWay, Work};
 use crate::policy::{
     BacklogFact, Cleared, Decision, Facts, LoopBrake, SpendFact, TemplateFact, WindowFacts, recheck,
 };
@@ -34,6 +34,8 @@ pub(super) struct Claimed {
     pub(super) lease: Lease,
     /// Monotonic time from before the consent row's lock.
     pub(super) locked_at: Duration,
+    /// Until its answer is recorded.
+    _under_way: Work,
 }
 
 /// What became of the rows of one claim. Each is in one of these.
@@ -102,7 +104,14 @@ pub(super) async fn claim(
         .into_iter()
         .collect();
     tx.commit().await?;
-    Ok(sort(judged, &moved, &leases, locked_at, now))
+    Ok(sort(
+        &world.under_way,
+        judged,
+        &moved,
+        &leases,
+        locked_at,
+        now,
+    ))
 }
 
 /// Begins the claim: the fence, then the consent rows' locks, so that everything after is as of the locks.
@@ -165,6 +174,7 @@ fn debts(judged: &[(OutboxRow, Verdict)]) -> Vec<(ConversationId, Timestamp)> {
 }
 
 fn sort(
+    under_way: &UnderWay,
     judged: Vec<(OutboxRow, Verdict)>,
     moved: &HashSet<OutboxId>,
     leases: &[Lease],
@@ -193,6 +203,7 @@ fn sort(
                         draft,
                         lease,
                         locked_at,
+                        _under_way: under_way.begin(lease.bucket),
                     });
                 }
             }

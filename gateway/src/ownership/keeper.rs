@@ -9,7 +9,7 @@ use tokio::time::{Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use super::share::{Step, View};
-use super::{Owned, OwnedBuckets};
+use super::{Owned, OwnedBuckets, UnderWay};
 use crate::domain::{Clock, IdGenerator, Timestamp};
 use crate::storage::buckets::{self, Lease};
 use crate::storage::nodes::{self, Leased, LifeLine, Slot};
@@ -27,7 +27,7 @@ pub struct KeeperConfig {
     pub holder: String,
     /// How long a slot lasts without renewal. A stopped node's work moves on after this.
     pub ttl: Duration,
-    /// How often it is renewed, and how long a bucket that is given up waits for what is under way in it.
+    /// How often it is renewed, and how long a bucket that is given up rests at least before it is released.
     pub tick: Duration,
 }
 
@@ -41,20 +41,30 @@ pub struct Keeper {
     /// `None`: it broke, and its old session still stands at the database's end.
     life_line: Option<LifeLine>,
     owned: watch::Sender<Arc<OwnedBuckets>>,
-    /// Given up, but perhaps with a commit under way: released at the next renewal, and ours until then.
-    leaving: Vec<Lease>,
+    under_way: UnderWay,
+    /// Given up, but perhaps with something under way: ours until they are released.
+    leaving: Vec<Leaving>,
     /// Holders that had no life line at the last look.
     suspects: BTreeSet<(u16, String)>,
     /// For how many more looks a missing life line means nothing.
     life_lines_mean_nothing: u32,
 }
 
+/// A bucket that nobody here begins anything in any more.
+#[derive(Debug, Clone, Copy)]
+struct Leaving {
+    lease: Lease,
+    /// For how many renewals.
+    renewals: u32,
+}
+
 impl Keeper {
-    /// Leases a slot and takes a first share of the buckets.
+    /// Leases a slot and takes a first share of the buckets. `under_way`: what a bucket that is given up waits for.
     pub async fn start(
         db: Db,
         config: KeeperConfig,
         clock: Arc<dyn Clock>,
+        under_way: UnderWay,
     ) -> Result<(Self, Arc<IdGenerator>, Owned)> {
         let Leased { slot, life_line } = lease(&db, &config, clock.now()).await?;
         let ids = Arc::new(IdGenerator::new(
@@ -70,6 +80,7 @@ impl Keeper {
             slot,
             life_line: Some(life_line),
             owned,
+            under_way,
             leaving: Vec::new(),
             suspects: BTreeSet::new(),
             life_lines_mean_nothing: 0,
@@ -109,9 +120,7 @@ impl Keeper {
             return self.begin_again().await;
         }
         self.keep_life_line().await?;
-        if renews {
-            self.release_leaving().await?;
-        }
+        self.release_leaving(renews).await?;
         self.balance(renews).await
     }
 
@@ -164,12 +173,23 @@ impl Keeper {
         Ok(())
     }
 
-    /// Until it is known to be done they stay in the list: a release whose answer is lost is asked for again, and moves
-    /// nothing the second time.
-    async fn release_leaving(&mut self) -> Result<()> {
-        if !self.leaving.is_empty() {
-            buckets::release(&self.db, &self.leaving).await?;
-            self.leaving.clear();
+    /// Commits have had the time from one renewal to the next. What is at Meta has its own, but no more than a stopped
+    /// node's work would wait: customers wait for what is in the bucket. Until it is known to be done they stay in the
+    /// list: a release whose answer is lost is asked for again, and moves nothing the second time.
+    async fn release_leaving(&mut self, renews: bool) -> Result<()> {
+        let most = self.config.ttl.div_duration_f64(self.config.tick) as u32;
+        let mut ready = Vec::new();
+        for leaving in &mut self.leaving {
+            leaving.renewals += u32::from(renews);
+            let busy = self.under_way.is_busy(leaving.lease.bucket);
+            if leaving.renewals > 0 && (!busy || leaving.renewals >= most) {
+                ready.push(leaving.lease);
+            }
+        }
+        if !ready.is_empty() {
+            buckets::release(&self.db, &ready).await?;
+            self.leaving
+                .retain(|leaving| !ready.contains(&leaving.lease));
         }
         Ok(())
     }
@@ -180,13 +200,16 @@ impl Keeper {
         if self.free_the_dead(&view).await? {
             view = self.view().await?;
         }
-        self.leaving.retain(|lease| view.ours.contains(lease));
+        self.leaving
+            .retain(|leaving| view.ours.contains(&leaving.lease));
         let mut owned = view.ours.clone();
-        owned.retain(|lease| !self.leaving.contains(lease));
+        owned.retain(|lease| !self.leaving.iter().any(|leaving| leaving.lease == *lease));
         match view.step(&owned) {
             Step::Leave(leaving) if may_leave => {
                 owned.retain(|lease| !leaving.contains(lease));
-                self.leaving.extend(leaving);
+                let leaving = leaving.into_iter();
+                self.leaving
+                    .extend(leaving.map(|lease| Leaving { lease, renewals: 0 }));
             }
             Step::Take(most) => owned.extend(self.take(most).await?),
             Step::Keep | Step::Leave(_) => {}

@@ -5,6 +5,7 @@
 
 mod keeper;
 mod share;
+mod under_way;
 mod wakeups;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use crate::storage::buckets::Lease;
 use crate::storage::nodes;
 
 pub use keeper::{Keeper, KeeperConfig};
+pub use under_way::{UnderWay, Work};
 pub use wakeups::Wakeups;
 
 /// What a process leases a slot for.

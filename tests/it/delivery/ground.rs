@@ -22,7 +22,7 @@ use vestibule::domain::{
 };
 use vestibule::graph::GraphClient;
 use vestibule::graph::client::{HttpClientConfig, http_client};
-use vestibule::ownership::{OwnedBuckets, Wakeups};
+use vestibule::ownership::{OwnedBuckets, UnderWay, Wakeups};
 use vestibule::policy::ActiveHold;
 use vestibule::storage::conversations::{self, Conversation};
 use vestibule::storage::outbox::{self, OutboxRow};
@@ -168,6 +168,7 @@ impl Ground {
             }),
             receipts: self.receipts.clone(),
             observer: Arc::new(()),
+            under_way: UnderWay::default(),
             config,
         };
         let (delivery, intake) = Delivery::new(world, owned, wakeups.clone());

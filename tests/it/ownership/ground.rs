@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use vestibule::clock::SystemClock;
 use vestibule::domain::Bucket;
-use vestibule::ownership::{Keeper, KeeperConfig, Owned};
+use vestibule::ownership::{Keeper, KeeperConfig, Owned, UnderWay};
 use vestibule::storage::buckets::{self, Lease};
 use vestibule::storage::{Db, nodes};
 
@@ -20,6 +20,7 @@ pub const TICK: Duration = Duration::from_millis(200);
 pub struct Member {
     pub holder: String,
     pub owned: Owned,
+    pub under_way: UnderWay,
     stop: CancellationToken,
     running: JoinHandle<()>,
 }
@@ -31,13 +32,14 @@ impl Member {
             ttl,
             tick: TICK,
         };
-        let (keeper, _ids, owned) = Keeper::start(db.clone(), config, Arc::new(SystemClock))
-            .await
-            .expect("a slot");
+        let (clock, under_way) = (Arc::new(SystemClock), UnderWay::default());
+        let keeper = Keeper::start(db.clone(), config, clock, under_way.clone()).await;
+        let (keeper, _ids, owned) = keeper.expect("a slot");
         let stop = CancellationToken::new();
         Self {
             holder: holder.to_owned(),
             owned,
+            under_way,
             running: tokio::spawn(keeper.run(stop.clone())),
             stop,
         }

@@ -31,6 +31,45 @@ async fn nodes_share_the_buckets_and_take_what_one_gives_back() {
 }
 
 #[tokio::test]
+async fn a_bucket_that_is_given_up_is_kept_until_what_is_under_way_in_it_ends() {
+    let Some(database) = TestDatabase::fresh(Kind::Postgres).await else {
+        return;
+    };
+    let db = database.open().await;
+    let a = Member::start(&db, "a", LONG).await;
+    // Half of the buckets will be given up, the highest ones.
+    let busy = Bucket::from_raw(255).expect("a bucket");
+    let work = a.under_way.begin(busy);
+    let b = Member::start(&db, "b", LONG).await;
+    until("all the others have moved", async || {
+        (b.leases().len() == 127).then_some(())
+    })
+    .await;
+    until_renewed(&database).await;
+    assert_eq!(
+        owner(&db, busy).await,
+        a.slot(&db).await,
+        "its send is at Meta"
+    );
+    assert!(
+        a.owned.borrow().lease(busy).is_none(),
+        "nothing begins in it"
+    );
+    drop(work);
+    until_shared(&db, &[&a, &b], 128..=128).await;
+    a.end().await;
+    b.end().await;
+    db.close().await;
+}
+
+async fn owner(db: &Db, bucket: Bucket) -> u16 {
+    let leases = table(db).await;
+    let lease = leases.iter().find(|(lease, _)| lease.bucket == bucket);
+    let (_, slot) = lease.expect("a row for every bucket");
+    u16::try_from(*slot).expect("somebody's")
+}
+
+#[tokio::test]
 async fn a_command_that_runs_takes_no_share() {
     for_each_database(async |database| {
         let db = database.open().await;

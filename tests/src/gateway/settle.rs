@@ -39,19 +39,19 @@ impl Pending {
     }
 }
 
-/// Waits until no work is pending, in-doubt sends included. Webhooks that the simulator has not delivered yet are not
-/// seen here: wait for its `webhooks_idle()` first.
+/// Waits until no work is pending, in-doubt sends included, for as long as it goes on: what is held or paced takes its
+/// time. Webhooks that the simulator has not delivered yet are not seen here: wait for its `webhooks_idle()` first.
 pub async fn settle(db: &Db) {
-    let mut last = None;
-    wait::until(
-        "nothing is pending (its course is in the output above)",
-        async || {
-            let pending = Pending::read(db).await;
-            if last.replace(pending) != Some(pending) {
-                eprintln!("{pending:?}");
-            }
-            pending.is_nothing().then_some(())
-        },
-    )
-    .await;
+    let mut pending = Pending::read(db).await;
+    while !pending.is_nothing() {
+        eprintln!("{pending:?}");
+        pending = wait::until(
+            "pending work goes on (its course is in the output above)",
+            async || {
+                let now = Pending::read(db).await;
+                (now != pending).then_some(now)
+            },
+        )
+        .await;
+    }
 }

@@ -1,0 +1,104 @@
+//! Rows that may go: claimed together, then called one by one.
+
+use crate::delivery::call::call;
+use crate::delivery::claim::{Outcome, claim};
+use crate::domain::{OutboxId, Timestamp};
+use crate::ownership::OwnedBuckets;
+use crate::policy::Reason;
+use crate::storage::Result;
+use crate::storage::outbox::OutboxRow;
+
+use super::{Delivery, Done, trace};
+
+impl Delivery {
+    pub(super) fn begin_claim(&mut self) {
+        let most = self.room().min(self.world.config.claim_rows);
+        // What is claimed before a take-over would look like the former owner's.
+        if self.claiming || most == 0 || !self.untaken().is_empty() {
+            return;
+        }
+        // What was given up a moment ago waits for what is under way in it, not for what would only begin now.
+        if self.owned.has_changed().unwrap_or(false) {
+            self.own();
+        }
+        let now = self.now();
+        for (number, messages) in self.fresh.take_received() {
+            self.queue.charge(number, messages, now);
+        }
+        let rows = self.queue.pick(now, most);
+        if rows.is_empty() {
+            return;
+        }
+        self.claiming = true;
+        self.under_way += rows.len();
+        let (world, leases) = (self.world.clone(), self.leases.clone());
+        let under_way = rows.iter().map(|row| world.under_way.begin(row.bucket));
+        let under_way: Vec<_> = under_way.collect();
+        let unsure = rows.iter().map(|row| row.draft.id);
+        let unsure: Vec<OutboxId> = unsure.filter(|id| self.unsure.contains_key(id)).collect();
+        self.tasks.spawn(async move {
+            let outcome = claim(&world, &leases, rows.clone(), &unsure).await;
+            drop(under_way);
+            Done::Claimed(rows, leases, outcome)
+        });
+    }
+
+    pub(super) fn take_claimed(
+        &mut self,
+        rows: Vec<OutboxRow>,
+        under: &OwnedBuckets,
+        outcome: Result<Outcome>,
+    ) {
+        self.claiming = false;
+        let now = self.now();
+        match outcome {
+            Ok(outcome) => {
+                rows.iter().for_each(|row| {
+                    self.unsure.remove(&row.draft.id);
+                });
+                self.take_outcome(outcome, now);
+            }
+            Err(error) => {
+                self.under_way -= rows.len();
+                for row in rows {
+                    // The commit may have happened although its answer was an error.
+                    self.unsure.insert(row.draft.id, row.bucket);
+                    self.queue.unspend(&row);
+                    self.queue.put_back(row, now);
+                }
+                self.failed("claim", &error, &under.leases);
+            }
+        }
+    }
+
+    fn take_outcome(&mut self, outcome: Outcome, now: Timestamp) {
+        let (later, paced) = (outcome.later, outcome.paced);
+        self.under_way -= later.len() + paced.len() + outcome.ended.len() + outcome.gone.len();
+        for row in later {
+            self.queue.unspend(&row);
+            if row.reason == Reason::IngestBacklog.code() {
+                self.queue.hold_begins(row.draft.number, row.due_at);
+            }
+            self.queue.put_back(row, now);
+        }
+        for (row, until) in paced {
+            self.queue.unspend(&row);
+            self.queue.pace(row, until, now);
+        }
+        for row in outcome.gone {
+            self.queue.unspend(&row);
+            self.queue.forget(&row, now);
+        }
+        for row in outcome.ended {
+            tracing::info!(outbox = %row.draft.id, state = row.state.word(), reason = row.reason, "not sent");
+            self.queue.unspend(&row);
+            self.world.observer.sent(&trace(&row, None));
+            self.queue.forget(&row, now);
+        }
+        for claimed in outcome.claimed {
+            let world = self.world.clone();
+            self.tasks
+                .spawn(async move { Done::Answered(call(&world, claimed).await) });
+        }
+    }
+}
