@@ -21,7 +21,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use vestibule::plugin_host::{CHILD_VERB, compile_child_main};
+use vestibule::plugin_host::{CHILD_VERB, child_main};
 
 use crate::rows::Wanted;
 use crate::stage::Database;
@@ -72,7 +72,7 @@ fn main() -> anyhow::Result<ExitCode> {
         .nth(1)
         .is_some_and(|verb| verb == CHILD_VERB)
     {
-        return Ok(compile_child_main());
+        return Ok(child_main());
     }
     rustls::crypto::ring::default_provider()
         .install_default()

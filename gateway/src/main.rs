@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use vestibule::plugin_host::{CHILD_VERB, compile_child_main};
+use vestibule::plugin_host::{CHILD_VERB, child_main};
 
 fn main() -> ExitCode {
     // Before anything else: the child confines itself while it has neither threads nor open files.
@@ -10,7 +10,7 @@ fn main() -> ExitCode {
         .nth(1)
         .is_some_and(|verb| verb == CHILD_VERB)
     {
-        return compile_child_main();
+        return child_main();
     }
     vestibule::cli::main()
 }

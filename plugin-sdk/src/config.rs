@@ -1,4 +1,5 @@
-//! The tenant's settings of this installation, validated by the host against the manifest's JSON Schema.
+//! The tenant's settings of this installation. When they were installed the host checked them against the manifest's JSON
+//! Schema and filled its defaults in (`README.md`, "Settings"); without a schema they are whatever object the tenant wrote.
 
 use std::fmt;
 
@@ -26,7 +27,7 @@ pub fn read<T: DeserializeOwned>() -> Result<T, ConfigError> {
     parse(&host::config_all())
 }
 
-/// One setting by its top-level key; `None` when the tenant has not set it.
+/// One setting by its top-level key; `None` when the tenant has not set it and the schema has no default.
 pub fn get<T: DeserializeOwned>(key: &str) -> Result<Option<T>, ConfigError> {
     host::config_get(key).map(|json| parse(&json)).transpose()
 }

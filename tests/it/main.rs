@@ -21,6 +21,7 @@ mod ownership;
 mod people;
 mod retention;
 mod schema;
+mod settings;
 mod setup;
 mod slots;
 mod take_over;

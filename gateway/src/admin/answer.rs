@@ -80,6 +80,8 @@ impl Answer {
             "digest" => installation.digest,
             "position" => installation.position,
             "grants" => serde_json::from_str::<serde_json::Value>(&installation.grants).ok(),
+            // What the plugin gets to see: the schema's defaults are filled in.
+            "settings" => serde_json::from_str::<serde_json::Value>(&installation.config).ok(),
         })
     }
 

@@ -1,16 +1,19 @@
-//! Compiling an upload, from the parent's side: start the child, feed it, bound it, read its verdict.
+//! What needs a limited child process, from the parent's side: compiling an upload, checking settings against a schema.
 
-use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
-use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
-use tokio::process::{Child, Command};
+use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 
-use super::compile_child::{CHILD_VERB, REFUSED};
-use super::limits::COMPONENT_BYTES;
+use super::child::Work;
+use super::child_process::{self, ChildError, ChildLimits};
+use super::limits::{
+    COMPONENT_BYTES, SETTINGS_BYTES, SETTINGS_CHECK_CPU, SETTINGS_CHECK_MEMORY,
+    SETTINGS_CHECK_WALL, SETTINGS_CHECKS_AT_ONCE,
+};
+use super::manifest::Manifest;
+use super::settings::{self, SettingsError};
 
 /// What one compilation may take.
 #[derive(Debug, Clone)]
@@ -63,19 +66,40 @@ pub enum CompileError {
     Talk(#[source] std::io::Error),
 }
 
-/// Compiles uploads, each in a process of its own.
+impl From<ChildError> for CompileError {
+    fn from(error: ChildError) -> Self {
+        match error {
+            ChildError::Refused(why) => Self::Refused(why),
+            ChildError::CpuTime => Self::CpuTime,
+            ChildError::WallTime => Self::WallTime,
+            ChildError::Memory => Self::Memory,
+            ChildError::Stack => Self::Refused("it is nested too deeply".to_owned()),
+            ChildError::OutputSize => Self::ArtifactSize,
+            ChildError::Crashed { status, message } => Self::Crashed { status, message },
+            ChildError::Start(error) => Self::Start(error),
+            ChildError::Talk(error) => Self::Talk(error),
+        }
+    }
+}
+
+/// Compiles uploads and checks settings, each in a process of its own.
 #[derive(Debug)]
 pub struct Compiler {
     exe: PathBuf,
     limits: CompileLimits,
     room: Semaphore,
+    room_for_settings: Semaphore,
 }
 
 impl Compiler {
-    /// `exe`: this gateway's binary, which takes the hidden verb [`CHILD_VERB`].
+    /// `exe`: this gateway's binary, which takes the hidden verb [`super::CHILD_VERB`].
     pub fn new(exe: PathBuf, limits: CompileLimits) -> Self {
-        let room = Semaphore::new(limits.at_once.max(1));
-        Self { exe, limits, room }
+        Self {
+            exe,
+            room: Semaphore::new(limits.at_once.max(1)),
+            room_for_settings: Semaphore::new(SETTINGS_CHECKS_AT_ONCE),
+            limits,
+        }
     }
 
     /// Compiles a component into an artifact for this gateway's engine. Dropping the future kills the child.
@@ -84,104 +108,36 @@ impl Compiler {
             return Err(CompileError::TooLarge);
         }
         let _place = self.room.acquire().await.expect("never closed");
-        let mut child = self.start()?;
-        let talk = converse(&mut child, &component, self.limits.artifact);
-        let said = match tokio::time::timeout(self.limits.wall, talk).await {
-            Ok(said) => said.map_err(CompileError::Talk)?,
-            Err(_) => return Err(kill(child, CompileError::WallTime).await),
+        let limits = ChildLimits {
+            memory: self.limits.memory,
+            cpu: self.limits.cpu,
+            wall: self.limits.wall,
+            output: self.limits.artifact,
         };
-        if said.artifact.len() as u64 > self.limits.artifact {
-            return Err(kill(child, CompileError::ArtifactSize).await);
-        }
-        match said.status {
-            Some(status) if status.success() => Ok(said.artifact),
-            Some(status) => Err(verdict(status, &said.message)),
-            None => Err(kill(child, CompileError::WallTime).await),
-        }
+        Ok(child_process::run(&self.exe, Work::Compile, &limits, &component).await?)
     }
 
-    fn start(&self) -> Result<Child, CompileError> {
-        Command::new(&self.exe)
-            .arg(CHILD_VERB)
-            .arg(self.limits.memory.to_string())
-            .arg(self.limits.cpu.as_secs().max(1).to_string())
-            .env_clear()
-            .current_dir("/")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(CompileError::Start)
-    }
-}
-
-struct Said {
-    artifact: Vec<u8>,
-    message: String,
-    status: Option<ExitStatus>,
-}
-
-/// Bytes of stderr that are read.
-const MESSAGE_BYTES: u64 = 8 << 10;
-
-/// Feeds and reads at the same time: either side may fill its pipe first.
-async fn converse(child: &mut Child, component: &[u8], most: u64) -> std::io::Result<Said> {
-    let mut stdin = child.stdin.take();
-    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    let feed = async move {
-        if let Some(stdin) = &mut stdin {
-            // A child that stops reading has said why on stderr.
-            let _ = stdin.write_all(component).await;
-        }
-    };
-    let ((), artifact, message) = tokio::join!(
-        feed,
-        read_up_to(stdout, most + 1),
-        read_up_to(stderr, MESSAGE_BYTES)
-    );
-    let (artifact, message) = (artifact?, message?);
-    let status = if artifact.len() as u64 > most {
-        None
-    } else {
-        Some(child.wait().await?)
-    };
-    Ok(Said {
-        artifact,
-        message: String::from_utf8_lossy(&message).trim().to_owned(),
-        status,
-    })
-}
-
-async fn read_up_to(stream: Option<impl AsyncRead + Unpin>, most: u64) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    if let Some(stream) = stream {
-        stream.take(most).read_to_end(&mut bytes).await?;
-    }
-    Ok(bytes)
-}
-
-async fn kill(mut child: Child, error: CompileError) -> CompileError {
-    // Already dead is as good.
-    let _ = child.kill().await;
-    error
-}
-
-fn verdict(status: ExitStatus, message: &str) -> CompileError {
-    if status.code() == Some(i32::from(REFUSED)) {
-        return CompileError::Refused(message.to_owned());
-    }
-    // Both say so in words: Rust's allocator before it aborts, wasmtime when the kernel refuses a mapping.
-    if message.contains("memory allocation of") || message.contains("Cannot allocate memory") {
-        return CompileError::Memory;
-    }
-    match status.signal() {
-        // The soft limit's signal. The hard limit is later, so a SIGKILL is somebody else's: the kernel's, for want of
-        // memory, or an operator's.
-        Some(libc::SIGXCPU) => CompileError::CpuTime,
-        _ => CompileError::Crashed {
-            status: status.to_string(),
-            message: message.to_owned(),
-        },
+    /// Checks settings against the plugin's schema; without one any object of a bounded size is taken. Answers them with
+    /// the schema's defaults filled in: what the plugin is to see. Dropping the future kills the child.
+    pub async fn check_settings(
+        &self,
+        manifest: &Manifest,
+        settings: Map<String, Value>,
+    ) -> Result<Map<String, Value>, SettingsError> {
+        settings::check_size(&settings)?;
+        let Some(schema) = &manifest.config_schema else {
+            return Ok(settings);
+        };
+        let place = self.room_for_settings.acquire().await;
+        let _place = place.expect("never closed");
+        let limits = ChildLimits {
+            memory: SETTINGS_CHECK_MEMORY,
+            cpu: SETTINGS_CHECK_CPU,
+            wall: SETTINGS_CHECK_WALL,
+            output: 2 * SETTINGS_BYTES as u64,
+        };
+        let question = settings::question(schema, &settings);
+        let said = child_process::run(&self.exe, Work::CheckSettings, &limits, &question).await;
+        settings::verdict(said)
     }
 }

@@ -119,6 +119,17 @@ pub const TAGS: usize = 32;
 pub const COMPONENT_BYTES: usize = 16 << 20;
 /// Its manifest.
 pub const MANIFEST_BYTES: usize = 64 << 10;
+/// The settings of an installation, defaults included. A plugin reads them in every turn: so many bytes cost it some 5 %
+/// of a turn's fuel. A guess: two hundred questions and answers in five languages fit.
+pub const SETTINGS_BYTES: usize = 256 << 10;
+/// Address space of the process that checks settings. The program itself and a deep stack are most of it.
+pub const SETTINGS_CHECK_MEMORY: u64 = 512 << 20;
+/// An ordinary check takes some 10 ms. The kernel counts whole seconds.
+pub const SETTINGS_CHECK_CPU: Duration = Duration::from_secs(2);
+/// From start to end: what its CPU time may take on a busy machine.
+pub const SETTINGS_CHECK_WALL: Duration = Duration::from_secs(60);
+/// Such processes at the same time, whoever asks.
+pub const SETTINGS_CHECKS_AT_ONCE: usize = 2;
 
 #[cfg(test)]
 mod tests {

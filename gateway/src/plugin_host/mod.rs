@@ -12,8 +12,9 @@
 mod artifact;
 mod bindings;
 mod capability;
+mod child;
+mod child_process;
 mod compile;
-mod compile_child;
 mod effect;
 pub mod engine;
 mod fault;
@@ -30,6 +31,7 @@ mod memory_limiter;
 mod plugin;
 mod report;
 mod request;
+mod settings;
 mod stages;
 #[cfg(test)]
 mod testing;
@@ -39,8 +41,8 @@ mod trial;
 mod turn;
 
 pub use artifact::{ArtifactError, ArtifactId, ArtifactKey, AuthenticArtifact, ComponentDigest};
+pub use child::{CHILD_VERB, child_main};
 pub use compile::{CompileError, CompileLimits, Compiler};
-pub use compile_child::{CHILD_VERB, compile_child_main};
 pub use effect::{Effect, EffectRefused};
 pub use engine::WASMTIME_VERSION;
 pub use fault::{Fault, FaultKind};
@@ -58,4 +60,5 @@ pub use request::{
     ConfigError, ConfigJson, ConversationView, Grants, MessageKind, MessageView, PluginBinding,
     TurnRequest,
 };
+pub use settings::{SettingsError, SettingsProblem};
 pub use trial::{TrialError, try_to_load};

@@ -211,7 +211,7 @@ pub(super) fn load(host: &PluginHost, component: &[u8]) -> Result<Arc<Plugin>, L
     let manifest = inspect(component).expect("a fitting upload").manifest;
     let id = ArtifactId::current(ComponentDigest::of(component)).expect("an engine");
     let key = ArtifactKey::new([7; 32]);
-    let code = compile_child::compile(component).expect("compiles");
+    let code = child::compile(component).expect("compiles");
     let artifact = key.open(&id, &key.seal(&id, &code)).expect("authentic");
     host.load(&artifact, &manifest)
 }

@@ -1,6 +1,6 @@
 //! Why a change of setup was refused, or failed.
 
-use crate::plugin_host::{CompileError, InspectError};
+use crate::plugin_host::{CompileError, InspectError, SettingsError};
 use crate::secrets::{KeyringError, SecretError};
 use crate::storage::StorageError;
 
@@ -18,6 +18,9 @@ pub enum SetupError {
     },
     #[error("the component cannot be installed: {0}")]
     Component(#[from] InspectError),
+    /// Settings of an installation, or the schema that they are checked against.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
     #[error("the component does not compile: {0}")]
     Compile(#[from] CompileError),
     /// It compiles and would not run: another shape of a hook, more tables than there may be …
@@ -39,6 +42,7 @@ impl SetupError {
         match self {
             Self::NotFound { .. } | Self::Taken { .. } | Self::Invalid { .. } => true,
             Self::Component(_) | Self::Unfit(_) | Self::Keyring(KeyringError::NotAFile) => true,
+            Self::Settings(error) => error.is_refusal(),
             Self::Compile(error) => !matches!(
                 error,
                 CompileError::Start(_) | CompileError::Talk(_) | CompileError::Crashed { .. }

@@ -1,4 +1,5 @@
-//! Installing a plugin: inspect, compile in the limited child process, load it for a trial, store, put into service.
+//! Installing a plugin: inspect, check its settings and compile it in limited child processes, load it for a trial, store,
+//! put into service.
 
 use std::collections::BTreeSet;
 
@@ -21,7 +22,7 @@ pub struct NewInstallation {
     /// One number of the tenant; `None`: all.
     pub number: Option<String>,
     pub wasm: Vec<u8>,
-    /// JSON object.
+    /// The tenant's settings, a JSON object; what is stored has the defaults of the plugin's schema filled in.
     pub config: String,
     /// Names of grants; no more than the manifest asks for.
     pub grants: BTreeSet<String>,
@@ -38,7 +39,6 @@ pub async fn install(
     new: &NewInstallation,
 ) -> Result<Installation> {
     let manifest = inspect(&new.wasm)?.manifest;
-    let config = json_object("the configuration", &new.config)?;
     check_grants(&manifest, &new.grants)?;
     let mut tx = setup.db.read().await?;
     let tenant = find::tenant(&mut tx, &new.tenant).await?;
@@ -47,6 +47,7 @@ pub async fn install(
         None => None,
     };
     drop(tx);
+    let config = settings_for(compiler, &manifest, &new.config).await?;
     let compiled = compile(setup, compiler, &new.wasm, &manifest).await?;
     let now = setup.clock.now();
     let installation = Installation {
@@ -75,6 +76,13 @@ pub async fn install(
     check_room(&mut tx, tenant).await?;
     tx.commit().await?;
     Ok(installation)
+}
+
+/// The settings as the plugin is to see them: checked against its schema, the schema's defaults filled in.
+async fn settings_for(compiler: &Compiler, manifest: &Manifest, text: &str) -> Result<String> {
+    let settings = json_object("the settings", text)?;
+    let settings = compiler.check_settings(manifest, settings).await?;
+    Ok(serde_json::Value::Object(settings).to_string())
 }
 
 /// The text by which an artifact's engine is known in the database.

@@ -52,7 +52,8 @@ pub async fn all(setup: &SetupContext) -> Result<Vec<Tenant>> {
 fn checked(settings: &str) -> Result<String> {
     let (_, problems) = TenantSettings::read(settings);
     if problems.is_empty() {
-        return json_object(SETTINGS, settings);
+        let object = json_object(SETTINGS, settings)?;
+        return Ok(serde_json::Value::Object(object).to_string());
     }
     let all = problems.join("\n  ");
     Err(SetupError::invalid(
@@ -61,9 +62,11 @@ fn checked(settings: &str) -> Result<String> {
     ))
 }
 
-/// The text as one JSON object without spaces, or a refusal that says where it breaks.
-pub(super) fn json_object(field: &'static str, text: &str) -> Result<String> {
-    let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text)
-        .map_err(|error| SetupError::invalid(field, format!("must be a JSON object: {error}")))?;
-    Ok(serde_json::Value::Object(object).to_string())
+/// The text as one JSON object, or a refusal that says where it breaks.
+pub(super) fn json_object(
+    field: &'static str,
+    text: &str,
+) -> Result<serde_json::Map<String, serde_json::Value>> {
+    serde_json::from_str(text)
+        .map_err(|error| SetupError::invalid(field, format!("must be a JSON object: {error}")))
 }

@@ -4,7 +4,7 @@
 use serde::Deserialize;
 
 /// All settings.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Settings {
     /// How choices are shown.
@@ -36,7 +36,7 @@ pub(crate) enum Style {
 }
 
 /// One menu.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Node {
     pub(crate) title: String,
@@ -44,7 +44,7 @@ pub(crate) struct Node {
 }
 
 /// One choice: an answer, a menu below, or people.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Item {
     /// What the customer types.
@@ -131,4 +131,25 @@ impl Item {
 
 fn words(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, Value};
+
+    use super::Settings;
+
+    /// The gateway fills the schema's defaults in: what a tenant leaves out must mean the same without it.
+    #[test]
+    fn the_defaults_of_the_schema_are_those_of_the_code() {
+        let schema: Value =
+            serde_json::from_str(include_str!("../config.schema.json")).expect("JSON");
+        let properties = schema["properties"].as_object().expect("properties");
+        let default =
+            |(name, part): (&String, &Value)| Some((name.clone(), part.get("default")?.clone()));
+        let filled: Map<String, Value> = properties.iter().filter_map(default).collect();
+        assert!(filled.len() >= 7, "{filled:?}");
+        let settings: Settings = serde_json::from_value(Value::Object(filled)).expect("they fit");
+        assert_eq!(settings, Settings::default());
+    }
 }
