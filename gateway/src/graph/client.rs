@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 
+use super::send::Endpoint;
+
 pub use answer::{Accepted, GraphError, Refused, SendAnswer, SendOutcome};
 pub use config::{HttpClientConfig, http_client};
 
@@ -50,11 +52,14 @@ impl GraphClient {
         &self,
         token: &SecretString,
         phone_number_id: &str,
+        endpoint: Endpoint,
         body: String,
         timeout: Duration,
     ) -> SendAnswer {
         let begun = Instant::now();
-        let outcome = self.post(token, phone_number_id, body, timeout).await;
+        let outcome = self
+            .post(token, phone_number_id, endpoint, body, timeout)
+            .await;
         SendAnswer {
             outcome,
             elapsed: begun.elapsed(),
@@ -65,6 +70,7 @@ impl GraphClient {
         &self,
         token: &SecretString,
         phone_number_id: &str,
+        endpoint: Endpoint,
         body: String,
         timeout: Duration,
     ) -> SendOutcome {
@@ -77,7 +83,11 @@ impl GraphClient {
         }
         let request = self
             .http
-            .post(format!("{}{phone_number_id}/messages", self.root))
+            .post(format!(
+                "{}{phone_number_id}/{}",
+                self.root,
+                endpoint.path()
+            ))
             .header(AUTHORIZATION, bearer)
             .header(CONTENT_TYPE, "application/json")
             .timeout(timeout)
