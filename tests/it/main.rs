@@ -17,6 +17,7 @@ mod installing;
 mod loops;
 mod neighbours;
 mod one_message;
+mod outbound;
 mod ownership;
 mod people;
 mod retention;

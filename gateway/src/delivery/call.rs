@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::domain::{Draft, OutboundContent};
 use crate::graph::client::SendAnswer;
-use crate::graph::send;
+use crate::graph::send::{self, Endpoint};
 use crate::telemetry::names;
 
 use super::claim::Claimed;
@@ -41,6 +41,7 @@ async fn post(world: &World, claimed: &Claimed) -> CallEnd {
     let Some(token) = world.credentials.token(&number).await else {
         return CallEnd::Unsendable("there is no access token that opens");
     };
+    let endpoint = Endpoint::of(&draft.content);
     let body = send::body(
         &draft.recipient,
         &content(draft, claimed.row.doubts),
@@ -53,7 +54,7 @@ async fn post(world: &World, claimed: &Claimed) -> CallEnd {
     let timeout = world.config.response_timeout;
     let answer = world
         .graph
-        .send(&token, &number.phone_number_id, body, timeout)
+        .send(&token, &number.phone_number_id, endpoint, body, timeout)
         .await;
     metrics::histogram!(names::DELIVERY_CALL_SECONDS).record(answer.elapsed.as_secs_f64());
     CallEnd::Answer(answer)

@@ -1,4 +1,4 @@
-//! The HTTP client towards Graph: one POST, and an honest word about what became of it.
+//! The HTTP client towards Graph: one POST, and an honest word about what became of it. Media calls are in `media/`.
 //!
 //! Graph's send call has no idempotency key (facts §4.1), so the one thing this file must never get wrong is the
 //! difference between "never left this machine" and "may have arrived" (promise 5). It retries nothing and logs
@@ -6,6 +6,7 @@
 
 mod answer;
 mod config;
+pub mod media;
 #[cfg(test)]
 mod tests;
 
@@ -13,6 +14,8 @@ use std::time::{Duration, Instant};
 
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
+
+use super::send::Endpoint;
 
 pub use answer::{Accepted, GraphError, Refused, SendAnswer, SendOutcome};
 pub use config::{HttpClientConfig, http_client};
@@ -50,11 +53,14 @@ impl GraphClient {
         &self,
         token: &SecretString,
         phone_number_id: &str,
+        endpoint: Endpoint,
         body: String,
         timeout: Duration,
     ) -> SendAnswer {
         let begun = Instant::now();
-        let outcome = self.post(token, phone_number_id, body, timeout).await;
+        let outcome = self
+            .post(token, phone_number_id, endpoint, body, timeout)
+            .await;
         SendAnswer {
             outcome,
             elapsed: begun.elapsed(),
@@ -65,19 +71,23 @@ impl GraphClient {
         &self,
         token: &SecretString,
         phone_number_id: &str,
+        endpoint: Endpoint,
         body: String,
         timeout: Duration,
     ) -> SendOutcome {
         let Some(bearer) = bearer(token) else {
             return SendOutcome::not_sent("the access token cannot stand in a header");
         };
-        if phone_number_id.is_empty() || !phone_number_id.bytes().all(|b| b.is_ascii_alphanumeric())
-        {
+        if !is_id(phone_number_id) {
             return SendOutcome::not_sent("the phone number id cannot stand in a path");
         }
         let request = self
             .http
-            .post(format!("{}{phone_number_id}/messages", self.root))
+            .post(format!(
+                "{}{phone_number_id}/{}",
+                self.root,
+                endpoint.path()
+            ))
             .header(AUTHORIZATION, bearer)
             .header(CONTENT_TYPE, "application/json")
             .timeout(timeout)
@@ -87,6 +97,11 @@ impl GraphClient {
             Err(error) => unanswered(&error),
         }
     }
+}
+
+/// May it stand in a path?
+fn is_id(id: &str) -> bool {
+    !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric())
 }
 
 fn bearer(token: &SecretString) -> Option<HeaderValue> {
@@ -111,22 +126,36 @@ fn unanswered(error: &reqwest::Error) -> SendOutcome {
     }
 }
 
-async fn answered(mut response: reqwest::Response) -> SendOutcome {
+async fn answered(response: reqwest::Response) -> SendOutcome {
     let status = response.status().as_u16();
     let retry_after = retry_after(&response);
+    match whole(response).await {
+        Ok(body) => answer::read(status, retry_after, &body),
+        Err(Unread::Endless) => {
+            SendOutcome::in_doubt(format!("HTTP {status} with an endless body"))
+        }
+        Err(Unread::Broken) => {
+            SendOutcome::in_doubt(format!("HTTP {status}, then the connection broke"))
+        }
+    }
+}
+
+/// Why an answer's body was not read to its end.
+enum Unread {
+    Endless,
+    Broken,
+}
+
+async fn whole(mut response: reqwest::Response) -> Result<Vec<u8>, Unread> {
     let mut body = Vec::new();
     loop {
         match response.chunk().await {
             Ok(Some(chunk)) if body.len() + chunk.len() <= MAX_ANSWER => {
-                body.extend_from_slice(&chunk)
+                body.extend_from_slice(&chunk);
             }
-            Ok(Some(_)) => {
-                return SendOutcome::in_doubt(format!("HTTP {status} with an endless body"));
-            }
-            Ok(None) => return answer::read(status, retry_after, &body),
-            Err(_) => {
-                return SendOutcome::in_doubt(format!("HTTP {status}, then the connection broke"));
-            }
+            Ok(Some(_)) => return Err(Unread::Endless),
+            Ok(None) => return Ok(body),
+            Err(_) => return Err(Unread::Broken),
         }
     }
 }

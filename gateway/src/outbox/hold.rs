@@ -1,6 +1,6 @@
 //! What Meta's "stop" comes to, whether it answered a send or came later as a `failed`: which hold is placed, and why.
 
-use crate::domain::{CredentialId, Draft, HoldId, OutboundContent, Timestamp};
+use crate::domain::{CredentialId, Draft, HoldId, Timestamp};
 use crate::graph::errors::{Action, HoldScope, Verdict};
 use crate::storage::holds::{Held, Hold};
 
@@ -34,12 +34,11 @@ impl Stop {
             HoldScope::Tenant => Some(Held::Tenant(draft.tenant)),
             HoldScope::Number => Some(Held::Number(draft.tenant, draft.number)),
             HoldScope::Token => Some(Held::Credential(draft.tenant, credential?)),
-            HoldScope::Template => match &draft.content {
-                OutboundContent::Template { name, language, .. } => {
-                    Some(Held::Template(draft.tenant, name.clone(), language.clone()))
-                }
-                _ => None,
-            },
+            HoldScope::Template => {
+                let template = draft.content.template()?;
+                let (name, language) = (template.name.clone(), template.language.clone());
+                Some(Held::Template(draft.tenant, name, language))
+            }
             HoldScope::TenantTemplates => Some(Held::Templates(draft.tenant)),
             HoldScope::Feature => None,
         }

@@ -148,7 +148,7 @@ impl<'a> Drafts<'a> {
             farewell: hands_over,
         };
         match &from.effect {
-            Effect::Reply { content } => self.draft(content.clone(), sender),
+            Effect::Reply { content } => self.draft(content.clone().into(), sender),
             Effect::React { emoji } => {
                 let content = OutboundContent::Reaction {
                     message_id: wamid(),

@@ -1,14 +1,12 @@
 //! Effects: what a plugin wants to happen, in the words of the domain, checked at the call.
 //!
-//! Lengths and counts are those of `whatsapp-cloud-api.md` §4.3, in Unicode code points. `policy` decides later whether
-//! a draft may go out; here only what could never be sent or stored is refused, so that its author learns at once.
-
-use std::collections::BTreeSet;
+//! A reply is well formed by its type: the domain's builders made it (`capability/effects.rs`), by the limits that
+//! `policy` asks again. Whether it may go out is decided later; what could never be sent or stored is refused at once, so
+//! that its author learns.
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::OutboundContent;
-use crate::domain::outbound::{ListSection, ReplyButton, TemplateParameter};
+use crate::domain::outbound::WellFormed;
 
 use super::hook::Hook;
 use super::limits;
@@ -20,7 +18,7 @@ use super::request::ConversationView;
 pub enum Effect {
     /// Text, buttons, a list or a template.
     Reply {
-        content: OutboundContent,
+        content: WellFormed,
     },
     /// An emoji on the turn's message; empty removes it. The pipeline knows the message's wamid.
     React {
@@ -110,7 +108,6 @@ impl Effect {
 
     fn check_shape(&self) -> Result<(), String> {
         match self {
-            Self::Reply { content } => check_content(content),
             Self::React { emoji } => check_emoji(emoji),
             Self::SetLanguage { language } => check_language(language),
             Self::SetAttribute { key, value } => {
@@ -123,7 +120,7 @@ impl Effect {
                 note.as_deref()
                     .map_or(Ok(()), |note| length("note", note, 0, 1024))
             }
-            Self::MarkRead { .. } | Self::Close => Ok(()),
+            Self::Reply { .. } | Self::MarkRead { .. } | Self::Close => Ok(()),
         }
     }
 
@@ -172,106 +169,6 @@ pub(super) fn check_queue(name: &str) -> Result<(), String> {
     check_name("queue", name)
 }
 
-fn check_content(content: &OutboundContent) -> Result<(), String> {
-    match content {
-        OutboundContent::Text { body, .. } => length("body", body, 1, 4096),
-        OutboundContent::Buttons {
-            body,
-            footer,
-            buttons,
-        } => {
-            length("body", body, 1, 1024)?;
-            if let Some(footer) = footer {
-                length("footer", footer, 1, 60)?;
-            }
-            check_buttons(buttons)
-        }
-        OutboundContent::List {
-            body,
-            button,
-            sections,
-        } => {
-            length("body", body, 1, 4096)?;
-            length("button", button, 1, 20)?;
-            check_sections(sections)
-        }
-        OutboundContent::Template {
-            name,
-            language,
-            parameters,
-        } => check_template(name, language, parameters),
-        // Made by the pipeline from `React` and `MarkRead`, never by a plugin.
-        OutboundContent::Reaction { .. } | OutboundContent::MarkRead { .. } => Ok(()),
-    }
-}
-
-fn check_buttons(buttons: &[ReplyButton]) -> Result<(), String> {
-    count("buttons", buttons.len(), 1, 3)?;
-    for button in buttons {
-        length("button id", &button.id, 1, 256)?;
-        length("button title", &button.title, 1, 20)?;
-    }
-    unique("button id", buttons.iter().map(|button| &*button.id))?;
-    unique("button title", buttons.iter().map(|button| &*button.title))
-}
-
-fn check_sections(sections: &[ListSection]) -> Result<(), String> {
-    count("sections", sections.len(), 1, 10)?;
-    let rows = || sections.iter().flat_map(|section| &section.rows);
-    count("rows over all sections", rows().count(), 1, 10)?;
-    for section in sections {
-        count("rows of a section", section.rows.len(), 1, 10)?;
-        let least = usize::from(sections.len() > 1);
-        length("section title", &section.title, least, 24)?;
-    }
-    for row in rows() {
-        length("row id", &row.id, 1, 200)?;
-        length("row title", &row.title, 1, 24)?;
-        if let Some(description) = &row.description {
-            length("row description", description, 1, 72)?;
-        }
-    }
-    unique("row id", rows().map(|row| &*row.id))
-}
-
-fn check_template(
-    name: &str,
-    language: &str,
-    parameters: &[TemplateParameter],
-) -> Result<(), String> {
-    length("name", name, 1, 512)?;
-    if !name
-        .bytes()
-        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
-    {
-        return Err("name: only a-z, 0-9 and _".to_owned());
-    }
-    check_language(language)?;
-    count("parameters", parameters.len(), 0, 64)?;
-    let named = parameters.iter().filter(|p| p.name.is_some()).count();
-    if named != 0 && named != parameters.len() {
-        return Err("parameters: either all have a name or none".to_owned());
-    }
-    unique(
-        "parameter name",
-        parameters.iter().filter_map(|p| p.name.as_deref()),
-    )?;
-    parameters.iter().try_for_each(check_parameter)
-}
-
-/// Newlines, tabs and runs of more than four spaces make Meta refuse the send (§4.3, 132018).
-fn check_parameter(parameter: &TemplateParameter) -> Result<(), String> {
-    if let Some(name) = &parameter.name {
-        length("parameter name", name, 1, 64)?;
-    }
-    let value = &parameter.value;
-    length("parameter value", value, 1, 1024)?;
-    if value.contains(['\n', '\r', '\t']) || value.contains("     ") {
-        return Err("parameter value: no newlines, tabs or five spaces in a row".to_owned());
-    }
-    Ok(())
-}
-
 fn check_emoji(emoji: &str) -> Result<(), String> {
     // The longest sequence in use (a family with skin tones) has 10 code points.
     length("emoji", emoji, 0, 16)?;
@@ -318,24 +215,6 @@ fn length(field: &str, text: &str, least: usize, most: usize) -> Result<(), Stri
         chars if chars > most => Err(format!("{field}: at most {most} characters")),
         _ => Ok(()),
     }
-}
-
-fn count(field: &str, n: usize, least: usize, most: usize) -> Result<(), String> {
-    if (least..=most).contains(&n) {
-        Ok(())
-    } else {
-        Err(format!("{field}: {least} to {most}, not {n}"))
-    }
-}
-
-fn unique<'a>(field: &str, values: impl Iterator<Item = &'a str>) -> Result<(), String> {
-    let mut seen = BTreeSet::new();
-    for value in values {
-        if !seen.insert(value) {
-            return Err(format!("{field}: given twice"));
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

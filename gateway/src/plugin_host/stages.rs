@@ -175,7 +175,7 @@ struct Called {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::OutboundContent;
+    use crate::domain::outbound::WellFormed;
     use crate::plugin_host::testing::conversation;
     use futures::FutureExt;
 
@@ -222,8 +222,7 @@ mod tests {
     }
 
     fn reply() -> Effect {
-        let (body, preview_url) = ("hi".to_owned(), false);
-        let content = OutboundContent::Text { body, preview_url };
+        let content = WellFormed::text("hi").expect("a text");
         Effect::Reply { content }
     }
 

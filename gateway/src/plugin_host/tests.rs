@@ -26,9 +26,10 @@ fn texts(report: &TurnReport) -> Vec<&str> {
         .effects
         .iter()
         .map(|effect| match &effect.effect {
-            Effect::Reply {
-                content: OutboundContent::Text { body, .. },
-            } => body.as_str(),
+            Effect::Reply { content } => match &**content {
+                OutboundContent::Text { body, .. } => body.as_str(),
+                other => other.kind(),
+            },
             other => other.kind(),
         })
         .collect()

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::domain::outbound::TemplateContent;
 use crate::domain::{
     ContactId, ConversationId, Draft, DraftClass, InstallationId, NumberId, OutboundContent,
     OutboxId, Owner, Phone, Recipient, Sender, TenantId, Timestamp,
@@ -63,11 +64,7 @@ pub fn plugin_reply(body: &str) -> Draft {
 /// A utility template from an API client.
 pub fn template(name: &str, language: &str) -> Draft {
     Draft {
-        content: OutboundContent::Template {
-            name: name.into(),
-            language: language.into(),
-            parameters: vec![],
-        },
+        content: OutboundContent::Template(Box::new(TemplateContent::new(name, language))),
         class: DraftClass::Utility,
         sender: Sender::ApiKey {
             name: "shop".into(),

@@ -3,7 +3,7 @@
 //! A hold is a stop, not a pause: what meets one is refused and visible as refused, so that lifting it releases no
 //! flood of stale messages.
 
-use crate::domain::{Draft, OutboundContent, Sender, Timestamp};
+use crate::domain::{Draft, Sender, Timestamp};
 
 use super::decide::Refusal;
 use super::facts::{ActiveHold, Facts, HoldScope};
@@ -40,11 +40,11 @@ impl HoldScope {
             Self::Template {
                 name: held,
                 language: spoken,
-            } => matches!(
-                &draft.content,
-                OutboundContent::Template { name, language, .. } if name == held && language == spoken
-            ),
-            Self::Templates => matches!(&draft.content, OutboundContent::Template { .. }),
+            } => {
+                let template = draft.content.template();
+                template.is_some_and(|t| t.name == *held && t.language == *spoken)
+            }
+            Self::Templates => draft.content.template().is_some(),
         }
     }
 

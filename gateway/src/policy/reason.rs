@@ -77,19 +77,31 @@ reasons! {
     ContentTooLong = "content_too_long", 100,
         "A part is longer than WhatsApp allows.";
     ContentCount = "content_count", 131009,
-        "There are too few or too many buttons, sections or rows.";
+        "There are too few or too many buttons, sections, rows, cards or the like.";
     ContentNotUnique = "content_not_unique", 131009,
         "Two buttons or rows have the same id or title.";
+    ContentForm = "content_form", 131009,
+        "A part has a form that WhatsApp does not take.";
+    RecipientNeedsPhone = "recipient_needs_phone", 131062,
+        "One-time codes go to a phone number only, and this person is written to without one.";
+    RecipientNotServed = "recipient_not_served", 131009,
+        "WhatsApp does not offer this kind of message where the person is.";
     TemplateNotApproved = "template_not_approved", 132001,
         "The template does not exist in this language, or is not approved.";
     TemplateParameterCount = "template_parameter_count", 132000,
         "The template takes another number of parameters.";
+    TemplateParameterEmpty = "template_parameter_empty", 131008,
+        "A parameter has no value, and no default that could stand in for it.";
     TemplateParameterMix = "template_parameter_mix", 132012,
         "Named and positional parameters are mixed, or a name is malformed or repeated.";
     TemplateParameterText = "template_parameter_text", 132018,
         "A parameter has a newline, a tab or more than four spaces in a row, or is no one-time code.";
     TemplateParameterTooLong = "template_parameter_too_long", 132005,
         "A parameter is longer than the template can be.";
+    OfferOver = "offer_over", 131009,
+        "The limited-time offer is over.";
+    NotMarketing = "not_marketing", 134100,
+        "Only marketing templates go out by the Marketing Messages endpoint.";
     WindowClosed = "window_closed", 131047,
         "The person's last message is more than 24 hours old.";
     LoopBrake = "loop_brake", 131056,

@@ -54,6 +54,7 @@ pub fn settle_unknown(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::outbound::TemplateContent;
     use Settlement::{GiveUp, SendOnceMore};
 
     fn text() -> OutboundContent {
@@ -64,11 +65,7 @@ mod tests {
     }
 
     fn template() -> OutboundContent {
-        OutboundContent::Template {
-            name: "code".into(),
-            language: "en".into(),
-            parameters: vec![],
-        }
+        OutboundContent::Template(Box::new(TemplateContent::new("code", "en")))
     }
 
     #[test]

@@ -1,38 +1,15 @@
-//! The part of rule 4 that concerns templates: approved, and parameters that Meta would accept (§4.3, §4.4).
+//! The part of rule 4 that concerns templates beyond their form: what is known of the template, and of the moment.
 
-use std::collections::HashSet;
-
-use crate::domain::DraftClass;
-use crate::domain::outbound::TemplateParameter;
+use crate::domain::outbound::TemplateContent;
+use crate::domain::{DraftClass, Timestamp};
 
 use super::decide::Refusal;
 use super::facts::{TemplateCategory, TemplateFact};
 use super::reason::Reason;
-use super::shape::{filled, longer_than};
 
-/// A template's body, and so any parameter of it.
-const BODY_LIMIT: usize = 1024;
-const CODE_LIMIT: usize = 15;
-const SPACES_LIMIT: usize = 4;
-
-pub(super) fn fits(
-    fact: TemplateFact,
-    claimed: DraftClass,
-    name: &str,
-    language: &str,
-    parameters: &[TemplateParameter],
-) -> Result<(), Refusal> {
-    filled("a template name", name)?;
-    filled("a template language", language)?;
-    is_the_one(fact, parameters.len())?;
-    names(parameters)?;
-    let code = is_code(fact, claimed);
-    parameters
-        .iter()
-        .try_for_each(|parameter| value(&parameter.value, code))
-}
-
-fn is_the_one(fact: TemplateFact, given: usize) -> Result<(), Refusal> {
+/// Approved in this very language (there is no fallback, §4.4), and given as many parameters as it takes.
+pub(super) fn is_the_one(fact: TemplateFact, template: &TemplateContent) -> Result<(), Refusal> {
+    let given = template.parameters.len();
     match fact {
         TemplateFact::Known {
             approved: false, ..
@@ -41,173 +18,173 @@ fn is_the_one(fact: TemplateFact, given: usize) -> Result<(), Refusal> {
         TemplateFact::Known {
             parameter_count, ..
         } if parameter_count != given => Err(Refusal::new(Reason::TemplateParameterCount)
-            .allowing(format!("{parameter_count} parameters"))),
+            .allowing(format!("{parameter_count} `parameters`"))),
         _ => Ok(()),
     }
 }
 
-/// All positional, or all named once each.
-fn names(parameters: &[TemplateParameter]) -> Result<(), Refusal> {
-    let mut seen = HashSet::new();
-    let named: Vec<_> = parameters
-        .iter()
-        .filter_map(|p| p.name.as_deref())
-        .collect();
-    let one_style = named.is_empty() || named.len() == parameters.len();
-    if one_style && named.iter().all(|name| is_name(name) && seen.insert(name)) {
-        return Ok(());
+/// What the moment, the endpoint and the category ask of it.
+pub(super) fn suits(
+    fact: TemplateFact,
+    claimed: DraftClass,
+    template: &TemplateContent,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    let over = |expires_at: Timestamp| expires_at <= now;
+    if template
+        .limited_time_offer
+        .is_some_and(|offer| over(offer.expires_at))
+    {
+        return Err(Refusal::new(Reason::OfferOver)
+            .allowing("`limited_time_offer.expires_at` in the future (§4.4)"));
     }
-    Err(Refusal::new(Reason::TemplateParameterMix).allowing(
-        "parameters that are all positional, or all named by different names in a-z, 0-9 and _",
-    ))
-}
-
-/// Digits are marked unverified in §4.4: we let Meta judge them.
-fn is_name(name: &str) -> bool {
-    let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
-    !name.is_empty() && name.bytes().all(allowed)
-}
-
-fn value(value: &str, code: bool) -> Result<(), Refusal> {
-    filled("a template parameter", value)?;
-    if longer_than(value, BODY_LIMIT) {
-        return Err(Refusal::new(Reason::TemplateParameterTooLong)
-            .allowing(format!("a parameter of at most {BODY_LIMIT} characters")));
-    }
-    if value.contains(['\n', '\r', '\t']) || value.contains(&" ".repeat(SPACES_LIMIT + 1)) {
-        return Err(
-            Refusal::new(Reason::TemplateParameterText).allowing(format!(
-                "one line without tabs and with at most {SPACES_LIMIT} spaces in a row"
-            )),
-        );
-    }
-    if code && !is_one_time_code(value) {
-        return Err(
-            Refusal::new(Reason::TemplateParameterText).allowing(format!(
-                "a code of at most {CODE_LIMIT} characters, without link or emoji"
-            )),
-        );
+    if template.marketing_messages.is_some() && !is_marketing(fact, claimed) {
+        return Err(Refusal::new(Reason::NotMarketing)
+            .allowing("the template without `marketing_messages` (§4.6)"));
     }
     Ok(())
 }
 
-/// Is its parameter a one-time code: by Meta's category where it is known, else by what the sender claims?
-fn is_code(fact: TemplateFact, claimed: DraftClass) -> bool {
+fn is_marketing(fact: TemplateFact, claimed: DraftClass) -> bool {
     match fact {
-        TemplateFact::Known { category, .. } => category == TemplateCategory::Authentication,
-        _ => claimed == DraftClass::Authentication,
+        TemplateFact::Known { category, .. } => category == TemplateCategory::Marketing,
+        _ => claimed == DraftClass::Marketing,
     }
 }
 
-/// Short, and no link or emoji (§4.3). An emoji is whatever is neither a letter or digit of some script nor ASCII.
-fn is_one_time_code(value: &str) -> bool {
-    let plain = |c: char| c.is_alphanumeric() || c.is_ascii();
-    !longer_than(value, CODE_LIMIT) && !value.contains("://") && value.chars().all(plain)
+/// Does it carry a one-time code: by its button, by Meta's category where it is known, else by what the sender claims?
+pub(super) fn is_code(fact: TemplateFact, claimed: DraftClass, template: &TemplateContent) -> bool {
+    let category = match fact {
+        TemplateFact::Known { category, .. } => category == TemplateCategory::Authentication,
+        _ => claimed == DraftClass::Authentication,
+    };
+    category || template.has_one_time_code()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
-    use crate::domain::OutboundContent;
+    use crate::domain::outbound::{
+        LimitedTimeOffer, MarketingMessages, TemplateButton, TemplateParameter,
+    };
+    use crate::domain::{Bsuid, Draft, OutboundContent, Recipient};
     use crate::policy::decide;
     use crate::policy::fixture::{code_of, facts, now, template};
 
-    fn verdict(
-        fact: TemplateFact,
-        class: DraftClass,
-        parameters: &[(Option<&str>, &str)],
-    ) -> &'static str {
-        let mut facts = facts();
-        facts.template = fact;
+    fn draft(class: DraftClass, content: TemplateContent) -> Draft {
         let mut draft = template("order_update", "en");
         draft.class = class;
-        draft.content = OutboundContent::Template {
-            name: "order_update".into(),
-            language: "en".into(),
-            parameters: parameters
-                .iter()
-                .map(|(name, value)| TemplateParameter {
-                    name: name.map(Into::into),
-                    value: (*value).into(),
-                })
-                .collect(),
-        };
-        code_of(&decide(&facts, &draft, now()))
+        draft.content = OutboundContent::Template(Box::new(content));
+        draft
     }
 
-    fn unknown(parameters: &[(Option<&str>, &str)]) -> &'static str {
-        verdict(TemplateFact::Unknown, DraftClass::Utility, parameters)
+    fn judged(fact: TemplateFact, draft: &Draft) -> &'static str {
+        let mut facts = facts();
+        facts.template = fact;
+        code_of(&decide(&facts, draft, now()))
     }
 
-    fn known(approved: bool, parameter_count: usize) -> TemplateFact {
+    fn with(values: &[&str]) -> TemplateContent {
+        let values = values.iter().copied().map(TemplateParameter::positional);
+        TemplateContent::new("order_update", "en").with_parameters(values.collect())
+    }
+
+    fn known(approved: bool, category: TemplateCategory, parameter_count: usize) -> TemplateFact {
         TemplateFact::Known {
             approved,
-            category: TemplateCategory::Utility,
+            category,
             parameter_count,
         }
     }
 
     #[test]
     fn a_known_template_must_be_approved_and_get_its_parameters() {
-        let utility = DraftClass::Utility;
-        let one = [(None, "Ines")];
-        assert_eq!(verdict(known(true, 1), utility, &one), "cleared");
-        assert_eq!(
-            verdict(known(true, 2), utility, &one),
-            "template_parameter_count"
-        );
-        assert_eq!(
-            verdict(known(false, 1), utility, &one),
-            "template_not_approved"
-        );
+        let draft = draft(DraftClass::Utility, with(&["Ines"]));
+        let judged =
+            |approved, count| judged(known(approved, TemplateCategory::Utility, count), &draft);
+        assert_eq!(judged(true, 1), "cleared");
+        assert_eq!(judged(true, 2), "template_parameter_count");
+        assert_eq!(judged(false, 1), "template_not_approved");
     }
 
     #[test]
     fn an_unknown_template_passes_and_meta_judges() {
-        assert_eq!(unknown(&[]), "cleared");
-        assert_eq!(unknown(&[(None, "Ines"), (None, "10:30")]), "cleared");
-        assert_eq!(
-            unknown(&[(Some("first_name"), "Ines"), (Some("eta_2"), "10:30")]),
-            "cleared"
-        );
-    }
-
-    #[test]
-    fn parameters_are_of_one_style_and_named_once() {
-        let mix = "template_parameter_mix";
-        assert_eq!(unknown(&[(Some("a"), "x"), (None, "y")]), mix);
-        assert_eq!(unknown(&[(Some("a"), "x"), (Some("a"), "y")]), mix);
-        assert_eq!(unknown(&[(Some("First Name"), "x")]), mix);
-        assert_eq!(unknown(&[(Some(""), "x")]), mix);
-    }
-
-    #[test]
-    fn a_parameter_is_one_line_with_few_spaces() {
-        let text = "template_parameter_text";
-        for bad in ["a\nb", "a\tb", "a\rb", "a     b"] {
-            assert_eq!(unknown(&[(None, bad)]), text, "{bad:?}");
+        for values in [&[][..], &["Ines", "10:30"]] {
+            let draft = draft(DraftClass::Utility, with(values));
+            assert_eq!(judged(TemplateFact::Unknown, &draft), "cleared");
         }
-        assert_eq!(unknown(&[(None, "a    b")]), "cleared");
-        assert_eq!(unknown(&[(None, "")]), "content_empty");
-        assert_eq!(unknown(&[(None, &"é".repeat(1024))]), "cleared");
-        assert_eq!(
-            unknown(&[(None, &"é".repeat(1025))]),
-            "template_parameter_too_long"
-        );
     }
 
     #[test]
-    fn a_one_time_code_is_short_and_plain() {
-        let code = |value| {
-            verdict(
+    fn a_one_time_code_is_short_and_plain_by_whatever_says_that_it_is_one() {
+        let authentication = known(true, TemplateCategory::Authentication, 1);
+        let utility = known(true, TemplateCategory::Utility, 1);
+        for (code, expected) in [
+            ("493-118", "cleared"),
+            ("1234567890123456", "template_parameter_text"),
+            ("http://a.b", "template_parameter_text"),
+            ("12🙂34", "template_parameter_text"),
+        ] {
+            let claimed = draft(DraftClass::Authentication, with(&[code]));
+            let called = draft(DraftClass::Utility, with(&[code]));
+            let mut button = called.clone();
+            if let OutboundContent::Template(template) = &mut button.content {
+                template.buttons = vec![TemplateButton::OneTimeCode { index: 0 }];
+            }
+            assert_eq!(judged(TemplateFact::Unknown, &claimed), expected, "{code}");
+            assert_eq!(judged(authentication, &called), expected, "{code}");
+            assert_eq!(judged(TemplateFact::Unknown, &button), expected, "{code}");
+            assert_eq!(judged(utility, &called), "cleared", "{code}");
+        }
+    }
+
+    #[test]
+    fn a_one_time_code_goes_to_a_phone_only() {
+        let mut draft = draft(DraftClass::Authentication, with(&["493118"]));
+        assert_eq!(judged(TemplateFact::Unknown, &draft), "cleared");
+        let bsuid = Bsuid::parse("GB.4410093827716523").expect("a bsuid");
+        draft.recipient = Recipient::Bsuid(bsuid);
+        assert_eq!(
+            judged(TemplateFact::Unknown, &draft),
+            "recipient_needs_phone"
+        );
+        draft.class = DraftClass::Utility;
+        assert_eq!(judged(TemplateFact::Unknown, &draft), "cleared");
+    }
+
+    #[test]
+    fn an_offer_that_is_over_is_not_sent() {
+        let offer = |expires_at| {
+            let mut content = with(&["20%"]);
+            content.limited_time_offer = Some(LimitedTimeOffer { expires_at });
+            judged(
                 TemplateFact::Unknown,
-                DraftClass::Authentication,
-                &[(None, value)],
+                &draft(DraftClass::Marketing, content),
             )
         };
-        assert_eq!(code("493-118"), "cleared");
-        for bad in ["1234567890123456", "http://a.b", "12🙂34"] {
-            assert_eq!(code(bad), "template_parameter_text", "{bad}");
-        }
+        assert_eq!(offer(now()), "offer_over");
+        assert_eq!(offer(now().plus(Duration::from_millis(1))), "cleared");
+    }
+
+    #[test]
+    fn only_marketing_goes_by_the_marketing_endpoint() {
+        let mut content = with(&["20%"]);
+        content.marketing_messages = Some(MarketingMessages::default());
+        let draft = |class| draft(class, content.clone());
+        let unknown = TemplateFact::Unknown;
+        assert_eq!(judged(unknown, &draft(DraftClass::Marketing)), "cleared");
+        assert_eq!(
+            judged(unknown, &draft(DraftClass::Utility)),
+            "not_marketing"
+        );
+        let utility = known(true, TemplateCategory::Utility, 1);
+        assert_eq!(
+            judged(utility, &draft(DraftClass::Marketing)),
+            "not_marketing"
+        );
+        let marketing = known(true, TemplateCategory::Marketing, 1);
+        assert_eq!(judged(marketing, &draft(DraftClass::Utility)), "cleared");
     }
 }

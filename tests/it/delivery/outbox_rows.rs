@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use vestibule::domain::outbound::TemplateContent;
 use vestibule::domain::{
     Bucket, Clock, ContactId, ConversationId, Draft, DraftClass, InstallationId, OutboundContent,
     OutboxId, Owner, Phone, Recipient, Sender,
@@ -46,11 +47,10 @@ impl Ground {
     /// A template of some class, from an API client.
     pub fn template(&self, person: i64, class: DraftClass) -> Draft {
         Draft {
-            content: OutboundContent::Template {
-                name: "order_update".into(),
-                language: "en".into(),
-                parameters: Vec::new(),
-            },
+            content: OutboundContent::Template(Box::new(TemplateContent::new(
+                "order_update",
+                "en",
+            ))),
             class,
             sender: Sender::ApiKey {
                 name: "shop".into(),

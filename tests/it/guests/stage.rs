@@ -110,9 +110,10 @@ pub(super) fn effects(report: &TurnReport) -> Vec<&Effect> {
 pub(super) fn texts(report: &TurnReport) -> Vec<String> {
     use vestibule::domain::OutboundContent;
     let text = |effect: &&Effect| match effect {
-        Effect::Reply {
-            content: OutboundContent::Text { body, .. },
-        } => Some(body.clone()),
+        Effect::Reply { content } => match &**content {
+            OutboundContent::Text { body, .. } => Some(body.clone()),
+            _ => None,
+        },
         _ => None,
     };
     effects(report).iter().filter_map(text).collect()

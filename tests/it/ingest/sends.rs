@@ -1,5 +1,6 @@
 //! Sends of the shop, as a turn or an API client would have committed them, in whatever state a test needs.
 
+use vestibule::domain::outbound::TemplateContent;
 use vestibule::domain::{
     Clock, ContactId, ConversationId, Draft, DraftClass, NumberId, OutboundContent, OutboxId,
     OutboxState, Phone, Recipient, Sender, TenantId,
@@ -33,11 +34,7 @@ pub async fn opened(desk: &Desk, database: &TestDatabase) -> Conversation {
 }
 
 pub fn template(class: DraftClass) -> (OutboundContent, DraftClass) {
-    let content = OutboundContent::Template {
-        name: "spring_sale".into(),
-        language: "en".into(),
-        parameters: vec![],
-    };
+    let content = OutboundContent::Template(Box::new(TemplateContent::new("spring_sale", "en")));
     (content, class)
 }
 

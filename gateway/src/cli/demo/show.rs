@@ -77,7 +77,6 @@ fn inbound(content: &InboundContent) -> String {
 /// What there is to read of a send; `None` when it says nothing in the chat.
 fn reply(content: &OutboundContent) -> Option<String> {
     Some(match content {
-        OutboundContent::Text { body, .. } => body.clone(),
         OutboundContent::Buttons { body, buttons, .. } => {
             let choices = buttons
                 .iter()
@@ -89,9 +88,11 @@ fn reply(content: &OutboundContent) -> Option<String> {
             let choices = rows.map(|row| format!("\n[{}] {}", row.id, row.title));
             format!("{body}{}", choices.collect::<String>())
         }
-        OutboundContent::Template { name, .. } => format!("(template {name})"),
+        OutboundContent::Template(template) => format!("(template {})", template.name),
         OutboundContent::Reaction { emoji, .. } => emoji.clone(),
         OutboundContent::MarkRead { .. } => return None,
+        OutboundContent::Text { .. } => content.words().to_owned(),
+        other => format!("({}) {}", other.kind(), other.words()),
     })
 }
 

@@ -81,16 +81,11 @@ impl std::fmt::Debug for Accepted {
 
 /// Reads a whole answer. A Graph error is believed under any HTTP status; without one, only a plain 4xx is a refusal.
 pub(super) fn read(status: u16, retry_after: Option<Duration>, body: &[u8]) -> SendOutcome {
-    let object = str::from_utf8(body).ok().and_then(Object::parse);
-    if let Some(error) = object.as_ref().and_then(|object| object.object("error")) {
-        let error = graph_error(&error);
-        return SendOutcome::Refused(Refused {
-            error,
-            http_status: status,
-            retry_after,
-        });
+    let text = str::from_utf8(body).unwrap_or_default();
+    if let Some(refused) = refused(status, retry_after, text) {
+        return SendOutcome::Refused(refused);
     }
-    match (status, object.as_ref().and_then(accepted)) {
+    match (status, Object::parse(text).as_ref().and_then(accepted)) {
         (200..=299, Some(accepted)) => SendOutcome::Accepted(accepted),
         (200..=299, None) => {
             SendOutcome::in_doubt(format!("HTTP {status} without a readable body"))
@@ -106,6 +101,20 @@ pub(super) fn read(status: u16, retry_after: Option<Duration>, body: &[u8]) -> S
         }),
         _ => SendOutcome::in_doubt(format!("HTTP {status} without a Graph error")),
     }
+}
+
+/// The Graph error in an answer, if it has one.
+pub(super) fn refused(
+    http_status: u16,
+    retry_after: Option<Duration>,
+    body: &str,
+) -> Option<Refused> {
+    let error = Object::parse(body)?.object("error")?;
+    Some(Refused {
+        error: graph_error(&error),
+        http_status,
+        retry_after,
+    })
 }
 
 /// `None` when it is neither a send's answer nor mark-as-read's `{"success":true}` (facts §4.5).

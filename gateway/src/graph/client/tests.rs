@@ -51,7 +51,13 @@ async fn send_to(base_url: &str, timeout: Duration) -> SendOutcome {
     let token = SecretString::from("EAAG-secret");
     let client = GraphClient::new(http, base_url, "v25.0");
     let answer = client
-        .send(&token, "770001112223334", "{}".to_owned(), timeout)
+        .send(
+            &token,
+            "770001112223334",
+            Endpoint::Messages,
+            "{}".to_owned(),
+            timeout,
+        )
         .await;
     assert!(!format!("{answer:?}{client:?}").contains("EAAG-secret"));
     answer.outcome
@@ -220,7 +226,13 @@ async fn what_cannot_stand_in_a_request_is_not_sent() {
     );
     for (token, number) in [("line\nbreak", "77"), ("fine", "77/../88"), ("fine", "")] {
         let answer = client
-            .send(&SecretString::from(token), number, "{}".to_owned(), WAIT)
+            .send(
+                &SecretString::from(token),
+                number,
+                Endpoint::Messages,
+                "{}".to_owned(),
+                WAIT,
+            )
             .await;
         assert!(
             matches!(answer.outcome, SendOutcome::NotSent { .. }),

@@ -4,8 +4,9 @@
 use wasmtime::component::LinkerInstance;
 
 use super::charge::{Carried, Element, function};
-use crate::domain::OutboundContent;
-use crate::domain::outbound::{ListRow, ListSection, ReplyButton, TemplateParameter};
+use crate::domain::outbound::{
+    ListRow, ListSection, Malformed, ReplyButton, TemplateContent, TemplateParameter, WellFormed,
+};
 use crate::plugin_host::bindings::vestibule::plugin::effects::{self, EffectError};
 use crate::plugin_host::effect::{Effect, EffectRefused};
 use crate::plugin_host::guest_state::GuestState;
@@ -60,18 +61,18 @@ impl GuestState {
         Ok(self.push(effect).map_err(EffectError::from))
     }
 
-    fn reply(&mut self, content: OutboundContent) -> Answer {
-        self.ask(Effect::Reply { content })
+    /// What no builder makes is no reply.
+    fn reply(&mut self, content: Result<WellFormed, Malformed>) -> Answer {
+        match content {
+            Ok(content) => self.ask(Effect::Reply { content }),
+            Err(malformed) => Ok(Err(EffectError::Invalid(malformed.to_string()))),
+        }
     }
 }
 
 impl effects::Host for GuestState {
     fn reply_text(&mut self, body: String) -> Answer {
-        let content = OutboundContent::Text {
-            body,
-            preview_url: false,
-        };
-        self.reply(content)
+        self.reply(WellFormed::text(body))
     }
 
     fn reply_buttons(
@@ -81,12 +82,7 @@ impl effects::Host for GuestState {
         buttons: Vec<effects::Button>,
     ) -> Answer {
         let buttons = buttons.into_iter().map(ReplyButton::from).collect();
-        let content = OutboundContent::Buttons {
-            body,
-            footer,
-            buttons,
-        };
-        self.reply(content)
+        self.reply(WellFormed::buttons(body, footer, buttons))
     }
 
     fn reply_list(
@@ -96,12 +92,7 @@ impl effects::Host for GuestState {
         sections: Vec<effects::Section>,
     ) -> Answer {
         let sections = sections.into_iter().map(ListSection::from).collect();
-        let content = OutboundContent::List {
-            body,
-            button,
-            sections,
-        };
-        self.reply(content)
+        self.reply(WellFormed::list(body, button, sections))
     }
 
     fn reply_template(
@@ -114,12 +105,8 @@ impl effects::Host for GuestState {
             .into_iter()
             .map(TemplateParameter::from)
             .collect();
-        let content = OutboundContent::Template {
-            name,
-            language,
-            parameters,
-        };
-        self.reply(content)
+        let template = TemplateContent::new(name, language).with_parameters(parameters);
+        self.reply(WellFormed::template(template))
     }
 
     fn react(&mut self, emoji: String) -> Answer {
@@ -237,7 +224,7 @@ impl From<effects::TemplateParameter> for TemplateParameter {
     fn from(parameter: effects::TemplateParameter) -> Self {
         Self {
             name: parameter.name,
-            value: parameter.value,
+            ..Self::positional(parameter.value)
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use super::history::{By, Event, Held, History, Step, What, Who, Wish};
-use crate::domain::outbound::TemplateParameter;
+use crate::domain::outbound::{TemplateContent, TemplateParameter};
 use crate::domain::{Draft, HoldId, InboundContent, OutboundContent, Owner, Sender, Timestamp};
 use crate::policy::{
     ActiveHold, Decision, Facts, HoldScope, LoopBrake, WindowFacts, WordBook, decide, fixture,
@@ -180,13 +180,10 @@ fn content(what: What) -> OutboundContent {
         body,
         preview_url: false,
     };
-    let sale = |value: &str| OutboundContent::Template {
-        name: "sale".into(),
-        language: "en".into(),
-        parameters: vec![TemplateParameter {
-            name: None,
-            value: value.into(),
-        }],
+    let sale = |value: &str| {
+        let filled = vec![TemplateParameter::positional(value)];
+        let template = TemplateContent::new("sale", "en").with_parameters(filled);
+        OutboundContent::Template(Box::new(template))
     };
     match what {
         What::Text => text("hi".into()),

@@ -100,9 +100,15 @@ fn the_histories_reach_every_reason_but_the_shapes_tested_beside_their_rule() {
     let elsewhere = [
         "content_count",
         "content_not_unique",
+        "content_form",
+        "recipient_needs_phone",
+        "recipient_not_served",
         "template_parameter_count",
+        "template_parameter_empty",
         "template_parameter_mix",
         "template_parameter_too_long",
+        "offer_over",
+        "not_marketing",
     ];
     for reason in super::Reason::ALL {
         let expected = !elsewhere.contains(&reason.code());
