@@ -57,6 +57,7 @@ impl Simulator {
         let stop = CancellationToken::new();
         let address = server.address;
         let world = Arc::new(World::new(config, stop.clone())?);
+        world.listens_at(format!("http://{address}"));
         let serving = tokio::spawn(server.run(Arc::clone(&world), stop.clone()));
         Ok(SimulatorHandle {
             world,

@@ -1,0 +1,56 @@
+//! Filling templates in.
+
+use super::*;
+use serde_json::json;
+
+fn spec(body: &str) -> TemplateSpec {
+    TemplateSpec::approved("990001", "eta", "en_GB", body)
+}
+
+fn body(parameters: &Value) -> Value {
+    json!([{ "type": "body", "parameters": parameters }])
+}
+
+fn code(filled: Result<Filled, GraphError>) -> i64 {
+    filled.map_or_else(|error| error.code, |_| 0)
+}
+
+#[test]
+fn positions_and_names_are_filled_in() {
+    let given =
+        body(&json!([{ "type": "text", "text": "Ines" }, { "type": "text", "text": "10:30" }]));
+    let filled = spec("Hello {{1}}, at {{2}}.").fill(&given).expect("filled");
+    assert_eq!(filled.text, "Hello Ines, at 10:30.");
+    let given = body(&json!([{ "type": "text", "parameter_name": "who", "text": "Ines" }]));
+    let filled = spec("Hello {{who}}.").fill(&given).expect("filled");
+    assert_eq!(filled.text, "Hello Ines.");
+}
+
+#[test]
+fn wrong_parameters_have_metas_codes() {
+    let one = body(&json!([{ "type": "text", "text": "Ines" }]));
+    assert_eq!(code(spec("{{1}} and {{2}}").fill(&one)), 132000);
+    assert_eq!(code(spec("none").fill(&one)), 132000);
+    assert_eq!(code(spec("{{who}}").fill(&one)), 132012);
+    let broken = body(&json!([{ "type": "text", "text": "two\nlines" }]));
+    assert_eq!(code(spec("{{1}}").fill(&broken)), 132018);
+    let long = body(&json!([{ "type": "text", "text": "x".repeat(1100) }]));
+    assert_eq!(code(spec("{{1}}").fill(&long)), 132005);
+}
+
+#[test]
+fn only_an_approved_template_is_sent() {
+    for (status, expected) in [
+        (TemplateStatus::Approved, 0),
+        (TemplateStatus::Pending, 132001),
+        (TemplateStatus::Rejected, 132001),
+        (TemplateStatus::Paused, 132015),
+        (TemplateStatus::Disabled, 132016),
+    ] {
+        let template = TemplateSpec {
+            status,
+            ..spec("hi")
+        };
+        assert_eq!(code(template.fill(&Value::Null)), expected, "{status:?}");
+    }
+}
