@@ -19,6 +19,7 @@ mod neighbours;
 mod one_message;
 mod ownership;
 mod people;
+mod phone;
 mod retention;
 mod schema;
 mod settings;

@@ -107,6 +107,11 @@ impl Drop for SimulatorHandle {
 }
 
 impl SimulatorHandle {
+    /// The simulator itself, for those who outlive this handle's borrow.
+    pub fn world(&self) -> Arc<World> {
+        Arc::clone(&self.world)
+    }
+
     pub fn address(&self) -> SocketAddr {
         self.address
     }

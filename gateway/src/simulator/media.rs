@@ -43,7 +43,6 @@ pub(super) struct Medium {
     /// The number that it was sent to or uploaded by.
     pub phone_number_id: String,
     pub mime_type: String,
-    pub filename: Option<String>,
     pub bytes: Bytes,
     /// Base64, as in live webhooks.
     pub sha256: String,
@@ -56,7 +55,6 @@ pub(super) struct Medium {
 pub(super) struct NewMedium {
     pub phone_number_id: String,
     pub mime_type: String,
-    pub filename: Option<String>,
     pub bytes: Bytes,
     pub origin: Origin,
 }
@@ -101,7 +99,6 @@ impl MediaStore {
             sha256: STANDARD.encode(Sha256::digest(&new.bytes)),
             phone_number_id: new.phone_number_id,
             mime_type: new.mime_type,
-            filename: new.filename,
             bytes: new.bytes,
             origin: new.origin,
             at,

@@ -103,7 +103,8 @@ async fn answer(
     let (head, body) = request.into_parts();
     let path = head.uri.path().trim_matches('/');
     let parts: Vec<&str> = path.split('/').collect();
-    let media = parts.last() == Some(&"media") || parts.first().is_some_and(|id| id.starts_with("upload:"));
+    let media =
+        parts.last() == Some(&"media") || parts.first().is_some_and(|id| id.starts_with("upload:"));
     let limit = if media { MEDIA_LIMIT } else { BODY_LIMIT };
     let Ok(body) = Limited::new(body, limit).collect().await else {
         return Ok(json(StatusCode::PAYLOAD_TOO_LARGE, Bytes::new()));
@@ -184,17 +185,24 @@ fn is_version(text: &str) -> bool {
 /// `Bearer …`, or `OAuth …` as resumable uploads have it (§5.4).
 fn bearer(header: Option<&HeaderValue>) -> Option<&str> {
     let (scheme, token) = header?.to_str().ok()?.split_once(' ')?;
-    let known = ["bearer", "oauth"].iter().any(|one| scheme.eq_ignore_ascii_case(one));
+    let known = ["bearer", "oauth"]
+        .iter()
+        .any(|one| scheme.eq_ignore_ascii_case(one));
     known.then(|| token.trim())
 }
 
 fn content_type(head: &Parts) -> &str {
     let given = head.headers.get(header::CONTENT_TYPE);
-    given.and_then(|value| value.to_str().ok()).unwrap_or_default()
+    given
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
 }
 
 fn page() -> Response<Body> {
-    let mut response = bytes("text/html; charset=utf-8", Bytes::from_static(phone::document().as_bytes()));
+    let mut response = bytes(
+        "text/html; charset=utf-8",
+        Bytes::from_static(phone::document().as_bytes()),
+    );
     let headers = response.headers_mut();
     headers.insert(
         header::CONTENT_SECURITY_POLICY,
@@ -210,7 +218,10 @@ fn feed(world: Arc<World>, head: &Parts, stop: CancellationToken) -> Response<Bo
     let body = phone::feed(world, customer, stop);
     let mut response = Response::new(Either::Right(UnsyncBoxBody::new(body)));
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/event-stream"),
+    );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
@@ -219,7 +230,10 @@ fn feed(world: Arc<World>, head: &Parts, stop: CancellationToken) -> Response<Bo
 fn stored(world: &World, id: &str) -> Response<Body> {
     match world.media.get(id, world.clock.now()) {
         Some(medium) => bytes(&medium.mime_type, medium.bytes.clone()),
-        None => json(StatusCode::NOT_FOUND, Bytes::from_static(b"{\"error\":\"no such medium\"}")),
+        None => json(
+            StatusCode::NOT_FOUND,
+            Bytes::from_static(b"{\"error\":\"no such medium\"}"),
+        ),
     }
 }
 
@@ -244,8 +258,14 @@ fn bytes(content_type: &str, body: Bytes) -> Response<Body> {
         .unwrap_or(HeaderValue::from_static("application/octet-stream"));
     headers.insert(header::CONTENT_TYPE, content_type);
     // Whatever somebody uploaded: it is shown as what it says it is, and runs nothing.
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    headers.insert(
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("sandbox"),
+    );
     response
 }
 

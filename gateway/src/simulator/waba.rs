@@ -88,7 +88,9 @@ impl Default for WabaState {
 
 impl WabaState {
     fn restricted(&self, kind: &str, now: Timestamp) -> bool {
-        self.restrictions.get(kind).is_some_and(|until| *until > now)
+        self.restrictions
+            .get(kind)
+            .is_some_and(|until| *until > now)
     }
 }
 
@@ -133,13 +135,20 @@ impl World {
     /// The portfolio that an account belongs to.
     pub(super) fn portfolio_of(&self, waba_id: &str) -> String {
         let portfolio = self.waba(waba_id).portfolio;
-        if portfolio.is_empty() { waba_id.to_owned() } else { portfolio }
+        if portfolio.is_empty() {
+            waba_id.to_owned()
+        } else {
+            portfolio
+        }
     }
 
     pub fn tier(&self, waba_id: &str) -> Tier {
         let portfolio = self.portfolio_of(waba_id);
         let known = self.businesses.known();
-        known.portfolios.get(&portfolio).map_or(Tier::default(), |one| one.tier)
+        known
+            .portfolios
+            .get(&portfolio)
+            .map_or(Tier::default(), |one| one.tier)
     }
 
     /// Sets the messaging limit of the portfolio that the account belongs to.
@@ -164,11 +173,17 @@ impl World {
             SendKind::Outside { .. } => waba.restricted("RESTRICTED_BIZ_INITIATED_MESSAGING", now),
         };
         if blocked {
-            return Err(GraphError::new(368, "The account is restricted from this kind of messaging"));
+            return Err(GraphError::new(
+                368,
+                "The account is restricted from this kind of messaging",
+            ));
         }
         let utility = matches!(send, SendKind::Outside { utility: true });
         if utility && waba.restricted("RESTRICTED_UTILITY_TEMPLATES", now) {
-            return Err(GraphError::new(131064, "Utility templates are restricted after misuse"));
+            return Err(GraphError::new(
+                131064,
+                "Utility templates are restricted after misuse",
+            ));
         }
         Ok(())
     }

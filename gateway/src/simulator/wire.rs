@@ -101,7 +101,13 @@ impl WireLog {
         if self.limit == 0 {
             return;
         }
-        let short = |body: Bytes| if body.len() > SHOWN { Bytes::new() } else { body };
+        let short = |body: Bytes| {
+            if body.len() > SHOWN {
+                Bytes::new()
+            } else {
+                body
+            }
+        };
         let exchange = Arc::new(Exchange {
             id: self.next.fetch_add(1, Ordering::Relaxed),
             at: self.clock.now(),
@@ -192,11 +198,13 @@ fn webhook(body: &Value) -> String {
 
 fn change(change: &Value) -> Vec<String> {
     let value = &change["value"];
-    let messages = array(&value["messages"]).map(|message| format!("message: {}", word(&message["type"])));
-    let statuses = array(&value["statuses"]).map(|status| match status["errors"][0]["code"].as_i64() {
-        Some(code) => format!("status: {} ({code})", word(&status["status"])),
-        None => format!("status: {}", word(&status["status"])),
-    });
+    let messages =
+        array(&value["messages"]).map(|message| format!("message: {}", word(&message["type"])));
+    let statuses =
+        array(&value["statuses"]).map(|status| match status["errors"][0]["code"].as_i64() {
+            Some(code) => format!("status: {} ({code})", word(&status["status"])),
+            None => format!("status: {}", word(&status["status"])),
+        });
     let said: Vec<String> = messages.chain(statuses).collect();
     if said.is_empty() {
         return vec![word(&change["field"]).replace('_', " ")];
@@ -240,7 +248,10 @@ mod tests {
         assert_eq!(webhook(&body), "status: failed (131047) and 1 more");
         let refused = json!({ "error": { "code": 131056 } });
         let sent = json!({ "type": "text" });
-        assert_eq!(graph("/v25.0/77/messages", &sent, &refused), "send text: error 131056");
+        assert_eq!(
+            graph("/v25.0/77/messages", &sent, &refused),
+            "send text: error 131056"
+        );
         assert_eq!(graph("/v25.0/77", &Value::Null, &Value::Null), "77");
     }
 }

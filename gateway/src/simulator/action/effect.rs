@@ -8,7 +8,14 @@ use crate::domain::Timestamp;
 
 impl World {
     /// Window and ad, as Meta keeps them (§6.1, §6.2).
-    pub(super) fn has_written(&self, number: &Number, key: &str, kind: &str, at: Timestamp, by_ad: bool) {
+    pub(super) fn has_written(
+        &self,
+        number: &Number,
+        key: &str,
+        kind: &str,
+        at: Timestamp,
+        by_ad: bool,
+    ) {
         if !opens_window(kind) {
             return;
         }
@@ -48,7 +55,9 @@ fn change(chat: &mut Chat, by: &ChatItem) {
     };
     match by.kind.as_str() {
         "reaction" => {
-            let emoji = by.content["emoji"].as_str().filter(|emoji| !emoji.is_empty());
+            let emoji = by.content["emoji"]
+                .as_str()
+                .filter(|emoji| !emoji.is_empty());
             item.reaction = emoji.map(str::to_owned);
         }
         "edit" => {

@@ -37,7 +37,12 @@ impl Element {
 }
 
 impl World {
-    pub(super) fn element(&self, number: &Number, key: &str, message: &CustomerMessage) -> Result<Element, Unknown> {
+    pub(super) fn element(
+        &self,
+        number: &Number,
+        key: &str,
+        message: &CustomerMessage,
+    ) -> Result<Element, Unknown> {
         Ok(match &message.action {
             Action::Text(body) => Element::of("text", json!({ "body": body }), body),
             Action::Tap(wanted) => number.with_chat(key, |chat| tap_newest(chat, wanted))?,
@@ -46,7 +51,12 @@ impl World {
             }
             Action::Reaction { message_id, emoji } => reaction(message_id, emoji.as_deref()),
             Action::Media { kind, .. } => self.medium(kind, &message.action),
-            Action::Location { latitude, longitude, name, address } => {
+            Action::Location {
+                latitude,
+                longitude,
+                name,
+                address,
+            } => {
                 let mut place = json!({ "latitude": latitude, "longitude": longitude });
                 put(&mut place, "name", name.as_deref());
                 put(&mut place, "address", address.as_deref());
@@ -54,21 +64,39 @@ impl World {
             }
             Action::Contacts(cards) => Element::of("contacts", json!(cards), ""),
             Action::ShareContact { message_id } => own_card(number, key).answering(message_id),
-            Action::Order { catalog_id, text, product_items } => {
+            Action::Order {
+                catalog_id,
+                text,
+                product_items,
+            } => {
                 let order = json!({ "catalog_id": catalog_id, "text": text, "product_items": product_items });
                 Element::of("order", order, text)
             }
-            Action::FlowReply { message_id, name, body, response } => {
+            Action::FlowReply {
+                message_id,
+                name,
+                body,
+                response,
+            } => {
                 let response = Value::Object(response.clone()).to_string();
                 let reply = json!({ "name": name, "body": body, "response_json": response });
                 let object = json!({ "type": "nfm_reply", "nfm_reply": reply });
-                Element { context: message_id.clone(), ..Element::of("interactive", object, body) }
+                Element {
+                    context: message_id.clone(),
+                    ..Element::of("interactive", object, body)
+                }
             }
-            Action::CallPermission { message_id, accept } => self.call_permission(*accept).answering(message_id),
+            Action::CallPermission { message_id, accept } => {
+                self.call_permission(*accept).answering(message_id)
+            }
             Action::Edit { message_id, text } => {
                 number.with_chat(key, |chat| own_item(chat, message_id).map(drop))?;
                 let content = json!({ "type": "text", "text": { "body": text } });
-                Element::of("edit", json!({ "original_message_id": message_id, "message": content }), text)
+                Element::of(
+                    "edit",
+                    json!({ "original_message_id": message_id, "message": content }),
+                    text,
+                )
             }
             Action::Revoke { message_id } => {
                 number.with_chat(key, |chat| own_item(chat, message_id).map(drop))?;
@@ -78,9 +106,17 @@ impl World {
             Action::RequestWelcome {} => {
                 let mut fields = Map::new();
                 fields.insert("type".to_owned(), json!("request_welcome"));
-                Element { fields, text: String::new(), context: None }
+                Element {
+                    fields,
+                    text: String::new(),
+                    context: None,
+                }
             }
-            Action::Raw(fields) => Element { fields: fields.clone(), text: String::new(), context: None },
+            Action::Raw(fields) => Element {
+                fields: fields.clone(),
+                text: String::new(),
+                context: None,
+            },
             // These two are no messages: `customer_sends` has done them already.
             Action::Marketing { .. } | Action::ChangeNumber { .. } => unsupported("action"),
         })
@@ -88,7 +124,14 @@ impl World {
 
     /// A stored medium as it is; an id that is not stored as media of the kind usually are.
     fn medium(&self, kind: &str, action: &Action) -> Element {
-        let Action::Media { media_id, mime_type, caption, filename, .. } = action else {
+        let Action::Media {
+            media_id,
+            mime_type,
+            caption,
+            filename,
+            ..
+        } = action
+        else {
             return unsupported(kind);
         };
         let stored = self.media.get(media_id, self.clock.now());
@@ -120,7 +163,11 @@ impl World {
             reply["expiration_timestamp"] = json!(expires.to_string());
         }
         let object = json!({ "type": "call_permission_reply", "call_permission_reply": reply });
-        Element::of("interactive", object, reply["response"].as_str().unwrap_or_default())
+        Element::of(
+            "interactive",
+            object,
+            reply["response"].as_str().unwrap_or_default(),
+        )
     }
 }
 
@@ -160,7 +207,9 @@ fn unsupported(kind: &str) -> Element {
 
 /// Only what one wrote oneself and has not deleted.
 fn own_item<'a>(chat: &'a Chat, id: &str) -> Result<&'a ChatItem, Unknown> {
-    let item = chat.item(id).filter(|item| item.author == Author::Customer && !item.revoked);
+    let item = chat
+        .item(id)
+        .filter(|item| item.author == Author::Customer && !item.revoked);
     item.ok_or_else(|| Unknown::Message(id.to_owned()))
 }
 
@@ -170,8 +219,13 @@ fn tap_newest(chat: &Chat, wanted: &str) -> Result<Element, Unknown> {
 }
 
 fn tap_on(chat: &Chat, id: &str, wanted: &str) -> Result<Element, Unknown> {
-    let item = chat.item(id).ok_or_else(|| Unknown::Message(id.to_owned()))?;
-    let choice = item.choices.iter().find(|choice| choice.id == wanted || choice.title == wanted);
+    let item = chat
+        .item(id)
+        .ok_or_else(|| Unknown::Message(id.to_owned()))?;
+    let choice = item
+        .choices
+        .iter()
+        .find(|choice| choice.id == wanted || choice.title == wanted);
     let choice = choice.ok_or_else(|| Unknown::Choice(wanted.to_owned()))?;
     Ok(tap(item, choice))
 }
@@ -179,17 +233,27 @@ fn tap_on(chat: &Chat, id: &str, wanted: &str) -> Result<Element, Unknown> {
 fn tap(item: &ChatItem, choice: &Choice) -> Element {
     let title = &choice.title;
     let element = match choice.kind {
-        ChoiceKind::TemplateButton => {
-            Element::of("button", json!({ "payload": choice.id, "text": title }), title)
-        }
+        ChoiceKind::TemplateButton => Element::of(
+            "button",
+            json!({ "payload": choice.id, "text": title }),
+            title,
+        ),
         ChoiceKind::Button => {
             let reply = json!({ "id": choice.id, "title": title });
-            Element::of("interactive", json!({ "type": "button_reply", "button_reply": reply }), title)
+            Element::of(
+                "interactive",
+                json!({ "type": "button_reply", "button_reply": reply }),
+                title,
+            )
         }
         ChoiceKind::Row => {
             let mut reply = json!({ "id": choice.id, "title": title });
             put(&mut reply, "description", choice.description.as_deref());
-            Element::of("interactive", json!({ "type": "list_reply", "list_reply": reply }), title)
+            Element::of(
+                "interactive",
+                json!({ "type": "list_reply", "list_reply": reply }),
+                title,
+            )
         }
     };
     element.answering(&item.id)

@@ -225,7 +225,6 @@ impl World {
         let new = NewMedium {
             phone_number_id: number.id().to_owned(),
             mime_type: file.mime_type,
-            filename: file.filename.clone(),
             bytes: file.bytes,
             origin: Origin::Customer,
         };
@@ -305,7 +304,11 @@ fn circumstances(mut fields: Map<String, Value>, message: &CustomerMessage) -> M
         fields.insert("referral".to_owned(), referral.clone());
     }
     if message.forwarded || message.frequently_forwarded {
-        let word = if message.frequently_forwarded { "frequently_forwarded" } else { "forwarded" };
+        let word = if message.frequently_forwarded {
+            "frequently_forwarded"
+        } else {
+            "forwarded"
+        };
         fields.insert("context".to_owned(), json!({ word: true }));
     }
     if let Some(product) = &message.referred_product {

@@ -38,13 +38,28 @@ impl World {
 
     /// From the old number comes a system message; the person goes on under the new one, with another user id, and
     /// without an open window (§2.3).
-    pub(super) fn changes_number(&self, number: &Number, key: &str, wa_id: &str) -> Result<String, Unknown> {
-        let new_key = chat_key(wa_id, number.waba_id()).ok_or_else(|| Unknown::Customer(wa_id.to_owned()))?;
+    pub(super) fn changes_number(
+        &self,
+        number: &Number,
+        key: &str,
+        wa_id: &str,
+    ) -> Result<String, Unknown> {
+        let new_key =
+            chat_key(wa_id, number.waba_id()).ok_or_else(|| Unknown::Customer(wa_id.to_owned()))?;
         let profile = number.profile(key);
-        let (old, new) = (Identity::of(key, number.waba_id()), Identity::of(&new_key, number.waba_id()));
+        let (old, new) = (
+            Identity::of(key, number.waba_id()),
+            Identity::of(&new_key, number.waba_id()),
+        );
         number.set_profile(&new_key, profile.clone());
-        let body = format!("{} changed from {} to {}", profile.name, shown(&old), shown(&new));
-        let mut system = json!({ "type": "user_changed_number", "body": body, "user_id": new.user_id });
+        let body = format!(
+            "{} changed from {} to {}",
+            profile.name,
+            shown(&old),
+            shown(&new)
+        );
+        let mut system =
+            json!({ "type": "user_changed_number", "body": body, "user_id": new.user_id });
         if let Some(wa_id) = new.wa_id.as_deref().filter(|_| profile.shows_phone) {
             system["wa_id"] = json!(wa_id);
         }
@@ -57,7 +72,13 @@ impl World {
         let item = ChatItem {
             content: system,
             text: body,
-            ..ChatItem::new(&id, Author::Customer, "system".to_owned(), now, Tick::Delivered)
+            ..ChatItem::new(
+                &id,
+                Author::Customer,
+                "system".to_owned(),
+                now,
+                Tick::Delivered,
+            )
         };
         number.say(key, item);
         self.announce(number, key, &fields);
@@ -75,7 +96,14 @@ impl World {
     }
 
     /// A field whose value has metadata, a contact and one element under the field's own name.
-    fn person_field(&self, number: &Number, key: &str, field: &str, contact: &Value, element: Value) {
+    fn person_field(
+        &self,
+        number: &Number,
+        key: &str,
+        field: &str,
+        contact: &Value,
+        element: Value,
+    ) {
         let metadata: Value = serde_json::from_str(&number.metadata).unwrap_or_default();
         let value = json!({
             "messaging_product": "whatsapp",
@@ -84,7 +112,8 @@ impl World {
             field: [element],
         });
         let kind = Kind::Field(field.to_owned());
-        self.outlet.dispatch(Update::new(number, key, kind, ascii_json(&value), None));
+        self.outlet
+            .dispatch(Update::new(number, key, kind, ascii_json(&value), None));
     }
 }
 

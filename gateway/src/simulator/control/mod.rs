@@ -42,7 +42,9 @@ impl Refusal {
     fn status(&self) -> StatusCode {
         match self {
             Self::Unknown(_) | Self::Path => StatusCode::NOT_FOUND,
-            Self::Body(_) | Self::Query { .. } | Self::Kind | Self::Empty => StatusCode::BAD_REQUEST,
+            Self::Body(_) | Self::Query { .. } | Self::Kind | Self::Empty => {
+                StatusCode::BAD_REQUEST
+            }
             Self::Webhook(_) => StatusCode::BAD_GATEWAY,
         }
     }
@@ -114,7 +116,9 @@ async fn route(call: &Call<'_>, method: &str, path: &[&str]) -> Answer {
         ("GET" | "PUT" | "POST", ["statuses" | "numbers", ..]) if path.len() <= 2 => {
             setup::route(call, method, path)
         }
-        ("GET" | "PUT" | "POST", ["wabas" | "templates" | "reviews", ..]) => accounts::route(call, method, path),
+        ("GET" | "PUT" | "POST", ["wabas" | "templates" | "reviews", ..]) => {
+            accounts::route(call, method, path)
+        }
         ("GET" | "PUT", ["numbers", _, "state"]) => accounts::route(call, method, path),
         ("PUT" | "POST", ["webhooks", ..]) => webhooks::route(call, method, path).await,
         (_, ["numbers", number, rest @ ..]) => chats::route(call, method, number, rest).await,

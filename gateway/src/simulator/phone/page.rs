@@ -44,7 +44,12 @@ mod tests {
     fn the_document_is_whole_and_asks_for_nothing_else() {
         let document = document();
         assert!(!document.contains("{{"), "a part is missing");
-        for part in ["<link rel=\"stylesheet\"", "<script src", "@import", "import("] {
+        for part in [
+            "<link rel=\"stylesheet\"",
+            "<script src",
+            "@import",
+            "import(",
+        ] {
             assert!(!document.contains(part), "{part}");
         }
         // Inside of a script element this would end it.

@@ -37,7 +37,12 @@ impl Call<'_> {
             ] },
         });
         let fields = fields.as_object().cloned().unwrap_or_default();
-        let usual = ["name", "timezone_id", "message_template_namespace", "currency"];
+        let usual = [
+            "name",
+            "timezone_id",
+            "message_template_namespace",
+            "currency",
+        ];
         Ok(self.select(waba_id, &fields, &usual)?.into())
     }
 
@@ -60,7 +65,9 @@ impl Call<'_> {
                 Answer::Ok(value) | Answer::With(_, value) => Ok(value),
             })
             .collect();
-        Ok(Answer::Ok(json!({ "data": data?, "paging": { "cursors": { "before": "", "after": "" } } })))
+        Ok(Answer::Ok(
+            json!({ "data": data?, "paging": { "cursors": { "before": "", "after": "" } } }),
+        ))
     }
 
     fn subscribed_apps(&self, waba_id: &str) -> Answered {
@@ -72,7 +79,9 @@ impl Call<'_> {
             }
             "POST" => {
                 let body = self.json()?;
-                let uri = self.given(&body, "override_callback_uri").unwrap_or_default();
+                let uri = self
+                    .given(&body, "override_callback_uri")
+                    .unwrap_or_default();
                 if uri.len() > 200 {
                     return Err(GraphError::too_long("override_callback_uri", 200));
                 }
@@ -80,7 +89,9 @@ impl Call<'_> {
                     waba.subscribed.insert(APP.to_owned(), uri);
                 });
             }
-            _ => self.world.change_waba(waba_id, |waba| waba.subscribed.clear()),
+            _ => self
+                .world
+                .change_waba(waba_id, |waba| waba.subscribed.clear()),
         }
         Ok(success())
     }

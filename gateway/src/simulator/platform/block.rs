@@ -35,14 +35,22 @@ impl Call<'_> {
     fn change_blocks(&self, number: &Number, block: bool) -> Answered {
         let body = self.json()?;
         for_whatsapp(&body)?;
-        let users = body["block_users"].as_array().filter(|users| !users.is_empty());
+        let users = body["block_users"]
+            .as_array()
+            .filter(|users| !users.is_empty());
         let users = users.ok_or_else(|| GraphError::missing("block_users"))?;
         if users.len() > AT_ONCE {
-            return Err(GraphError::invalid("block_users", "has more than 1000 users"));
+            return Err(GraphError::invalid(
+                "block_users",
+                "has more than 1000 users",
+            ));
         }
         let (mut done, mut failed) = (Vec::new(), Vec::new());
         for user in users {
-            let input = user["user"].as_str().or(user["user_id"].as_str()).unwrap_or_default();
+            let input = user["user"]
+                .as_str()
+                .or(user["user_id"].as_str())
+                .unwrap_or_default();
             match self.change_block(number, input, block) {
                 Ok(key) => {
                     let mut element = element(&key, number);
@@ -57,7 +65,12 @@ impl Call<'_> {
         Ok(outcome(block, &done, &failed))
     }
 
-    fn change_block(&self, number: &Number, input: &str, block: bool) -> Result<String, GraphError> {
+    fn change_block(
+        &self,
+        number: &Number,
+        input: &str,
+        block: bool,
+    ) -> Result<String, GraphError> {
         let key = chat_key(input, number.waba_id())
             .ok_or_else(|| GraphError::new(139100, "Not a phone number or user id"))?;
         let mut account = number.account.lock();
@@ -70,7 +83,10 @@ impl Call<'_> {
         }
         let wrote = number.with_customer(&key, |customer| customer.wrote_at);
         if wrote.plus(RECENT) < self.world.clock.now() {
-            return Err(GraphError::new(139100, "The person has not written within 24 hours"));
+            return Err(GraphError::new(
+                139100,
+                "The person has not written within 24 hours",
+            ));
         }
         account.blocked.insert(key.clone());
         Ok(key)
@@ -88,12 +104,18 @@ fn element(key: &str, number: &Number) -> Value {
 
 /// A mixed result is a 400 that still says who was blocked.
 fn outcome(block: bool, done: &[Value], failed: &[Value]) -> Answer {
-    let name = if block { "added_users" } else { "removed_users" };
+    let name = if block {
+        "added_users"
+    } else {
+        "removed_users"
+    };
     let mut body = json!({ "messaging_product": "whatsapp", "block_users": { name: done } });
     if failed.is_empty() {
         return Answer::Ok(body);
     }
     body["block_users"]["failed_users"] = json!(failed);
-    body["error"] = GraphError::new(139100, "Failed to block some of the users").body("ASimTrace0000000000000")["error"].take();
+    body["error"] = GraphError::new(139100, "Failed to block some of the users")
+        .body("ASimTrace0000000000000")["error"]
+        .take();
     Answer::With(StatusCode::BAD_REQUEST, body)
 }

@@ -15,7 +15,8 @@ use super::{Answer, Answered, Call, success};
 struct Form {
     product: Option<String>,
     kind: Option<String>,
-    file: Option<(Option<String>, Option<String>, Bytes)>,
+    /// Its type, if it has one, and its bytes.
+    file: Option<(Option<String>, Bytes)>,
 }
 
 impl Call<'_> {
@@ -26,11 +27,17 @@ impl Call<'_> {
         }
         let form = self.form().await?;
         // Some clients send it in the query (§5.1).
-        let product = form.product.as_deref().or(self.query.get("messaging_product").map(String::as_str));
+        let product = form
+            .product
+            .as_deref()
+            .or(self.query.get("messaging_product").map(String::as_str));
         if product != Some("whatsapp") {
-            return Err(GraphError::new(100, "The parameter messaging_product is required."));
+            return Err(GraphError::new(
+                100,
+                "The parameter messaging_product is required.",
+            ));
         }
-        let (mime_type, filename, bytes) = form
+        let (mime_type, bytes) = form
             .file
             .ok_or_else(|| GraphError::new(100, "The parameter file is required."))?;
         // The part's own type decides (§5.1).
@@ -40,7 +47,6 @@ impl Call<'_> {
         let new = NewMedium {
             phone_number_id: number.id().to_owned(),
             mime_type,
-            filename,
             bytes,
             origin: Origin::Business,
         };
@@ -57,13 +63,14 @@ impl Call<'_> {
         let mut form = Form::default();
         while let Some(part) = parts.next_field().await.map_err(unreadable)? {
             match part.name() {
-                Some("messaging_product") => form.product = Some(part.text().await.map_err(unreadable)?),
+                Some("messaging_product") => {
+                    form.product = Some(part.text().await.map_err(unreadable)?)
+                }
                 Some("type") => form.kind = Some(part.text().await.map_err(unreadable)?),
                 Some("file") => {
                     let mime_type = part.content_type().map(ToString::to_string);
-                    let filename = part.file_name().map(str::to_owned);
                     let bytes = part.bytes().await.map_err(unreadable)?;
-                    form.file = Some((mime_type, filename, bytes));
+                    form.file = Some((mime_type, bytes));
                 }
                 _ => {}
             }
@@ -101,7 +108,11 @@ impl Call<'_> {
 }
 
 fn unsupported(mime_type: &str) -> GraphError {
-    let known: Vec<&str> = MediaKind::ALL.iter().flat_map(|kind| kind.mimes()).copied().collect();
+    let known: Vec<&str> = MediaKind::ALL
+        .iter()
+        .flat_map(|kind| kind.mimes())
+        .copied()
+        .collect();
     let details = format!(
         "Param file must be a file with one of the following types: {}. Received file of type '{mime_type}'.",
         known.join(", ")

@@ -75,7 +75,10 @@ pub(super) async fn answer(
         query: query::parse(head.uri.query().unwrap_or_default()),
         token,
         content_type: text(header::CONTENT_TYPE).unwrap_or_default(),
-        offset: head.headers.get("file_offset").and_then(|value| value.to_str().ok()),
+        offset: head
+            .headers
+            .get("file_offset")
+            .and_then(|value| value.to_str().ok()),
         body,
     };
     let (status, value) = match call.route(parts).await {
@@ -96,9 +99,13 @@ impl Call<'_> {
             [id] => self.object(id),
             [_, "uploads"] => self.begin_upload(),
             [id, "media"] => self.upload_media(&*self.number(id)?).await,
-            [id, "message_templates" | "upsert_message_templates" | "phone_numbers" | "subscribed_apps"] => {
-                self.account_edge(id, parts[1])
-            }
+            [
+                id,
+                "message_templates"
+                | "upsert_message_templates"
+                | "phone_numbers"
+                | "subscribed_apps",
+            ] => self.account_edge(id, parts[1]),
             [id, "unpause"] => self.unpause(id),
             [id, edge] => self.number_edge(&*self.number(id)?, edge),
             _ => Err(GraphError::unknown_object(&parts.join("/"))),
@@ -127,7 +134,10 @@ impl Call<'_> {
 
     /// The number, if the token is its own.
     fn number(&self, id: &str) -> Result<Arc<Number>, GraphError> {
-        let number = self.world.number(id).map_err(|_| GraphError::unknown_object(id))?;
+        let number = self
+            .world
+            .number(id)
+            .map_err(|_| GraphError::unknown_object(id))?;
         if self.token() != Some(&number.spec().access_token) {
             return Err(GraphError::bad_token());
         }
@@ -141,7 +151,11 @@ impl Call<'_> {
             return Err(GraphError::unknown_object(waba_id));
         }
         let seen = |number: &Arc<Number>| self.token() == Some(&number.spec().access_token);
-        numbers.iter().any(seen).then_some(()).ok_or_else(GraphError::bad_token)
+        numbers
+            .iter()
+            .any(seen)
+            .then_some(())
+            .ok_or_else(GraphError::bad_token)
     }
 
     /// The body as JSON; an empty one has no fields.
@@ -156,8 +170,16 @@ impl Call<'_> {
     }
 
     /// What `fields` asks for, or the usual ones.
-    fn select(&self, id: &str, all: &Map<String, Value>, usual: &[&str]) -> Result<Value, GraphError> {
-        let given = self.query.get("fields").map(|fields| fields.split(',').map(str::trim).collect());
+    fn select(
+        &self,
+        id: &str,
+        all: &Map<String, Value>,
+        usual: &[&str],
+    ) -> Result<Value, GraphError> {
+        let given = self
+            .query
+            .get("fields")
+            .map(|fields| fields.split(',').map(str::trim).collect());
         let names: Vec<&str> = given.unwrap_or_else(|| usual.to_vec());
         let mut chosen = Map::new();
         for name in names.into_iter().filter(|name| !name.is_empty()) {
@@ -168,7 +190,8 @@ impl Call<'_> {
                 Some(value) => drop(chosen.insert(plain.to_owned(), value.clone())),
                 None if plain == "id" => {}
                 None => {
-                    let details = format!("Tried accessing nonexisting field ({plain}) on node type");
+                    let details =
+                        format!("Tried accessing nonexisting field ({plain}) on node type");
                     return Err(GraphError::new(100, details));
                 }
             }
@@ -178,7 +201,10 @@ impl Call<'_> {
     }
 
     fn no_such_method(&self) -> GraphError {
-        GraphError::new(100, format!("Unsupported {} request.", self.method.to_lowercase()))
+        GraphError::new(
+            100,
+            format!("Unsupported {} request.", self.method.to_lowercase()),
+        )
     }
 }
 
@@ -187,7 +213,10 @@ fn for_whatsapp(body: &Value) -> Result<(), GraphError> {
     if body["messaging_product"] == "whatsapp" {
         return Ok(());
     }
-    Err(GraphError::new(100, "The parameter messaging_product is required."))
+    Err(GraphError::new(
+        100,
+        "The parameter messaging_product is required.",
+    ))
 }
 
 impl World {

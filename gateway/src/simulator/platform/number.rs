@@ -50,7 +50,10 @@ impl Call<'_> {
                 self.registration(number, edge)
             }
             (_, "block_users") => self.block_users(number),
-            _ => Err(GraphError::unknown_object(&format!("{}/{edge}", number.id()))),
+            _ => Err(GraphError::unknown_object(&format!(
+                "{}/{edge}",
+                number.id()
+            ))),
         }
     }
 
@@ -86,9 +89,9 @@ impl Call<'_> {
     fn webhook_configuration(&self, number: &Number) -> Answered {
         let body = self.json()?;
         let given = &body["webhook_configuration"];
-        let uri = given["override_callback_uri"]
-            .as_str()
-            .ok_or_else(|| GraphError::new(100, "The parameter webhook_configuration is required."))?;
+        let uri = given["override_callback_uri"].as_str().ok_or_else(|| {
+            GraphError::new(100, "The parameter webhook_configuration is required.")
+        })?;
         if uri.len() > 200 {
             return Err(GraphError::too_long("override_callback_uri", 200));
         }
@@ -97,7 +100,10 @@ impl Call<'_> {
             "" => drop(account.state.settings.remove("webhook_configuration")),
             uri => {
                 let value = json!({ "phone_number": uri });
-                account.state.settings.insert("webhook_configuration".to_owned(), value);
+                account
+                    .state
+                    .settings
+                    .insert("webhook_configuration".to_owned(), value);
             }
         }
         Ok(success())
@@ -118,13 +124,18 @@ impl Call<'_> {
         for_whatsapp(&body)?;
         let mut changes = Map::new();
         for (name, value) in body.as_object().into_iter().flatten() {
-            match (name.as_str(), PROFILE.iter().find(|(known, _)| known == name)) {
+            match (
+                name.as_str(),
+                PROFILE.iter().find(|(known, _)| known == name),
+            ) {
                 ("messaging_product", _) => {}
                 ("websites", _) if value.as_array().is_some_and(|all| all.len() <= 2) => {
                     changes.insert(name.clone(), value.clone());
                 }
                 (_, Some((_, most))) => {
-                    let text = value.as_str().ok_or_else(|| GraphError::invalid(name, "must be a string"))?;
+                    let text = value
+                        .as_str()
+                        .ok_or_else(|| GraphError::invalid(name, "must be a string"))?;
                     if text.chars().count() > *most {
                         return Err(GraphError::too_long(name, *most));
                     }
@@ -151,8 +162,14 @@ impl Call<'_> {
         let mut account = number.account.lock();
         match self.method {
             "GET" => {
-                let status = if account.state.username.is_some() { "approved" } else { "none" };
-                return Ok(Answer::Ok(json!({ "username": account.state.username, "status": status })));
+                let status = if account.state.username.is_some() {
+                    "approved"
+                } else {
+                    "none"
+                };
+                return Ok(Answer::Ok(
+                    json!({ "username": account.state.username, "status": status }),
+                ));
             }
             "DELETE" => account.state.username = None,
             _ => {

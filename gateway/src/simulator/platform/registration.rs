@@ -33,11 +33,17 @@ impl Call<'_> {
         let mut account = number.account.lock();
         let state = &mut account.state;
         if state.code_verification_status != "VERIFIED" {
-            return Err(GraphError::new(133006, "Phone number needs to be verified before registering"));
+            return Err(GraphError::new(
+                133006,
+                "Phone number needs to be verified before registering",
+            ));
         }
         match &state.pin {
             Some(known) if known != pin => {
-                return Err(GraphError::new(133005, "Two-step verification PIN mismatch"));
+                return Err(GraphError::new(
+                    133005,
+                    "Two-step verification PIN mismatch",
+                ));
             }
             _ => state.pin = Some(pin.to_owned()),
         }
@@ -62,7 +68,10 @@ impl Call<'_> {
         let mut account = number.account.lock();
         account.registrations.retain(|at| now.since(*at) < WITHIN);
         if account.registrations.len() >= MOST {
-            return Err(GraphError::new(133016, "Too many attempts to register or deregister in 72 hours"));
+            return Err(GraphError::new(
+                133016,
+                "Too many attempts to register or deregister in 72 hours",
+            ));
         }
         account.registrations.push_back(now);
         Ok(())
@@ -72,7 +81,10 @@ impl Call<'_> {
         let body = self.json()?;
         let method = self.given(&body, "code_method");
         if !matches!(method.as_deref(), Some("SMS" | "VOICE")) {
-            return Err(GraphError::new(100, "Param code_method must be one of {SMS, VOICE}."));
+            return Err(GraphError::new(
+                100,
+                "Param code_method must be one of {SMS, VOICE}.",
+            ));
         }
         if number.state().code_verification_status == "VERIFIED" {
             return Err(GraphError::new(136024, "The number is verified already"));

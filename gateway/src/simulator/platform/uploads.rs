@@ -10,7 +10,13 @@ use serde_json::json;
 use super::super::error::GraphError;
 use super::{Answer, Answered, Call};
 
-const TYPES: &[&str] = &["application/pdf", "image/jpeg", "image/jpg", "image/png", "video/mp4"];
+const TYPES: &[&str] = &[
+    "application/pdf",
+    "image/jpeg",
+    "image/jpg",
+    "image/png",
+    "video/mp4",
+];
 /// Sessions that are remembered; an older one is forgotten, as Meta's expire.
 const MOST: usize = 200;
 
@@ -26,7 +32,9 @@ pub(in super::super) struct Uploads(Mutex<(u64, HashMap<String, Session>)>);
 
 impl Uploads {
     fn lock(&self) -> MutexGuard<'_, (u64, HashMap<String, Session>)> {
-        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.0
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 
@@ -36,26 +44,43 @@ impl Call<'_> {
         let body = self.json()?;
         let kind = self.given(&body, "file_type").unwrap_or_default();
         if !TYPES.contains(&&*kind) {
-            return Err(GraphError::new(100, "Param file_type must be pdf, jpeg, jpg, png or mp4."));
+            return Err(GraphError::new(
+                100,
+                "Param file_type must be pdf, jpeg, jpg, png or mp4.",
+            ));
         }
-        let length = self.given(&body, "file_length").and_then(|length| length.parse().ok());
-        let length = length.ok_or_else(|| GraphError::new(100, "The parameter file_length is required."))?;
+        let length = self
+            .given(&body, "file_length")
+            .and_then(|length| length.parse().ok());
+        let length =
+            length.ok_or_else(|| GraphError::new(100, "The parameter file_length is required."))?;
         let mut uploads = self.world.uploads.lock();
         uploads.0 += 1;
         let id = format!("upload:{}", STANDARD.encode(format!("sim-{}", uploads.0)));
         if uploads.1.len() >= MOST {
             uploads.1.clear();
         }
-        uploads.1.insert(id.clone(), Session { length, received: 0 });
+        uploads.1.insert(
+            id.clone(),
+            Session {
+                length,
+                received: 0,
+            },
+        );
         Ok(Answer::Ok(json!({ "id": id })))
     }
 
     /// `GET|POST /upload:…`
     pub(super) fn upload(&self, id: &str) -> Answered {
         let mut uploads = self.world.uploads.lock();
-        let session = uploads.1.get_mut(id).ok_or_else(|| GraphError::unknown_object(id))?;
+        let session = uploads
+            .1
+            .get_mut(id)
+            .ok_or_else(|| GraphError::unknown_object(id))?;
         if self.method == "GET" {
-            return Ok(Answer::Ok(json!({ "id": id, "file_offset": session.received })));
+            return Ok(Answer::Ok(
+                json!({ "id": id, "file_offset": session.received }),
+            ));
         }
         let offset: Option<usize> = self.offset.and_then(|offset| offset.parse().ok());
         if offset != Some(session.received) {
@@ -67,8 +92,12 @@ impl Call<'_> {
             return Err(GraphError::new(100, "More bytes than file_length says."));
         }
         if session.received < session.length {
-            return Ok(Answer::Ok(json!({ "id": id, "file_offset": session.received })));
+            return Ok(Answer::Ok(
+                json!({ "id": id, "file_offset": session.received }),
+            ));
         }
-        Ok(Answer::Ok(json!({ "h": format!("4::{}", STANDARD.encode(id)) })))
+        Ok(Answer::Ok(
+            json!({ "h": format!("4::{}", STANDARD.encode(id)) }),
+        ))
     }
 }

@@ -60,7 +60,13 @@ impl World {
         let kind = content.kind.clone();
         let status = status_word(&content, paced);
         self.counters.accepted.one();
-        self.show(&accepted, content, &billing, paced.is_some(), failure.is_some());
+        self.show(
+            &accepted,
+            content,
+            &billing,
+            paced.is_some(),
+            failure.is_some(),
+        );
         match paced {
             Some(template) => self.hold_send(accepted.held(template, billing)),
             None => self.statuses_of(&accepted.sent(), billing, &kind, failure),
@@ -119,7 +125,13 @@ impl World {
                 .as_str()
                 .map(str::to_owned),
             billing: billing.clone(),
-            ..ChatItem::new(wamid, Author::Business, content.kind, self.clock.now(), Tick::Accepted)
+            ..ChatItem::new(
+                wamid,
+                Author::Business,
+                content.kind,
+                self.clock.now(),
+                Tick::Accepted,
+            )
         };
         number.append_and_answer_typing(key, item);
     }

@@ -49,8 +49,15 @@ pub(super) struct Scope<'a> {
 
 impl Scope<'_> {
     /// A medium in a header.
-    pub fn media(&self, kind: MediaKind, object: &Value, parameter: &str) -> Result<(), GraphError> {
-        let source = self.world.media_source(self.phone_number_id, kind, object, parameter);
+    pub fn media(
+        &self,
+        kind: MediaKind,
+        object: &Value,
+        parameter: &str,
+    ) -> Result<(), GraphError> {
+        let source = self
+            .world
+            .media_source(self.phone_number_id, kind, object, parameter);
         source.map(drop)
     }
 }
@@ -153,9 +160,15 @@ impl World {
             edge,
         };
         match (kind, MediaKind::parse(kind)) {
-            (_, Some(media)) => content.text = self.media_content(scope.phone_number_id, media, object)?,
-            ("text", _) => content.text = bounded(&object["body"], 4096, "text['body']")?.to_owned(),
-            ("interactive", _) => (content.text, content.choices) = interactive::read(scope, object)?,
+            (_, Some(media)) => {
+                content.text = self.media_content(scope.phone_number_id, media, object)?
+            }
+            ("text", _) => {
+                content.text = bounded(&object["body"], 4096, "text['body']")?.to_owned()
+            }
+            ("interactive", _) => {
+                (content.text, content.choices) = interactive::read(scope, object)?
+            }
             ("reaction", _) => content.text = self.reaction(object)?,
             ("template", _) => self.template_content(scope, waba_id, object, &mut content)?,
             ("location", _) => content.text = plain::location(object)?,
@@ -190,7 +203,8 @@ impl World {
         content.paced = template.paced.then(|| template.id());
         let media = |kind, object: &Value, parameter: &str| scope.media(kind, object, parameter);
         let filled = template.fill(&object["components"], &media)?;
-        (content.text, content.choices, content.shown) = (filled.text, filled.choices, filled.shown);
+        (content.text, content.choices, content.shown) =
+            (filled.text, filled.choices, filled.shown);
         Ok(())
     }
 

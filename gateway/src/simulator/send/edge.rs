@@ -28,31 +28,52 @@ impl Edge {
             return Ok(());
         }
         if kind != "template" {
-            return Err(GraphError::new(100, "Only templates can be sent by marketing_messages."));
+            return Err(GraphError::new(
+                100,
+                "Only templates can be sent by marketing_messages.",
+            ));
         }
-        match message["product_policy"].as_str().unwrap_or("CLOUD_API_FALLBACK") {
+        match message["product_policy"]
+            .as_str()
+            .unwrap_or("CLOUD_API_FALLBACK")
+        {
             "CLOUD_API_FALLBACK" | "STRICT" => {}
-            _ => return Err(GraphError::invalid("product_policy", "must be CLOUD_API_FALLBACK or STRICT")),
+            _ => {
+                return Err(GraphError::invalid(
+                    "product_policy",
+                    "must be CLOUD_API_FALLBACK or STRICT",
+                ));
+            }
         }
         match &message["message_activity_sharing"] {
             Value::Null | Value::Bool(_) => Ok(()),
-            _ => Err(GraphError::invalid("message_activity_sharing", "must be true or false")),
+            _ => Err(GraphError::invalid(
+                "message_activity_sharing",
+                "must be true or false",
+            )),
         }
     }
 
     /// What the account may send here.
-    pub fn allows(self, waba: &WabaState, category: Option<TemplateCategory>) -> Result<(), GraphError> {
+    pub fn allows(
+        self,
+        waba: &WabaState,
+        category: Option<TemplateCategory>,
+    ) -> Result<(), GraphError> {
         let marketing = category == Some(TemplateCategory::Marketing);
         match self {
-            Self::Messages if marketing && !waba.marketing_on_cloud_api => {
-                Err(GraphError::new(131063, "Marketing templates are disabled on Cloud API for this account"))
-            }
-            Self::Marketing if !marketing => {
-                Err(GraphError::new(134100, "Only marketing templates can be sent by marketing_messages"))
-            }
-            Self::Marketing if waba.marketing_messages != "ONBOARDED" => {
-                Err(GraphError::new(134102, "The account is not eligible for the Marketing Messages API"))
-            }
+            Self::Messages if marketing && !waba.marketing_on_cloud_api => Err(GraphError::new(
+                131063,
+                "Marketing templates are disabled on Cloud API for this account",
+            )),
+            Self::Marketing if !marketing => Err(GraphError::new(
+                134100,
+                "Only marketing templates can be sent by marketing_messages",
+            )),
+            Self::Marketing if waba.marketing_messages != "ONBOARDED" => Err(GraphError::new(
+                134102,
+                "The account is not eligible for the Marketing Messages API",
+            )),
             _ => Ok(()),
         }
     }

@@ -20,7 +20,13 @@ pub(in super::super) enum MediaKind {
 const MB: usize = 1024 * 1024;
 
 impl MediaKind {
-    pub const ALL: [Self; 5] = [Self::Audio, Self::Document, Self::Image, Self::Sticker, Self::Video];
+    pub const ALL: [Self; 5] = [
+        Self::Audio,
+        Self::Document,
+        Self::Image,
+        Self::Sticker,
+        Self::Video,
+    ];
 
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.word() == word)
@@ -38,7 +44,13 @@ impl MediaKind {
 
     pub fn mimes(self) -> &'static [&'static str] {
         match self {
-            Self::Audio => &["audio/aac", "audio/amr", "audio/mpeg", "audio/mp4", "audio/ogg"],
+            Self::Audio => &[
+                "audio/aac",
+                "audio/amr",
+                "audio/mpeg",
+                "audio/mp4",
+                "audio/ogg",
+            ],
             Self::Document => &[
                 "text/plain",
                 "application/pdf",
@@ -68,8 +80,11 @@ impl MediaKind {
     /// The kind that an uploaded file of this type can be sent as. Other valid types usually pass as documents (§5.3).
     pub fn of_mime(mime_type: &str) -> Option<Self> {
         let plain = essence(mime_type);
-        let known = Self::ALL.into_iter().find(|kind| kind.mimes().contains(&&*plain));
-        let document = plain.starts_with("application/") && plain != "application/octet-stream" || plain == "text/csv";
+        let known = Self::ALL
+            .into_iter()
+            .find(|kind| kind.mimes().contains(&&*plain));
+        let document = plain.starts_with("application/") && plain != "application/octet-stream"
+            || plain == "text/csv";
         known.or(document.then_some(Self::Document))
     }
 
@@ -85,12 +100,20 @@ fn essence(mime_type: &str) -> String {
 }
 
 /// Is a file of that kind small enough?
-pub(in super::super) fn fits(kind: MediaKind, mime_type: &str, bytes: usize) -> Result<(), GraphError> {
+pub(in super::super) fn fits(
+    kind: MediaKind,
+    mime_type: &str,
+    bytes: usize,
+) -> Result<(), GraphError> {
     if bytes == 0 {
         return Err(GraphError::new(131053, "The file is empty."));
     }
     if bytes > kind.most() {
-        let details = format!("{mime_type} of {bytes} bytes: {} allows {} bytes", kind.word(), kind.most());
+        let details = format!(
+            "{mime_type} of {bytes} bytes: {} allows {} bytes",
+            kind.word(),
+            kind.most()
+        );
         return Err(GraphError::new(131053, details));
     }
     Ok(())
@@ -109,10 +132,16 @@ impl World {
         let source = self.media_source(phone_number_id, kind, object, word)?;
         let caption = optional(&object["caption"], 1024, &format!("{word}['caption']"))?;
         if caption.is_some() && matches!(kind, MediaKind::Audio | MediaKind::Sticker) {
-            return Err(GraphError::invalid(&format!("{word}['caption']"), "is not supported"));
+            return Err(GraphError::invalid(
+                &format!("{word}['caption']"),
+                "is not supported",
+            ));
         }
         if kind != MediaKind::Document && !object["filename"].is_null() {
-            return Err(GraphError::invalid(&format!("{word}['filename']"), "is for documents only"));
+            return Err(GraphError::invalid(
+                &format!("{word}['filename']"),
+                "is for documents only",
+            ));
         }
         Ok(caption.map_or_else(|| format!("[{word} {source}]"), str::to_owned))
     }
@@ -134,20 +163,35 @@ impl World {
                 if link.starts_with("https://") || link.starts_with("http://") {
                     return Ok(link.to_owned());
                 }
-                Err(GraphError::invalid(&format!("{parameter}['link']"), "is not a URL"))
+                Err(GraphError::invalid(
+                    &format!("{parameter}['link']"),
+                    "is not a URL",
+                ))
             }
-            (Some(_), Some(_)) => Err(GraphError::invalid(parameter, "takes either id or link, not both")),
-            _ => Err(GraphError::missing(&format!("{parameter}['id'] or {parameter}['link']"))),
+            (Some(_), Some(_)) => Err(GraphError::invalid(
+                parameter,
+                "takes either id or link, not both",
+            )),
+            _ => Err(GraphError::missing(&format!(
+                "{parameter}['id'] or {parameter}['link']"
+            ))),
         }
     }
 
-    fn known_medium(&self, phone_number_id: &str, kind: MediaKind, id: &str) -> Result<(), GraphError> {
+    fn known_medium(
+        &self,
+        phone_number_id: &str,
+        kind: MediaKind,
+        id: &str,
+    ) -> Result<(), GraphError> {
         if !self.checks.media {
             return Ok(());
         }
         let medium = self.media.get(id, self.clock.now());
         let medium = medium.filter(|medium| self.reaches(phone_number_id, medium));
-        let medium = medium.ok_or_else(|| GraphError::invalid(&format!("{}['id']", kind.word()), "is not a valid media id"))?;
+        let medium = medium.ok_or_else(|| {
+            GraphError::invalid(&format!("{}['id']", kind.word()), "is not a valid media id")
+        })?;
         if kind.takes(&medium.mime_type) {
             return fits(kind, &medium.mime_type, medium.bytes.len());
         }
@@ -157,7 +201,9 @@ impl World {
 
     /// A medium serves every number that its token reaches (§5.1).
     fn reaches(&self, phone_number_id: &str, medium: &Medium) -> bool {
-        let token = self.number(phone_number_id).map(|number| number.spec().access_token.clone());
+        let token = self
+            .number(phone_number_id)
+            .map(|number| number.spec().access_token.clone());
         token.is_ok_and(|token| self.may_see(Some(&token), &medium.phone_number_id))
     }
 }

@@ -137,7 +137,10 @@ impl World {
                 "The parameter messaging_product is required.",
             ));
         }
-        match message["status"].as_str().filter(|_| request.edge == Edge::Messages) {
+        match message["status"]
+            .as_str()
+            .filter(|_| request.edge == Edge::Messages)
+        {
             Some("read") => self.mark_read(&number, message),
             Some(_) => Err(GraphError::invalid("status", "must be read")),
             None => self.accept(&number, request.edge, message),

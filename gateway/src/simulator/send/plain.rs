@@ -22,7 +22,10 @@ fn degrees(object: &Value, name: &str, most: f64) -> Result<String, GraphError> 
     };
     match number {
         Some(number) if number.abs() <= most => Ok(text),
-        _ => Err(GraphError::invalid(&parameter, &format!("must be a number up to {most}"))),
+        _ => Err(GraphError::invalid(
+            &parameter,
+            &format!("must be a number up to {most}"),
+        )),
     }
 }
 
@@ -43,8 +46,14 @@ pub(super) fn contacts(object: &Value) -> Result<String, GraphError> {
 fn name(card: &Value) -> Result<&str, GraphError> {
     const PARTS: [&str; 5] = ["first_name", "last_name", "middle_name", "suffix", "prefix"];
     let name = &card["name"];
-    let whole = required(&name["formatted_name"], "contacts['name']['formatted_name']")?;
-    if PARTS.iter().all(|part| name[*part].as_str().is_none_or(str::is_empty)) {
+    let whole = required(
+        &name["formatted_name"],
+        "contacts['name']['formatted_name']",
+    )?;
+    if PARTS
+        .iter()
+        .all(|part| name[*part].as_str().is_none_or(str::is_empty))
+    {
         return Err(GraphError::missing(
             "contacts['name']['first_name'] or another part of the name",
         ));

@@ -16,22 +16,39 @@ use crate::domain::Timestamp;
 
 impl World {
     /// Whether number and account may send at all.
-    pub(super) fn number_may_send(&self, number: &Number, key: &str, content: &Content) -> Result<(), GraphError> {
+    pub(super) fn number_may_send(
+        &self,
+        number: &Number,
+        key: &str,
+        content: &Content,
+    ) -> Result<(), GraphError> {
         let account = number.account.lock();
         if !account.state.registered {
             return Err(GraphError::new(133010, "The number is not registered"));
         }
         match account.state.status.as_str() {
-            "BANNED" | "RESTRICTED" => return Err(GraphError::new(131031, "The number is restricted")),
-            "RATE_LIMITED" => return Err(GraphError::new(131048, "The number is limited after many blocks or reports")),
+            "BANNED" | "RESTRICTED" => {
+                return Err(GraphError::new(131031, "The number is restricted"));
+            }
+            "RATE_LIMITED" => {
+                return Err(GraphError::new(
+                    131048,
+                    "The number is limited after many blocks or reports",
+                ));
+            }
             _ => {}
         }
         if account.blocked.contains(key) {
-            return Err(GraphError::new(130403, "The business has blocked this user"));
+            return Err(GraphError::new(
+                130403,
+                "The business has blocked this user",
+            ));
         }
         drop(account);
         if content.template.is_some() || content.edge != super::Edge::Messages {
-            content.edge.allows(&self.waba(number.waba_id()), content.template)?;
+            content
+                .edge
+                .allows(&self.waba(number.waba_id()), content.template)?;
         }
         Ok(())
     }
@@ -49,7 +66,11 @@ impl World {
         let until = number.with_customer(key, |customer| customer.window_until);
         let closed = until <= now;
         let utility = content.template == Some(TemplateCategory::Utility);
-        let kind = if closed { SendKind::Outside { utility } } else { SendKind::InWindow };
+        let kind = if closed {
+            SendKind::Outside { utility }
+        } else {
+            SendKind::InWindow
+        };
         self.account_allows(number.waba_id(), &kind)?;
         let mut late_refusal = None;
         if self.checks.window && content.template.is_none() && closed {
@@ -76,18 +97,30 @@ impl World {
     }
 
     /// What Meta finds out only after it has accepted a send.
-    pub(super) fn fails_later(&self, number: &Number, key: &str, content: &Content, message: &Value) -> Option<GraphError> {
+    pub(super) fn fails_later(
+        &self,
+        number: &Number,
+        key: &str,
+        content: &Content,
+        message: &Value,
+    ) -> Option<GraphError> {
         let profile = number.profile(key);
         if !profile.reachable {
             return Some(GraphError::new(131026, "Message undeliverable"));
         }
         let given = message["recipient_identity_key_hash"].as_str();
         if given.is_some() && given != profile.identity_key.as_deref() {
-            return Some(GraphError::new(137000, "The recipient's identity key hash does not match"));
+            return Some(GraphError::new(
+                137000,
+                "The recipient's identity key hash does not match",
+            ));
         }
         let marketing = content.template == Some(TemplateCategory::Marketing);
         if marketing && profile.stopped_marketing {
-            return Some(GraphError::new(131050, "The user has stopped marketing messages from this business"));
+            return Some(GraphError::new(
+                131050,
+                "The user has stopped marketing messages from this business",
+            ));
         }
         None
     }

@@ -23,15 +23,29 @@ pub(in super::super) struct Filled {
 }
 
 /// The kinds of components that a send may have.
-const KINDS: &[&str] = &["header", "body", "button", "carousel", "limited_time_offer", "order_status"];
+const KINDS: &[&str] = &[
+    "header",
+    "body",
+    "button",
+    "carousel",
+    "limited_time_offer",
+    "order_status",
+];
 
 impl TemplateSpec {
     /// Checks the state and fills the `components` of a send in.
-    pub(in super::super) fn fill(&self, components: &Value, media: &MediaCheck<'_>) -> Result<Filled, GraphError> {
+    pub(in super::super) fn fill(
+        &self,
+        components: &Value,
+        media: &MediaCheck<'_>,
+    ) -> Result<Filled, GraphError> {
         self.sendable()?;
         let given = list(components);
         if let Some(strange) = given.iter().find(|one| !is_known(one)) {
-            return Err(GraphError::invalid("template['components']['type']", &format!("{} is not known", strange["type"])));
+            return Err(GraphError::invalid(
+                "template['components']['type']",
+                &format!("{} is not known", strange["type"]),
+            ));
         }
         let mut filling = Filling {
             category: self.category,
@@ -45,9 +59,16 @@ impl TemplateSpec {
             let cards = filling.cards(list(&carousel["cards"]), part(given, "carousel"))?;
             shown.insert("cards".to_owned(), cards);
         } else if part(given, "carousel").is_some() {
-            return Err(GraphError::new(132012, "carousel: the template has no cards"));
+            return Err(GraphError::new(
+                132012,
+                "carousel: the template has no cards",
+            ));
         }
-        let text = shown.get("body").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let text = shown
+            .get("body")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned();
         if text.chars().count() > 1024 {
             return Err(GraphError::new(132005, "Translated text too long"));
         }
@@ -83,12 +104,18 @@ impl Filling<'_> {
             shown.insert("header".to_owned(), header);
         }
         let parameters = part(given, "body").map_or(&[][..], |body| list(&body["parameters"]));
-        shown.insert("body".to_owned(), json!(self.body(part(stored, "BODY"), parameters)?));
+        shown.insert(
+            "body".to_owned(),
+            json!(self.body(part(stored, "BODY"), parameters)?),
+        );
         if let Some(footer) = footer(part(stored, "FOOTER")) {
             shown.insert("footer".to_owned(), json!(footer));
         }
         if let Some(offer) = part(stored, "LIMITED_TIME_OFFER") {
-            shown.insert("offer".to_owned(), limited_offer(offer, part(given, "limited_time_offer"))?);
+            shown.insert(
+                "offer".to_owned(),
+                limited_offer(offer, part(given, "limited_time_offer"))?,
+            );
         }
         let stored = part(stored, "BUTTONS").map_or(&[][..], |buttons| list(&buttons["buttons"]));
         shown.insert("buttons".to_owned(), self.buttons(stored, given)?);
@@ -98,19 +125,33 @@ impl Filling<'_> {
     fn cards(&mut self, stored: &[Value], given: Option<&Value>) -> Result<Value, GraphError> {
         let given = given.map_or(&[][..], |carousel| list(&carousel["cards"]));
         if stored.len() != given.len() {
-            let details = format!("carousel: {} cards given, the template has {}", given.len(), stored.len());
+            let details = format!(
+                "carousel: {} cards given, the template has {}",
+                given.len(),
+                stored.len()
+            );
             return Err(GraphError::new(132012, details));
         }
         let mut cards = Vec::new();
         for (index, stored) in (0_u64..).zip(stored) {
-            let card = given.iter().find(|card| index_of(&card["card_index"]) == Some(index));
-            let card = card.ok_or_else(|| GraphError::new(132012, format!("carousel: no card has the index {index}")))?;
-            cards.push(Value::Object(self.parts(list(&stored["components"]), list(&card["components"]))?));
+            let card = given
+                .iter()
+                .find(|card| index_of(&card["card_index"]) == Some(index));
+            let card = card.ok_or_else(|| {
+                GraphError::new(132012, format!("carousel: no card has the index {index}"))
+            })?;
+            cards.push(Value::Object(
+                self.parts(list(&stored["components"]), list(&card["components"]))?,
+            ));
         }
         Ok(Value::Array(cards))
     }
 
-    fn header(&self, stored: Option<&Value>, given: Option<&Value>) -> Result<Option<Value>, GraphError> {
+    fn header(
+        &self,
+        stored: Option<&Value>,
+        given: Option<&Value>,
+    ) -> Result<Option<Value>, GraphError> {
         let parameters = given.map_or(&[][..], |given| list(&given["parameters"]));
         let Some(stored) = stored else {
             return match parameters {
@@ -118,9 +159,16 @@ impl Filling<'_> {
                 more => Err(count("header", more.len(), 0)),
             };
         };
-        let format = stored["format"].as_str().unwrap_or("TEXT").to_ascii_lowercase();
+        let format = stored["format"]
+            .as_str()
+            .unwrap_or("TEXT")
+            .to_ascii_lowercase();
         if format == "text" {
-            let text = hydrate("header", stored["text"].as_str().unwrap_or_default(), parameters)?;
+            let text = hydrate(
+                "header",
+                stored["text"].as_str().unwrap_or_default(),
+                parameters,
+            )?;
             return Ok(Some(json!({ "type": "text", "text": text })));
         }
         let [parameter] = parameters else {
@@ -148,8 +196,16 @@ impl Filling<'_> {
         }
         // Meta writes the text of one-time codes itself.
         let advice = stored["add_security_recommendation"] == true;
-        let advice = if advice { " For your security, do not share this code." } else { "" };
-        let text = hydrate("body", &format!("*{{{{1}}}}* is your verification code.{advice}"), given)?;
+        let advice = if advice {
+            " For your security, do not share this code."
+        } else {
+            ""
+        };
+        let text = hydrate(
+            "body",
+            &format!("*{{{{1}}}}* is your verification code.{advice}"),
+            given,
+        )?;
         let code = given[0]["text"].as_str().unwrap_or_default();
         if code.chars().count() > 15 {
             return Err(GraphError::invalid("code", "has more than 15 characters"));
@@ -161,22 +217,34 @@ impl Filling<'_> {
     fn buttons(&mut self, stored: &[Value], given: &[Value]) -> Result<Value, GraphError> {
         let given: Vec<&Value> = given
             .iter()
-            .filter(|one| one["type"].as_str().is_some_and(|kind| kind.eq_ignore_ascii_case("button")))
+            .filter(|one| {
+                one["type"]
+                    .as_str()
+                    .is_some_and(|kind| kind.eq_ignore_ascii_case("button"))
+            })
             .collect();
         for button in &given {
             let index = index_of(&button["index"]).and_then(|index| usize::try_from(index).ok());
             let Some(stored) = index.and_then(|index| stored.get(index)) else {
-                return Err(GraphError::new(132012, format!("button: no button has the index {}", button["index"])));
+                return Err(GraphError::new(
+                    132012,
+                    format!("button: no button has the index {}", button["index"]),
+                ));
             };
             let kind = stored["type"].as_str().unwrap_or_default();
             let sub_type = button["sub_type"].as_str().unwrap_or_default();
             if !sub_type.eq_ignore_ascii_case(sub_type_of(kind)) {
-                return Err(GraphError::new(132012, format!("button: sub_type {sub_type} does not fit a button of type {kind}")));
+                return Err(GraphError::new(
+                    132012,
+                    format!("button: sub_type {sub_type} does not fit a button of type {kind}"),
+                ));
             }
         }
         let mut shown = Vec::new();
         for (index, stored) in (0_u64..).zip(stored) {
-            let given = given.iter().find(|button| index_of(&button["index"]) == Some(index));
+            let given = given
+                .iter()
+                .find(|button| index_of(&button["index"]) == Some(index));
             let parameter = given.map_or(&Value::Null, |given| &given["parameters"][0]);
             shown.push(self.button(index, stored, parameter)?);
         }
@@ -184,11 +252,19 @@ impl Filling<'_> {
     }
 
     fn button(&mut self, index: u64, stored: &Value, given: &Value) -> Result<Value, GraphError> {
-        let kind = stored["type"].as_str().unwrap_or_default().to_ascii_lowercase();
+        let kind = stored["type"]
+            .as_str()
+            .unwrap_or_default()
+            .to_ascii_lowercase();
         let text = stored["text"].as_str().unwrap_or_default();
         let required = |value: &Value| {
-            let value = value.as_str().filter(|value| !value.is_empty()).map(str::to_owned);
-            value.ok_or_else(|| GraphError::missing(&format!("buttons: Button at index {index} of type {kind}")))
+            let value = value
+                .as_str()
+                .filter(|value| !value.is_empty())
+                .map(str::to_owned);
+            value.ok_or_else(|| {
+                GraphError::missing(&format!("buttons: Button at index {index} of type {kind}"))
+            })
         };
         let mut shown = json!({ "kind": kind, "text": text });
         match kind.as_str() {
@@ -205,14 +281,21 @@ impl Filling<'_> {
             "url" => {
                 let url = stored["url"].as_str().unwrap_or_default();
                 let dynamic = url.contains("{{1}}");
-                let suffix = if dynamic { required(&given["text"])? } else { String::new() };
+                let suffix = if dynamic {
+                    required(&given["text"])?
+                } else {
+                    String::new()
+                };
                 shown["url"] = json!(url.replace("{{1}}", &suffix));
             }
             "phone_number" => shown["phone"] = stored["phone_number"].clone(),
             "copy_code" => {
                 let code = required(&given["coupon_code"])?;
                 if code.chars().count() > 20 {
-                    return Err(GraphError::invalid("coupon_code", "has more than 20 characters"));
+                    return Err(GraphError::invalid(
+                        "coupon_code",
+                        "has more than 20 characters",
+                    ));
                 }
                 shown["code"] = json!(code);
                 shown["text"] = json!("Copy offer code");
@@ -229,7 +312,10 @@ impl Filling<'_> {
 
     fn one_time_code(&self, stored: &Value, code: &str) -> Result<Value, GraphError> {
         if self.code.as_deref() != Some(code) {
-            return Err(GraphError::new(132012, "button: the code must be the body's first parameter too"));
+            return Err(GraphError::new(
+                132012,
+                "button: the code must be the body's first parameter too",
+            ));
         }
         let text = stored["text"].as_str().unwrap_or("Copy code");
         Ok(json!({ "kind": "otp", "text": text, "code": code }))
@@ -257,21 +343,35 @@ fn footer(stored: Option<&Value>) -> Option<String> {
 
 fn limited_offer(stored: &Value, given: Option<&Value>) -> Result<Value, GraphError> {
     let stored = &stored["limited_time_offer"];
-    let given = given.map_or(&Value::Null, |given| &given["parameters"][0]["limited_time_offer"]);
+    let given = given.map_or(
+        &Value::Null,
+        |given| &given["parameters"][0]["limited_time_offer"],
+    );
     let expires = given["expiration_time_ms"].as_i64();
     if stored["has_expiration"] == true && expires.is_none() {
-        return Err(GraphError::missing("limited_time_offer['expiration_time_ms']"));
+        return Err(GraphError::missing(
+            "limited_time_offer['expiration_time_ms']",
+        ));
     }
     Ok(json!({ "text": stored["text"], "expires": expires }))
 }
 
 fn place(object: &Value) -> Result<(), GraphError> {
-    let missing = ["latitude", "longitude", "name", "address"].into_iter().find(|name| object[name].is_null());
-    missing.map_or(Ok(()), |name| Err(GraphError::missing(&format!("header['location']['{name}']"))))
+    let missing = ["latitude", "longitude", "name", "address"]
+        .into_iter()
+        .find(|name| object[name].is_null());
+    missing.map_or(Ok(()), |name| {
+        Err(GraphError::missing(&format!(
+            "header['location']['{name}']"
+        )))
+    })
 }
 
 fn mismatch(place: &str, expected: &str, given: &[Value]) -> GraphError {
-    let received = given.first().and_then(|given| given["type"].as_str()).unwrap_or("UNKNOWN");
+    let received = given
+        .first()
+        .and_then(|given| given["type"].as_str())
+        .unwrap_or("UNKNOWN");
     let details = format!(
         "{place}: Format mismatch, expected {}, received {}",
         expected.to_ascii_uppercase(),

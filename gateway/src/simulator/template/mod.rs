@@ -15,9 +15,8 @@ use super::error::GraphError;
 use crate::domain::Timestamp;
 
 pub(super) use create::{check, check_components};
-pub(super) use fill::MediaCheck;
-pub use review::{ReviewDecision, ReviewPolicy, TemplateEvent};
 pub(super) use review::Held;
+pub use review::{ReviewDecision, ReviewPolicy, TemplateEvent};
 pub(super) use store::Templates;
 
 /// One language version of a template.
@@ -152,7 +151,9 @@ impl TemplateSpec {
         let body = self.parts().into_iter().find(|part| part["type"] == "BODY");
         let text = body.and_then(|body| body["text"].as_str().map(str::to_owned));
         let names = text.unwrap_or_default();
-        let first = parameters::placeholders(&names).first().map(|name| name.parse::<u32>().is_err());
+        let first = parameters::placeholders(&names)
+            .first()
+            .map(|name| name.parse::<u32>().is_err());
         first.unwrap_or(false)
     }
 

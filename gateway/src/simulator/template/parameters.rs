@@ -23,7 +23,11 @@ pub(super) fn placeholders(text: &str) -> Vec<&str> {
 /// A part of a send by its type; types are not case-sensitive.
 pub(super) fn part<'a>(components: &'a [Value], kind: &str) -> Option<&'a Value> {
     let mut all = components.iter();
-    all.find(|component| component["type"].as_str().is_some_and(|given| given.eq_ignore_ascii_case(kind)))
+    all.find(|component| {
+        component["type"]
+            .as_str()
+            .is_some_and(|given| given.eq_ignore_ascii_case(kind))
+    })
 }
 
 pub(super) fn list(value: &Value) -> &[Value] {
@@ -68,7 +72,9 @@ fn find<'a>(
 ) -> Result<&'a Parameter<'a>, GraphError> {
     let positional = name.parse::<u32>().is_ok();
     let found = if positional {
-        given.get(index).filter(|parameter| parameter.name.is_none())
+        given
+            .get(index)
+            .filter(|parameter| parameter.name.is_none())
     } else {
         given.iter().find(|parameter| parameter.name == Some(name))
     };
@@ -87,7 +93,8 @@ fn parameter<'a>(place: &str, value: &'a Value) -> Result<Parameter<'a>, GraphEr
     let text = text.ok_or_else(|| GraphError::new(132012, details()))?;
     // New lines, tabs and runs of more than four spaces are refused (§4.3).
     if text.contains(['\n', '\t']) || text.contains("     ") {
-        let details = "Param text cannot have new-line/tab characters or more than 4 consecutive spaces";
+        let details =
+            "Param text cannot have new-line/tab characters or more than 4 consecutive spaces";
         return Err(GraphError::new(132018, details));
     }
     Ok(Parameter {

@@ -95,7 +95,11 @@ impl World {
     /// There is no such template.
     pub fn template_event(&self, id: &str, event: TemplateEvent) -> Result<(), Unknown> {
         let unknown = || Unknown::Template(id.to_owned());
-        let mut template = self.template_by_id(id).as_deref().cloned().ok_or_else(unknown)?;
+        let mut template = self
+            .template_by_id(id)
+            .as_deref()
+            .cloned()
+            .ok_or_else(unknown)?;
         if let Some(quality) = event.quality {
             let previous = std::mem::replace(&mut template.quality, quality);
             self.put_template(template.clone());
@@ -124,7 +128,12 @@ impl World {
     }
 
     /// Sets the state and tells the account's owner.
-    pub(in super::super) fn becomes(&self, mut template: TemplateSpec, status: TemplateStatus, reason: Option<String>) {
+    pub(in super::super) fn becomes(
+        &self,
+        mut template: TemplateSpec,
+        status: TemplateStatus,
+        reason: Option<String>,
+    ) {
         let was = template.status;
         template.status = status;
         let reason = reason.unwrap_or_else(|| match status {
@@ -140,7 +149,8 @@ impl World {
                 value["other_info"] = json!({ "title": "FIRST_PAUSE", "description": "Low quality feedback; resumes automatically." });
             }
             (TemplateStatus::Paused, TemplateStatus::Approved) => {
-                value["other_info"] = json!({ "title": "UNPAUSE", "description": "The template can be sent again." });
+                value["other_info"] =
+                    json!({ "title": "UNPAUSE", "description": "The template can be sent again." });
             }
             (_, TemplateStatus::Rejected) => {
                 value["rejection_info"] = json!({ "reason": reason, "recommendation": "Change the template and submit it again." });
@@ -173,7 +183,8 @@ impl World {
                 wamid: &held.wamid,
                 opaque: held.opaque.as_deref(),
             };
-            let failure = (release == Release::Drop).then(|| GraphError::new(132015, "Template is paused"));
+            let failure =
+                (release == Release::Drop).then(|| GraphError::new(132015, "Template is paused"));
             number.change_chat(&held.customer, |chat| {
                 if let Some(item) = chat.item_mut(&held.wamid) {
                     item.held = false;

@@ -33,11 +33,20 @@ impl Templates {
 impl World {
     /// Adds a template or changes it: paused, disabled, another body. Says nothing to anybody.
     pub fn put_template(&self, spec: TemplateSpec) {
-        let key = (spec.waba_id.clone(), spec.name.clone(), spec.language.clone());
+        let key = (
+            spec.waba_id.clone(),
+            spec.name.clone(),
+            spec.language.clone(),
+        );
         self.templates.kept().templates.insert(key, Arc::new(spec));
     }
 
-    pub(in super::super) fn template(&self, waba_id: &str, name: &str, language: &str) -> Option<Arc<TemplateSpec>> {
+    pub(in super::super) fn template(
+        &self,
+        waba_id: &str,
+        name: &str,
+        language: &str,
+    ) -> Option<Arc<TemplateSpec>> {
         let key = (waba_id.to_owned(), name.to_owned(), language.to_owned());
         self.templates.kept().templates.get(&key).cloned()
     }
@@ -45,7 +54,10 @@ impl World {
     pub(in super::super) fn template_by_id(&self, id: &str) -> Option<Arc<TemplateSpec>> {
         let id: u64 = id.parse().ok()?;
         let kept = self.templates.kept();
-        kept.templates.values().find(|template| template.id() == id).cloned()
+        kept.templates
+            .values()
+            .find(|template| template.id() == id)
+            .cloned()
     }
 
     /// In no particular order.

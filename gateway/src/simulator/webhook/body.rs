@@ -124,7 +124,9 @@ impl<'a> Entry<'a> {
 
     fn json(&self) -> String {
         let changes: Vec<String> = self.changes.iter().map(Change::json).collect();
-        let time = self.time.map_or_else(String::new, |time| format!(r#""time":{time},"#));
+        let time = self
+            .time
+            .map_or_else(String::new, |time| format!(r#""time":{time},"#));
         format!(
             r#"{{"id":{},{time}"changes":[{}]}}"#,
             ascii_json(&self.waba_id),

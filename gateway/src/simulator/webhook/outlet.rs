@@ -14,9 +14,9 @@ use tokio_util::sync::CancellationToken;
 use super::super::config::WebhookPolicy;
 use super::super::counters::Counters;
 use super::super::wire::WireLog;
+use super::super::world::monotonic;
 use super::body::{self, Update};
 use super::lane::{self, Job};
-use super::super::world::monotonic;
 use super::post::{PostError, Poster, Target};
 use super::sign::Signature;
 

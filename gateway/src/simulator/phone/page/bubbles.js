@@ -37,7 +37,7 @@ function map(object) {
   for (let n = -1; n < 8; n += 1) { line(`M${n * 52 + x} -10L${n * 52 + x - 46} 140`, n % 3 ? 4 : 9, 1); line(`M-10 ${n * 34 + y - 20}L320 ${n * 34 + y + 6}`, n % 2 ? 4 : 7, 1); }
   const href = `https://www.openstreetmap.org/?mlat=${object.latitude}&mlon=${object.longitude}#map=16/${object.latitude}/${object.longitude}`;
   const box = h(".map", {}, svg, icon("pin", "pin"));
-  return [h("a.photo", { href, target: "_blank", rel: "noopener noreferrer", "aria-label": "Open the place on a map" }, box), h("div", {}, h("b.head", {}, place || "Location"), object.name && object.address ? h("small.foot", { style: { display: "block" } }, object.address) : null, h("span.body", {}, place ? "" : `${Number(object.latitude).toFixed(4)}, ${Number(object.longitude).toFixed(4)}`))];
+  return [h("a.photo", { href, target: "_blank", rel: "noopener noreferrer", "aria-label": "Open the place on a map" }, box), h(".head", {}, place || "Location"), h(".foot", {}, (object.name && object.address) || `${Number(object.latitude).toFixed(4)}, ${Number(object.longitude).toFixed(4)}`)];
 }
 
 function people(cards) {
@@ -102,7 +102,7 @@ function bubble(item, first) {
   const failed = mine && item.tick === "failed";
   const meta = h(".meta" + (over ? ".over" : under || item.kind === "sticker" ? ".under" : ""), {}, item.edited ? h("span", {}, "Edited") : null, h("time", {}, clock(item.at)), mine ? ticks(item.tick) : null);
   const quote = item.reply_to && item.kind !== "template" ? quoted(item.reply_to) : null;
-  const box = h(".bubble" + (item.kind === "sticker" ? ".bare" : ""), {}, quote, rest, meta, rows);
+  const box = h(".bubble" + (item.kind === "sticker" ? ".bare" : ""), {}, h(".part", {}, quote, rest, meta), rows);
   const wide = rows.length || ["location", "document"].includes(item.kind) || ["image", "video"].includes(item.kind);
   const classes = ["msg", mine ? "out" : "in", first && "first", wide && "wide", cards.length && "carousel", item.reaction && "reacted", failed && "failed"].filter(Boolean).join(".");
   return h("." + classes, { id: "m-" + item.id, "data-id": item.id, "data-tick": item.tick, oncontextmenu: (event) => { event.preventDefault(); itemMenu(item); } },

@@ -1,10 +1,10 @@
 // The two views of the phone: the list of chats and one open chat with its composer.
 const HIDDEN = new Set(["reaction", "edit", "revoke"]);
-const visible = (chat) => chat.items.filter((item) => !HIDDEN.has(item.kind));
+const visible = (chat) => chat.items.filter((item) => !HIDDEN.has(item.kind) && !item.held);
 const openNumber = () => state.world.numbers.find((number) => number.id === state.open);
 const openChat = () => chatOf(state.open);
 const me = () => state.world.customers.find((one) => one.key === state.customer) || { name: "You", key: state.customer };
-const label = (one) => (one.username ? "@" + one.username + (/^\d/.test(one.key) ? " · " + pretty(one.key) : "") : pretty(one.key));
+const label = (one) => [one.username && "@" + one.username, one.shows_phone === false ? "number hidden" : pretty(one.key)].filter(Boolean).join(" · ");
 
 function drawList() {
   const rows = state.world.numbers.map((number) => ({ number, chat: chatOf(number.id), last: visible(chatOf(number.id)).at(-1) }));

@@ -120,8 +120,10 @@ function peopleSheet() {
 
 function newPerson() {
   form("Somebody new", [["name", "Name", "", { required: true, placeholder: "Ada Marsh" }], ["phone", "Phone; leave empty for a person who shows only a username", "", { inputmode: "tel", placeholder: "+44 7700 900456" }], ["username", "Username", "", { placeholder: "ada.marsh" }]], "Be this person", async (v) => {
-    const key = v.phone.replace(/\D/g, "") || "GB." + Date.now() + "77";
-    const profile = { name: v.name, username: v.username || null };
+    // Everybody has a number; who gives none shows only a username to businesses.
+    const digits = v.phone.replace(/\D/g, "");
+    const key = digits || "447700" + String(Date.now() % 1e6).padStart(6, "0");
+    const profile = { name: v.name, username: v.username || null, shows_phone: Boolean(digits) };
     await Promise.all(state.world.numbers.map((number) => api("PUT", `numbers/${number.id}/customers/${key}`, profile)));
     connect(key);
   });

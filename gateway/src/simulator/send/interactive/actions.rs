@@ -17,9 +17,10 @@ pub(super) fn read(kind: &str, action: &Value) -> Result<(), GraphError> {
         "call_permission_request" => parameters(action, "call_permission_request").map(drop),
         "address_message" => address(parameters(action, "address_message")?),
         "request_contact_info" => parameters(action, "request_contact_info").map(drop),
-        "order_details" | "order_status" => {
-            Err(GraphError::new(134011, "WhatsApp Payments terms of service are not accepted"))
-        }
+        "order_details" | "order_status" => Err(GraphError::new(
+            134011,
+            "WhatsApp Payments terms of service are not accepted",
+        )),
         _ => Err(GraphError::invalid("interactive['type']", "is not known")),
     }
 }
@@ -39,18 +40,30 @@ pub(super) fn link(parameters: &Value) -> Result<(), GraphError> {
 }
 
 fn flow(parameters: &Value) -> Result<(), GraphError> {
-    required(&parameters["flow_message_version"], &at("flow_message_version"))?;
+    required(
+        &parameters["flow_message_version"],
+        &at("flow_message_version"),
+    )?;
     // Thirty is advised, more is cut off on the phone (§4.3).
     bounded(&parameters["flow_cta"], 30, &at("flow_cta"))?;
     optional(&parameters["flow_token"], 4096, &at("flow_token"))?;
     let (id, name) = (&parameters["flow_id"], &parameters["flow_name"]);
     if id.is_null() == name.is_null() {
-        return Err(GraphError::missing(&format!("{} or {}", at("flow_id"), at("flow_name"))));
+        return Err(GraphError::missing(&format!(
+            "{} or {}",
+            at("flow_id"),
+            at("flow_name")
+        )));
     }
     let action = parameters["flow_action"].as_str().unwrap_or("navigate");
     match action {
         "navigate" | "data_exchange" => {}
-        _ => return Err(GraphError::invalid(&at("flow_action"), "must be navigate or data_exchange")),
+        _ => {
+            return Err(GraphError::invalid(
+                &at("flow_action"),
+                "must be navigate or data_exchange",
+            ));
+        }
     }
     let payload = &parameters["flow_action_payload"];
     if !payload.is_null() {
@@ -58,7 +71,10 @@ fn flow(parameters: &Value) -> Result<(), GraphError> {
     }
     match parameters["mode"].as_str().unwrap_or("published") {
         "published" | "draft" => Ok(()),
-        _ => Err(GraphError::invalid(&at("mode"), "must be published or draft")),
+        _ => Err(GraphError::invalid(
+            &at("mode"),
+            "must be published or draft",
+        )),
     }
 }
 
@@ -66,8 +82,15 @@ fn voice_call(parameters: &Value) -> Result<(), GraphError> {
     optional(&parameters["display_text"], 20, &at("display_text"))?;
     optional(&parameters["payload"], 512, &at("payload"))?;
     let minutes = &parameters["ttl_minutes"];
-    if !minutes.is_null() && !minutes.as_u64().is_some_and(|minutes| (1..=43_200).contains(&minutes)) {
-        return Err(GraphError::invalid(&at("ttl_minutes"), "must be 1 to 43200"));
+    if !minutes.is_null()
+        && !minutes
+            .as_u64()
+            .is_some_and(|minutes| (1..=43_200).contains(&minutes))
+    {
+        return Err(GraphError::invalid(
+            &at("ttl_minutes"),
+            "must be 1 to 43200",
+        ));
     }
     Ok(())
 }

@@ -17,7 +17,10 @@ pub(super) fn read(scope: &Scope<'_>, action: &Value) -> Result<Vec<Choice>, Gra
     let mut choices = Vec::new();
     for (index, one) in (0_u64..).zip(cards) {
         if one["card_index"].as_u64() != Some(index) {
-            return Err(GraphError::invalid("card['card_index']", "must count from 0"));
+            return Err(GraphError::invalid(
+                "card['card_index']",
+                "must count from 0",
+            ));
         }
         if shape(one) != shape(&cards[0]) {
             return Err(GraphError::invalid(
@@ -33,7 +36,11 @@ pub(super) fn read(scope: &Scope<'_>, action: &Value) -> Result<Vec<Choice>, Gra
 /// What must be the same on every card.
 fn shape(card: &Value) -> (Value, Value, usize) {
     let buttons = card["action"]["buttons"].as_array().map_or(0, Vec::len);
-    (card["type"].clone(), card["header"]["type"].clone(), buttons)
+    (
+        card["type"].clone(),
+        card["header"]["type"].clone(),
+        buttons,
+    )
 }
 
 fn card(scope: &Scope<'_>, card: &Value, choices: &mut Vec<Choice>) -> Result<(), GraphError> {
@@ -44,14 +51,26 @@ fn card(scope: &Scope<'_>, card: &Value, choices: &mut Vec<Choice>) -> Result<()
     let header = required(&card["header"]["type"], "card['header']['type']")?;
     match (header, MediaKind::parse(header)) {
         ("image" | "video", Some(media)) => {
-            scope.media(media, &card["header"][header], &format!("card['header']['{header}']"))?;
+            scope.media(
+                media,
+                &card["header"][header],
+                &format!("card['header']['{header}']"),
+            )?;
         }
-        _ => return Err(GraphError::invalid("card['header']['type']", "must be image or video")),
+        _ => {
+            return Err(GraphError::invalid(
+                "card['header']['type']",
+                "must be image or video",
+            ));
+        }
     }
     if !card["body"].is_null() {
         let text = bounded(&card["body"]["text"], 160, "card['body']['text']")?;
         if text.matches('\n').count() > 2 {
-            return Err(GraphError::invalid("card['body']['text']", "has more than 2 line breaks"));
+            return Err(GraphError::invalid(
+                "card['body']['text']",
+                "has more than 2 line breaks",
+            ));
         }
     }
     match kind {
@@ -64,7 +83,10 @@ fn card(scope: &Scope<'_>, card: &Value, choices: &mut Vec<Choice>) -> Result<()
 fn replies(action: &Value, choices: &mut Vec<Choice>) -> Result<(), GraphError> {
     let buttons = action["buttons"].as_array().map_or(&[][..], Vec::as_slice);
     if !(1..=2).contains(&buttons.len()) {
-        return Err(GraphError::invalid("card['action']['buttons']", "must have 1 or 2 buttons"));
+        return Err(GraphError::invalid(
+            "card['action']['buttons']",
+            "must have 1 or 2 buttons",
+        ));
     }
     for button in buttons {
         let reply = match button["type"].as_str() {

@@ -48,7 +48,9 @@ fn body(kind: &str, object: &Value) -> Result<String, GraphError> {
     let most = if kind == "list" { 4096 } else { 1024 };
     // A single product may come without words, and so may a question for permission to call.
     if matches!(kind, "product" | "call_permission_request") {
-        return Ok(optional(text, most, parameter)?.unwrap_or_default().to_owned());
+        return Ok(optional(text, most, parameter)?
+            .unwrap_or_default()
+            .to_owned());
     }
     Ok(bounded(text, most, parameter)?.to_owned())
 }
@@ -64,7 +66,10 @@ fn header(scope: &Scope<'_>, kind: &str, header: &Value) -> Result<(), GraphErro
     }
     let refused = || GraphError::invalid(parameter, "is not allowed here");
     let given = required(&header["type"], parameter)?;
-    let takes_text = matches!(kind, "button" | "list" | "cta_url" | "flow" | "product_list");
+    let takes_text = matches!(
+        kind,
+        "button" | "list" | "cta_url" | "flow" | "product_list"
+    );
     let takes_media = matches!(kind, "button" | "cta_url" | "flow");
     match (given, MediaKind::parse(given)) {
         ("text", _) if takes_text => {

@@ -34,9 +34,14 @@ fn list(action: &Value) -> Result<(), GraphError> {
         if sections.len() > 1 || !section["title"].is_null() {
             bounded(&section["title"], 24, "section['title']")?;
         }
-        let items = section["product_items"].as_array().map_or(&[][..], Vec::as_slice);
+        let items = section["product_items"]
+            .as_array()
+            .map_or(&[][..], Vec::as_slice);
         for item in items {
-            required(&item["product_retailer_id"], "product_items['product_retailer_id']")?;
+            required(
+                &item["product_retailer_id"],
+                "product_items['product_retailer_id']",
+            )?;
         }
         products += items.len();
     }
