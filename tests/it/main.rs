@@ -20,6 +20,7 @@ mod one_message;
 mod outbound;
 mod ownership;
 mod people;
+mod phone;
 mod retention;
 mod schema;
 mod settings;

@@ -3,6 +3,7 @@
 //! The tests themselves are modules of the one integration binary, `tests/it`. Every test gets a database of its own on
 //! each kind; nothing here is shared between tests but the PostgreSQL cluster.
 
+pub mod browser;
 pub mod db;
 pub mod gateway;
 pub mod guests;
@@ -12,6 +13,7 @@ pub mod process;
 pub mod town;
 pub mod wait;
 
+pub use browser::Browser;
 pub use db::{Kind, TestDatabase, for_each_database};
 pub use gateway::{Business, Deployment, GatewayProcess, InProcessNode, Program, settle};
 pub use wait::until;

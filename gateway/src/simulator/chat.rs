@@ -84,9 +84,57 @@ pub struct ChatItem {
     pub opaque: Option<String>,
     /// The typed object as it travelled.
     pub content: Value,
+    /// A template as the phone shows it: header, body, footer, buttons, cards.
+    #[serde(skip_serializing_if = "Value::is_null")]
+    pub shown: Value,
+    /// Pacing holds it: it is not on the phone yet.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub held: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub edited: bool,
+    /// Deleted for everyone.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub revoked: bool,
+    /// The chat's version when this item last changed.
+    pub version: u64,
     /// What a status on command needs to know about the send.
     #[serde(skip)]
     pub(super) billing: super::status::Billing,
+}
+
+impl ChatItem {
+    /// A message with nothing in it yet.
+    pub(super) fn new(id: &str, author: Author, kind: String, at: Timestamp, tick: Tick) -> Self {
+        Self {
+            id: id.to_owned(),
+            author,
+            kind,
+            text: String::new(),
+            choices: Vec::new(),
+            reply_to: None,
+            reaction: None,
+            at,
+            tick,
+            error: None,
+            opaque: None,
+            content: Value::Null,
+            shown: Value::Null,
+            held: false,
+            edited: false,
+            revoked: false,
+            version: 0,
+            billing: super::status::Billing::default(),
+        }
+    }
+}
+
+/// What of a chat is new to somebody who knew it at an earlier version.
+#[derive(Debug, Serialize)]
+pub(super) struct ChatChange {
+    pub number: String,
+    pub version: u64,
+    pub typing_until: Option<Timestamp>,
+    pub items: Vec<ChatItem>,
 }
 
 /// A chat as it stands. `version` grows with every change.
@@ -115,8 +163,11 @@ impl Chat {
         self.items.iter().rev().find(|item| item.id == id)
     }
 
+    /// The item, which counts as changed from now on.
     pub(super) fn item_mut(&mut self, id: &str) -> Option<&mut ChatItem> {
-        self.items.iter_mut().rev().find(|item| item.id == id)
+        let item = self.items.iter_mut().rev().find(|item| item.id == id)?;
+        item.version = self.version;
+        Some(item)
     }
 
     /// The newest choice with this id or title that the business offered.
@@ -136,8 +187,9 @@ impl Chat {
         let upto = self.items.iter().position(|item| item.id == id);
         let Some(upto) = upto else { return };
         for item in self.items.iter_mut().take(upto + 1) {
-            if item.author == Author::Customer {
+            if item.author == Author::Customer && item.tick != Tick::Read {
                 item.tick = Tick::Read;
+                item.version = self.version;
             }
         }
     }

@@ -135,6 +135,8 @@ pub struct Checks {
     pub throughput: bool,
     pub templates: bool,
     pub message_ids: bool,
+    /// A media id must be one that was uploaded and has not expired.
+    pub media: bool,
     /// How Meta refuses a free-form send outside the window: in the answer, or later by a `failed` status (§6.1).
     pub window_refusal_by_status: bool,
     /// How much too early a send may come before a rate counts as broken: two requests' ways through the network
@@ -150,6 +152,7 @@ impl Default for Checks {
             throughput: true,
             templates: true,
             message_ids: true,
+            media: true,
             window_refusal_by_status: false,
             rate_tolerance_ms: 250,
         }
@@ -218,6 +221,8 @@ pub struct RecordLimits {
     /// Of all chats together.
     pub chat_items_total: usize,
     pub violations: usize,
+    /// Bytes of media in all.
+    pub media_bytes: usize,
 }
 
 impl Default for RecordLimits {
@@ -227,6 +232,7 @@ impl Default for RecordLimits {
             chat_items: 500,
             chat_items_total: 200_000,
             violations: 10_000,
+            media_bytes: 256 << 20,
         }
     }
 }
@@ -239,6 +245,7 @@ impl RecordLimits {
             chat_items: 0,
             chat_items_total: 0,
             violations: 100,
+            media_bytes: 16 << 20,
         }
     }
 }

@@ -57,6 +57,7 @@ impl Simulator {
         let stop = CancellationToken::new();
         let address = server.address;
         let world = Arc::new(World::new(config, stop.clone())?);
+        world.listens_at(format!("http://{address}"));
         let serving = tokio::spawn(server.run(Arc::clone(&world), stop.clone()));
         Ok(SimulatorHandle {
             world,
@@ -106,6 +107,11 @@ impl Drop for SimulatorHandle {
 }
 
 impl SimulatorHandle {
+    /// The simulator itself, for those who outlive this handle's borrow.
+    pub fn world(&self) -> Arc<World> {
+        Arc::clone(&self.world)
+    }
+
     pub fn address(&self) -> SocketAddr {
         self.address
     }

@@ -19,6 +19,12 @@ pub struct Profile {
     pub read_receipts: bool,
     /// `false`: not on WhatsApp; sends are accepted and then fail with 131026.
     pub reachable: bool,
+    /// Has stopped marketing in WhatsApp; marketing templates then fail with 131050.
+    pub stopped_marketing: bool,
+    /// Shown as `identity_key_hash`, for numbers that check identity (§2.6).
+    pub identity_key: Option<String>,
+    /// Shown as `parent_user_id`.
+    pub parent_user_id: Option<String>,
 }
 
 impl Default for Profile {
@@ -29,6 +35,9 @@ impl Default for Profile {
             shows_phone: true,
             read_receipts: true,
             reachable: true,
+            stopped_marketing: false,
+            identity_key: None,
+            parent_user_id: None,
         }
     }
 }
@@ -43,6 +52,8 @@ impl Profile {
             },
             wa_id: identity.wa_id.as_deref().filter(|_| shows_phone),
             user_id: &identity.user_id,
+            parent_user_id: self.parent_user_id.as_deref(),
+            identity_key_hash: self.identity_key.as_deref(),
         })
     }
 }
@@ -53,6 +64,10 @@ struct ContactElement<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     wa_id: Option<&'a str>,
     user_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent_user_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    identity_key_hash: Option<&'a str>,
 }
 
 #[derive(Serialize)]

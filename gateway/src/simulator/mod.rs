@@ -7,6 +7,8 @@
 //! Inside: `server` → `send` (Graph side) and `control` (`/simulator/*`) → `world` → `number` (customers, chats) and
 //! `webhook` (the way out). `handle` is the same for Rust. `docs/simulator.md` shows it with curl.
 
+mod account;
+mod account_event;
 mod action;
 mod chat;
 mod config;
@@ -16,7 +18,11 @@ mod error;
 mod faults;
 mod handle;
 mod identity;
+mod media;
 mod number;
+mod phone;
+mod platform;
+mod query;
 mod rate;
 mod requests;
 mod send;
@@ -24,11 +30,15 @@ mod server;
 mod status;
 mod template;
 mod violation;
+mod waba;
 mod wamid;
 mod webhook;
+mod wire;
 mod world;
 
-pub use action::{Action, CustomerMessage};
+pub use account::NumberState;
+pub use account_event::AccountEvent;
+pub use action::{Action, CustomerFile, CustomerMessage};
 pub use chat::{Author, Chat, ChatItem, Choice, ChoiceKind, Tick};
 pub use config::{
     Checks, RecordLimits, SimNumber, SimulatorConfig, SimulatorSetup, StatusPolicy, WebhookPolicy,
@@ -38,9 +48,13 @@ pub use faults::{Fault, FaultKind};
 pub use handle::{Customer, NotInTime, Simulator, SimulatorError, SimulatorHandle, serve};
 pub use identity::Profile;
 pub use number::Number;
+pub use phone::{Step, Story};
 pub use requests::{Answered, Arrival, RequestRecord};
-pub use template::{TemplateCategory, TemplateSpec, TemplateStatus};
+pub use template::{
+    ReviewDecision, ReviewPolicy, TemplateCategory, TemplateEvent, TemplateSpec, TemplateStatus,
+};
 pub use violation::Violation;
+pub use waba::{Tier, WabaState};
 pub use webhook::{Flush, FlushOrder, PostError, Signature};
 pub use world::{Overview, Unknown, World};
 

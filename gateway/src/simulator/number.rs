@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use super::chat::{Chat, ChatItem};
+use super::account::AccountCell;
+use super::chat::{Chat, ChatChange, ChatItem};
 use super::config::{Checks, RecordLimits, SimNumber};
 use super::counters::Counters;
 use super::identity::Profile;
+use super::phone::Watch;
 use super::rate::Throughput;
 use super::wamid::{self, Direction};
 use crate::domain::Timestamp;
@@ -27,6 +29,12 @@ pub(super) struct Customer {
     /// State of the pair rate.
     pub pair: i64,
     pub profile: Option<Box<Profile>>,
+    /// When the customer last wrote; zero: never.
+    pub wrote_at: Timestamp,
+    /// Wrote by an ad, and the business has not replied yet.
+    pub came_by_ad: Option<Timestamp>,
+    /// End of the free entry point that the reply opened (§6.2).
+    pub free_until: Timestamp,
     pub chat: Chat,
 }
 
@@ -51,6 +59,7 @@ pub(super) struct ChatRoom {
     pub limits: RecordLimits,
     pub held: AtomicUsize,
     pub counters: Arc<Counters>,
+    pub watch: Arc<Watch>,
 }
 
 /// A live business number.
@@ -60,6 +69,7 @@ pub struct Number {
     /// `metadata` of every webhook value about this number, as JSON.
     pub(super) metadata: String,
     pub(super) throughput: Throughput,
+    pub(super) account: AccountCell,
     run: u64,
     sequence: AtomicU64,
     shards: Box<[Shard]>,
@@ -75,6 +85,7 @@ impl Number {
                 "phone_number_id": spec.phone_number_id,
             })),
             throughput: Throughput::per_second(spec.throughput, tolerance),
+            account: AccountCell::default(),
             spec,
             run,
             sequence: AtomicU64::new(0),
@@ -135,15 +146,24 @@ impl Number {
     /// Changes a chat and wakes whoever waits for it.
     pub(super) fn change_chat(&self, key: &str, change: impl FnOnce(&mut Chat)) {
         self.with_customer(key, |customer| {
-            change(&mut customer.chat);
+            // First: what changes is stamped with the version that it makes.
             customer.chat.version += 1;
+            change(&mut customer.chat);
         });
         self.shard(key).changed.notify_waiters();
+        self.room.watch.wake();
+    }
+
+    /// A message of the business ends "typing…" (§4.5).
+    pub(super) fn append_and_answer_typing(&self, key: &str, item: ChatItem) {
+        self.change_chat(key, |chat| chat.typing_until = None);
+        self.append(key, item);
     }
 
     /// Appends to a chat within the limits, and wakes whoever waits for it.
-    pub(super) fn append(&self, key: &str, item: ChatItem) {
+    pub(super) fn append(&self, key: &str, mut item: ChatItem) {
         self.change_chat(key, |chat| {
+            item.version = chat.version;
             let limits = &self.room.limits;
             let full = self.room.held.load(Ordering::Relaxed) >= limits.chat_items_total;
             if (full || chat.items.len() >= limits.chat_items) && chat.items.pop_front().is_some() {
@@ -157,6 +177,21 @@ impl Number {
                 self.room.counters.chat_items_dropped.one();
             }
         });
+    }
+
+    /// What has changed since `version`; `None`: nothing. A version from before the number was started afresh counts
+    /// as none at all.
+    pub(super) fn changed_since(&self, key: &str, version: u64) -> Option<ChatChange> {
+        self.with_chat(key, |chat| {
+            let known = if version > chat.version { 0 } else { version };
+            let items = chat.items.iter().filter(|item| item.version > known);
+            (chat.version > known).then(|| ChatChange {
+                number: self.id().to_owned(),
+                version: chat.version,
+                typing_until: chat.typing_until,
+                items: items.cloned().collect(),
+            })
+        })
     }
 
     /// Whether chats are kept at all (benchmark mode does not).
@@ -173,6 +208,7 @@ impl Number {
 
     pub fn set_profile(&self, key: &str, profile: Profile) {
         self.with_customer(key, |customer| customer.profile = Some(Box::new(profile)));
+        self.room.watch.wake();
     }
 
     pub(super) fn reads(&self, key: &str) -> bool {

@@ -13,6 +13,7 @@ use super::number::Number;
 use super::wamid::{self, Direction};
 use super::webhook::{Kind, Update, ascii_json};
 use super::world::{Unknown, World};
+use crate::domain::Timestamp;
 
 /// What a status needs to know about its send.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub struct Billing {
     pub by_phone: bool,
     /// A `delivered` or `read` with pricing has been sent already.
     pub priced: bool,
+    /// Sent inside of a free entry point, which lasts until then (§6.2).
+    pub free_until: Option<Timestamp>,
 }
 
 impl Default for Billing {
@@ -31,6 +34,7 @@ impl Default for Billing {
             category: Cow::Borrowed("service"),
             by_phone: true,
             priced: false,
+            free_until: None,
         }
     }
 }
@@ -55,9 +59,25 @@ struct Element<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     biz_opaque_callback_data: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    conversation: Option<Conversation>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pricing: Option<Pricing<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     errors: Option<[StatusError<'a>; 1]>,
+}
+
+/// Since v24 of a free entry point only (§3.1).
+#[derive(Serialize)]
+struct Conversation {
+    id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expiration_timestamp: Option<String>,
+    origin: Origin,
+}
+
+#[derive(Serialize)]
+struct Origin {
+    r#type: &'static str,
 }
 
 /// Per-message pricing (§3.1). A service message is shown as inside the free allowance: which `type` one beyond it
@@ -101,6 +121,10 @@ impl World {
         let mut ticks = policy.ticks.clone();
         if kind == "reaction" {
             ticks.retain(|tick| *tick == Tick::Sent);
+        }
+        // Only a voice message can be played (§3.2).
+        if kind != "audio" {
+            ticks.retain(|tick| *tick != Tick::Played);
         }
         if !sent.number.reads(sent.key) {
             ticks.retain(|tick| !matches!(tick, Tick::Read | Tick::Played));
@@ -167,6 +191,7 @@ impl World {
             // A `failed` of a send to a phone has no user id (§2.3).
             recipient_user_id: (!failed || !billing.by_phone).then_some(&*identity.user_id),
             biz_opaque_callback_data: sent.opaque,
+            conversation: billing.conversation(sent, tick),
             pricing: billing.pricing(tick),
             errors: error.map(|error| [error.in_status()]),
         };
@@ -209,6 +234,18 @@ impl World {
 }
 
 impl Billing {
+    fn conversation(&self, sent: &Sent<'_>, tick: Tick) -> Option<Conversation> {
+        let until = self.free_until.filter(|_| tick != Tick::Failed)?;
+        let expires = (tick == Tick::Sent).then(|| (until.millis() / 1000).to_string());
+        Some(Conversation {
+            id: format!("fep{}{}", until.millis(), sent.key.len()),
+            expiration_timestamp: expires,
+            origin: Origin {
+                r#type: "referral_conversion",
+            },
+        })
+    }
+
     /// On `sent` and on the first of `delivered` and `read` (§3.1).
     fn pricing(&self, tick: Tick) -> Option<Pricing<'_>> {
         let carries = match tick {
@@ -216,6 +253,14 @@ impl Billing {
             Tick::Delivered | Tick::Read => !self.priced,
             _ => false,
         };
+        if carries && self.free_until.is_some() {
+            return Some(Pricing {
+                billable: false,
+                pricing_model: "PMP",
+                r#type: "free_entry_point",
+                category: "referral_conversion",
+            });
+        }
         let service = self.category == "service";
         carries.then_some(Pricing {
             billable: !service,

@@ -1,9 +1,14 @@
 //! The simulator from outside: a Graph client over HTTP on one side, a webhook endpoint on the other.
 
+mod accounts;
+mod customers;
 mod endpoint;
 mod faults;
+mod kinds;
+mod platform;
 mod rules;
 mod shapes;
+mod templates;
 mod webhooks;
 
 use std::sync::Arc;
@@ -90,6 +95,33 @@ impl Bench {
             .await?;
         let status = answer.status().as_u16();
         Ok((status, answer.json().await?))
+    }
+
+    /// Any call of Graph's API with the number's token: status and answer.
+    async fn graph(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
+        let url = format!("{}/v25.0/{path}", self.simulator.base_url());
+        let method = method.parse().expect("a method");
+        let mut request = self.client.request(method, url).bearer_auth(TOKEN);
+        if !body.is_null() {
+            request = request.json(body);
+        }
+        let answer = request.send().await.expect("an answer");
+        let status = answer.status().as_u16();
+        (status, answer.json().await.expect("JSON"))
+    }
+
+    /// The `value` of the first webhook of this field.
+    async fn field(&self, field: &str) -> Value {
+        loop {
+            let received = self.endpoint.received();
+            let changes = received
+                .iter()
+                .map(|one| one.json()["entry"][0]["changes"][0].clone());
+            if let Some(change) = changes.into_iter().find(|change| change["field"] == field) {
+                return change["value"].clone();
+            }
+            self.endpoint.wait(received.len() + 1).await;
+        }
     }
 
     /// Posts and returns Meta's error code, 0 when accepted.

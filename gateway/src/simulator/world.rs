@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, OnceLock, RwLock};
 use std::time::Instant;
 
 use serde::Serialize;
@@ -13,11 +13,16 @@ use super::config::{Checks, SimNumber, SimulatorConfig, StatusPolicy};
 use super::counters::{Counters, CountersNow};
 use super::faults::Faults;
 use super::identity::chat_key;
+use super::media::MediaStore;
 use super::number::{ChatRoom, Number};
+use super::phone::{Stories, Watch};
+use super::platform::Uploads;
 use super::requests::RequestLog;
-use super::template::TemplateSpec;
+use super::template::Templates;
 use super::violation::Violations;
+use super::waba::Businesses;
 use super::webhook::{Outlet, PostError, Target};
+use super::wire::WireLog;
 use crate::domain::Clock;
 
 /// Something was named that the simulator does not know.
@@ -29,7 +34,11 @@ pub enum Unknown {
     Customer(String),
     #[error("no such message: {0}")]
     Message(String),
-    #[error("the last message with choices has none called {0}")]
+    #[error("no such account: {0}")]
+    Waba(String),
+    #[error("no such template: {0}")]
+    Template(String),
+    #[error("the message has no choice called {0}")]
     Choice(String),
 }
 
@@ -48,9 +57,6 @@ pub struct Overview {
     pub statuses: StatusPolicy,
 }
 
-/// WABA, name, language.
-type TemplateKey = (String, String, String);
-
 /// One simulated WhatsApp.
 #[derive(Debug)]
 pub struct World {
@@ -61,11 +67,18 @@ pub struct World {
     pub(super) violations: Violations,
     pub(super) requests: RequestLog,
     pub(super) outlet: Outlet,
+    pub(super) media: MediaStore,
+    pub(super) templates: Templates,
+    pub(super) businesses: Businesses,
+    pub(super) uploads: Uploads,
+    pub(super) stories: Stories,
+    pub(super) watch: Arc<Watch>,
+    pub(super) wire: Arc<WireLog>,
     numbers: RwLock<HashMap<String, Arc<Number>>>,
-    templates: RwLock<HashMap<TemplateKey, Arc<TemplateSpec>>>,
     statuses: RwLock<Arc<StatusPolicy>>,
     room: Arc<ChatRoom>,
     app_secret: RwLock<String>,
+    base_url: OnceLock<String>,
     run: u64,
 }
 
@@ -81,22 +94,44 @@ impl World {
             .map(|url| Target::parse(url, &config.app_secret))
             .transpose()?;
         let run = config.clock.now().millis().unsigned_abs() << 12;
+        let run = run + RUNS.fetch_add(1, Ordering::Relaxed) % 4096;
+        let watch = Arc::<Watch>::default();
+        let wire = WireLog::keeping(
+            config.record.requests,
+            Arc::clone(&config.clock),
+            Arc::clone(&watch),
+        );
+        let wire = Arc::new(wire);
         let world = Self {
             checks: config.checks,
             faults: Faults::default(),
             violations: Violations::keeping(config.record.violations),
             requests: RequestLog::keeping(config.record.requests, monotonic()),
-            outlet: Outlet::start(config.webhooks, target, Arc::clone(&counters), stop),
+            outlet: Outlet::start(
+                config.webhooks,
+                target,
+                Arc::clone(&counters),
+                Arc::clone(&wire),
+                stop,
+            ),
+            media: MediaStore::keeping(config.record.media_bytes, run),
+            stories: Stories::default(),
+            wire,
             numbers: RwLock::default(),
-            templates: RwLock::default(),
+            templates: Templates::default(),
+            businesses: Businesses::default(),
+            uploads: Uploads::default(),
             statuses: RwLock::new(Arc::new(config.statuses)),
             room: Arc::new(ChatRoom {
                 limits: config.record,
                 held: AtomicUsize::new(0),
                 counters: Arc::clone(&counters),
+                watch: Arc::clone(&watch),
             }),
+            watch,
             app_secret: RwLock::new(config.app_secret),
-            run: run + RUNS.fetch_add(1, Ordering::Relaxed) % 4096,
+            base_url: OnceLock::new(),
+            run,
             counters,
             clock: config.clock,
         };
@@ -114,6 +149,24 @@ impl World {
         let id = spec.phone_number_id.clone();
         let number = Number::new(spec, self.checks, self.run, Arc::clone(&self.room));
         write(&self.numbers).insert(id, Arc::new(number));
+        self.watch.wake();
+    }
+
+    /// Every number, in the order of their ids.
+    pub(super) fn all_numbers(&self) -> Vec<Arc<Number>> {
+        let mut all: Vec<_> = read(&self.numbers).values().cloned().collect();
+        all.sort_unstable_by(|one, other| one.id().cmp(other.id()));
+        all
+    }
+
+    /// Where it listens: what its own URLs begin with.
+    pub(super) fn base_url(&self) -> &str {
+        self.base_url.get().map_or("", String::as_str)
+    }
+
+    pub(super) fn listens_at(&self, base_url: String) {
+        // It listens once.
+        let _already_known = self.base_url.set(base_url);
     }
 
     /// # Errors
@@ -138,30 +191,6 @@ impl World {
         let key = chat_key(who, number.waba_id());
         let key = key.ok_or_else(|| Unknown::Customer(who.to_owned()))?;
         Ok((number, key))
-    }
-
-    /// Adds a template or changes it: paused, disabled, another body.
-    pub fn put_template(&self, spec: TemplateSpec) {
-        let key = (
-            spec.waba_id.clone(),
-            spec.name.clone(),
-            spec.language.clone(),
-        );
-        write(&self.templates).insert(key, Arc::new(spec));
-    }
-
-    pub(super) fn template(
-        &self,
-        waba_id: &str,
-        name: &str,
-        language: &str,
-    ) -> Option<Arc<TemplateSpec>> {
-        let key = (waba_id.to_owned(), name.to_owned(), language.to_owned());
-        read(&self.templates).get(&key).cloned()
-    }
-
-    pub(super) fn templates(&self) -> Vec<Arc<TemplateSpec>> {
-        read(&self.templates).values().cloned().collect()
     }
 
     pub fn status_policy(&self) -> Arc<StatusPolicy> {
@@ -198,7 +227,7 @@ impl World {
                 .iter()
                 .map(|(id, number)| (id.clone(), number.customer_count()))
                 .collect(),
-            templates: read(&self.templates).len(),
+            templates: self.templates().len(),
             statuses: self.status_policy().as_ref().clone(),
         }
     }

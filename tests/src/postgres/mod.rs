@@ -14,6 +14,7 @@ use vestibule::storage;
 
 pub use cluster::{Cluster, Durability};
 pub use programs::Missing;
+pub(crate) use programs::path as folders_of_path;
 
 const TEMPLATE: &str = "vestibule_template";
 
@@ -42,7 +43,7 @@ fn start_or_skip() -> Option<Cluster> {
     clippy::disallowed_methods,
     reason = "CI is said by the environment, and the harness has no other settings"
 )]
-fn is_ci() -> bool {
+pub(crate) fn is_ci() -> bool {
     std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false")
 }
 

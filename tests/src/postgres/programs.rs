@@ -52,7 +52,7 @@ fn debian() -> Vec<PathBuf> {
 }
 
 #[allow(clippy::disallowed_methods, reason = "PATH is where programs are")]
-fn path() -> Vec<PathBuf> {
+pub(crate) fn path() -> Vec<PathBuf> {
     std::env::var_os("PATH")
         .map(|path| std::env::split_paths(&path).collect())
         .unwrap_or_default()

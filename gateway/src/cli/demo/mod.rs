@@ -1,8 +1,10 @@
-//! `vestibule demo`: a whole deployment on this machine, with the simulator as Meta and you as the customer.
+//! `vestibule demo`: a whole deployment on this machine, with the simulator as Meta and you as the customer, on the phone
+//! page in a browser or on the keyboard.
 //!
 //! A gateway on SQLite in a fresh data folder, two tenants with two numbers each, the reference plugin `menu`. What you
 //! type goes the real way: signed webhook, turn, policy, Graph call, receipts. Nothing leaves 127.0.0.1.
 
+mod beside;
 mod keyboard;
 mod script;
 mod show;
@@ -27,7 +29,7 @@ pub(super) struct Arguments {
 }
 
 const HELP: &str = "\
-Type as the customer. /tap ID taps a button or row, /number 1..4 writes to another number, /stop or Ctrl-C ends the demo.
+Open the phone, or type here as the customer. /tap ID taps a button or row, /number 1..4 writes to another number, /stop or Ctrl-C ends the demo.
 STOP, START and \"agent\" are words that the gateway itself obeys.";
 
 /// After this time the prompt comes back although the turn is not over; its story is told when it is.

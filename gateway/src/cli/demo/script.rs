@@ -10,12 +10,12 @@ use crate::cli::output;
 
 /// Which number, what the customer says, and words that the answer must hold.
 const LINES: &[(usize, &str, &str)] = &[
-    (0, "hello", "*1* Opening hours"),
+    (0, "hello", "Opening hours"),
     (0, "1", "We are open"),
     (2, "hello", "*1* Opening hours"),
-    (0, "menu", "*1* Opening hours"),
+    (0, "/tap Cakes", "Plum crumble"),
     (0, "agent", "Nobody is here"),
-    (1, "hello", "*1* Opening hours"),
+    (1, "hello", "Opening hours"),
     // Last: after a STOP the same person may be answered again only from the next second on (Meta's times are whole
     // seconds), and the script does not wait.
     (0, "STOP", "no more messages"),

@@ -57,7 +57,7 @@ fn bubble(text: &str, ticks: &str) -> String {
     drawn
 }
 
-fn inbound(content: &InboundContent) -> String {
+pub(super) fn inbound(content: &InboundContent) -> String {
     match content {
         InboundContent::Text { body } => body.clone(),
         InboundContent::ButtonReply { title, .. } | InboundContent::ListReply { title, .. } => {
@@ -107,7 +107,7 @@ fn ticks(send: &Send) -> &'static str {
     }
 }
 
-type Line = (&'static str, String);
+pub(super) type Line = (&'static str, String);
 
 fn inside(story: &Story, setup: &Snapshot) -> Vec<Line> {
     let told = &story.told;
@@ -130,7 +130,7 @@ fn inside(story: &Story, setup: &Snapshot) -> Vec<Line> {
 }
 
 /// What the gateway decided by itself.
-fn meaning(outcome: &str) -> Option<&'static str> {
+pub(super) fn meaning(outcome: &str) -> Option<&'static str> {
     Some(match outcome {
         "consent_word" => "a word about consent: obeyed by the gateway, no plugin is asked",
         "human_requested" => "asks for a person: obeyed by the gateway, no plugin is asked",
@@ -143,12 +143,17 @@ fn meaning(outcome: &str) -> Option<&'static str> {
     })
 }
 
-fn call_line(story: &Story, call: &Value, setup: &Snapshot) -> String {
-    let number = |key: &str| call[key].as_u64().unwrap_or(0);
-    let outcome = match &call["outcome"] {
+/// How a plugin's call ended.
+pub(super) fn outcome(call: &Value) -> String {
+    match &call["outcome"] {
         Value::String(word) => word.clone(),
         other => other.to_string(),
-    };
+    }
+}
+
+fn call_line(story: &Story, call: &Value, setup: &Snapshot) -> String {
+    let number = |key: &str| call[key].as_u64().unwrap_or(0);
+    let outcome = outcome(call);
     format!(
         "{} {}: {outcome}, {:.2} ms, fuel {}, {} KiB, {} host calls",
         plugin(story, call, setup),
@@ -160,7 +165,7 @@ fn call_line(story: &Story, call: &Value, setup: &Snapshot) -> String {
     )
 }
 
-fn plugin(story: &Story, call: &Value, setup: &Snapshot) -> String {
+pub(super) fn plugin(story: &Story, call: &Value, setup: &Snapshot) -> String {
     let number = setup.number(story.told.number);
     let installed = number.and_then(|entry| {
         let mut all = entry.installations.iter();
@@ -172,7 +177,7 @@ fn plugin(story: &Story, call: &Value, setup: &Snapshot) -> String {
     )
 }
 
-fn refusals(journal: &Value) -> Vec<Line> {
+pub(super) fn refusals(journal: &Value) -> Vec<Line> {
     let decisions = journal["decisions"].as_array().into_iter().flatten();
     let refused = decisions.filter_map(|decision| {
         let (kind, reason) = (decision["kind"].as_str()?, decision["refused"].as_str()?);
@@ -209,7 +214,7 @@ fn send_lines(send: &Send) -> Vec<Line> {
     lines
 }
 
-fn course(receipt: ReceiptStatus) -> &'static str {
+pub(super) fn course(receipt: ReceiptStatus) -> &'static str {
     match receipt {
         ReceiptStatus::Accepted => "none yet",
         ReceiptStatus::Sent => "sent",

@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::beside;
 use super::show;
 use super::story::{Attempts, Story, Teller};
 use crate::admin::{self, Command};
@@ -18,13 +19,17 @@ use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::lifecycle::Shutdown;
 use crate::reference_plugins::MENU;
-use crate::simulator::{SimNumber, Simulator, SimulatorConfig, SimulatorHandle};
+use crate::simulator::{
+    NumberState, Profile, SimNumber, Simulator, SimulatorConfig, SimulatorHandle,
+};
 
 /// A demo has no secrets: these are known to everybody.
 const APP_SECRET: &str = "demo-app-secret";
 const VERIFY_TOKEN: &str = "demo-verify-token";
 const TOKEN: &str = "demo-access-token";
 const CUSTOMER: &str = "447700900123";
+/// A second customer, who shows only a username.
+const SHY_CUSTOMER: &str = "447700900456";
 /// How long the end may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -56,6 +61,31 @@ const NUMBERS: [(&str, &str, &str, &str); 4] = [
     ),
 ];
 
+/// What stands over the chats on the phone.
+const NAMES: [&str; 4] = [
+    "Quay Bakery",
+    "Quay Bakery Wholesale",
+    "Harbour Bikes",
+    "Harbour Bikes Repairs",
+];
+
+/// The bakery's menu has buttons and a list; the bicycle shop's is the plugin's own, as text.
+const BAKERY: &str = r#"{
+    "style": "buttons",
+    "list_button": "Our cakes",
+    "menu": { "title": "Welcome to *Quay Bakery*! What can we do for you?", "items": [
+        { "key": "1", "title": "Opening hours", "reply": "We are open every day from 7 to 18 o'clock." },
+        { "key": "2", "title": "Cakes", "submenu": { "title": "Baked this morning:", "items": [
+            { "key": "1", "title": "Plum crumble", "reply": "Plum crumble, 3.80 a slice. Shall we keep one for you?" },
+            { "key": "2", "title": "Poppy seed cake", "reply": "Poppy seed cake, 3.60 a slice." },
+            { "key": "3", "title": "Lemon tart", "reply": "Lemon tart, 4.20. The last two!" },
+            { "key": "4", "title": "Rye bread", "reply": "Rye bread, 5.40 a loaf, still warm." }
+        ] } },
+        { "key": "0", "title": "A person", "hand_over": "counter" }
+    ] }
+}"#;
+const TENANTS: [(&str, &str); 2] = [("Quay Bakery", BAKERY), ("Harbour Bikes", "{}")];
+
 /// The running demo.
 pub(super) struct Stage {
     folder: tempfile::TempDir,
@@ -76,6 +106,8 @@ impl Stage {
         let simulator = Simulator::start(setup)
             .await
             .context("the simulator does not start")?;
+        simulator.expect_stories();
+        furnish(&simulator)?;
         let config = config(folder.path(), &simulator.base_url())?;
         let shutdown = Shutdown::new();
         let attempts = Arc::<Attempts>::default();
@@ -102,6 +134,11 @@ impl Stage {
         let tenants: BTreeSet<_> = snapshot.numbers().map(|entry| entry.tenant.id).collect();
         let teller = Teller::new(db, attempts, tenants.into_iter().collect());
         tokio::spawn(teller.tell(tell));
+        let (world, directory) = (simulator.world(), Arc::clone(&node.directory));
+        let (relay, stories) = relay(stories, move |story| {
+            world.tell(beside::story(story, &directory.snapshot()));
+        });
+        tokio::spawn(relay);
         Ok(Self {
             folder,
             simulator,
@@ -149,11 +186,11 @@ impl Stage {
 
     pub(super) fn welcome(&self) -> String {
         format!(
-            "Vestibule demo. Gateway http://{}, simulator {}, data in {}.\n\
-             Or from another terminal:\n  curl -d '{{\"text\":\"menu\"}}' -H 'content-type: application/json' \
+            "Vestibule demo. Open the customer's phone in a browser:\n\n  {}/\n\n\
+             Gateway http://{}, data in {}.\nOr from another terminal:\n  curl -d '{{\"text\":\"menu\"}}' -H 'content-type: application/json' \
              {}/simulator/numbers/{}/customers/{CUSTOMER}/messages",
-            self.node.http,
             self.simulator.base_url(),
+            self.node.http,
             self.folder.path().display(),
             self.simulator.base_url(),
             NUMBERS[0].1,
@@ -168,6 +205,48 @@ impl Stage {
             None => customer.text(text)?,
         })
     }
+}
+
+/// Names of businesses and customers.
+fn furnish(simulator: &SimulatorHandle) -> anyhow::Result<()> {
+    for ((_, phone_number_id, _, _), name) in NUMBERS.iter().zip(NAMES) {
+        simulator.number(phone_number_id)?.set_state(NumberState {
+            verified_name: name.to_owned(),
+            ..NumberState::default()
+        });
+        simulator
+            .customer(phone_number_id, CUSTOMER)?
+            .set_profile(Profile {
+                name: "Ines Duarte".to_owned(),
+                ..Profile::default()
+            });
+        simulator
+            .customer(phone_number_id, SHY_CUSTOMER)?
+            .set_profile(Profile {
+                name: "Mo".to_owned(),
+                username: Some("mo_77".to_owned()),
+                shows_phone: false,
+                ..Profile::default()
+            });
+    }
+    Ok(())
+}
+
+/// Hands every story on, and shows it to somebody else before.
+fn relay(
+    mut from: mpsc::UnboundedReceiver<Story>,
+    show: impl Fn(&Story),
+) -> (impl Future<Output = ()>, mpsc::UnboundedReceiver<Story>) {
+    let (to, handed_on) = mpsc::unbounded_channel();
+    let relay = async move {
+        while let Some(story) = from.recv().await {
+            show(&story);
+            if to.send(story).is_err() {
+                return;
+            }
+        }
+    };
+    (relay, handed_on)
 }
 
 fn sim_number((_, phone_number_id, waba_id, display): &(&str, &str, &str, &str)) -> SimNumber {
@@ -203,7 +282,7 @@ async fn onboard(node: &Node) -> anyhow::Result<()> {
         secrets: vec![APP_SECRET.into()],
         is_default: true,
     }];
-    for tenant in ["Quay Bakery", "Harbour Bikes"] {
+    for (tenant, _) in TENANTS {
         let tenant = tenant.to_owned();
         commands.push(Command::TenantAdd {
             name: tenant.clone(),
@@ -217,12 +296,12 @@ async fn onboard(node: &Node) -> anyhow::Result<()> {
         });
     }
     commands.extend(NUMBERS.iter().map(number_command));
-    for tenant in ["Quay Bakery", "Harbour Bikes"] {
+    for (tenant, config) in TENANTS {
         commands.push(Command::PluginInstall {
             tenant: tenant.to_owned(),
             number: None,
             component: STANDARD.encode(MENU),
-            config: "{}".to_owned(),
+            config: config.to_owned(),
             grants: ["kv".to_owned()].into(),
             position: 0,
         });

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::action::CustomerMessage;
+use super::super::action::{CustomerFile, CustomerMessage};
 use super::{Answer, Call, Refusal, done, to_value};
 
 #[derive(Deserialize)]
@@ -34,9 +34,31 @@ pub(super) async fn route(call: &Call<'_>, method: &str, number: &str, path: &[&
             let id = world.customer_sends(number, who, message)?;
             Ok(json!({ "id": id }))
         }
+        ("POST", ["customers", who, "media"]) => {
+            let id = world.customer_sends_file(number, who, file(call)?)?;
+            Ok(json!({ "id": id }))
+        }
         ("GET", ["customers", who, "chat"]) => chat(call, number, who).await,
         _ => Err(Refusal::Path),
     }
+}
+
+/// `?kind=image&filename=&caption=`: the body is the file, its type stands in the header.
+fn file(call: &Call<'_>) -> Result<CustomerFile, Refusal> {
+    let kind = call.word("kind").unwrap_or("document");
+    if !["image", "video", "audio", "document", "sticker"].contains(&kind) {
+        return Err(Refusal::Kind);
+    }
+    if call.body.is_empty() {
+        return Err(Refusal::Empty);
+    }
+    Ok(CustomerFile {
+        kind: kind.to_owned(),
+        mime_type: call.content_type.to_owned(),
+        filename: call.word("filename").map(str::to_owned),
+        caption: call.word("caption").map(str::to_owned),
+        bytes: call.body.clone(),
+    })
 }
 
 /// `?after=VERSION&timeout_ms=N`: waits until the chat has changed since that version, at most N ms (default 30 s).

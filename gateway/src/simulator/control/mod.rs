@@ -1,6 +1,7 @@
 //! `/simulator/*`: everything that the Rust handle can do, over HTTP. No authentication: it is a sandbox, and listens
 //! where its operator lets it.
 
+mod accounts;
 mod chats;
 mod setup;
 mod webhooks;
@@ -14,6 +15,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::query;
 use super::webhook::PostError;
 use super::world::{Unknown, World};
 
@@ -26,6 +28,10 @@ enum Refusal {
     Body(#[from] serde_json::Error),
     #[error("{name} is not a number")]
     Query { name: &'static str },
+    #[error("kind must be image, video, audio, document or sticker")]
+    Kind,
+    #[error("the file is empty")]
+    Empty,
     #[error(transparent)]
     Webhook(#[from] PostError),
     #[error("no such path or method under /simulator")]
@@ -36,7 +42,9 @@ impl Refusal {
     fn status(&self) -> StatusCode {
         match self {
             Self::Unknown(_) | Self::Path => StatusCode::NOT_FOUND,
-            Self::Body(_) | Self::Query { .. } => StatusCode::BAD_REQUEST,
+            Self::Body(_) | Self::Query { .. } | Self::Kind | Self::Empty => {
+                StatusCode::BAD_REQUEST
+            }
             Self::Webhook(_) => StatusCode::BAD_GATEWAY,
         }
     }
@@ -44,10 +52,20 @@ impl Refusal {
 
 type Answer = Result<Value, Refusal>;
 
+/// A control request; `path` is what follows `/simulator`.
+pub(super) struct Request<'a> {
+    pub method: &'a Method,
+    pub path: &'a [&'a str],
+    pub query: &'a str,
+    pub content_type: &'a str,
+    pub body: Bytes,
+}
+
 /// A control request, taken apart.
 struct Call<'a> {
     world: &'a Arc<World>,
-    query: HashMap<&'a str, &'a str>,
+    query: HashMap<String, String>,
+    content_type: &'a str,
     body: Bytes,
 }
 
@@ -64,29 +82,25 @@ impl Call<'_> {
         self.body()
     }
 
+    fn word(&self, name: &str) -> Option<&str> {
+        self.query.get(name).map(String::as_str)
+    }
+
     fn number(&self, name: &'static str) -> Result<Option<u64>, Refusal> {
-        let given = self.query.get(name).map(|text| text.parse());
+        let given = self.word(name).map(str::parse);
         given.transpose().map_err(|_| Refusal::Query { name })
     }
 }
 
-/// Answers one request; `path` is what follows `/simulator`.
-pub(super) async fn answer(
-    world: &Arc<World>,
-    method: &Method,
-    path: &[&str],
-    query: &str,
-    body: Bytes,
-) -> (StatusCode, Bytes) {
+/// Answers one request.
+pub(super) async fn answer(world: &Arc<World>, request: Request<'_>) -> (StatusCode, Bytes) {
     let call = Call {
         world,
-        query: query
-            .split('&')
-            .filter_map(|pair| pair.split_once('='))
-            .collect(),
-        body,
+        query: query::parse(request.query),
+        content_type: request.content_type,
+        body: request.body,
     };
-    let answer = route(&call, method.as_str(), path).await;
+    let answer = route(&call, request.method.as_str(), request.path).await;
     let (status, value) = match answer {
         Ok(value) => (StatusCode::OK, value),
         Err(refusal) => (refusal.status(), json!({ "error": refusal.to_string() })),
@@ -102,6 +116,10 @@ async fn route(call: &Call<'_>, method: &str, path: &[&str]) -> Answer {
         ("GET" | "PUT" | "POST", ["statuses" | "numbers", ..]) if path.len() <= 2 => {
             setup::route(call, method, path)
         }
+        ("GET" | "PUT" | "POST", ["wabas" | "templates" | "reviews", ..]) => {
+            accounts::route(call, method, path)
+        }
+        ("GET" | "PUT", ["numbers", _, "state"]) => accounts::route(call, method, path),
         ("PUT" | "POST", ["webhooks", ..]) => webhooks::route(call, method, path).await,
         (_, ["numbers", number, rest @ ..]) => chats::route(call, method, number, rest).await,
         _ => Err(Refusal::Path),

@@ -73,8 +73,8 @@ fn put_number(call: &Call<'_>, id: &str) -> Answer {
 fn requests(call: &Call<'_>) -> Answer {
     let after = call.number("after")?.unwrap_or(0);
     let limit = call.number("limit")?.unwrap_or(1_000);
-    let number = call.query.get("number").copied();
-    let recipient = call.query.get("recipient").copied();
+    let number = call.word("number");
+    let recipient = call.word("recipient");
     let found = call.world.requests.matching(|record| {
         record.sequence > after
             && number.is_none_or(|number| number == record.phone_number_id)

@@ -52,7 +52,7 @@ pub(super) async fn route(call: &Call<'_>, method: &str, path: &[&str]) -> Answe
 
 /// `?signature=valid|wrong|missing`
 fn signature(call: &Call<'_>) -> Result<Signature, Refusal> {
-    let word = call.query.get("signature").copied().unwrap_or("valid");
+    let word = call.word("signature").unwrap_or("valid");
     Ok(serde_json::from_value(json!(word))?)
 }
 

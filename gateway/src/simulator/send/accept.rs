@@ -1,4 +1,4 @@
-//! The rules that depend on who is written to (`whatsapp-cloud-api.md` §6.1, §6.7), and what acceptance causes.
+//! A send that is well-formed: judged by `rules`, shown on the phone, answered, followed by its statuses.
 
 use std::time::Duration;
 
@@ -8,23 +8,30 @@ use super::super::chat::{Author, ChatItem, Tick};
 use super::super::error::GraphError;
 use super::super::identity::Identity;
 use super::super::number::Number;
-use super::super::rate::{self, TooFast};
 use super::super::status::{Billing, Sent};
-use super::super::template::TemplateCategory;
+use super::super::template::{Held, TemplateCategory};
 use super::super::wamid::{self, Direction};
 use super::super::world::World;
-use super::Granted;
-use super::content::{self, Content};
-use crate::domain::Timestamp;
+use super::content::{self, Content, Scope};
+use super::{Edge, Granted};
 
 /// "typing…" goes away after this long (§4.5).
 const TYPING: Duration = Duration::from_secs(25);
 
 impl World {
     /// Checks a send against every rule and delivers it.
-    pub(super) fn accept(&self, number: &Number, message: &Value) -> Result<Granted, GraphError> {
+    pub(super) fn accept(
+        &self,
+        number: &Number,
+        edge: Edge,
+        message: &Value,
+    ) -> Result<Granted, GraphError> {
         let (given, key) = content::recipient(message, number.waba_id())?;
-        let content = self.content(number.waba_id(), message)?;
+        let scope = Scope {
+            world: self,
+            phone_number_id: number.id(),
+        };
+        let content = self.content(edge, &scope, number.waba_id(), message)?;
         let by_phone = !message["to"].is_null();
         if key == number.spec().display_number {
             return Err(GraphError::new(131021, "Recipient and sender are the same"));
@@ -32,33 +39,40 @@ impl World {
         if content.template == Some(TemplateCategory::Authentication) && !by_phone {
             return Err(GraphError::new(131062, "Send to the phone number"));
         }
+        self.number_may_send(number, &key, &content)?;
         let breach = self.hold_to_rules(number, &key, &content)?;
         let wamid = number.next_wamid(Direction::FromBusiness, &key);
-        let opaque = message["biz_opaque_callback_data"].as_str();
         let billing = Billing {
             category: content.category(),
             by_phone,
             priced: false,
+            free_until: self.free_entry(number, &key),
         };
-        let identity = Identity::of(&key, number.waba_id());
-        let kind = content.kind.clone();
-        let is_template = content.template.is_some();
-        let failure = breach.clone().or_else(|| {
-            let absent = !number.profile(&key).reachable;
-            absent.then(|| GraphError::new(131026, "Message undeliverable"))
-        });
-        if failure.is_none() || number.keeps_chats() {
-            self.show(number, &key, &wamid, content, message, &billing);
-        }
-        self.counters.accepted.one();
-        let sent = Sent {
+        let fails = || self.fails_later(number, &key, &content, message);
+        let failure = breach.clone().or_else(fails);
+        let accepted = Accepted {
             number,
             key: &key,
             wamid: &wamid,
-            opaque,
+            message,
         };
-        self.statuses_of(&sent, billing, &kind, failure);
-        let body = answer(given, &identity, by_phone, &wamid, is_template);
+        let paced = content.paced.filter(|_| failure.is_none());
+        let kind = content.kind.clone();
+        let status = status_word(&content, paced);
+        self.counters.accepted.one();
+        self.show(
+            &accepted,
+            content,
+            &billing,
+            paced.is_some(),
+            failure.is_some(),
+        );
+        match paced {
+            Some(template) => self.hold_send(accepted.held(template, billing)),
+            None => self.statuses_of(&accepted.sent(), billing, &kind, failure),
+        }
+        let identity = Identity::of(&key, number.waba_id());
+        let body = answer(given, &identity, by_phone, &wamid, status);
         Ok(Granted::Sent {
             body,
             wamid,
@@ -66,50 +80,27 @@ impl World {
         })
     }
 
-    /// Window, pair and throughput. Only a send that passes all of them uses the rates up. `Some`: accepted now,
-    /// refused by a status later.
-    fn hold_to_rules(
-        &self,
-        number: &Number,
-        key: &str,
-        content: &Content,
-    ) -> Result<Option<GraphError>, GraphError> {
+    fn free_entry(&self, number: &Number, key: &str) -> Option<crate::domain::Timestamp> {
         let now = self.clock.now();
-        let tolerance = Duration::from_millis(self.checks.rate_tolerance_ms);
-        number.with_customer(key, |customer| {
-            let mut late_refusal = None;
-            let closed = content.template.is_none() && customer.window_until <= now;
-            if self.checks.window && closed {
-                let error = window_closed(customer.window_until);
-                if !self.checks.window_refusal_by_status {
-                    return Err(error);
-                }
-                late_refusal = Some(error);
-            }
-            let pair = if self.checks.pair {
-                rate::admit_pair(customer.pair, now, tolerance).map_err(pair_exceeded)?
-            } else {
-                customer.pair
-            };
-            if self.checks.throughput {
-                number.throughput.admit(now).map_err(throughput_exceeded)?;
-            }
-            customer.pair = pair;
-            Ok(late_refusal)
-        })
+        number.with_customer(key, |customer| customer.free_entry(now))
     }
 
     /// Puts the message on the customer's phone.
     fn show(
         &self,
-        number: &Number,
-        key: &str,
-        wamid: &str,
+        accepted: &Accepted<'_>,
         content: Content,
-        message: &Value,
         billing: &Billing,
+        held: bool,
+        failed: bool,
     ) {
-        if content.kind == "reaction" {
+        let Accepted {
+            number,
+            key,
+            wamid,
+            message,
+        } = *accepted;
+        if content.kind == "reaction" && !failed {
             let id = message["reaction"]["message_id"]
                 .as_str()
                 .unwrap_or_default();
@@ -124,23 +115,25 @@ impl World {
             return self.counters.chat_items_dropped.one();
         }
         let item = ChatItem {
-            id: wamid.to_owned(),
-            author: Author::Business,
             content: message[&content.kind].clone(),
-            kind: content.kind,
             text: content.text,
             choices: content.choices,
+            shown: content.shown,
+            held,
             reply_to: message["context"]["message_id"].as_str().map(str::to_owned),
-            reaction: None,
-            at: self.clock.now(),
-            tick: Tick::Accepted,
-            error: None,
             opaque: message["biz_opaque_callback_data"]
                 .as_str()
                 .map(str::to_owned),
             billing: billing.clone(),
+            ..ChatItem::new(
+                wamid,
+                Author::Business,
+                content.kind,
+                self.clock.now(),
+                Tick::Accepted,
+            )
         };
-        number.append(key, item);
+        number.append_and_answer_typing(key, item);
     }
 
     /// Blue ticks on the customer's phone, and "typing…" when asked for.
@@ -168,12 +161,54 @@ impl World {
     }
 }
 
+/// A send that has its id.
+struct Accepted<'a> {
+    number: &'a Number,
+    key: &'a str,
+    wamid: &'a str,
+    message: &'a Value,
+}
+
+impl<'a> Accepted<'a> {
+    fn opaque(&self) -> Option<&'a str> {
+        self.message["biz_opaque_callback_data"].as_str()
+    }
+
+    fn sent(&self) -> Sent<'a> {
+        Sent {
+            number: self.number,
+            key: self.key,
+            wamid: self.wamid,
+            opaque: self.opaque(),
+        }
+    }
+
+    fn held(&self, template: u64, billing: Billing) -> Held {
+        Held {
+            template,
+            phone_number_id: self.number.id().to_owned(),
+            customer: self.key.to_owned(),
+            wamid: self.wamid.to_owned(),
+            opaque: self.opaque().map(str::to_owned),
+            billing,
+        }
+    }
+}
+
+/// Only templates have one in the answer (§4.1).
+fn status_word(content: &Content, paced: Option<u64>) -> Option<&'static str> {
+    content.template.map(|_| match paced {
+        Some(_) => "held_for_quality_assessment",
+        None => "accepted",
+    })
+}
+
 fn answer(
     given: &str,
     identity: &Identity,
     by_phone: bool,
     wamid: &str,
-    is_template: bool,
+    status: Option<&'static str>,
 ) -> Value {
     let mut contact = json!({ "input": given });
     match &identity.wa_id {
@@ -181,42 +216,8 @@ fn answer(
         _ => contact["user_id"] = json!(identity.user_id),
     }
     let mut message = json!({ "id": wamid });
-    if is_template {
-        message["message_status"] = json!("accepted");
+    if let Some(status) = status {
+        message["message_status"] = json!(status);
     }
     json!({ "messaging_product": "whatsapp", "contacts": [contact], "messages": [message] })
-}
-
-fn window_closed(until: Timestamp) -> GraphError {
-    let details = if until == Timestamp::ZERO {
-        "Message failed to send because the customer has never replied to this number".to_owned()
-    } else {
-        format!(
-            "Message failed to send because more than 24 hours have passed since the customer last replied to this \
-             number (window ended {until})"
-        )
-    };
-    GraphError::new(131047, details)
-}
-
-fn pair_exceeded(too_fast: TooFast) -> GraphError {
-    GraphError::new(
-        131056,
-        format!(
-            "Message failed to send because there were too many messages sent from this phone number to the same \
-             phone number in a short period of time ({} ms too early)",
-            too_fast.wait.as_millis()
-        ),
-    )
-}
-
-fn throughput_exceeded(too_fast: TooFast) -> GraphError {
-    GraphError::new(
-        130429,
-        format!(
-            "Message failed to send because there were too many messages sent from this phone number in a short \
-             period of time ({} ms too early)",
-            too_fast.wait.as_millis()
-        ),
-    )
 }

@@ -8,8 +8,10 @@ use super::super::chat::Choice;
 use super::super::error::GraphError;
 use super::super::identity::chat_key;
 use super::super::template::{TemplateCategory, missing_template};
+use super::super::wamid;
 use super::super::world::World;
-use super::interactive;
+use super::medium::MediaKind;
+use super::{Edge, interactive, plain};
 
 /// A send that is well-formed.
 pub(super) struct Content {
@@ -17,16 +19,46 @@ pub(super) struct Content {
     /// What the customer reads.
     pub text: String,
     pub choices: Vec<Choice>,
+    /// A template as the phone shows it.
+    pub shown: Value,
     /// The template's category; `None`: free-form, which needs an open window.
     pub template: Option<TemplateCategory>,
+    /// Pacing holds the template: its id.
+    pub paced: Option<u64>,
+    pub edge: Edge,
 }
 
 impl Content {
+    /// As the `pricing` object spells it.
     pub fn category(&self) -> Cow<'static, str> {
-        Cow::Borrowed(
-            self.template
-                .map_or("service", TemplateCategory::in_pricing),
-        )
+        let category = self
+            .template
+            .map_or("service", TemplateCategory::in_pricing);
+        Cow::Borrowed(match (category, self.edge) {
+            ("marketing", Edge::Marketing) => "marketing_lite",
+            (category, _) => category,
+        })
+    }
+}
+
+/// Whose send it is: what can be looked up while reading it.
+pub(super) struct Scope<'a> {
+    pub world: &'a World,
+    pub phone_number_id: &'a str,
+}
+
+impl Scope<'_> {
+    /// A medium in a header.
+    pub fn media(
+        &self,
+        kind: MediaKind,
+        object: &Value,
+        parameter: &str,
+    ) -> Result<(), GraphError> {
+        let source = self
+            .world
+            .media_source(self.phone_number_id, kind, object, parameter);
+        source.map(drop)
     }
 }
 
@@ -93,7 +125,13 @@ pub(super) fn recipient<'a>(
 
 impl World {
     /// Checks everything about a send that does not depend on its recipient.
-    pub(super) fn content(&self, waba_id: &str, message: &Value) -> Result<Content, GraphError> {
+    pub(super) fn content(
+        &self,
+        edge: Edge,
+        scope: &Scope<'_>,
+        waba_id: &str,
+        message: &Value,
+    ) -> Result<Content, GraphError> {
         optional(
             &message["biz_opaque_callback_data"],
             512,
@@ -103,7 +141,11 @@ impl World {
             "individual" => {}
             _ => return Err(GraphError::invalid("recipient_type", "must be individual")),
         }
+        if !message["context"].is_null() {
+            required(&message["context"]["message_id"], "context['message_id']")?;
+        }
         let kind = message["type"].as_str().unwrap_or("text");
+        edge.takes(kind, message)?;
         let object = &message[kind];
         if object.is_null() {
             return Err(GraphError::missing(kind));
@@ -112,18 +154,25 @@ impl World {
             kind: kind.to_owned(),
             text: String::new(),
             choices: Vec::new(),
+            shown: Value::Null,
             template: None,
+            paced: None,
+            edge,
         };
-        match kind {
-            "text" => content.text = bounded(&object["body"], 4096, "text['body']")?.to_owned(),
-            "interactive" => (content.text, content.choices) = interactive::read(object)?,
-            "reaction" => content.text = self.reaction(object)?,
-            "template" => self.template_content(waba_id, object, &mut content)?,
-            "image" | "video" | "audio" | "document" | "sticker" => {
-                content.text = media(kind, object)?;
+        match (kind, MediaKind::parse(kind)) {
+            (_, Some(media)) => {
+                content.text = self.media_content(scope.phone_number_id, media, object)?
             }
-            "location" => content.text = location(object)?,
-            "contacts" => content.text = contacts(object)?,
+            ("text", _) => {
+                content.text = bounded(&object["body"], 4096, "text['body']")?.to_owned()
+            }
+            ("interactive", _) => {
+                (content.text, content.choices) = interactive::read(scope, object)?
+            }
+            ("reaction", _) => content.text = self.reaction(object)?,
+            ("template", _) => self.template_content(scope, waba_id, object, &mut content)?,
+            ("location", _) => content.text = plain::location(object)?,
+            ("contacts", _) => content.text = plain::contacts(object)?,
             _ => {
                 let types = "must be one of {AUDIO, CONTACTS, DOCUMENT, IMAGE, INTERACTIVE, LOCATION, REACTION, \
                              STICKER, TEMPLATE, TEXT, VIDEO}";
@@ -135,6 +184,7 @@ impl World {
 
     fn template_content(
         &self,
+        scope: &Scope<'_>,
         waba_id: &str,
         object: &Value,
         content: &mut Content,
@@ -150,14 +200,17 @@ impl World {
             return Ok(());
         };
         content.template = Some(template.category);
-        let filled = template.fill(&object["components"])?;
-        (content.text, content.choices) = (filled.text, filled.choices);
+        content.paced = template.paced.then(|| template.id());
+        let media = |kind, object: &Value, parameter: &str| scope.media(kind, object, parameter);
+        let filled = template.fill(&object["components"], &media)?;
+        (content.text, content.choices, content.shown) =
+            (filled.text, filled.choices, filled.shown);
         Ok(())
     }
 
     fn reaction(&self, object: &Value) -> Result<String, GraphError> {
         let id = required(&object["message_id"], "reaction['message_id']")?;
-        if self.checks.message_ids && super::super::wamid::read(id).is_none() {
+        if self.checks.message_ids && wamid::read(id).is_none() {
             return Err(GraphError::invalid(
                 "reaction['message_id']",
                 "is not a message",
@@ -169,69 +222,4 @@ impl World {
             .map(str::to_owned)
             .ok_or_else(|| GraphError::missing("reaction['emoji']"))
     }
-}
-
-fn media(kind: &str, object: &Value) -> Result<String, GraphError> {
-    let (id, link) = (object["id"].as_str(), object["link"].as_str());
-    let source = match (id, link) {
-        (Some(source), None) | (None, Some(source)) if !source.is_empty() => source,
-        (Some(_), Some(_)) => {
-            return Err(GraphError::invalid(
-                kind,
-                "takes either id or link, not both",
-            ));
-        }
-        _ => {
-            return Err(GraphError::missing(&format!(
-                "{kind}['id'] or {kind}['link']"
-            )));
-        }
-    };
-    let caption = optional(&object["caption"], 1024, &format!("{kind}['caption']"))?;
-    if caption.is_some() && matches!(kind, "audio" | "sticker") {
-        return Err(GraphError::invalid(
-            &format!("{kind}['caption']"),
-            "is not supported",
-        ));
-    }
-    Ok(caption.map_or_else(|| format!("[{kind} {source}]"), str::to_owned))
-}
-
-fn location(object: &Value) -> Result<String, GraphError> {
-    let degrees = |name: &str| match &object[name] {
-        Value::Number(number) => Ok(number.to_string()),
-        // Meta takes numbers as text, too.
-        Value::String(text) if text.parse::<f64>().is_ok() => Ok(text.clone()),
-        Value::Null => Err(GraphError::missing(&format!("location['{name}']"))),
-        _ => Err(GraphError::invalid(
-            &format!("location['{name}']"),
-            "must be a number",
-        )),
-    };
-    Ok(format!(
-        "[location {} {}]",
-        degrees("latitude")?,
-        degrees("longitude")?
-    ))
-}
-
-fn contacts(object: &Value) -> Result<String, GraphError> {
-    let cards = object.as_array().filter(|cards| !cards.is_empty());
-    let cards = cards.ok_or_else(|| GraphError::missing("contacts"))?;
-    if cards.len() > 257 {
-        return Err(GraphError::invalid(
-            "contacts",
-            "has more than 257 elements",
-        ));
-    }
-    let names: Result<Vec<_>, _> = cards
-        .iter()
-        .map(|card| {
-            required(
-                &card["name"]["formatted_name"],
-                "contacts['name']['formatted_name']",
-            )
-        })
-        .collect();
-    Ok(format!("[contacts {}]", names?.join(", ")))
 }

@@ -1,10 +1,14 @@
-//! `POST /{version?}/{phone_number_id}/messages`: the Graph side (`whatsapp-cloud-api.md` §4).
+//! `POST /{version?}/{phone_number_id}/messages` and `/marketing_messages`: the Graph side (`whatsapp-cloud-api.md` §4).
 //!
-//! token → number → scripted fault → content → rules → accept → answer. The order is the file order of this folder.
+//! token → number → scripted fault → content (`plain`, `medium`, `interactive`) → rules → accept → answer.
 
 mod accept;
 mod content;
+mod edge;
 mod interactive;
+pub(super) mod medium;
+mod plain;
+mod rules;
 
 use std::time::Duration;
 
@@ -18,6 +22,8 @@ use super::number::Number;
 use super::requests::{Answered, Arrival, NewRecord};
 use super::violation::Violation;
 use super::world::{World, monotonic};
+
+pub(super) use edge::Edge;
 
 /// What goes back on the connection.
 #[derive(Debug)]
@@ -44,6 +50,7 @@ enum Granted {
 /// A request and what could be read of it.
 struct Request<'a> {
     phone_number_id: &'a str,
+    edge: Edge,
     token: Option<&'a str>,
     message: Result<Value, GraphError>,
     recipient: Option<String>,
@@ -57,10 +64,11 @@ impl Request<'_> {
 }
 
 impl World {
-    /// Handles one request to `/messages`.
+    /// Handles one request to `/messages` or `/marketing_messages`.
     pub(super) async fn messages(
         &self,
         phone_number_id: &str,
+        edge: Edge,
         token: Option<&str>,
         body: Bytes,
     ) -> Reply {
@@ -69,7 +77,7 @@ impl World {
             instant: monotonic(),
         };
         self.counters.requests.one();
-        let request = self.read(phone_number_id, token, &body);
+        let request = self.read(phone_number_id, edge, token, &body);
         let fault = self
             .faults
             .take_send(phone_number_id, request.recipient.as_deref());
@@ -94,6 +102,7 @@ impl World {
     fn read<'a>(
         &self,
         phone_number_id: &'a str,
+        edge: Edge,
         token: Option<&'a str>,
         body: &[u8],
     ) -> Request<'a> {
@@ -105,6 +114,7 @@ impl World {
         });
         Request {
             phone_number_id,
+            edge,
             token,
             message,
             recipient,
@@ -127,10 +137,13 @@ impl World {
                 "The parameter messaging_product is required.",
             ));
         }
-        match message["status"].as_str() {
+        match message["status"]
+            .as_str()
+            .filter(|_| request.edge == Edge::Messages)
+        {
             Some("read") => self.mark_read(&number, message),
             Some(_) => Err(GraphError::invalid("status", "must be read")),
-            None => self.accept(&number, message),
+            None => self.accept(&number, request.edge, message),
         }
     }
 

@@ -22,6 +22,8 @@ pub(crate) struct Update {
     kind: Kind,
     element: String,
     contact: Option<String>,
+    /// `entry[].time`, which account and template events have (§1.2).
+    time: Option<i64>,
     /// Updates of one lane are posted one after the other.
     pub lane: usize,
 }
@@ -40,7 +42,21 @@ impl Update {
             kind,
             element,
             contact,
+            time: None,
             lane: Number::lane(customer),
+        }
+    }
+
+    /// A change of an account, not of one of its numbers.
+    pub fn of_account(waba_id: &str, field: &str, element: String, time: i64) -> Self {
+        Self {
+            waba_id: waba_id.to_owned(),
+            metadata: String::new(),
+            kind: Kind::Field(field.to_owned()),
+            element,
+            contact: None,
+            time: Some(time),
+            lane: Number::lane(waba_id),
         }
     }
 }
@@ -54,6 +70,7 @@ struct Change<'a> {
 
 struct Entry<'a> {
     waba_id: &'a str,
+    time: Option<i64>,
     changes: Vec<Change<'a>>,
 }
 
@@ -63,10 +80,11 @@ pub(super) fn body(updates: &[Update]) -> Bytes {
     for update in updates {
         let place = entries
             .iter()
-            .position(|entry| entry.waba_id == update.waba_id)
+            .position(|entry| entry.waba_id == update.waba_id && entry.time == update.time)
             .unwrap_or_else(|| {
                 entries.push(Entry {
                     waba_id: &update.waba_id,
+                    time: update.time,
                     changes: Vec::new(),
                 });
                 entries.len() - 1
@@ -106,8 +124,11 @@ impl<'a> Entry<'a> {
 
     fn json(&self) -> String {
         let changes: Vec<String> = self.changes.iter().map(Change::json).collect();
+        let time = self
+            .time
+            .map_or_else(String::new, |time| format!(r#""time":{time},"#));
         format!(
-            r#"{{"id":{},"changes":[{}]}}"#,
+            r#"{{"id":{},{time}"changes":[{}]}}"#,
             ascii_json(&self.waba_id),
             changes.join(",")
         )

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use super::super::world::monotonic;
 use super::body::{self, Update};
 use super::outlet::Shared;
 use super::post::{PostError, Poster};
@@ -84,9 +85,12 @@ async fn post(
     attempt: &Attempt,
 ) -> Result<StatusCode, PostError> {
     let target = shared.target().ok_or(PostError::NoTarget)?;
-    poster
+    let began = monotonic();
+    let answer = poster
         .post(&target, attempt.body.clone(), Signature::Valid)
-        .await
+        .await;
+    shared.wire.webhook(&target, began, &attempt.body, &answer);
+    answer
 }
 
 /// Redelivery waits outside of the lane: others go on, as with Meta.

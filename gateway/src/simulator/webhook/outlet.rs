@@ -13,6 +13,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::config::WebhookPolicy;
 use super::super::counters::Counters;
+use super::super::wire::WireLog;
+use super::super::world::monotonic;
 use super::body::{self, Update};
 use super::lane::{self, Job};
 use super::post::{PostError, Poster, Target};
@@ -53,6 +55,7 @@ impl Default for Flush {
 pub(super) struct Shared {
     pub policy: WebhookPolicy,
     pub counters: Arc<Counters>,
+    pub wire: Arc<WireLog>,
     pub stop: CancellationToken,
     target: RwLock<Option<Arc<Target>>>,
     lanes: RwLock<Vec<UnboundedSender<Job>>>,
@@ -110,12 +113,14 @@ impl Outlet {
         policy: WebhookPolicy,
         target: Option<Target>,
         counters: Arc<Counters>,
+        wire: Arc<WireLog>,
         stop: CancellationToken,
     ) -> Self {
         let connections = policy.connections.max(1);
         let shared = Arc::new(Shared {
             policy,
             counters,
+            wire,
             stop,
             target: RwLock::new(target.map(Arc::new)),
             lanes: RwLock::default(),
@@ -227,7 +232,9 @@ impl Outlet {
         let mut answers = Vec::new();
         for _ in 0..times {
             self.shared.counters.webhook_posts.one();
+            let began = monotonic();
             let answer = poster.post(&target, body.clone(), signature).await;
+            self.shared.wire.webhook(&target, began, &body, &answer);
             match &answer {
                 Ok(StatusCode::OK) => self.shared.counters.webhook_accepted.one(),
                 _ => self.shared.counters.webhook_failed.one(),

@@ -37,6 +37,10 @@ pub enum PostError {
 }
 
 impl Target {
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
     pub fn parse(url: &str, app_secret: &str) -> Result<Self, PostError> {
         let uri: Uri = url.parse().map_err(|_| PostError::BadUrl)?;
         let plain = uri.scheme_str() == Some("http");

@@ -1,74 +1,12 @@
-//! Interactive messages: reply buttons and lists in full, other kinds by their outline (`whatsapp-cloud-api.md` §4.2, §4.3).
+//! Reply buttons and lists (`whatsapp-cloud-api.md` §4.2, §4.3).
 
 use serde_json::Value;
 
-use super::super::chat::{Choice, ChoiceKind};
-use super::super::error::GraphError;
-use super::content::{bounded, optional, required};
+use super::super::super::chat::{Choice, ChoiceKind};
+use super::super::super::error::GraphError;
+use super::super::content::{bounded, optional};
 
-/// What the customer reads and can tap.
-pub(super) fn read(object: &Value) -> Result<(String, Vec<Choice>), GraphError> {
-    let kind = required(&object["type"], "interactive['type']")?;
-    let most = if kind == "list" { 4096 } else { 1024 };
-    let body = match kind {
-        // A single product may come without words.
-        "product" => optional(&object["body"]["text"], most, "interactive['body']['text']")?,
-        _ => Some(bounded(
-            &object["body"]["text"],
-            most,
-            "interactive['body']['text']",
-        )?),
-    };
-    optional(
-        &object["footer"]["text"],
-        60,
-        "interactive['footer']['text']",
-    )?;
-    header(kind, &object["header"])?;
-    let action = &object["action"];
-    if !action.is_object() {
-        return Err(GraphError::missing("interactive['action']"));
-    }
-    let choices = match kind {
-        "button" => buttons(action)?,
-        "list" => rows(action)?,
-        "cta_url" => {
-            let text = &action["parameters"]["display_text"];
-            bounded(
-                text,
-                20,
-                "interactive['action']['parameters']['display_text']",
-            )?;
-            Vec::new()
-        }
-        "flow"
-        | "location_request_message"
-        | "voice_call"
-        | "call_permission_request"
-        | "address_message"
-        | "request_contact_info"
-        | "product"
-        | "product_list"
-        | "catalog_message"
-        | "carousel" => Vec::new(),
-        _ => return Err(GraphError::invalid("interactive['type']", "is not known")),
-    };
-    Ok((body.unwrap_or_default().to_owned(), choices))
-}
-
-fn header(kind: &str, header: &Value) -> Result<(), GraphError> {
-    if header.is_null() {
-        return Ok(());
-    }
-    let parameter = "interactive['header']['type']";
-    match required(&header["type"], parameter)? {
-        "text" => bounded(&header["text"], 60, "interactive['header']['text']").map(|_| ()),
-        "image" | "video" | "document" if !matches!(kind, "list" | "product_list") => Ok(()),
-        _ => Err(GraphError::invalid(parameter, "is not allowed here")),
-    }
-}
-
-fn buttons(action: &Value) -> Result<Vec<Choice>, GraphError> {
+pub(super) fn buttons(action: &Value) -> Result<Vec<Choice>, GraphError> {
     let given = action["buttons"].as_array().map_or(&[][..], Vec::as_slice);
     if !(1..=3).contains(&given.len()) {
         return Err(GraphError::invalid(
@@ -103,7 +41,7 @@ fn reply_button(button: &Value) -> Result<Choice, GraphError> {
     })
 }
 
-fn rows(action: &Value) -> Result<Vec<Choice>, GraphError> {
+pub(super) fn rows(action: &Value) -> Result<Vec<Choice>, GraphError> {
     bounded(&action["button"], 20, "interactive['action']['button']")?;
     let sections = action["sections"].as_array().map_or(&[][..], Vec::as_slice);
     let sections_ok = (1..=10).contains(&sections.len());
