@@ -69,18 +69,10 @@ fn created(name: &str) -> (TemplateCategory, Value) {
 pub fn stored(waba_id: &str, sample: &Value) -> TemplateSpec {
     let word = |field: &str| sample[field].as_str().expect("a name and a language");
     let (category, components) = created(word("name"));
-    let parts = components.as_array().expect("components");
-    let body = parts.iter().find(|part| part["type"] == "BODY");
-    let text = body.and_then(|body| body["text"].as_str());
-    TemplateSpec {
-        category,
-        ..TemplateSpec::approved(
-            waba_id,
-            word("name"),
-            word("language"),
-            text.expect("a body"),
-        )
-    }
+    let mut spec = TemplateSpec::approved(waba_id, word("name"), word("language"), "");
+    spec.category = category;
+    spec.components = components.as_array().expect("components").clone();
+    spec
 }
 
 /// What its sender rightly claims of it.
