@@ -19,6 +19,9 @@ pub struct Words(String);
 
 impl Words {
     pub fn of(text: &str) -> Self {
+        if text.is_ascii() {
+            return Self::of_ascii(text);
+        }
         let plain = text.nfkd().filter(|c| !is_accent(*c));
         let lower: String = plain.flat_map(char::to_lowercase).nfc().collect();
         let mut words = String::with_capacity(lower.len());
@@ -31,6 +34,20 @@ impl Words {
                 c if c.is_alphanumeric() || is_combining_mark(c) => words.push(c),
                 _ if words.ends_with(' ') || words.is_empty() => {}
                 _ => words.push(' '),
+            }
+        }
+        words.truncate(words.trim_end().len());
+        Self(words)
+    }
+
+    /// The same as for any text, without looking up what ASCII does not have.
+    fn of_ascii(text: &str) -> Self {
+        let mut words = String::with_capacity(text.len());
+        for byte in text.bytes() {
+            if byte.is_ascii_alphanumeric() {
+                words.push(char::from(byte.to_ascii_lowercase()));
+            } else if !(words.ends_with(' ') || words.is_empty()) {
+                words.push(' ');
             }
         }
         words.truncate(words.trim_end().len());
@@ -59,6 +76,11 @@ impl Words {
         self.0.split(' ').filter(|word| !word.is_empty())
     }
 
+    /// Nothing in it is of a script that puts no spaces between words.
+    pub fn is_spaced(&self) -> bool {
+        !self.0.chars().any(is_unspaced)
+    }
+
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -76,6 +98,42 @@ impl Words {
             let after = self.0[at + phrase.0.len()..].chars().next();
             ends_a_word(before, first) && ends_a_word(after, last)
         })
+    }
+}
+
+/// A text that thousands of phrases are looked for in: most are told not to be there at the price of a look-up.
+///
+/// ```
+/// use vestibule_plugin::text::{Index, Words};
+///
+/// let said = Words::of("What are your opening hours?");
+/// let index = Index::of(&said);
+/// assert!(index.has(&Words::of("opening hours")) && !index.has(&Words::of("price")));
+/// ```
+#[derive(Debug)]
+pub struct Index<'a> {
+    words: &'a Words,
+    /// Each word; none when words are not told apart by spaces alone.
+    sorted: Option<Vec<&'a str>>,
+}
+
+impl<'a> Index<'a> {
+    pub fn of(words: &'a Words) -> Self {
+        let sorted = words.is_spaced().then(|| {
+            let mut sorted: Vec<_> = words.iter().collect();
+            sorted.sort_unstable();
+            sorted
+        });
+        Self { words, sorted }
+    }
+
+    /// As [`Words::has`].
+    pub fn has(&self, phrase: &Words) -> bool {
+        let may_have = self.sorted.as_ref().is_none_or(|sorted| {
+            let first = phrase.iter().next();
+            first.is_some_and(|first| sorted.binary_search(&first).is_ok())
+        });
+        may_have && self.words.has(phrase)
     }
 }
 
@@ -117,7 +175,7 @@ pub fn is_language(tag: &str, wanted: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::Words;
+    use super::{Index, Words};
 
     fn has(text: &str, phrase: &str) -> bool {
         Words::of(text).has(&Words::of(phrase))
@@ -155,6 +213,26 @@ mod tests {
     fn scripts_without_spaces_are_searched_anywhere() {
         assert!(has("ร้านเปิดกี่โมง", "เปิด"));
         assert!(has("wifiはありますか", "wifi"));
+    }
+
+    #[test]
+    fn an_index_finds_what_the_words_have() {
+        let texts = [
+            "is it open today",
+            "wifiはありますか",
+            "ร้านเปิดกี่โมง",
+            "open",
+            "",
+        ];
+        let phrases = ["open", "it open", "open it", "wifi", "เปิด", "ope", ""];
+        for (text, phrase) in texts
+            .iter()
+            .flat_map(|t| phrases.iter().map(move |p| (t, p)))
+        {
+            let (words, phrase) = (Words::of(text), Words::of(phrase));
+            let found = Index::of(&words).has(&phrase);
+            assert_eq!(found, words.has(&phrase), "{phrase:?} in {words:?}");
+        }
     }
 
     #[test]

@@ -29,9 +29,17 @@ async fn install(town: &Town, plugin: &str, position: i64, settings: &Value) {
     let component = reference_plugins::named(plugin).expect("it comes with the gateway");
     let grants = inspect(component).expect("a plugin").manifest.grants;
     let (plugin, settings) = (format!("reference:{plugin}"), settings.to_string());
-    let position = format!("--position={position}");
+    let position = position.to_string();
     let tenant = town.business.tenants[0].as_str();
-    let mut arguments = vec!["plugin", "install", &plugin, "--tenant", tenant, &position];
+    let mut arguments = vec![
+        "plugin",
+        "install",
+        &plugin,
+        "--tenant",
+        tenant,
+        "--position",
+        &position,
+    ];
     arguments.extend(["--settings", &settings]);
     arguments.extend(grants.iter().flat_map(|grant| ["--grant", grant.as_str()]));
     town.deployment.run("node", &arguments, &[]).await;

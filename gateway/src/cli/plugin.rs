@@ -36,8 +36,8 @@ pub(super) struct Install {
     /// What it may use, of what its manifest asks for. May be given several times.
     #[arg(long = "grant", value_name = "NAME")]
     grants: Vec<String>,
-    /// Plugins of a turn run in this order.
-    #[arg(long, default_value_t = 0)]
+    /// Plugins of a turn run in this order; numbers below zero are for those that come first.
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
     position: i64,
 }
 

@@ -8,7 +8,7 @@ mod language;
 mod settings;
 mod vip;
 
-use vestibule_plugin::text::Words;
+use vestibule_plugin::text::{Index, Words};
 use vestibule_plugin::{Enrichment, Kind, Outcome, Turn, config};
 
 use settings::{Detect, Settings, TagRule};
@@ -27,6 +27,7 @@ impl Enrichment for ContactEnricher {
         if turn.message().kind() == Kind::Text {
             note_language(turn, &text, &said, &settings)?;
         }
+        let said = Index::of(&said);
         for rule in &settings.tags {
             note_tag(turn, &said, rule)?;
         }
@@ -59,7 +60,7 @@ fn note_language(turn: &mut Turn<'_>, text: &str, said: &Words, settings: &Setti
     Ok(())
 }
 
-fn note_tag(turn: &mut Turn<'_>, said: &Words, rule: &TagRule) -> Outcome {
+fn note_tag(turn: &mut Turn<'_>, said: &Index<'_>, rule: &TagRule) -> Outcome {
     if !has_any(said, &rule.words) {
         return Ok(());
     }
@@ -70,7 +71,7 @@ fn note_tag(turn: &mut Turn<'_>, said: &Words, rule: &TagRule) -> Outcome {
     Ok(())
 }
 
-fn has_any(said: &Words, words: &[String]) -> bool {
+fn has_any(said: &Index<'_>, words: &[String]) -> bool {
     words.iter().any(|word| said.has(&Words::of(word)))
 }
 

@@ -1,14 +1,14 @@
 //! Who is a VIP, by the tenant's rule. Once a VIP, always one: the tag is never taken away here.
 
 use vestibule_plugin::kv::{self, KvError};
-use vestibule_plugin::text::Words;
+use vestibule_plugin::text::{Index, Words};
 use vestibule_plugin::{Outcome, Turn, info, warn};
 
 use crate::has_any;
 use crate::settings::Vip;
 
 /// Tags the conversation when the rule holds for it.
-pub(crate) fn note(turn: &mut Turn<'_>, said: &Words, rule: &Vip) -> Outcome {
+pub(crate) fn note(turn: &mut Turn<'_>, said: &Index<'_>, rule: &Vip) -> Outcome {
     let messages = match rule.messages {
         Some(_) => count(turn)?,
         None => 0,

@@ -7,7 +7,7 @@
 mod rule;
 mod settings;
 
-use vestibule_plugin::text::Words;
+use vestibule_plugin::text::{Index, Words};
 use vestibule_plugin::{Failure, Kind, Route, Routing, Turn, config, info};
 
 use rule::Matter;
@@ -26,7 +26,9 @@ impl Routing for DepartmentRouter {
             return Ok(Route::Pass);
         }
         let settings: Settings = config::read()?;
-        let matter = matter(turn, &settings);
+        let text = turn.message().text();
+        let said = Words::of(&text.chars().take(LOOKED_AT).collect::<String>());
+        let matter = matter(turn, &said, &settings);
         let fitting = settings
             .rules
             .iter()
@@ -47,16 +49,15 @@ impl Routing for DepartmentRouter {
 }
 
 /// What is known about the message; attributes are asked for only when a rule names them.
-fn matter(turn: &Turn<'_>, settings: &Settings) -> Matter {
+fn matter<'a>(turn: &Turn<'_>, said: &'a Words, settings: &Settings) -> Matter<'a> {
     let conversation = turn.conversation();
-    let said: String = turn.message().text().chars().take(LOOKED_AT).collect();
     let named = settings
         .rules
         .iter()
         .flat_map(|rule| rule.attributes.keys());
     let value = |name: &String| Some((name.clone(), conversation.attribute(name)?));
     Matter {
-        said: Words::of(&said),
+        said: Index::of(said),
         language: conversation.language(),
         region: conversation.attribute(&settings.region_attribute),
         attributes: named.filter_map(value).collect(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use vestibule_plugin::text::{Words, is_language};
+use vestibule_plugin::text::{Index, Words, is_language};
 
 /// Fits when all that it states holds. What it does not state is empty here and asks for nothing.
 #[derive(Debug, PartialEq, Deserialize)]
@@ -28,8 +28,8 @@ pub(crate) struct Rule {
 }
 
 /// A message and what is known about its conversation.
-pub(crate) struct Matter {
-    pub(crate) said: Words,
+pub(crate) struct Matter<'a> {
+    pub(crate) said: Index<'a>,
     pub(crate) language: Option<String>,
     pub(crate) region: Option<String>,
     /// Those that rules name and that the conversation has.
@@ -38,7 +38,7 @@ pub(crate) struct Matter {
 }
 
 impl Rule {
-    pub(crate) fn fits(&self, matter: &Matter) -> bool {
+    pub(crate) fn fits(&self, matter: &Matter<'_>) -> bool {
         let speaks = |wanted: &String| {
             let language = matter.language.as_deref();
             language.is_some_and(|language| is_language(language, wanted))

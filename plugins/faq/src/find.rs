@@ -1,6 +1,8 @@
 //! Which entry a message asks for.
 
-use vestibule_plugin::text::Words;
+use std::collections::BTreeMap;
+
+use vestibule_plugin::text::{Index, Words};
 
 use crate::settings::{Entry, Settings};
 
@@ -18,11 +20,10 @@ pub(crate) struct Found<'a> {
 /// hours on sunday" beats "opening hours".
 pub(crate) fn entry<'a>(text: &str, settings: &'a Settings) -> Option<Found<'a>> {
     let said: String = text.chars().take(LOOKED_AT).collect();
-    let synonyms = Synonyms::of(&settings.synonyms);
-    let said = synonyms.applied(Words::of(&said));
-    if said.is_empty() {
-        return None;
-    }
+    let said = Words::of(&said);
+    let synonyms = Synonyms::said(&settings.synonyms, &Index::of(&said));
+    let said = synonyms.applied(said);
+    let said = Index::of(&said);
     let mut best: Option<(usize, Found<'a>)> = None;
     for entry in &settings.entries {
         for (language, keyword) in keywords(entry) {
@@ -46,26 +47,43 @@ fn keywords(entry: &Entry) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
-/// Every word of a group, longest first, with the group's first word, which stands for all.
-struct Synonyms(Vec<(Words, Words)>);
+/// Groups of which the message says something: the others make no keyword match. By the first word of each member, that
+/// member and the group's first one, which stands for all.
+struct Synonyms(BTreeMap<String, Vec<(Words, Words)>>);
 
 impl Synonyms {
-    fn of(groups: &[Vec<String>]) -> Self {
-        let mut pairs = Vec::new();
+    fn said(groups: &[Vec<String>], said: &Index<'_>) -> Self {
+        let mut by_first_word = BTreeMap::<String, Vec<_>>::new();
         for group in groups {
-            let mut words = group.iter().map(|word| Words::of(word));
-            let Some(first) = words.next() else { continue };
-            pairs.extend(words.map(|word| (word, first.clone())));
+            let members: Vec<Words> = group.iter().map(|word| Words::of(word)).collect();
+            if !members.iter().any(|member| said.has(member)) {
+                continue;
+            }
+            let Some((first, others)) = members.split_first() else {
+                continue;
+            };
+            for member in others {
+                let word = member.iter().next().unwrap_or_default().to_owned();
+                let pairs = by_first_word.entry(word).or_default();
+                pairs.push((member.clone(), first.clone()));
+            }
         }
-        pairs.sort_by_key(|(word, _)| std::cmp::Reverse(word.as_str().len()));
-        Self(pairs)
+        Self(by_first_word)
     }
 
+    /// The text with every member of a group replaced by the group's first, longer members before shorter ones.
     fn applied(&self, words: Words) -> Words {
-        let replace = |words: Words, (word, first): &(Words, Words)| match words.has(word) {
-            true => words.replaced(word, first),
-            false => words,
+        if self.0.is_empty() {
+            return words;
+        }
+        let of_word = |word: &str| self.0.get(word).into_iter().flatten();
+        let mut pairs: Vec<&(Words, Words)> = match words.is_spaced() {
+            true => words.iter().flat_map(of_word).collect(),
+            false => self.0.values().flatten().collect(),
         };
-        self.0.iter().fold(words, replace)
+        pairs.sort_by_key(|(member, _)| std::cmp::Reverse(member.as_str().len()));
+        let replace =
+            |words: Words, (member, first): &(Words, Words)| words.replaced(member, first);
+        pairs.into_iter().fold(words, replace)
     }
 }
