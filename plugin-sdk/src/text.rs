@@ -10,7 +10,7 @@
 //! ```
 
 use unicode_normalization::UnicodeNormalization;
-use unicode_normalization::char::is_combining_mark;
+use unicode_normalization::char::{decompose_compatible, is_combining_mark};
 
 /// A text in its normal form: NFKC, lower case, without diacritics, words separated by one space and nothing else but
 /// letters, digits and the marks that are part of a word (Devanagari, Thai).
@@ -22,36 +22,63 @@ impl Words {
         if text.is_ascii() {
             return Self::of_ascii(text);
         }
-        let plain = text.nfkd().filter(|c| !is_accent(*c));
-        let lower: String = plain.flat_map(char::to_lowercase).nfc().collect();
-        let mut words = String::with_capacity(lower.len());
-        for c in lower.chars() {
-            match c {
-                // Turkish keyboards have both.
-                'ı' => words.push('i'),
-                'ß' => words.push_str("ss"),
-                'ς' => words.push('σ'),
-                c if c.is_alphanumeric() || is_combining_mark(c) => words.push(c),
-                _ if words.ends_with(' ') || words.is_empty() => {}
-                _ => words.push(' '),
+        let mut words = Self(String::with_capacity(text.len()));
+        let mut composes = false;
+        for c in text.chars() {
+            if c.is_ascii() {
+                words.push_ascii(c);
+                continue;
             }
+            decompose_compatible(c, |part| {
+                if !is_accent(part) {
+                    composes |= may_compose(part);
+                    part.to_lowercase().for_each(|c| words.push(c));
+                }
+            });
         }
-        words.truncate(words.trim_end().len());
-        Self(words)
+        if composes {
+            words.0 = words.0.nfc().collect();
+        }
+        words.end();
+        words
     }
 
     /// The same as for any text, without looking up what ASCII does not have.
     fn of_ascii(text: &str) -> Self {
-        let mut words = String::with_capacity(text.len());
-        for byte in text.bytes() {
-            if byte.is_ascii_alphanumeric() {
-                words.push(char::from(byte.to_ascii_lowercase()));
-            } else if !(words.ends_with(' ') || words.is_empty()) {
-                words.push(' ');
-            }
+        let mut words = Self(String::with_capacity(text.len()));
+        text.chars().for_each(|c| words.push_ascii(c));
+        words.end();
+        words
+    }
+
+    fn push_ascii(&mut self, c: char) {
+        if c.is_ascii_alphanumeric() {
+            self.0.push(c.to_ascii_lowercase());
+        } else {
+            self.push_border();
         }
-        words.truncate(words.trim_end().len());
-        Self(words)
+    }
+
+    fn push_border(&mut self) {
+        if !(self.0.is_empty() || self.0.ends_with(' ')) {
+            self.0.push(' ');
+        }
+    }
+
+    /// A lower-case character without its accents.
+    fn push(&mut self, c: char) {
+        match c {
+            // Turkish keyboards have both.
+            'ı' => self.0.push('i'),
+            'ß' => self.0.push_str("ss"),
+            'ς' => self.0.push('σ'),
+            c if c.is_alphanumeric() || is_combining_mark(c) => self.0.push(c),
+            _ => self.push_border(),
+        }
+    }
+
+    fn end(&mut self) {
+        self.0.truncate(self.0.trim_end().len());
     }
 
     /// Does `phrase` stand in it, as whole words? In scripts that put no spaces between words, anywhere.
@@ -113,28 +140,44 @@ impl Words {
 #[derive(Debug)]
 pub struct Index<'a> {
     words: &'a Words,
-    /// Each word; none when words are not told apart by spaces alone.
-    sorted: Option<Vec<&'a str>>,
+    parts: Parts<'a>,
+}
+
+/// What every phrase in a text is made of, sorted.
+#[derive(Debug)]
+enum Parts<'a> {
+    Words(Vec<&'a str>),
+    /// Of a text in which words are not told apart by spaces alone.
+    Characters(Vec<char>),
 }
 
 impl<'a> Index<'a> {
     pub fn of(words: &'a Words) -> Self {
-        let sorted = words.is_spaced().then(|| {
-            let mut sorted: Vec<_> = words.iter().collect();
-            sorted.sort_unstable();
-            sorted
-        });
-        Self { words, sorted }
+        let parts = match words.is_spaced() {
+            true => Parts::Words(sorted(words.iter())),
+            false => Parts::Characters(sorted(words.0.chars())),
+        };
+        Self { words, parts }
     }
 
     /// As [`Words::has`].
     pub fn has(&self, phrase: &Words) -> bool {
-        let may_have = self.sorted.as_ref().is_none_or(|sorted| {
-            let first = phrase.iter().next();
-            first.is_some_and(|first| sorted.binary_search(&first).is_ok())
-        });
+        let may_have = match &self.parts {
+            Parts::Words(words) => phrase.iter().all(|word| words.binary_search(&word).is_ok()),
+            Parts::Characters(characters) => {
+                let mut of_phrase = phrase.0.chars();
+                of_phrase.all(|c| characters.binary_search(&c).is_ok())
+            }
+        };
         may_have && self.words.has(phrase)
     }
+}
+
+fn sorted<T: Ord>(parts: impl Iterator<Item = T>) -> Vec<T> {
+    let mut sorted: Vec<T> = parts.collect();
+    sorted.sort_unstable();
+    sorted.dedup();
+    sorted
 }
 
 /// Is there a border between a phrase's first or last character and its neighbour?
@@ -147,6 +190,11 @@ fn is_unspaced(c: char) -> bool {
     matches!(c,
         '\u{e00}'..='\u{eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' | '\u{3040}'..='\u{30ff}'
         | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{20000}'..='\u{2ffff}')
+}
+
+/// May it be one with its neighbour? Once accents are gone nothing is in Latin, Greek and Cyrillic; Han never is.
+fn may_compose(c: char) -> bool {
+    c >= '\u{590}' && !('\u{4e00}'..='\u{9fff}').contains(&c)
 }
 
 /// Marks that people leave out when they type: Latin, Greek and Cyrillic accents, Hebrew points, Arabic vowel signs and

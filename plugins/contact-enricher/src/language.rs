@@ -1,6 +1,8 @@
 //! Which language a text is in, by small means that always come to the same: the script first, then letters that only one
 //! language has, then the commonest words. It would rather not know than guess: "ok" is every language.
 
+use std::collections::BTreeSet;
+
 use vestibule_plugin::text::Words;
 
 mod table;
@@ -9,6 +11,8 @@ use table::{LETTERS, WORDS};
 
 /// Points of one sign that belongs to one language alone. A word that several share counts a part of it for each.
 const SURE: usize = 60;
+/// Different words, and different letters, that are looked at: looking costs fuel.
+const SIGNS: usize = 60;
 
 /// The language (two letters) of `text`, whose normal form is `said`. Only languages of `among` are found, when it names
 /// any; so are texts in a script that only one of them is written in.
@@ -101,11 +105,14 @@ fn by_signs(
     languages: &[&'static str],
     allowed: &dyn Fn(&str) -> bool,
 ) -> Option<&'static str> {
-    let points = |language: &&'static str| {
-        let points = of_words(language, languages, said) + of_letters(language, languages, text);
-        (points, *language)
-    };
-    let mut ranked: Vec<(usize, &'static str)> = languages.iter().map(points).collect();
+    let mut ranked: Vec<(usize, &'static str)> = languages.iter().map(|one| (0, *one)).collect();
+    count(&mut ranked, distinct(said.iter()), |one, word| {
+        has_word(one, word)
+    });
+    let letters = text.chars().flat_map(char::to_lowercase);
+    count(&mut ranked, distinct(letters), |one, letter| {
+        has_letter(one, *letter)
+    });
     ranked.sort_by_key(|(points, _)| std::cmp::Reverse(*points));
     let (most, _) = *ranked.first()?;
     ranked.retain(|(_, language)| allowed(language));
@@ -114,29 +121,31 @@ fn by_signs(
     (first >= SURE && first == most && 2 * first >= 3 * second).then_some(language)
 }
 
-/// Each different word once.
-fn of_words(language: &str, candidates: &[&str], said: &Words) -> usize {
-    let mut words: Vec<&str> = said.iter().collect();
-    words.sort_unstable();
-    words.dedup();
-    let points = |word: &&str| share(language, candidates, |one| has_word(one, word));
-    words.iter().map(points).sum()
-}
-
-fn of_letters(language: &str, candidates: &[&str], text: &str) -> usize {
-    let mut letters: Vec<char> = text.chars().flat_map(char::to_lowercase).collect();
-    letters.sort_unstable();
-    letters.dedup();
-    let points = |letter: &char| share(language, candidates, |one| has_letter(one, *letter));
-    letters.iter().map(points).sum()
-}
-
-/// What a sign counts for `language`: less, the more candidates have it too.
-fn share(language: &str, candidates: &[&str], has: impl Fn(&str) -> bool) -> usize {
-    if !has(language) {
-        return 0;
+/// The first signs of each kind, each once: so many are plenty.
+fn distinct<T: Ord>(signs: impl Iterator<Item = T>) -> BTreeSet<T> {
+    let mut found = BTreeSet::new();
+    for sign in signs {
+        if found.len() < SIGNS {
+            found.insert(sign);
+        }
     }
-    SURE / candidates.iter().filter(|one| has(one)).count().max(1)
+    found
+}
+
+/// Gives each sign's points to the languages that have it: less to each, the more they are.
+fn count<T>(
+    ranked: &mut [(usize, &'static str)],
+    signs: BTreeSet<T>,
+    has: impl Fn(&str, &T) -> bool,
+) {
+    for sign in signs {
+        let having: Vec<_> = ranked
+            .iter_mut()
+            .filter(|(_, one)| has(one, &sign))
+            .collect();
+        let share = SURE / having.len().max(1);
+        having.into_iter().for_each(|(points, _)| *points += share);
+    }
 }
 
 fn has_word(language: &str, word: &str) -> bool {
