@@ -702,6 +702,9 @@ fn parameters_are_of_one_style_and_named_once() {
     let header = template(json!({
         "header": { "type": "text", "value": "x" }, "parameters": [{ "name": "a", "value": "x" }] }));
     refused(&header, "template_parameter_mix", "header.name");
+    let mut card = template_cards(2, &body("x"));
+    card["parameters"] = json!([{ "name": "a", "value": "x" }]);
+    refused(&card, "template_parameter_mix", "cards[].parameters");
 }
 
 #[test]
