@@ -541,6 +541,12 @@ fn what_is_blank_is_refused_by_its_field() {
             product_list(json!({ "sections": [{ "products": [""] }] })),
         ),
         ("name", template(json!({ "name": "" }))),
+        (
+            "header.address",
+            template(
+                json!({ "header": { "type": "location", "latitude": 1, "longitude": 1, "name": "A" } }),
+            ),
+        ),
         ("language", template(json!({ "language": "" }))),
         (
             "buttons[0].suffix",

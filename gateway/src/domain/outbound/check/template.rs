@@ -6,7 +6,7 @@ use super::super::template::{
 use super::interactive::{CARD_BODY, call_button};
 use super::{
     Checked, Fault, Malformed, commerce, count, each, filled, inside, media, optional_filled,
-    parameter, place, text, unique,
+    parameter, text, unique,
 };
 
 const BODY: usize = 1024;
@@ -86,7 +86,11 @@ fn header(template: &TemplateContent, header: &TemplateHeader) -> Checked {
             Err(Malformed::new("caption", Fault::Form("left out in a header")).cited("§4.4"))
         }
         TemplateHeader::Document(document) => media::document(document),
-        TemplateHeader::Location(at) => place(at),
+        // In a header all four are there (§4.4).
+        TemplateHeader::Location(at) => {
+            filled("name", at.name.as_deref().unwrap_or_default())?;
+            filled("address", at.address.as_deref().unwrap_or_default())
+        }
         TemplateHeader::Product(product) => {
             filled("catalog_id", &product.catalog_id)?;
             filled("product_retailer_id", &product.product_retailer_id)
