@@ -270,9 +270,9 @@ fn check_button(kind: &str, button: &Value) -> Result<(), GraphError> {
     match kind {
         "URL" => {
             let url = field("url", 2000)?;
-            if url.contains("{{")
-                && !(url.ends_with("{{1}}") && !list(&button["example"]).is_empty())
-            {
+            let has_example = !list(&button["example"]).is_empty();
+            let fits = url.ends_with("{{1}}") && has_example;
+            if url.contains("{{") && !fits {
                 return Err(GraphError::new(
                     100,
                     "BUTTONS: a URL's one variable stands at its end and has an example.",

@@ -37,7 +37,7 @@ function open(id) {
   const number = openNumber();
   $("list").hidden = true; $("chat").hidden = false;
   $("chat").replaceChildren(
-    h(".bar", {}, h("button.round", { "aria-label": "Back to the chats", onclick: leave }, icon("back")), h(".who", {}, avatar(number.name, true), h(".grow", {}, h("b", {}, number.name), h("small", { id: "presence" }))), h("button.round.only-narrow", { "aria-label": "What happened", onclick: openPanel }, icon("pulse"))),
+    h(".bar", {}, h("button.round", { "aria-label": "Back to the chats", onclick: leave }, icon("back")), h("button.who", { "aria-label": "About " + number.name, onclick: businessSheet }, avatar(number.name, true), h("span.grow", {}, h("b", {}, number.name), h("small", { id: "presence" }))), h("button.round.only-narrow", { "aria-label": "What happened", onclick: openPanel }, icon("pulse"))),
     h(".scroll", { id: "scroll", tabindex: "-1", role: "log", "aria-live": "polite" }), composer());
   drawChat(true);
   $("write").focus();

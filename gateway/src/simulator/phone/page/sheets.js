@@ -112,6 +112,19 @@ function itemMenu(item) {
     own && !item.revoked ? entry("Delete for everyone", "trash", () => send({ revoke: { message_id: item.id } }), true) : null);
 }
 
+// What a person can tell WhatsApp about a business, and about themselves.
+function businessSheet() {
+  const number = openNumber();
+  const entry = (text, sub, symbol, act) => h("button.menu", { type: "button", onclick: () => { closeSheet(); act(); } }, icon(symbol), h("span.grow", {}, text, h("small", { style: { display: "block", color: "var(--ink-2)" } }, sub)));
+  const newNumber = (v) => { const wa_id = v.phone.replace(/\D/g, ""); if (wa_id) send({ change_number: { wa_id } }).then(() => connect(wa_id)); };
+  sheet(number.name,
+    h(".menu", {}, icon("phone"), pretty(number.display_number)),
+    entry("Stop offers", "This business may send no more marketing", "close", () => send({ marketing: { stop: true } }).then(() => toast("No more offers from " + number.name))),
+    entry("Allow offers again", "Marketing is welcome", "check", () => send({ marketing: { stop: false } }).then(() => toast("Offers are welcome again"))),
+    entry("I have a new number", "WhatsApp tells this business", "user", () => form("New number", [["phone", "The new number", "", { inputmode: "tel", required: true, placeholder: "+44 7700 900789" }]], "Change", newNumber)),
+    entry("Send something unsupported", "A poll, which businesses cannot receive", "warn", () => send({ unsupported: { kind: "poll" } })));
+}
+
 function peopleSheet() {
   const choose = (key) => { closeSheet(); connect(key); };
   sheet("Who are you?", state.world.customers.map((one) => h("button.menu", { type: "button", onclick: () => choose(one.key) }, avatar(one.name, true), h("span.grow", {}, one.name, h("small", { style: { display: "block", color: "var(--ink-2)" } }, label(one))), one.key === state.customer ? icon("check") : null)),
