@@ -76,7 +76,8 @@ function drawChat(all) {
   }
   if (isTyping(chat)) nodes.push(h(".msg.in.first", { id: "typing" }, h(".bubble", {}, h(".dots", { "aria-label": "typing" }, h("i"), h("i"), h("i")))));
   reconcile(box, nodes);
-  $("presence").textContent = isTyping(chat) ? "typing…" : pretty(openNumber().display_number);
+  const number = openNumber();
+  $("presence").textContent = isTyping(chat) ? "typing…" : number.name.startsWith("+") ? "business account" : pretty(number.display_number);
   $("presence").className = isTyping(chat) ? "typing" : "";
   if (before) state.seen[state.open] = Math.max(state.seen[state.open] || 0, before.at);
   clearTimeout(drawChat.timer);

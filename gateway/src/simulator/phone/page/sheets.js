@@ -7,7 +7,7 @@ function sheet(title, ...content) {
   const box = h(".sheet", { role: "dialog", "aria-modal": "true", "aria-label": title }, h("header", {}, h("h2", {}, title), h("button.round", { "aria-label": "Close", onclick: closeSheet }, icon("close"))), h(".inside", {}, content));
   layer.replaceChildren(box);
   layer.hidden = false;
-  (box.querySelector("[autofocus], .inside button, .inside input, .inside textarea") || box.querySelector("button")).focus();
+  (box.querySelector("[data-first], .inside button, .inside input, .inside textarea") || box.querySelector("button")).focus();
   return box;
 }
 
@@ -29,7 +29,7 @@ $("layer").addEventListener("pointerdown", (event) => { if (event.target === $("
 
 // A form of plain fields; `done` gets their values.
 function form(title, fields, label, done, note) {
-  const inputs = fields.map(([name, text, value, extra]) => [name, h("input", { name, value: value || "", autocomplete: "off", autofocus: name === fields[0][0], ...extra }), text]);
+  const inputs = fields.map(([name, text, value, extra]) => [name, h("input", { name, value: value || "", autocomplete: "off", "data-first": name === fields[0][0], ...extra }), text]);
   const submit = (event) => { event.preventDefault(); const values = Object.fromEntries(inputs.map(([name, input]) => [name, input.value.trim()])); closeSheet(); done(values); };
   sheet(title, h("form.form", { onsubmit: submit }, note ? h("p", {}, note) : null, inputs.map(([, input, text]) => h("label", {}, text, input)), h("button.action", { type: "submit" }, label)));
 }
