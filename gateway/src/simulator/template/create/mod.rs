@@ -1,26 +1,13 @@
 //! A template as it is submitted: names, lengths, variables, buttons (`whatsapp-cloud-api.md` §4.3, §6.5, §7.4).
 
+mod buttons;
+mod kinds;
+
 use serde_json::Value;
 
 use super::super::error::GraphError;
 use super::parameters::{list, part, placeholders};
 use super::{TemplateCategory, TemplateSpec, TemplateStatus};
-
-/// Most buttons of a kind; all together there are at most ten.
-const BUTTONS: &[(&str, usize)] = &[
-    ("QUICK_REPLY", 10),
-    ("URL", 2),
-    ("PHONE_NUMBER", 1),
-    ("COPY_CODE", 1),
-    ("FLOW", 1),
-    ("CATALOG", 1),
-    ("MPM", 1),
-    ("SPM", 1),
-    ("OTP", 1),
-    ("VOICE_CALL", 1),
-    ("ORDER_DETAILS", 1),
-    ("REQUEST_CONTACT_INFO", 1),
-];
 
 /// Reads and checks what was submitted for an account. The result waits for its review.
 pub(in super::super) fn check(waba_id: &str, body: &Value) -> Result<TemplateSpec, GraphError> {
@@ -86,7 +73,7 @@ pub(in super::super) fn check_components(
     let body = part(components, "BODY");
     let body = body.ok_or_else(|| GraphError::new(100, "A component of type BODY is required."))?;
     if category == TemplateCategory::Authentication {
-        return authentication(components);
+        return kinds::authentication(components);
     }
     let offer = part(components, "LIMITED_TIME_OFFER").is_some();
     text(body, "BODY", if offer { 600 } else { 1024 }, 2388072)?;
@@ -109,10 +96,10 @@ pub(in super::super) fn check_components(
         }
     }
     if let Some(buttons) = part(components, "BUTTONS") {
-        check_buttons(list(&buttons["buttons"]))?;
+        buttons::check(list(&buttons["buttons"]))?;
     }
     match part(components, "CAROUSEL") {
-        Some(carousel) => cards(list(&carousel["cards"])),
+        Some(carousel) => kinds::cards(list(&carousel["cards"])),
         None => Ok(()),
     }
 }
@@ -216,173 +203,6 @@ fn check_header(header: &Value) -> Result<(), GraphError> {
         _ => Err(GraphError::new(
             2388047,
             format!("HEADER: format {format} is not known"),
-        )),
-    }
-}
-
-fn check_buttons(buttons: &[Value]) -> Result<(), GraphError> {
-    let invalid = |details: String| GraphError::new(100, details);
-    if buttons.is_empty() || buttons.len() > 10 {
-        return Err(invalid("BUTTONS must have 1 to 10 buttons.".to_owned()));
-    }
-    for button in buttons {
-        let kind = button["type"].as_str().unwrap_or_default();
-        let Some((_, most)) = BUTTONS.iter().find(|(known, _)| *known == kind) else {
-            return Err(invalid(format!("BUTTONS: type {kind} is not known.")));
-        };
-        if buttons.iter().filter(|one| one["type"] == kind).count() > *most {
-            return Err(invalid(format!("BUTTONS: at most {most} of type {kind}.")));
-        }
-        check_button(kind, button)?;
-    }
-    let is_reply: Vec<bool> = buttons
-        .iter()
-        .map(|button| button["type"] == "QUICK_REPLY")
-        .collect();
-    // Quick replies stand together, before or after the others: one change at most.
-    if is_reply
-        .windows(2)
-        .filter(|pair| pair[0] != pair[1])
-        .count()
-        > 1
-    {
-        return Err(invalid(
-            "BUTTONS: quick replies must stand together.".to_owned(),
-        ));
-    }
-    Ok(())
-}
-
-fn check_button(kind: &str, button: &Value) -> Result<(), GraphError> {
-    if !matches!(kind, "OTP" | "COPY_CODE") {
-        text(button, "BUTTONS", 25, 100)?;
-    }
-    let field = |name: &str, most: usize| {
-        let value = button[name].as_str().unwrap_or_default();
-        let fits = !value.is_empty() && value.chars().count() <= most;
-        fits.then_some(value).ok_or_else(|| {
-            GraphError::new(
-                100,
-                format!("BUTTONS: {name} must have 1 to {most} characters."),
-            )
-        })
-    };
-    match kind {
-        "URL" => {
-            let url = field("url", 2000)?;
-            if url.contains("{{")
-                && !(url.ends_with("{{1}}") && !list(&button["example"]).is_empty())
-            {
-                return Err(GraphError::new(
-                    100,
-                    "BUTTONS: a URL's one variable stands at its end and has an example.",
-                ));
-            }
-            Ok(())
-        }
-        "PHONE_NUMBER" => field("phone_number", 20).map(drop),
-        "COPY_CODE" => {
-            let example = button["example"]
-                .as_str()
-                .or(button["example"][0].as_str())
-                .unwrap_or_default();
-            let fits = (1..=20).contains(&example.chars().count());
-            fits.then_some(()).ok_or_else(|| {
-                GraphError::new(
-                    100,
-                    "BUTTONS: a copy code needs an example of 1 to 20 characters.",
-                )
-            })
-        }
-        "FLOW"
-            if ["flow_id", "flow_json", "flow_name"]
-                .iter()
-                .all(|name| button[*name].is_null()) =>
-        {
-            Err(GraphError::new(
-                100,
-                "BUTTONS: a flow button needs flow_id, flow_name or flow_json.",
-            ))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// 2 to 10 cards that are built alike (§4.3).
-fn cards(cards: &[Value]) -> Result<(), GraphError> {
-    if !(2..=10).contains(&cards.len()) {
-        return Err(GraphError::new(100, "CAROUSEL must have 2 to 10 cards."));
-    }
-    let shape = |card: &Value| {
-        let parts = list(&card["components"]);
-        let header = part(parts, "HEADER").map(|header| header["format"].clone());
-        let buttons = part(parts, "BUTTONS").map_or(&[][..], |buttons| list(&buttons["buttons"]));
-        (
-            header,
-            buttons
-                .iter()
-                .map(|button| button["type"].clone())
-                .collect::<Vec<_>>(),
-        )
-    };
-    for card in cards {
-        let parts = list(&card["components"]);
-        if shape(card) != shape(&cards[0]) {
-            return Err(GraphError::new(
-                100,
-                "CAROUSEL: every card needs the same header format and buttons.",
-            ));
-        }
-        let header = part(parts, "HEADER");
-        check_header(
-            header.ok_or_else(|| GraphError::new(100, "CAROUSEL: a card needs a HEADER."))?,
-        )?;
-        if let Some(body) = part(parts, "BODY") {
-            text(body, "BODY", 160, 2388072)?;
-        }
-    }
-    Ok(())
-}
-
-/// One-time codes: Meta's own text, an OTP button, nothing else (§6.4, §6.5).
-fn authentication(components: &[Value]) -> Result<(), GraphError> {
-    if part(components, "HEADER").is_some()
-        || part(components, "BODY").is_some_and(|body| body["text"].is_string())
-    {
-        return Err(GraphError::new(
-            100,
-            "An AUTHENTICATION template has no HEADER and no text of its own.",
-        ));
-    }
-    let minutes = part(components, "FOOTER")
-        .map(|footer| footer["code_expiration_minutes"].as_u64().unwrap_or(0));
-    if minutes.is_some_and(|minutes| !(1..=90).contains(&minutes)) {
-        return Err(GraphError::new(
-            100,
-            "FOOTER: code_expiration_minutes must be 1 to 90.",
-        ));
-    }
-    let buttons = part(components, "BUTTONS").map_or(&[][..], |buttons| list(&buttons["buttons"]));
-    let [button] = buttons else {
-        return Err(GraphError::new(
-            100,
-            "An AUTHENTICATION template has exactly one OTP button.",
-        ));
-    };
-    match (button["type"].as_str(), button["otp_type"].as_str()) {
-        (Some("OTP"), Some("COPY_CODE")) => Ok(()),
-        (Some("OTP"), Some("ONE_TAP" | "ZERO_TAP"))
-            if !list(&button["supported_apps"]).is_empty() =>
-        {
-            let terms =
-                button["otp_type"] != "ZERO_TAP" || button["zero_tap_terms_accepted"] == true;
-            terms
-                .then_some(())
-                .ok_or_else(|| GraphError::new(100, "ZERO_TAP needs zero_tap_terms_accepted."))
-        }
-        _ => Err(GraphError::new(
-            100,
-            "BUTTONS: an OTP button of type COPY_CODE, ONE_TAP or ZERO_TAP is required.",
         )),
     }
 }
