@@ -84,6 +84,13 @@ fn read_value(place: &mut Place, raw: &RawValue, items: &mut Vec<Item>) {
     let copies = (place.field == STANDBY)
         .then(|| value.object(STANDBY))
         .flatten();
+    // Such a value is one thing, also when it has a list in it.
+    if let Some(news) = account::news(&place.field, &value) {
+        let mut item = place.whole_value(&value, raw);
+        item.kind = ItemKind::Account(Box::new(news));
+        items.push(item);
+        return;
+    }
     let before = items.len();
     let mut rest = Vec::new();
     if let Some(copies) = &copies {
@@ -238,9 +245,7 @@ impl Place {
         {
             item.waba_id = waba_id;
         }
-        if let Some(news) = account::news(&self.field, value) {
-            item.kind = ItemKind::Account(Box::new(news));
-        } else if self.field == HANDOVERS
+        if self.field == HANDOVERS
             && let Some(kind) = notice::handover(value)
         {
             item.kind = kind;
