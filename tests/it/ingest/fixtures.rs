@@ -74,13 +74,21 @@ async fn a_fixture_that_comes_twice_or_with_its_parts_reversed_causes_the_same()
 }
 
 fn reversed(mut body: Value) -> Value {
-    if let Some(entries) = body["entry"].as_array_mut() {
-        entries.reverse();
-        for entry in entries {
-            if let Some(changes) = entry["changes"].as_array_mut() {
-                changes.reverse();
-            }
+    let list = |value: &mut Value, key: &str| -> Vec<Value> {
+        let list = value.get_mut(key).and_then(Value::as_array_mut);
+        list.map(std::mem::take).unwrap_or_default()
+    };
+    let mut entries = list(&mut body, "entry");
+    entries.reverse();
+    for entry in &mut entries {
+        let mut changes = list(entry, "changes");
+        changes.reverse();
+        if !changes.is_empty() {
+            entry["changes"] = changes.into();
         }
+    }
+    if !entries.is_empty() {
+        body["entry"] = entries.into();
     }
     body
 }

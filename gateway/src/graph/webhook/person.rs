@@ -21,9 +21,14 @@ pub(super) struct Author {
     pub(super) username: Option<String>,
 }
 
+/// Meta names at most as many people as it sends messages (facts §1.2). Each message is looked up among them: more
+/// would be somebody's attempt to keep us busy.
+const MOST: usize = 2_000;
+
 pub(super) fn contacts(elements: &[&RawValue]) -> Vec<Contact> {
     elements
         .iter()
+        .take(MOST)
         .filter_map(|raw| contact(&Object::parse(raw.get())?))
         .collect()
 }

@@ -31,6 +31,10 @@ const LISTS: [&str; 11] = [
     "automatic_events",
 ];
 
+/// Items that a body may have. Meta's have up to about 1,000 (facts §1.2); what lies beyond this is one item, kept raw, so
+/// that no body of the size that is taken costs more than a few times its size.
+const MOST: usize = 50_000;
+
 const STANDBY: &str = "standby";
 pub(super) const HANDOVERS: &str = "messaging_handovers";
 
@@ -46,10 +50,17 @@ pub fn read(body: &[u8]) -> Result<Vec<Item>, NotJson> {
             .for_each(|entry| read_entry(entry, &mut items)),
         None => items.push(Place::default().unread("body", raw)),
     }
+    if items.len() > MOST {
+        items.truncate(MOST);
+        items.push(Place::default().unread("body_rest", raw));
+    }
     Ok(items)
 }
 
 fn read_entry(raw: &RawValue, items: &mut Vec<Item>) {
+    if items.len() > MOST {
+        return;
+    }
     let entry = Object::parse(raw.get()).unwrap_or_default();
     let mut place = Place {
         entry_id: entry.string("id").unwrap_or_default(),
@@ -65,6 +76,9 @@ fn read_entry(raw: &RawValue, items: &mut Vec<Item>) {
 }
 
 fn read_change(place: &mut Place, raw: &RawValue, items: &mut Vec<Item>) {
+    if items.len() > MOST {
+        return;
+    }
     place.phone_number_id = None;
     let change = Object::parse(raw.get()).unwrap_or_default();
     match (change.string("field"), change.get("value")) {
@@ -126,10 +140,12 @@ fn read_fields<'a>(
 ) {
     for (key, raw) in fields.filter(|(key, raw)| !ENVELOPE.contains(key) && raw.get() != "null") {
         match LISTS.contains(&key).then(|| array(raw)).flatten() {
-            Some(list) => items.extend(
-                list.iter()
-                    .map(|element| place.element(key, element, people)),
-            ),
+            Some(list) => {
+                // One more than there may be says that there are more.
+                let room = (MOST + 1).saturating_sub(items.len());
+                let some = list.iter().take(room);
+                items.extend(some.map(|element| place.element(key, element, people)));
+            }
             None => rest.push((key, raw)),
         }
     }

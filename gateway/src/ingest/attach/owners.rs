@@ -36,13 +36,18 @@ pub(super) async fn obey(
     conversation: &mut Conversation,
     now: Timestamp,
 ) -> Result<Option<Taken>, AttachError> {
-    let Some(change) = change(message, &conversation.owner) else {
+    let is_handover = matches!(message.message.content, InboundContent::Handover(_));
+    if !is_handover && !message.message.takes_over() {
         return Ok(None);
-    };
+    }
     let (tenant, id) = (conversation.tenant, conversation.id);
+    // Also where nothing changes: what happened before this and comes after it is history.
     if !entry_points::move_handover(tx, tenant, id, message.at).await? {
         return Ok(None);
     }
+    let Some(change) = change(message, &conversation.owner) else {
+        return Ok(None);
+    };
     if conversation.owner.is_bot() {
         let since = entry_points::owned_since(tx, tenant, id).await?;
         // Somebody gave it back to the bot since: this came late.

@@ -221,3 +221,57 @@ fn hostile_depth_and_numbers_are_survived() {
         }
     }
 }
+
+/// Bodies of the largest size that is taken, made to cost as much as they can.
+fn expensive_bodies() -> Vec<(&'static str, String)> {
+    const SIZE: usize = 4 << 20;
+    let fill = |head: &str, piece: &str, tail: &str| {
+        let count = (SIZE - head.len() - tail.len()) / (piece.len() + 1);
+        format!("{head}{}{tail}", vec![piece; count].join(","))
+    };
+    let value = r#"{"entry":[{"id":"w","changes":[{"field":"messages","value":{"metadata":{"phone_number_id":"p"},"#;
+    let list = |name: &str| format!("{value}\"{name}\":[");
+    let people = list("contacts") + &vec![r#"{"wa_id":"12345"}"#; 100_000].join(",");
+    vec![
+        ("entries that are none", fill(r#"{"entry":["#, "0", "]}")),
+        (
+            "changes that are none",
+            fill(r#"{"entry":[{"changes":["#, "{}", "]}]}"),
+        ),
+        ("empty messages", fill(&list("messages"), "{}", "]}}]}]}")),
+        (
+            "objects in one element",
+            fill(&list("groups"), r#"{"a":{}}"#, "]}}]}]}"),
+        ),
+        (
+            "one element",
+            fill(&(list("groups") + "["), r#"{"a":0}"#, "]]}}]}]}"),
+        ),
+        ("fields", fill(value, r#""a":0"#, "}}]}]}")),
+        (
+            "messages and people",
+            fill(
+                &(people + r#"],"messages":["#),
+                r#"{"id":"1","from":"99999"}"#,
+                "]}}]}]}",
+            ),
+        ),
+    ]
+}
+
+#[test]
+fn the_largest_body_costs_a_few_times_its_size() {
+    for (what, body) in expensive_bodies() {
+        assert!(route(body.as_bytes()).is_ok(), "{what}");
+        let items = read(body.as_bytes()).expect("JSON");
+        assert!((1..=50_001).contains(&items.len()), "{what}: {}", items.len());
+        let bytes: usize = items
+            .iter()
+            .map(|item| size_of_val(item) + item.raw.len() + item.key.len() + item.field.len())
+            .sum();
+        assert!(bytes < 8 * body.len(), "{what}: {bytes} bytes");
+        for item in items.iter().take(1_000) {
+            raw_without_personal_data(&item.raw);
+        }
+    }
+}
