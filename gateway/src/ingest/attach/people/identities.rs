@@ -110,7 +110,7 @@ impl People {
     pub(super) fn learn(&mut self, key: &IdentityKey, contact: ContactId, at: Timestamp) {
         let before = self.known.get(key).copied();
         let is_history = |before: &Identity| before.superseded_at.is_some_and(|since| at <= since);
-        if before.as_ref().is_some_and(is_history) {
+        if before == Some(Identity::of(contact)) || before.as_ref().is_some_and(is_history) {
             return;
         }
         self.known.insert(key.clone(), Identity::of(contact));
