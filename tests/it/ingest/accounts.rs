@@ -40,7 +40,9 @@ async fn place(desk: &Desk, held: Held, placed_by: &str) {
         until: None,
     };
     let mut tx = desk.db.begin().await.expect("a transaction");
-    insert_hold_all_tenants(&mut tx, &hold).await.expect("a hold");
+    insert_hold_all_tenants(&mut tx, &hold)
+        .await
+        .expect("a hold");
     tx.commit().await.expect("a commit");
 }
 
@@ -68,13 +70,34 @@ async fn meta_lifts_what_its_own_errors_stopped_and_nothing_that_a_person_did() 
         let held = || Held::Template(number.tenant, TEMPLATE.into(), "en".into());
         place(&desk, held(), "delivery: Meta's error 132015").await;
         place(&desk, held(), "ana").await;
-        hear(&desk, "message_template_status_update", template("PAUSED"), 50).await;
-        let all = ["ana", "delivery: Meta's error 132015", "webhook: template state"];
+        hear(
+            &desk,
+            "message_template_status_update",
+            template("PAUSED"),
+            50,
+        )
+        .await;
+        let all = [
+            "ana",
+            "delivery: Meta's error 132015",
+            "webhook: template state",
+        ];
         assert_eq!(in_force(&desk).await, all);
-        hear(&desk, "message_template_status_update", template("APPROVED"), 40).await;
+        hear(
+            &desk,
+            "message_template_status_update",
+            template("APPROVED"),
+            40,
+        )
+        .await;
         assert_eq!(in_force(&desk).await, ["ana"]);
 
-        place(&desk, Held::Tenant(number.tenant), "receipt: Meta's error 131031").await;
+        place(
+            &desk,
+            Held::Tenant(number.tenant),
+            "receipt: Meta's error 131031",
+        )
+        .await;
         place(&desk, Held::Number(number.tenant, number.id), "ben").await;
         hear(&desk, "account_update", ban("DISABLE"), 30).await;
         assert_eq!(in_force(&desk).await.len(), 4);
@@ -114,7 +137,13 @@ async fn a_ban_stops_every_number_of_the_account_that_the_app_speaks_for() {
         assert_eq!(in_force(&desk).await.len(), 1);
         desk.add_number(0, "770003").await;
         desk.owner.refresh().await.expect("readable setup");
-        hear(&desk, "account_update", json!({ "event": "ACCOUNT_DELETED" }), 40).await;
+        hear(
+            &desk,
+            "account_update",
+            json!({ "event": "ACCOUNT_DELETED" }),
+            40,
+        )
+        .await;
         assert_eq!(in_force(&desk).await.len(), 3);
     })
     .await;
@@ -131,7 +160,13 @@ async fn of_each_fact_the_latest_stands_whatever_came_last() {
         category["new_category"] = json!("UTILITY");
         category["correct_category"] = json!("MARKETING");
         hear(&desk, "template_category_update", category, 90).await;
-        hear(&desk, "message_template_status_update", template("APPROVED"), 50).await;
+        hear(
+            &desk,
+            "message_template_status_update",
+            template("APPROVED"),
+            50,
+        )
+        .await;
         let number = desk.owner.snapshot().number_named(NUMBERS[0]).cloned();
         let tenant = number.expect("the number").number.tenant;
         let mut tx = desk.db.read().await.expect("a transaction");
