@@ -65,6 +65,9 @@ pub struct Receipt {
     pub error: Option<i64>,
     /// The `pricing` object as it came, JSON text.
     pub pricing: Option<String>,
+    /// Until when Meta charges nothing in this conversation, when it says so (§6.2): a price, never a permission.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub free_until: Option<Timestamp>,
 }
 
 #[cfg(test)]

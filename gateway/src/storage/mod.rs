@@ -5,6 +5,7 @@
 //! no NULL. Hot statements carry many rows ([`batch`]). Where the databases differ, the SQL string is chosen by
 //! [`Tx::pick`] and the binds are shared.
 
+pub mod account_facts;
 pub mod apps;
 pub mod backup;
 pub mod batch;
@@ -15,6 +16,7 @@ pub mod components;
 pub mod conversations;
 pub mod counts;
 pub mod credentials;
+pub mod entry_points;
 pub mod envelopes;
 pub mod events;
 pub mod forget;
@@ -33,6 +35,7 @@ pub mod people;
 pub mod raw;
 pub mod receipts;
 pub mod server;
+pub mod take_overs;
 pub mod tenants;
 pub mod turns;
 mod writer;
