@@ -13,7 +13,11 @@ fuzz_target!(|input: (&str, &[u8])| {
     for (n, signature) in signatures.iter().enumerate() {
         assert_eq!(keys.verify(Some(signature), body), Ok(n));
     }
-    let is_one = |header: &str| signatures.iter().any(|one| one.eq_ignore_ascii_case(header));
+    let is_one = |header: &str| {
+        signatures
+            .iter()
+            .any(|one| one.eq_ignore_ascii_case(header))
+    };
     if !is_one(header.trim()) {
         assert!(keys.verify(Some(header), body).is_err());
     }

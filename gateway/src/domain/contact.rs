@@ -69,7 +69,9 @@ impl Bsuid {
 
     /// Is it the form that linked portfolios share, `<CC>.ENT.<…>`?
     pub fn is_parent(&self) -> bool {
-        self.0.get(2..).is_some_and(|rest| rest.starts_with(".ENT."))
+        self.0
+            .get(2..)
+            .is_some_and(|rest| rest.starts_with(".ENT."))
     }
 }
 
@@ -218,9 +220,8 @@ mod tests {
 
     #[test]
     fn personal_data_does_not_print() {
-        let who =
-            PersonRef::read(Some("447700900123"), Some("GB.4410093827716523"), None)
-                .expect("somebody");
+        let who = PersonRef::read(Some("447700900123"), Some("GB.4410093827716523"), None)
+            .expect("somebody");
         assert!(!format!("{who:?}").contains("7700"));
         assert!(!format!("{who:?}").contains("4410"));
     }

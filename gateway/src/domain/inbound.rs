@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::contact::IdentityChange;
 
 pub use parts::{
-    Call, Context, Handover, MediaKind, OrderItem, ReferredProduct, Referral, SharedContact,
+    Call, Context, Handover, MediaKind, OrderItem, Referral, ReferredProduct, SharedContact,
     SharedPhone,
 };
 

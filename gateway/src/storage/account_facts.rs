@@ -52,7 +52,8 @@ pub async fn record(tx: &mut Tx, tenant: TenantId, row: &FactRow) -> Result<bool
             .bind(&row.value)
             .bind(row.event.raw())
     )?;
-    const LATER: &str = "SELECT COUNT(*) FROM account_fact WHERE tenant = $1 AND account = $2 AND kind = $3
+    const LATER: &str =
+        "SELECT COUNT(*) FROM account_fact WHERE tenant = $1 AND account = $2 AND kind = $3
         AND name = $4 AND language = $5 AND fact = $6 AND at > $7";
     let later: i64 = on_backend!(tx, |conn| {
         sqlx::query_scalar(LATER)
@@ -89,9 +90,6 @@ pub async fn standing(tx: &mut Tx, tenant: TenantId) -> Result<Vec<Standing>> {
                 AND l.language = f.language AND l.fact = f.fact AND l.at > f.at)
         ORDER BY account, kind, name, language, fact";
     Ok(on_backend!(tx, |conn| {
-        sqlx::query_as(SQL)
-            .bind(tenant.raw())
-            .fetch_all(conn)
-            .await
+        sqlx::query_as(SQL).bind(tenant.raw()).fetch_all(conn).await
     })?)
 }

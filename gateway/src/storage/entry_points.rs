@@ -33,7 +33,8 @@ pub async fn extend_free(
     conversation: ConversationId,
     until: Timestamp,
 ) -> Result<()> {
-    let sql = "UPDATE conversation SET free_until = $3 WHERE id = $1 AND tenant = $2 AND free_until < $3";
+    let sql =
+        "UPDATE conversation SET free_until = $3 WHERE id = $1 AND tenant = $2 AND free_until < $3";
     execute!(
         tx,
         sqlx::query(sql)
@@ -69,7 +70,8 @@ pub async fn owned_since(
     tenant: TenantId,
     conversation: ConversationId,
 ) -> Result<Option<Timestamp>> {
-    let sql = "SELECT at FROM owner_log WHERE tenant = $1 AND conversation = $2 ORDER BY id DESC LIMIT 1";
+    let sql =
+        "SELECT at FROM owner_log WHERE tenant = $1 AND conversation = $2 ORDER BY id DESC LIMIT 1";
     let at: Option<i64> = on_backend!(tx, |conn| {
         sqlx::query_scalar(sql)
             .bind(tenant.raw())

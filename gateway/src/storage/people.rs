@@ -93,8 +93,7 @@ pub async fn find_identities_all_tenants(
             let contact = ContactId::from_raw(row.contact);
             merged.extend((row.merged_into != 0).then_some(contact));
             let superseded_at = row.superseded_at;
-            let superseded_at =
-                (superseded_at != 0).then(|| Timestamp::from_millis(superseded_at));
+            let superseded_at = (superseded_at != 0).then(|| Timestamp::from_millis(superseded_at));
             let identity = Identity {
                 contact,
                 superseded_at,

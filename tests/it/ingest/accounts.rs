@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use vestibule::domain::{Clock, HoldId};
+use vestibule::policy::HoldScope;
 use vestibule::storage::account_facts::standing;
 use vestibule::storage::holds::{Held, Hold, holds_all_tenants, insert_hold_all_tenants};
 use vestibule_tests::for_each_database;
@@ -40,7 +41,9 @@ async fn place(desk: &Desk, held: Held, placed_by: &str) {
         until: None,
     };
     let mut tx = desk.db.begin().await.expect("a transaction");
-    insert_hold_all_tenants(&mut tx, &hold).await.expect("a hold");
+    insert_hold_all_tenants(&mut tx, &hold)
+        .await
+        .expect("a hold");
     tx.commit().await.expect("a commit");
 }
 
@@ -68,13 +71,34 @@ async fn meta_lifts_what_its_own_errors_stopped_and_nothing_that_a_person_did() 
         let held = || Held::Template(number.tenant, TEMPLATE.into(), "en".into());
         place(&desk, held(), "delivery: Meta's error 132015").await;
         place(&desk, held(), "ana").await;
-        hear(&desk, "message_template_status_update", template("PAUSED"), 50).await;
-        let all = ["ana", "delivery: Meta's error 132015", "webhook: template state"];
+        hear(
+            &desk,
+            "message_template_status_update",
+            template("PAUSED"),
+            50,
+        )
+        .await;
+        let all = [
+            "ana",
+            "delivery: Meta's error 132015",
+            "webhook: template state",
+        ];
         assert_eq!(in_force(&desk).await, all);
-        hear(&desk, "message_template_status_update", template("APPROVED"), 40).await;
+        hear(
+            &desk,
+            "message_template_status_update",
+            template("APPROVED"),
+            40,
+        )
+        .await;
         assert_eq!(in_force(&desk).await, ["ana"]);
 
-        place(&desk, Held::Tenant(number.tenant), "receipt: Meta's error 131031").await;
+        place(
+            &desk,
+            Held::Tenant(number.tenant),
+            "receipt: Meta's error 131031",
+        )
+        .await;
         place(&desk, Held::Number(number.tenant, number.id), "ben").await;
         hear(&desk, "account_update", ban("DISABLE"), 30).await;
         assert_eq!(in_force(&desk).await.len(), 4);
@@ -97,6 +121,14 @@ async fn a_restriction_ends_by_itself_and_the_last_word_of_its_end_counts() {
         hear(&desk, "account_update", restricted(begin + 2_000), 40).await;
         hear(&desk, "account_update", restricted(begin + 9_000), 60).await;
         assert_eq!(in_force(&desk).await.len(), 1);
+        desk.owner.refresh().await.expect("readable setup");
+        let holds = |n: usize| {
+            let entry = desk.owner.snapshot().number_named(NUMBERS[n]).cloned();
+            entry.expect("the number").holds.clone()
+        };
+        let scopes: Vec<HoldScope> = holds(0).into_iter().map(|hold| hold.scope).collect();
+        assert_eq!(scopes, [HoldScope::Templates], "its replies go on");
+        assert_eq!(holds(1), [], "of another app");
         desk.clock.advance(Duration::from_secs(1_500));
         assert_eq!(in_force(&desk).await.len(), 1);
         desk.clock.advance(Duration::from_secs(600));
@@ -114,7 +146,13 @@ async fn a_ban_stops_every_number_of_the_account_that_the_app_speaks_for() {
         assert_eq!(in_force(&desk).await.len(), 1);
         desk.add_number(0, "770003").await;
         desk.owner.refresh().await.expect("readable setup");
-        hear(&desk, "account_update", json!({ "event": "ACCOUNT_DELETED" }), 40).await;
+        hear(
+            &desk,
+            "account_update",
+            json!({ "event": "ACCOUNT_DELETED" }),
+            40,
+        )
+        .await;
         assert_eq!(in_force(&desk).await.len(), 3);
     })
     .await;
@@ -131,7 +169,13 @@ async fn of_each_fact_the_latest_stands_whatever_came_last() {
         category["new_category"] = json!("UTILITY");
         category["correct_category"] = json!("MARKETING");
         hear(&desk, "template_category_update", category, 90).await;
-        hear(&desk, "message_template_status_update", template("APPROVED"), 50).await;
+        hear(
+            &desk,
+            "message_template_status_update",
+            template("APPROVED"),
+            50,
+        )
+        .await;
         let number = desk.owner.snapshot().number_named(NUMBERS[0]).cloned();
         let tenant = number.expect("the number").number.tenant;
         let mut tx = desk.db.read().await.expect("a transaction");

@@ -126,7 +126,9 @@ struct Business<'a> {
 impl<'a> Business<'a> {
     async fn open(desk: &'a Desk, database: &'a TestDatabase, n: usize) -> Self {
         let tenant = format!("business {n}");
-        add_tenant(&desk.setup, &tenant, "{}").await.expect("a tenant");
+        add_tenant(&desk.setup, &tenant, "{}")
+            .await
+            .expect("a tenant");
         let token = SecretString::from("a-token");
         credentials::add(&desk.setup, &tenant, "main", &token, false)
             .await

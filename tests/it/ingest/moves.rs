@@ -14,7 +14,12 @@ const NEW_ID: &str = "GB.9987711223344556";
 /// What comes in; the number is how many seconds ago.
 #[derive(Clone, Copy)]
 enum Step {
-    Says(Option<&'static str>, Option<&'static str>, &'static str, u64),
+    Says(
+        Option<&'static str>,
+        Option<&'static str>,
+        &'static str,
+        u64,
+    ),
     /// `system` `user_changed_number`, with the user id it came under.
     Number(Option<&'static str>, u64),
     /// `user_id_update`, with or without the new phone.
@@ -110,10 +115,7 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "a user id without a phone leaves no phone to write to",
-        steps: &[
-            Says(Some(OLD), Some(OLD_ID), "hi", 500),
-            UserId(None, 400),
-        ],
+        steps: &[Says(Some(OLD), Some(OLD_ID), "hi", 500), UserId(None, 400)],
         people: &["- GB.9987711223344556, 0, 1 + 1"],
     },
     Case {
@@ -140,7 +142,13 @@ fn notice(desk: &Desk, n: usize, step: Step) -> Value {
         Number(bsuid, ago) => {
             let system = json!({ "type": "user_changed_number", "wa_id": NEW, "body": "changed" });
             let element = json!({ "type": "system", "system": system });
-            let mut value = from(&format!("wamid.{n}"), Some(OLD), bsuid, desk.ago(ago), element);
+            let mut value = from(
+                &format!("wamid.{n}"),
+                Some(OLD),
+                bsuid,
+                desk.ago(ago),
+                element,
+            );
             // Such messages come without (§2.2).
             value.as_object_mut().expect("a value").remove("contacts");
             value

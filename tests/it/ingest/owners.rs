@@ -11,7 +11,8 @@ use super::sends::{CUSTOMER, only_conversation, opened};
 fn echo(at: i64) -> Value {
     let message = json!({ "from": "1", "to": CUSTOMER, "id": format!("wamid.ECHO{at}"), "timestamp": at.to_string(),
         "type": "text", "text": { "body": "I will look" } });
-    let value = json!({ "metadata": { "phone_number_id": NUMBERS[0] }, "message_echoes": [message] });
+    let value =
+        json!({ "metadata": { "phone_number_id": NUMBERS[0] }, "message_echoes": [message] });
     json!({ "field": "smb_message_echoes", "value": value })
 }
 

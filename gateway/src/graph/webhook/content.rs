@@ -173,7 +173,11 @@ fn contacts(element: &Object<'_>) -> Option<InboundContent> {
 }
 
 fn card(card: &Object<'_>) -> SharedContact {
-    let list = |key| card.array(key).into_iter().filter_map(|raw| Object::parse(raw.get()));
+    let list = |key| {
+        card.array(key)
+            .into_iter()
+            .filter_map(|raw| Object::parse(raw.get()))
+    };
     let name = card.object("name");
     SharedContact {
         name: name

@@ -3,7 +3,7 @@
 use super::content;
 use super::item::ItemKind;
 use super::person::{Contact, FROM, Keys, TO, author};
-use crate::domain::inbound::{Context, ReferredProduct, Referral};
+use crate::domain::inbound::{Context, Referral, ReferredProduct};
 use crate::domain::{InboundMessage, Source};
 use crate::graph::json::Object;
 

@@ -113,7 +113,13 @@ fn read_value(place: &mut Place, raw: &RawValue, items: &mut Vec<Item>) {
     let outer = value
         .fields()
         .filter(|(key, _)| copies.is_none() || *key != STANDBY);
-    read_fields(place, outer, &contacts(&value.array("contacts")), items, &mut rest);
+    read_fields(
+        place,
+        outer,
+        &contacts(&value.array("contacts")),
+        items,
+        &mut rest,
+    );
     if items.len() == before {
         items.push(place.whole_value(&value, raw));
     } else if !rest.is_empty() {
@@ -162,11 +168,7 @@ fn object_of(fields: &[(&str, &RawValue)]) -> String {
 /// Meta's id of the number: in the metadata, but for handovers, whose recipient it is (facts §1.5).
 fn number_of(field: &str, value: &Object<'_>) -> Option<String> {
     let id = |key: &str| value.object(key)?.string("phone_number_id");
-    id("metadata").or_else(|| {
-        (field == HANDOVERS)
-            .then(|| id("recipient"))
-            .flatten()
-    })
+    id("metadata").or_else(|| (field == HANDOVERS).then(|| id("recipient")).flatten())
 }
 
 /// Where in the body we are: what every item found there shares.

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::consent::{self, Opinion};
-use super::receipts::Receipts;
 use super::people::Resolved;
+use super::receipts::Receipts;
 use super::split::{Change, Kept, Message, Place, Split};
 use super::{AttachError, Attached, Attacher, account, count, owners, people};
 use crate::domain::{
-    Bsuid, Bucket, ContactId, ConversationId, EventId, InboundMessage, NumberId, Owner, Phone, RawId,
-    Timestamp,
+    Bsuid, Bucket, ContactId, ConversationId, EventId, InboundMessage, NumberId, Owner, Phone,
+    RawId, Timestamp,
 };
 use crate::ownership::OwnedBuckets;
 use crate::storage::buckets;

@@ -41,11 +41,7 @@ pub(super) async fn apply(
     authors: &[ContactId],
     others: &[ContactId],
 ) -> Result<Vec<Opinion>, AttachError> {
-    let words: Vec<Option<WordMatch>> = split
-        .messages
-        .iter()
-        .map(word_in)
-        .collect();
+    let words: Vec<Option<WordMatch>> = split.messages.iter().map(word_in).collect();
     let (contacts, choosers) = authors.split_at(words.len());
     let speaks = words.iter().flatten().any(|word| word.consent().is_some());
     let changes = speaks || !choosers.is_empty() || !others.is_empty();

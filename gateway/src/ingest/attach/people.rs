@@ -182,7 +182,10 @@ impl People {
     ) -> Result<ContactId, AttachError> {
         let others = match &keys.bsuid {
             Some(key) => self.has_other_bsuid(tx, of_weak, key).await?,
-            None => self.have_different_bsuids(tx, tenant, of_weak, contact).await?,
+            None => {
+                self.have_different_bsuids(tx, tenant, of_weak, contact)
+                    .await?
+            }
         };
         if others {
             return Ok(contact);
@@ -258,7 +261,8 @@ impl People {
         }
         for renamed in self.renamed.iter().filter(|renamed| renamed.stayed) {
             let (tenant, contact) = (renamed.tenant, self.is_now(renamed.contact));
-            changes::set_consent(tx, tenant, contact, |consent, _| consent.moved(), contact).await?;
+            changes::set_consent(tx, tenant, contact, |consent, _| consent.moved(), contact)
+                .await?;
         }
         for &(tenant, from, to) in &self.opt_outs {
             let (from, to) = (self.is_now(from), self.is_now(to));

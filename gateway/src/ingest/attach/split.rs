@@ -176,12 +176,10 @@ impl Body {
 impl Split {
     /// Choices about marketing, each with its number and Meta's time of it.
     pub fn preferences(&self) -> impl Iterator<Item = (&NumberEntry, &Preference, Timestamp)> {
-        self.kept
-            .iter()
-            .filter_map(|kept| {
-                let preference = kept.preference.as_ref()?;
-                Some((kept.entry.as_deref()?, preference, kept.place.at))
-            })
+        self.kept.iter().filter_map(|kept| {
+            let preference = kept.preference.as_ref()?;
+            Some((kept.entry.as_deref()?, preference, kept.place.at))
+        })
     }
 
     fn add(

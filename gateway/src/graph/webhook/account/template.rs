@@ -52,7 +52,10 @@ fn status(value: &Object<'_>) -> Option<Vec<Fact>> {
         .string("reason")
         .map(|reason| Fact::new("reason", reason));
     facts.extend(reason);
-    facts.extend(facts_of(value, &[("message_template_category", "category")]));
+    facts.extend(facts_of(
+        value,
+        &[("message_template_category", "category")],
+    ));
     facts.extend(facts_of(&info, &[("title", "status_title")]));
     let disabled = value.object("disable_info").unwrap_or_default();
     facts.extend(facts_of(&disabled, &[("disable_date", "disable_date")]));

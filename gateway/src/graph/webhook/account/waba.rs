@@ -75,7 +75,9 @@ fn restriction(info: &Object<'_>) -> Option<Fact> {
             cause,
             extent,
             until: info.time("expiration"),
-            reason: format!("Meta has restricted the WhatsApp account: {what}. See its notice in Business Support."),
+            reason: format!(
+                "Meta has restricted the WhatsApp account: {what}. See its notice in Business Support."
+            ),
         })
     };
     let order = match kind.as_str() {
@@ -207,7 +209,9 @@ pub(super) fn flow(value: &Object<'_>) -> Option<News> {
     let fact = match event.as_ref() {
         "FLOW_STATUS_CHANGE" => Fact::new("status", value.string("new_status")?),
         "FLOW_VERSION_EXPIRY_WARNING" => Fact::new("warning", value.string("warning")?),
-        "CLIENT_ERROR_RATE" | "ENDPOINT_ERROR_RATE" | "ENDPOINT_LATENCY"
+        "CLIENT_ERROR_RATE"
+        | "ENDPOINT_ERROR_RATE"
+        | "ENDPOINT_LATENCY"
         | "ENDPOINT_AVAILABILITY" => {
             Fact::new(format!("health.{event}"), value.string("alert_state")?)
         }

@@ -96,7 +96,8 @@ fn words(body: &Value, found: &mut Vec<String>) {
     for change in changes {
         match &change["value"] {
             Value::Object(fields) => {
-                let said = |key: &str| !["messaging_product", "metadata", "contacts"].contains(&key);
+                let said =
+                    |key: &str| !["messaging_product", "metadata", "contacts"].contains(&key);
                 for (_, value) in fields.iter().filter(|(key, _)| said(key)) {
                     leaves(value, found);
                 }
@@ -264,7 +265,11 @@ fn the_largest_body_costs_a_few_times_its_size() {
     for (what, body) in expensive_bodies() {
         assert!(route(body.as_bytes()).is_ok(), "{what}");
         let items = read(body.as_bytes()).expect("JSON");
-        assert!((1..=50_001).contains(&items.len()), "{what}: {}", items.len());
+        assert!(
+            (1..=50_001).contains(&items.len()),
+            "{what}: {}",
+            items.len()
+        );
         let bytes: usize = items
             .iter()
             .map(|item| size_of_val(item) + item.raw.len() + item.key.len() + item.field.len())

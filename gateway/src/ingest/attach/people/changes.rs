@@ -52,7 +52,10 @@ impl People {
             Some(other) => self.meet(tx, &after, contact, other, change).await?,
             None => contact,
         };
-        let kept_phone = after.phone.as_ref().is_some_and(|phone| own.contains(phone));
+        let kept_phone = after
+            .phone
+            .as_ref()
+            .is_some_and(|phone| own.contains(phone));
         let gone = self.supersede_all(change, &after, &own, is_now);
         for key in after.all() {
             self.learn(key, is_now, change.at);

@@ -43,7 +43,9 @@ impl Keys {
     }
 
     pub fn all(&self) -> impl Iterator<Item = &IdentityKey> {
-        [&self.phone, &self.bsuid, &self.parent].into_iter().flatten()
+        [&self.phone, &self.bsuid, &self.parent]
+            .into_iter()
+            .flatten()
     }
 
     pub fn has(&self, key: &IdentityKey) -> bool {
@@ -66,9 +68,8 @@ impl People {
                 all.extend(people::identities_of(tx, tenant, one).await?);
             }
         }
-        let is_own = |identity: &Identity| {
-            identity.contact == contact && identity.superseded_at.is_none()
-        };
+        let is_own =
+            |identity: &Identity| identity.contact == contact && identity.superseded_at.is_none();
         all.retain(|key| self.known.get(key).is_none_or(is_own));
         let here = self.known.iter().filter(|(_, identity)| is_own(identity));
         all.extend(here.map(|(key, _)| key.clone()));
@@ -116,7 +117,9 @@ impl People {
         self.known.insert(key.clone(), Identity::of(contact));
         match before {
             None => self.new_identities.push((key.clone(), contact)),
-            Some(before) if before.contact != contact => self.move_away(key, before.contact, contact),
+            Some(before) if before.contact != contact => {
+                self.move_away(key, before.contact, contact)
+            }
             Some(before) if before.superseded_at.is_some() => self.revive(key, contact),
             Some(_) => {}
         }
