@@ -44,6 +44,11 @@ fn not_zero(config: &Config) -> Vec<(&'static str, u128)> {
         ("http.max_body_bytes", http.max_body_bytes as u128),
         ("http.max_connections", http.max_connections as u128),
         ("http.read_timeout", http.read_timeout.as_nanos()),
+        ("api.max_body_bytes", config.api.max_body_bytes as u128),
+        (
+            "api.requests_per_minute",
+            config.api.requests_per_minute.into(),
+        ),
         (
             "database.postgres_connections",
             database.postgres_connections.into(),
@@ -83,9 +88,18 @@ fn not_zero(config: &Config) -> Vec<(&'static str, u128)> {
     ]
 }
 
-fn fits(config: &Config) -> [(&'static str, Option<&'static str>); 7] {
+fn fits(config: &Config) -> [(&'static str, Option<&'static str>); 8] {
     let renewals = config.leases.renew_every * RENEWALS_PER_TTL;
     [
+        (
+            "api.client_address_header",
+            config
+                .api
+                .client_address_header
+                .as_ref()
+                .and_then(|name| http::HeaderName::try_from(name).err())
+                .map(|_| "must be the name of a header, like \"x-forwarded-for\""),
+        ),
         ("graph.base_url", base_url(&config.graph.base_url)),
         ("graph.version", graph_version(&config.graph.version)),
         (

@@ -20,8 +20,8 @@ pub use contact::{Bsuid, IdentityKind, PersonRef, Phone, Recipient};
 pub use conversation::{Owner, OwnerChange};
 pub use draft::{Draft, DraftClass, Sender};
 pub use id::{
-    AppId, ContactId, ConversationId, CredentialId, EventId, HoldId, IdGenerator, InstallationId,
-    NumberId, OutboxId, RawId, TenantId, TurnId,
+    ApiKeyId, AppId, AuditId, ContactId, ConversationId, CredentialId, EventId, HoldId,
+    IdGenerator, InstallationId, JobId, NumberId, OutboxId, RawId, TenantId, TurnId, UserId,
 };
 pub use inbound::InboundContent;
 pub use outbound::OutboundContent;

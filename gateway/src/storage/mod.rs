@@ -5,7 +5,9 @@
 //! no NULL. Hot statements carry many rows ([`batch`]). Where the databases differ, the SQL string is chosen by
 //! [`Tx::pick`] and the binds are shared.
 
+pub mod api_keys;
 pub mod apps;
+pub mod audit;
 pub mod backup;
 pub mod batch;
 pub mod buckets;
@@ -19,8 +21,10 @@ pub mod envelopes;
 pub mod events;
 pub mod forget;
 pub mod holds;
+pub mod idempotency;
 pub mod ingest_life;
 pub mod installations;
+pub mod jobs;
 pub mod kv;
 pub mod migrate;
 pub mod nodes;
@@ -35,6 +39,7 @@ pub mod receipts;
 pub mod server;
 pub mod tenants;
 pub mod turns;
+pub mod users;
 mod writer;
 
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
