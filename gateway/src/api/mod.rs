@@ -5,24 +5,33 @@
 //! handler with its extractors ([`input`], [`page`], [`place`], [`etag`]). Errors are [`problem::Problem`]s. Rules live
 //! in the services, which the command line calls too; nothing here decides what a name may look like.
 
+mod apps;
+mod audit;
 mod browse;
 mod check;
+mod credentials;
 pub mod document;
 mod etag;
 mod guard;
 mod health;
+mod holds;
 mod idempotency;
 mod input;
+mod jobs;
 mod keys;
 mod me;
 mod moment;
+mod numbers;
 mod page;
 pub mod permissions;
 mod place;
+mod plugins;
 pub mod problem;
 mod rate;
 mod roles;
+mod secret;
 mod tenants;
+mod users;
 
 use std::sync::Arc;
 
@@ -70,11 +79,19 @@ impl Api {
 /// Every resource.
 fn resources() -> OpenApiRouter<Arc<Api>> {
     let all = OpenApiRouter::new()
+        .merge(apps::routes())
+        .merge(audit::routes())
+        .merge(credentials::routes())
         .merge(health::routes())
+        .merge(holds::routes())
+        .merge(jobs::routes())
         .merge(keys::routes())
         .merge(me::routes())
+        .merge(numbers::routes())
+        .merge(plugins::routes())
         .merge(roles::routes())
-        .merge(tenants::routes());
+        .merge(tenants::routes())
+        .merge(users::routes());
     OpenApiRouter::new().nest(ROOT, all)
 }
 

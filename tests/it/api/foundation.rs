@@ -42,7 +42,11 @@ async fn a_rotated_key_works_on_for_the_overlap_and_a_revoked_one_not_at_all() {
         let tenant = ground.tenant("acme").await;
         let admin = ground.key(tenant, Role::TenantAdmin).await;
         let made = ground
-            .post(&admin, "/keys", &json!({"name": "CRM", "role": "developer"}))
+            .post(
+                &admin,
+                "/keys",
+                &json!({"name": "CRM", "role": "developer"}),
+            )
             .await;
         assert_eq!(made.status, 201, "{made:?}");
         assert_eq!(made.header("cache-control"), "no-store");
@@ -50,9 +54,16 @@ async fn a_rotated_key_works_on_for_the_overlap_and_a_revoked_one_not_at_all() {
         let path = format!("/keys/{}", made.id());
         assert_eq!(ground.get(&admin, &path).await.body["secret"], json!(null));
         let rotated = ground
-            .post(&admin, &format!("{path}/rotate"), &json!({"overlap_seconds": 60}))
+            .post(
+                &admin,
+                &format!("{path}/rotate"),
+                &json!({"overlap_seconds": 60}),
+            )
             .await;
-        let new = rotated.body["secret"].as_str().expect("shown once").to_owned();
+        let new = rotated.body["secret"]
+            .as_str()
+            .expect("shown once")
+            .to_owned();
         assert_eq!(ground.get(&old, "/me").await.status, 200);
         assert_eq!(ground.get(&new, "/me").await.body["name"], "CRM");
         ground.clock.advance(Duration::from_secs(61));
@@ -81,11 +92,22 @@ async fn everything_that_is_wrong_with_a_body_is_told_at_once() {
                 "/settings: must be an object",
             ]
         );
-        let wrong = json!({"name": "acme", "settings": {"words": {"stop": ["a b"], "go": []}, "x": 1}});
+        let wrong =
+            json!({"name": "acme", "settings": {"words": {"stop": ["a b"], "go": []}, "x": 1}});
         let refused = ground.post(&ground.operator, "/tenants", &wrong).await;
         assert_eq!(refused.status, 422);
-        assert!(refused.wrong().iter().any(|line| line.starts_with("/settings/words/go: ")));
-        assert!(refused.wrong().iter().any(|line| line.starts_with("/settings/x: ")));
+        assert!(
+            refused
+                .wrong()
+                .iter()
+                .any(|line| line.starts_with("/settings/words/go: "))
+        );
+        assert!(
+            refused
+                .wrong()
+                .iter()
+                .any(|line| line.starts_with("/settings/x: "))
+        );
         let request = ground.request("POST", "/api/v1/tenants", &ground.operator);
         let text = answer(request.body("{}")).await;
         assert_eq!((text.status, text.problem()), (415, "not_json"));
@@ -122,9 +144,21 @@ async fn pages_hold_every_item_once_while_others_are_added() {
                 ground.tenant("a late one").await;
             }
         }
-        let expected = ["tenant 0", "tenant 1", "tenant 2", "tenant 3", "tenant 4", "a late one"];
+        let expected = [
+            "tenant 0",
+            "tenant 1",
+            "tenant 2",
+            "tenant 3",
+            "tenant 4",
+            "a late one",
+        ];
         assert_eq!(seen, expected);
-        let made_up = ground.get(&ground.operator, "/tenants?cursor=AAAAAAAAAAAAAAAAAAAAAAAAAAA").await;
+        let made_up = ground
+            .get(
+                &ground.operator,
+                "/tenants?cursor=AAAAAAAAAAAAAAAAAAAAAAAAAAA",
+            )
+            .await;
         assert_eq!((made_up.status, made_up.problem()), (400, "bad_parameter"));
         let too_many = ground.get(&ground.operator, "/tenants?limit=201").await;
         assert_eq!(too_many.wrong(), ["limit: must be 1 to 200"]);
@@ -149,7 +183,10 @@ async fn a_post_that_is_sent_again_changes_nothing_and_gets_the_same_answer() {
         assert_eq!(again.header("idempotency-replayed"), "true");
         assert_eq!(again.header("content-type"), first.header("content-type"));
         let other = post("one", json!({"name": "other", "role": "operator"})).await;
-        assert_eq!((other.status, other.problem()), (422, "idempotency_key_reused"));
+        assert_eq!(
+            (other.status, other.problem()),
+            (422, "idempotency_key_reused")
+        );
         let refused = post("two", json!({"name": "CRM"})).await;
         assert_eq!(refused.status, 422);
         assert_eq!(post("two", json!({"name": "CRM"})).await.body, refused.body);
@@ -158,7 +195,9 @@ async fn a_post_that_is_sent_again_changes_nothing_and_gets_the_same_answer() {
         assert_ne!(post("one", body).await.body["id"], first.body["id"]);
         // The answer shows a secret: it must not lie open in the database.
         let secret = first.body["secret"].as_str().expect("shown once");
-        let kept = database.texts("SELECT item FROM idempotency WHERE status <> 0").await;
+        let kept = database
+            .texts("SELECT item FROM idempotency WHERE status <> 0")
+            .await;
         assert!(!kept.is_empty() && !secret.is_empty());
         ground.end().await;
     })
@@ -176,15 +215,22 @@ async fn of_two_who_edit_the_second_is_told_to_read_again() {
         let tag = read.header("etag").to_owned();
         let change = json!({"settings": {"human_queue": "front desk"}});
         let without = ground.patch(&admin, &path, "", &change).await;
-        assert_eq!((without.status, without.problem()), (428, "if_match_missing"));
+        assert_eq!(
+            (without.status, without.problem()),
+            (428, "if_match_missing")
+        );
         let changed = ground.patch(&admin, &path, &tag, &change).await;
         assert_eq!(changed.status, 200, "{changed:?}");
         assert_eq!(changed.body["settings"]["human_queue"], "front desk");
-        let late = ground.patch(&admin, &path, &tag, &json!({"settings": {}})).await;
+        let late = ground
+            .patch(&admin, &path, &tag, &json!({"settings": {}}))
+            .await;
         assert_eq!((late.status, late.problem()), (412, "changed"));
         let tag = changed.header("etag").to_owned();
         assert_eq!(ground.get(&admin, &path).await.header("etag"), tag);
-        let any = ground.patch(&admin, &path, "*", &json!({"settings": {}})).await;
+        let any = ground
+            .patch(&admin, &path, "*", &json!({"settings": {}}))
+            .await;
         assert_eq!(any.status, 200);
         ground.end().await;
     })
@@ -194,7 +240,9 @@ async fn of_two_who_edit_the_second_is_told_to_read_again() {
 #[tokio::test]
 async fn a_key_that_asks_too_often_is_told_when_to_go_on() {
     for_each_database(async |database| {
-        let often = |deployment: vestibule_tests::Deployment| deployment.with("api.requests_per_minute", "3");
+        let often = |deployment: vestibule_tests::Deployment| {
+            deployment.with("api.requests_per_minute", "3")
+        };
         let ground = Ground::with(&database, often).await;
         let first = ground.get(&ground.operator, "/me").await;
         assert_eq!(first.header("ratelimit-policy"), "\"key\";q=3;w=60");
@@ -202,7 +250,10 @@ async fn a_key_that_asks_too_often_is_told_when_to_go_on() {
         ground.get(&ground.operator, "/me").await;
         ground.get(&ground.operator, "/me").await;
         let refused = ground.get(&ground.operator, "/me").await;
-        assert_eq!((refused.status, refused.problem()), (429, "too_many_requests"));
+        assert_eq!(
+            (refused.status, refused.problem()),
+            (429, "too_many_requests")
+        );
         assert_eq!(refused.header("retry-after"), "20");
         ground.clock.advance(Duration::from_secs(20));
         assert_eq!(ground.get(&ground.operator, "/me").await.status, 200);

@@ -45,9 +45,18 @@ impl Answer {
     pub(crate) fn wrong(&self) -> Vec<String> {
         let line = |one: &Value| {
             let place = one["pointer"].as_str().or(one["parameter"].as_str());
-            format!("{}: {}", place.unwrap_or("?"), one["detail"].as_str().unwrap_or("?"))
+            format!(
+                "{}: {}",
+                place.unwrap_or("?"),
+                one["detail"].as_str().unwrap_or("?")
+            )
         };
-        self.body["errors"].as_array().into_iter().flatten().map(line).collect()
+        self.body["errors"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(line)
+            .collect()
     }
 
     pub(crate) fn id(&self) -> String {
@@ -86,7 +95,9 @@ impl Ground {
     }
 
     pub(crate) async fn tenant(&self, name: &str) -> TenantId {
-        add_tenant(self.setup(), name, "{}").await.expect("a tenant")
+        add_tenant(self.setup(), name, "{}")
+            .await
+            .expect("a tenant")
     }
 
     /// The text of a new key.
@@ -127,11 +138,17 @@ impl Ground {
     }
 
     pub(crate) async fn post(&self, key: &str, path: &str, body: &Value) -> Answer {
-        answer(self.request("POST", &format!("/api/v1{path}"), key).json(body)).await
+        answer(
+            self.request("POST", &format!("/api/v1{path}"), key)
+                .json(body),
+        )
+        .await
     }
 
     pub(crate) async fn patch(&self, key: &str, path: &str, tag: &str, body: &Value) -> Answer {
-        let request = self.request("PATCH", &format!("/api/v1{path}"), key).json(body);
+        let request = self
+            .request("PATCH", &format!("/api/v1{path}"), key)
+            .json(body);
         match tag {
             "" => answer(request).await,
             tag => answer(request.header("if-match", tag)).await,
