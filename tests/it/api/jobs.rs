@@ -125,9 +125,14 @@ impl Works {
     }
 
     async fn take_buckets(&self) {
-        let leases = buckets::take(&self.setup.db, self.slot, "test", 256).await;
-        let leases = leases.expect("buckets");
-        let leases: BTreeMap<_, _> = leases.iter().map(|l| (l.bucket, l.epoch)).collect();
+        let mut leases = BTreeMap::new();
+        // A bucket whose lease a step is just reading is passed by.
+        until("all buckets are taken", async || {
+            let taken = buckets::take(&self.setup.db, self.slot, "test", 256).await;
+            leases.extend(taken.expect("buckets").iter().map(|l| (l.bucket, l.epoch)));
+            (leases.len() == 256).then_some(())
+        })
+        .await;
         self.owned.send_replace(Arc::new(OwnedBuckets { leases }));
     }
 

@@ -93,7 +93,7 @@ impl Route {
         let request = ground.request(&self.method, &format!("{path}{query}"), key);
         let request = request.header("if-match", "*");
         let wants_body = ["POST", "PATCH", "PUT"].contains(&self.method.as_str());
-        match body(self.rule.operation).filter(|_| wants_body) {
+        match wants_body.then(|| body(self.rule.operation)).flatten() {
             Some(body) => answer(request.json(&body)).await,
             None => answer(request).await,
         }
