@@ -17,6 +17,9 @@ const LEAST_SENDS: Duration = Duration::from_secs(7 * 86_400);
 /// What the plugin host's pool has room for (`plugin_host::limits::MAX_MEMORY`).
 const MOST_PLUGIN_MEMORY: usize = 64 << 20;
 
+/// Buckets of keys count in milliseconds (`api::rate`).
+const MOST_REQUESTS_PER_MINUTE: u32 = 60_000;
+
 pub(super) fn check(config: &Config, reader: &mut Reader<'_>) {
     for (key, value) in not_zero(config) {
         if value == 0 {
@@ -88,9 +91,14 @@ fn not_zero(config: &Config) -> Vec<(&'static str, u128)> {
     ]
 }
 
-fn fits(config: &Config) -> [(&'static str, Option<&'static str>); 8] {
+fn fits(config: &Config) -> [(&'static str, Option<&'static str>); 9] {
     let renewals = config.leases.renew_every * RENEWALS_PER_TTL;
     [
+        (
+            "api.requests_per_minute",
+            (config.api.requests_per_minute > MOST_REQUESTS_PER_MINUTE)
+                .then_some("must be at most 60000"),
+        ),
         (
             "api.client_address_header",
             config

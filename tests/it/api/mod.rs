@@ -6,6 +6,7 @@ mod ground;
 mod jobs;
 mod matrix;
 mod openapi;
+mod plugins;
 mod resources;
 
 pub(crate) use ground::Ground;
