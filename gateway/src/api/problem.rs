@@ -5,6 +5,7 @@ use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use serde::Serialize;
 
+use crate::plugin_host::{SettingsError, SettingsProblem};
 use crate::storage::StorageError;
 use crate::tenants::SetupError;
 
@@ -158,6 +159,15 @@ impl Problem {
                 "changed",
                 "somebody has changed it since you read it: read it again",
             ),
+            SetupError::Settings(SettingsError::Misfit(found)) => {
+                let at = |found: SettingsProblem| {
+                    FieldProblem::at(format!("/settings{}", found.pointer), found.problem)
+                };
+                Self::invalid(found.into_iter().map(at).collect())
+            }
+            SetupError::Settings(_) if error.is_refusal() => {
+                Self::invalid(vec![FieldProblem::at("/settings", error.to_string())])
+            }
             SetupError::Component(_) | SetupError::Unfit(_) => {
                 Self::invalid(vec![FieldProblem::at("/component", error.to_string())])
             }

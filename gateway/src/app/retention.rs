@@ -7,10 +7,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Retention;
 use crate::domain::Clock;
-use crate::storage::{Db, Result, forget, idempotency, partitions};
+use crate::storage::{Db, Result, forget, idempotency, jobs, partitions};
 
-/// Answers to idempotency keys let go of in one round; those left over go in the next.
-const ANSWERS_STEP: i64 = 100_000;
 const EVERY: Duration = Duration::from_secs(3600);
 /// How far ahead partitions are made: long enough to notice that it stopped working.
 const AHEAD: Duration = Duration::from_secs(28 * 86_400);
@@ -44,10 +42,8 @@ async fn round(db: &Db, clock: &dyn Clock, retention: &Retention) -> Result<()> 
         sends: retention.sends,
     };
     let gone = forget::all_tenants(db, now, ages).await?;
-    let mut tx = db.begin().await?;
-    let before = now.minus(crate::api::ANSWERS_KEPT);
-    idempotency::forget_all_tenants(&mut tx, before, ANSWERS_STEP).await?;
-    tx.commit().await?;
+    idempotency::forget_all_tenants(db, now.minus(crate::api::ANSWERS_KEPT)).await?;
+    jobs::forget_all_tenants(db, now.minus(retention.jobs)).await?;
     tracing::info!(rows = gone.rows, partitions = gone.partitions, "retention");
     Ok(())
 }

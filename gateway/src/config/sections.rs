@@ -122,6 +122,7 @@ sections! {
         raw_bodies: Duration,
         journal: Duration,
         sends: Duration,
+        jobs: Duration,
     }
 
     /// Logs.

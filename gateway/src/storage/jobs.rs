@@ -2,7 +2,7 @@
 
 use sqlx::FromRow;
 
-use super::{Result, StorageError, Tx, batch, execute, execute_rows, fetch_list, on_backend};
+use super::{Db, Result, StorageError, Tx, batch, execute, execute_rows, fetch_list, on_backend};
 use crate::domain::{Bucket, JobId, TenantId, Timestamp};
 
 /// A job as it is stored.
@@ -231,6 +231,31 @@ pub async fn rejects(
         item,
     };
     Ok(rows.into_iter().map(reject).collect())
+}
+
+/// Rows deleted in one transaction.
+const STEP: i64 = 2_000;
+
+/// Lets go of jobs that ended before a moment, their rejects first. Answers how many rows that was.
+pub async fn forget_all_tenants(db: &Db, before: Timestamp) -> Result<u64> {
+    const REJECTS: &str = "DELETE FROM job_reject WHERE (job, ordinal) IN
+        (SELECT r.job, r.ordinal FROM job_reject r JOIN job j ON j.id = r.job
+            WHERE j.ended_at <> 0 AND j.ended_at < $1 LIMIT $2)";
+    const JOBS: &str = "DELETE FROM job WHERE id IN
+        (SELECT id FROM job WHERE ended_at <> 0 AND ended_at < $1 LIMIT $2)";
+    let mut gone = 0;
+    for sql in [REJECTS, JOBS] {
+        loop {
+            let mut tx = db.begin().await?;
+            let step = execute!(&mut tx, sqlx::query(sql).bind(before.millis()).bind(STEP))?;
+            tx.commit().await?;
+            gone += step;
+            if step < STEP.unsigned_abs() {
+                break;
+            }
+        }
+    }
+    Ok(gone)
 }
 
 impl JobState {

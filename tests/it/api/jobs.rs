@@ -17,7 +17,7 @@ use vestibule::jobs::{self, JobKind, Runner, Step, StepError, Wake};
 use vestibule::ownership::OwnedBuckets;
 use vestibule::secrets::{Keyring, Missing, Source, SystemEntropy};
 use vestibule::storage::jobs::{Job, JobState, Reject};
-use vestibule::storage::{StorageError, Tx, buckets, nodes};
+use vestibule::storage::{self, StorageError, Tx, buckets, nodes};
 use vestibule::tenants::SetupContext;
 use vestibule_tests::{TestDatabase, for_each_database, until};
 
@@ -265,6 +265,29 @@ async fn who_lost_the_bucket_commits_no_step() {
         works.take_buckets().await;
         works.wake.now();
         assert_eq!(works.comes_to(job, JobState::Done).await.done, 2);
+        works.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn jobs_that_are_long_over_go_with_their_rejects() {
+    for_each_database(async |database| {
+        let works = Works::on(&database).await;
+        let over = works.create(COUNT, 3).await;
+        works.comes_to(over, JobState::Done).await;
+        works.kind.stand_still.store(true, Ordering::SeqCst);
+        let open = works.create(COUNT, 3).await;
+        works.comes_to(open, JobState::Running).await;
+        let later = works.setup.clock.now().plus(Duration::from_secs(3600));
+        let gone = storage::jobs::forget_all_tenants(&works.setup.db, later).await;
+        assert_eq!(
+            gone.expect("rows"),
+            2,
+            "the job that is over and its reject"
+        );
+        assert!(jobs::find(&works.setup, works.tenant, over).await.is_err());
+        works.find(open).await;
         works.end().await;
     })
     .await;

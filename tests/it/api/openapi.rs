@@ -1,7 +1,8 @@
 //! The document: what is checked in is what is served, and it is whole in itself.
 
 use serde_json::Value;
-use vestibule::api::document;
+use vestibule::access::Role;
+use vestibule::api::{document, permissions};
 use vestibule_tests::{Kind, TestDatabase};
 
 use super::Ground;
@@ -86,4 +87,39 @@ async fn document_and_page_are_served_to_everybody_and_load_nothing_from_elsewhe
     let text = page.text().await.expect("a page");
     assert!(!text.contains("http://") && !text.contains("https://"));
     ground.end().await;
+}
+
+/// The table of `docs/api.md`, from the code.
+fn table() -> String {
+    let short = |role: &Role| match role {
+        Role::TenantAdmin => "admin",
+        Role::PluginAuthor => "author",
+        other => other.text(),
+    };
+    let heads: Vec<&str> = Role::ALL.iter().map(short).collect();
+    let mut lines = vec![
+        format!("| | {} |", heads.join(" | ")),
+        format!("|---|{}", "---|".repeat(heads.len())),
+    ];
+    for rule in permissions::RULES {
+        let may = Role::ALL
+            .iter()
+            .map(|role| match rule.roles.contains(role) {
+                true => "x",
+                false => "",
+            });
+        let cells: Vec<&str> = may.collect();
+        lines.push(format!("| `{}` | {} |", rule.operation, cells.join(" | ")));
+    }
+    lines.join("\n")
+}
+
+#[test]
+fn the_table_of_roles_in_the_docs_is_that_of_the_code() {
+    let kept = include_str!("../../../docs/api.md");
+    assert!(
+        kept.contains(&table()),
+        "docs/api.md wants this table:\n{}",
+        table()
+    );
 }

@@ -1,6 +1,7 @@
 //! Plugins by the API, against a node that is a process of its own: compiling needs the program itself.
 
 use serde_json::{Value, json};
+use vestibule::reference_plugins::MENU;
 use vestibule_tests::{Business, Deployment, Program, TestDatabase, for_each_database, guests};
 
 use super::ground::{Answer, answer};
@@ -76,6 +77,13 @@ async fn a_plugin_is_uploaded_seen_and_taken_out_of_service() {
         let grant = json!({"component": base64(guests::ECHO), "grants": ["moon"]});
         let grant = served.ask("POST", &at, Some(&grant)).await;
         assert!(grant.wrong()[0].starts_with("/grants: "), "{grant:?}");
+        let settings = json!({"component": base64(MENU), "settings": {"style": "opera"}});
+        let settings = served.ask("POST", &at, Some(&settings)).await;
+        assert_eq!(settings.status, 422, "{settings:?}");
+        assert!(
+            settings.wrong()[0].starts_with("/settings/style: "),
+            "{settings:?}"
+        );
         assert_eq!(served.ask("DELETE", &path, None).await.status, 204);
         assert_eq!(served.ask("GET", &path, None).await.status, 404);
         assert_eq!(served.ask("GET", &at, None).await.body["items"], json!([]));

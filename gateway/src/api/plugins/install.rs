@@ -74,7 +74,7 @@ pub(super) async fn install(
     let installed = installations::install(&setup, &api.compiler, &new).await;
     let named = [
         ("number", "/number"),
-        ("the configuration", "/settings"),
+        ("the settings", "/settings"),
         ("the grants", "/grants"),
     ];
     let installation = installed.map_err(|error| Problem::of(error, &named))?;
