@@ -9,9 +9,12 @@ use crate::plugin_host::{SettingsError, SettingsProblem};
 use crate::storage::StorageError;
 use crate::tenants::SetupError;
 
-/// An error on its way out.
+/// An error on its way out. Boxed, because every handler's answer has room for one.
 #[derive(Debug)]
-pub struct Problem {
+pub struct Problem(Box<Inside>);
+
+#[derive(Debug)]
+struct Inside {
     status: StatusCode,
     body: ProblemBody,
     headers: Vec<(HeaderName, HeaderValue)>,
@@ -67,17 +70,19 @@ impl FieldProblem {
 impl Problem {
     /// `kind` stays the same for ever: clients compare it.
     pub fn new(status: StatusCode, kind: &'static str, detail: impl Into<String>) -> Self {
-        Self {
+        let body = ProblemBody {
+            kind: format!("urn:vestibule:problem:{kind}"),
+            title: status.canonical_reason().unwrap_or("Error").to_owned(),
+            status: status.as_u16(),
+            detail: detail.into(),
+            errors: Vec::new(),
+        };
+        let headers = Vec::new();
+        Self(Box::new(Inside {
             status,
-            body: ProblemBody {
-                kind: format!("urn:vestibule:problem:{kind}"),
-                title: status.canonical_reason().unwrap_or("Error").to_owned(),
-                status: status.as_u16(),
-                detail: detail.into(),
-                errors: Vec::new(),
-            },
-            headers: Vec::new(),
-        }
+            body,
+            headers,
+        }))
     }
 
     pub fn not_found(detail: impl Into<String>) -> Self {
@@ -96,7 +101,7 @@ impl Problem {
             many => format!("{many} fields are wrong"),
         };
         let mut problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail);
-        problem.body.errors = errors;
+        problem.0.body.errors = errors;
         problem
     }
 
@@ -108,7 +113,7 @@ impl Problem {
             "bad_parameter",
             format!("{parameter} {detail}"),
         );
-        problem.body.errors = vec![FieldProblem::of_parameter(parameter, detail)];
+        problem.0.body.errors = vec![FieldProblem::of_parameter(parameter, detail)];
         problem
     }
 
@@ -126,7 +131,7 @@ impl Problem {
 
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.push((name, value));
+        self.0.headers.push((name, value));
         self
     }
 
@@ -221,14 +226,14 @@ impl From<StorageError> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let body = serde_json::to_vec(&self.body).unwrap_or_default();
-        let mut response = (self.status, body).into_response();
+        let body = serde_json::to_vec(&self.0.body).unwrap_or_default();
+        let mut response = (self.0.status, body).into_response();
         let headers = response.headers_mut();
         headers.insert(
             CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
-        headers.extend(self.headers);
+        headers.extend(self.0.headers);
         response
     }
 }

@@ -26,8 +26,8 @@ pub(super) async fn lift(
 ) -> Answer<StatusCode> {
     let hold = holds::find_one(&api.setup, realm, id).await?;
     let own = holds::realm(&hold.held) == caller.principal.realm;
-    let placed_by_tenant = hold.placed_by.starts_with(OF_TENANT);
-    if !caller.principal.is_operator() && !(own && placed_by_tenant) {
+    let may = caller.principal.is_operator() || own && hold.placed_by.starts_with(OF_TENANT);
+    if !may {
         return Err(Problem::new(
             StatusCode::FORBIDDEN,
             "not_yours_to_lift",
