@@ -73,7 +73,8 @@ fn body(operation: &str) -> Option<Value> {
         "keys.rotate" => json!({"overlap_seconds": 0}),
         "holds.place" => json!({"held": {"scope": "tenant"}, "reason": "drill"}),
         "plugins.install" => json!({"component": "AGFzbQ=="}),
-        "audit.verify" | "jobs.cancel" | "jobs.resume" => return None,
+        "audit.verify" => json!({}),
+        "jobs.cancel" | "jobs.resume" => return None,
         other => panic!("{other} wants a body: give the matrix one"),
     })
 }
