@@ -296,7 +296,7 @@ impl<'a> Drafts<'a> {
         conversation.version += 1;
         conversation.done_seq = input.event.seq;
         let journal = Journal {
-            message: content_word(&input),
+            message: input.event.content.word(),
             owner: owner_word(&conversation.owner),
             lost_races: input.tries.races,
             report: self
@@ -318,19 +318,6 @@ impl<'a> Drafts<'a> {
             ran: self.ran,
             row,
         }
-    }
-}
-
-fn content_word(input: &TurnInput) -> &'static str {
-    use crate::domain::InboundContent as C;
-    match input.event.content {
-        C::Text { .. } => "text",
-        C::ButtonReply { .. } => "button_reply",
-        C::ListReply { .. } => "list_reply",
-        C::TemplateButton { .. } => "template_button",
-        C::Reaction { .. } => "reaction",
-        C::Media { .. } => "media",
-        C::Other { .. } => "other",
     }
 }
 

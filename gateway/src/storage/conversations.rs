@@ -40,7 +40,9 @@ pub struct Conversation {
     pub closed_at: Option<Timestamp>,
     /// The contact's name as last shown; joined, not of this row.
     pub display_name: String,
-    /// How to reach the contact; joined, empty when unknown.
+    /// The contact's username as last shown; joined.
+    pub username: String,
+    /// How to reach the contact; joined, empty when unknown. The BSUID may be one that linked portfolios share.
     pub phone: String,
     pub bsuid: String,
 }
@@ -76,13 +78,15 @@ struct Row {
     tags: String,
     closed_at: i64,
     display_name: String,
+    username: String,
     phone: String,
     bsuid: String,
 }
 
 const SELECT: &str = "SELECT c.id, c.tenant, c.number, c.contact, c.bucket, c.owner, c.owner_name, c.owner_version,
     c.version, c.next_seq, c.done_seq, c.last_inbound_at, c.closed_by_meta_at, c.bot_hour_at, c.bot_hour_count,
-    c.language, c.attributes, c.tags, c.closed_at, p.display_name, p.phone, p.bsuid
+    c.language, c.attributes, c.tags, c.closed_at, p.display_name, p.username, p.phone,
+    CASE WHEN p.bsuid = '' THEN p.parent_bsuid ELSE p.bsuid END AS bsuid
     FROM conversation c JOIN contact p ON p.id = c.contact";
 
 /// Conversations by id.
@@ -157,6 +161,7 @@ fn conversation(row: Row) -> Result<Conversation> {
         tags: serde_json::from_str(&row.tags).map_err(|_| corrupt("tags"))?,
         closed_at: some(row.closed_at),
         display_name: row.display_name,
+        username: row.username,
         phone: row.phone,
         bsuid: row.bsuid,
     })

@@ -21,6 +21,10 @@ pub enum EventKind {
     Message = 1,
     /// A message from before the 30 days in which we know duplicates: kept, and no turn acts on it.
     Stale = 2,
+    /// Something in a conversation that starts no turn: an edit, an echo, a call, what Meta says of the person.
+    Notice = 3,
+    /// What Meta says of an account, number or template.
+    Account = 4,
     /// Anything the gateway does not act on: kept raw.
     Kept = 9,
 }
@@ -50,7 +54,8 @@ pub struct NewEvent {
     pub kind: EventKind,
     pub at: Timestamp,
     pub wamid: String,
-    /// Typed content as JSON; for what is kept raw, its name.
+    /// JSON of [`InboundMessage`](crate::domain::InboundMessage) or
+    /// [`AccountNews`](crate::domain::account::AccountNews); for what is kept raw, its name.
     pub content: String,
     /// One of [`word`].
     pub word: i64,
