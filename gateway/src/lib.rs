@@ -3,8 +3,11 @@
 //! Start at `ARCHITECTURE.md`; then read `pipeline`, the turn, which everything else serves.
 //! Layers, outer to inner: cli → app → edges → services → mechanisms → [`domain`].
 
+pub mod access;
 pub mod admin;
+pub mod api;
 pub mod app;
+pub mod audit;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -13,6 +16,7 @@ pub mod directory;
 pub mod domain;
 pub mod graph;
 pub mod ingest;
+pub mod jobs;
 pub mod lifecycle;
 pub mod outbox;
 pub mod ownership;

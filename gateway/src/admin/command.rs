@@ -7,7 +7,8 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::exposed;
-use crate::domain::HoldId;
+use crate::access::Role;
+use crate::domain::{ApiKeyId, HoldId};
 use crate::tenants::holds::Scope;
 
 /// A command. Names are what the operator typed: a name, our id, or Meta's.
@@ -82,6 +83,25 @@ pub enum Command {
         hold: HoldId,
     },
     HoldList,
+    KeyAdd {
+        /// `None`: an operator's key.
+        tenant: Option<String>,
+        name: String,
+        role: Role,
+        /// `None`: it never expires.
+        seconds: Option<u64>,
+    },
+    KeyList {
+        tenant: Option<String>,
+    },
+    KeyRevoke {
+        tenant: Option<String>,
+        key: ApiKeyId,
+    },
+    AuditVerify {
+        /// Heads of earlier verifications, `CHAIN SEQ:MAC`.
+        heads: Vec<String>,
+    },
     /// Sends that may have been made twice or not at all.
     SendsDoubts {
         /// Most rows.
@@ -113,6 +133,10 @@ impl Command {
             Self::HoldAdd { .. } => "hold_add",
             Self::HoldLift { .. } => "hold_lift",
             Self::HoldList => "hold_list",
+            Self::KeyAdd { .. } => "key_add",
+            Self::KeyList { .. } => "key_list",
+            Self::KeyRevoke { .. } => "key_revoke",
+            Self::AuditVerify { .. } => "audit_verify",
             Self::SendsDoubts { .. } => "sends_doubts",
             Self::KeysRotate { .. } => "keys_rotate",
             Self::Backup { .. } => "backup",

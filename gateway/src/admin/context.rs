@@ -11,6 +11,8 @@ use super::answer::{Answer, record};
 use super::command::Command;
 use super::error::AdminError;
 use super::lock::remove_leftover;
+use super::{audit, keys};
+use crate::audit::OPERATOR;
 use crate::plugin_host::Compiler;
 use crate::storage::{StorageError, backup, counts, migrate, nodes, outbox};
 use crate::telemetry::names;
@@ -18,8 +20,8 @@ use crate::tenants::apps::{self, NewApp};
 use crate::tenants::installations::{self, NewInstallation};
 use crate::tenants::numbers::{self, NewNumber};
 use crate::tenants::{
-    SetupContext, SetupError, add_tenant, all_tenants, credentials, find_tenant, holds, keys,
-    set_tenant,
+    SetupContext, SetupError, add_tenant, all_tenants, credentials, find_tenant, holds,
+    keys as sealing_keys, set_tenant,
 };
 
 /// What commands work on.
@@ -109,6 +111,15 @@ async fn dispatch(context: &AdminContext, command: Command) -> Result<Answer, Ad
             Ok(Answer::Record(record! { "lifted" => hold, }))
         }
         Command::HoldList => Ok(Answer::holds(&holds::list(setup).await?)),
+        Command::KeyAdd {
+            tenant,
+            name,
+            role,
+            seconds,
+        } => keys::add(setup, tenant, name, role, seconds).await,
+        Command::KeyList { tenant } => keys::list(setup, tenant).await,
+        Command::KeyRevoke { tenant, key } => keys::revoke(setup, tenant, key).await,
+        Command::AuditVerify { heads } => audit::verify(setup, &heads).await,
         Command::SendsDoubts { limit } => sends_doubts(setup, limit)
             .await
             .map_err(|error| AdminError::failed(&error)),
@@ -185,8 +196,8 @@ async fn sends_doubts(setup: &SetupContext, limit: usize) -> Result<Answer, Stor
 
 async fn keys_rotate(setup: &SetupContext, rewrap_only: bool) -> Result<Answer, AdminError> {
     let rotated = match rewrap_only {
-        true => keys::rewrap(setup).await?,
-        false => keys::rotate(setup).await?,
+        true => sealing_keys::rewrap(setup).await?,
+        false => sealing_keys::rotate(setup).await?,
     };
     Ok(Answer::Record(record! {
         "newest_key" => rotated.newest.0,
@@ -217,11 +228,22 @@ async fn back_up(setup: &SetupContext, to: &Path) -> Result<Answer, AdminError> 
             return Err(error);
         }
     };
+    record_backup(setup, to).await?;
     Ok(Answer::Record(record! {
         "file" => to,
         "bytes" => bytes,
         "note" => "the keys are not in it: keep the key file too, in another place",
     }))
+}
+
+/// Who holds a copy holds everything: the audit log says that one was made.
+async fn record_backup(setup: &SetupContext, to: &Path) -> Result<(), AdminError> {
+    let mut tx = setup.db.begin().await.map_err(SetupError::from)?;
+    let became = Some(serde_json::json!({"file": to}));
+    setup
+        .record(&mut tx, OPERATOR, "database.backup", "", None, became)
+        .await?;
+    Ok(tx.commit().await.map_err(SetupError::from)?)
 }
 
 /// A copy holds as much as the database does: its owner's alone from its first byte, and on disk before we say so.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::context::AdminContext;
 use super::lock::{DataLock, LockError, prepare_data_dir};
+use crate::audit::Actor;
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::domain::{Clock, IdGenerator};
@@ -116,6 +117,7 @@ impl Local {
             keyring,
             clock: Arc::new(SystemClock),
             ids: Arc::new(IdGenerator::new(slot.number, slot.id_floor)),
+            by: Actor::command_line(rustix::process::getuid().as_raw()),
         };
         let compiler = Arc::new(compiler(config)?);
         Ok(Self {

@@ -4,11 +4,13 @@
 //! holding [`DataLock`]. On PostgreSQL it always does; running nodes notice by the change counter.
 
 mod answer;
+mod audit;
 mod client;
 mod command;
 mod context;
 mod error;
 mod exposed;
+mod keys;
 mod local;
 mod lock;
 mod socket;

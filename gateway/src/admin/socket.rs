@@ -18,6 +18,7 @@ use super::command::Command;
 use super::context::{AdminContext, execute};
 use super::error::AdminError;
 use super::lock::remove_leftover;
+use crate::audit::Actor;
 
 /// The longest command: a component of 16 MiB in base64, and its configuration.
 pub(super) const LINE_BYTES: u64 = 32 << 20;
@@ -68,6 +69,15 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
 }
 
 async fn converse(mut stream: UnixStream, context: &AdminContext) -> io::Result<()> {
+    // Whoever may open the socket is the operator; the audit log names the user of the machine.
+    let by = match stream.peer_cred() {
+        Ok(peer) => Actor::command_line(peer.uid()),
+        Err(_) => Actor::gateway(),
+    };
+    let context = &AdminContext {
+        setup: context.setup.acting(by),
+        compiler: context.compiler.clone(),
+    };
     let (read, mut write) = stream.split();
     let mut line = zeroize::Zeroizing::new(Vec::new());
     let mut read = BufReader::new(read.take(LINE_BYTES));

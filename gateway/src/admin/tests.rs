@@ -43,6 +43,7 @@ async fn context(dir: &tempfile::TempDir) -> AdminContext {
         keyring: Arc::new(keyring),
         clock: Arc::new(ManualClock::at(now)),
         ids: Arc::new(IdGenerator::new(1, Timestamp::ZERO)),
+        by: crate::audit::Actor::gateway(),
     };
     let compiler = Compiler::new("/nonexistent".into(), CompileLimits::default());
     AdminContext {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::ConnectInfo;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -48,10 +49,10 @@ pub(super) async fn serve(
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 let (routes, stop) = (routes.clone(), stop.clone());
                 connections.spawn(async move {
-                    converse(stream, routes, limits, stop).await;
+                    converse(stream, peer, routes, limits, stop).await;
                     drop(permit);
                 });
             }
@@ -66,12 +67,20 @@ pub(super) async fn serve(
     connections.wait().await;
 }
 
-async fn converse(stream: TcpStream, routes: Router, limits: Limits, stop: CancellationToken) {
+async fn converse(
+    stream: TcpStream,
+    peer: SocketAddr,
+    routes: Router,
+    limits: Limits,
+    stop: CancellationToken,
+) {
     // Small answers must not wait for an acknowledgement; when it cannot be set they do.
     let _ = stream.set_nodelay(true);
-    let service = tower::util::MapRequest::new(routes, move |request: http::Request<Incoming>| {
-        request.map(|body| axum::body::Body::new(WholeBody::within(limits.read_timeout, body)))
-    });
+    let service =
+        tower::util::MapRequest::new(routes, move |mut request: http::Request<Incoming>| {
+            request.extensions_mut().insert(ConnectInfo(peer));
+            request.map(|body| axum::body::Body::new(WholeBody::within(limits.read_timeout, body)))
+        });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.read_timeout)

@@ -18,6 +18,8 @@ use siphasher::sip::SipHasher13;
 use tokio::sync::mpsc;
 
 use crate::admin::{self, AdminContext, DataLock};
+use crate::api::{Api, Rates};
+use crate::audit::{self, Actor, VerifyJob};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::delivery::{Chance, Delivery, DeliveryConfig, Observer, ProcessTime, World};
@@ -26,6 +28,7 @@ use crate::domain::{Clock, IdGenerator};
 use crate::graph::GraphClient;
 use crate::graph::client::{HttpClientConfig, http_client};
 use crate::ingest::{Attacher, AttacherConfig, Intake, RawWriter, RawWriterConfig};
+use crate::jobs::{Runner, Wake};
 use crate::lifecycle::{Health, Shutdown};
 use crate::ownership::{self, Keeper, KeeperConfig, Owned, UnderWay, Wakeups};
 use crate::pipeline::{Pipeline, PipelineConfig, PipelineParts, Plugins, Seeds};
@@ -44,6 +47,8 @@ pub use parts::PartFailed;
 pub struct Node {
     /// Where webhooks come in.
     pub http: SocketAddr,
+    /// Where the management API is.
+    pub api: SocketAddr,
     /// Where Prometheus reads, if it does.
     pub metrics: Option<SocketAddr>,
     pub context: AdminContext,
@@ -136,14 +141,26 @@ impl Node {
         let events = shared.start_pipeline(config, intake.clone(), turns_paused.clone())?;
         shared.start_attacher(config, events, intake);
         let health = shared.start_health();
-        let http = shared.start_http(config, &health).await?;
+        let context = shared.admin_context(config)?;
+        let jobs = shared.start_jobs();
+        let api = Arc::new(Api {
+            setup: context.setup.clone(),
+            compiler: context.compiler.clone(),
+            health: health.clone(),
+            jobs,
+            rates: Rates::new(config.api.requests_per_minute),
+            max_body: config.api.max_body_bytes,
+            address_header: config.api.client_address_header.clone(),
+        });
+        let (http, api) = shared.start_http(config, &health, api).await?;
         let metrics = shared
             .start_metrics(config, options.recorder, &health)
             .await?;
-        let context = shared.start_housekeeping(config, keeper)?;
+        shared.start_housekeeping(config, keeper, &context);
         tracing::info!(%http, "vestibule listens");
         Ok(Self {
             http,
+            api,
             metrics,
             context,
             directory: shared.directory,
@@ -289,7 +306,13 @@ impl Shared {
         health
     }
 
-    async fn start_http(&self, config: &Config, health: &Health) -> anyhow::Result<SocketAddr> {
+    /// Answers where webhooks come in and where the API is.
+    async fn start_http(
+        &self,
+        config: &Config,
+        health: &Health,
+        api: Arc<Api>,
+    ) -> anyhow::Result<(SocketAddr, SocketAddr)> {
         let listener = listen::bind(config.http.listen).await?;
         let address = listener.local_addr()?;
         let writer = RawWriterConfig {
@@ -310,16 +333,56 @@ impl Shared {
             ids: self.ids.clone(),
             max_body: config.http.max_body_bytes,
         });
-        let routes = crate::ingest::routes(intake).merge(health.routes());
+        let mut routes = crate::ingest::routes(intake).merge(health.routes());
         let limits = listen::Limits {
             connections: config.http.max_connections,
             read_timeout: config.http.read_timeout,
         };
+        let mut api_address = address;
+        if let Some(own) = config.api.listen {
+            let listener = listen::bind(own).await?;
+            api_address = listener.local_addr()?;
+            let stop = self.shutdown.soft().clone();
+            let serving = listen::serve(listener, crate::api::routes(api), limits, stop);
+            self.parts.work("api", serving);
+        } else {
+            routes = routes.merge(crate::api::routes(api));
+        }
         self.parts.work(
             "webhooks",
             listen::serve(listener, routes, limits, self.shutdown.soft().clone()),
         );
-        Ok(address)
+        Ok((address, api_address))
+    }
+
+    fn admin_context(&self, config: &Config) -> anyhow::Result<AdminContext> {
+        Ok(AdminContext {
+            setup: SetupContext {
+                db: self.db.clone(),
+                keyring: self.keyring.clone(),
+                clock: self.clock.clone(),
+                ids: self.ids.clone(),
+                by: Actor::gateway(),
+            },
+            compiler: Arc::new(admin::compiler(config)?),
+        })
+    }
+
+    /// The audit log's sealer and the runner of jobs. Answers how to wake the runner.
+    fn start_jobs(&self) -> Wake {
+        let soft = self.shutdown.soft();
+        let sealing = audit::keep_sealing(self.db.clone(), self.keyring.chain_key(), soft.clone());
+        self.parts.work("sealer", sealing);
+        let wake = Wake::default();
+        let runner = Runner {
+            db: self.db.clone(),
+            owned: self.owned.clone(),
+            clock: self.clock.clone(),
+            kinds: vec![Arc::new(VerifyJob(self.keyring.chain_key()))],
+            wake: wake.clone(),
+        };
+        self.parts.work("jobs", runner.run(soft.clone()));
+        wake
     }
 
     async fn start_metrics(
@@ -349,7 +412,7 @@ impl Shared {
         Ok(Some(address))
     }
 
-    fn start_housekeeping(&self, config: &Config, keeper: Keeper) -> anyhow::Result<AdminContext> {
+    fn start_housekeeping(&self, config: &Config, keeper: Keeper, context: &AdminContext) {
         let soft = self.shutdown.soft().clone();
         let (directory, wakeups) = (self.directory.clone(), self.wakeups.clone());
         let stop = soft.clone();
@@ -374,15 +437,6 @@ impl Shared {
         // Leases are kept until everything else has ended: what is in flight must still be able to commit.
         self.parts
             .upkeep("leases", keeper.run(self.parts.worked().clone()));
-        let context = AdminContext {
-            setup: SetupContext {
-                db: self.db.clone(),
-                keyring: self.keyring.clone(),
-                clock: self.clock.clone(),
-                ids: self.ids.clone(),
-            },
-            compiler: Arc::new(admin::compiler(config)?),
-        };
         if config.sqlite_file().is_some() {
             let (path, context) = (config.admin_socket(), Arc::new(context.clone()));
             self.parts.work("admin socket", async move {
@@ -394,7 +448,6 @@ impl Shared {
             });
         }
         self.parts.end_upkeep_after_work();
-        Ok(context)
     }
 }
 

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Retention;
 use crate::domain::Clock;
-use crate::storage::{Db, Result, forget, partitions};
+use crate::storage::{Db, Result, forget, idempotency, jobs, partitions};
 
 const EVERY: Duration = Duration::from_secs(3600);
 /// How far ahead partitions are made: long enough to notice that it stopped working.
@@ -42,6 +42,8 @@ async fn round(db: &Db, clock: &dyn Clock, retention: &Retention) -> Result<()> 
         sends: retention.sends,
     };
     let gone = forget::all_tenants(db, now, ages).await?;
+    idempotency::forget_all_tenants(db, now.minus(crate::api::ANSWERS_KEPT)).await?;
+    jobs::forget_all_tenants(db, now.minus(retention.jobs)).await?;
     tracing::info!(rows = gone.rows, partitions = gone.partitions, "retention");
     Ok(())
 }

@@ -9,6 +9,7 @@ mod credential;
 mod demo;
 mod doctor;
 mod hold;
+mod key;
 mod meta_app;
 mod migrate;
 mod number;
@@ -74,6 +75,14 @@ enum Verb {
     /// Holds: stop sending, for everything, a tenant, a number, a plugin or a credential.
     #[command(subcommand)]
     Hold(hold::Verb),
+    /// Keys of the management API.
+    #[command(subcommand)]
+    Key(key::Verb),
+    /// The audit log.
+    #[command(subcommand)]
+    Audit(AuditVerb),
+    /// Print the OpenAPI document of the management API.
+    Openapi,
     /// Sends, looked at.
     #[command(subcommand)]
     Sends(SendsVerb),
@@ -87,6 +96,17 @@ enum Verb {
     },
     /// What there is, and what waits.
     Status,
+}
+
+#[derive(Debug, Subcommand)]
+enum AuditVerb {
+    /// Read every sealed entry again and compare it with what was sealed. Fails when something was changed.
+    Verify {
+        /// A head that an earlier verification printed, "CHAIN SEQ:MAC": it must still be a place of the chain. May be
+        /// given several times.
+        #[arg(long = "head", value_name = "HEAD")]
+        heads: Vec<String>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -152,6 +172,12 @@ async fn verb(config: &Config, json: bool, verb: Verb) -> anyhow::Result<ExitCod
         Verb::Number(verb) => verb.command(),
         Verb::Plugin(verb) => verb.command()?,
         Verb::Hold(verb) => verb.command()?,
+        Verb::Key(verb) => verb.command()?,
+        Verb::Audit(AuditVerb::Verify { heads }) => Command::AuditVerify { heads },
+        Verb::Openapi => {
+            output::line(crate::api::document::pretty().trim_end());
+            return Ok(ExitCode::SUCCESS);
+        }
         Verb::Sends(SendsVerb::Doubts { limit }) => Command::SendsDoubts { limit },
         Verb::Keys(KeysVerb::New { file }) => return new_keys(file),
         Verb::Keys(KeysVerb::Rotate { rewrap_only }) => Command::KeysRotate { rewrap_only },

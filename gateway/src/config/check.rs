@@ -17,6 +17,9 @@ const LEAST_SENDS: Duration = Duration::from_secs(7 * 86_400);
 /// What the plugin host's pool has room for (`plugin_host::limits::MAX_MEMORY`).
 const MOST_PLUGIN_MEMORY: usize = 64 << 20;
 
+/// Buckets of keys count in milliseconds (`api::rate`).
+const MOST_REQUESTS_PER_MINUTE: u32 = 60_000;
+
 pub(super) fn check(config: &Config, reader: &mut Reader<'_>) {
     for (key, value) in not_zero(config) {
         if value == 0 {
@@ -44,6 +47,11 @@ fn not_zero(config: &Config) -> Vec<(&'static str, u128)> {
         ("http.max_body_bytes", http.max_body_bytes as u128),
         ("http.max_connections", http.max_connections as u128),
         ("http.read_timeout", http.read_timeout.as_nanos()),
+        ("api.max_body_bytes", config.api.max_body_bytes as u128),
+        (
+            "api.requests_per_minute",
+            config.api.requests_per_minute.into(),
+        ),
         (
             "database.postgres_connections",
             database.postgres_connections.into(),
@@ -83,9 +91,23 @@ fn not_zero(config: &Config) -> Vec<(&'static str, u128)> {
     ]
 }
 
-fn fits(config: &Config) -> [(&'static str, Option<&'static str>); 7] {
+fn fits(config: &Config) -> [(&'static str, Option<&'static str>); 9] {
     let renewals = config.leases.renew_every * RENEWALS_PER_TTL;
     [
+        (
+            "api.requests_per_minute",
+            (config.api.requests_per_minute > MOST_REQUESTS_PER_MINUTE)
+                .then_some("must be at most 60000"),
+        ),
+        (
+            "api.client_address_header",
+            config
+                .api
+                .client_address_header
+                .as_ref()
+                .and_then(|name| http::HeaderName::try_from(name).err())
+                .map(|_| "must be the name of a header, like \"x-forwarded-for\""),
+        ),
         ("graph.base_url", base_url(&config.graph.base_url)),
         ("graph.version", graph_version(&config.graph.version)),
         (

@@ -13,8 +13,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 pub use sections::{
-    Database, Delivery, Graph, Http, Ingest, Leases, Log, Metrics, Plugins, Retention, Secrets,
-    Shutdown, Turns,
+    Api, Database, Delivery, Graph, Http, Ingest, Leases, Log, Metrics, Plugins, Retention,
+    Secrets, Shutdown, Turns,
 };
 pub use setting::{DatabaseUrl, Hidden, LogFormat};
 
@@ -30,6 +30,7 @@ pub struct Config {
     /// Where this process keeps its files.
     pub data_dir: PathBuf,
     pub http: Http,
+    pub api: Api,
     pub metrics: Metrics,
     pub database: Database,
     pub graph: Graph,
@@ -95,6 +96,7 @@ impl Config {
         // Every section is read before the first missing one ends it, so that all problems are found.
         let data_dir = reader.get("data_dir");
         let http = Http::read(reader);
+        let api = Api::read(reader);
         let metrics = Metrics::read(reader);
         let database = Database::read(reader);
         let graph = Graph::read(reader);
@@ -110,6 +112,7 @@ impl Config {
         Some(Self {
             data_dir: data_dir?,
             http: http?,
+            api: api?,
             metrics: metrics?,
             database: database?,
             graph: graph?,

@@ -34,6 +34,14 @@ sections! {
         read_timeout: Duration,
     }
 
+    /// The management API.
+    Api = "api" {
+        listen: Option<SocketAddr>,
+        max_body_bytes: usize,
+        requests_per_minute: u32,
+        client_address_header: Option<String>,
+    }
+
     /// The listener for Prometheus.
     Metrics = "metrics" {
         listen: Option<SocketAddr>,
@@ -114,6 +122,7 @@ sections! {
         raw_bodies: Duration,
         journal: Duration,
         sends: Duration,
+        jobs: Duration,
     }
 
     /// Logs.

@@ -13,10 +13,12 @@ pub struct Bucket(u16);
 impl Bucket {
     /// The bucket of a number: a multiplicative hash of its id, so that neighbours spread out.
     pub fn of(number: NumberId) -> Self {
-        let hash = number
-            .raw()
-            .cast_unsigned()
-            .wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        Self::spread(number.raw())
+    }
+
+    /// The bucket of work that belongs to no number (a job), by its id.
+    pub fn spread(id: i64) -> Self {
+        let hash = id.cast_unsigned().wrapping_mul(0x9E37_79B9_7F4A_7C15);
         Self((hash >> 56) as u16)
     }
 

@@ -176,6 +176,19 @@ macro_rules! ids {
             }
         }
 
+        /// As the management API's document shows it; request bodies are checked against the format.
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+                utoipa::openapi::ObjectBuilder::new()
+                    .schema_type(utoipa::openapi::Type::String)
+                    .format(Some(utoipa::openapi::SchemaFormat::Custom(concat!($prefix, "-id").to_owned())))
+                    .pattern(Some(concat!("^", $prefix, "_[0-9a-hjkmnp-tv-z]{13}$")))
+                    .into()
+            }
+        }
+
+        impl utoipa::ToSchema for $name {}
+
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
@@ -210,6 +223,21 @@ ids! {
     InstallationId = "ins";
     /// A stop put on some scope by an operator or by the gateway itself.
     HoldId = "hld";
+    /// An API key.
+    ApiKeyId = "key";
+    /// A person who works with the gateway: who a key belongs to, or who an agent is.
+    UserId = "usr";
+    /// One entry of the audit log.
+    AuditId = "aud";
+    /// Long work with progress.
+    JobId = "job";
+}
+
+/// Is this text an id with this prefix? For whoever checks a text before it is read as one.
+pub fn is_id(prefix: &str, text: &str) -> bool {
+    text.strip_prefix(prefix)
+        .and_then(|rest| rest.strip_prefix('_'))
+        .is_some_and(|rest| decode(rest).is_some())
 }
 
 #[cfg(test)]

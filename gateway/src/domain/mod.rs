@@ -21,8 +21,8 @@ pub use contact::{Bsuid, IdentityChange, IdentityKind, PersonRef, Phone, Recipie
 pub use conversation::{Owner, OwnerChange};
 pub use draft::{Draft, DraftClass, Sender};
 pub use id::{
-    AppId, ContactId, ConversationId, CredentialId, EventId, HoldId, IdGenerator, InstallationId,
-    NumberId, OutboxId, RawId, TenantId, TurnId,
+    ApiKeyId, AppId, AuditId, ContactId, ConversationId, CredentialId, EventId, HoldId,
+    IdGenerator, InstallationId, JobId, NumberId, OutboxId, RawId, TenantId, TurnId, UserId,
 };
 pub use inbound::{InboundContent, InboundMessage, Source};
 pub use outbound::OutboundContent;

@@ -152,6 +152,21 @@ impl Keyring {
         self.keys().root.derive("pseudonym")
     }
 
+    /// The key of sealed chains (audit log, consent ledger). What was sealed is verified with it for ever.
+    pub fn chain_key(&self) -> Zeroizing<[u8; 32]> {
+        self.keys().root.derive("sealed chains")
+    }
+
+    /// The key under which API keys are hashed: a stolen table of hashes is of no use without it.
+    pub fn api_key_hash_key(&self) -> Zeroizing<[u8; 32]> {
+        self.keys().root.derive("api key hash")
+    }
+
+    /// The key that signs the cursors of pages.
+    pub fn cursor_key(&self) -> Zeroizing<[u8; 32]> {
+        self.keys().root.derive("page cursor")
+    }
+
     fn keys(&self) -> Arc<Keys> {
         let keys = self
             .keys

@@ -74,17 +74,55 @@ pub async fn credential_by_name(
             .fetch_optional(conn)
             .await
     })?;
-    Ok(row.map(credential))
+    Ok(row.map(read))
+}
+
+/// A tenant's credential.
+pub async fn credential(
+    tx: &mut Tx,
+    tenant: TenantId,
+    id: CredentialId,
+) -> Result<Option<Credential>> {
+    const SQL: &str =
+        "SELECT id, tenant, name, token, created_at FROM credential WHERE tenant = $1 AND id = $2";
+    let row: Option<Row> = on_backend!(tx, |conn| {
+        sqlx::query_as(SQL)
+            .bind(tenant.raw())
+            .bind(id.raw())
+            .fetch_optional(conn)
+            .await
+    })?;
+    Ok(row.map(read))
+}
+
+/// A tenant's credentials after an id, oldest first.
+pub async fn credentials_of(
+    tx: &mut Tx,
+    tenant: TenantId,
+    after: i64,
+    most: i64,
+) -> Result<Vec<Credential>> {
+    const SQL: &str = "SELECT id, tenant, name, token, created_at FROM credential
+        WHERE tenant = $1 AND id > $2 ORDER BY id LIMIT $3";
+    let rows: Vec<Row> = on_backend!(tx, |conn| {
+        sqlx::query_as(SQL)
+            .bind(tenant.raw())
+            .bind(after)
+            .bind(most)
+            .fetch_all(conn)
+            .await
+    })?;
+    Ok(rows.into_iter().map(read).collect())
 }
 
 /// Every credential, oldest first.
 pub async fn credentials_all_tenants(tx: &mut Tx) -> Result<Vec<Credential>> {
     const SQL: &str = "SELECT id, tenant, name, token, created_at FROM credential ORDER BY id";
     let rows: Vec<Row> = on_backend!(tx, |conn| sqlx::query_as(SQL).fetch_all(conn).await)?;
-    Ok(rows.into_iter().map(credential).collect())
+    Ok(rows.into_iter().map(read).collect())
 }
 
-fn credential((id, tenant, name, token, created_at): Row) -> Credential {
+fn read((id, tenant, name, token, created_at): Row) -> Credential {
     Credential {
         id: CredentialId::from_raw(id),
         tenant: TenantId::from_raw(tenant),

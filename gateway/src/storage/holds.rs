@@ -32,6 +32,7 @@ pub struct Hold {
     pub placed_at: Timestamp,
     /// `None`: until somebody lifts it.
     pub until: Option<Timestamp>,
+    pub lifted_at: Option<Timestamp>,
 }
 
 #[derive(FromRow)]
@@ -46,6 +47,7 @@ struct Row {
     placed_by: String,
     placed_at: i64,
     until_at: i64,
+    lifted_at: i64,
 }
 
 /// Places a hold.
@@ -159,9 +161,43 @@ pub async fn lift_hold_all_tenants(tx: &mut Tx, hold: HoldId, now: Timestamp) ->
 /// Holds that are not lifted, oldest first. Some may be over by their own time: whoever asks judges by its clock.
 pub async fn holds_all_tenants(tx: &mut Tx) -> Result<Vec<Hold>> {
     const SQL: &str =
-        "SELECT id, tenant, scope, target, name, language, reason, placed_by, placed_at, until_at
+        "SELECT id, tenant, scope, target, name, language, reason, placed_by, placed_at, until_at, lifted_at
         FROM hold WHERE lifted_at = 0 ORDER BY id";
     let rows: Vec<Row> = on_backend!(tx, |conn| sqlx::query_as(SQL).fetch_all(conn).await)?;
+    rows.into_iter().map(Hold::try_from).collect()
+}
+
+/// A hold, whoever's and lifted or not.
+pub async fn hold_all_tenants(tx: &mut Tx, id: HoldId) -> Result<Option<Hold>> {
+    const SQL: &str =
+        "SELECT id, tenant, scope, target, name, language, reason, placed_by, placed_at, until_at,
+            lifted_at FROM hold WHERE id = $1";
+    let row: Option<Row> = on_backend!(tx, |conn| sqlx::query_as(SQL)
+        .bind(id.raw())
+        .fetch_optional(conn)
+        .await)?;
+    row.map(Hold::try_from).transpose()
+}
+
+/// Holds in force after an id, oldest first, that bear on a tenant: its own and those of everything. Tenant 0: all.
+pub async fn holds_of(
+    tx: &mut Tx,
+    tenant: TenantId,
+    now: Timestamp,
+    after: i64,
+    most: i64,
+) -> Result<Vec<Hold>> {
+    const SQL: &str = "SELECT id, tenant, scope, target, name, language, reason, placed_by, placed_at, until_at,
+            lifted_at FROM hold
+        WHERE lifted_at = 0 AND ($1 = 0 OR tenant IN (0, $1)) AND (until_at = 0 OR until_at > $2) AND id > $3
+        ORDER BY id LIMIT $4";
+    let rows: Vec<Row> = on_backend!(tx, |conn| sqlx::query_as(SQL)
+        .bind(tenant.raw())
+        .bind(now.millis())
+        .bind(after)
+        .bind(most)
+        .fetch_all(conn)
+        .await)?;
     rows.into_iter().map(Hold::try_from).collect()
 }
 
@@ -204,6 +240,7 @@ impl TryFrom<Row> for Hold {
             placed_by: row.placed_by,
             placed_at: Timestamp::from_millis(row.placed_at),
             until: (row.until_at != 0).then(|| Timestamp::from_millis(row.until_at)),
+            lifted_at: (row.lifted_at != 0).then(|| Timestamp::from_millis(row.lifted_at)),
         })
     }
 }

@@ -111,6 +111,48 @@ pub async fn installations_all_tenants(tx: &mut Tx) -> Result<Vec<Installation>>
     Ok(rows.into_iter().map(Installation::from).collect())
 }
 
+/// A tenant's installation that runs.
+pub async fn installation(
+    tx: &mut Tx,
+    tenant: TenantId,
+    id: InstallationId,
+) -> Result<Option<Installation>> {
+    const SQL: &str = "SELECT id, tenant, number, plugin, plugin_version, digest, position, config, grants, generation,
+            created_at FROM installation WHERE tenant = $1 AND id = $2 AND state = 'active'";
+    let row: Option<Row> = on_backend!(tx, |conn| sqlx::query_as(SQL)
+        .bind(tenant.raw())
+        .bind(id.raw())
+        .fetch_optional(conn)
+        .await)?;
+    Ok(row.map(Installation::from))
+}
+
+/// A tenant's installations that run, after an id, oldest first.
+pub async fn installations_of(
+    tx: &mut Tx,
+    tenant: TenantId,
+    after: i64,
+    most: i64,
+) -> Result<Vec<Installation>> {
+    const SQL: &str = "SELECT id, tenant, number, plugin, plugin_version, digest, position, config, grants, generation,
+            created_at FROM installation WHERE tenant = $1 AND state = 'active' AND id > $2 ORDER BY id LIMIT $3";
+    let rows: Vec<Row> = on_backend!(tx, |conn| sqlx::query_as(SQL)
+        .bind(tenant.raw())
+        .bind(after)
+        .bind(most)
+        .fetch_all(conn)
+        .await)?;
+    Ok(rows.into_iter().map(Installation::from).collect())
+}
+
+/// Takes an installation out of service.
+pub async fn retire_installation(tx: &mut Tx, tenant: TenantId, id: InstallationId) -> Result<()> {
+    const SQL: &str = "UPDATE installation SET state = 'retired', generation = generation + 1
+        WHERE tenant = $1 AND id = $2 AND state = 'active'";
+    execute!(tx, sqlx::query(SQL).bind(tenant.raw()).bind(id.raw()))?;
+    changes::bump_setup_all_tenants(tx).await
+}
+
 /// Which of these installations run, and under which generation.
 pub async fn running_all_tenants(
     tx: &mut Tx,

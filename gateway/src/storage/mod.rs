@@ -6,7 +6,9 @@
 //! [`Tx::pick`] and the binds are shared.
 
 pub mod account_facts;
+pub mod api_keys;
 pub mod apps;
+pub mod audit;
 pub mod backup;
 pub mod batch;
 pub mod buckets;
@@ -21,8 +23,10 @@ pub mod envelopes;
 pub mod events;
 pub mod forget;
 pub mod holds;
+pub mod idempotency;
 pub mod ingest_life;
 pub mod installations;
+pub mod jobs;
 pub mod kv;
 pub mod migrate;
 pub mod nodes;
@@ -38,6 +42,7 @@ pub mod server;
 pub mod take_overs;
 pub mod tenants;
 pub mod turns;
+pub mod users;
 mod writer;
 
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};

@@ -85,6 +85,60 @@ pub async fn number_by_phone_number_id_all_tenants(
     Ok(row.map(Number::from))
 }
 
+/// A tenant's number.
+pub async fn number(tx: &mut Tx, tenant: TenantId, id: NumberId) -> Result<Option<Number>> {
+    const SQL: &str =
+        "SELECT id, tenant, app, credential, portfolio, waba_id, phone_number_id, display_number,
+            time_zone, throughput, connected_at FROM number WHERE tenant = $1 AND id = $2";
+    let row: Option<Row> = on_backend!(tx, |conn| {
+        sqlx::query_as(SQL)
+            .bind(tenant.raw())
+            .bind(id.raw())
+            .fetch_optional(conn)
+            .await
+    })?;
+    Ok(row.map(Number::from))
+}
+
+/// A tenant's numbers after an id, oldest first.
+pub async fn numbers_of(
+    tx: &mut Tx,
+    tenant: TenantId,
+    after: i64,
+    most: i64,
+) -> Result<Vec<Number>> {
+    const SQL: &str =
+        "SELECT id, tenant, app, credential, portfolio, waba_id, phone_number_id, display_number,
+            time_zone, throughput, connected_at FROM number WHERE tenant = $1 AND id > $2 ORDER BY id LIMIT $3";
+    let rows: Vec<Row> = on_backend!(tx, |conn| {
+        sqlx::query_as(SQL)
+            .bind(tenant.raw())
+            .bind(after)
+            .bind(most)
+            .fetch_all(conn)
+            .await
+    })?;
+    Ok(rows.into_iter().map(Number::from).collect())
+}
+
+/// Writes what may change of a number.
+pub async fn update_number(tx: &mut Tx, tenant: TenantId, number: &Number) -> Result<()> {
+    const SQL: &str =
+        "UPDATE number SET credential = $3, display_number = $4, time_zone = $5, throughput = $6
+        WHERE tenant = $1 AND id = $2";
+    execute!(
+        tx,
+        sqlx::query(SQL)
+            .bind(tenant.raw())
+            .bind(number.id.raw())
+            .bind(number.credential.raw())
+            .bind(&number.display_number)
+            .bind(&number.time_zone)
+            .bind(number.throughput)
+    )?;
+    changes::bump_setup_all_tenants(tx).await
+}
+
 /// Every number, oldest first.
 pub async fn numbers_all_tenants(tx: &mut Tx) -> Result<Vec<Number>> {
     const SQL: &str =

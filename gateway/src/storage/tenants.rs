@@ -50,7 +50,7 @@ pub async fn set_settings(tx: &mut Tx, tenant: TenantId, settings: &str) -> Resu
 pub async fn tenants_all_tenants(tx: &mut Tx) -> Result<Vec<Tenant>> {
     const SQL: &str = "SELECT id, name, settings, created_at FROM tenant ORDER BY id";
     let rows: Vec<Row> = on_backend!(tx, |conn| sqlx::query_as(SQL).fetch_all(conn).await)?;
-    Ok(rows.into_iter().map(tenant).collect())
+    Ok(rows.into_iter().map(read).collect())
 }
 
 /// The tenant of this name.
@@ -60,10 +60,32 @@ pub async fn tenant_by_name_all_tenants(tx: &mut Tx, name: &str) -> Result<Optio
         .bind(name)
         .fetch_optional(conn)
         .await)?;
-    Ok(row.map(tenant))
+    Ok(row.map(read))
 }
 
-fn tenant((id, name, settings, created_at): Row) -> Tenant {
+/// A tenant.
+pub async fn tenant(tx: &mut Tx, tenant: TenantId) -> Result<Option<Tenant>> {
+    const SQL: &str = "SELECT id, name, settings, created_at FROM tenant WHERE id = $1";
+    let row: Option<Row> = on_backend!(tx, |conn| sqlx::query_as(SQL)
+        .bind(tenant.raw())
+        .fetch_optional(conn)
+        .await)?;
+    Ok(row.map(read))
+}
+
+/// Tenants after an id, oldest first.
+pub async fn tenants_after_all_tenants(tx: &mut Tx, after: i64, most: i64) -> Result<Vec<Tenant>> {
+    const SQL: &str =
+        "SELECT id, name, settings, created_at FROM tenant WHERE id > $1 ORDER BY id LIMIT $2";
+    let rows: Vec<Row> = on_backend!(tx, |conn| sqlx::query_as(SQL)
+        .bind(after)
+        .bind(most)
+        .fetch_all(conn)
+        .await)?;
+    Ok(rows.into_iter().map(read).collect())
+}
+
+fn read((id, name, settings, created_at): Row) -> Tenant {
     Tenant {
         id: TenantId::from_raw(id),
         name,

@@ -74,6 +74,12 @@ catalog! {
         "Commits refused because the bucket had a new owner.";
     ADMIN_COMMANDS = "vestibule_admin_commands_total", Counter, Unit::Count,
         "Commands of the command line by verb and result: done, refused, failed.";
+    API_REQUESTS = "vestibule_api_requests_total", Counter, Unit::Count,
+        "Requests to the management API by operation and status.";
+    API_SECONDS = "vestibule_api_seconds", Histogram, Unit::Seconds,
+        "From a request's head to its answer's head, by operation.";
+    JOBS = "vestibule_jobs_total", Counter, Unit::Count,
+        "Jobs that are over by end: done, failed, cancelled.";
 }
 
 /// Tells the recorder what each name means.

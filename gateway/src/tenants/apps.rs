@@ -1,9 +1,11 @@
 //! Meta apps: each has a callback URL, a verify token and one or more secrets.
 
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
 
 use super::error::{check_meta_id, check_text};
 use super::{Result, SetupContext, SetupError, find, places};
+use crate::audit::OPERATOR;
 use crate::domain::AppId;
 use crate::storage::Tx;
 use crate::storage::apps::{self, App, AppSecret};
@@ -47,6 +49,15 @@ pub async fn add(setup: &SetupContext, new: &NewApp) -> Result<App> {
     for secret in &new.secrets {
         insert_secret(setup, &mut tx, id, secret).await?;
     }
+    let became = Some(json!({
+        "meta_app_id": app.meta_app_id,
+        "name": app.name,
+        "default": app.is_default,
+        "secrets": new.secrets.len(),
+    }));
+    setup
+        .record(&mut tx, OPERATOR, "app.create", id, None, became)
+        .await?;
     tx.commit().await?;
     Ok(app)
 }
@@ -66,8 +77,18 @@ pub async fn add_secret(
         true => apps::retire_older_secrets_all_tenants(&mut tx, app.id, setup.clock.now()).await?,
         false => 0,
     };
+    let became = Some(json!({"secret": "added", "older_retired": retired}));
+    setup
+        .record(&mut tx, OPERATOR, "app.add_secret", app.id, None, became)
+        .await?;
     tx.commit().await?;
     Ok(retired)
+}
+
+/// Every app, oldest first: there are few.
+pub async fn list(setup: &SetupContext) -> Result<Vec<App>> {
+    let mut tx = setup.db.read().await?;
+    Ok(apps::apps_all_tenants(&mut tx).await?)
 }
 
 async fn insert_secret(

@@ -1,12 +1,13 @@
 //! Access tokens for Graph.
 
 use secrecy::SecretString;
+use serde_json::json;
 
 use super::apps::check_secret;
 use super::error::check_text;
 use super::{Result, SetupContext, SetupError, find, places};
-use crate::domain::CredentialId;
-use crate::storage::credentials;
+use crate::domain::{CredentialId, TenantId};
+use crate::storage::credentials::{self, Credential};
 
 /// Adds a tenant's access token under a name; with `replace`, one of that name gets the new token instead.
 pub async fn add(
@@ -26,6 +27,17 @@ pub async fn add(
         }
         let sealed = setup.keyring.seal(places::token(tenant, old.id), token)?;
         credentials::replace_token(&mut tx, tenant, old.id, &sealed).await?;
+        let became = Some(json!({"name": name, "token": "replaced"}));
+        setup
+            .record(
+                &mut tx,
+                tenant,
+                "credential.replace_token",
+                old.id,
+                None,
+                became,
+            )
+            .await?;
         tx.commit().await?;
         return Ok(old.id);
     }
@@ -35,6 +47,33 @@ pub async fn add(
     if !credentials::insert_credential(&mut tx, tenant, id, name, &sealed, now).await? {
         return Err(SetupError::taken("credential", name));
     }
+    let became = Some(json!({"name": name}));
+    setup
+        .record(&mut tx, tenant, "credential.create", id, None, became)
+        .await?;
     tx.commit().await?;
     Ok(id)
+}
+
+/// A tenant's credential.
+pub async fn find_one(
+    setup: &SetupContext,
+    tenant: TenantId,
+    id: CredentialId,
+) -> Result<Credential> {
+    let mut tx = setup.db.read().await?;
+    credentials::credential(&mut tx, tenant, id)
+        .await?
+        .ok_or_else(|| SetupError::not_found("credential", &id.to_string()))
+}
+
+/// A tenant's credentials after an id, oldest first.
+pub async fn page(
+    setup: &SetupContext,
+    tenant: TenantId,
+    after: i64,
+    most: i64,
+) -> Result<Vec<Credential>> {
+    let mut tx = setup.db.read().await?;
+    Ok(credentials::credentials_of(&mut tx, tenant, after, most).await?)
 }

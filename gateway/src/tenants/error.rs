@@ -1,5 +1,6 @@
 //! Why a change of setup was refused, or failed.
 
+use crate::audit::AuditError;
 use crate::plugin_host::{CompileError, InspectError, SettingsError};
 use crate::secrets::{KeyringError, SecretError};
 use crate::storage::StorageError;
@@ -16,6 +17,9 @@ pub enum SetupError {
         field: &'static str,
         problem: String,
     },
+    /// Somebody else was faster; whoever edits must read again.
+    #[error("it has changed since it was read")]
+    Changed,
     #[error("the component cannot be installed: {0}")]
     Component(#[from] InspectError),
     /// Settings of an installation, or the schema that they are checked against.
@@ -28,6 +32,8 @@ pub enum SetupError {
     Unfit(String),
     #[error("the database failed")]
     Storage(#[from] StorageError),
+    #[error("the audit log could not be written")]
+    Audit(#[from] AuditError),
     #[error("a secret could not be sealed or opened: {0}")]
     Secret(#[from] SecretError),
     #[error(transparent)]
@@ -40,35 +46,41 @@ impl SetupError {
     /// Is it for whoever asked to put right?
     pub fn is_refusal(&self) -> bool {
         match self {
-            Self::NotFound { .. } | Self::Taken { .. } | Self::Invalid { .. } => true,
+            Self::NotFound { .. } | Self::Taken { .. } | Self::Invalid { .. } | Self::Changed => {
+                true
+            }
             Self::Component(_) | Self::Unfit(_) | Self::Keyring(KeyringError::NotAFile) => true,
             Self::Settings(error) => error.is_refusal(),
             Self::Compile(error) => !matches!(
                 error,
                 CompileError::Start(_) | CompileError::Talk(_) | CompileError::Crashed { .. }
             ),
-            Self::Storage(_) | Self::Secret(_) | Self::Keyring(_) | Self::Engine(_) => false,
+            Self::Storage(_)
+            | Self::Audit(_)
+            | Self::Secret(_)
+            | Self::Keyring(_)
+            | Self::Engine(_) => false,
         }
     }
 
-    pub(super) fn invalid(field: &'static str, problem: impl Into<String>) -> Self {
+    pub(crate) fn invalid(field: &'static str, problem: impl Into<String>) -> Self {
         let problem = problem.into();
         Self::Invalid { field, problem }
     }
 
-    pub(super) fn not_found(what: &'static str, name: &str) -> Self {
+    pub(crate) fn not_found(what: &'static str, name: &str) -> Self {
         let name = name.to_owned();
         Self::NotFound { what, name }
     }
 
-    pub(super) fn taken(what: &'static str, name: &str) -> Self {
+    pub(crate) fn taken(what: &'static str, name: &str) -> Self {
         let name = name.to_owned();
         Self::Taken { what, name }
     }
 }
 
 /// 1 to `most` characters, none of them a control character.
-pub(super) fn check_text(field: &'static str, text: &str, most: usize) -> Result<(), SetupError> {
+pub(crate) fn check_text(field: &'static str, text: &str, most: usize) -> Result<(), SetupError> {
     let length = text.chars().count();
     if length == 0 || length > most || text.chars().any(char::is_control) {
         let problem = format!("must have 1 to {most} characters on one line");

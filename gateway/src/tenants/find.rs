@@ -8,13 +8,15 @@ use crate::storage::{Tx, apps, credentials, numbers, tenants};
 
 /// A tenant by name or id.
 pub(super) async fn tenant(tx: &mut Tx, name: &str) -> Result<TenantId> {
-    if let Some(tenant) = tenants::tenant_by_name_all_tenants(tx, name).await? {
-        return Ok(tenant.id);
+    // An id first: a tenant that is named like another's id must not be taken for it.
+    if let Ok(id) = name.parse::<TenantId>()
+        && tenants::tenant(tx, id).await?.is_some()
+    {
+        return Ok(id);
     }
-    let all = tenants::tenants_all_tenants(tx).await?;
-    all.into_iter()
+    let named = tenants::tenant_by_name_all_tenants(tx, name).await?;
+    named
         .map(|tenant| tenant.id)
-        .find(|id| id.to_string() == name)
         .ok_or_else(|| SetupError::not_found("tenant", name))
 }
 

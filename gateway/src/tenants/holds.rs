@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use serde_json::{Value, json};
+
 use super::error::check_text;
 use super::{Result, SetupContext, SetupError, find};
-use crate::domain::{HoldId, NumberId};
+use crate::audit::OPERATOR;
+use crate::domain::{HoldId, NumberId, TenantId};
 use crate::storage::Tx;
 use crate::storage::holds::{self, Held, Hold};
 
@@ -39,8 +42,13 @@ pub async fn add(
         placed_by: by.to_owned(),
         placed_at: now,
         until: lasts.map(|lasts| now.plus(lasts)),
+        lifted_at: None,
     };
     holds::insert_hold_all_tenants(&mut tx, &hold).await?;
+    let (realm, became) = (realm(&hold.held), Some(shown(&hold)));
+    setup
+        .record(&mut tx, realm, "hold.place", hold.id, None, became)
+        .await?;
     tx.commit().await?;
     Ok(hold)
 }
@@ -50,6 +58,12 @@ pub async fn lift(setup: &SetupContext, hold: HoldId) -> Result<()> {
     let mut tx = setup.db.begin().await?;
     if !holds::lift_hold_all_tenants(&mut tx, hold, setup.clock.now()).await? {
         return Err(SetupError::not_found("hold in force", &hold.to_string()));
+    }
+    if let Some(lifted) = holds::hold_all_tenants(&mut tx, hold).await? {
+        let (realm, was) = (realm(&lifted.held), Some(shown(&lifted)));
+        setup
+            .record(&mut tx, realm, "hold.lift", hold, was, None)
+            .await?;
     }
     tx.commit().await?;
     Ok(())
@@ -62,6 +76,57 @@ pub async fn list(setup: &SetupContext) -> Result<Vec<Hold>> {
     let all = holds::holds_all_tenants(&mut tx).await?;
     let in_force = |hold: &Hold| hold.until.is_none_or(|until| now < until);
     Ok(all.into_iter().filter(in_force).collect())
+}
+
+/// Holds in force that bear on a tenant after an id, oldest first: those of its own things and those of everything.
+pub async fn page(
+    setup: &SetupContext,
+    tenant: TenantId,
+    after: i64,
+    most: i64,
+) -> Result<Vec<Hold>> {
+    let mut tx = setup.db.read().await?;
+    let now = setup.clock.now();
+    Ok(holds::holds_of(&mut tx, tenant, now, after, most).await?)
+}
+
+/// A hold in force that bears on a tenant. [`OPERATOR`] sees every hold.
+pub async fn find_one(setup: &SetupContext, tenant: TenantId, id: HoldId) -> Result<Hold> {
+    let mut tx = setup.db.read().await?;
+    let now = setup.clock.now();
+    let concerns = |hold: &Hold| {
+        let realm = realm(&hold.held);
+        let in_force = hold.until.is_none_or(|until| now < until);
+        in_force && (tenant == OPERATOR || realm == OPERATOR || realm == tenant)
+    };
+    holds::hold_all_tenants(&mut tx, id)
+        .await?
+        .filter(concerns)
+        .filter(|hold| hold.lifted_at.is_none())
+        .ok_or_else(|| SetupError::not_found("hold", &id.to_string()))
+}
+
+/// Whose hold it is; [`OPERATOR`] for one of everything.
+pub fn realm(held: &Held) -> TenantId {
+    match held {
+        Held::All => OPERATOR,
+        Held::Tenant(tenant)
+        | Held::Number(tenant, _)
+        | Held::Plugin(tenant, _)
+        | Held::Template(tenant, ..)
+        | Held::Templates(tenant)
+        | Held::NumberTemplates(tenant, _)
+        | Held::Credential(tenant, _) => *tenant,
+    }
+}
+
+fn shown(hold: &Hold) -> Value {
+    json!({
+        "held": format!("{:?}", hold.held),
+        "reason": hold.reason,
+        "by": hold.placed_by,
+        "until": hold.until.map(|until| until.to_string()),
+    })
 }
 
 async fn held(tx: &mut Tx, scope: &Scope) -> Result<Held> {

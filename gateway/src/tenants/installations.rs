@@ -74,6 +74,17 @@ pub async fn install(
     components::put_artifact(&mut tx, tenant, &digest, &engine, &sealed, now).await?;
     installations::replace_installation(&mut tx, tenant, &installation).await?;
     check_room(&mut tx, tenant).await?;
+    let became = Some(shown(&installation));
+    setup
+        .record(
+            &mut tx,
+            tenant,
+            "plugin.install",
+            installation.id,
+            None,
+            became,
+        )
+        .await?;
     tx.commit().await?;
     Ok(installation)
 }
@@ -83,6 +94,56 @@ async fn settings_for(compiler: &Compiler, manifest: &Manifest, text: &str) -> R
     let settings = json_object("the settings", text)?;
     let settings = compiler.check_settings(manifest, settings).await?;
     Ok(serde_json::Value::Object(settings).to_string())
+}
+
+/// Takes an installation out of service. Turns that are under way with it commit nothing.
+pub async fn remove(setup: &SetupContext, tenant: TenantId, id: InstallationId) -> Result<()> {
+    let mut tx = setup.db.begin().await?;
+    let installation = installations::installation(&mut tx, tenant, id)
+        .await?
+        .ok_or_else(|| SetupError::not_found("plugin", &id.to_string()))?;
+    installations::retire_installation(&mut tx, tenant, id).await?;
+    let was = Some(shown(&installation));
+    setup
+        .record(&mut tx, tenant, "plugin.remove", id, was, None)
+        .await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// An installation that runs.
+pub async fn find_one(
+    setup: &SetupContext,
+    tenant: TenantId,
+    id: InstallationId,
+) -> Result<Installation> {
+    let mut tx = setup.db.read().await?;
+    installations::installation(&mut tx, tenant, id)
+        .await?
+        .ok_or_else(|| SetupError::not_found("plugin", &id.to_string()))
+}
+
+/// Installations that run after an id, oldest first.
+pub async fn page(
+    setup: &SetupContext,
+    tenant: TenantId,
+    after: i64,
+    most: i64,
+) -> Result<Vec<Installation>> {
+    let mut tx = setup.db.read().await?;
+    Ok(installations::installations_of(&mut tx, tenant, after, most).await?)
+}
+
+/// As the audit log shows it: settings may hold what the tenant thinks a secret, so they are left out.
+fn shown(installation: &Installation) -> serde_json::Value {
+    serde_json::json!({
+        "plugin": installation.plugin,
+        "version": installation.plugin_version,
+        "digest": installation.digest,
+        "number": installation.number,
+        "position": installation.position,
+        "grants": serde_json::from_str::<serde_json::Value>(&installation.grants).ok(),
+    })
 }
 
 /// The text by which an artifact's engine is known in the database.

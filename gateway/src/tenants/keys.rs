@@ -1,6 +1,9 @@
 //! Rotating the sealing key: a new key, then every envelope under it.
 
+use serde_json::json;
+
 use super::{Result, SetupContext};
+use crate::audit::OPERATOR;
 use crate::secrets::{KeyId, Place};
 use crate::storage::envelopes::{self, StoredEnvelope};
 
@@ -32,8 +35,12 @@ pub async fn rewrap(setup: &SetupContext) -> Result<Rotated> {
             rewrapped += u64::from(done);
         }
     }
-    tx.commit().await?;
     let newest = setup.keyring.newest();
+    let became = Some(json!({"newest": newest.0, "rewrapped": rewrapped}));
+    setup
+        .record(&mut tx, OPERATOR, "keys.rewrap", newest, None, became)
+        .await?;
+    tx.commit().await?;
     Ok(Rotated { newest, rewrapped })
 }
 

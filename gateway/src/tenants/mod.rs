@@ -12,20 +12,30 @@ pub mod installations;
 pub mod keys;
 pub mod numbers;
 mod places;
+mod revision;
 mod settings;
 pub mod setup;
 mod tenant;
 
+use std::fmt::Display;
 use std::sync::Arc;
 
+use serde_json::Value;
+
 pub use error::SetupError;
+pub(crate) use error::check_text;
+pub use revision::{Expected, revision};
 pub use settings::TenantSettings;
 pub use setup::Setup;
-pub use tenant::{add as add_tenant, all as all_tenants, find as find_tenant, set as set_tenant};
+pub use tenant::{
+    add as add_tenant, all as all_tenants, find as find_tenant, page as page_of_tenants,
+    revision_of as tenant_revision, set as set_tenant, set_if as set_tenant_if,
+};
 
-use crate::domain::{Clock, IdGenerator};
+use crate::audit::{self, Actor, Record};
+use crate::domain::{AuditId, Clock, IdGenerator, TenantId};
 use crate::secrets::Keyring;
-use crate::storage::Db;
+use crate::storage::{Db, Tx};
 
 /// What every change needs.
 #[derive(Debug, Clone)]
@@ -34,11 +44,41 @@ pub struct SetupContext {
     pub keyring: Arc<Keyring>,
     pub clock: Arc<dyn Clock>,
     pub ids: Arc<IdGenerator>,
+    /// Who asks: every change is recorded under this name.
+    pub by: Actor,
 }
 
 impl SetupContext {
-    fn next_id(&self) -> i64 {
+    /// The same for somebody else.
+    #[must_use]
+    pub fn acting(&self, by: Actor) -> Self {
+        Self { by, ..self.clone() }
+    }
+
+    pub(crate) fn next_id(&self) -> i64 {
         self.ids.next(self.clock.now())
+    }
+
+    /// Writes into the audit log, within the transaction of the change. `was` and `became` hold no secret.
+    pub(crate) async fn record(
+        &self,
+        tx: &mut Tx,
+        tenant: TenantId,
+        action: &'static str,
+        object: impl Display,
+        was: Option<Value>,
+        became: Option<Value>,
+    ) -> Result<()> {
+        let record = Record {
+            tenant,
+            action,
+            object: object.to_string(),
+            was,
+            became,
+            by: &self.by,
+        };
+        let id = AuditId::from_raw(self.next_id());
+        Ok(audit::append(tx, id, self.clock.now(), record).await?)
     }
 }
 

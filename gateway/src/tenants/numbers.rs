@@ -1,10 +1,12 @@
 //! Business phone numbers: what an operator says of one, and what is assumed otherwise.
 
+use serde_json::{Value, json};
+
 use super::error::{check_meta_id, check_text};
-use super::{Result, SetupContext, SetupError, find};
-use crate::domain::NumberId;
+use super::{Expected, Result, SetupContext, SetupError, find, revision};
 use crate::domain::number::Number;
-use crate::storage::numbers;
+use crate::domain::{NumberId, TenantId};
+use crate::storage::{changes, numbers};
 
 /// A new number as the operator gives it.
 #[derive(Debug, Clone)]
@@ -46,8 +48,86 @@ pub async fn add(setup: &SetupContext, new: &NewNumber) -> Result<Number> {
     if !numbers::insert_number(&mut tx, tenant, &number).await? {
         return Err(SetupError::taken("number", &new.phone_number_id));
     }
+    let became = Some(shown(&number));
+    setup
+        .record(&mut tx, tenant, "number.create", number.id, None, became)
+        .await?;
     tx.commit().await?;
     Ok(number)
+}
+
+/// What is to be changed; `None` stays.
+#[derive(Debug, Clone, Default)]
+pub struct NumberChange {
+    /// Name or id, of the same tenant.
+    pub credential: Option<String>,
+    pub display_number: Option<String>,
+    pub time_zone: Option<String>,
+    pub throughput: Option<i64>,
+}
+
+/// Changes a number that is still as the caller has read it.
+pub async fn update(
+    setup: &SetupContext,
+    tenant: TenantId,
+    id: NumberId,
+    change: NumberChange,
+    expected: &Expected,
+) -> Result<Number> {
+    let mut tx = setup.db.begin().await?;
+    // Whoever changes setup at the same time waits for the row that counts changes of setup.
+    changes::bump_setup_all_tenants(&mut tx).await?;
+    let old = numbers::number(&mut tx, tenant, id)
+        .await?
+        .ok_or_else(|| SetupError::not_found("number", &id.to_string()))?;
+    expected.check(&revision_of(&old))?;
+    let was = Some(shown(&old));
+    let number = Number {
+        credential: match &change.credential {
+            Some(name) => find::credential(&mut tx, tenant, name).await?,
+            None => old.credential,
+        },
+        display_number: change.display_number.unwrap_or(old.display_number),
+        time_zone: change.time_zone.unwrap_or(old.time_zone),
+        throughput: change.throughput.unwrap_or(old.throughput),
+        ..old
+    };
+    check_changeable(&number.display_number, &number.time_zone, number.throughput)?;
+    numbers::update_number(&mut tx, tenant, &number).await?;
+    let became = Some(shown(&number));
+    setup
+        .record(&mut tx, tenant, "number.update", id, was, became)
+        .await?;
+    tx.commit().await?;
+    Ok(number)
+}
+
+/// A tenant's number.
+pub async fn find_one(setup: &SetupContext, tenant: TenantId, id: NumberId) -> Result<Number> {
+    let mut tx = setup.db.read().await?;
+    numbers::number(&mut tx, tenant, id)
+        .await?
+        .ok_or_else(|| SetupError::not_found("number", &id.to_string()))
+}
+
+/// A tenant's numbers after an id, oldest first.
+pub async fn page(
+    setup: &SetupContext,
+    tenant: TenantId,
+    after: i64,
+    most: i64,
+) -> Result<Vec<Number>> {
+    let mut tx = setup.db.read().await?;
+    Ok(numbers::numbers_of(&mut tx, tenant, after, most).await?)
+}
+
+/// By which an editor says what they have read.
+pub fn revision_of(number: &Number) -> String {
+    revision(&shown(number))
+}
+
+fn shown(number: &Number) -> Value {
+    json!(number)
 }
 
 fn check(new: &NewNumber) -> Result<()> {
@@ -56,20 +136,20 @@ fn check(new: &NewNumber) -> Result<()> {
     if let Some(portfolio) = &new.portfolio {
         check_text("the portfolio", portfolio, 64)?;
     }
-    let digits = new
-        .display_number
-        .bytes()
-        .filter(u8::is_ascii_digit)
-        .count();
-    if !new.display_number.starts_with('+') || !(5..=15).contains(&digits) {
+    check_changeable(&new.display_number, &new.time_zone, new.throughput)
+}
+
+fn check_changeable(display_number: &str, time_zone: &str, throughput: i64) -> Result<()> {
+    let digits = display_number.bytes().filter(u8::is_ascii_digit).count();
+    if !display_number.starts_with('+') || !(5..=15).contains(&digits) {
         let problem = "must be written internationally, like +49 151 12345678";
         return Err(SetupError::invalid("the display number", problem));
     }
-    if jiff::tz::TimeZone::get(&new.time_zone).is_err() {
+    if jiff::tz::TimeZone::get(time_zone).is_err() {
         let problem = "must be an IANA name, like Europe/Berlin";
         return Err(SetupError::invalid("the time zone", problem));
     }
-    if !(1..=1_000).contains(&new.throughput) {
+    if !(1..=1_000).contains(&throughput) {
         let problem = "must be 1 to 1,000 messages a second";
         return Err(SetupError::invalid("the throughput", problem));
     }

@@ -1,8 +1,13 @@
 //! Adding and changing tenants: the businesses that everything else belongs to.
 
+use serde_json::{Value, json};
+
 use super::error::check_text;
-use super::{Result, SetupContext, SetupError, TenantSettings, find as find_named};
+use super::{
+    Expected, Result, SetupContext, SetupError, TenantSettings, find as find_named, revision,
+};
 use crate::domain::TenantId;
+use crate::storage::changes;
 use crate::storage::tenants::{self, Tenant};
 
 const SETTINGS: &str = "the tenant's settings";
@@ -17,29 +22,51 @@ pub async fn add(setup: &SetupContext, name: &str, settings: &str) -> Result<Ten
     if !tenants::insert_tenant(&mut tx, tenant, name, &settings, now).await? {
         return Err(SetupError::taken("tenant", name));
     }
+    let became = Some(shown(name, &settings));
+    setup
+        .record(&mut tx, tenant, "tenant.create", tenant, None, became)
+        .await?;
     tx.commit().await?;
     Ok(tenant)
 }
 
 /// Replaces all settings of a tenant, which is named by name or id. What is not said has its default again.
 pub async fn set(setup: &SetupContext, name: &str, settings: &str) -> Result<Tenant> {
+    set_if(setup, name, settings, &Expected::Anything).await
+}
+
+/// The same, if the tenant is still as the caller has read it.
+pub async fn set_if(
+    setup: &SetupContext,
+    name: &str,
+    settings: &str,
+    expected: &Expected,
+) -> Result<Tenant> {
     let settings = checked(settings)?;
     let mut tx = setup.db.begin().await?;
-    let tenant = find_named::tenant(&mut tx, name).await?;
-    if !tenants::set_settings(&mut tx, tenant, &settings).await? {
-        return Err(SetupError::not_found("tenant", name));
-    }
+    let id = find_named::tenant(&mut tx, name).await?;
+    // Whoever changes setup at the same time waits for the row that counts changes of setup.
+    changes::bump_setup_all_tenants(&mut tx).await?;
+    let old = tenants::tenant(&mut tx, id)
+        .await?
+        .ok_or_else(|| SetupError::not_found("tenant", name))?;
+    expected.check(&revision_of(&old))?;
+    tenants::set_settings(&mut tx, id, &settings).await?;
+    let was = Some(shown(&old.name, &old.settings));
+    let became = Some(shown(&old.name, &settings));
+    setup
+        .record(&mut tx, id, "tenant.update", id, was, became)
+        .await?;
     tx.commit().await?;
-    find(setup, name).await
+    Ok(Tenant { settings, ..old })
 }
 
 /// A tenant by name or id.
 pub async fn find(setup: &SetupContext, name: &str) -> Result<Tenant> {
     let mut tx = setup.db.read().await?;
     let id = find_named::tenant(&mut tx, name).await?;
-    let all = tenants::tenants_all_tenants(&mut tx).await?;
-    all.into_iter()
-        .find(|tenant| tenant.id == id)
+    tenants::tenant(&mut tx, id)
+        .await?
         .ok_or_else(|| SetupError::not_found("tenant", name))
 }
 
@@ -47,6 +74,21 @@ pub async fn find(setup: &SetupContext, name: &str) -> Result<Tenant> {
 pub async fn all(setup: &SetupContext) -> Result<Vec<Tenant>> {
     let mut tx = setup.db.read().await?;
     Ok(tenants::tenants_all_tenants(&mut tx).await?)
+}
+
+/// Tenants after an id, oldest first.
+pub async fn page(setup: &SetupContext, after: i64, most: i64) -> Result<Vec<Tenant>> {
+    let mut tx = setup.db.read().await?;
+    Ok(tenants::tenants_after_all_tenants(&mut tx, after, most).await?)
+}
+
+/// By which an editor says what they have read.
+pub fn revision_of(tenant: &Tenant) -> String {
+    revision(&shown(&tenant.name, &tenant.settings))
+}
+
+fn shown(name: &str, settings: &str) -> Value {
+    json!({"name": name, "settings": serde_json::from_str::<Value>(settings).ok()})
 }
 
 fn checked(settings: &str) -> Result<String> {

@@ -69,6 +69,7 @@ impl Desk {
             keyring: keyring.clone(),
             clock: clock.clone(),
             ids: ids.clone(),
+            by: vestibule::audit::Actor::gateway(),
         };
         for n in 0..2 {
             set_up(&setup, n).await;

@@ -25,6 +25,9 @@ const LAYERS: &[&[&str]] = &[
         "outbox",
         "ownership",
         "directory",
+        "access",
+        "audit",
+        "jobs",
     ],
     &[
         "admin",

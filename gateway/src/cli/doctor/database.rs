@@ -123,6 +123,7 @@ async fn envelopes(config: &Config, db: &Db) -> Finding {
         keyring,
         clock: Arc::new(SystemClock),
         ids: Arc::new(IdGenerator::new(0, Timestamp::ZERO)),
+        by: crate::audit::Actor::gateway(),
     };
     match keys::verify(&setup).await {
         Ok(count) => Finding::good(WHAT, format!("{count}, all open with these keys")),

@@ -1,0 +1,120 @@
+//! The management API under `/api/v1`: everything that can be set up, seen and undone, for programs and the console.
+//!
+//! One resource is one folder, one verb one file: its docs (from which the OpenAPI document is made), its handler. What
+//! every request goes through is beside them: [`guard`] (who is it, may they, how often), [`idempotency`], then the
+//! handler with its extractors ([`input`], [`page`], [`place`], [`etag`]). Errors are [`problem::Problem`]s. Rules live
+//! in the services, which the command line calls too; nothing here decides what a name may look like.
+
+mod apps;
+mod audit;
+mod browse;
+mod check;
+mod credentials;
+pub mod document;
+mod etag;
+mod guard;
+mod health;
+mod holds;
+mod idempotency;
+mod input;
+mod jobs;
+mod keys;
+mod me;
+mod moment;
+mod numbers;
+mod page;
+pub mod permissions;
+mod place;
+mod plugins;
+pub mod problem;
+mod rate;
+mod roles;
+mod secret;
+mod tenants;
+mod users;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::audit::Actor;
+use crate::jobs::Wake;
+use crate::lifecycle::Health;
+use crate::plugin_host::Compiler;
+use crate::tenants::SetupContext;
+
+pub use idempotency::KEPT as ANSWERS_KEPT;
+pub use rate::Rates;
+
+use problem::Problem;
+
+/// Below this every resource lies.
+pub const ROOT: &str = "/api/v1";
+
+/// What the API works with.
+#[derive(Debug)]
+pub struct Api {
+    pub setup: SetupContext,
+    pub compiler: Arc<Compiler>,
+    pub health: Health,
+    pub jobs: Wake,
+    pub rates: Rates,
+    pub max_body: usize,
+    /// The header in which a proxy says who asks; `None`: whoever is connected.
+    pub address_header: Option<String>,
+}
+
+type State = axum::extract::State<Arc<Api>>;
+type Answer<T> = Result<T, Problem>;
+
+impl Api {
+    /// The services, acting for whoever asks.
+    fn acting(&self, actor: &Actor) -> SetupContext {
+        self.setup.acting(actor.clone())
+    }
+}
+
+/// Every resource.
+fn resources() -> OpenApiRouter<Arc<Api>> {
+    let all = OpenApiRouter::new()
+        .merge(apps::routes())
+        .merge(audit::routes())
+        .merge(credentials::routes())
+        .merge(health::routes())
+        .merge(holds::routes())
+        .merge(jobs::routes())
+        .merge(keys::routes())
+        .merge(me::routes())
+        .merge(numbers::routes())
+        .merge(plugins::routes())
+        .merge(roles::routes())
+        .merge(tenants::routes())
+        .merge(users::routes());
+    OpenApiRouter::new().nest(ROOT, all)
+}
+
+/// The API as it is served.
+pub fn routes(api: Arc<Api>) -> Router {
+    let (router, _) = resources().split_for_parts();
+    router
+        .layer(from_fn_with_state(api.clone(), idempotency::remember))
+        .layer(from_fn_with_state(api.clone(), guard::admit))
+        .merge(browse::routes())
+        .route(&format!("{ROOT}/{{*unknown}}"), axum::routing::any(unknown))
+        .method_not_allowed_fallback(wrong_method)
+        .with_state(api)
+}
+
+async fn unknown() -> Problem {
+    Problem::not_found("there is no such resource")
+}
+
+async fn wrong_method() -> Problem {
+    Problem::new(
+        http::StatusCode::METHOD_NOT_ALLOWED,
+        "method_not_allowed",
+        "the resource has no such verb",
+    )
+}

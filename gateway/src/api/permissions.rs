@@ -1,0 +1,141 @@
+//! Who may do what: every operation of the API, once. A new route that is not here is nobody's, and the matrix test
+//! says that its row is missing.
+
+use crate::access::{Grant, Principal, Role, ScopeKind};
+
+use Role::{Agent, Analyst, Auditor, Developer, Operator, PluginAuthor, TenantAdmin};
+
+/// Who may do one thing.
+#[derive(Debug, Clone, Copy)]
+pub struct Rule {
+    /// The `operationId` of the document.
+    pub operation: &'static str,
+    pub roles: &'static [Role],
+    /// Narrow tokens with such a scope may too; the handler holds them to the number or event type of the scope.
+    pub scopes: &'static [ScopeKind],
+    /// Everybody with a good key, whatever it gives.
+    pub any_key: bool,
+}
+
+const EVERY_ROLE: &[Role] = &Role::ALL;
+const OPERATOR: &[Role] = &[Operator];
+const ADMINS: &[Role] = &[Operator, TenantAdmin];
+const ADMINS_AND_AUDITOR: &[Role] = &[Operator, TenantAdmin, Auditor];
+const BUILDERS: &[Role] = &[Operator, TenantAdmin, Developer];
+const PLUGINS: &[Role] = &[Operator, TenantAdmin, Developer, PluginAuthor];
+const SEE_PLUGINS: &[Role] = &[Operator, TenantAdmin, Developer, PluginAuthor, Auditor];
+const SEE_JOBS: &[Role] = &[Operator, TenantAdmin, Developer, Analyst, Auditor];
+const SEE_HOLDS: &[Role] = &[Operator, TenantAdmin, Developer, Agent, Analyst, Auditor];
+
+const fn roles(operation: &'static str, roles: &'static [Role]) -> Rule {
+    Rule {
+        operation,
+        roles,
+        scopes: &[],
+        any_key: false,
+    }
+}
+
+const fn any_key(operation: &'static str) -> Rule {
+    Rule {
+        any_key: true,
+        ..roles(operation, EVERY_ROLE)
+    }
+}
+
+/// The table.
+pub const RULES: &[Rule] = &[
+    any_key("me.get"),
+    any_key("health.get"),
+    any_key("roles.list"),
+    roles("status.get", OPERATOR),
+    roles("tenants.list", OPERATOR),
+    roles("tenants.create", OPERATOR),
+    roles("tenants.get", EVERY_ROLE),
+    roles("tenants.update", ADMINS),
+    roles("apps.list", OPERATOR),
+    roles("apps.create", OPERATOR),
+    roles("apps.get", OPERATOR),
+    roles("apps.add_secret", OPERATOR),
+    roles("credentials.list", BUILDERS),
+    roles("credentials.get", BUILDERS),
+    roles("credentials.create", ADMINS),
+    roles("credentials.replace_token", ADMINS),
+    roles("numbers.list", EVERY_ROLE),
+    roles("numbers.get", EVERY_ROLE),
+    roles("numbers.create", ADMINS),
+    roles("numbers.update", ADMINS),
+    roles("users.list", ADMINS_AND_AUDITOR),
+    roles("users.get", ADMINS_AND_AUDITOR),
+    roles("users.create", ADMINS),
+    roles("users.update", ADMINS),
+    roles("keys.list", ADMINS_AND_AUDITOR),
+    roles("keys.get", ADMINS_AND_AUDITOR),
+    roles("keys.create", ADMINS),
+    roles("keys.rotate", ADMINS),
+    roles("keys.revoke", ADMINS),
+    roles("holds.list", SEE_HOLDS),
+    roles("holds.get", SEE_HOLDS),
+    roles("holds.place", ADMINS),
+    roles("holds.lift", ADMINS),
+    roles("plugins.list", SEE_PLUGINS),
+    roles("plugins.get", SEE_PLUGINS),
+    roles("plugins.install", PLUGINS),
+    roles("plugins.remove", PLUGINS),
+    roles("audit.list", ADMINS_AND_AUDITOR),
+    roles("audit.get", ADMINS_AND_AUDITOR),
+    roles("audit.verify", ADMINS_AND_AUDITOR),
+    roles("jobs.list", SEE_JOBS),
+    roles("jobs.get", SEE_JOBS),
+    roles("jobs.rejects", SEE_JOBS),
+    roles("jobs.cancel", BUILDERS),
+    roles("jobs.resume", BUILDERS),
+];
+
+/// The rule of an operation.
+pub fn rule(operation: &str) -> Option<&'static Rule> {
+    RULES.iter().find(|rule| rule.operation == operation)
+}
+
+/// May they?
+pub fn allows(operation: &str, principal: &Principal) -> bool {
+    let Some(rule) = rule(operation) else {
+        return false;
+    };
+    rule.any_key
+        || match &principal.grant {
+            Grant::Role(role) => rule.roles.contains(role),
+            Grant::Scopes(scopes) => scopes
+                .iter()
+                .any(|scope| rule.scopes.contains(&scope.kind())),
+        }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_operation_stands_there_once_and_the_operator_may_do_all() {
+        let names: BTreeSet<_> = RULES.iter().map(|rule| rule.operation).collect();
+        assert_eq!(names.len(), RULES.len());
+        for rule in RULES {
+            assert!(rule.roles.contains(&Operator), "{}", rule.operation);
+        }
+    }
+
+    #[test]
+    fn an_operation_without_a_rule_is_nobodys() {
+        let principal = Principal {
+            key: crate::domain::ApiKeyId::from_raw(1),
+            name: "root".to_owned(),
+            realm: crate::audit::OPERATOR,
+            grant: Grant::Role(Operator),
+            user: None,
+        };
+        assert!(allows("tenants.list", &principal));
+        assert!(!allows("tenants.destroy", &principal));
+    }
+}

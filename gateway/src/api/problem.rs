@@ -1,0 +1,239 @@
+//! Errors as clients get them: problem details (RFC 9457) that name every field that is wrong, all at once.
+
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use serde::Serialize;
+
+use crate::plugin_host::{SettingsError, SettingsProblem};
+use crate::storage::StorageError;
+use crate::tenants::SetupError;
+
+/// An error on its way out. Boxed, because every handler's answer has room for one.
+#[derive(Debug)]
+pub struct Problem(Box<Inside>);
+
+#[derive(Debug)]
+struct Inside {
+    status: StatusCode,
+    body: ProblemBody,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// A problem (RFC 9457).
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = Problem)]
+pub struct ProblemBody {
+    /// Which problem it is: `urn:vestibule:problem:` and a word that stays the same.
+    #[serde(rename = "type")]
+    kind: String,
+    /// The status in words.
+    title: String,
+    status: u16,
+    /// What is wrong this time.
+    detail: String,
+    /// Every field that is wrong.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<FieldProblem>,
+}
+
+/// Where something is wrong, and what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct FieldProblem {
+    /// JSON pointer (RFC 6901) into the body; `""` is all of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pointer: Option<String>,
+    /// A parameter or header.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parameter: Option<String>,
+    pub detail: String,
+}
+
+impl FieldProblem {
+    pub fn at(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self {
+            pointer: Some(pointer.into()),
+            parameter: None,
+            detail: detail.into(),
+        }
+    }
+
+    pub fn of_parameter(parameter: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self {
+            pointer: None,
+            parameter: Some(parameter.into()),
+            detail: detail.into(),
+        }
+    }
+}
+
+impl Problem {
+    /// `kind` stays the same for ever: clients compare it.
+    pub fn new(status: StatusCode, kind: &'static str, detail: impl Into<String>) -> Self {
+        let body = ProblemBody {
+            kind: format!("urn:vestibule:problem:{kind}"),
+            title: status.canonical_reason().unwrap_or("Error").to_owned(),
+            status: status.as_u16(),
+            detail: detail.into(),
+            errors: Vec::new(),
+        };
+        let headers = Vec::new();
+        Self(Box::new(Inside {
+            status,
+            body,
+            headers,
+        }))
+    }
+
+    pub fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", detail)
+    }
+
+    /// The same words whether it is somebody else's or nobody's.
+    pub fn no_such(what: &str, name: &str) -> Self {
+        Self::not_found(format!("there is no {what} `{name}`"))
+    }
+
+    /// The body says something that it may not say.
+    pub fn invalid(errors: Vec<FieldProblem>) -> Self {
+        let detail = match errors.len() {
+            1 => "one field is wrong".to_owned(),
+            many => format!("{many} fields are wrong"),
+        };
+        let mut problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail);
+        problem.0.body.errors = errors;
+        problem
+    }
+
+    /// A parameter or header says something that it may not say.
+    pub fn bad_parameter(parameter: &str, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        let mut problem = Self::new(
+            StatusCode::BAD_REQUEST,
+            "bad_parameter",
+            format!("{parameter} {detail}"),
+        );
+        problem.0.body.errors = vec![FieldProblem::of_parameter(parameter, detail)];
+        problem
+    }
+
+    /// The gateway's own trouble: told to the operator's log, not to the client.
+    pub fn failed(error: &dyn std::error::Error) -> Self {
+        let causes = std::iter::successors(error.source(), |cause| cause.source());
+        let causes = causes.fold(String::new(), |text, cause| format!("{text}: {cause}"));
+        tracing::error!(error = %format_args!("{error}{causes}"), "a request to the API failed");
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "failed",
+            "the gateway could not do it; whether something changed has to be looked up",
+        )
+    }
+
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.0.headers.push((name, value));
+        self
+    }
+
+    /// A service's refusal, for a route whose body names other things: `(what, pointer)` says where each stands. What
+    /// is not found and not named there was named by the path.
+    pub fn of(error: SetupError, named: &[(&str, &str)]) -> Self {
+        let pointer = |what: &str| named.iter().find(|(named, _)| *named == what).map(|n| n.1);
+        match error {
+            SetupError::NotFound { what, name } => match pointer(what) {
+                Some(pointer) => {
+                    let detail = format!("there is no {what} `{name}`");
+                    Self::invalid(vec![FieldProblem::at(pointer, detail)])
+                }
+                None => Self::no_such(what, &name),
+            },
+            SetupError::Taken { what, name } => Self::new(
+                StatusCode::CONFLICT,
+                "exists",
+                format!("{what} `{name}` exists already"),
+            ),
+            SetupError::Invalid { field, problem } => {
+                let pointer = pointer(field).or_else(|| field_pointer(field));
+                Self::invalid(vec![FieldProblem::at(
+                    pointer.unwrap_or(""),
+                    format!("{field} {problem}"),
+                )])
+            }
+            SetupError::Changed => Self::new(
+                StatusCode::PRECONDITION_FAILED,
+                "changed",
+                "somebody has changed it since you read it: read it again",
+            ),
+            SetupError::Settings(SettingsError::Misfit(found)) => {
+                let at = |found: SettingsProblem| {
+                    FieldProblem::at(format!("/settings{}", found.pointer), found.problem)
+                };
+                Self::invalid(found.into_iter().map(at).collect())
+            }
+            SetupError::Settings(_) if error.is_refusal() => {
+                Self::invalid(vec![FieldProblem::at("/settings", error.to_string())])
+            }
+            SetupError::Component(_) | SetupError::Unfit(_) => {
+                Self::invalid(vec![FieldProblem::at("/component", error.to_string())])
+            }
+            SetupError::Compile(_) if error.is_refusal() => {
+                Self::invalid(vec![FieldProblem::at("/component", error.to_string())])
+            }
+            error => Self::failed(&error),
+        }
+    }
+}
+
+/// Where a service's field stands in bodies, for those that stand in the same place in every body.
+fn field_pointer(field: &str) -> Option<&'static str> {
+    const FIELDS: [(&str, &str); 21] = [
+        ("the Meta app id", "/meta_app_id"),
+        ("the app's name", "/name"),
+        ("the verify token", "/verify_token"),
+        ("the app secret", "/secret"),
+        ("the credential's name", "/name"),
+        ("the access token", "/token"),
+        ("the tenant's name", "/name"),
+        ("the tenant's settings", "/settings"),
+        ("the phone-number id", "/phone_number_id"),
+        ("the WABA id", "/waba_id"),
+        ("the portfolio", "/portfolio"),
+        ("the display number", "/display_number"),
+        ("the time zone", "/time_zone"),
+        ("the throughput", "/throughput"),
+        ("the reason", "/reason"),
+        ("the key's name", "/name"),
+        ("the user's name", "/name"),
+        ("the role", "/role"),
+        ("the scopes", "/scopes"),
+        ("the expiry", "/expires_at"),
+        ("the email", "/email"),
+    ];
+    FIELDS.iter().find(|(name, _)| *name == field).map(|f| f.1)
+}
+
+impl From<SetupError> for Problem {
+    fn from(error: SetupError) -> Self {
+        Self::of(error, &[])
+    }
+}
+
+impl From<StorageError> for Problem {
+    fn from(error: StorageError) -> Self {
+        Self::failed(&error)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = serde_json::to_vec(&self.0.body).unwrap_or_default();
+        let mut response = (self.0.status, body).into_response();
+        let headers = response.headers_mut();
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        headers.extend(self.0.headers);
+        response
+    }
+}

@@ -1,0 +1,148 @@
+//! Verifying a chain: every sealed entry read again and compared with what was sealed.
+
+use std::cmp::Ordering;
+
+use super::chain::{self, ChainKey, Link};
+use super::{LEDGER, commitment};
+use crate::domain::{AuditId, TenantId};
+use crate::storage::audit::{self, AuditEntry, SealHead};
+use crate::storage::{Db, Result, Tx};
+
+/// Entries read at once.
+const STEP: i64 = 500;
+
+pub(crate) const LOST_HEAD: &str =
+    "the head that was kept is no place of the chain: its end was cut off, or it was made anew";
+
+/// What is wrong with a place of a chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    pub seq: i64,
+    pub entry: Option<AuditId>,
+    pub what: &'static str,
+}
+
+/// What a verification found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Report {
+    pub entries: u64,
+    pub faults: Vec<Fault>,
+    /// The end of the chain: kept outside, it shows later whether the end was cut off.
+    pub head: SealHead,
+}
+
+impl Report {
+    pub fn is_good(&self) -> bool {
+        self.faults.is_empty()
+    }
+}
+
+/// A verification on its way: where it stands and which keyed hash comes before.
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
+pub struct Verification {
+    pub seq: i64,
+    pub mac: Vec<u8>,
+}
+
+impl Verification {
+    /// Looks at the next entries. Answers how many there were, and what is wrong with them.
+    pub async fn step(
+        &mut self,
+        tx: &mut Tx,
+        key: &ChainKey,
+        tenant: TenantId,
+    ) -> Result<(usize, Vec<Fault>)> {
+        let entries = audit::sealed(tx, tenant, self.seq, STEP).await?;
+        let faults = entries
+            .iter()
+            .filter_map(|entry| self.take(key, tenant, entry))
+            .collect();
+        Ok((entries.len(), faults))
+    }
+
+    fn take(&mut self, key: &ChainKey, tenant: TenantId, entry: &AuditEntry) -> Option<Fault> {
+        let link = Link {
+            seq: entry.seq,
+            row: entry.id.raw(),
+            commitment: &entry.commitment,
+        };
+        let expected = chain::seal(key, LEDGER, tenant.raw(), &self.mac, link);
+        let what = if entry.seq != self.seq + 1 {
+            Some("entries before it are missing, or it has another's place")
+        } else if expected != entry.mac {
+            Some("its seal does not fit: it, or the entry before it, is not what was sealed")
+        } else if commitment(entry) != entry.commitment {
+            Some("its content is not what was sealed")
+        } else {
+            None
+        };
+        (self.seq, self.mac) = (entry.seq, entry.mac.clone());
+        what.map(|what| Fault {
+            seq: entry.seq,
+            entry: Some(entry.id),
+            what,
+        })
+    }
+
+    /// Compares the place that was reached with the chain's head, which was read before the first step.
+    pub fn end(&self, head: &SealHead) -> Option<Fault> {
+        let what = match self.seq.cmp(&head.seq) {
+            Ordering::Less => "the end of the chain is missing",
+            Ordering::Equal if self.mac != head.mac => "the head is not the end of the chain",
+            // What was sealed meanwhile lies beyond the head that was read.
+            Ordering::Equal | Ordering::Greater => return None,
+        };
+        Some(Fault {
+            seq: head.seq,
+            entry: None,
+            what,
+        })
+    }
+}
+
+/// A head that was given out earlier and kept elsewhere: is it still a place of the chain? A chain whose end was cut off
+/// no longer has it, and nobody without the key can make another that does.
+pub async fn holds_head(tx: &mut Tx, tenant: TenantId, known: &SealHead) -> Result<bool> {
+    if known.seq == 0 {
+        return Ok(true);
+    }
+    let found = audit::sealed(tx, tenant, known.seq - 1, 1).await?;
+    let is_it = |entry: &AuditEntry| entry.seq == known.seq && entry.mac == known.mac;
+    Ok(found.first().is_some_and(is_it))
+}
+
+/// `SEQ:MAC`, as verifications print a head.
+pub fn read_head(text: &str) -> Option<SealHead> {
+    let (seq, mac) = text.split_once(':')?;
+    let head = SealHead {
+        seq: seq.parse().ok()?,
+        mac: hex::decode(mac).ok()?,
+    };
+    (head.seq >= 0).then_some(head)
+}
+
+/// A head as [`read_head`] reads it.
+pub fn write_head(head: &SealHead) -> String {
+    format!("{}:{}", head.seq, hex::encode(&head.mac))
+}
+
+/// Verifies a whole chain.
+pub async fn verify(db: &Db, key: &ChainKey, tenant: TenantId) -> Result<Report> {
+    let mut tx = db.read().await?;
+    let head = audit::head(&mut tx, tenant, LEDGER).await?;
+    let mut report = Report {
+        head: head.clone(),
+        ..Report::default()
+    };
+    let mut verification = Verification::default();
+    loop {
+        let (entries, faults) = verification.step(&mut tx, key, tenant).await?;
+        report.entries += entries as u64;
+        report.faults.extend(faults);
+        if entries < usize::try_from(STEP).unwrap_or(usize::MAX) {
+            break;
+        }
+    }
+    report.faults.extend(verification.end(&head));
+    Ok(report)
+}

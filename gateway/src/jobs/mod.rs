@@ -1,0 +1,140 @@
+//! Jobs: long work with progress, that outlives the process that began it.
+//!
+//! A job is a row; its work is cut into steps, each one transaction that also says where the next one goes on. Whoever
+//! owns the job's bucket runs it, and every step is fenced like all work of a bucket: after a crash, or a change of
+//! owner, the next step goes on from the last that was committed, and none is done twice.
+
+mod kind;
+mod runner;
+
+pub use kind::{JobKind, Step, StepError};
+pub use runner::{Runner, Wake};
+
+use serde_json::{Value, json};
+
+use crate::domain::{Bucket, JobId, TenantId};
+use crate::storage::jobs::{self, Job, JobState, Reject};
+use crate::tenants::{SetupContext, SetupError};
+
+type Result<T, E = SetupError> = std::result::Result<T, E>;
+
+/// Queues a job. `params` hold no secret; `total` when the number of items is known.
+pub async fn create(
+    setup: &SetupContext,
+    tenant: TenantId,
+    kind: &'static str,
+    params: &Value,
+    total: Option<i64>,
+) -> Result<Job> {
+    let id = JobId::from_raw(setup.next_id());
+    let now = setup.clock.now();
+    let job = Job {
+        id,
+        tenant,
+        bucket: Bucket::spread(id.raw()),
+        kind: kind.to_owned(),
+        state: JobState::Queued,
+        params: params.to_string(),
+        progress: String::new(),
+        done: 0,
+        total,
+        rejected: 0,
+        result: String::new(),
+        problem: String::new(),
+        cancel: false,
+        attempts: 0,
+        created_by: setup.by.label(),
+        created_at: now,
+        changed_at: now,
+        ended_at: None,
+    };
+    let mut tx = setup.db.begin().await?;
+    jobs::insert_job(&mut tx, tenant, &job).await?;
+    let became = Some(json!({"kind": kind}));
+    setup
+        .record(&mut tx, tenant, "job.create", id, None, became)
+        .await?;
+    tx.commit().await?;
+    Ok(job)
+}
+
+/// Asks a job to stop. It does before its next step; one that is over stays as it is.
+pub async fn cancel(setup: &SetupContext, tenant: TenantId, id: JobId) -> Result<Job> {
+    change(setup, tenant, id, "job.cancel", |job| {
+        if job.state.is_open() {
+            job.cancel = true;
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// Lets a job that failed or was cancelled go on where it stood.
+pub async fn resume(setup: &SetupContext, tenant: TenantId, id: JobId) -> Result<Job> {
+    change(setup, tenant, id, "job.resume", |job| {
+        if !matches!(job.state, JobState::Failed | JobState::Cancelled) {
+            let problem = format!(
+                "is {}: only a failed or cancelled one goes on",
+                job.state.text()
+            );
+            return Err(SetupError::invalid("the job", problem));
+        }
+        job.state = JobState::Queued;
+        job.cancel = false;
+        job.attempts = 0;
+        job.problem.clear();
+        job.ended_at = None;
+        Ok(())
+    })
+    .await
+}
+
+async fn change(
+    setup: &SetupContext,
+    tenant: TenantId,
+    id: JobId,
+    action: &'static str,
+    apply: impl FnOnce(&mut Job) -> Result<()>,
+) -> Result<Job> {
+    let mut tx = setup.db.begin().await?;
+    let mut job = jobs::job_for_update(&mut tx, tenant, id)
+        .await?
+        .ok_or_else(|| SetupError::not_found("job", &id.to_string()))?;
+    let was = Some(json!({"state": job.state.text()}));
+    apply(&mut job)?;
+    job.changed_at = setup.clock.now();
+    jobs::update_job(&mut tx, tenant, &job).await?;
+    setup.record(&mut tx, tenant, action, id, was, None).await?;
+    tx.commit().await?;
+    Ok(job)
+}
+
+pub async fn find(setup: &SetupContext, tenant: TenantId, id: JobId) -> Result<Job> {
+    let mut tx = setup.db.read().await?;
+    jobs::job(&mut tx, tenant, id)
+        .await?
+        .ok_or_else(|| SetupError::not_found("job", &id.to_string()))
+}
+
+/// Jobs before an id, newest first.
+pub async fn page(
+    setup: &SetupContext,
+    tenant: TenantId,
+    before: i64,
+    most: i64,
+) -> Result<Vec<Job>> {
+    let mut tx = setup.db.read().await?;
+    Ok(jobs::jobs(&mut tx, tenant, before, most).await?)
+}
+
+/// What a job could not take, after an item.
+pub async fn rejects(
+    setup: &SetupContext,
+    tenant: TenantId,
+    id: JobId,
+    after: i64,
+    most: i64,
+) -> Result<Vec<Reject>> {
+    let mut tx = setup.db.read().await?;
+    Ok(jobs::rejects(&mut tx, tenant, id, after, most).await?)
+}

@@ -1,0 +1,198 @@
+//! Runs the jobs of this node's buckets: a step of each in turn, so that a long one keeps nobody waiting.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::kind::{JobKind, Step, StepError};
+use crate::domain::{Bucket, Clock, JobId, TenantId, Timestamp};
+use crate::ownership::Owned;
+use crate::storage::buckets::{self, Lease};
+use crate::storage::jobs::{self, Job, JobState};
+use crate::storage::{Db, Result, StorageError};
+use crate::telemetry::names;
+
+/// How long a job that another node queued may wait to be seen; this node's own are told of by [`Wake`].
+const LOOK: Duration = Duration::from_secs(1);
+/// A step that the database refused so often fails the job. It can be resumed.
+const ATTEMPTS_MOST: i64 = 5;
+
+/// Tells this node's runner that there is something to do.
+#[derive(Debug, Clone, Default)]
+pub struct Wake(Arc<Notify>);
+
+impl Wake {
+    pub fn now(&self) {
+        self.0.notify_one();
+    }
+}
+
+/// Runs jobs.
+#[derive(Debug)]
+pub struct Runner {
+    pub db: Db,
+    pub owned: Owned,
+    pub clock: Arc<dyn Clock>,
+    pub kinds: Vec<Arc<dyn JobKind>>,
+    pub wake: Wake,
+}
+
+impl Runner {
+    /// Runs until stopped; the step under way is finished first.
+    pub async fn run(self, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            let worked = match self.round(&stop).await {
+                Ok(worked) => worked,
+                Err(error) => {
+                    tracing::warn!(%error, "jobs could not be looked at; it is tried again");
+                    false
+                }
+            };
+            if !worked {
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    () = self.wake.0.notified() => {}
+                    () = tokio::time::sleep(LOOK) => {}
+                }
+            }
+        }
+    }
+
+    /// One step of every open job. Answers whether one of them got on.
+    async fn round(&self, stop: &CancellationToken) -> Result<bool> {
+        let buckets = self.owned.borrow().buckets();
+        let mut tx = self.db.read().await?;
+        let open = jobs::open_jobs_all_tenants(&mut tx, &buckets).await?;
+        drop(tx);
+        let mut worked = false;
+        for (tenant, id) in open {
+            if stop.is_cancelled() {
+                break;
+            }
+            match self.step(tenant, id).await {
+                Ok(()) => worked = true,
+                // The bucket has a new owner, who goes on.
+                Err(StorageError::Fenced(_)) => {}
+                Err(error) => {
+                    tracing::warn!(%error, job = %id, "a step of a job failed");
+                    worked |= self
+                        .count_failure(tenant, id, &error)
+                        .await
+                        .is_ok_and(|failed| failed);
+                }
+            }
+        }
+        Ok(worked)
+    }
+
+    async fn step(&self, tenant: TenantId, id: JobId) -> Result<()> {
+        let lease = self.lease(id)?;
+        let mut tx = self.db.begin().await?;
+        buckets::fence(&mut tx, &[lease]).await?;
+        let found = jobs::job_for_update(&mut tx, tenant, id).await?;
+        let Some(mut job) = found.filter(|job| job.state.is_open()) else {
+            return Ok(());
+        };
+        let now = self.clock.now();
+        let kind = self.kinds.iter().find(|kind| kind.name() == job.kind);
+        let outcome = match kind {
+            _ if job.cancel => {
+                end(&mut job, JobState::Cancelled, now);
+                None
+            }
+            None => {
+                fail(&mut job, "this version does not know the kind of job", now);
+                None
+            }
+            Some(kind) => Some(kind.step(&mut tx, &job).await),
+        };
+        match outcome {
+            Some(Ok(step)) => {
+                jobs::insert_rejects(&mut tx, tenant, id, &step.rejects).await?;
+                advance(&mut job, step, now);
+            }
+            Some(Err(StepError::Storage(error))) => return Err(error),
+            Some(Err(StepError::Refused(why))) => {
+                // What the step has written goes with its transaction.
+                drop(tx);
+                tx = self.db.begin().await?;
+                buckets::fence(&mut tx, &[lease]).await?;
+                fail(&mut job, &why, now);
+            }
+            None => {}
+        }
+        jobs::update_job(&mut tx, tenant, &job).await?;
+        tx.commit().await?;
+        count(&job);
+        Ok(())
+    }
+
+    fn lease(&self, id: JobId) -> Result<Lease> {
+        let bucket = Bucket::spread(id.raw());
+        let lease = self.owned.borrow().lease(bucket);
+        lease.ok_or(StorageError::Fenced(bucket.raw()))
+    }
+
+    /// Answers whether the job has failed for good, which is something that got on.
+    async fn count_failure(
+        &self,
+        tenant: TenantId,
+        id: JobId,
+        error: &StorageError,
+    ) -> Result<bool> {
+        let lease = self.lease(id)?;
+        let mut tx = self.db.begin().await?;
+        buckets::fence(&mut tx, &[lease]).await?;
+        let found = jobs::job_for_update(&mut tx, tenant, id).await?;
+        let Some(mut job) = found.filter(|job| job.state.is_open()) else {
+            return Ok(false);
+        };
+        job.attempts += 1;
+        let failed = job.attempts >= ATTEMPTS_MOST;
+        if failed {
+            fail(
+                &mut job,
+                &format!("the database refused a step: {error}"),
+                self.clock.now(),
+            );
+        }
+        jobs::update_job(&mut tx, tenant, &job).await?;
+        tx.commit().await?;
+        count(&job);
+        Ok(failed)
+    }
+}
+
+fn advance(job: &mut Job, step: Step, now: Timestamp) {
+    job.state = JobState::Running;
+    job.attempts = 0;
+    job.done += step.done;
+    job.rejected += i64::try_from(step.rejects.len()).unwrap_or(i64::MAX);
+    job.total = step.total.or(job.total);
+    job.progress = step.progress.to_string();
+    job.changed_at = now;
+    if let Some(result) = step.result {
+        job.result = result.to_string();
+        job.total = Some(job.done);
+        end(job, JobState::Done, now);
+    }
+}
+
+fn fail(job: &mut Job, why: &str, now: Timestamp) {
+    job.problem = why.to_owned();
+    end(job, JobState::Failed, now);
+}
+
+fn end(job: &mut Job, state: JobState, now: Timestamp) {
+    job.state = state;
+    job.changed_at = now;
+    job.ended_at = Some(now);
+}
+
+fn count(job: &Job) {
+    if !job.state.is_open() {
+        metrics::counter!(names::JOBS, "end" => job.state.text()).increment(1);
+    }
+}

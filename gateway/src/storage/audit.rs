@@ -1,0 +1,258 @@
+//! The audit log's rows and the ends of sealed chains. Entries are appended; only the sealer writes on one again, once.
+
+use sqlx::FromRow;
+
+use super::{Result, Tx, execute, on_backend};
+use crate::domain::{AuditId, TenantId, Timestamp};
+
+/// An entry as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditEntry {
+    pub id: AuditId,
+    /// Tenant 0: the operator's.
+    pub tenant: TenantId,
+    pub at: Timestamp,
+    pub actor_kind: String,
+    pub actor: String,
+    pub actor_name: String,
+    pub address: String,
+    pub agent: String,
+    pub action: String,
+    pub object: String,
+    /// JSON; `""`: there was nothing.
+    pub was: String,
+    pub became: String,
+    pub salt: Vec<u8>,
+    pub commitment: Vec<u8>,
+    /// Place in its tenant's chain, from 1 on; 0: not sealed yet.
+    pub seq: i64,
+    pub mac: Vec<u8>,
+}
+
+/// The end of a sealed chain.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SealHead {
+    pub seq: i64,
+    pub mac: Vec<u8>,
+}
+
+#[derive(FromRow)]
+struct Row {
+    id: i64,
+    tenant: i64,
+    at: i64,
+    actor_kind: String,
+    actor: String,
+    actor_name: String,
+    address: String,
+    agent: String,
+    action: String,
+    object: String,
+    was: String,
+    became: String,
+    salt: Vec<u8>,
+    commitment: Vec<u8>,
+    seq: i64,
+    mac: Vec<u8>,
+}
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, tenant, at, actor_kind, actor, actor_name, address, agent, action, object, was, became, salt,
+                commitment, seq, mac FROM audit_entry ",
+            $rest
+        )
+    };
+}
+
+pub async fn append(tx: &mut Tx, tenant: TenantId, entry: &AuditEntry) -> Result<()> {
+    const SQL: &str = "INSERT INTO audit_entry (id, tenant, at, actor_kind, actor, actor_name, address, agent, action,
+            object, was, became, salt, commitment, mac)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
+    execute!(
+        tx,
+        sqlx::query(SQL)
+            .bind(entry.id.raw())
+            .bind(tenant.raw())
+            .bind(entry.at.millis())
+            .bind(&entry.actor_kind)
+            .bind(&entry.actor)
+            .bind(&entry.actor_name)
+            .bind(&entry.address)
+            .bind(&entry.agent)
+            .bind(&entry.action)
+            .bind(&entry.object)
+            .bind(&entry.was)
+            .bind(&entry.became)
+            .bind(&entry.salt)
+            .bind(&entry.commitment)
+            .bind(&entry.mac)
+    )?;
+    Ok(())
+}
+
+/// Entries before an id, newest first.
+pub async fn entries(
+    tx: &mut Tx,
+    tenant: TenantId,
+    before: i64,
+    most: i64,
+) -> Result<Vec<AuditEntry>> {
+    let sql = select!("WHERE tenant = $1 AND id < $2 ORDER BY id DESC LIMIT $3");
+    let rows: Vec<Row> = on_backend!(tx, |conn| sqlx::query_as(sql)
+        .bind(tenant.raw())
+        .bind(before)
+        .bind(most)
+        .fetch_all(conn)
+        .await)?;
+    Ok(rows.into_iter().map(AuditEntry::from).collect())
+}
+
+pub async fn entry(tx: &mut Tx, tenant: TenantId, id: AuditId) -> Result<Option<AuditEntry>> {
+    let sql = select!("WHERE tenant = $1 AND id = $2");
+    let row: Option<Row> = on_backend!(tx, |conn| sqlx::query_as(sql)
+        .bind(tenant.raw())
+        .bind(id.raw())
+        .fetch_optional(conn)
+        .await)?;
+    Ok(row.map(AuditEntry::from))
+}
+
+/// Entries of a chain after a place, in order.
+pub async fn sealed(
+    tx: &mut Tx,
+    tenant: TenantId,
+    after: i64,
+    most: i64,
+) -> Result<Vec<AuditEntry>> {
+    let sql = select!("WHERE tenant = $1 AND seq > $2 ORDER BY seq, id LIMIT $3");
+    let rows: Vec<Row> = on_backend!(tx, |conn| sqlx::query_as(sql)
+        .bind(tenant.raw())
+        .bind(after)
+        .bind(most)
+        .fetch_all(conn)
+        .await)?;
+    Ok(rows.into_iter().map(AuditEntry::from).collect())
+}
+
+/// Tenants that have entries which are not sealed.
+pub async fn tenants_to_seal_all_tenants(tx: &mut Tx) -> Result<Vec<TenantId>> {
+    const SQL: &str = "SELECT DISTINCT tenant FROM audit_entry WHERE seq = 0 ORDER BY tenant";
+    let rows: Vec<(i64,)> = on_backend!(tx, |conn| sqlx::query_as(SQL).fetch_all(conn).await)?;
+    Ok(rows
+        .into_iter()
+        .map(|(id,)| TenantId::from_raw(id))
+        .collect())
+}
+
+/// Everybody who has a chain.
+pub async fn tenants_with_chains_all_tenants(tx: &mut Tx, ledger: &str) -> Result<Vec<TenantId>> {
+    const SQL: &str = "SELECT tenant FROM seal_head WHERE ledger = $1 ORDER BY tenant";
+    let rows: Vec<(i64,)> = on_backend!(tx, |conn| sqlx::query_as(SQL)
+        .bind(ledger)
+        .fetch_all(conn)
+        .await)?;
+    Ok(rows
+        .into_iter()
+        .map(|(id,)| TenantId::from_raw(id))
+        .collect())
+}
+
+/// Entries of a tenant that are not sealed, oldest first.
+pub async fn unsealed(tx: &mut Tx, tenant: TenantId, most: i64) -> Result<Vec<AuditEntry>> {
+    let sql = select!("WHERE seq = 0 AND tenant = $1 ORDER BY id LIMIT $2");
+    let rows: Vec<Row> = on_backend!(tx, |conn| sqlx::query_as(sql)
+        .bind(tenant.raw())
+        .bind(most)
+        .fetch_all(conn)
+        .await)?;
+    Ok(rows.into_iter().map(AuditEntry::from).collect())
+}
+
+/// Gives an entry its place in the chain.
+pub async fn seal(tx: &mut Tx, tenant: TenantId, id: AuditId, seq: i64, mac: &[u8]) -> Result<()> {
+    const SQL: &str =
+        "UPDATE audit_entry SET seq = $3, mac = $4 WHERE tenant = $1 AND id = $2 AND seq = 0";
+    execute!(
+        tx,
+        sqlx::query(SQL)
+            .bind(tenant.raw())
+            .bind(id.raw())
+            .bind(seq)
+            .bind(mac)
+    )?;
+    Ok(())
+}
+
+/// The end of a chain; another sealer waits until this transaction ends.
+pub async fn head_for_update(tx: &mut Tx, tenant: TenantId, ledger: &str) -> Result<SealHead> {
+    const NEW: &str = "INSERT INTO seal_head (ledger, tenant, seq, mac) VALUES ($1, $2, 0, $3)
+        ON CONFLICT (ledger, tenant) DO NOTHING";
+    execute!(
+        tx,
+        sqlx::query(NEW)
+            .bind(ledger)
+            .bind(tenant.raw())
+            .bind(Vec::<u8>::new())
+    )?;
+    let sql = tx.pick(
+        "SELECT seq, mac FROM seal_head WHERE ledger = $1 AND tenant = $2",
+        "SELECT seq, mac FROM seal_head WHERE ledger = $1 AND tenant = $2 FOR UPDATE",
+    );
+    let (seq, mac) = on_backend!(tx, |conn| sqlx::query_as(sql)
+        .bind(ledger)
+        .bind(tenant.raw())
+        .fetch_one(conn)
+        .await)?;
+    Ok(SealHead { seq, mac })
+}
+
+/// The end of a chain; none: nothing is sealed.
+pub async fn head(tx: &mut Tx, tenant: TenantId, ledger: &str) -> Result<SealHead> {
+    const SQL: &str = "SELECT seq, mac FROM seal_head WHERE ledger = $1 AND tenant = $2";
+    let row: Option<(i64, Vec<u8>)> = on_backend!(tx, |conn| sqlx::query_as(SQL)
+        .bind(ledger)
+        .bind(tenant.raw())
+        .fetch_optional(conn)
+        .await)?;
+    Ok(row
+        .map(|(seq, mac)| SealHead { seq, mac })
+        .unwrap_or_default())
+}
+
+pub async fn set_head(tx: &mut Tx, tenant: TenantId, ledger: &str, head: &SealHead) -> Result<()> {
+    const SQL: &str = "UPDATE seal_head SET seq = $3, mac = $4 WHERE ledger = $1 AND tenant = $2";
+    execute!(
+        tx,
+        sqlx::query(SQL)
+            .bind(ledger)
+            .bind(tenant.raw())
+            .bind(head.seq)
+            .bind(&head.mac)
+    )?;
+    Ok(())
+}
+
+impl From<Row> for AuditEntry {
+    fn from(row: Row) -> Self {
+        Self {
+            id: AuditId::from_raw(row.id),
+            tenant: TenantId::from_raw(row.tenant),
+            at: Timestamp::from_millis(row.at),
+            actor_kind: row.actor_kind,
+            actor: row.actor,
+            actor_name: row.actor_name,
+            address: row.address,
+            agent: row.agent,
+            action: row.action,
+            object: row.object,
+            was: row.was,
+            became: row.became,
+            salt: row.salt,
+            commitment: row.commitment,
+            seq: row.seq,
+            mac: row.mac,
+        }
+    }
+}

@@ -1,0 +1,363 @@
+//! Who may do what, tried on every route of the document: no key, no good key, another tenant's, every role that may not
+//! and every role that may. Generated: a new route without a rule, without a body here or without an object fails.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use vestibule::access::{Grant, Role, Scope};
+use vestibule::api::document;
+use vestibule::api::permissions::{self, Rule};
+use vestibule::audit::OPERATOR;
+use vestibule::domain::{InstallationId, TenantId};
+use vestibule::storage::installations::{self, Installation};
+use vestibule_tests::for_each_database;
+
+use super::Ground;
+use super::ground::{Answer, answer};
+
+/// One operation of the document.
+struct Route {
+    method: String,
+    path: String,
+    rule: &'static Rule,
+    /// It takes `?tenant=`.
+    takes_tenant: bool,
+    /// The names of its path's parameters.
+    objects: Vec<String>,
+}
+
+fn routes() -> Vec<Route> {
+    let mut routes = Vec::new();
+    for (path, item) in document::json()["paths"].as_object().expect("paths") {
+        for (method, operation) in item.as_object().expect("methods") {
+            let name = operation["operationId"].as_str().expect("a name");
+            let rule = permissions::rule(name);
+            let parameters = operation["parameters"].as_array();
+            let parameters: Vec<&Value> = parameters.into_iter().flatten().collect();
+            let of = |place: &str| {
+                let found = parameters.iter().filter(|p| p["in"] == place);
+                found
+                    .map(|p| p["name"].as_str().expect("a name").to_owned())
+                    .collect::<Vec<_>>()
+            };
+            routes.push(Route {
+                method: method.to_uppercase(),
+                path: path.clone(),
+                rule: rule.unwrap_or_else(|| panic!("{name} has no row in api/permissions.rs")),
+                takes_tenant: of("query").contains(&"tenant".to_owned()),
+                objects: of("path"),
+            });
+        }
+    }
+    routes
+}
+
+/// A body that is taken, for every operation that wants one.
+fn body(operation: &str) -> Option<Value> {
+    Some(match operation {
+        "tenants.create" => json!({"name": "a new one"}),
+        "tenants.update" => json!({"settings": {}}),
+        "apps.create" => json!({"meta_app_id": "77", "verify_token": "v", "secrets": ["s"]}),
+        "apps.add_secret" => json!({"secret": "s"}),
+        "credentials.create" => json!({"name": "another", "token": "t"}),
+        "credentials.replace_token" => json!({"token": "t"}),
+        "numbers.create" => {
+            json!({"credential": "crd_0000000000001", "waba_id": "1", "phone_number_id": "1",
+            "display_number": "+49 151 1234567"})
+        }
+        "numbers.update" => json!({"throughput": 10}),
+        "users.create" => json!({"name": "Ada", "role": "agent"}),
+        "users.update" => json!({"name": "Ada"}),
+        "keys.create" => json!({"name": "k", "role": "agent"}),
+        "keys.rotate" => json!({"overlap_seconds": 0}),
+        "holds.place" => json!({"held": {"scope": "tenant"}, "reason": "drill"}),
+        "plugins.install" => json!({"component": "AGFzbQ=="}),
+        "audit.verify" => json!({}),
+        "jobs.cancel" | "jobs.resume" => return None,
+        other => panic!("{other} wants a body: give the matrix one"),
+    })
+}
+
+impl Route {
+    async fn ask(
+        &self,
+        ground: &Ground,
+        key: &str,
+        ids: &BTreeMap<String, String>,
+        query: &str,
+    ) -> Answer {
+        let mut path = self.path.clone();
+        for (name, id) in ids {
+            path = path.replace(&format!("{{{name}}}"), id);
+        }
+        let request = ground.request(&self.method, &format!("{path}{query}"), key);
+        let request = request.header("if-match", "*");
+        let wants_body = ["POST", "PATCH", "PUT"].contains(&self.method.as_str());
+        match wants_body.then(|| body(self.rule.operation)).flatten() {
+            Some(body) => answer(request.json(&body)).await,
+            None => answer(request).await,
+        }
+    }
+
+    /// The table read a second time, not by the code that is tried.
+    fn lets(&self, grant: &Grant) -> bool {
+        match grant {
+            Grant::Role(role) => self.may(*role),
+            Grant::Scopes(scopes) => {
+                let kinds = scopes.iter().map(Scope::kind);
+                self.rule.any_key
+                    || kinds
+                        .into_iter()
+                        .any(|kind| self.rule.scopes.contains(&kind))
+            }
+        }
+    }
+
+    fn may(&self, role: Role) -> bool {
+        self.rule.roles.contains(&role)
+    }
+}
+
+/// Ids that are nobody's, for every kind of parameter there is.
+fn nobodys(routes: &[Route]) -> BTreeMap<String, String> {
+    let names = routes.iter().flat_map(|route| &route.objects);
+    names
+        .map(|name| (name.clone(), format!("{}_0000000000007", prefix(name))))
+        .collect()
+}
+
+fn prefix(parameter: &str) -> &'static str {
+    match parameter {
+        "tenant" => "ten",
+        "app" => "app",
+        "credential" => "crd",
+        "number" => "num",
+        "user" => "usr",
+        "key" => "key",
+        "hold" => "hld",
+        "plugin" => "ins",
+        "entry" => "aud",
+        "job" => "job",
+        other => {
+            panic!("the matrix does not know what a {other} is: give it an object of a tenant")
+        }
+    }
+}
+
+/// A tenant with one of everything.
+async fn tenant_with_everything(ground: &Ground) -> (TenantId, BTreeMap<String, String>) {
+    let tenant = ground.tenant("first").await;
+    let key = ground.key(tenant, Role::TenantAdmin).await;
+    let app = json!({"meta_app_id": "1001", "verify_token": "verify", "secrets": ["secret"]});
+    let app = ground.post(&ground.operator, "/apps", &app).await.id();
+    let credential = json!({"name": "main", "token": "EAAG"});
+    let credential = ground.post(&key, "/credentials", &credential).await.id();
+    let number = json!({"credential": credential, "waba_id": "1", "phone_number_id": "2", "display_number": "+4915112345678"});
+    let number = ground.post(&key, "/numbers", &number).await.id();
+    let user = ground
+        .post(&key, "/users", &json!({"name": "Ada", "role": "agent"}))
+        .await
+        .id();
+    let other_key = ground
+        .post(&key, "/keys", &json!({"name": "k", "role": "agent"}))
+        .await
+        .id();
+    let hold = json!({"held": {"scope": "number", "number": number}, "reason": "drill"});
+    let hold = ground.post(&key, "/holds", &hold).await.id();
+    let job = ground
+        .post(&key, "/audit/verifications", &json!({}))
+        .await
+        .id();
+    let entry = ground.get(&key, "/audit").await.body["items"][0]["id"].clone();
+    let ids = [
+        ("tenant", tenant.to_string()),
+        ("app", app),
+        ("credential", credential),
+        ("number", number),
+        ("user", user),
+        ("key", other_key),
+        ("hold", hold),
+        ("plugin", plugin(ground, tenant).await),
+        ("entry", entry.as_str().expect("an entry").to_owned()),
+        ("job", job),
+    ];
+    (tenant, ids.map(|(name, id)| (name.to_owned(), id)).into())
+}
+
+/// A row will do: nobody runs it here.
+async fn plugin(ground: &Ground, tenant: TenantId) -> String {
+    let setup = ground.setup();
+    let now = setup.clock.now();
+    let installation = Installation {
+        id: InstallationId::from_raw(setup.ids.next(now)),
+        tenant,
+        number: None,
+        plugin: "menu".to_owned(),
+        plugin_version: "1.0.0".to_owned(),
+        digest: "00".to_owned(),
+        position: 0,
+        config: "{}".to_owned(),
+        grants: "[]".to_owned(),
+        generation: 1,
+        created_at: now,
+    };
+    let mut tx = setup.db.begin().await.expect("a transaction");
+    installations::replace_installation(&mut tx, tenant, &installation)
+        .await
+        .expect("a row");
+    tx.commit().await.expect("a commit");
+    installation.id.to_string()
+}
+
+async fn ground(database: &vestibule_tests::TestDatabase) -> Ground {
+    // Time stands still, so that a minute's requests are all there are.
+    Ground::with(database, |deployment| {
+        deployment.with("api.requests_per_minute", "60000")
+    })
+    .await
+}
+
+#[tokio::test]
+async fn nobody_comes_in_without_a_good_key() {
+    for_each_database(async |database| {
+        let ground = ground(&database).await;
+        let routes = routes();
+        let ids = nobodys(&routes);
+        let expired = ground
+            .grant(
+                OPERATOR,
+                Grant::Role(Role::Operator),
+                Some(Duration::from_secs(1)),
+            )
+            .await;
+        ground.clock.advance(Duration::from_secs(2));
+        let made = json!({"name": "k", "role": "operator"});
+        let made = ground.post(&ground.operator, "/keys", &made).await;
+        let revoked = made.body["secret"].as_str().expect("shown once").to_owned();
+        ground
+            .delete(&ground.operator, &format!("/keys/{}", made.id()))
+            .await;
+        let mut forged = revoked.clone();
+        forged.replace_range(forged.len() - 6.., "AAAAAA");
+        let keys = [
+            ("", "unauthenticated"),
+            ("hunter2", "key_unknown"),
+            (forged.as_str(), "key_unknown"),
+            (expired.as_str(), "key_expired"),
+            (revoked.as_str(), "key_revoked"),
+        ];
+        for route in &routes {
+            for (key, problem) in keys {
+                let answer = route.ask(&ground, key, &ids, "").await;
+                let what = format!("{} with a key that is {problem}", route.rule.operation);
+                assert_eq!((answer.status, answer.problem()), (401, problem), "{what}");
+            }
+        }
+        ground.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn every_role_may_do_what_its_row_says_and_nothing_else() {
+    for_each_database(async |database| {
+        let ground = ground(&database).await;
+        let routes = routes();
+        let ids = nobodys(&routes);
+        let tenant = ground.tenant("first").await;
+        let mut keys = Vec::new();
+        for role in Role::ALL.into_iter().filter(|role| *role != Role::Operator) {
+            keys.push((Grant::Role(role), ground.key(tenant, role).await));
+        }
+        let event = Scope::Event("payment.succeeded".to_owned());
+        for scope in [Scope::Send(None), event] {
+            let grant = Grant::Scopes(vec![scope]);
+            keys.push((grant.clone(), ground.grant(tenant, grant, None).await));
+        }
+        for route in &routes {
+            let operator = route.ask(&ground, &ground.operator, &ids, "").await;
+            assert!(![401, 403].contains(&operator.status), "{operator:?}");
+            for (grant, key) in &keys {
+                let answer = route.ask(&ground, key, &ids, "").await;
+                let what = format!("{} by {grant:?}: {answer:?}", route.rule.operation);
+                match route.lets(grant) {
+                    true => assert!(![401, 403].contains(&answer.status), "{what}"),
+                    false => {
+                        assert_eq!(
+                            (answer.status, answer.problem()),
+                            (403, "forbidden"),
+                            "{what}"
+                        );
+                    }
+                }
+                assert!(answer.status < 500, "{what}");
+            }
+        }
+        ground.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn another_tenants_things_are_answered_as_things_that_do_not_exist() {
+    for_each_database(async |database| {
+        let ground = ground(&database).await;
+        let routes = routes();
+        let (first, ids) = tenant_with_everything(&ground).await;
+        let nobodys = nobodys(&routes);
+        let second = ground.tenant("second").await;
+        for role in Role::ALL.into_iter().filter(|role| *role != Role::Operator) {
+            let key = ground.key(second, role).await;
+            for route in routes.iter().filter(|route| route.may(role)) {
+                let what = format!("{} by {role:?}", route.rule.operation);
+                if !route.objects.is_empty() {
+                    let theirs = route.ask(&ground, &key, &ids, "").await;
+                    let none = route.ask(&ground, &key, &nobodys, "").await;
+                    assert_eq!(theirs.status, 404, "{what}: {theirs:?}");
+                    assert_eq!(masked(&theirs, &ids), masked(&none, &nobodys), "{what}");
+                }
+                if route.takes_tenant {
+                    let theirs = route
+                        .ask(&ground, &key, &ids, &format!("?tenant={first}"))
+                        .await;
+                    let none = route
+                        .ask(&ground, &key, &ids, "?tenant=ten_0000000000007")
+                        .await;
+                    assert_eq!(theirs.status, 404, "{what}: {theirs:?}");
+                    assert_eq!(masked(&theirs, &ids), masked(&none, &nobodys), "{what}");
+                }
+            }
+        }
+        // Nothing of it was changed by them, and its own tenant still sees it all.
+        let own = ground.key(first, Role::TenantAdmin).await;
+        for route in routes.iter().filter(|route| route.method == "GET") {
+            if !route.objects.is_empty() && route.may(Role::TenantAdmin) {
+                let answer = route.ask(&ground, &own, &ids, "").await;
+                assert_eq!(answer.status, 200, "{}: {answer:?}", route.rule.operation);
+            }
+        }
+        ground.end().await;
+    })
+    .await;
+}
+
+/// The body without the id that was asked for.
+fn masked(answer: &Answer, ids: &BTreeMap<String, String>) -> (u16, String) {
+    let mut text = answer.body.to_string();
+    for id in ids.values() {
+        text = text.replace(id.as_str(), "ID");
+    }
+    (answer.status, text)
+}
+
+#[test]
+fn no_rule_is_left_of_a_route_that_is_gone() {
+    let names: Vec<&str> = routes().iter().map(|route| route.rule.operation).collect();
+    let idle: Vec<&str> = permissions::RULES
+        .iter()
+        .map(|rule| rule.operation)
+        .filter(|operation| !names.contains(operation))
+        .collect();
+    assert!(idle.is_empty(), "rules without a route: {idle:?}");
+}
