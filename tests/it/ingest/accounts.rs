@@ -39,6 +39,7 @@ async fn place(desk: &Desk, held: Held, placed_by: &str) {
         placed_by: placed_by.to_owned(),
         placed_at: now,
         until: None,
+        lifted_at: None,
     };
     let mut tx = desk.db.begin().await.expect("a transaction");
     insert_hold_all_tenants(&mut tx, &hold)
