@@ -48,6 +48,10 @@ impl Owner {
     }
 }
 
+/// The attribute by which the bot is told, in its next turn and no later one, that it has the conversation again:
+/// `by_hand`, `closed` or `timeout`.
+pub const HANDED_BACK: &str = "vestibule.handed_back";
+
 /// One line of a conversation's ownership log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OwnerChange {

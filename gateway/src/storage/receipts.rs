@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{Result, Tx, batch, execute_rows, fetch_list};
 use crate::domain::{
-    ContactId, ConversationId, DraftClass, NumberId, OutboxId, ReceiptStatus, TenantId, Timestamp,
+    ContactId, ConversationId, DraftClass, NumberId, OutboxId, ReceiptStatus, StreamEvent,
+    StreamKind, TenantId, Timestamp,
 };
 
 /// A receipt of one of our sends, with what must be known of its day when prices are asked for later.
@@ -112,8 +113,21 @@ pub async fn apply_all_tenants(
     let fresh = insert_new(tx, &distinct, &known).await?;
     applied.fresh = fresh.len();
     applied.doubled = rows.len() - applied.unknown - applied.fresh;
-    let moves = fold(&fresh, &known, &mut applied);
+    let (moves, forward) = fold(&fresh, &known, &mut applied);
     store(tx, &moves, now).await?;
+    for row in forward {
+        let SentTo {
+            tenant,
+            conversation,
+            ..
+        } = known[&row.outbox.raw()].to;
+        let event = StreamEvent::new(tenant, conversation, StreamKind::MessageStatus, now);
+        tx.tell(
+            event
+                .about(row.outbox.raw())
+                .with_detail(row.status.code()),
+        );
+    }
     Ok(applied)
 }
 
@@ -215,7 +229,13 @@ struct Move {
 /// Meta's codes are never negative.
 const UNCHANGED: i64 = -1;
 
-fn fold(fresh: &[&ReceiptRow], known: &BTreeMap<i64, Send>, applied: &mut Applied) -> Vec<Move> {
+/// What becomes of the sends, and which receipts moved them.
+fn fold<'a>(
+    fresh: &[&'a ReceiptRow],
+    known: &BTreeMap<i64, Send>,
+    applied: &mut Applied,
+) -> (Vec<Move>, Vec<&'a ReceiptRow>) {
+    let mut forward = Vec::with_capacity(fresh.len());
     let mut moves: BTreeMap<i64, Move> = BTreeMap::new();
     for row in fresh {
         let send = &known[&row.outbox.raw()];
@@ -232,6 +252,7 @@ fn fold(fresh: &[&ReceiptRow], known: &BTreeMap<i64, Send>, applied: &mut Applie
             applied.backward += 1;
             continue;
         }
+        forward.push(*row);
         change.receipt = next.code();
         change.error = 0;
         if next == ReceiptStatus::Failed {
@@ -243,7 +264,7 @@ fn fold(fresh: &[&ReceiptRow], known: &BTreeMap<i64, Send>, applied: &mut Applie
             });
         }
     }
-    moves.into_values().collect()
+    (moves.into_values().collect(), forward)
 }
 
 async fn store(tx: &mut Tx, moves: &[Move], now: Timestamp) -> Result<()> {

@@ -170,8 +170,9 @@ fn place(
     if message.content.opens_window() {
         conversation.last_inbound_at = conversation.last_inbound_at.max(Some(message.at));
     }
+    let id = EventId::from_raw(attacher.ids.next(now));
     NewEvent {
-        id: EventId::from_raw(attacher.ids.next(now)),
+        id,
         tenant: Some(message.entry.number.tenant),
         number: Some(message.entry.number.id),
         bucket: message.entry.number.bucket(),
@@ -189,6 +190,8 @@ fn place(
         wamid: message.wamid.clone(),
         content: serde_json::to_string(&message.content).expect("content is JSON"),
         word: opinion.code,
+        prev: std::mem::replace(&mut conversation.last_entry, id.raw()),
+        owner: conversation.owner.code(),
     }
 }
 
@@ -228,6 +231,8 @@ fn kept_event(attacher: &Attacher, kept: &Kept, now: Timestamp) -> NewEvent {
         wamid: String::new(),
         content: kept.what.clone(),
         word: 0,
+        prev: 0,
+        owner: Owner::Bot.code(),
     }
 }
 
@@ -292,6 +297,10 @@ fn new_conversation(
         attributes: BTreeMap::new(),
         tags: BTreeSet::new(),
         closed_at: None,
+        last_entry: 0,
+        human_replied_at: None,
+        snoozed_until: None,
+        hand_back_at: None,
         display_name: message.profile_name.clone().unwrap_or_default(),
         phone: message
             .from
