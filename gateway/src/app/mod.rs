@@ -3,6 +3,7 @@
 //! [`Node::start`] is what `serve`, `demo` and the tests run. It owns no rule; each part explains itself.
 
 mod body;
+mod followers;
 mod listen;
 mod monitor;
 mod parts;
@@ -41,6 +42,7 @@ use crate::tenants::SetupContext;
 use parts::Parts;
 use ports::{BacklogGate, DirectoryPort};
 
+pub use followers::Followers;
 pub use parts::PartFailed;
 
 /// A running node. [`Node::finished`] returns when everything has ended.
@@ -56,6 +58,8 @@ pub struct Node {
     pub owned: Owned,
     /// While set, no turn begins.
     pub turns_paused: Arc<AtomicBool>,
+    /// What people, clients and endpoints follow and work with.
+    pub followers: Followers,
     parts: Parts,
     db: Db,
     _lock: Option<DataLock>,
@@ -139,6 +143,7 @@ impl Node {
         let turns_paused = Arc::new(AtomicBool::new(false));
         let intake = shared.start_delivery(config, options.observer.clone())?;
         let events = shared.start_pipeline(config, intake.clone(), turns_paused.clone())?;
+        let followers = shared.start_followers(config, intake.clone())?;
         shared.start_attacher(config, events, intake);
         let health = shared.start_health();
         let context = shared.admin_context(config)?;
@@ -166,6 +171,7 @@ impl Node {
             directory: shared.directory,
             owned: shared.owned,
             turns_paused,
+            followers,
             parts: shared.parts,
             db,
             _lock: lock,

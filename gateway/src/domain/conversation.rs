@@ -57,7 +57,8 @@ pub const HANDED_BACK: &str = "vestibule.handed_back";
 pub struct OwnerChange {
     pub from: Owner,
     pub to: Owner,
-    /// A stable word: `word_for_human`, `plugin_hand_over`, `routing`, `take_over`, `hand_back`, `queue_unserved`.
+    /// A stable word: `word_for_human`, `plugin_hand_over`, `routing`, `queue_unserved`; `take_over`, `assigned`,
+    /// `human_message`, `hand_back`, `closed`, `timeout`.
     pub reason: String,
     /// Who did it: a plugin with its version, an agent, a rule.
     pub by: String,

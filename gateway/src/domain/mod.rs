@@ -21,7 +21,7 @@ pub use contact::{Bsuid, IdentityKind, PersonRef, Phone, Recipient};
 pub use conversation::{HANDED_BACK, Owner, OwnerChange};
 pub use draft::{Draft, DraftClass, Sender};
 pub use id::{
-    ApiKeyId, AppId, AuditId, ContactId, ConversationId, CredentialId, EventId, HoldId,
+    ApiKeyId, AppId, AuditId, ContactId, ConversationId, CredentialId, EventId, HoldId, HookId,
     IdGenerator, InstallationId, JobId, NumberId, OutboxId, RawId, TenantId, TurnId, UserId,
 };
 pub use inbound::InboundContent;

@@ -407,6 +407,83 @@ pub async fn owner_log(
         .collect()
 }
 
+/// A line of the log, as it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoggedChange {
+    pub id: i64,
+    pub owner_version: i64,
+    pub change: OwnerChange,
+    pub at: Timestamp,
+}
+
+/// Lines of a tenant's ownership logs by their ids.
+pub async fn logged(tx: &mut Tx, tenant: TenantId, ids: &[i64]) -> Result<Vec<LoggedChange>> {
+    let ids = batch::sorted(ids.iter().copied());
+    let mut found = Vec::with_capacity(ids.len());
+    for run in batch::runs(&ids) {
+        let head = "SELECT id, owner_version, change, at FROM owner_log WHERE tenant = $1 AND id IN";
+        let sql = batch::list(head, run.len(), 2, "");
+        let rows: Vec<(i64, i64, String, i64)> = fetch_list!(tx, sql, [tenant.raw()], run)?;
+        for (id, owner_version, change, at) in rows {
+            found.push(LoggedChange {
+                id,
+                owner_version,
+                change: serde_json::from_str(&change)
+                    .map_err(|_| StorageError::Corrupt(format!("line {id} of an owner log")))?,
+                at: Timestamp::from_millis(at),
+            });
+        }
+    }
+    Ok(found)
+}
+
+/// Writes what people did to a conversation beside its owner. The row must be locked; its version moves, so a turn that
+/// began before commits nothing.
+pub async fn store_desk(tx: &mut Tx, tenant: TenantId, row: &Conversation) -> Result<()> {
+    let attributes = serde_json::to_string(&row.attributes).expect("a map of texts is JSON");
+    super::execute!(
+        tx,
+        sqlx::query(
+            "UPDATE conversation SET version = version + 1, closed_at = $3, attributes = $4, human_replied_at = $5,
+                snoozed_until = $6, hand_back_at = $7, last_entry = $8 WHERE id = $1 AND tenant = $2",
+        )
+        .bind(row.id.raw())
+        .bind(tenant.raw())
+        .bind(row.closed_at.map_or(0, Timestamp::millis))
+        .bind(&attributes)
+        .bind(row.human_replied_at.map_or(0, Timestamp::millis))
+        .bind(row.snoozed_until.map_or(0, Timestamp::millis))
+        .bind(row.hand_back_at.map_or(0, Timestamp::millis))
+        .bind(row.last_entry)
+    )?;
+    Ok(())
+}
+
+/// Conversations of these buckets whose snooze is over, or that go back to the bot now: a few at a time.
+pub async fn due_all_tenants(
+    tx: &mut Tx,
+    buckets: &[Bucket],
+    now: Timestamp,
+) -> Result<Vec<(TenantId, ConversationId)>> {
+    if buckets.is_empty() {
+        return Ok(Vec::new());
+    }
+    let buckets = batch::padded(&buckets.iter().map(|b| b.raw()).collect::<Vec<_>>());
+    let mut due = Vec::new();
+    for column in ["snoozed_until", "hand_back_at"] {
+        let head = format!(
+            "SELECT tenant, id FROM conversation WHERE {column} > 0 AND {column} <= $1 AND bucket IN"
+        );
+        let tail = format!("ORDER BY {column} LIMIT 100");
+        let sql = batch::list(&head, buckets.len(), 2, &tail);
+        let rows: Vec<(i64, i64)> = fetch_list!(tx, sql, [now.millis()], &buckets)?;
+        due.extend(rows.into_iter().map(|(tenant, id)| {
+            (TenantId::from_raw(tenant), ConversationId::from_raw(id))
+        }));
+    }
+    Ok(due)
+}
+
 /// Changes the owner in a transaction of its own kind: a person taking over, or handing back.
 ///
 /// `None`: no such conversation, or it moved since `expected_version`. The version moves, so a bot's turn that began

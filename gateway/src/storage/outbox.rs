@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use sqlx::FromRow;
 
-use super::{Result, StorageError, Tx, batch, execute_rows, on_backend};
+use super::{Result, StorageError, Tx, batch, execute_rows, fetch_list, on_backend};
 use crate::domain::{
     Bucket, ContactId, ConversationId, Draft, DraftClass, NumberId, OutboundContent, OutboxId,
     OutboxState, Owner, ReceiptStatus, Recipient, Sender, StreamEvent, StreamKind, TenantId,
@@ -220,6 +220,21 @@ pub async fn find(tx: &mut Tx, tenant: TenantId, id: OutboxId) -> Result<Option<
             .await
     })?;
     found.map(row).transpose()
+}
+
+/// Sends of a tenant, for those ids that are sends of it and still there, by id.
+pub async fn by_ids(tx: &mut Tx, tenant: TenantId, ids: &[i64]) -> Result<Vec<OutboxRow>> {
+    let ids = batch::sorted(ids.iter().copied());
+    let mut found = Vec::with_capacity(ids.len());
+    for run in batch::runs(&ids) {
+        let head = format!("{COLUMNS} WHERE tenant = $1 AND id IN");
+        let sql = batch::list(&head, run.len(), 2, "ORDER BY id");
+        let rows: Vec<Row> = fetch_list!(tx, sql, [tenant.raw()], run)?;
+        for found_row in rows {
+            found.push(row(found_row)?);
+        }
+    }
+    Ok(found)
 }
 
 /// Sends of a conversation that no turn wrote (confirmations of a word about consent), after this one, oldest first.

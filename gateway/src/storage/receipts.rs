@@ -22,6 +22,38 @@ pub struct ReceiptRow {
     pub time_zone: String,
 }
 
+/// A receipt as it was kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptReceipt {
+    pub outbox: OutboxId,
+    pub status: i64,
+    /// Meta's time.
+    pub at: Timestamp,
+    pub error: i64,
+    pub pricing: String,
+}
+
+type KeptRow = (i64, i64, i64, i64, String);
+
+/// All receipts of these sends of a tenant, by send and status.
+pub async fn of_sends(tx: &mut Tx, tenant: TenantId, sends: &[i64]) -> Result<Vec<KeptReceipt>> {
+    let ids = batch::sorted(sends.iter().copied());
+    let mut found = Vec::new();
+    for run in batch::runs(&ids) {
+        let head = "SELECT outbox, status, at, error, pricing FROM receipt WHERE tenant = $1 AND outbox IN";
+        let sql = batch::list(head, run.len(), 2, "ORDER BY outbox, status");
+        let rows: Vec<KeptRow> = fetch_list!(tx, sql, [tenant.raw()], run)?;
+        found.extend(rows.into_iter().map(|(outbox, status, at, error, pricing)| KeptReceipt {
+            outbox: OutboxId::from_raw(outbox),
+            status,
+            at: Timestamp::from_millis(at),
+            error,
+            pricing,
+        }));
+    }
+    Ok(found)
+}
+
 /// What applying receipts came to.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Applied {

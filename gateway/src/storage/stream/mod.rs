@@ -167,13 +167,14 @@ pub async fn reach(tx: &mut Tx, tenant: TenantId) -> Result<Reach> {
 
 type BlockRow = (i64, Vec<u8>);
 
-/// A tenant's events after number `after`, oldest first: at most `most`.
+/// A tenant's events after number `after`, oldest first, and the number of the last that was looked at: at most `most`. An
+/// event that a newer build wrote and this one does not know is passed over.
 pub async fn after(
     tx: &mut Tx,
     tenant: TenantId,
     after: i64,
     most: usize,
-) -> Result<Vec<Numbered>> {
+) -> Result<(Vec<Numbered>, i64)> {
     // The block that `after + 1` stands in begins at it or before it.
     const SQL: &str = "SELECT first_seq, body FROM stream_block WHERE tenant = $1 AND first_seq >=
             COALESCE((SELECT first_seq FROM stream_block WHERE tenant = $1 AND first_seq <= $2
@@ -189,17 +190,19 @@ pub async fn after(
             .await
     })?;
     let mut found = Vec::new();
+    let mut position = after;
     for (first, body) in rows {
         let events = codec::events(tenant, &body)
             .ok_or_else(|| StorageError::Corrupt(format!("stream block at {first} of {tenant}")))?;
-        let numbered = (first..).zip(events).filter(|(seq, _)| *seq > after);
-        found.extend(numbered.filter_map(|(seq, event)| Some(Numbered { seq, event: event? })));
-        if found.len() >= most {
-            break;
+        for (seq, event) in (first..).zip(events).filter(|(seq, _)| *seq > after) {
+            if found.len() >= most {
+                return Ok((found, position));
+            }
+            position = seq;
+            found.extend(event.map(|event| Numbered { seq, event }));
         }
     }
-    found.truncate(most);
-    Ok(found)
+    Ok((found, position))
 }
 
 /// The newest block after this one, of any tenant: "did anything happen?"
