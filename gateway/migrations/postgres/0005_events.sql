@@ -52,6 +52,14 @@ CREATE TABLE contact_attribute (
     created_at BIGINT NOT NULL,
     PRIMARY KEY (tenant, name)
 );
+-- What an import was given, until its job has read it.
+CREATE TABLE contact_import (
+    id BIGINT NOT NULL,
+    ordinal BIGINT NOT NULL,
+    tenant BIGINT NOT NULL,
+    item TEXT NOT NULL, -- JSON
+    PRIMARY KEY (id, ordinal)
+);
 
 -- Endpoints that follow a tenant's stream.
 CREATE TABLE hook (

@@ -51,6 +51,14 @@ CREATE TABLE contact_attribute (
     created_at INTEGER NOT NULL,
     PRIMARY KEY (tenant, name)
 );
+-- What an import was given, until its job has read it.
+CREATE TABLE contact_import (
+    id INTEGER NOT NULL,
+    ordinal INTEGER NOT NULL,
+    tenant INTEGER NOT NULL,
+    item TEXT NOT NULL, -- JSON
+    PRIMARY KEY (id, ordinal)
+);
 
 -- Endpoints that follow a tenant's stream.
 CREATE TABLE hook (

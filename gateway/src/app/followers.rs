@@ -69,10 +69,6 @@ impl Shared {
         );
         self.parts.work("hooks", pump.run(stop));
         let endpoints = Endpoints {
-            db: self.db.clone(),
-            keyring: self.keyring.clone(),
-            clock: self.clock.clone(),
-            ids: self.ids.clone(),
             entropy: Arc::new(SystemEntropy),
             egress,
         };

@@ -19,10 +19,11 @@ use siphasher::sip::SipHasher13;
 use tokio::sync::mpsc;
 
 use crate::admin::{self, AdminContext, DataLock};
-use crate::api::{Api, Rates};
+use crate::api::{Api, Rates, Streams};
 use crate::audit::{self, Actor, VerifyJob};
 use crate::clock::SystemClock;
 use crate::config::Config;
+use crate::contacts::ImportJob;
 use crate::delivery::{Chance, Delivery, DeliveryConfig, Observer, ProcessTime, World};
 use crate::directory::Directory;
 use crate::domain::{Clock, IdGenerator};
@@ -155,6 +156,9 @@ impl Node {
             jobs,
             rates: Rates::new(config.api.requests_per_minute),
             max_body: config.api.max_body_bytes,
+            desk: followers.desk.clone(),
+            endpoints: followers.endpoints.clone(),
+            streams: Streams::new(followers.sealed.clone(), shared.shutdown.soft().clone()),
             address_header: config.api.client_address_header.clone(),
         });
         let (http, api) = shared.start_http(config, &health, api).await?;
@@ -384,7 +388,13 @@ impl Shared {
             db: self.db.clone(),
             owned: self.owned.clone(),
             clock: self.clock.clone(),
-            kinds: vec![Arc::new(VerifyJob(self.keyring.chain_key()))],
+            kinds: vec![
+                Arc::new(VerifyJob(self.keyring.chain_key())),
+                Arc::new(ImportJob {
+                    ids: self.ids.clone(),
+                    clock: self.clock.clone(),
+                }),
+            ],
             wake: wake.clone(),
         };
         self.parts.work("jobs", runner.run(soft.clone()));

@@ -34,6 +34,12 @@ pub struct Desk {
     pub sends: Arc<dyn Fn(Vec<OutboxRow>) + Send + Sync>,
 }
 
+impl std::fmt::Debug for Desk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Desk")
+    }
+}
+
 /// Why nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum DeskError {

@@ -20,7 +20,8 @@ pub enum Speaker {
 }
 
 impl Speaker {
-    fn owner(&self) -> Owner {
+    /// Whose a conversation is that they took over.
+    pub fn owner(&self) -> Owner {
         match self {
             Self::Agent(name) => Owner::Agent(name.clone()),
             Self::Client(name) => Owner::External(name.clone()),

@@ -15,6 +15,6 @@ mod pump;
 mod round;
 mod sign;
 
-pub use endpoints::{Endpoints, HookChange, HookError, NewHook};
+pub use endpoints::{Endpoints, HookChange, NewHook, revision_of};
 pub use pump::{Pump, PumpParts};
 pub use sign::{SIGNATURE, Secret, TIMESTAMP, WEBHOOK_ID};

@@ -459,6 +459,74 @@ pub async fn store_desk(tx: &mut Tx, tenant: TenantId, row: &Conversation) -> Re
     Ok(())
 }
 
+/// Whose conversations are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OwnedBy {
+    #[default]
+    Anybody,
+    /// A queue, an agent or an outside client.
+    People,
+    /// This kind of owner, as the database counts.
+    Code(i64),
+}
+
+/// Which conversations are asked for; what is empty does not matter.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    pub owner: OwnedBy,
+    pub owner_name: String,
+    pub number: Option<NumberId>,
+    pub contact: Option<ContactId>,
+    /// `open`, `closed`, `snoozed`.
+    pub state: String,
+}
+
+/// A tenant's conversations before this one, the youngest first.
+pub async fn page(
+    tx: &mut Tx,
+    tenant: TenantId,
+    filter: &Filter,
+    before: i64,
+    limit: i64,
+) -> Result<Vec<Conversation>> {
+    // The predicate of the index of those that people have, word for word.
+    let people = match filter.owner {
+        OwnedBy::Anybody | OwnedBy::Code(0) => "",
+        _ => "AND owner <> 0",
+    };
+    let state = match filter.state.as_str() {
+        "open" => "AND closed_at = 0",
+        "closed" => "AND closed_at > 0",
+        "snoozed" => "AND snoozed_until > 0",
+        _ => "",
+    };
+    let sql = sqlx::AssertSqlSafe(format!(
+        "SELECT id FROM conversation WHERE tenant = $1 AND id < $2 {people} {state}
+            AND ($3 < 0 OR owner = $3) AND ($4 = '' OR owner_name = $4)
+            AND ($5 = 0 OR number = $5) AND ($6 = 0 OR contact = $6) ORDER BY id DESC LIMIT $7"
+    ));
+    let code = match filter.owner {
+        OwnedBy::Code(code) => code,
+        _ => -1,
+    };
+    let ids: Vec<i64> = super::on_backend!(tx, |conn| {
+        sqlx::query_scalar(sql)
+            .bind(tenant.raw())
+            .bind(before)
+            .bind(code)
+            .bind(&filter.owner_name)
+            .bind(filter.number.map_or(0, NumberId::raw))
+            .bind(filter.contact.map_or(0, ContactId::raw))
+            .bind(limit)
+            .fetch_all(conn)
+            .await
+    })?;
+    let ids: Vec<ConversationId> = ids.into_iter().map(ConversationId::from_raw).collect();
+    let mut rows = load_all_tenants(tx, &ids).await?;
+    rows.sort_unstable_by_key(|row| std::cmp::Reverse(row.id));
+    Ok(rows)
+}
+
 /// Conversations of these buckets whose snooze is over, or that go back to the bot now: a few at a time.
 pub async fn due_all_tenants(
     tx: &mut Tx,

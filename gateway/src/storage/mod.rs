@@ -14,6 +14,7 @@ pub mod buckets;
 pub mod changes;
 pub mod claims;
 pub mod components;
+pub mod contacts;
 pub mod conversations;
 pub mod counts;
 pub mod credentials;

@@ -275,6 +275,47 @@ pub async fn doubted_all_tenants(tx: &mut Tx, limit: usize) -> Result<Vec<Outbox
     rows.into_iter().map(row).collect()
 }
 
+/// A tenant's sends that are not done, before this one, the newest first. `buckets` are those of its numbers.
+pub async fn open(
+    tx: &mut Tx,
+    tenant: TenantId,
+    buckets: &[Bucket],
+    before: i64,
+    limit: i64,
+) -> Result<Vec<OutboxRow>> {
+    if buckets.is_empty() {
+        return Ok(Vec::new());
+    }
+    let buckets = batch::padded(&batch::sorted(buckets.iter().map(|b| b.raw())));
+    let head = format!("{COLUMNS} WHERE {TODO} AND tenant = $1 AND id < $2 AND bucket IN");
+    let sql = batch::list(&head, buckets.len(), 4, "ORDER BY id DESC LIMIT $3");
+    let rows: Vec<Row> = fetch_list!(tx, sql, [tenant.raw(), before, limit], &buckets)?;
+    rows.into_iter().map(row).collect()
+}
+
+/// A tenant's sends that may have reached the person twice, or not at all, before this one: as
+/// [`doubted_all_tenants`] finds them.
+pub async fn doubted(
+    tx: &mut Tx,
+    tenant: TenantId,
+    before: i64,
+    limit: i64,
+) -> Result<Vec<OutboxRow>> {
+    let sql = sqlx::AssertSqlSafe(format!(
+        "{COLUMNS} WHERE doubts > 0 AND (state = 3 OR doubts > 1 OR reason LIKE 'sent_once_more%'
+            OR reason LIKE 'in_doubt%') AND tenant = $1 AND id < $2 ORDER BY id DESC LIMIT $3"
+    ));
+    let rows: Vec<Row> = on_backend!(tx, |conn| {
+        sqlx::query_as(sql)
+            .bind(tenant.raw())
+            .bind(before)
+            .bind(limit)
+            .fetch_all(conn)
+            .await
+    })?;
+    rows.into_iter().map(row).collect()
+}
+
 /// Withdraws what is queued in a conversation and may not be said under its new owner: what the bot, and rules that speak
 /// for it, wanted to say. Answers how many.
 ///

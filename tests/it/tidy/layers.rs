@@ -31,6 +31,7 @@ const LAYERS: &[&[&str]] = &[
         "hooks",
         "events",
         "desk",
+        "contacts",
         "outbox",
         "ownership",
         "directory",
