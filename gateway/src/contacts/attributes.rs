@@ -132,13 +132,17 @@ mod tests {
             "city": null, "orders": 3.5, "birthday": "1990-02-28", "vip": true, "likes": ["tea"],
         }));
         assert_eq!(known.put(&mut has, &good), []);
-        let expected = json!({"orders": 3.5, "birthday": "1990-02-28", "vip": true, "likes": ["tea"]});
+        let expected =
+            json!({"orders": 3.5, "birthday": "1990-02-28", "vip": true, "likes": ["tea"]});
         assert_eq!(Value::Object(has.clone()), expected);
         let bad = object(json!({
             "city": 1, "orders": "3", "birthday": "1990-02-30", "vip": "yes", "likes": [1], "shoe": 44,
         }));
         let names: Vec<String> = known.put(&mut has, &bad).into_iter().map(|p| p.0).collect();
-        assert_eq!(names, ["birthday", "city", "likes", "orders", "shoe", "vip"]);
+        assert_eq!(
+            names,
+            ["birthday", "city", "likes", "orders", "shoe", "vip"]
+        );
         assert_eq!(Value::Object(has), expected);
     }
 }

@@ -29,7 +29,8 @@ impl ImportJob {
     async fn step(&self, tx: &mut Tx, job: &Job) -> Result<Step, StepError> {
         let params: Value = serde_json::from_str(&job.params).unwrap_or_default();
         let import = params["import"].as_i64();
-        let import = import.ok_or_else(|| StepError::Refused("the job names no import".to_owned()))?;
+        let import =
+            import.ok_or_else(|| StepError::Refused("the job names no import".to_owned()))?;
         let progress: Value = serde_json::from_str(&job.progress).unwrap_or_default();
         let count = |name: &str| progress[name].as_i64().unwrap_or(0);
         let (mut after, mut made, mut changed) = (count("after"), count("made"), count("changed"));
@@ -104,5 +105,12 @@ pub async fn begin(
     contacts::add_import(&mut tx, tenant, import, &texts).await?;
     tx.commit().await?;
     let total = i64::try_from(items.len()).ok();
-    jobs::create(setup, tenant, ImportJob::NAME, &json!({"import": import}), total).await
+    jobs::create(
+        setup,
+        tenant,
+        ImportJob::NAME,
+        &json!({"import": import}),
+        total,
+    )
+    .await
 }

@@ -19,7 +19,9 @@ use crate::tenants::{Expected, SetupContext, SetupError, check_text, revision};
 
 /// By which somebody who edits says what they have read.
 pub fn revision_of(contact: &Contact) -> String {
-    revision(&json!({"contact": contact.id, "version": contact.version, "name": contact.display_name}))
+    revision(
+        &json!({"contact": contact.id, "version": contact.version, "name": contact.display_name}),
+    )
 }
 
 pub async fn get(
@@ -61,7 +63,11 @@ pub async fn upsert(
     let next_id = || ContactId::from_raw(setup.next_id());
     let Put { contact, made } =
         put(&mut tx, tenant, &known, new, setup.clock.now(), next_id).await?;
-    let action = if made { "contact.create" } else { "contact.update" };
+    let action = if made {
+        "contact.create"
+    } else {
+        "contact.update"
+    };
     // Which fields, not what they say: the log is kept for ever, a person may be erased.
     let became = Some(json!({"fields": new.fields()}));
     setup
@@ -110,7 +116,14 @@ pub async fn define(
     }
     let became: Option<Value> = Some(json!({"kind": kind.word()}));
     setup
-        .record(&mut tx, tenant, "contact_attribute.define", name, None, became)
+        .record(
+            &mut tx,
+            tenant,
+            "contact_attribute.define",
+            name,
+            None,
+            became,
+        )
         .await?;
     Ok(tx.commit().await?)
 }

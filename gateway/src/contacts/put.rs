@@ -33,8 +33,13 @@ impl NewContact {
             ("name", self.name.is_some()),
         ];
         let own = own.iter().filter(|(_, said)| *said);
-        let attributes = self.attributes.keys().map(|name| format!("attributes.{name}"));
-        own.map(|(name, _)| (*name).to_owned()).chain(attributes).collect()
+        let attributes = self
+            .attributes
+            .keys()
+            .map(|name| format!("attributes.{name}"));
+        own.map(|(name, _)| (*name).to_owned())
+            .chain(attributes)
+            .collect()
     }
 }
 
@@ -76,7 +81,10 @@ pub async fn put(
     let phone = phone(new)?;
     if new.external_id.is_none() && phone.is_none() {
         let what = "must be given, or a phone: how else would it be found?".to_owned();
-        return Err(ContactError::Invalid(vec![("/external_id".to_owned(), what)]));
+        return Err(ContactError::Invalid(vec![(
+            "/external_id".to_owned(),
+            what,
+        )]));
     }
     let by_key = match &new.external_id {
         Some(key) => contacts::lock_external(tx, tenant, key).await?,
@@ -190,7 +198,8 @@ pub(super) async fn apply(
 ) -> Result<(), ContactError> {
     let mut problems = Vec::new();
     let mut text = |place: &str, text: &Option<String>, most: usize| {
-        let long = |text: &&String| text.chars().count() > most || text.chars().any(char::is_control);
+        let long =
+            |text: &&String| text.chars().count() > most || text.chars().any(char::is_control);
         if text.as_ref().filter(long).is_some() {
             let what = format!("must have at most {most} characters on one line");
             problems.push((place.to_owned(), what));
@@ -202,7 +211,11 @@ pub(super) async fn apply(
         .map_err(|_| StorageError::Corrupt(format!("attributes of {}", contact.id)))?;
     let wrong = known.put(&mut has, &new.attributes);
     let place = |name: &str| format!("/attributes/{}", name.replace('~', "~0").replace('/', "~1"));
-    problems.extend(wrong.into_iter().map(|(name, what)| (place(&name), what.to_owned())));
+    problems.extend(
+        wrong
+            .into_iter()
+            .map(|(name, what)| (place(&name), what.to_owned())),
+    );
     if !problems.is_empty() {
         return Err(ContactError::Invalid(problems));
     }

@@ -17,12 +17,16 @@ pub enum Change {
         note: Option<String>,
     },
     /// To the bot.
-    HandBack { note: Option<String> },
+    HandBack {
+        note: Option<String>,
+    },
     /// It is done: the bot has it again, and the next message opens it.
     Close,
     Reopen,
     /// Nobody needs to look at it until then, or until the customer writes.
-    Snooze { until: Timestamp },
+    Snooze {
+        until: Timestamp,
+    },
     /// The snooze ends now.
     Wake,
 }
@@ -77,14 +81,20 @@ impl Desk {
         let by = asked.by.as_str();
         match change {
             Change::Give { to, note } if to.is_bot() => {
-                self.hand_back(tx, row, ("hand_back", by, note), "by_hand").await
+                self.hand_back(tx, row, ("hand_back", by, note), "by_hand")
+                    .await
             }
             Change::HandBack { note } => {
-                self.hand_back(tx, row, ("hand_back", by, note), "by_hand").await
+                self.hand_back(tx, row, ("hand_back", by, note), "by_hand")
+                    .await
             }
             Change::Give { to, .. } if to == row.owner => Ok(false),
             Change::Give { to, note } => {
-                let reason = if to.name() == by { "take_over" } else { "assigned" };
+                let reason = if to.name() == by {
+                    "take_over"
+                } else {
+                    "assigned"
+                };
                 self.give(tx, row, to, (reason, by, note)).await?;
                 Ok(true)
             }

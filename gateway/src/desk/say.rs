@@ -2,8 +2,7 @@
 
 use super::{Asked, Desk, DeskError, Result};
 use crate::domain::{
-    Draft, DraftClass, OutboundContent, OutboxId, Owner, Sender, StreamEvent, StreamKind,
-    Timestamp,
+    Draft, DraftClass, OutboundContent, OutboxId, Owner, Sender, StreamEvent, StreamKind, Timestamp,
 };
 use crate::policy::{BacklogFact, Cleared, Decision, decide};
 use crate::storage::conversations::{self, Conversation};

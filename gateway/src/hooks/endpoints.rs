@@ -94,7 +94,10 @@ impl Endpoints {
         let most = i64::try_from(MOST).unwrap_or(i64::MAX);
         let others = hooks::list(&mut tx, tenant, HookId::from_raw(0), most).await?;
         if others.len() >= MOST {
-            return Err(invalid("the tenant", format!("may have at most {MOST} endpoints")));
+            return Err(invalid(
+                "the tenant",
+                format!("may have at most {MOST} endpoints"),
+            ));
         }
         let reach = stream::reach(&mut tx, tenant).await?;
         let hook = Hook {
@@ -158,9 +161,7 @@ impl Endpoints {
         hook.kinds = change.kinds.unwrap_or(hook.kinds);
         hook.enabled = change.enabled.unwrap_or(hook.enabled);
         if let Some(text) = change.secret {
-            hook.secret = setup
-                .keyring
-                .seal(place(tenant, id), parse(text)?.text())?;
+            hook.secret = setup.keyring.seal(place(tenant, id), parse(text)?.text())?;
         }
         if !hooks::update_hook(&mut tx, tenant, &hook, hook.version).await? {
             return Err(SetupError::Changed);

@@ -106,9 +106,10 @@ impl Round<'_> {
             let (db, tenant) = (&self.parts.db, self.hook.tenant);
             let page = events::page(db, &snapshot, tenant, one.seq - 1, &[], 1).await?;
             let shown = match page {
-                Page::Events { events, .. } => {
-                    events.into_iter().next().filter(|shown| shown.seq == one.seq)
-                }
+                Page::Events { events, .. } => events
+                    .into_iter()
+                    .next()
+                    .filter(|shown| shown.seq == one.seq),
                 Page::Gone { .. } => None,
             };
             match shown {
@@ -213,7 +214,8 @@ impl Round<'_> {
         futures::stream::iter(groups.collect::<Vec<_>>())
             .for_each_concurrent(AT_ONCE, async |group| {
                 for event in group {
-                    if self.is_open() && self.failures.load(Ordering::Relaxed) > self.hook.failures {
+                    if self.is_open() && self.failures.load(Ordering::Relaxed) > self.hook.failures
+                    {
                         return;
                     }
                     let result = self.attempt(&event).await;
@@ -221,7 +223,9 @@ impl Round<'_> {
                 }
             })
             .await;
-        results.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner())
+        results
+            .into_inner()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     /// One request. No transaction is open.

@@ -94,7 +94,12 @@ mod tests {
     fn secrets_have_the_standards_form() {
         let good = Secret::generate(&crate::secrets::SystemEntropy).expect("randomness");
         assert!(Secret::parse(good.text().clone()).is_some());
-        for bad in ["whsec_", "whsec_c2hvcnQ=", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_%%%"] {
+        for bad in [
+            "whsec_",
+            "whsec_c2hvcnQ=",
+            "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+            "whsec_%%%",
+        ] {
             assert!(Secret::parse(bad.to_owned().into()).is_none(), "{bad}");
         }
     }

@@ -250,7 +250,9 @@ async fn lock_versions(tx: &mut Tx, group: &[Finished]) -> Result<Rows> {
     let ids: BTreeSet<ConversationId> = group.iter().map(|turn| turn.event.conversation).collect();
     let ids: Vec<ConversationId> = ids.into_iter().collect();
     let rows = conversations::lock_versions_all_tenants(tx, &ids).await?;
-    let by_id = rows.into_iter().map(|row| (ConversationId::from_raw(row.id), row));
+    let by_id = rows
+        .into_iter()
+        .map(|row| (ConversationId::from_raw(row.id), row));
     Ok(by_id.collect())
 }
 

@@ -333,9 +333,21 @@ fn reached(conversation: &Conversation) -> Conversation {
 fn told(input: &TurnInput, after: &Conversation, now: Timestamp) -> Vec<StreamEvent> {
     let before = &input.conversation;
     let happened = [
-        (before.closed_at.is_some(), StreamKind::ConversationReopened, "customer"),
-        (before.snoozed_until.is_some(), StreamKind::ConversationWoke, "customer"),
-        (after.closed_at.is_some(), StreamKind::ConversationClosed, "plugin"),
+        (
+            before.closed_at.is_some(),
+            StreamKind::ConversationReopened,
+            "customer",
+        ),
+        (
+            before.snoozed_until.is_some(),
+            StreamKind::ConversationWoke,
+            "customer",
+        ),
+        (
+            after.closed_at.is_some(),
+            StreamKind::ConversationClosed,
+            "plugin",
+        ),
     ];
     let told = happened.into_iter().filter(|(happened, ..)| *happened);
     told.map(|(_, kind, by)| StreamEvent::new(after.tenant, after.id, kind, now).noting(by))

@@ -46,8 +46,7 @@ fn contact(row: Row) -> Contact {
     }
 }
 
-const COLUMNS: &str =
-    "SELECT id, display_name, phone, bsuid, external_id, attributes, version, created_at FROM contact";
+const COLUMNS: &str = "SELECT id, display_name, phone, bsuid, external_id, attributes, version, created_at FROM contact";
 
 /// One contact of a tenant.
 pub async fn find(tx: &mut Tx, tenant: TenantId, id: ContactId) -> Result<Option<Contact>> {
@@ -68,7 +67,14 @@ pub async fn lock_external(
 ) -> Result<Option<Contact>> {
     let tail = tx.pick("", "FOR UPDATE");
     // The index's predicate, word for word.
-    one(tx, tenant, "external_id <> '' AND external_id = $2", external_id, tail).await
+    one(
+        tx,
+        tenant,
+        "external_id <> '' AND external_id = $2",
+        external_id,
+        tail,
+    )
+    .await
 }
 
 async fn one<'a, T>(
@@ -116,7 +122,9 @@ pub async fn page(
     };
     let phone = match filter.phone.as_str() {
         "" => "AND $4 = ''",
-        _ => "AND id IN (SELECT contact FROM identity WHERE tenant = $1 AND scope = '' AND kind = 1 AND value = $4)",
+        _ => {
+            "AND id IN (SELECT contact FROM identity WHERE tenant = $1 AND scope = '' AND kind = 1 AND value = $4)"
+        }
     };
     let sql = sqlx::AssertSqlSafe(format!(
         "{COLUMNS} WHERE tenant = $1 AND id > $2 {external} {phone}
@@ -141,7 +149,9 @@ pub async fn page(
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('!', "!!").replace('%', "!%").replace('_', "!_")
+    text.replace('!', "!!")
+        .replace('%', "!%")
+        .replace('_', "!_")
 }
 
 /// Writes what people changed. The row must be locked.
@@ -176,7 +186,8 @@ pub async fn define(
     kind: &str,
     now: Timestamp,
 ) -> Result<bool> {
-    const SQL: &str = "INSERT INTO contact_attribute (tenant, name, kind, created_at) VALUES ($1, $2, $3, $4)
+    const SQL: &str =
+        "INSERT INTO contact_attribute (tenant, name, kind, created_at) VALUES ($1, $2, $3, $4)
         ON CONFLICT (tenant, name) DO NOTHING";
     let added = execute!(
         tx,
@@ -224,7 +235,8 @@ pub async fn import_items(
     after: i64,
     limit: i64,
 ) -> Result<Vec<(i64, String)>> {
-    const SQL: &str = "SELECT ordinal, item FROM contact_import WHERE id = $1 AND tenant = $2 AND ordinal > $3
+    const SQL: &str =
+        "SELECT ordinal, item FROM contact_import WHERE id = $1 AND tenant = $2 AND ordinal > $3
         ORDER BY ordinal LIMIT $4";
     Ok(on_backend!(tx, |conn| {
         sqlx::query_as(SQL)

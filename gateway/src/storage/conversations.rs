@@ -1,13 +1,21 @@
 //! Conversations: one contact with one number. Who owns them, how far their turns are, and their window.
 
+mod desk;
+mod owners;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::FromRow;
 
 use super::{Result, StorageError, Tx, batch, execute_rows, fetch_list};
 use crate::domain::{
-    Bsuid, Bucket, ContactId, ConversationId, NumberId, Owner, OwnerChange, Phone, Recipient,
-    StreamEvent, StreamKind, TenantId, Timestamp,
+    Bsuid, Bucket, ContactId, ConversationId, NumberId, Owner, Phone, Recipient, StreamEvent,
+    StreamKind, TenantId, Timestamp,
+};
+
+pub use desk::{Filter, OwnedBy, due_all_tenants, page, store_desk};
+pub use owners::{
+    LoggedChange, OwnerLogRow, change_owner, log_owners_all_tenants, logged, owner_log,
 };
 
 /// A conversation's row.
@@ -272,10 +280,7 @@ pub struct Locked {
 }
 
 /// The versions of conversations as they stand, locked until the transaction ends, in the order of their ids.
-pub async fn lock_versions_all_tenants(
-    tx: &mut Tx,
-    ids: &[ConversationId],
-) -> Result<Vec<Locked>> {
+pub async fn lock_versions_all_tenants(tx: &mut Tx, ids: &[ConversationId]) -> Result<Vec<Locked>> {
     let tail = tx.pick("", "ORDER BY id FOR UPDATE");
     let head = "SELECT id, version, last_entry FROM conversation WHERE id IN";
     let ids = batch::sorted(ids.iter().map(|id| id.raw()));
@@ -342,251 +347,4 @@ pub async fn store_attention_all_tenants(tx: &mut Tx, rows: &[&Conversation]) ->
         })?;
     }
     Ok(())
-}
-
-/// A line for the ownership log.
-#[derive(Debug, Clone)]
-pub struct OwnerLogRow {
-    pub id: i64,
-    pub tenant: TenantId,
-    pub conversation: ConversationId,
-    pub owner_version: i64,
-    pub change: OwnerChange,
-    pub at: Timestamp,
-}
-
-/// Appends to the ownership log.
-pub async fn log_owners_all_tenants(tx: &mut Tx, rows: &[OwnerLogRow]) -> Result<()> {
-    for run in batch::runs(rows) {
-        let sql = batch::values(
-            "INSERT INTO owner_log (id, tenant, conversation, owner_version, change, at) VALUES",
-            run.len(),
-            6,
-            1,
-            "",
-        );
-        execute_rows!(tx, sql, run, |query, row| {
-            query
-                .bind(row.id)
-                .bind(row.tenant.raw())
-                .bind(row.conversation.raw())
-                .bind(row.owner_version)
-                .bind(serde_json::to_string(&row.change).expect("an owner change is JSON"))
-                .bind(row.at.millis())
-        })?;
-    }
-    for row in rows {
-        let kind = StreamKind::of_owner(&row.change.to);
-        let event = StreamEvent::new(row.tenant, row.conversation, kind, row.at);
-        tx.tell(event.about(row.id).noting(&row.change.reason));
-    }
-    Ok(())
-}
-
-/// The ownership log of one conversation, oldest first.
-pub async fn owner_log(
-    tx: &mut Tx,
-    tenant: TenantId,
-    conversation: ConversationId,
-) -> Result<Vec<(Timestamp, OwnerChange)>> {
-    let rows: Vec<(i64, String)> = super::on_backend!(tx, |conn| {
-        sqlx::query_as(
-            "SELECT at, change FROM owner_log WHERE tenant = $1 AND conversation = $2 ORDER BY id",
-        )
-        .bind(tenant.raw())
-        .bind(conversation.raw())
-        .fetch_all(conn)
-        .await
-    })?;
-    rows.into_iter()
-        .map(|(at, change)| {
-            let change = serde_json::from_str(&change)
-                .map_err(|_| StorageError::Corrupt(format!("owner log of {conversation}")))?;
-            Ok((Timestamp::from_millis(at), change))
-        })
-        .collect()
-}
-
-/// A line of the log, as it was written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LoggedChange {
-    pub id: i64,
-    pub owner_version: i64,
-    pub change: OwnerChange,
-    pub at: Timestamp,
-}
-
-/// Lines of a tenant's ownership logs by their ids.
-pub async fn logged(tx: &mut Tx, tenant: TenantId, ids: &[i64]) -> Result<Vec<LoggedChange>> {
-    let ids = batch::sorted(ids.iter().copied());
-    let mut found = Vec::with_capacity(ids.len());
-    for run in batch::runs(&ids) {
-        let head = "SELECT id, owner_version, change, at FROM owner_log WHERE tenant = $1 AND id IN";
-        let sql = batch::list(head, run.len(), 2, "");
-        let rows: Vec<(i64, i64, String, i64)> = fetch_list!(tx, sql, [tenant.raw()], run)?;
-        for (id, owner_version, change, at) in rows {
-            found.push(LoggedChange {
-                id,
-                owner_version,
-                change: serde_json::from_str(&change)
-                    .map_err(|_| StorageError::Corrupt(format!("line {id} of an owner log")))?,
-                at: Timestamp::from_millis(at),
-            });
-        }
-    }
-    Ok(found)
-}
-
-/// Writes what people did to a conversation beside its owner. The row must be locked; its version moves, so a turn that
-/// began before commits nothing.
-pub async fn store_desk(tx: &mut Tx, tenant: TenantId, row: &Conversation) -> Result<()> {
-    let attributes = serde_json::to_string(&row.attributes).expect("a map of texts is JSON");
-    super::execute!(
-        tx,
-        sqlx::query(
-            "UPDATE conversation SET version = version + 1, closed_at = $3, attributes = $4, human_replied_at = $5,
-                snoozed_until = $6, hand_back_at = $7, last_entry = $8 WHERE id = $1 AND tenant = $2",
-        )
-        .bind(row.id.raw())
-        .bind(tenant.raw())
-        .bind(row.closed_at.map_or(0, Timestamp::millis))
-        .bind(&attributes)
-        .bind(row.human_replied_at.map_or(0, Timestamp::millis))
-        .bind(row.snoozed_until.map_or(0, Timestamp::millis))
-        .bind(row.hand_back_at.map_or(0, Timestamp::millis))
-        .bind(row.last_entry)
-    )?;
-    Ok(())
-}
-
-/// Whose conversations are asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum OwnedBy {
-    #[default]
-    Anybody,
-    /// A queue, an agent or an outside client.
-    People,
-    /// This kind of owner, as the database counts.
-    Code(i64),
-}
-
-/// Which conversations are asked for; what is empty does not matter.
-#[derive(Debug, Clone, Default)]
-pub struct Filter {
-    pub owner: OwnedBy,
-    pub owner_name: String,
-    pub number: Option<NumberId>,
-    pub contact: Option<ContactId>,
-    /// `open`, `closed`, `snoozed`.
-    pub state: String,
-}
-
-/// A tenant's conversations before this one, the youngest first.
-pub async fn page(
-    tx: &mut Tx,
-    tenant: TenantId,
-    filter: &Filter,
-    before: i64,
-    limit: i64,
-) -> Result<Vec<Conversation>> {
-    // The predicate of the index of those that people have, word for word.
-    let people = match filter.owner {
-        OwnedBy::Anybody | OwnedBy::Code(0) => "",
-        _ => "AND owner <> 0",
-    };
-    let state = match filter.state.as_str() {
-        "open" => "AND closed_at = 0",
-        "closed" => "AND closed_at > 0",
-        "snoozed" => "AND snoozed_until > 0",
-        _ => "",
-    };
-    let sql = sqlx::AssertSqlSafe(format!(
-        "SELECT id FROM conversation WHERE tenant = $1 AND id < $2 {people} {state}
-            AND ($3 < 0 OR owner = $3) AND ($4 = '' OR owner_name = $4)
-            AND ($5 = 0 OR number = $5) AND ($6 = 0 OR contact = $6) ORDER BY id DESC LIMIT $7"
-    ));
-    let code = match filter.owner {
-        OwnedBy::Code(code) => code,
-        _ => -1,
-    };
-    let ids: Vec<i64> = super::on_backend!(tx, |conn| {
-        sqlx::query_scalar(sql)
-            .bind(tenant.raw())
-            .bind(before)
-            .bind(code)
-            .bind(&filter.owner_name)
-            .bind(filter.number.map_or(0, NumberId::raw))
-            .bind(filter.contact.map_or(0, ContactId::raw))
-            .bind(limit)
-            .fetch_all(conn)
-            .await
-    })?;
-    let ids: Vec<ConversationId> = ids.into_iter().map(ConversationId::from_raw).collect();
-    let mut rows = load_all_tenants(tx, &ids).await?;
-    rows.sort_unstable_by_key(|row| std::cmp::Reverse(row.id));
-    Ok(rows)
-}
-
-/// Conversations of these buckets whose snooze is over, or that go back to the bot now: a few at a time.
-pub async fn due_all_tenants(
-    tx: &mut Tx,
-    buckets: &[Bucket],
-    now: Timestamp,
-) -> Result<Vec<(TenantId, ConversationId)>> {
-    if buckets.is_empty() {
-        return Ok(Vec::new());
-    }
-    let buckets = batch::padded(&buckets.iter().map(|b| b.raw()).collect::<Vec<_>>());
-    let mut due = Vec::new();
-    for column in ["snoozed_until", "hand_back_at"] {
-        let head = format!(
-            "SELECT tenant, id FROM conversation WHERE {column} > 0 AND {column} <= $1 AND bucket IN"
-        );
-        let tail = format!("ORDER BY {column} LIMIT 100");
-        let sql = batch::list(&head, buckets.len(), 2, &tail);
-        let rows: Vec<(i64, i64)> = fetch_list!(tx, sql, [now.millis()], &buckets)?;
-        due.extend(rows.into_iter().map(|(tenant, id)| {
-            (TenantId::from_raw(tenant), ConversationId::from_raw(id))
-        }));
-    }
-    Ok(due)
-}
-
-/// Changes the owner in a transaction of its own kind: a person taking over, or handing back.
-///
-/// `None`: no such conversation, or it moved since `expected_version`. The version moves, so a bot's turn that began
-/// before commits nothing.
-pub async fn change_owner(
-    tx: &mut Tx,
-    tenant: TenantId,
-    id: ConversationId,
-    change: &OwnerChange,
-    log_id: i64,
-    now: Timestamp,
-) -> Result<Option<i64>> {
-    let owner_version: Option<i64> = super::on_backend!(tx, |conn| {
-        sqlx::query_scalar(
-            "UPDATE conversation SET owner = $3, owner_name = $4, owner_version = owner_version + 1,
-                version = version + 1 WHERE id = $1 AND tenant = $2 RETURNING owner_version",
-        )
-        .bind(id.raw())
-        .bind(tenant.raw())
-        .bind(change.to.code())
-        .bind(change.to.name())
-        .fetch_optional(conn)
-        .await
-    })?;
-    if let Some(owner_version) = owner_version {
-        let change = change.clone();
-        let row = OwnerLogRow {
-            id: log_id,
-            tenant,
-            conversation: id,
-            owner_version,
-            change,
-            at: now,
-        };
-        log_owners_all_tenants(tx, &[row]).await?;
-    }
-    Ok(owner_version)
 }

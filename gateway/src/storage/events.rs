@@ -114,7 +114,10 @@ pub async fn append_all_tenants(tx: &mut Tx, events: &[NewEvent]) -> Result<()> 
                 })
         })?;
     }
-    events.iter().filter_map(told).for_each(|event| tx.tell(event));
+    events
+        .iter()
+        .filter_map(told)
+        .for_each(|event| tx.tell(event));
     Ok(())
 }
 

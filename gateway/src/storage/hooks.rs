@@ -56,7 +56,10 @@ fn hook(row: HookRow) -> Result<Hook> {
         url: row.url,
         secret: row.secret,
         // A word that a newer build knows is none that could happen here.
-        kinds: words.iter().filter_map(|word| StreamKind::from_word(word)).collect(),
+        kinds: words
+            .iter()
+            .filter_map(|word| StreamKind::from_word(word))
+            .collect(),
         enabled: row.enabled != 0,
         version: row.version,
         position: row.position,
@@ -123,13 +126,9 @@ pub async fn list(tx: &mut Tx, tenant: TenantId, after: HookId, limit: i64) -> R
 
 /// Writes what people changed. `false`: it is gone, or somebody changed it since `version`. A change closes the circuit:
 /// whoever repaired it wants to see it work.
-pub async fn update_hook(
-    tx: &mut Tx,
-    tenant: TenantId,
-    hook: &Hook,
-    version: i64,
-) -> Result<bool> {
-    const SQL: &str = "UPDATE hook SET url = $3, secret = $4, kinds = $5, enabled = $6, version = version + 1,
+pub async fn update_hook(tx: &mut Tx, tenant: TenantId, hook: &Hook, version: i64) -> Result<bool> {
+    const SQL: &str =
+        "UPDATE hook SET url = $3, secret = $4, kinds = $5, enabled = $6, version = version + 1,
             failures = 0, next_try_at = 0
         WHERE tenant = $1 AND id = $2 AND version = $7";
     let touched = execute!(
@@ -153,7 +152,8 @@ pub async fn set_position(
     id: HookId,
     position: i64,
 ) -> Result<bool> {
-    const SQL: &str = "UPDATE hook SET position = $3, failures = 0, next_try_at = 0, version = version + 1
+    const SQL: &str =
+        "UPDATE hook SET position = $3, failures = 0, next_try_at = 0, version = version + 1
         WHERE tenant = $1 AND id = $2";
     let touched = execute!(
         tx,
@@ -277,7 +277,8 @@ pub async fn revive(
     seqs: &[i64],
     now: Timestamp,
 ) -> Result<u64> {
-    const SQL: &str = "UPDATE hook_delivery SET state = 0, attempts = 0, next_at = $3, first_at = $3
+    const SQL: &str =
+        "UPDATE hook_delivery SET state = 0, attempts = 0, next_at = $3, first_at = $3
         WHERE hook = $1 AND tenant = $2 AND state = 1 AND ($4 = 0 OR seq = $4)";
     let mut revived = 0;
     // No event has the number 0: it stands for all.
@@ -361,12 +362,7 @@ pub async fn add_failed(
 }
 
 /// Writes what became of a delivery that was tried again.
-pub async fn settle(
-    tx: &mut Tx,
-    tenant: TenantId,
-    id: HookId,
-    tried: &Delivery,
-) -> Result<()> {
+pub async fn settle(tx: &mut Tx, tenant: TenantId, id: HookId, tried: &Delivery) -> Result<()> {
     const SQL: &str = "UPDATE hook_delivery SET state = $4, attempts = $5, next_at = $6, error = $7
         WHERE id = $1 AND hook = $2 AND tenant = $3 AND state = 0";
     execute!(

@@ -4,17 +4,21 @@
 //! comes late (a second claim, an answer to a row that a receipt settled) changes nothing and is told so. What the
 //! changes mean is `outbox`'s; the transaction, its fence and its locks are the caller's.
 
+mod lists;
+
 use std::collections::HashMap;
 
 use sqlx::FromRow;
 
-use super::{Result, StorageError, Tx, batch, execute_rows, fetch_list, on_backend};
+use super::{Result, StorageError, Tx, batch, execute_rows, on_backend};
 use crate::domain::{
     Bucket, ContactId, ConversationId, Draft, DraftClass, NumberId, OutboundContent, OutboxId,
     OutboxState, Owner, ReceiptStatus, Recipient, Sender, StreamEvent, StreamKind, TenantId,
     Timestamp, TurnId,
 };
 use crate::policy::{Cleared, silences};
+
+pub use lists::{by_ids, doubted, open};
 
 /// One send, as stored.
 #[derive(Debug, Clone, PartialEq)]
@@ -74,7 +78,10 @@ struct StoredDraft {
 /// Adds sends, in the caller's transaction, and answers their rows for the delivery that runs on this node (to be
 /// offered to it after the commit). The order given is the order within a conversation: ids must grow with it.
 pub async fn insert_all_tenants(tx: &mut Tx, sends: Vec<NewSend>) -> Result<Vec<OutboxRow>> {
-    let prevs: HashMap<OutboxId, i64> = sends.iter().map(|send| (send.draft.id, send.prev)).collect();
+    let prevs: HashMap<OutboxId, i64> = sends
+        .iter()
+        .map(|send| (send.draft.id, send.prev))
+        .collect();
     let rows: Vec<OutboxRow> = sends.into_iter().map(fresh).collect();
     for run in batch::runs(&rows) {
         let sql = batch::values(
@@ -222,21 +229,6 @@ pub async fn find(tx: &mut Tx, tenant: TenantId, id: OutboxId) -> Result<Option<
     found.map(row).transpose()
 }
 
-/// Sends of a tenant, for those ids that are sends of it and still there, by id.
-pub async fn by_ids(tx: &mut Tx, tenant: TenantId, ids: &[i64]) -> Result<Vec<OutboxRow>> {
-    let ids = batch::sorted(ids.iter().copied());
-    let mut found = Vec::with_capacity(ids.len());
-    for run in batch::runs(&ids) {
-        let head = format!("{COLUMNS} WHERE tenant = $1 AND id IN");
-        let sql = batch::list(&head, run.len(), 2, "ORDER BY id");
-        let rows: Vec<Row> = fetch_list!(tx, sql, [tenant.raw()], run)?;
-        for found_row in rows {
-            found.push(row(found_row)?);
-        }
-    }
-    Ok(found)
-}
-
 /// Sends of a conversation that no turn wrote (confirmations of a word about consent), after this one, oldest first.
 pub async fn without_turn(
     tx: &mut Tx,
@@ -269,47 +261,6 @@ pub async fn doubted_all_tenants(tx: &mut Tx, limit: usize) -> Result<Vec<Outbox
     let rows: Vec<Row> = on_backend!(tx, |conn| {
         sqlx::query_as(sql)
             .bind(limit_of(limit))
-            .fetch_all(conn)
-            .await
-    })?;
-    rows.into_iter().map(row).collect()
-}
-
-/// A tenant's sends that are not done, before this one, the newest first. `buckets` are those of its numbers.
-pub async fn open(
-    tx: &mut Tx,
-    tenant: TenantId,
-    buckets: &[Bucket],
-    before: i64,
-    limit: i64,
-) -> Result<Vec<OutboxRow>> {
-    if buckets.is_empty() {
-        return Ok(Vec::new());
-    }
-    let buckets = batch::padded(&batch::sorted(buckets.iter().map(|b| b.raw())));
-    let head = format!("{COLUMNS} WHERE {TODO} AND tenant = $1 AND id < $2 AND bucket IN");
-    let sql = batch::list(&head, buckets.len(), 4, "ORDER BY id DESC LIMIT $3");
-    let rows: Vec<Row> = fetch_list!(tx, sql, [tenant.raw(), before, limit], &buckets)?;
-    rows.into_iter().map(row).collect()
-}
-
-/// A tenant's sends that may have reached the person twice, or not at all, before this one: as
-/// [`doubted_all_tenants`] finds them.
-pub async fn doubted(
-    tx: &mut Tx,
-    tenant: TenantId,
-    before: i64,
-    limit: i64,
-) -> Result<Vec<OutboxRow>> {
-    let sql = sqlx::AssertSqlSafe(format!(
-        "{COLUMNS} WHERE doubts > 0 AND (state = 3 OR doubts > 1 OR reason LIKE 'sent_once_more%'
-            OR reason LIKE 'in_doubt%') AND tenant = $1 AND id < $2 ORDER BY id DESC LIMIT $3"
-    ));
-    let rows: Vec<Row> = on_backend!(tx, |conn| {
-        sqlx::query_as(sql)
-            .bind(tenant.raw())
-            .bind(before)
-            .bind(limit)
             .fetch_all(conn)
             .await
     })?;
@@ -446,7 +397,10 @@ fn tell(tx: &mut Tx, moves: &[&Move], (id, tenant, conversation): (i64, i64, i64
         OutboxState::Cancelled => StreamKind::MessageCancelled,
         OutboxState::Queued | OutboxState::Claimed | OutboxState::Unknown => return,
     };
-    let (tenant, conversation) = (TenantId::from_raw(tenant), ConversationId::from_raw(conversation));
+    let (tenant, conversation) = (
+        TenantId::from_raw(tenant),
+        ConversationId::from_raw(conversation),
+    );
     let event = StreamEvent::new(tenant, conversation, kind, now).about(id);
     // Words for people follow a stable one: they may quote an answer of Meta's, and stay in the row.
     let word = change.reason.split(':').next().unwrap_or_default();

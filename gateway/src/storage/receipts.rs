@@ -43,13 +43,16 @@ pub async fn of_sends(tx: &mut Tx, tenant: TenantId, sends: &[i64]) -> Result<Ve
         let head = "SELECT outbox, status, at, error, pricing FROM receipt WHERE tenant = $1 AND outbox IN";
         let sql = batch::list(head, run.len(), 2, "ORDER BY outbox, status");
         let rows: Vec<KeptRow> = fetch_list!(tx, sql, [tenant.raw()], run)?;
-        found.extend(rows.into_iter().map(|(outbox, status, at, error, pricing)| KeptReceipt {
-            outbox: OutboxId::from_raw(outbox),
-            status,
-            at: Timestamp::from_millis(at),
-            error,
-            pricing,
-        }));
+        found.extend(
+            rows.into_iter()
+                .map(|(outbox, status, at, error, pricing)| KeptReceipt {
+                    outbox: OutboxId::from_raw(outbox),
+                    status,
+                    at: Timestamp::from_millis(at),
+                    error,
+                    pricing,
+                }),
+        );
     }
     Ok(found)
 }
@@ -154,11 +157,7 @@ pub async fn apply_all_tenants(
             ..
         } = known[&row.outbox.raw()].to;
         let event = StreamEvent::new(tenant, conversation, StreamKind::MessageStatus, now);
-        tx.tell(
-            event
-                .about(row.outbox.raw())
-                .with_detail(row.status.code()),
-        );
+        tx.tell(event.about(row.outbox.raw()).with_detail(row.status.code()));
     }
     Ok(applied)
 }

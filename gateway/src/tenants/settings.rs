@@ -167,7 +167,9 @@ impl TenantSettings {
             complaints.push("replies_per_hour: must be at least 1".to_owned());
         }
         if !(0..=MOST_MINUTES).contains(&self.hand_back_after_minutes) {
-            complaints.push(format!("hand_back_after_minutes: must be 0 to {MOST_MINUTES}"));
+            complaints.push(format!(
+                "hand_back_after_minutes: must be 0 to {MOST_MINUTES}"
+            ));
         }
         complaints.extend(self.words.complaints());
         complaints

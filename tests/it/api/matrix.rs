@@ -80,8 +80,11 @@ fn body(operation: &str) -> Option<Value> {
         "conversations.assign" => json!({"to": "queue", "name": "sales"}),
         "conversations.snooze" => json!({"until": "2027-01-01T00:00:00Z"}),
         "conversations.say" => json!({"content": {"type": "text", "body": "hi"}}),
-        "conversations.take_over" | "conversations.hand_back" | "conversations.close"
-        | "conversations.reopen" | "conversations.wake" => json!({}),
+        "conversations.take_over"
+        | "conversations.hand_back"
+        | "conversations.close"
+        | "conversations.reopen"
+        | "conversations.wake" => json!({}),
         "hooks.create" => json!({"url": "https://example.com/hook"}),
         "hooks.update" => json!({"enabled": false}),
         "hooks.replay" => json!({"after": 0}),

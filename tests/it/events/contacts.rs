@@ -62,9 +62,14 @@ async fn an_import_takes_what_it_can_and_keeps_the_rest_with_the_reason() {
         contacts[60] = json!({"name": "nobody"});
         contacts[61] = json!({"external_id": "k-1", "nickname": "x"});
         contacts[62] = json!({"external_id": "k-1", "name": "Renamed"});
-        let begun = ground.post(&key, "/contacts/import", &json!({"contacts": contacts})).await;
+        let begun = ground
+            .post(&key, "/contacts/import", &json!({"contacts": contacts}))
+            .await;
         assert_eq!(begun.status, 202, "{begun:?}");
-        let job = begun.header("location").trim_start_matches("/api/v1").to_owned();
+        let job = begun
+            .header("location")
+            .trim_start_matches("/api/v1")
+            .to_owned();
         let done = vestibule_tests::until("the import ends", async || {
             let job = ground.get(&key, &job).await.body;
             (job["state"] == "done").then_some(job)
@@ -74,7 +79,10 @@ async fn an_import_takes_what_it_can_and_keeps_the_rest_with_the_reason() {
         assert_eq!((&done["done"], &done["rejected"]), (&json!(120), &json!(2)));
         let renamed = ground.get(&key, "/contacts?external_id=k-1").await;
         assert_eq!(renamed.body["items"][0]["name"], "Renamed");
-        assert_eq!(database.count("SELECT COUNT(*) FROM contact_import").await, 0);
+        assert_eq!(
+            database.count("SELECT COUNT(*) FROM contact_import").await,
+            0
+        );
         ground.end().await;
     })
     .await;

@@ -98,7 +98,9 @@ async fn a_person_who_falls_silent_gives_the_conversation_back() {
         let ground = quick(&database).await;
         let (tenant, key, talk) = business(&ground, "acme", 0).await;
         let settings = json!({"settings": {"hand_back_after_minutes": 30}});
-        let set = ground.patch(&key, &format!("/tenants/{tenant}"), "*", &settings).await;
+        let set = ground
+            .patch(&key, &format!("/tenants/{tenant}"), "*", &settings)
+            .await;
         assert_eq!(set.status, 200, "{set:?}");
         ground.node.directory.refresh().await.expect("setup reads");
         let half = Duration::from_secs(20 * 60);
@@ -113,7 +115,10 @@ async fn a_person_who_falls_silent_gives_the_conversation_back() {
         ground.clock.advance(Duration::from_secs(61));
         kinds(&ground, &key, "conversation.woke").await;
         let path = format!("/conversations/{talk}");
-        assert_eq!(ground.get(&key, &path).await.body["owner"]["kind"], "external");
+        assert_eq!(
+            ground.get(&key, &path).await.body["owner"]["kind"],
+            "external"
+        );
         ground.clock.advance(half);
         kinds(&ground, &key, "conversation.handed_back").await;
         let back = ground.get(&key, &path).await.body;
@@ -140,10 +145,22 @@ async fn a_message_that_policy_refuses_changes_nothing_and_says_what_would_be_al
         ground.clock.advance(Duration::from_secs(2 * 86_400));
         let late = json!({"content": {"type": "text", "body": "Hello again"}});
         let refused = ground.post(&key, &path, &late).await;
-        assert_eq!(refused.body["refusal"]["reason"], "window_closed", "{refused:?}");
-        assert!(refused.body["refusal"]["allowed"].is_string(), "{refused:?}");
-        let now = ground.get(&key, &format!("/conversations/{talk}")).await.body;
-        assert_eq!((&now["owner"]["kind"], &now["owner_version"]), (&json!("bot"), &json!(0)));
+        assert_eq!(
+            refused.body["refusal"]["reason"], "window_closed",
+            "{refused:?}"
+        );
+        assert!(
+            refused.body["refusal"]["allowed"].is_string(),
+            "{refused:?}"
+        );
+        let now = ground
+            .get(&key, &format!("/conversations/{talk}"))
+            .await
+            .body;
+        assert_eq!(
+            (&now["owner"]["kind"], &now["owner_version"]),
+            (&json!("bot"), &json!(0))
+        );
         assert_eq!(database.count("SELECT COUNT(*) FROM outbox").await, 0);
         let wrong = json!({"content": {"type": "songs"}});
         let wrong = ground.post(&key, &path, &wrong).await;

@@ -37,13 +37,20 @@ impl Inbox {
             key: shown_once(&token),
             receiver: Receiver::start().await,
         };
-        let hook = inbox.post("/hooks", json!({"url": inbox.receiver.url()})).await;
-        inbox.receiver.knows(hook["secret"].as_str().expect("shown once"));
+        let hook = inbox
+            .post("/hooks", json!({"url": inbox.receiver.url()}))
+            .await;
+        inbox
+            .receiver
+            .knows(hook["secret"].as_str().expect("shown once"));
         inbox
     }
 
     async fn post(&self, path: &str, body: Value) -> Value {
-        let request = self.client.post(format!("{}{path}", self.root)).bearer_auth(&self.key);
+        let request = self
+            .client
+            .post(format!("{}{path}", self.root))
+            .bearer_auth(&self.key);
         let answer = request.json(&body).send().await.expect("an answer");
         let status = answer.status();
         let text = answer.text().await.expect("a body");
@@ -55,7 +62,9 @@ impl Inbox {
     async fn next(&self, kind: &str, after: i64) -> Received {
         vestibule_tests::until(kind, async || {
             let taken = self.receiver.taken().into_iter();
-            let mut fitting: Vec<_> = taken.filter(|r| r.kind() == kind && r.seq() > after).collect();
+            let mut fitting: Vec<_> = taken
+                .filter(|r| r.kind() == kind && r.seq() > after)
+                .collect();
             fitting.sort_by_key(Received::seq);
             fitting.into_iter().next()
         })
@@ -71,7 +80,10 @@ async fn tenant(database: &TestDatabase, name: &str) -> TenantId {
 
 fn say(town: &Town, number: usize, text: &str) {
     let number = &town.business.numbers[number].phone_number_id;
-    let customer = town.meta.customer(number, "4915155500001").expect("a customer");
+    let customer = town
+        .meta
+        .customer(number, "4915155500001")
+        .expect("a customer");
     customer.text(text).expect("sent");
 }
 
@@ -84,7 +96,10 @@ async fn done(town: &Town, database: &TestDatabase) {
 
 /// Replies of plugins to customers of a number.
 async fn replies(database: &TestDatabase, tenant: TenantId) -> i64 {
-    let sql = format!("SELECT COUNT(*) FROM outbox WHERE turn <> 0 AND tenant = {}", tenant.raw());
+    let sql = format!(
+        "SELECT COUNT(*) FROM outbox WHERE turn <> 0 AND tenant = {}",
+        tenant.raw()
+    );
     database.count(sql.leak()).await
 }
 
@@ -92,16 +107,29 @@ async fn replies(database: &TestDatabase, tenant: TenantId) -> i64 {
 async fn an_outside_inbox_follows_takes_over_and_hands_back() {
     for_each_database(async |database| {
         let mut town = Town::with_plugin(&database, guests::ECHO, &[]).await;
-        town.deployment = town.deployment.with("hooks.allow_private_addresses", "true");
-        let node = town.deployment.start_in_process("node", Arc::new(SystemClock)).await;
-        town.meta.set_webhook(&node.webhook_url(), None).expect("a URL");
-        let (one, two) = (tenant(&database, "tenant-0").await, tenant(&database, "tenant-1").await);
+        town.deployment = town
+            .deployment
+            .with("hooks.allow_private_addresses", "true");
+        let node = town
+            .deployment
+            .start_in_process("node", Arc::new(SystemClock))
+            .await;
+        town.meta
+            .set_webhook(&node.webhook_url(), None)
+            .expect("a URL");
+        let (one, two) = (
+            tenant(&database, "tenant-0").await,
+            tenant(&database, "tenant-1").await,
+        );
         let inbox = Inbox::of(&node, one).await;
 
         say(&town, 0, "hello");
         say(&town, 2, "hello");
         done(&town, &database).await;
-        assert_eq!((replies(&database, one).await, replies(&database, two).await), (1, 1));
+        assert_eq!(
+            (replies(&database, one).await, replies(&database, two).await),
+            (1, 1)
+        );
         // The bot has it: the inbox gets copies, in the shape that Meta gives to whoever does not own a conversation.
         let received = inbox.next("message.received", 0).await;
         let data = &received.event["data"];
@@ -112,15 +140,28 @@ async fn an_outside_inbox_follows_takes_over_and_hands_back() {
         let sent = inbox.next("message.sent", 0).await;
         let echo = &sent.event["data"]["value"]["standby"]["message_echoes"][0];
         assert_eq!(echo["message"]["type"], "text");
-        assert!(echo["id"].as_str().is_some_and(|id| id.starts_with("wamid.")), "{echo}");
+        assert!(
+            echo["id"]
+                .as_str()
+                .is_some_and(|id| id.starts_with("wamid.")),
+            "{echo}"
+        );
         let status = inbox.next("message.status", 0).await;
         assert!(status.event["data"]["value"]["statuses"][0]["status"].is_string());
 
-        let talk = data["conversation"]["id"].as_str().expect("an id").to_owned();
+        let talk = data["conversation"]["id"]
+            .as_str()
+            .expect("an id")
+            .to_owned();
         let text = json!({"content": {"type": "text", "body": "Ana here, how can I help?"}});
-        let said = inbox.post(&format!("/conversations/{talk}/messages"), text).await;
+        let said = inbox
+            .post(&format!("/conversations/{talk}/messages"), text)
+            .await;
         assert_eq!(said["took_over"], true);
-        assert_eq!(said["conversation"]["owner"], json!({"kind": "external", "name": "the inbox"}));
+        assert_eq!(
+            said["conversation"]["owner"],
+            json!({"kind": "external", "name": "the inbox"})
+        );
         let taken = inbox.next("conversation.assigned", 0).await;
         assert_eq!(taken.event["data"]["value"]["type"], "control_taken");
         inbox.next("conversation.first_human_reply", 0).await;
@@ -128,23 +169,38 @@ async fn an_outside_inbox_follows_takes_over_and_hands_back() {
         say(&town, 2, "and mine?");
         done(&town, &database).await;
         // Silent here, and nowhere else.
-        assert_eq!((replies(&database, one).await, replies(&database, two).await), (1, 2));
+        assert_eq!(
+            (replies(&database, one).await, replies(&database, two).await),
+            (1, 2)
+        );
         let received = inbox.next("message.received", taken.seq()).await;
         assert_eq!(received.event["data"]["field"], "messages");
         let messages = &received.event["data"]["value"]["messages"];
         assert_eq!(messages[0]["text"]["body"], "my order is late");
 
-        inbox.post(&format!("/conversations/{talk}/hand_back"), json!({"note": "solved"})).await;
+        inbox
+            .post(
+                &format!("/conversations/{talk}/hand_back"),
+                json!({"note": "solved"}),
+            )
+            .await;
         let back = inbox.next("conversation.handed_back", 0).await;
         assert_eq!(back.event["data"]["value"]["type"], "control_passed");
         say(&town, 0, "thanks");
         done(&town, &database).await;
-        assert_eq!((replies(&database, one).await, replies(&database, two).await), (2, 2));
+        assert_eq!(
+            (replies(&database, one).await, replies(&database, two).await),
+            (2, 2)
+        );
 
         // Every event of its own tenant, no gap, nobody else's.
         let last = inbox.next("message.sent", back.seq()).await.seq();
         let taken = inbox.receiver.until_taken(1..=last).await;
-        assert!(taken.iter().all(|request| request.event["tenant"] == one.to_string()));
+        assert!(
+            taken
+                .iter()
+                .all(|request| request.event["tenant"] == one.to_string())
+        );
         node.end().await;
     })
     .await;

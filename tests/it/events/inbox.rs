@@ -8,7 +8,9 @@ use crate::api::Ground;
 
 async fn say(ground: &Ground, key: &str, talk: &str, text: &str) -> Value {
     let body = json!({"content": {"type": "text", "body": text}});
-    let said = ground.post(key, &format!("/conversations/{talk}/messages"), &body).await;
+    let said = ground
+        .post(key, &format!("/conversations/{talk}/messages"), &body)
+        .await;
     assert_eq!(said.status, 201, "{said:?}");
     said.body
 }
@@ -22,7 +24,10 @@ async fn history_comes_in_pages_newest_first_and_what_is_queued_can_be_withdrawn
         assert_eq!(first["took_over"], true);
         assert_eq!(first["conversation"]["owner"]["kind"], "external");
         for n in 1..5 {
-            assert_eq!(say(&ground, &key, &talk, &format!("message {n}")).await["took_over"], false);
+            assert_eq!(
+                say(&ground, &key, &talk, &format!("message {n}")).await["took_over"],
+                false
+            );
         }
         let mut seen = Vec::new();
         let base = format!("/conversations/{talk}/history?limit=2");
@@ -31,22 +36,42 @@ async fn history_comes_in_pages_newest_first_and_what_is_queued_can_be_withdrawn
             let page = ground.get(&key, &path).await;
             assert_eq!(page.status, 200, "{page:?}");
             for entry in page.body["items"].as_array().expect("items") {
-                seen.push(entry["out"]["content"]["body"].as_str().expect("a text").to_owned());
+                seen.push(
+                    entry["out"]["content"]["body"]
+                        .as_str()
+                        .expect("a text")
+                        .to_owned(),
+                );
             }
             match page.body["next_cursor"].as_str() {
                 Some(cursor) => path = format!("{base}&cursor={cursor}"),
                 None => break,
             }
         }
-        assert_eq!(seen, ["message 4", "message 3", "message 2", "message 1", "message 0"]);
+        assert_eq!(
+            seen,
+            [
+                "message 4",
+                "message 3",
+                "message 2",
+                "message 1",
+                "message 0"
+            ]
+        );
         let id = first["message"]["id"].as_str().expect("an id");
         let one = ground.get(&key, &format!("/messages/{id}")).await;
         assert_eq!(one.body["sender"]["by"], "api_key");
         let open = ground.get(&key, "/messages").await;
         let listed = open.body["items"].as_array().expect("items").len();
         assert!(listed <= 5);
-        assert_eq!(ground.get(&key, "/messages?state=doubted").await.status, 200);
-        assert_eq!(ground.get(&key, "/messages?state=lost").await.problem(), "bad_parameter");
+        assert_eq!(
+            ground.get(&key, "/messages?state=doubted").await.status,
+            200
+        );
+        assert_eq!(
+            ground.get(&key, "/messages?state=lost").await.problem(),
+            "bad_parameter"
+        );
         // Meta cannot be reached here: the last one still waits behind the first, or was never begun.
         let last = open.body["items"][0]["id"].as_str().expect("an id");
         let path = format!("/messages/{last}/cancel");

@@ -63,7 +63,9 @@ pub(crate) async fn talk(ground: &Ground, tenant: TenantId, number: &str, contac
 /// A tenant with a number and a conversation; its administrator's key.
 async fn business(ground: &Ground, name: &str, n: usize) -> (TenantId, String, String) {
     let tenant = ground.tenant(name).await;
-    let key = ground.key(tenant, vestibule::access::Role::TenantAdmin).await;
+    let key = ground
+        .key(tenant, vestibule::access::Role::TenantAdmin)
+        .await;
     if n == 0 {
         let app = json!({"meta_app_id": "1001", "verify_token": "verify", "secrets": ["secret"]});
         ground.post(&ground.operator, "/apps", &app).await.id();

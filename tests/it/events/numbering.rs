@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use vestibule::domain::{ConversationId, IdGenerator, StreamEvent, StreamKind, TenantId, Timestamp};
+use vestibule::domain::{
+    ConversationId, IdGenerator, StreamEvent, StreamKind, TenantId, Timestamp,
+};
 use vestibule::storage::stream::{self, Reach};
 use vestibule::storage::{Db, buckets, nodes};
 use vestibule_tests::{db, for_each_database};
@@ -38,18 +40,20 @@ async fn write(db: Db, writer: i64) {
 async fn follow(db: Db, tenant: i64, all: usize) -> Vec<i64> {
     let tenant = TenantId::from_raw(tenant);
     let (mut position, mut subjects) = (0, Vec::new());
-    vestibule_tests::until("the follower has everything", async || {
+    while subjects.len() < all {
         let mut tx = db.read().await.expect("a transaction");
-        let (events, to) = stream::after(&mut tx, tenant, position, 7).await.expect("read");
+        let (events, to) = stream::after(&mut tx, tenant, position, 7)
+            .await
+            .expect("read");
         for event in events {
             position += 1;
             assert_eq!(event.seq, position, "a number is missing or came late");
             subjects.push(event.event.subject);
         }
         assert_eq!(position, to);
-        (subjects.len() == all).then_some(())
-    })
-    .await;
+        drop(tx);
+        tokio::task::yield_now().await;
+    }
     subjects
 }
 
@@ -59,7 +63,9 @@ async fn a_follower_misses_nothing_while_many_commit() {
         let db = database.open().await;
         let slot = nodes::lease_slot(&db, "test", Duration::from_secs(600)).await;
         let slot = slot.expect("a database").expect("a free slot").slot;
-        let leases = buckets::take(&db, slot.number, "test", 256).await.expect("leases");
+        let leases = buckets::take(&db, slot.number, "test", 256)
+            .await
+            .expect("leases");
         let first = *leases.iter().min().expect("the first bucket");
         let ids = IdGenerator::new(slot.number, slot.id_floor);
         let committed = (COMMITS - COMMITS / 3) * WRITERS * 2;
@@ -72,7 +78,9 @@ async fn a_follower_misses_nothing_while_many_commit() {
         let seal = async || {
             while !followers.iter().all(tokio::task::JoinHandle::is_finished) {
                 let next = || ids.next(db::now());
-                stream::seal_all_tenants(&db, first, next).await.expect("sealed");
+                stream::seal_all_tenants(&db, first, next)
+                    .await
+                    .expect("sealed");
                 tokio::task::yield_now().await;
             }
         };
@@ -83,11 +91,17 @@ async fn a_follower_misses_nothing_while_many_commit() {
         for follower in followers {
             let subjects = follower.await.expect("a follower ends");
             let distinct: BTreeSet<i64> = subjects.iter().copied().collect();
-            assert_eq!(distinct.len(), committed, "each event once, none of what was rolled back");
+            assert_eq!(
+                distinct.len(),
+                committed,
+                "each event once, none of what was rolled back"
+            );
         }
         assert_eq!(database.count("SELECT COUNT(*) FROM stream_batch").await, 0);
         let mut tx = db.read().await.expect("a transaction");
-        let reach = stream::reach(&mut tx, TenantId::from_raw(1)).await.expect("read");
+        let reach = stream::reach(&mut tx, TenantId::from_raw(1))
+            .await
+            .expect("read");
         let last = i64::try_from(committed).expect("a count");
         assert_eq!(reach, Reach { first: 1, last });
         drop(tx);
@@ -102,7 +116,9 @@ async fn whoever_lost_the_lease_seals_nothing() {
         let db = database.open().await;
         let slot = nodes::lease_slot(&db, "test", Duration::from_secs(600)).await;
         let slot = slot.expect("a database").expect("a free slot").slot;
-        let leases = buckets::take(&db, slot.number, "test", 256).await.expect("leases");
+        let leases = buckets::take(&db, slot.number, "test", 256)
+            .await
+            .expect("leases");
         let first = *leases.iter().min().expect("the first bucket");
         buckets::release(&db, &[first]).await.expect("released");
         let mut tx = db.begin().await.expect("a transaction");

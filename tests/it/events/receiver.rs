@@ -52,10 +52,14 @@ pub struct Receiver {
 
 impl Receiver {
     pub async fn start() -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a port");
         let address = listener.local_addr().expect("an address");
         let book = Arc::<Mutex<Book>>::default();
-        let routes = Router::new().route("/hook", post(take)).with_state(book.clone());
+        let routes = Router::new()
+            .route("/hook", post(take))
+            .with_state(book.clone());
         tokio::spawn(async move { axum::serve(listener, routes).await });
         Self { address, book }
     }
@@ -75,7 +79,11 @@ impl Receiver {
 
     /// Answers this event so, until it is told otherwise.
     pub fn answers_to(&self, seq: i64, status: u16) {
-        self.book.lock().expect("the book").by_seq.insert(seq, status);
+        self.book
+            .lock()
+            .expect("the book")
+            .by_seq
+            .insert(seq, status);
     }
 
     pub fn requests(&self) -> Vec<Received> {
@@ -97,21 +105,24 @@ impl Receiver {
         })
         .await
     }
-
-    pub async fn until_asked(&self, times: usize) {
-        vestibule_tests::until("the endpoint was asked", async || {
-            (self.requests().len() >= times).then_some(())
-        })
-        .await;
-    }
 }
 
 async fn take(State(book): State<Arc<Mutex<Book>>>, headers: HeaderMap, body: Bytes) -> StatusCode {
     let mut book = book.lock().expect("the book");
-    let header = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or("").to_owned();
+    let header = |name: &str| {
+        headers
+            .get(name)
+            .and_then(|v| v.to_str().ok())
+            .unwrap_or("")
+            .to_owned()
+    };
     let id = header("webhook-id");
     let signed = signature(&book.secret, &id, &header("webhook-timestamp"), &body);
-    assert_eq!(header("webhook-signature"), signed, "a request that we did not sign");
+    assert_eq!(
+        header("webhook-signature"),
+        signed,
+        "a request that we did not sign"
+    );
     let event: Value = serde_json::from_slice(&body).expect("JSON");
     let seq = event["seq"].as_i64().expect("a number");
     let answered = match book.by_seq.get(&seq) {
@@ -119,13 +130,19 @@ async fn take(State(book): State<Arc<Mutex<Book>>>, headers: HeaderMap, body: By
         None if book.script.is_empty() => 200,
         None => book.script.remove(0),
     };
-    book.requests.push(Received { id, answered, event });
+    book.requests.push(Received {
+        id,
+        answered,
+        event,
+    });
     StatusCode::from_u16(answered).expect("a status")
 }
 
 /// As the standard says, written from its text and not from the gateway's code.
 fn signature(secret: &str, id: &str, at: &str, body: &[u8]) -> String {
-    let key = STANDARD.decode(secret.strip_prefix("whsec_").expect("a secret")).expect("base64");
+    let key = STANDARD
+        .decode(secret.strip_prefix("whsec_").expect("a secret"))
+        .expect("base64");
     let mut mac = Hmac::<Sha256>::new_from_slice(&key).expect("any key");
     mac.update(format!("{id}.{at}.").as_bytes());
     mac.update(body);

@@ -116,7 +116,9 @@ async fn a_stream_that_is_cut_again_and_again_ends_with_the_state_of_a_fresh_one
         assert!(cuts > 5, "it was cut {cuts} times only");
         let fresh = until_numbered(&ground, &key, all).await;
         let mut expected = State::new();
-        fresh[1..].iter().for_each(|event| learn(&mut expected, event));
+        fresh[1..]
+            .iter()
+            .for_each(|event| learn(&mut expected, event));
         assert_eq!(state, expected);
         assert_eq!(fresh.len(), all);
         ground.end().await;
@@ -131,26 +133,45 @@ async fn what_retention_took_is_told_and_types_can_be_chosen() {
         let (tenant, key, _) = business(&ground, "acme", 0).await;
         until_numbered(&ground, &key, 1).await;
         let mut tx = ground.setup().db.begin().await.expect("a transaction");
-        for kind in [StreamKind::ConversationClosed, StreamKind::ConversationReopened] {
+        for kind in [
+            StreamKind::ConversationClosed,
+            StreamKind::ConversationReopened,
+        ] {
             let conversation = ConversationId::from_raw(1);
-            tx.tell(StreamEvent::new(tenant, conversation, kind, ground.clock.now()));
+            tx.tell(StreamEvent::new(
+                tenant,
+                conversation,
+                kind,
+                ground.clock.now(),
+            ));
         }
         tx.commit().await.expect("a commit");
         until_numbered(&ground, &key, 3).await;
-        let page = ground.get(&key, "/events?types=conversation.reopened").await;
+        let page = ground
+            .get(&key, "/events?types=conversation.reopened")
+            .await;
         assert_eq!(page.body["items"].as_array().map(Vec::len), Some(1));
         assert_eq!(page.body["items"][0]["seq"], 3);
         assert_eq!(page.body["position"], 3);
         let wrong = ground.get(&key, "/events?types=nothing").await;
         assert_eq!((wrong.status, wrong.problem()), (400, "bad_parameter"));
-        database.execute("DELETE FROM stream_block WHERE first_seq = 1").await;
+        database
+            .execute("DELETE FROM stream_block WHERE first_seq = 1")
+            .await;
         for path in ["/events?after=0", "/events/stream?after=0"] {
             let gone = ground.get(&key, path).await;
-            assert_eq!((gone.status, gone.problem()), (410, "events_gone"), "{path}");
+            assert_eq!(
+                (gone.status, gone.problem()),
+                (410, "events_gone"),
+                "{path}"
+            );
         }
         let whole = everything_left(&ground, &key).await;
         assert_eq!(whole, [2, 3]);
-        assert_eq!(ground.get(&key, "/events?after=1").await.body["items"][0]["seq"], 2);
+        assert_eq!(
+            ground.get(&key, "/events?after=1").await.body["items"][0]["seq"],
+            2
+        );
         let end = ground.get(&key, "/events?after=3").await;
         assert_eq!(end.body, json!({"items": [], "position": 3}));
         ground.end().await;
@@ -161,7 +182,10 @@ async fn what_retention_took_is_told_and_types_can_be_chosen() {
 async fn everything_left(ground: &Ground, key: &str) -> Vec<i64> {
     let page = ground.get(key, "/events").await;
     let items = page.body["items"].as_array().expect("items").clone();
-    items.iter().filter_map(|event| event["seq"].as_i64()).collect()
+    items
+        .iter()
+        .filter_map(|event| event["seq"].as_i64())
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

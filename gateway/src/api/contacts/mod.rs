@@ -101,7 +101,11 @@ fn problem(error: ContactError) -> Problem {
     match error {
         ContactError::Invalid(wrong) => {
             let wrong = wrong.into_iter();
-            Problem::invalid(wrong.map(|(place, what)| FieldProblem::at(place, what)).collect())
+            Problem::invalid(
+                wrong
+                    .map(|(place, what)| FieldProblem::at(place, what))
+                    .collect(),
+            )
         }
         ContactError::Taken(_) => Problem::new(StatusCode::CONFLICT, "exists", error.to_string()),
         ContactError::Setup(error) => error.into(),

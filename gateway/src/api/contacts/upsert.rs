@@ -31,6 +31,10 @@ pub(super) async fn upsert(
     let setup = api.acting(&caller.actor);
     let put = contacts::upsert(&setup, tenant, &body.into_new()).await;
     let (contact, made) = put.map_err(problem)?;
-    let status = if made { StatusCode::CREATED } else { StatusCode::OK };
+    let status = if made {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
     Ok((status, tagged(&contact)).into_response())
 }

@@ -23,11 +23,7 @@ pub(super) async fn get(
     Ok(Json(view(&found(&api, tenant, id).await?)))
 }
 
-pub(super) async fn found(
-    api: &Api,
-    tenant: TenantId,
-    id: ConversationId,
-) -> Answer<Conversation> {
+pub(super) async fn found(api: &Api, tenant: TenantId, id: ConversationId) -> Answer<Conversation> {
     let mut tx = api.setup.db.read().await?;
     let rows = conversations::load_all_tenants(&mut tx, &[id]).await?;
     let row = rows.into_iter().find(|row| row.tenant == tenant);

@@ -67,10 +67,15 @@ pub(super) async fn history(
     let (mut ids, _) = history::walk(&mut tx, tenant, begin, most + known).await?;
     ids.drain(..known.min(ids.len()));
     let received = history::inbound(&mut tx, tenant, &ids).await?;
-    let mut received: HashMap<i64, InboundEntry> =
-        received.into_iter().map(|row| (row.id.raw(), row)).collect();
+    let mut received: HashMap<i64, InboundEntry> = received
+        .into_iter()
+        .map(|row| (row.id.raw(), row))
+        .collect();
     let sent = outbox::by_ids(&mut tx, tenant, &ids).await?;
-    let mut sent: HashMap<i64, _> = sent.into_iter().map(|row| (row.draft.id.raw(), row)).collect();
+    let mut sent: HashMap<i64, _> = sent
+        .into_iter()
+        .map(|row| (row.draft.id.raw(), row))
+        .collect();
     let show = |id: i64| Entry {
         inbound: received.remove(&id).map(shown),
         outbound: sent.remove(&id).map(|row| messages::view(&row)),

@@ -64,7 +64,10 @@ fn filter(wanted: &Wanted) -> Answer<Filter> {
     };
     let state = wanted.state.as_deref();
     if !matches!(state, None | Some("open" | "closed" | "snoozed")) {
-        return Err(Problem::bad_parameter("state", "must be open, closed or snoozed"));
+        return Err(Problem::bad_parameter(
+            "state",
+            "must be open, closed or snoozed",
+        ));
     }
     Ok(Filter {
         owner,
@@ -77,5 +80,6 @@ fn filter(wanted: &Wanted) -> Answer<Filter> {
 
 fn id<T: std::str::FromStr>(name: &str, text: Option<&str>) -> Answer<Option<T>> {
     let wrong = || Problem::bad_parameter(name, "must be an id");
-    text.map(|text| text.parse().map_err(|_| wrong())).transpose()
+    text.map(|text| text.parse().map_err(|_| wrong()))
+        .transpose()
 }

@@ -154,9 +154,7 @@ async fn change(api: &Api, asked: &Asked, change: Change) -> Answer<Json<Convers
 
 fn problem(error: DeskError, asked: &Asked) -> Problem {
     match error {
-        DeskError::NotFound => {
-            Problem::no_such("conversation", &asked.conversation.to_string())
-        }
+        DeskError::NotFound => Problem::no_such("conversation", &asked.conversation.to_string()),
         DeskError::Moved { .. } => {
             Problem::new(StatusCode::CONFLICT, "owner_changed", error.to_string())
         }

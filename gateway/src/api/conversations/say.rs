@@ -74,8 +74,8 @@ pub(super) async fn say(
     if !may_use(&caller.principal, row.number) {
         return Err(Problem::no_such("conversation", &id.to_string()));
     }
-    let content: OutboundContent = serde_json::from_value(new.content)
-        .map_err(|error| at("/content", error.to_string()))?;
+    let content: OutboundContent =
+        serde_json::from_value(new.content).map_err(|error| at("/content", error.to_string()))?;
     let words = Words {
         speaker: speaker(&caller),
         class: class(&content, new.class)?,

@@ -97,7 +97,13 @@ impl Wanted {
 
 fn number(parameter: &'static str, text: Option<&str>) -> Answer<Option<i64>> {
     let wrong = || Problem::bad_parameter(parameter, "must be the number of an event, or 0");
-    let read = |text: &str| text.trim().parse().ok().filter(|n: &i64| *n >= 0).ok_or_else(wrong);
+    let read = |text: &str| {
+        text.trim()
+            .parse()
+            .ok()
+            .filter(|n: &i64| *n >= 0)
+            .ok_or_else(wrong)
+    };
     text.map(read).transpose()
 }
 
@@ -106,6 +112,9 @@ fn gone(first: i64) -> Problem {
     Problem::new(
         http::StatusCode::GONE,
         "events_gone",
-        format!("events before {first} are past retention: read the objects anew and go on after {}", first - 1),
+        format!(
+            "events before {first} are past retention: read the objects anew and go on after {}",
+            first - 1
+        ),
     )
 }

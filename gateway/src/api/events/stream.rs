@@ -51,7 +51,9 @@ pub(super) async fn stream(
 ) -> Answer<Response> {
     let unread = |_| Problem::bad_parameter("the query", "cannot be read");
     let Query(wanted) = wanted.map_err(unread)?;
-    let last = headers.get(LAST_EVENT_ID).and_then(|value| value.to_str().ok());
+    let last = headers
+        .get(LAST_EVENT_ID)
+        .and_then(|value| value.to_str().ok());
     let after = number("Last-Event-ID", last)?.or(wanted.after()?);
     let room = api.streams.room.clone().try_acquire_owned();
     let room = room.map_err(|_| {
@@ -116,7 +118,8 @@ impl Follower {
             self.sealed.borrow_and_update();
             let snapshot = self.api.desk.directory.snapshot();
             let db = &self.api.setup.db;
-            let page = events::page(db, &snapshot, self.tenant, self.after, &self.kinds, PAGE).await;
+            let page =
+                events::page(db, &snapshot, self.tenant, self.after, &self.kinds, PAGE).await;
             match page {
                 Ok(Page::Events { events, position }) => {
                     let moved = position > self.after;

@@ -22,5 +22,9 @@ pub(super) async fn list(
 ) -> Answer<Json<Paged<HookView>>> {
     let (after, most) = (page.after(), page.most());
     let rows = api.endpoints.page(&api.setup, tenant, after, most).await?;
-    Ok(Json(page.of(rows, |hook| hook.id.raw(), |hook| view(&hook))))
+    Ok(Json(page.of(
+        rows,
+        |hook| hook.id.raw(),
+        |hook| view(&hook),
+    )))
 }

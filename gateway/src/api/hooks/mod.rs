@@ -57,7 +57,11 @@ fn view(hook: &Hook) -> HookView {
     HookView {
         id: hook.id,
         url: hook.url.clone(),
-        types: hook.kinds.iter().map(|kind| kind.word().to_owned()).collect(),
+        types: hook
+            .kinds
+            .iter()
+            .map(|kind| kind.word().to_owned())
+            .collect(),
         enabled: hook.enabled,
         position: hook.position,
         failures: hook.failures,

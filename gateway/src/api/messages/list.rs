@@ -40,12 +40,18 @@ pub(super) async fn list(
     let rows = match filter.state.as_deref().unwrap_or("open") {
         "open" => {
             let snapshot = api.desk.directory.snapshot();
-            let own = snapshot.numbers().filter(|entry| entry.number.tenant == tenant);
+            let own = snapshot
+                .numbers()
+                .filter(|entry| entry.number.tenant == tenant);
             let buckets: Vec<Bucket> = own.map(|entry| entry.number.bucket()).collect();
             outbox::open(&mut tx, tenant, &buckets, before, most).await?
         }
         "doubted" => outbox::doubted(&mut tx, tenant, before, most).await?,
         _ => return Err(Problem::bad_parameter("state", "must be open or doubted")),
     };
-    Ok(Json(page.of(rows, |row| row.draft.id.raw(), |row| view(&row))))
+    Ok(Json(page.of(
+        rows,
+        |row| row.draft.id.raw(),
+        |row| view(&row),
+    )))
 }

@@ -68,7 +68,9 @@ pub(super) fn view(row: &OutboxRow) -> MessageView {
         contact: draft.contact,
         number: draft.number,
         state: row.state.word().to_owned(),
-        receipt: row.receipt.map(|status: ReceiptStatus| status.word().to_owned()),
+        receipt: row
+            .receipt
+            .map(|status: ReceiptStatus| status.word().to_owned()),
         wamid: row.wamid.clone(),
         error: row.error,
         reason: (!row.reason.is_empty()).then(|| row.reason.clone()),

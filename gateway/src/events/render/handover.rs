@@ -27,10 +27,19 @@ impl Rows<'_> {
         value.insert("recipient".to_owned(), json!(recipient));
         // Taken: by whoever has it now. Passed: by a plugin, a rule or somebody else.
         let taken = change.to.name() == change.by && !change.to.is_bot();
-        let kind = if taken { "control_taken" } else { "control_passed" };
+        let kind = if taken {
+            "control_taken"
+        } else {
+            "control_passed"
+        };
         value.insert("type".to_owned(), json!(kind));
         value.insert("timestamp".to_owned(), json!(seconds(event.at)));
-        let note: String = change.note.iter().flat_map(|note| note.chars()).take(METADATA_MOST).collect();
+        let note: String = change
+            .note
+            .iter()
+            .flat_map(|note| note.chars())
+            .take(METADATA_MOST)
+            .collect();
         value.insert(
             "object".to_owned(),
             json!({

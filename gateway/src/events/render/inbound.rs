@@ -23,7 +23,9 @@ pub(super) async fn elements(tx: &mut Tx, inbound: &[InboundEntry]) -> Result<Ha
         };
         let items = webhook::read(&body).unwrap_or_default();
         for entry in entries {
-            let item = usize::try_from(entry.ordinal).ok().and_then(|n| items.get(n));
+            let item = usize::try_from(entry.ordinal)
+                .ok()
+                .and_then(|n| items.get(n));
             let element = item.and_then(|item| serde_json::from_str(&item.raw).ok());
             elements.extend(element.map(|element| (entry.id.raw(), element)));
         }

@@ -180,10 +180,7 @@ impl<'a> Rows<'a> {
 /// One element of `contacts[]`; identifiers that are not known are left out.
 fn contact(row: &Conversation) -> Value {
     let mut contact = Map::new();
-    contact.insert(
-        "profile".to_owned(),
-        json!({"name": row.display_name}),
-    );
+    contact.insert("profile".to_owned(), json!({"name": row.display_name}));
     for (key, value) in [("wa_id", &row.phone), ("user_id", &row.bsuid)] {
         if !value.is_empty() {
             contact.insert(key.to_owned(), json!(value));
