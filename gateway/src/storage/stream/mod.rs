@@ -44,8 +44,13 @@ pub async fn seal_all_tenants(
     }
     let mut tx = db.begin().await?;
     buckets::fence(&mut tx, &[lease]).await?;
+    // The lease says that nobody else seals; the lock, that nobody does twice if somebody ever should.
+    let sql = tx.pick(
+        "SELECT id, body FROM stream_batch ORDER BY id LIMIT $1",
+        "SELECT id, body FROM stream_batch ORDER BY id LIMIT $1 FOR UPDATE",
+    );
     let batches: Vec<(i64, Vec<u8>)> = on_backend!(&mut tx, |conn| {
-        sqlx::query_as("SELECT id, body FROM stream_batch ORDER BY id LIMIT $1")
+        sqlx::query_as(sql)
             .bind(SEALED_AT_ONCE)
             .fetch_all(conn)
             .await
