@@ -99,6 +99,7 @@ async fn take_over(desk: &Desk, database: &TestDatabase, talk: Talk) -> Found {
         tenant: talk.tenant,
         conversation: talk.id,
         by: "ana".into(),
+        actor: None,
         owner_version: None,
     };
     let change = Change::Give {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::{Value, json};
+
 use super::{Asked, Desk, DeskError, Result};
 use crate::domain::{HANDED_BACK, Owner, StreamEvent, StreamKind, Timestamp};
 use crate::storage::Tx;
@@ -31,6 +33,30 @@ pub enum Change {
     Wake,
 }
 
+impl Change {
+    /// As the audit log names it.
+    fn action(&self) -> &'static str {
+        match self {
+            Self::Give { .. } => "conversation.assign",
+            Self::HandBack { .. } => "conversation.hand_back",
+            Self::Close => "conversation.close",
+            Self::Reopen => "conversation.reopen",
+            Self::Snooze { .. } => "conversation.snooze",
+            Self::Wake => "conversation.wake",
+        }
+    }
+}
+
+/// What a change changes.
+fn shown(row: &Conversation) -> Value {
+    json!({
+        "owner": row.owner,
+        "owner_version": row.owner_version,
+        "closed": row.closed_at.is_some(),
+        "snoozed_until": row.snoozed_until,
+    })
+}
+
 /// Longer is forgotten, not snoozed.
 const LONGEST_SNOOZE: Duration = Duration::from_secs(366 * 86_400);
 /// Of a queue's, agent's or client's name, in characters.
@@ -44,8 +70,12 @@ impl Desk {
         self.check(&change)?;
         let mut tx = self.db.begin().await?;
         let mut row = self.locked(&mut tx, asked).await?;
+        let (action, was) = (change.action(), shown(&row));
         if self.apply(&mut tx, &mut row, asked, change).await? {
             conversations::store_desk(&mut tx, row.tenant, &row).await?;
+            let states = (Some(was), shown(&row));
+            self.record(&mut tx, asked, action, row.id.to_string(), states)
+                .await?;
             tx.commit().await?;
         }
         Ok(row)

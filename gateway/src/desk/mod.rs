@@ -10,8 +10,13 @@ mod timers;
 
 use std::sync::Arc;
 
+use serde_json::Value;
+
+use crate::audit::{self, Actor, AuditError, Record};
 use crate::directory::Directory;
-use crate::domain::{Clock, ConversationId, IdGenerator, Owner, OwnerChange, TenantId, Timestamp};
+use crate::domain::{
+    AuditId, Clock, ConversationId, IdGenerator, Owner, OwnerChange, TenantId, Timestamp,
+};
 use crate::ownership::{Owned, Wakeups};
 use crate::policy::Refusal;
 use crate::storage::conversations::{self, Conversation};
@@ -69,6 +74,8 @@ pub enum DeskError {
     NoAddress,
     #[error("the database failed")]
     Storage(#[from] StorageError),
+    #[error("the audit log could not be written")]
+    Audit(#[from] AuditError),
 }
 
 type Result<T, E = DeskError> = std::result::Result<T, E>;
@@ -80,6 +87,8 @@ pub struct Asked {
     pub conversation: ConversationId,
     /// Who asks: an agent's or client's name. Kept in the log.
     pub by: String,
+    /// For the audit log, when it is somebody from outside.
+    pub actor: Option<Actor>,
     /// The change is refused when the owner has changed since this version.
     pub owner_version: Option<i64>,
 }
@@ -95,6 +104,31 @@ impl Desk {
             }),
             _ => Ok(row),
         }
+    }
+
+    /// Writes down who did it and from where, in the commit of what they did.
+    async fn record(
+        &self,
+        tx: &mut Tx,
+        asked: &Asked,
+        action: &'static str,
+        object: String,
+        (was, became): (Option<Value>, Value),
+    ) -> Result<()> {
+        let Some(by) = &asked.actor else {
+            return Ok(());
+        };
+        let now = self.clock.now();
+        let record = Record {
+            tenant: asked.tenant,
+            action,
+            object,
+            was,
+            became: Some(became),
+            by,
+        };
+        let id = AuditId::from_raw(self.ids.next(now));
+        Ok(audit::append(tx, id, now, record).await?)
     }
 
     /// Gives the locked conversation to somebody, and withdraws what may not be said under them any more.

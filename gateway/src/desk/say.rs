@@ -1,5 +1,7 @@
 //! A person's or client's message: policy decides as for everybody, and a human message takes the conversation over.
 
+use serde_json::json;
+
 use super::{Asked, Desk, DeskError, Result};
 use crate::domain::{
     Draft, DraftClass, OutboundContent, OutboxId, Owner, Sender, StreamEvent, StreamKind, Timestamp,
@@ -85,6 +87,16 @@ impl Desk {
         };
         conversations::store_desk(&mut tx, row.tenant, &row).await?;
         let rows = outbox::insert_all_tenants(&mut tx, vec![send]).await?;
+        // That it was written and by whom; what it says is the message's own.
+        let became = json!({"conversation": row.id, "took_over": took_over});
+        self.record(
+            &mut tx,
+            asked,
+            "message.send",
+            id.to_string(),
+            (None, became),
+        )
+        .await?;
         tx.commit().await?;
         let send = rows.first().cloned().ok_or(DeskError::NotFound)?;
         self.hand_on(rows, &row);

@@ -44,6 +44,7 @@ impl Desk {
             tenant,
             conversation,
             by: GATEWAY.to_owned(),
+            actor: None,
             owner_version: None,
         };
         let now = self.clock.now();

@@ -174,6 +174,18 @@ async fn tenant_with_everything(ground: &Ground) -> (TenantId, BTreeMap<String, 
     let credential = ground.post(&key, "/credentials", &credential).await.id();
     let number = json!({"credential": credential, "waba_id": "1", "phone_number_id": "2", "display_number": "+4915112345678"});
     let number = ground.post(&key, "/numbers", &number).await.id();
+    let hook = json!({"url": "https://example.com/hook"});
+    let hook = ground.post(&key, "/hooks", &hook).await.id();
+    let contact = ground
+        .post(&key, "/contacts", &json!({"phone": "+49 151 5550001"}))
+        .await
+        .id();
+    let talk = crate::events::talk(ground, tenant, &number, &contact).await;
+    let say = json!({"content": {"type": "text", "body": "hi"}});
+    let said = ground
+        .post(&key, &format!("/conversations/{talk}/messages"), &say)
+        .await;
+    let message = said.body["message"]["id"].as_str().expect("a message");
     let user = ground
         .post(&key, "/users", &json!({"name": "Ada", "role": "agent"}))
         .await
@@ -189,18 +201,6 @@ async fn tenant_with_everything(ground: &Ground) -> (TenantId, BTreeMap<String, 
         .await
         .id();
     let entry = ground.get(&key, "/audit").await.body["items"][0]["id"].clone();
-    let hook = json!({"url": "https://example.com/hook"});
-    let hook = ground.post(&key, "/hooks", &hook).await.id();
-    let contact = ground
-        .post(&key, "/contacts", &json!({"phone": "+49 151 5550001"}))
-        .await
-        .id();
-    let talk = crate::events::talk(ground, tenant, &number, &contact).await;
-    let say = json!({"content": {"type": "text", "body": "hi"}});
-    let said = ground
-        .post(&key, &format!("/conversations/{talk}/messages"), &say)
-        .await;
-    let message = said.body["message"]["id"].as_str().expect("a message");
     let ids = [
         ("contact", contact),
         ("conversation", talk),

@@ -66,6 +66,11 @@ async fn a_conversation_goes_through_hands_and_every_change_is_told() {
         // What is so already is no change.
         act(&ground, &admin, &talk, "reopen", json!({})).await;
         act(&ground, &admin, &talk, "hand_back", json!({})).await;
+        let entries = ground.get(&admin, "/audit?limit=200").await;
+        let entries = entries.body["items"].as_array().expect("items").clone();
+        let closing = entries.iter().find(|entry| entry["action"] == "conversation.close");
+        let closing = closing.expect("who closed it is written down");
+        assert_eq!(closing["after"]["closed"], true, "{closing}");
         let told = kinds(&ground, &admin, "conversation.reopened").await;
         assert_eq!(
             told,

@@ -175,6 +175,37 @@ async fn an_endpoint_that_fails_every_time_is_left_alone_and_costs_nobody_else_a
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_is_killed_between_answers_leaves_the_rest_to_the_next() {
+    for_each_database(async |database| {
+        let first = ground(&database).await;
+        let (tenant, key, _) = business(&first, "acme", 0).await;
+        let receiver = Receiver::start().await;
+        receiver.answers_to(7, 500);
+        hook(&first, &key, &receiver, &[]).await;
+        happen(&first, tenant, 1, 150).await;
+        receiver.until_taken([30]).await;
+        // Dropped, it stops where it stands.
+        drop(first);
+        let second = ground(&database).await;
+        receiver.answers_to(7, 200);
+        let taken = vestibule_tests::until("everything has come", async || {
+            second.clock.advance(Duration::from_secs(1));
+            let taken = receiver.taken();
+            let all = (1..=151).all(|seq| taken.iter().any(|request| request.seq() == seq));
+            all.then_some(taken)
+        })
+        .await;
+        let doubled = taken.len() - 151;
+        assert!(
+            doubled <= 64,
+            "at most what one round had not written down: {doubled}"
+        );
+        second.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_endpoint_that_is_gone_is_switched_off_and_can_be_sent_back() {
     for_each_database(async |database| {
         let ground = ground(&database).await;

@@ -143,6 +143,7 @@ fn asked(
         tenant,
         conversation,
         by: speaker(caller).owner().name().to_owned(),
+        actor: Some(caller.actor.clone()),
         owner_version,
     }
 }
@@ -184,5 +185,6 @@ fn problem(error: DeskError, asked: &Asked) -> Problem {
             Problem::new(StatusCode::CONFLICT, "cannot_send", error.to_string())
         }
         DeskError::Storage(error) => error.into(),
+        DeskError::Audit(error) => Problem::failed(&error),
     }
 }
