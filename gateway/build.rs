@@ -2,9 +2,17 @@
 
 use std::process::ExitCode;
 
+/// Folder and package. All are built by one cargo call, which compiles them side by side.
+const PLUGINS: [(&str, &str); 4] = [
+    ("../plugins/menu", "plugin-menu"),
+    ("../plugins/faq", "plugin-faq"),
+    ("../plugins/department-router", "plugin-department-router"),
+    ("../plugins/contact-enricher", "plugin-contact-enricher"),
+];
+
 fn main() -> ExitCode {
     // A nested cargo call: what the plugins are made of decides when it runs again.
-    match vestibule_guest_build::build_script::build("../plugins/menu", "plugin-menu", &[]) {
+    match vestibule_guest_build::build_script::build_together(&PLUGINS) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error:#}");

@@ -12,20 +12,45 @@ use crate::{Guest, GuestSpec};
 /// Builds the library of the package in `manifest_dir` (relative to the script's package), or the `examples` of it, into
 /// `OUT_DIR/NAME.wasm`.
 pub fn build(manifest_dir: &str, package: &str, examples: &[String]) -> Result<()> {
-    let out_dir = PathBuf::from(env::var_os("OUT_DIR").context("only for build scripts")?);
+    let out_dir = out_dir()?;
+    let spec = spec(&out_dir, manifest_dir, package, examples)?;
+    hand_over(&out_dir, &crate::build(&spec)?)
+}
+
+/// Builds the libraries of several packages, each a pair of folder and name, by one cargo call.
+pub fn build_together(packages: &[(&str, &str)]) -> Result<()> {
+    let out_dir = out_dir()?;
+    let spec = |(manifest_dir, package): &(&str, &str)| spec(&out_dir, manifest_dir, package, &[]);
+    let specs: Vec<GuestSpec> = packages.iter().map(spec).collect::<Result<_>>()?;
+    hand_over(&out_dir, &crate::build_together(&specs)?)
+}
+
+fn out_dir() -> Result<PathBuf> {
+    let out_dir = env::var_os("OUT_DIR").context("only for build scripts")?;
+    Ok(PathBuf::from(out_dir))
+}
+
+fn spec(
+    out_dir: &Path,
+    manifest_dir: &str,
+    package: &str,
+    examples: &[String],
+) -> Result<GuestSpec> {
     let here = env::var_os("CARGO_MANIFEST_DIR").context("only for build scripts")?;
-    let spec = GuestSpec {
+    Ok(GuestSpec {
         manifest_dir: fs::canonicalize(Path::new(&here).join(manifest_dir))?,
         package: package.to_owned(),
         examples: examples.to_vec(),
-        target_dir: guest_target_dir(&out_dir),
-    };
-    let guests = crate::build(&spec)?;
-    for guest in &guests {
+        target_dir: guest_target_dir(out_dir),
+    })
+}
+
+fn hand_over(out_dir: &Path, guests: &[Guest]) -> Result<()> {
+    for guest in guests {
         let path = out_dir.join(format!("{}.wasm", guest.name));
         write_if_changed(&path, &guest.component)?;
     }
-    tell_sources(&guests);
+    tell_sources(guests);
     Ok(())
 }
 

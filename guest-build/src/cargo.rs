@@ -36,23 +36,51 @@ pub(crate) struct CoreModule {
 }
 
 pub(crate) fn build(spec: &GuestSpec) -> Result<Vec<CoreModule>> {
-    let output = command(spec)
-        .output()
-        .context("cannot run cargo for the plugins")?;
-    if !output.status.success() {
-        let errors = String::from_utf8_lossy(&output.stderr);
-        bail!("the plugins of {} do not build:\n{errors}", spec.package);
-    }
-    let folder = spec.target_dir.join(TARGET).join(PROFILE);
     if spec.examples.is_empty() {
-        let stem = spec.package.replace('-', "_");
-        return Ok(vec![module(&spec.package, &folder, &stem)?]);
+        return build_together(spec, std::slice::from_ref(spec));
     }
-    let folder = folder.join("examples");
+    let mut command = command(spec);
+    // Examples ask for this feature, so that native builds of the workspace leave them out.
+    command.args(["--package", &spec.package, "--features", "guests"]);
+    for example in &spec.examples {
+        command.args(["--example", example]);
+    }
+    run(command, &spec.package)?;
+    let folder = folder(spec).join("examples");
     let module = |name: &String| module(name, &folder, name);
     spec.examples.iter().map(module).collect()
 }
 
+/// The libraries of `specs`, with the workspace and the target folder of `first`.
+pub(crate) fn build_together(first: &GuestSpec, specs: &[GuestSpec]) -> Result<Vec<CoreModule>> {
+    let mut command = command(first);
+    command.arg("--lib");
+    for spec in specs {
+        command.args(["--package", &spec.package]);
+    }
+    let names: Vec<_> = specs.iter().map(|spec| spec.package.as_str()).collect();
+    run(command, &names.join(", "))?;
+    let folder = folder(first);
+    let module = |name: &&str| module(name, &folder, &name.replace('-', "_"));
+    names.iter().map(module).collect()
+}
+
+fn folder(spec: &GuestSpec) -> PathBuf {
+    spec.target_dir.join(TARGET).join(PROFILE)
+}
+
+fn run(mut command: Command, what: &str) -> Result<()> {
+    let output = command
+        .output()
+        .context("cannot run cargo for the plugins")?;
+    if !output.status.success() {
+        let errors = String::from_utf8_lossy(&output.stderr);
+        bail!("the plugins of {what} do not build:\n{errors}");
+    }
+    Ok(())
+}
+
+/// Without what is to be built.
 fn command(spec: &GuestSpec) -> Command {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
@@ -63,18 +91,8 @@ fn command(spec: &GuestSpec) -> Command {
         .current_dir(&spec.manifest_dir)
         .env("CARGO_ENCODED_RUSTFLAGS", flags())
         .args(["build", "--target", TARGET, "--profile", PROFILE])
-        .args(["--package", &spec.package])
         .arg("--target-dir")
         .arg(&spec.target_dir);
-    if spec.examples.is_empty() {
-        command.arg("--lib");
-    } else {
-        // Examples ask for this feature, so that native builds of the workspace leave them out.
-        command.args(["--features", "guests"]);
-    }
-    for example in &spec.examples {
-        command.args(["--example", example]);
-    }
     command
 }
 

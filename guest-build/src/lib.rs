@@ -54,13 +54,27 @@ pub struct Guest {
 pub fn build(spec: &GuestSpec) -> Result<Vec<Guest>> {
     ensure_target(&spec.target_dir)?;
     let modules = cargo::build(spec)?;
-    let finish = |module: cargo::CoreModule| {
-        finish(spec, &module).with_context(|| format!("guest {}", module.name))
-    };
+    let finish = |module| finish(spec, &module);
     modules.into_iter().map(finish).collect()
 }
 
+/// Builds the libraries of several packages of one workspace by one cargo call, so that they share their dependencies and
+/// are compiled side by side. In the order of `specs`, none of which has examples; they name one `target_dir`.
+pub fn build_together(specs: &[GuestSpec]) -> Result<Vec<Guest>> {
+    let Some(first) = specs.first() else {
+        return Ok(Vec::new());
+    };
+    ensure_target(&first.target_dir)?;
+    let modules = cargo::build_together(first, specs)?;
+    let finish = |(spec, module)| finish(spec, &module);
+    specs.iter().zip(modules).map(finish).collect()
+}
+
 fn finish(spec: &GuestSpec, module: &cargo::CoreModule) -> Result<Guest> {
+    finished(spec, module).with_context(|| format!("guest {}", module.name))
+}
+
+fn finished(spec: &GuestSpec, module: &cargo::CoreModule) -> Result<Guest> {
     let (manifest, mut sources) = manifest_of(spec, &module.name)?;
     let bytes = std::fs::read(&module.path)
         .with_context(|| format!("cargo built no {}", module.path.display()))?;

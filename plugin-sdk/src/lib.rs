@@ -36,6 +36,7 @@ pub mod kv;
 pub mod log;
 mod message;
 pub mod random;
+pub mod text;
 mod turn;
 
 #[cfg(target_arch = "wasm32")]

@@ -23,6 +23,7 @@ mod outbound;
 mod ownership;
 mod people;
 mod phone;
+mod reference_plugins;
 mod retention;
 mod schema;
 mod settings;

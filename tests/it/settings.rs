@@ -5,7 +5,8 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
-use vestibule::plugin_host::{CompileLimits, Compiler, Manifest, SettingsError};
+use vestibule::plugin_host::{CompileLimits, Compiler, Manifest, SettingsError, inspect};
+use vestibule::reference_plugins;
 use vestibule_tests::town::Town;
 use vestibule_tests::{TestDatabase, for_each_database};
 
@@ -64,6 +65,29 @@ async fn what_does_not_fit_is_refused_whole_and_nothing_changes() {
 async fn stored_config(database: &TestDatabase) -> Value {
     let configs = database.texts("SELECT config FROM installation WHERE state = 'active'");
     serde_json::from_str(&configs.await[0]).expect("JSON")
+}
+
+/// What a plugin's README shows in JSON.
+fn example(plugin: &str) -> Value {
+    let folder = env!("CARGO_MANIFEST_DIR");
+    let readme = std::fs::read_to_string(format!("{folder}/../plugins/{plugin}/README.md"));
+    let readme = readme.expect("a README");
+    let (_, rest) = readme.split_once("```json").expect("an example");
+    let (json, _) = rest.split_once("```").expect("its end");
+    serde_json::from_str(json).expect("JSON")
+}
+
+#[tokio::test]
+async fn the_example_of_every_reference_plugin_fits_its_schema() {
+    for (name, component) in reference_plugins::ALL {
+        let manifest = inspect(component).expect("a plugin").manifest;
+        let Value::Object(settings) = example(name) else {
+            panic!("settings are an object");
+        };
+        let filled = compiler().check_settings(&manifest, settings.clone()).await;
+        let filled = filled.unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(settings.keys().all(|key| filled.contains_key(key)));
+    }
 }
 
 fn compiler() -> Compiler {

@@ -142,6 +142,7 @@ fn held(held: &Held) -> String {
             format!("template {name} ({language}) of tenant {tenant}")
         }
         Held::Templates(tenant) => format!("every template of tenant {tenant}"),
+        Held::NumberTemplates(_, number) => format!("every template of number {number}"),
         Held::Credential(_, credential) => format!("credential {credential}"),
     }
 }

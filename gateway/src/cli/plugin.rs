@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use clap::{Args, Subcommand};
 
 use crate::admin::Command;
-use crate::reference_plugins::MENU;
+use crate::reference_plugins;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
@@ -18,7 +18,8 @@ pub(super) enum Verb {
 
 #[derive(Debug, Args)]
 pub(super) struct Install {
-    /// The component file; `reference:menu` is the plugin that comes with the gateway.
+    /// The component file; `reference:menu`, `reference:faq`, `reference:department-router` and
+    /// `reference:contact-enricher` are the plugins that come with the gateway.
     component: PathBuf,
     /// Name or id of the tenant.
     #[arg(long)]
@@ -35,8 +36,8 @@ pub(super) struct Install {
     /// What it may use, of what its manifest asks for. May be given several times.
     #[arg(long = "grant", value_name = "NAME")]
     grants: Vec<String>,
-    /// Plugins of a turn run in this order.
-    #[arg(long, default_value_t = 0)]
+    /// Plugins of a turn run in this order; numbers below zero are for those that come first.
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
     position: i64,
 }
 
@@ -61,8 +62,21 @@ impl Verb {
 }
 
 fn component(file: &Path) -> anyhow::Result<Vec<u8>> {
-    if file == Path::new("reference:menu") {
-        return Ok(MENU.to_vec());
+    if let Some(name) = file
+        .to_str()
+        .and_then(|name| name.strip_prefix("reference:"))
+    {
+        let component = reference_plugins::named(name).with_context(|| {
+            let names: Vec<_> = reference_plugins::ALL
+                .iter()
+                .map(|(name, _)| *name)
+                .collect();
+            format!(
+                "there is no reference plugin `{name}`, but {}",
+                names.join(", ")
+            )
+        })?;
+        return Ok(component.to_vec());
     }
     std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))
 }

@@ -52,6 +52,15 @@ impl NumberRate {
         rate
     }
 
+    /// Meta allows another throughput now. What was cut stays cut in proportion.
+    pub(super) fn allow(&mut self, throughput: i64) {
+        let full = (throughput.max(1)) as f64;
+        if (full - self.full).abs() >= 1.0 {
+            self.rate *= full / self.full;
+            self.full = full;
+        }
+    }
+
     fn burst(&self) -> f64 {
         (self.rate * BURST).max(1.0)
     }
@@ -140,6 +149,14 @@ mod tests {
         assert!((80..=91).contains(&sent), "{sent}");
         let sent = (1_000..2_000).filter(|&ms| rate.take(at(ms))).count();
         assert!((79..=81).contains(&sent), "{sent}");
+    }
+
+    #[test]
+    fn a_number_whose_throughput_is_raised_sends_faster_at_once() {
+        let mut rate = NumberRate::new(80, at(0));
+        rate.allow(1_000);
+        let sent = (0..1_000).filter(|&ms| rate.take(at(ms))).count();
+        assert!(sent > 900, "{sent}");
     }
 
     #[test]

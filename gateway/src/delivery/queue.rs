@@ -205,10 +205,13 @@ impl Queue {
         now: Timestamp,
     ) {
         let number = row.draft.number;
-        self.numbers.entry(number).or_insert_with(|| NumberQueue {
+        let throughput = throughput();
+        let known = self.numbers.entry(number);
+        let known = known.and_modify(|queue| queue.rate.allow(throughput));
+        known.or_insert_with(|| NumberQueue {
             tenant: row.draft.tenant,
             bucket: row.bucket,
-            rate: NumberRate::new(throughput(), now),
+            rate: NumberRate::new(throughput, now),
             blocked_until: Timestamp::ZERO,
             begins_from: Timestamp::ZERO,
             lines: HashMap::new(),

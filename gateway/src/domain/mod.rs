@@ -3,6 +3,7 @@
 //! Pure: nothing here waits, reads a clock, draws randomness or knows a database. Everybody may import it;
 //! it imports nobody.
 
+pub mod account;
 pub mod bucket;
 pub mod contact;
 pub mod conversation;
@@ -17,14 +18,14 @@ pub mod stream;
 pub mod time;
 
 pub use bucket::Bucket;
-pub use contact::{Bsuid, IdentityKind, PersonRef, Phone, Recipient};
+pub use contact::{Bsuid, IdentityChange, IdentityKind, PersonRef, Phone, Recipient};
 pub use conversation::{HANDED_BACK, Owner, OwnerChange};
 pub use draft::{Draft, DraftClass, Sender};
 pub use id::{
     ApiKeyId, AppId, AuditId, ContactId, ConversationId, CredentialId, EventId, HoldId, HookId,
     IdGenerator, InstallationId, JobId, NumberId, OutboxId, RawId, TenantId, TurnId, UserId,
 };
-pub use inbound::InboundContent;
+pub use inbound::{InboundContent, InboundMessage, Source};
 pub use outbound::OutboundContent;
 pub use outbox::OutboxState;
 pub use receipt::{Receipt, ReceiptStatus};

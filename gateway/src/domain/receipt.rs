@@ -77,6 +77,9 @@ pub struct Receipt {
     pub error: Option<i64>,
     /// The `pricing` object as it came, JSON text.
     pub pricing: Option<String>,
+    /// Until when Meta charges nothing in this conversation, when it says so (§6.2): a price, never a permission.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub free_until: Option<Timestamp>,
 }
 
 #[cfg(test)]
@@ -101,6 +104,50 @@ mod tests {
         ];
         for (now, next, expected) in cases {
             assert_eq!(now.after(next), expected, "{now:?} then {next:?}");
+        }
+    }
+
+    /// Every order in which these can come, each once.
+    fn orders(of: &[ReceiptStatus]) -> Vec<Vec<ReceiptStatus>> {
+        if of.is_empty() {
+            return vec![vec![]];
+        }
+        let mut all = Vec::new();
+        for (index, first) in of.iter().enumerate() {
+            let mut rest = of.to_vec();
+            rest.remove(index);
+            for mut order in orders(&rest) {
+                order.insert(0, *first);
+                all.push(order);
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn the_end_does_not_depend_on_the_order_of_receipts() {
+        let all = [Sent, Delivered, Read, Played, Failed];
+        for chosen in 0_u32..32 {
+            let came: Vec<_> = (0..)
+                .zip(all)
+                .filter(|(bit, _)| chosen & (1 << bit) != 0)
+                .map(|(_, status)| status)
+                .collect();
+            let best = came.iter().filter(|status| **status != Failed);
+            let best = best.max_by_key(|status| status.code()).copied();
+            // Whatever reached the device has not failed.
+            let expected = match best {
+                Some(Delivered | Read | Played) => best,
+                _ if came.contains(&Failed) => Some(Failed),
+                best => best,
+            };
+            for order in orders(&came) {
+                let end = order.iter().fold(Accepted, |now, next| now.after(*next));
+                assert_eq!(end, expected.unwrap_or(Accepted), "{order:?}");
+                // Doubled webhooks change nothing.
+                let again = order.iter().fold(end, |now, next| now.after(*next));
+                assert_eq!(again, end, "{order:?}");
+            }
         }
     }
 }

@@ -47,6 +47,14 @@ impl<'a> Object<'a> {
         self.text(key)?.parse().ok()
     }
 
+    /// A number that is one: JSON can write what no float holds.
+    pub(super) fn float(&self, key: &str) -> Option<f64> {
+        self.text(key)?
+            .parse()
+            .ok()
+            .filter(|number: &f64| number.is_finite())
+    }
+
     pub(super) fn flag(&self, key: &str) -> bool {
         self.get(key).is_some_and(|value| value.get() == "true")
     }

@@ -294,7 +294,7 @@ impl<'a> Drafts<'a> {
         conversation.version += 1;
         conversation.done_seq = input.event.seq;
         let journal = Journal {
-            message: content_word(&input),
+            message: input.event.content.word(),
             owner: owner_word(&conversation.owner),
             lost_races: input.tries.races,
             report: self
@@ -352,19 +352,6 @@ fn told(input: &TurnInput, after: &Conversation, now: Timestamp) -> Vec<StreamEv
     let told = happened.into_iter().filter(|(happened, ..)| *happened);
     told.map(|(_, kind, by)| StreamEvent::new(after.tenant, after.id, kind, now).noting(by))
         .collect()
-}
-
-fn content_word(input: &TurnInput) -> &'static str {
-    use crate::domain::InboundContent as C;
-    match input.event.content {
-        C::Text { .. } => "text",
-        C::ButtonReply { .. } => "button_reply",
-        C::ListReply { .. } => "list_reply",
-        C::TemplateButton { .. } => "template_button",
-        C::Reaction { .. } => "reaction",
-        C::Media { .. } => "media",
-        C::Other { .. } => "other",
-    }
 }
 
 fn owner_word(owner: &Owner) -> &'static str {

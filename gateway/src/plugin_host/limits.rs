@@ -119,8 +119,9 @@ pub const TAGS: usize = 32;
 pub const COMPONENT_BYTES: usize = 16 << 20;
 /// Its manifest.
 pub const MANIFEST_BYTES: usize = 64 << 10;
-/// The settings of an installation, defaults included. A plugin reads them in every turn: so many bytes cost it some 5 %
-/// of a turn's fuel. A guess: two hundred questions and answers in five languages fit.
+/// The settings of an installation, defaults included. A plugin reads them in every turn, and what it does with so many
+/// takes most of a turn's fuel (`tests/it/guests/largest.rs`). A guess: two hundred questions and answers in five
+/// languages fit.
 pub const SETTINGS_BYTES: usize = 256 << 10;
 /// Address space of the process that checks settings. The program itself and a deep stack are most of it.
 pub const SETTINGS_CHECK_MEMORY: u64 = 512 << 20;

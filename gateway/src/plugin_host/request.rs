@@ -86,7 +86,8 @@ impl From<&InboundContent> for MessageKind {
             InboundContent::ListReply { .. } => Self::ListChoice,
             InboundContent::Media { .. } => Self::Media,
             InboundContent::Reaction { .. } => Self::Reaction,
-            InboundContent::Other { .. } => Self::Other,
+            // The contract has no more kinds yet: plugins read these from `raw`.
+            _ => Self::Other,
         }
     }
 }

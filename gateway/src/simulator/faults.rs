@@ -49,6 +49,9 @@ pub enum FaultKind {
     StallMs(u64),
     /// The send is accepted and delivered; the answer is a 200 with broken JSON.
     Malformed,
+    /// The send is accepted; then it fails with this code, as when Meta cannot fetch a linked medium (131053) or does not
+    /// deliver marketing (131049).
+    FailLater { code: i64 },
     /// A status is never sent.
     DropStatus,
     /// A status is sent this late.
@@ -90,6 +93,7 @@ impl FaultKind {
             Self::SlowMs(_) => "slow_ms",
             Self::StallMs(_) => "stall_ms",
             Self::Malformed => "malformed",
+            Self::FailLater { .. } => "fail_later",
             Self::DropStatus => "drop_status",
             Self::LateStatusMs(_) => "late_status_ms",
             Self::RepeatStatus(_) => "repeat_status",
@@ -100,7 +104,8 @@ impl FaultKind {
     fn meets_sends(&self) -> bool {
         !matches!(
             self,
-            Self::DropStatus
+            Self::FailLater { .. }
+                | Self::DropStatus
                 | Self::LateStatusMs(_)
                 | Self::RepeatStatus(_)
                 | Self::ReorderStatuses
@@ -219,6 +224,14 @@ impl Faults {
 
     pub fn take_status(&self, number: &str, recipient: &str) -> Option<WebhookFault> {
         self.take(number, Some(recipient), FaultKind::webhook)
+    }
+
+    /// With which code an accepted send fails after all.
+    pub fn take_failure(&self, number: &str, recipient: &str) -> Option<i64> {
+        self.take(number, Some(recipient), |kind| match kind {
+            FaultKind::FailLater { code } => Some(*code),
+            _ => None,
+        })
     }
 
     pub fn reorders(&self, number: &str, recipient: &str) -> bool {

@@ -113,6 +113,11 @@ impl World {
         kind: &str,
         failure: Option<GraphError>,
     ) {
+        let failure = failure.or_else(|| {
+            let code = self.faults.take_failure(sent.number.id(), sent.key)?;
+            self.counters.faults_played.one();
+            Some(GraphError::new(code, "scripted failure"))
+        });
         let policy = self.status_policy();
         let delay = Duration::from_millis(policy.delay_ms);
         if let Some(error) = failure {

@@ -56,7 +56,9 @@ pub struct Conversation {
     pub hand_back_at: Option<Timestamp>,
     /// The contact's name as last shown; joined, not of this row.
     pub display_name: String,
-    /// How to reach the contact; joined, empty when unknown.
+    /// The contact's username as last shown; joined.
+    pub username: String,
+    /// How to reach the contact; joined, empty when unknown. The BSUID may be one that linked portfolios share.
     pub phone: String,
     pub bsuid: String,
 }
@@ -108,6 +110,7 @@ struct Row {
     snoozed_until: i64,
     hand_back_at: i64,
     display_name: String,
+    username: String,
     phone: String,
     bsuid: String,
 }
@@ -115,7 +118,7 @@ struct Row {
 const SELECT: &str = "SELECT c.id, c.tenant, c.number, c.contact, c.bucket, c.owner, c.owner_name, c.owner_version,
     c.version, c.next_seq, c.done_seq, c.last_inbound_at, c.closed_by_meta_at, c.bot_hour_at, c.bot_hour_count,
     c.language, c.attributes, c.tags, c.closed_at, c.last_entry, c.human_replied_at, c.snoozed_until, c.hand_back_at,
-    p.display_name, p.phone, p.bsuid
+    p.display_name, p.username, p.phone, CASE WHEN p.bsuid = '' THEN p.parent_bsuid ELSE p.bsuid END AS bsuid
     FROM conversation c JOIN contact p ON p.id = c.contact";
 
 /// Conversations by id.
@@ -194,6 +197,7 @@ fn conversation(row: Row) -> Result<Conversation> {
         snoozed_until: some(row.snoozed_until),
         hand_back_at: some(row.hand_back_at),
         display_name: row.display_name,
+        username: row.username,
         phone: row.phone,
         bsuid: row.bsuid,
     })

@@ -21,6 +21,10 @@ pub enum EventKind {
     Message = 1,
     /// A message from before the 30 days in which we know duplicates: kept, and no turn acts on it.
     Stale = 2,
+    /// Something in a conversation that starts no turn: an edit, an echo, a call, what Meta says of the person.
+    Notice = 3,
+    /// What Meta says of an account, number or template.
+    Account = 4,
     /// Anything the gateway does not act on: kept raw.
     Kept = 9,
 }
@@ -50,14 +54,15 @@ pub struct NewEvent {
     pub kind: EventKind,
     pub at: Timestamp,
     pub wamid: String,
-    /// Typed content as JSON; for what is kept raw, its name.
+    /// JSON of [`InboundMessage`](crate::domain::InboundMessage) or
+    /// [`AccountNews`](crate::domain::account::AccountNews); for what is kept raw, its name.
     pub content: String,
     /// One of [`word`].
     pub word: i64,
     /// The entry of its conversation before this one; 0: none, or of no conversation.
     pub prev: i64,
-    /// Who owned the conversation when it came; the bot, when there is none.
-    pub owner: i64,
+    /// Followers of the tenant's events are told of it: who owned the conversation when it came.
+    pub told: Option<i64>,
 }
 
 /// Writes down which events are known from now on; answers those that were not.
@@ -122,13 +127,13 @@ pub async fn append_all_tenants(tx: &mut Tx, events: &[NewEvent]) -> Result<()> 
 }
 
 fn told(event: &NewEvent) -> Option<StreamEvent> {
-    let (tenant, conversation) = (event.tenant?, event.conversation?);
+    let (tenant, conversation, owner) = (event.tenant?, event.conversation?, event.told?);
     let at = id::made_at(event.id.raw());
     let kind = StreamKind::MessageReceived;
     Some(
         StreamEvent::new(tenant, conversation, kind, at)
             .about(event.id.raw())
-            .with_detail(event.owner),
+            .with_detail(owner),
     )
 }
 

@@ -18,6 +18,8 @@ pub enum Held {
     /// Every template of a tenant.
     Templates(TenantId),
     Credential(TenantId, CredentialId),
+    /// Every template that a number sends; its replies go on.
+    NumberTemplates(TenantId, NumberId),
 }
 
 /// A hold as it is stored.
@@ -96,6 +98,58 @@ pub async fn is_news_all_tenants(
     Ok(known == 0)
 }
 
+/// Does a hold of this origin stop this already? Another's does not count: somebody may lift that one.
+pub async fn is_held_by_all_tenants(
+    tx: &mut Tx,
+    held: &Held,
+    placed_by: &str,
+    now: Timestamp,
+) -> Result<bool> {
+    const SQL: &str = "SELECT COUNT(*) FROM hold
+        WHERE tenant = $1 AND scope = $2 AND target = $3 AND name = $4 AND language = $5 AND placed_by = $6
+            AND lifted_at = 0 AND (until_at = 0 OR until_at > $7)";
+    let (tenant, scope, target, name, language) = held.columns();
+    let held: i64 = on_backend!(tx, |conn| sqlx::query_scalar(SQL)
+        .bind(tenant)
+        .bind(scope)
+        .bind(target)
+        .bind(name)
+        .bind(language)
+        .bind(placed_by)
+        .bind(now.millis())
+        .fetch_one(conn)
+        .await)?;
+    Ok(held > 0)
+}
+
+/// Lifts what a hold of this origin stops. Answers how many there were.
+pub async fn lift_held_by_all_tenants(
+    tx: &mut Tx,
+    held: &Held,
+    placed_by: &str,
+    now: Timestamp,
+) -> Result<u64> {
+    const SQL: &str = "UPDATE hold SET lifted_at = $7
+        WHERE tenant = $1 AND scope = $2 AND target = $3 AND name = $4 AND language = $5 AND placed_by = $6
+            AND lifted_at = 0";
+    let (tenant, scope, target, name, language) = held.columns();
+    let lifted = execute!(
+        tx,
+        sqlx::query(SQL)
+            .bind(tenant)
+            .bind(scope)
+            .bind(target)
+            .bind(name)
+            .bind(language)
+            .bind(placed_by)
+            .bind(now.millis())
+    )?;
+    if lifted > 0 {
+        changes::bump_setup_all_tenants(tx).await?;
+    }
+    Ok(lifted)
+}
+
 /// Lifts a hold of any tenant or of all. `false`: there is none, or it was lifted before.
 pub async fn lift_hold_all_tenants(tx: &mut Tx, hold: HoldId, now: Timestamp) -> Result<bool> {
     const SQL: &str = "UPDATE hold SET lifted_at = $2 WHERE id = $1 AND lifted_at = 0";
@@ -158,6 +212,7 @@ impl Held {
             Self::Template(tenant, name, language) => (tenant.raw(), 4, 0, name, language),
             Self::Credential(tenant, credential) => (tenant.raw(), 5, credential.raw(), "", ""),
             Self::Templates(tenant) => (tenant.raw(), 6, 0, "", ""),
+            Self::NumberTemplates(tenant, number) => (tenant.raw(), 7, number.raw(), "", ""),
         }
     }
 }
@@ -175,6 +230,7 @@ impl TryFrom<Row> for Hold {
             4 => Held::Template(tenant, row.name, row.language),
             5 => Held::Credential(tenant, CredentialId::from_raw(row.target)),
             6 => Held::Templates(tenant),
+            7 => Held::NumberTemplates(tenant, NumberId::from_raw(row.target)),
             scope => return Err(StorageError::Corrupt(format!("hold scope {scope}"))),
         };
         Ok(Self {

@@ -5,6 +5,7 @@
 //! no NULL. Hot statements carry many rows ([`batch`]). Where the databases differ, the SQL string is chosen by
 //! [`Tx::pick`] and the binds are shared.
 
+pub mod account_facts;
 pub mod api_keys;
 pub mod apps;
 pub mod audit;
@@ -18,6 +19,7 @@ pub mod contacts;
 pub mod conversations;
 pub mod counts;
 pub mod credentials;
+pub mod entry_points;
 pub mod envelopes;
 pub mod events;
 pub mod forget;
@@ -41,6 +43,7 @@ pub mod raw;
 pub mod receipts;
 pub mod server;
 pub mod stream;
+pub mod take_overs;
 pub mod tenants;
 pub mod turns;
 pub mod users;

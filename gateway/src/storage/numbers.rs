@@ -46,6 +46,28 @@ pub async fn insert_number(tx: &mut Tx, tenant: TenantId, number: &Number) -> Re
     Ok(added == 1)
 }
 
+/// Meta lets the number send so many messages a second from now on. It has never taken any back, so one that is set
+/// higher stays.
+pub async fn raise_throughput(
+    tx: &mut Tx,
+    tenant: TenantId,
+    number: NumberId,
+    throughput: i64,
+) -> Result<()> {
+    let sql = "UPDATE number SET throughput = $3 WHERE id = $1 AND tenant = $2 AND throughput < $3";
+    let raised = execute!(
+        tx,
+        sqlx::query(sql)
+            .bind(number.raw())
+            .bind(tenant.raw())
+            .bind(throughput)
+    )?;
+    if raised > 0 {
+        changes::bump_setup_all_tenants(tx).await?;
+    }
+    Ok(())
+}
+
 /// The number with this id of Meta's, whoever's it is.
 pub async fn number_by_phone_number_id_all_tenants(
     tx: &mut Tx,

@@ -1,7 +1,7 @@
 //! Contacts, the identities they are known by, and their consent rows.
 //!
-//! Two BSUIDs never become one contact, a phone moves (design.md §3); ids are never rewritten: a contact that went
-//! into another keeps its rows, and its consent row says so.
+//! Two BSUIDs never become one contact, a phone moves (design.md §3), unless Meta says that it is one person; ids are
+//! never rewritten: a contact that went into another keeps its rows, and its consent row says so.
 
 use std::collections::HashMap;
 
@@ -27,7 +27,25 @@ struct IdentityRow {
     kind: i64,
     value: String,
     contact: i64,
+    superseded_at: i64,
     merged_into: i64,
+}
+
+/// Whose an identity is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity {
+    pub contact: ContactId,
+    /// Since when the contact is known by something else. Whoever shows a phone later than this is somebody else.
+    pub superseded_at: Option<Timestamp>,
+}
+
+impl Identity {
+    pub fn of(contact: ContactId) -> Self {
+        Self {
+            contact,
+            superseded_at: None,
+        }
+    }
 }
 
 /// The contacts behind identities, for those that are known, as who they are now.
@@ -37,12 +55,12 @@ struct IdentityRow {
 pub async fn find_identities_all_tenants(
     tx: &mut Tx,
     keys: &[IdentityKey],
-) -> Result<Vec<(IdentityKey, ContactId)>> {
-    let mut found = Vec::new();
+) -> Result<Vec<(IdentityKey, Identity)>> {
+    let mut found: Vec<(IdentityKey, Identity)> = Vec::new();
     let mut merged = Vec::new();
     for run in batch::runs(keys) {
         let sql = batch::values(
-            "SELECT i.tenant, i.scope, i.kind, i.value, i.contact, c.merged_into FROM (VALUES",
+            "SELECT i.tenant, i.scope, i.kind, i.value, i.contact, i.superseded_at, c.merged_into FROM (VALUES",
             run.len(),
             4,
             1,
@@ -63,11 +81,8 @@ pub async fn find_identities_all_tenants(
             query.fetch_all(conn).await
         })?;
         for row in rows {
-            let kind = match row.kind {
-                1 => IdentityKind::Phone,
-                2 => IdentityKind::Bsuid,
-                other => return Err(StorageError::Corrupt(format!("identity kind {other}"))),
-            };
+            let kind = IdentityKind::from_code(row.kind)
+                .ok_or_else(|| StorageError::Corrupt(format!("identity kind {}", row.kind)))?;
             let tenant = TenantId::from_raw(row.tenant);
             let key = IdentityKey {
                 tenant,
@@ -77,11 +92,17 @@ pub async fn find_identities_all_tenants(
             };
             let contact = ContactId::from_raw(row.contact);
             merged.extend((row.merged_into != 0).then_some(contact));
-            found.push((key, contact));
+            let superseded_at = row.superseded_at;
+            let superseded_at = (superseded_at != 0).then(|| Timestamp::from_millis(superseded_at));
+            let identity = Identity {
+                contact,
+                superseded_at,
+            };
+            found.push((key, identity));
         }
     }
     let now = read_consent_all_tenants(tx, &merged).await?;
-    for (_, contact) in &mut found {
+    for (_, Identity { contact, .. }) in &mut found {
         *contact = now.of(*contact).map_or(*contact, |row| row.contact);
     }
     Ok(found)
@@ -123,7 +144,7 @@ pub struct Moved {
 }
 
 /// Makes a known identity point at another contact: a phone moves to the person who has it now, and the one who had it
-/// is not written to there any more.
+/// is not written to there any more. From a contact to itself, it is the contact's again after it was superseded.
 pub async fn move_identity(
     tx: &mut Tx,
     tenant: TenantId,
@@ -133,7 +154,8 @@ pub async fn move_identity(
     execute!(
         tx,
         sqlx::query(
-            "UPDATE identity SET contact = $5 WHERE tenant = $1 AND scope = $2 AND kind = $3 AND value = $4"
+            "UPDATE identity SET contact = $5, superseded_at = 0
+             WHERE tenant = $1 AND scope = $2 AND kind = $3 AND value = $4"
         )
         .bind(tenant.raw())
         .bind(&key.scope)
@@ -141,17 +163,14 @@ pub async fn move_identity(
         .bind(&key.value)
         .bind(moved.to.raw())
     )?;
-    let (gone, come) = match key.kind {
-        IdentityKind::Phone => (
-            "UPDATE contact SET phone = '' WHERE id = $1 AND tenant = $2 AND phone = $3",
-            "UPDATE contact SET phone = $3 WHERE id = $1 AND tenant = $2",
-        ),
-        IdentityKind::Bsuid => (
-            "UPDATE contact SET bsuid = '' WHERE id = $1 AND tenant = $2 AND bsuid = $3",
-            "UPDATE contact SET bsuid = $3 WHERE id = $1 AND tenant = $2",
-        ),
+    let come = match key.kind {
+        IdentityKind::Phone => "UPDATE contact SET phone = $3 WHERE id = $1 AND tenant = $2",
+        IdentityKind::Bsuid => "UPDATE contact SET bsuid = $3 WHERE id = $1 AND tenant = $2",
+        IdentityKind::ParentBsuid => {
+            "UPDATE contact SET parent_bsuid = $3 WHERE id = $1 AND tenant = $2"
+        }
     };
-    for (sql, contact) in [(gone, moved.from), (come, moved.to)] {
+    for (sql, contact) in [(hides(key.kind), moved.from), (come, moved.to)] {
         execute!(
             tx,
             sqlx::query(sql)
@@ -163,21 +182,95 @@ pub async fn move_identity(
     Ok(())
 }
 
-/// Does the contact have a BSUID within this portfolio?
-pub async fn bsuid_of(
+fn hides(kind: IdentityKind) -> &'static str {
+    match kind {
+        IdentityKind::Phone => {
+            "UPDATE contact SET phone = '' WHERE id = $1 AND tenant = $2 AND phone = $3"
+        }
+        IdentityKind::Bsuid => {
+            "UPDATE contact SET bsuid = '' WHERE id = $1 AND tenant = $2 AND bsuid = $3"
+        }
+        IdentityKind::ParentBsuid => {
+            "UPDATE contact SET parent_bsuid = '' WHERE id = $1 AND tenant = $2 AND parent_bsuid = $3"
+        }
+    }
+}
+
+/// The person behind an identity is known by something else since `at`: they are not written to by it any more. It
+/// still leads to them, for what comes late.
+pub async fn supersede_identity(
+    tx: &mut Tx,
+    tenant: TenantId,
+    key: &IdentityKey,
+    contact: ContactId,
+    at: Timestamp,
+) -> Result<()> {
+    execute!(
+        tx,
+        sqlx::query(
+            "UPDATE identity SET superseded_at = $5
+             WHERE tenant = $1 AND scope = $2 AND kind = $3 AND value = $4 AND superseded_at < $5"
+        )
+        .bind(tenant.raw())
+        .bind(&key.scope)
+        .bind(key.kind as i64)
+        .bind(&key.value)
+        .bind(at.millis())
+    )?;
+    execute!(
+        tx,
+        sqlx::query(hides(key.kind))
+            .bind(contact.raw())
+            .bind(tenant.raw())
+            .bind(&key.value)
+    )?;
+    Ok(())
+}
+
+/// Everything that a contact is known by today.
+pub async fn identities_of(
     tx: &mut Tx,
     tenant: TenantId,
     contact: ContactId,
-    scope: &str,
-) -> Result<Option<String>> {
-    Ok(super::on_backend!(tx, |conn| {
-        sqlx::query_scalar("SELECT value FROM identity WHERE contact = $1 AND tenant = $2 AND scope = $3 AND kind = 2")
+) -> Result<Vec<IdentityKey>> {
+    let rows: Vec<(String, i64, String)> = super::on_backend!(tx, |conn| {
+        sqlx::query_as(
+            "SELECT scope, kind, value FROM identity WHERE contact = $1 AND tenant = $2 AND superseded_at = 0",
+        )
+        .bind(contact.raw())
+        .bind(tenant.raw())
+        .fetch_all(conn)
+        .await
+    })?;
+    let key = |(scope, kind, value)| {
+        let kind = IdentityKind::from_code(kind)
+            .ok_or_else(|| StorageError::Corrupt(format!("identity kind {kind}")))?;
+        Ok(IdentityKey {
+            tenant,
+            scope,
+            kind,
+            value,
+        })
+    };
+    rows.into_iter().map(key).collect()
+}
+
+/// Meta said at `at` that the person is known by something else. A word of Meta's from before changes nothing.
+pub async fn mark_moved(
+    tx: &mut Tx,
+    tenant: TenantId,
+    contact: ContactId,
+    at: Timestamp,
+) -> Result<()> {
+    let sql = "UPDATE contact SET moved_at = $3 WHERE id = $1 AND tenant = $2 AND moved_at < $3";
+    execute!(
+        tx,
+        sqlx::query(sql)
             .bind(contact.raw())
             .bind(tenant.raw())
-            .bind(scope)
-            .fetch_optional(conn)
-            .await
-    })?)
+            .bind(at.millis())
+    )?;
+    Ok(())
 }
 
 /// A contact's row.
@@ -186,9 +279,26 @@ pub struct ContactRow {
     pub id: ContactId,
     pub tenant: TenantId,
     pub display_name: String,
+    pub username: String,
     /// Empty when unknown.
     pub phone: String,
     pub bsuid: String,
+    pub parent_bsuid: String,
+}
+
+impl ContactRow {
+    /// A row that says nothing but whose it is.
+    pub fn blank(tenant: TenantId, id: ContactId) -> Self {
+        Self {
+            id,
+            tenant,
+            display_name: String::new(),
+            username: String::new(),
+            phone: String::new(),
+            bsuid: String::new(),
+            parent_bsuid: String::new(),
+        }
+    }
 }
 
 /// Adds contacts, each with its consent row: the row that a claim and an opt-out both lock.
@@ -199,9 +309,9 @@ pub async fn add_contacts_all_tenants(
 ) -> Result<()> {
     for run in batch::runs(contacts) {
         let sql = batch::values(
-            "INSERT INTO contact (id, tenant, display_name, phone, bsuid, created_at) VALUES",
+            "INSERT INTO contact (id, tenant, display_name, username, phone, bsuid, parent_bsuid, created_at) VALUES",
             run.len(),
-            6,
+            8,
             1,
             "",
         );
@@ -210,8 +320,10 @@ pub async fn add_contacts_all_tenants(
                 .bind(row.id.raw())
                 .bind(row.tenant.raw())
                 .bind(&row.display_name)
+                .bind(&row.username)
                 .bind(&row.phone)
                 .bind(&row.bsuid)
+                .bind(&row.parent_bsuid)
                 .bind(now.millis())
         })?;
         let sql = batch::values(
@@ -235,7 +347,7 @@ pub async fn add_contacts_all_tenants(
     Ok(())
 }
 
-/// What a webhook newly says of a contact: its phone, BSUID or name. Empty values change nothing.
+/// What a webhook newly says of a contact: its phone, BSUIDs or names. Empty values change nothing.
 pub async fn update_contact(tx: &mut Tx, tenant: TenantId, row: &ContactRow) -> Result<()> {
     execute!(
         tx,
@@ -243,7 +355,9 @@ pub async fn update_contact(tx: &mut Tx, tenant: TenantId, row: &ContactRow) -> 
             "UPDATE contact SET
                 display_name = CASE WHEN $3 = '' THEN display_name ELSE $3 END,
                 phone = CASE WHEN $4 = '' THEN phone ELSE $4 END,
-                bsuid = CASE WHEN $5 = '' THEN bsuid ELSE $5 END
+                bsuid = CASE WHEN $5 = '' THEN bsuid ELSE $5 END,
+                parent_bsuid = CASE WHEN $6 = '' THEN parent_bsuid ELSE $6 END,
+                username = CASE WHEN $7 = '' THEN username ELSE $7 END
              WHERE id = $1 AND tenant = $2"
         )
         .bind(row.id.raw())
@@ -251,6 +365,8 @@ pub async fn update_contact(tx: &mut Tx, tenant: TenantId, row: &ContactRow) -> 
         .bind(&row.display_name)
         .bind(&row.phone)
         .bind(&row.bsuid)
+        .bind(&row.parent_bsuid)
+        .bind(&row.username)
     )?;
     Ok(())
 }

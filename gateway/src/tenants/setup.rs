@@ -135,6 +135,7 @@ fn scope(held: &Held, number: &Number) -> Option<HoldScope> {
             language: language.clone(),
         },
         Held::Templates(tenant) if of(tenant) => HoldScope::Templates,
+        Held::NumberTemplates(tenant, id) if of(tenant) && *id == number.id => HoldScope::Templates,
         Held::Credential(tenant, id) if of(tenant) && *id == number.credential => {
             HoldScope::Credential
         }

@@ -35,14 +35,14 @@ fn is_fact(effect: &Effect) -> bool {
 
 fn content(effect: &Effect) -> Result<(), String> {
     match effect {
-        Effect::Text(body) => length("body", body, 1, 4096),
+        Effect::Text(body) => words("body", body, 4096),
         Effect::Buttons {
             body,
             footer,
             buttons,
         } => {
-            length("body", body, 1, 1024)?;
-            length("footer", footer.as_deref().unwrap_or("-"), 1, 60)?;
+            words("body", body, 1024)?;
+            words("footer", footer.as_deref().unwrap_or("-"), 60)?;
             check_buttons(buttons)
         }
         Effect::List {
@@ -50,8 +50,8 @@ fn content(effect: &Effect) -> Result<(), String> {
             button,
             sections,
         } => {
-            length("body", body, 1, 4096)?;
-            length("button", button, 1, 20)?;
+            words("body", body, 4096)?;
+            words("button", button, 20)?;
             check_sections(sections)
         }
         Effect::AddTag(tag) | Effect::RemoveTag(tag) => length("tag", tag, 1, 64),
@@ -63,8 +63,8 @@ fn content(effect: &Effect) -> Result<(), String> {
 fn check_buttons(buttons: &[Button]) -> Result<(), String> {
     count("buttons", buttons.len(), 1, 3)?;
     for button in buttons {
-        length("button id", &button.id, 1, 256)?;
-        length("button title", &button.title, 1, 20)?;
+        words("button id", &button.id, 256)?;
+        words("button title", &button.title, 20)?;
     }
     all_differ("button ids", buttons.iter().map(|b| &b.id))?;
     all_differ("button titles", buttons.iter().map(|b| &b.title))
@@ -75,21 +75,30 @@ fn check_sections(sections: &[Section]) -> Result<(), String> {
     count("sections", sections.len(), 1, 10)?;
     count("rows", rows().count(), 1, 10)?;
     for section in sections {
-        let least = usize::from(sections.len() > 1);
-        length("section title", &section.title, least, 24)?;
+        if sections.len() > 1 {
+            words("section title", &section.title, 24)?;
+        }
+        length("section title", &section.title, 0, 24)?;
         count("rows of a section", section.rows.len(), 1, 10)?;
     }
     for row in rows() {
-        length("row id", &row.id, 1, 200)?;
-        length("row title", &row.title, 1, 24)?;
-        length(
+        words("row id", &row.id, 200)?;
+        words("row title", &row.title, 24)?;
+        words(
             "row description",
-            row.description.as_deref().unwrap_or_default(),
-            0,
+            row.description.as_deref().unwrap_or("-"),
             72,
         )?;
     }
     all_differ("row ids", rows().map(|row| &row.id))
+}
+
+/// What a person reads, or taps: it says something.
+fn words(what: &str, text: &str, most: usize) -> Result<(), String> {
+    if text.trim().is_empty() {
+        return Err(format!("{what}: says nothing"));
+    }
+    length(what, text, 1, most)
 }
 
 fn length(what: &str, text: &str, least: usize, most: usize) -> Result<(), String> {

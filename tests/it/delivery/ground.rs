@@ -99,11 +99,9 @@ impl Ground {
         let now = self.clock.now();
         let contacts: Vec<ContactRow> = ids
             .map(|id| ContactRow {
-                id: ContactId::from_raw(id),
-                tenant: TENANT,
                 display_name: "Somebody".into(),
                 phone: format!("4477009{id:05}"),
-                bsuid: String::new(),
+                ..ContactRow::blank(TENANT, ContactId::from_raw(id))
             })
             .collect();
         let mut tx = self.db.begin().await.expect("a transaction");
@@ -289,6 +287,7 @@ fn conversation(person: i64, number: NumberId, by: i64, now: Timestamp) -> Conve
         attributes: BTreeMap::default(),
         tags: std::collections::BTreeSet::default(),
         display_name: String::new(),
+        username: String::new(),
         phone: String::new(),
         bsuid: String::new(),
         closed_at: None,

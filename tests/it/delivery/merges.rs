@@ -158,7 +158,7 @@ async fn an_identity_that_was_added_while_its_contact_went_leads_to_the_survivor
         let found = people::find_identities_all_tenants(&mut tx, &[key])
             .await
             .expect("found");
-        assert_eq!(found[0].1, ContactId::from_raw(102));
+        assert_eq!(found[0].1.contact, ContactId::from_raw(102));
     })
     .await;
 }

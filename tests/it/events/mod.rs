@@ -47,6 +47,7 @@ pub(crate) async fn talk(ground: &Ground, tenant: TenantId, number: &str, contac
         snoozed_until: None,
         hand_back_at: None,
         display_name: String::new(),
+        username: String::new(),
         phone: String::new(),
         bsuid: String::new(),
     };

@@ -2,6 +2,7 @@
 //! of the hostile ones.
 
 mod hostile;
+mod largest;
 mod ordinary;
 mod stage;
 

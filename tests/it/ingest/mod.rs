@@ -1,6 +1,7 @@
 //! Ingest from outside: what becomes of every kind of body, on both databases. No node runs: the endpoint receives, the
 //! attacher attaches, and the rows are looked at (`whole_way` alone starts nodes).
 
+mod accounts;
 mod backlog;
 mod belonging;
 mod consent;
@@ -8,8 +9,13 @@ mod desk;
 mod endpoint;
 mod events;
 mod failures;
+mod fixtures;
+mod future;
 mod locks;
+mod moves;
+mod owners;
 mod people;
 mod receipts;
 mod sends;
+mod state;
 mod whole_way;

@@ -76,8 +76,8 @@ async fn people(database: &TestDatabase) -> Vec<String> {
     let foreign = "SELECT COUNT(*) FROM contact p JOIN consent c ON c.contact = p.id WHERE c.merged_into = 0 AND (
         (p.phone <> '' AND NOT EXISTS (SELECT 1 FROM identity i WHERE i.contact = p.id AND i.value = p.phone)) OR
         (p.bsuid <> '' AND NOT EXISTS (SELECT 1 FROM identity i WHERE i.contact = p.id AND i.value = p.bsuid)) OR
-        (p.phone = '' AND EXISTS (SELECT 1 FROM identity i WHERE i.contact = p.id AND i.kind = 1)) OR
-        (p.bsuid = '' AND EXISTS (SELECT 1 FROM identity i WHERE i.contact = p.id AND i.kind = 2)))";
+        (p.phone = '' AND EXISTS (SELECT 1 FROM identity i WHERE i.contact = p.id AND i.kind = 1 AND i.superseded_at = 0)) OR
+        (p.bsuid = '' AND EXISTS (SELECT 1 FROM identity i WHERE i.contact = p.id AND i.kind = 2 AND i.superseded_at = 0)))";
     assert_eq!(
         database.count(foreign).await,
         0,

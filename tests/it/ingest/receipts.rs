@@ -1,8 +1,8 @@
 //! Receipts: what is kept of them, and that a send which is proven to be out is not sent again (promises 5 and 9).
 
 use serde_json::{Value, json};
-use vestibule::domain::{DraftClass, OutboxState, ReceiptStatus};
-use vestibule::storage::outbox::{self, OutboxRow};
+use vestibule::domain::{Clock, DraftClass, OutboxState, ReceiptStatus};
+use vestibule::storage::outbox::{self, Move, OutboxRow};
 use vestibule_tests::for_each_database;
 
 use super::desk::{Desk, status};
@@ -98,6 +98,26 @@ const COURSES: &[(Course, ReceiptStatus, Option<i64>)] = &[
     ),
     (&[("read", 0), ("sent", 0)], ReceiptStatus::Read, None),
     (
+        &[("sent", 0), ("delivered", 0), ("read", 0), ("played", 0)],
+        ReceiptStatus::Played,
+        None,
+    ),
+    (
+        &[("played", 0), ("read", 0), ("delivered", 0), ("sent", 0)],
+        ReceiptStatus::Played,
+        None,
+    ),
+    (
+        &[("failed", 131_026), ("played", 0)],
+        ReceiptStatus::Played,
+        None,
+    ),
+    (
+        &[("played", 0), ("failed", 131_026)],
+        ReceiptStatus::Played,
+        None,
+    ),
+    (
         &[("failed", 131_026), ("sent", 0)],
         ReceiptStatus::Failed,
         Some(131_026),
@@ -173,6 +193,67 @@ async fn price_time_zone_and_category_stay_with_the_receipt_as_they_were_that_da
             serde_json::from_str(pricing).expect("JSON"),
         );
         assert_eq!(price, pricing);
+    })
+    .await;
+}
+
+fn priced(mut status: Value, category: &str) -> Value {
+    status["pricing"] = json!({ "billable": true, "pricing_model": "PMP", "type": "regular", "category": category });
+    status
+}
+
+#[tokio::test]
+async fn a_price_is_kept_whenever_its_receipt_comes_and_never_changed() {
+    for_each_database(async |database| {
+        let desk = Desk::open(&database).await;
+        let conversation = opened(&desk, &database).await;
+        let sent = queued(&desk, &conversation, reply("hi"), 1).await.remove(0);
+        put(&desk, &sent, OutboxState::Accepted, 0, "").await;
+        // The last one first: what comes after it moves nothing, and has its price all the same.
+        receipts(&desk, &[of(&sent, "played", desk.ago(1), None)]).await;
+        let delivered = priced(of(&sent, "delivered", desk.ago(2), None), "utility");
+        let doubled = priced(of(&sent, "delivered", desk.ago(2), None), "marketing");
+        receipts(&desk, &[delivered]).await;
+        receipts(&desk, &[doubled]).await;
+        receipts(
+            &desk,
+            &[priced(of(&sent, "sent", desk.ago(3), None), "utility")],
+        )
+        .await;
+        assert_eq!(row(&desk, &sent).await.receipt, Some(ReceiptStatus::Played));
+        let kept = database
+            .texts("SELECT CAST(status AS TEXT) || pricing FROM receipt ORDER BY status")
+            .await;
+        let prices: Vec<bool> = kept.iter().map(|kept| kept.contains("utility")).collect();
+        assert_eq!(prices, [true, true, false], "{kept:?}");
+        assert_eq!(kept[2], "4", "`played` has no price");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_receipt_that_outruns_its_sends_record_is_not_undone_by_it() {
+    for_each_database(async |database| {
+        let desk = Desk::open(&database).await;
+        let conversation = opened(&desk, &database).await;
+        let sent = queued(&desk, &conversation, reply("hi"), 1).await.remove(0);
+        put(&desk, &sent, OutboxState::Claimed, 0, "").await;
+        let claimed = row(&desk, &sent).await;
+        receipts(&desk, &[of(&sent, "delivered", desk.ago(1), None)]).await;
+        // Graph's answer, which was on its way, is recorded now.
+        let answer = Move {
+            wamid: Some("wamid.OUT".to_owned()),
+            receipt: Some(ReceiptStatus::Accepted),
+            ..Move::of(&claimed, OutboxState::Accepted)
+        };
+        let mut tx = desk.db.begin().await.expect("a transaction");
+        let moved = outbox::move_all_tenants(&mut tx, &[answer], desk.clock.now()).await;
+        assert_eq!(moved.expect("a move"), []);
+        tx.commit().await.expect("a commit");
+        let now = row(&desk, &sent).await;
+        let seen = (now.state, now.receipt, now.wamid.as_deref());
+        let delivered = Some(ReceiptStatus::Delivered);
+        assert_eq!(seen, (OutboxState::Accepted, delivered, Some("wamid.OUT")));
     })
     .await;
 }

@@ -37,9 +37,11 @@ async fn go_round(database: &TestDatabase, hidden: bool) {
         .map(|(n, s)| phone(n, s))
         .collect();
     let people = street.people(database, &phones, hidden).await;
+    let image = street.upload("image/jpeg", b"\xff\xd8 a plan").await;
+    let image = image.expect("uploaded");
     let mut sent = Vec::new();
     for (sample, person) in samples.iter().zip(&people) {
-        let draft = street.draft(person, sample);
+        let draft = street.draft(person, sample, &image);
         let committed = street.commit(&draft, &person.conversation).await;
         if hidden && sample["name"] == "login_code" {
             assert_eq!(committed, Err(Reason::RecipientNeedsPhone));

@@ -3,11 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Bytes;
+use futures::stream;
+use secrecy::SecretString;
 use serde_json::Value;
 use vestibule::clock::SystemClock;
 use vestibule::domain::{
     Bucket, Clock, ConversationId, Draft, IdGenerator, OutboundContent, OutboxId, Sender,
 };
+use vestibule::graph::GraphClient;
+use vestibule::graph::client::media::{MediaError, MediaType, Upload};
+use vestibule::graph::client::{HttpClientConfig, http_client};
 use vestibule::policy::{
     BacklogFact, ConsentState, Decision, Facts, LoopBrake, Reason, SpendFact, TemplateFact,
     WindowFacts, decide,
@@ -21,6 +27,9 @@ use vestibule::storage::{Db, nodes};
 use vestibule_tests::{Business, Deployment, InProcessNode, Program, TestDatabase, settle};
 
 use super::templates;
+
+/// More than any call here takes.
+pub const WAIT: Duration = Duration::from_secs(30);
 
 pub struct Street {
     pub meta: SimulatorHandle,
@@ -116,12 +125,15 @@ impl Street {
         found.expect("readable").remove(0)
     }
 
-    /// What the business wants to send this person, whose message it quotes.
-    pub fn draft(&self, person: &Person, sample: &Value) -> Draft {
+    /// What the business wants to send this person, whose message it quotes. `image`: what an upload was called.
+    pub fn draft(&self, person: &Person, sample: &Value, image: &str) -> Draft {
         let now = SystemClock.now();
         let mut sample = sample.clone();
         if sample.get("message_id").is_some() {
             sample["message_id"] = Value::from(person.said.as_str());
+        }
+        if sample.get("id").is_some() {
+            sample["id"] = Value::from(image);
         }
         let class = templates::class(&sample);
         let content: OutboundContent = serde_json::from_value(sample).expect("content");
@@ -176,6 +188,29 @@ impl Street {
         let mut tx = self.db.read().await.expect("a transaction");
         let found = outbox::find(&mut tx, draft.tenant, draft.id).await;
         found.expect("readable").expect("the row is there")
+    }
+
+    /// Uploads this and answers its id.
+    pub async fn upload(&self, mime: &str, content: &'static [u8]) -> Result<String, MediaError> {
+        let file = Upload {
+            media_type: MediaType::parse(mime).expect("a type"),
+            filename: "plan.jpg".to_owned(),
+            length: Some(content.len() as u64),
+            content: stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(content))]),
+        };
+        let (graph, token, number) = self.graph();
+        graph.upload_media(&token, &number, file, WAIT).await
+    }
+
+    /// Graph as a node of the first tenant sees it: its client, token and phone-number id.
+    pub fn graph(&self) -> (GraphClient, SecretString, String) {
+        let http = http_client(&HttpClientConfig::default()).expect("a client");
+        let number = self.business.sim_numbers().remove(0);
+        (
+            GraphClient::new(http, &self.meta.base_url(), "v25.0"),
+            SecretString::from(number.access_token),
+            number.phone_number_id,
+        )
     }
 
     pub async fn close(self) {

@@ -26,7 +26,8 @@ fn created(name: &str) -> (TemplateCategory, Value) {
         "login_code" => (
             TemplateCategory::Authentication,
             json!([
-                body("{{1}} is your verification code."),
+                // Meta writes its text.
+                { "type": "BODY", "add_security_recommendation": true },
                 { "type": "BUTTONS", "buttons": [ { "type": "OTP", "otp_type": "COPY_CODE", "text": "Copy code" } ] } ]),
         ),
         "spring_sale" => (
@@ -60,6 +61,27 @@ fn created(name: &str) -> (TemplateCategory, Value) {
             json!([
                 { "type": "HEADER", "format": "GIF" },
                 body("Hello {{1}}, spring is here.") ]),
+        ),
+        "come_by" => (
+            TemplateCategory::Utility,
+            json!([
+                { "type": "HEADER", "format": "LOCATION" },
+                body("Your parcel waits for you here."),
+                { "type": "BUTTONS", "buttons": [ { "type": "VOICE_CALL", "text": "Call us" } ] } ]),
+        ),
+        "your_invoice" => (
+            TemplateCategory::Utility,
+            json!([
+                { "type": "HEADER", "format": "DOCUMENT" },
+                body("Here is your invoice."),
+                { "type": "BUTTONS", "buttons": [ { "type": "FLOW", "text": "Question", "flow_id": "55001" } ] } ]),
+        ),
+        "this_chair" => (
+            TemplateCategory::Marketing,
+            json!([
+                { "type": "HEADER", "format": "PRODUCT" },
+                body("You liked this chair."),
+                { "type": "BUTTONS", "buttons": [ { "type": "CATALOG", "text": "See all" } ] } ]),
         ),
         other => panic!("docs/messages.md sends {other}, which nobody has created"),
     }

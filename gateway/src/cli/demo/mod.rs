@@ -5,6 +5,7 @@
 //! type goes the real way: signed webhook, turn, policy, Graph call, receipts. Nothing leaves 127.0.0.1.
 
 mod beside;
+mod cast;
 mod keyboard;
 mod script;
 mod show;

@@ -71,6 +71,7 @@ pub(super) fn inbound(content: &InboundContent) -> String {
             format!("(media) {}", caption.as_deref().unwrap_or_default())
         }
         InboundContent::Other { kind } => format!("({kind})"),
+        content => format!("({})", content.word()),
     }
 }
 

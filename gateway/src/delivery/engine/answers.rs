@@ -136,7 +136,11 @@ impl Delivery {
                         one,
                     );
                 }
-                Held::All | Held::Plugin(..) | Held::Template(..) | Held::Templates(_) => {}
+                Held::All
+                | Held::Plugin(..)
+                | Held::Template(..)
+                | Held::Templates(_)
+                | Held::NumberTemplates(..) => {}
             }
         }
     }

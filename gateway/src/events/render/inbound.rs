@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value, json};
 
 use super::{Rows, put, seconds};
-use crate::domain::{InboundContent, RawId, StreamEvent};
+use crate::domain::{InboundContent, InboundMessage, RawId, StreamEvent};
 use crate::graph::webhook;
 use crate::storage::history::InboundEntry;
 use crate::storage::{Result, Tx, raw};
@@ -62,7 +62,8 @@ impl Rows<'_> {
     /// The element from what we keep of it, when Meta's own bytes are gone. Types that we do not know have their name only.
     fn rebuilt(&self, entry: &InboundEntry) -> Value {
         let row = self.conversations.get(&entry.conversation);
-        let content: Option<InboundContent> = serde_json::from_str(&entry.content).ok();
+        let message: Option<InboundMessage> = serde_json::from_str(&entry.content).ok();
+        let content = message.map(|message| message.content);
         let mut element = Map::new();
         element.insert("id".to_owned(), json!(entry.wamid));
         element.insert("timestamp".to_owned(), json!(seconds(entry.at)));

@@ -4,8 +4,14 @@
 
 use serde_json::Value;
 
+/// Longer text stays as it is: as values it would take a hundred times its size. Meta's own retries repeat the bytes.
+const LONGEST: usize = 256 << 10;
+
 /// Keys sorted, no white space. Text that is nested too deeply or holds a number too large to read stays as it is.
 pub(super) fn canonical(raw: &str) -> String {
+    if raw.len() > LONGEST {
+        return raw.to_owned();
+    }
     match serde_json::from_str(raw) {
         Ok(value) => {
             let mut out = String::with_capacity(raw.len());

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::domain::{InboundContent, PersonRef, Receipt, Timestamp};
+use crate::domain::account::AccountNews;
+use crate::domain::{InboundMessage, PersonRef, Receipt, Timestamp};
 
 /// One element of a webhook.
 #[derive(Clone, PartialEq)]
@@ -25,15 +26,16 @@ pub struct Item {
 
 #[derive(Clone, PartialEq)]
 pub enum ItemKind {
+    /// Something that belongs into a conversation: a person's message, a copy or echo of one, a call, a handover, what
+    /// Meta says of the person.
     Message {
+        /// Of a call its `wacid`; empty for what has no id.
         wamid: String,
-        /// `None` when Meta named nobody in a way we understand.
+        /// The person at the other end; `None` when Meta named nobody in a way we understand.
         from: Option<PersonRef>,
         profile_name: Option<String>,
         username: Option<String>,
-        content: InboundContent,
-        /// wamid of the message this one answers, if Meta says so (facts §2.4).
-        context_id: Option<String>,
+        message: Box<InboundMessage>,
     },
     Status {
         receipt: Receipt,
@@ -44,6 +46,8 @@ pub enum ItemKind {
         person: PersonRef,
         choice: MarketingChoice,
     },
+    /// Meta speaks of an account, number, template or flow (facts §1.5).
+    Account(Box<AccountNews>),
     /// Kept raw and counted under `what`: a stable word such as `account_update`, `messages.errors`, `history.messages`,
     /// `message.group`, `status.deleted`.
     Other { what: String },
@@ -61,6 +65,7 @@ impl ItemKind {
     pub fn word(&self) -> &str {
         match self {
             Self::Message { .. } => "message",
+            Self::Account(news) => &news.what,
             Self::Status { .. } => "status",
             Self::Preference { .. } => "user_preferences",
             Self::Other { what } => what,

@@ -3,9 +3,13 @@
 //! [`route`] says whose numbers a body concerns. [`read`] splits it into [`Item`]s: every entry, change, message,
 //! status and error of it, none lost, whatever its shape. Neither knows who the numbers belong to.
 
+mod account;
 mod canonical;
+mod content;
+mod identity;
 mod item;
 mod message;
+mod notice;
 mod person;
 mod preference;
 mod private;

@@ -21,9 +21,14 @@ pub(super) struct Author {
     pub(super) username: Option<String>,
 }
 
+/// Meta names at most as many people as it sends messages (facts §1.2). Each message is looked up among them: more
+/// would be somebody's attempt to keep us busy.
+const MOST: usize = 2_000;
+
 pub(super) fn contacts(elements: &[&RawValue]) -> Vec<Contact> {
     elements
         .iter()
+        .take(MOST)
         .filter_map(|raw| contact(&Object::parse(raw.get())?))
         .collect()
 }
@@ -31,31 +36,62 @@ pub(super) fn contacts(elements: &[&RawValue]) -> Vec<Contact> {
 fn contact(contact: &Object<'_>) -> Option<Contact> {
     let profile = contact.object("profile").unwrap_or_default();
     Some(Contact {
-        person: person(contact, "wa_id", &["user_id", "parent_user_id"])?,
+        person: person(contact, &CONTACT)?,
         profile_name: profile.string("name"),
         username: profile.string("username"),
     })
 }
 
-/// Reads a person from the phone's key and the first user id that is there. A parent BSUID comes last: it is a name
-/// for the same person in a wider scope, better than nobody.
-pub(super) fn person(object: &Object<'_>, phone: &str, user_ids: &[&str]) -> Option<PersonRef> {
-    let user_id = user_ids.iter().find_map(|key| object.text(key));
-    PersonRef::read(object.text(phone).as_deref(), user_id.as_deref())
+/// Under which keys an object names a person (facts §2.3).
+pub(super) struct Keys {
+    pub(super) phone: &'static str,
+    pub(super) user_id: &'static str,
+    /// Some have had two spellings.
+    pub(super) parents: &'static [&'static str],
 }
 
-/// The author of a message: its own keys, completed from the contact that shares one of them.
+/// `contacts[]`, `user_preferences[]`, `system`.
+pub(super) const CONTACT: Keys = Keys {
+    phone: "wa_id",
+    user_id: "user_id",
+    parents: &["parent_user_id"],
+};
+
+/// `messages[]`, and `calls[]` of the person's.
+pub(super) const FROM: Keys = Keys {
+    phone: "from",
+    user_id: "from_user_id",
+    parents: &["from_parent_user_id"],
+};
+
+/// `message_echoes[]`, and `calls[]` of ours.
+pub(super) const TO: Keys = Keys {
+    phone: "to",
+    user_id: "to_user_id",
+    parents: &["to_parent_user_id"],
+};
+
+pub(super) fn person(object: &Object<'_>, keys: &Keys) -> Option<PersonRef> {
+    let parent = keys.parents.iter().find_map(|key| object.text(key));
+    PersonRef::read(
+        object.text(keys.phone).as_deref(),
+        object.text(keys.user_id).as_deref(),
+        parent.as_deref(),
+    )
+}
+
+/// The person of an element: its own keys, completed from the contact that shares one of them.
 ///
-/// A contact that shares none is taken only when the message names nobody and the contact stands alone: two people in
+/// A contact that shares none is taken only when the element names nobody and the contact stands alone: two people in
 /// one batch must never become one.
-pub(super) fn author(message: &Object<'_>, contacts: &[Contact]) -> Author {
-    let own = person(message, "from", &["from_user_id", "from_parent_user_id"]);
+pub(super) fn author(element: &Object<'_>, keys: &Keys, contacts: &[Contact]) -> Author {
+    let own = person(element, keys);
     let contact = match (&own, contacts) {
         (None, [only]) => Some(only),
         (None, _) => None,
         (Some(own), contacts) => contacts
             .iter()
-            .find(|contact| shares_an_id(own, &contact.person)),
+            .find(|contact| own.shares_an_id(&contact.person)),
     };
     let Some(contact) = contact else {
         return Author {
@@ -64,25 +100,11 @@ pub(super) fn author(message: &Object<'_>, contacts: &[Contact]) -> Author {
         };
     };
     Author {
-        person: Some(completed(own, &contact.person)),
+        person: Some(own.map_or_else(
+            || contact.person.clone(),
+            |own| own.completed(&contact.person),
+        )),
         profile_name: contact.profile_name.clone(),
         username: contact.username.clone(),
-    }
-}
-
-fn shares_an_id(a: &PersonRef, b: &PersonRef) -> bool {
-    match (&a.bsuid, &b.bsuid) {
-        (Some(a), Some(b)) => a == b,
-        _ => a.phone.is_some() && a.phone == b.phone,
-    }
-}
-
-fn completed(own: Option<PersonRef>, contact: &PersonRef) -> PersonRef {
-    match own {
-        None => contact.clone(),
-        Some(own) => PersonRef {
-            phone: own.phone.or_else(|| contact.phone.clone()),
-            bsuid: own.bsuid.or_else(|| contact.bsuid.clone()),
-        },
     }
 }

@@ -2,7 +2,7 @@
 //! §1.5).
 
 use super::item::{ItemKind, MarketingChoice};
-use super::person::person;
+use super::person::{CONTACT, person};
 use crate::graph::json::Object;
 
 /// `None` for what is no choice about marketing (`signup`, other categories), and when nobody is named.
@@ -17,7 +17,7 @@ pub(super) fn preference(element: &Object<'_>) -> Option<ItemKind> {
         _ => return None,
     };
     Some(ItemKind::Preference {
-        person: person(element, "wa_id", &["user_id", "parent_user_id"])?,
+        person: person(element, &CONTACT)?,
         choice,
     })
 }

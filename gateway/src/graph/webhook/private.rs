@@ -29,11 +29,17 @@ const PRIVATE_PARTS: [&str; 8] = [
     "identity",
 ];
 
-/// A `messages[]` element without identifiers of people; `{}` when it is no object or is nested too deeply.
+/// Longer elements show nothing: as values they would take a hundred times their size, and no plugin asks for them.
+const LONGEST: usize = 256 << 10;
+
+/// A `messages[]` element without identifiers of people; `{}` when it is no object, too long or nested too deeply.
 ///
 /// A wamid contains the phone number, so message ids go too; so do media URLs, which anyone can fetch for 5 minutes.
 /// A `system` notice loses its words: they spell out the old and the new number.
 pub fn raw_without_personal_data(raw: &str) -> String {
+    if raw.len() > LONGEST {
+        return "{}".to_owned();
+    }
     let Ok(Value::Object(mut element)) = serde_json::from_str::<Value>(raw) else {
         return "{}".to_owned();
     };

@@ -9,7 +9,7 @@ use super::NotJson;
 use super::canonical::canonical;
 use super::item::{Item, ItemKind};
 use super::person::{Contact, contacts};
-use super::{message, preference, status};
+use super::{account, identity, message, notice, preference, status};
 use crate::domain::Timestamp;
 use crate::graph::json::{Object, array};
 
@@ -31,6 +31,13 @@ const LISTS: [&str; 11] = [
     "automatic_events",
 ];
 
+/// Items that a body may have. Meta's have up to about 1,000 (facts §1.2); what lies beyond this is one item, kept raw, so
+/// that no body of the size that is taken costs more than a few times its size.
+const MOST: usize = 50_000;
+
+const STANDBY: &str = "standby";
+pub(super) const HANDOVERS: &str = "messaging_handovers";
+
 /// Splits a body. Order is Meta's. Bytes that are not UTF-8 are replaced rather than refused.
 pub fn read(body: &[u8]) -> Result<Vec<Item>, NotJson> {
     let text = String::from_utf8_lossy(body);
@@ -43,10 +50,17 @@ pub fn read(body: &[u8]) -> Result<Vec<Item>, NotJson> {
             .for_each(|entry| read_entry(entry, &mut items)),
         None => items.push(Place::default().unread("body", raw)),
     }
+    if items.len() > MOST {
+        items.truncate(MOST);
+        items.push(Place::default().unread("body_rest", raw));
+    }
     Ok(items)
 }
 
 fn read_entry(raw: &RawValue, items: &mut Vec<Item>) {
+    if items.len() > MOST {
+        return;
+    }
     let entry = Object::parse(raw.get()).unwrap_or_default();
     let mut place = Place {
         entry_id: entry.string("id").unwrap_or_default(),
@@ -62,6 +76,9 @@ fn read_entry(raw: &RawValue, items: &mut Vec<Item>) {
 }
 
 fn read_change(place: &mut Place, raw: &RawValue, items: &mut Vec<Item>) {
+    if items.len() > MOST {
+        return;
+    }
     place.phone_number_id = None;
     let change = Object::parse(raw.get()).unwrap_or_default();
     match (change.string("field"), change.get("value")) {
@@ -76,28 +93,67 @@ fn read_change(place: &mut Place, raw: &RawValue, items: &mut Vec<Item>) {
 /// Emits each element of each list in the value, and then whatever else stands in it as one item.
 fn read_value(place: &mut Place, raw: &RawValue, items: &mut Vec<Item>) {
     let value = Object::parse(raw.get()).unwrap_or_default();
-    place.phone_number_id = value
-        .object("metadata")
-        .and_then(|metadata| metadata.string("phone_number_id"));
-    let people = contacts(&value.array("contacts"));
+    place.phone_number_id = number_of(&place.field, &value);
+    // Copies have their lists one level deeper (facts §1.5).
+    let copies = (place.field == STANDBY)
+        .then(|| value.object(STANDBY))
+        .flatten();
+    // Such a value is one thing, also when it has a list in it.
+    if let Some(news) = account::news(&place.field, &value) {
+        let mut item = place.whole_value(&value, raw);
+        item.kind = ItemKind::Account(Box::new(news));
+        items.push(item);
+        return;
+    }
     let before = items.len();
     let mut rest = Vec::new();
-    for (key, raw) in value
-        .fields()
-        .filter(|(key, raw)| !ENVELOPE.contains(key) && raw.get() != "null")
-    {
-        match LISTS.contains(&key).then(|| array(raw)).flatten() {
-            Some(list) => items.extend(
-                list.iter()
-                    .map(|element| place.element(key, element, &people)),
-            ),
-            None => rest.push((key, raw)),
-        }
+    if let Some(copies) = &copies {
+        read_lists(place, copies, items, &mut rest);
     }
+    let outer = value
+        .fields()
+        .filter(|(key, _)| copies.is_none() || *key != STANDBY);
+    read_fields(
+        place,
+        outer,
+        &contacts(&value.array("contacts")),
+        items,
+        &mut rest,
+    );
     if items.len() == before {
         items.push(place.whole_value(&value, raw));
     } else if !rest.is_empty() {
         items.push(place.other(place.what("rest"), &object_of(&rest), None));
+    }
+}
+
+fn read_lists<'a>(
+    place: &Place,
+    value: &'a Object<'a>,
+    items: &mut Vec<Item>,
+    rest: &mut Vec<(&'a str, &'a RawValue)>,
+) {
+    let people = contacts(&value.array("contacts"));
+    read_fields(place, value.fields(), &people, items, rest);
+}
+
+fn read_fields<'a>(
+    place: &Place,
+    fields: impl Iterator<Item = (&'a str, &'a RawValue)>,
+    people: &[Contact],
+    items: &mut Vec<Item>,
+    rest: &mut Vec<(&'a str, &'a RawValue)>,
+) {
+    for (key, raw) in fields.filter(|(key, raw)| !ENVELOPE.contains(key) && raw.get() != "null") {
+        match LISTS.contains(&key).then(|| array(raw)).flatten() {
+            Some(list) => {
+                // One more than there may be says that there are more.
+                let room = (MOST + 1).saturating_sub(items.len());
+                let some = list.iter().take(room);
+                items.extend(some.map(|element| place.element(key, element, people)));
+            }
+            None => rest.push((key, raw)),
+        }
     }
 }
 
@@ -107,6 +163,12 @@ fn object_of(fields: &[(&str, &RawValue)]) -> String {
         .map(|(key, raw)| format!("{}:{}", serde_json::Value::from(*key), raw.get()))
         .collect();
     format!("{{{}}}", fields.join(","))
+}
+
+/// Meta's id of the number: in the metadata, but for handovers, whose recipient it is (facts §1.5).
+fn number_of(field: &str, value: &Object<'_>) -> Option<String> {
+    let id = |key: &str| value.object(key)?.string("phone_number_id");
+    id("metadata").or_else(|| (field == HANDOVERS).then(|| id("recipient")).flatten())
 }
 
 /// Where in the body we are: what every item found there shares.
@@ -120,14 +182,40 @@ struct Place {
 
 impl Place {
     fn element(&self, list: &str, raw: &RawValue, people: &[Contact]) -> Item {
-        // Lists of the same name under other fields are copies and imports (`history`, `calls`): never inbound.
-        let live = self.field == "messages";
+        // Lists of the same name under other fields are imports and copies (`history`): never inbound.
         let element = Object::parse(raw.get()).unwrap_or_default();
-        match list {
-            "messages" if live => self.message(&element, raw, people),
-            "statuses" if live => self.status(&element, raw),
-            "user_preferences" if self.field == list => self.preference(&element, raw),
-            list => self.other(self.what(list), raw.get(), element.time("timestamp")),
+        let at = element.time("timestamp");
+        let read = |kind: Option<ItemKind>, key: &str| {
+            let what = self.what(list);
+            match (kind, element.text("id")) {
+                (Some(kind), Some(id)) => {
+                    let number = self.phone_number_id.as_deref().unwrap_or_default();
+                    self.item(kind, format!("{key}|{number}|{id}"), raw.get(), at)
+                }
+                // Without an id it is known by its canonical value.
+                (Some(kind), None) => Item {
+                    kind,
+                    ..self.other(what, raw.get(), at)
+                },
+                (None, _) => self.other(what, raw.get(), at),
+            }
+        };
+        match (self.field.as_str(), list) {
+            ("messages", "messages") => self.message(&element, raw, people),
+            ("messages", "statuses") => self.status(&element, raw),
+            (STANDBY, "messages") => read(message::standby(&element, people), "b"),
+            ("smb_message_echoes", "message_echoes") => read(message::echo(&element, people), "e"),
+            ("calls", "calls") => {
+                let event = element.text("event").unwrap_or_default();
+                read(notice::call(&element, people), &format!("c|{event}"))
+            }
+            ("calls", "statuses") => {
+                let word = element.text("status").unwrap_or_default();
+                read(notice::call_status(&element, people), &format!("cs|{word}"))
+            }
+            ("user_preferences", "user_preferences") => read(preference::preference(&element), "p"),
+            ("user_id_update", "user_id_update") => read(identity::update(&element), "u"),
+            _ => read(None, ""),
         }
     }
 
@@ -165,18 +253,8 @@ impl Place {
         }
     }
 
-    /// Without a wamid, so known by its canonical value like whatever is kept raw.
-    fn preference(&self, element: &Object<'_>, raw: &RawValue) -> Item {
-        let what = self.what("user_preferences");
-        let mut item = self.other(what, raw.get(), element.time("timestamp"));
-        if let Some(kind) = preference::preference(element) {
-            item.kind = kind;
-        }
-        item
-    }
-
-    /// A value without lists: an account or template event. `account_update` may stand under a portfolio's id and
-    /// name its WABA inside (facts §1.3).
+    /// A value without lists: an account or template event, or a handover. `account_update` may stand under a
+    /// portfolio's id and name its WABA inside (facts §1.3).
     fn whole_value(&self, value: &Object<'_>, raw: &RawValue) -> Item {
         let mut item = self.other(self.field.clone(), raw.get(), value.time("timestamp"));
         if let Some(waba_id) = value
@@ -184,6 +262,11 @@ impl Place {
             .and_then(|info| info.string("waba_id"))
         {
             item.waba_id = waba_id;
+        }
+        if self.field == HANDOVERS
+            && let Some(kind) = notice::handover(value)
+        {
+            item.kind = kind;
         }
         item
     }

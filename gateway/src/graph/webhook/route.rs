@@ -6,12 +6,13 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::NotJson;
+use super::read::HANDOVERS;
 use crate::graph::json::{self, Object};
 
 /// Where a change belongs: to a number, or to an account when it names no number (facts §0.3 rule 4).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Route<'a> {
-    /// `metadata.phone_number_id`.
+    /// `metadata.phone_number_id`; a handover's recipient.
     Number(Cow<'a, str>),
     /// `entry[].id`: a WABA, for some account events a business portfolio (facts §1.3).
     Account(Cow<'a, str>),
@@ -43,6 +44,8 @@ struct Entry<'a> {
 
 #[derive(Deserialize)]
 struct Change<'a> {
+    #[serde(borrow, default)]
+    field: Option<Id<'a>>,
     #[serde(borrow)]
     value: Value<'a>,
 }
@@ -51,6 +54,8 @@ struct Change<'a> {
 struct Value<'a> {
     #[serde(borrow, default)]
     metadata: Option<Metadata<'a>>,
+    #[serde(borrow, default)]
+    recipient: Option<Metadata<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -71,8 +76,14 @@ fn routes_of(body: Body<'_>) -> Vec<Route<'_>> {
     } in body.entry
     {
         for change in changes {
-            let route = match change.value.metadata {
-                Some(metadata) => Route::Number(metadata.phone_number_id.0),
+            let Value {
+                metadata,
+                recipient,
+            } = change.value;
+            let is_handover = || change.field.is_some_and(|Id(field)| field == HANDOVERS);
+            let number = metadata.or_else(|| recipient.filter(|_| is_handover()));
+            let route = match number {
+                Some(number) => Route::Number(number.phone_number_id.0),
                 None => Route::Account(id.clone()),
             };
             add(&mut routes, route);
@@ -102,12 +113,18 @@ fn route_leniently(body: &[u8]) -> Result<Vec<Route<'_>>, NotJson> {
 }
 
 fn route_of_change<'a>(entry: &Object<'a>, change: &'a str) -> Option<Route<'a>> {
-    let number = Object::parse(change)
-        .and_then(|change| change.object("value"))
-        .and_then(|value| value.object("metadata"))
-        .and_then(|metadata| metadata.get("phone_number_id"))
-        .and_then(json::text);
-    number
+    let change = Object::parse(change);
+    let value = || change.as_ref()?.object("value");
+    let number = |key: &str| {
+        let named = value()?.object(key)?;
+        named.get("phone_number_id").and_then(json::text)
+    };
+    let is_handover = || {
+        let field = change.as_ref().and_then(|change| change.text("field"));
+        field.is_some_and(|field| field == HANDOVERS)
+    };
+    number("metadata")
+        .or_else(|| is_handover().then(|| number("recipient")).flatten())
         .map(Route::Number)
         .or_else(|| entry.text("id").map(Route::Account))
 }

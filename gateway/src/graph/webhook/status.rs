@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::item::ItemKind;
-use super::person::person;
+use super::person::{Keys, person};
 use crate::domain::{OutboxId, PersonRef, Receipt, ReceiptStatus, Timestamp};
 use crate::graph::json::Object;
 
@@ -29,6 +29,7 @@ pub(super) fn status(element: &Object<'_>, entry_time: Option<Timestamp>) -> Opt
         pricing: element
             .get("pricing")
             .map(|pricing| pricing.get().to_owned()),
+        free_until: free_until(element),
     };
     Some(ItemKind::Status {
         receipt,
@@ -58,32 +59,40 @@ fn word<'a>(element: &Object<'a>) -> Option<Cow<'a, str>> {
     element.text("status")
 }
 
+const PARTICIPANT: Keys = Keys {
+    phone: "recipient_participant_id",
+    user_id: "recipient_participant_user_id",
+    parents: &["recipient_participant_parent_user_id"],
+};
+
+/// `parent_recipient_user_id` was the spelling until May 2026 (facts §2.3).
+pub(super) const RECIPIENT: Keys = Keys {
+    phone: "recipient_id",
+    user_id: "recipient_user_id",
+    parents: &["recipient_parent_user_id", "parent_recipient_user_id"],
+};
+
 /// Whom it was sent to. A group's status names the group as recipient and the person as participant.
 fn recipient(element: &Object<'_>) -> Option<PersonRef> {
-    person(
-        element,
-        "recipient_participant_id",
-        &[
-            "recipient_participant_user_id",
-            "recipient_participant_parent_user_id",
-        ],
-    )
-    .or_else(|| {
+    person(element, &PARTICIPANT).or_else(|| {
         let is_group = element
             .text("recipient_type")
             .is_some_and(|kind| kind == "group");
-        // `parent_recipient_user_id` was the spelling until May 2026 (facts §2.3).
-        let ids = [
-            "recipient_user_id",
-            "recipient_parent_user_id",
-            "parent_recipient_user_id",
-        ];
         if is_group {
             None
         } else {
-            person(element, "recipient_id", &ids)
+            person(element, &RECIPIENT)
         }
     })
+}
+
+/// Until when messages to the person are free, when the status tells of a free entry point (facts §6.2). Before v24
+/// every status had a conversation: only its origin tells.
+fn free_until(element: &Object<'_>) -> Option<Timestamp> {
+    let conversation = element.object("conversation")?;
+    let origin = conversation.object("origin")?;
+    (origin.text("type")? == "referral_conversion")
+        .then(|| conversation.time("expiration_timestamp"))?
 }
 
 /// What tells one status from another: wamid, status word and recipient (facts §0.3 rule 3); `None` without a wamid.

@@ -1,6 +1,8 @@
 //! One fixture per shape of webhook (`tests/fixtures/webhooks/`, facts §11.3) and the items it splits into; and what
 //! holds for every body: nothing panics, nothing is lost, the two readers agree.
 
+mod future;
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
@@ -72,16 +74,23 @@ fn shown(item: &Item) -> String {
             from,
             profile_name,
             username,
-            content,
-            context_id,
+            message,
         } => {
-            let content = serde_json::to_string(content).expect("JSON");
+            let message = serde_json::to_string(message).expect("JSON");
             writeln!(
                 out,
                 "  message {wamid} from {} {profile_name:?} {username:?}",
                 who(from.as_ref())
             )
-            .and_then(|()| writeln!(out, "  {content} answers {context_id:?}"))
+            .and_then(|()| writeln!(out, "  {message}"))
+        }
+        ItemKind::Account(news) => {
+            let facts = news.facts.iter().map(|fact| {
+                let then = serde_json::to_string(&fact.then).expect("JSON");
+                format!("  {} = {}, then {then}\n", fact.name, fact.value)
+            });
+            let facts: String = facts.collect();
+            write!(out, "  of {:?}:\n{facts}", news.subject)
         }
         ItemKind::Status { receipt, recipient } => {
             let receipt = serde_json::to_string(receipt).expect("JSON");
@@ -100,7 +109,9 @@ fn who(person: Option<&PersonRef>) -> String {
     person.map_or("nobody".to_owned(), |person| {
         let phone = person.phone.as_ref().map_or("-", |phone| phone.digits());
         let bsuid = person.bsuid.as_ref().map_or("-", |bsuid| bsuid.as_str());
-        format!("phone {phone} bsuid {bsuid}")
+        let parent = person.parent.as_ref().map(|id| id.as_str());
+        let parent = parent.map_or(String::new(), |id| format!(" parent {id}"));
+        format!("phone {phone} bsuid {bsuid}{parent}")
     })
 }
 

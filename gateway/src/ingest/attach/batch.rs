@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::consent::{self, Opinion};
+use super::people::Resolved;
 use super::receipts::Receipts;
-use super::split::{Kept, Message, Split};
-use super::{AttachError, Attached, Attacher, count, people};
+use super::split::{Change, Kept, Message, Place, Split};
+use super::{AttachError, Attached, Attacher, account, count, owners, people};
 use crate::domain::{
-    Bucket, ContactId, ConversationId, EventId, NumberId, Owner, RawId, Timestamp,
+    Bsuid, Bucket, ContactId, ConversationId, EventId, InboundMessage, NumberId, Owner, Phone,
+    RawId, Source, Timestamp,
 };
 use crate::ownership::OwnedBuckets;
 use crate::storage::buckets;
@@ -15,7 +17,7 @@ use crate::storage::conversations::{self, Conversation};
 use crate::storage::events::{self, EventKey, EventKind, NewEvent, PendingEvent};
 use crate::storage::people::{self as contacts, ContactRow};
 use crate::storage::raw::{self, NewRaw, RawRow};
-use crate::storage::{StorageError, Tx, outbox};
+use crate::storage::{StorageError, Tx, claims, entry_points, outbox};
 use crate::telemetry::{CommitTimer, names};
 
 /// Commits what a batch of bodies holds.
@@ -40,7 +42,9 @@ pub(super) async fn commit(
         .map(|kept| kept_event(attacher, kept, now))
         .collect();
     events::append_all_tenants(&mut tx, &kept).await?;
+    owners::withdraw(&mut tx, &attached.taken, &receipts, now).await?;
     receipts.apply(attacher, &mut tx, now).await?;
+    account::apply(attacher, &mut tx, &split.news, now).await?;
     forward_strays(attacher, &mut tx, &split, now).await?;
     let ids: Vec<RawId> = raws.iter().map(|row| RawId::from_raw(row.id)).collect();
     raw::mark_attached_all_tenants(&mut tx, &ids, now).await?;
@@ -57,23 +61,32 @@ async fn drop_known(
     now: Timestamp,
 ) -> Result<(), AttachError> {
     let horizon = now.minus(attacher.config.known_for);
-    let all = split
-        .messages
-        .iter()
+    let messages = split.messages.iter();
+    let others = split.changes.iter().map(|change| change.place);
+    let others = others.chain(split.news.iter().map(|news| news.place));
+    let others = others.chain(split.kept.iter().map(|kept| kept.place));
+    let keys: BTreeSet<EventKey> = messages
         .filter(|message| message.at >= horizon)
-        .map(|message| message.key);
-    let keys: BTreeSet<EventKey> = all.chain(split.kept.iter().map(|kept| kept.key)).collect();
+        .map(|message| message.place.key)
+        .chain(others.map(|place| place.key))
+        .collect();
     let keys: Vec<EventKey> = keys.into_iter().collect();
     let mut fresh: HashSet<EventKey> = events::first_seen_all_tenants(tx, &keys)
         .await?
         .into_iter()
         .collect();
-    let doubled = split.messages.len() + split.kept.len();
+    let items = |split: &Split| {
+        split.messages.len() + split.changes.len() + split.news.len() + split.kept.len()
+    };
+    let doubled = items(split);
     split
         .messages
-        .retain(|message| message.at < horizon || fresh.remove(&message.key));
-    split.kept.retain(|kept| fresh.remove(&kept.key));
-    let doubled = doubled - split.messages.len() - split.kept.len();
+        .retain(|message| message.at < horizon || fresh.remove(&message.place.key));
+    let mut is_fresh = |place: &Place| fresh.remove(&place.key);
+    split.changes.retain(|change| is_fresh(&change.place));
+    split.news.retain(|news| is_fresh(&news.place));
+    split.kept.retain(|kept| is_fresh(&kept.place));
+    let doubled = doubled - items(split);
     metrics::counter!(names::EVENTS_DOUBLED).increment(doubled as u64);
     Ok(())
 }
@@ -86,20 +99,16 @@ async fn attach_messages(
     now: Timestamp,
 ) -> Result<Attached, AttachError> {
     let messages = split.messages.as_slice();
-    let authors = people::resolve(
-        attacher,
-        tx,
-        &people::authors(split),
-        &receipts.contacts,
-        now,
-    )
-    .await?;
+    let authors = people::authors(split);
+    let (changes, others) = (&split.changes, &receipts.contacts);
+    let people = people::resolve(attacher, tx, &authors, changes, others, now).await?;
     // Consent before conversations, conversations before sends, as a claim locks them: the other way round the two
     // would wait for each other.
-    let opinions = consent::apply(tx, split, &authors, &receipts.contacts).await?;
-    let contacts = &authors[..messages.len()];
-    let also = &receipts.conversations;
-    let mut conversations = conversations_of(attacher, tx, messages, contacts, also, now).await?;
+    let opinions = consent::apply(tx, split, &people.authors, &receipts.contacts).await?;
+    let contacts = &people.authors[..messages.len()];
+    let mut also = of_changed(attacher, tx, changes, &people).await?;
+    also.extend(&receipts.conversations);
+    let mut conversations = conversations_of(attacher, tx, messages, contacts, &also, now).await?;
     let mut attached = Attached::default();
     let mut sends = Vec::new();
     let mut written = Vec::with_capacity(messages.len());
@@ -108,8 +117,13 @@ async fn attach_messages(
         let conversation = conversations
             .get_mut(&key)
             .expect("every pair was found or made");
-        learn_name(tx, message, conversation).await?;
+        learn_names(tx, message, conversation).await?;
         let event = place(attacher, message, *contact, conversation, &opinion, now);
+        if event.kind != EventKind::Stale {
+            remember_referral(tx, message, conversation).await?;
+            let taken = owners::obey(attacher, tx, message, conversation, now).await?;
+            attached.taken.extend(taken);
+        }
         if let Some(send) = consent::confirmation(attacher, message, conversation, &opinion, now) {
             sends.push(send);
         }
@@ -118,41 +132,125 @@ async fn attach_messages(
         }
         written.push(event);
     }
-    events::append_all_tenants(tx, &written).await?;
     let spoken: BTreeSet<ConversationId> = written.iter().filter_map(|e| e.conversation).collect();
+    written.extend(notices(attacher, changes, &people, &conversations, now));
+    events::append_all_tenants(tx, &written).await?;
     let mut changed: Vec<&Conversation> = conversations
         .values()
         .filter(|conversation| spoken.contains(&conversation.id))
         .collect();
     changed.sort_unstable_by_key(|conversation| conversation.id);
     conversations::advance_all_tenants(tx, &changed).await?;
+    close_windows(tx, &people, &conversations).await?;
     attached.sends = outbox::insert_all_tenants(tx, sends).await?;
     Ok(attached)
 }
 
-/// People change the name they show.
-async fn learn_name(
+/// The conversations of people of whom Meta has spoken: with the number it spoke to, and where their windows close,
+/// with every number of the tenant.
+async fn of_changed(
+    attacher: &Attacher,
+    tx: &mut Tx,
+    changes: &[Change],
+    people: &Resolved,
+) -> Result<Vec<ConversationId>, AttachError> {
+    let mut pairs = BTreeSet::new();
+    for (change, contact) in changes.iter().zip(&people.changed) {
+        pairs.extend(contact.map(|contact| (change.entry.number.id, contact)));
+    }
+    for (tenant, contact, _) in &people.closed {
+        let snapshot = attacher.directory.snapshot();
+        let numbers = snapshot.numbers().map(|entry| &entry.number);
+        let own = numbers.filter(|number| number.tenant == *tenant);
+        pairs.extend(own.map(|number| (number.id, *contact)));
+    }
+    let pairs: Vec<(NumberId, ContactId)> = pairs.into_iter().collect();
+    Ok(conversations::find_all_tenants(tx, &pairs).await?)
+}
+
+/// A new number or identity has no open window until it writes (`whatsapp-cloud-api.md` §2.3).
+async fn close_windows(
+    tx: &mut Tx,
+    people: &Resolved,
+    conversations: &Conversations,
+) -> Result<(), AttachError> {
+    for (tenant, contact, at) in &people.closed {
+        let mut own: Vec<ConversationId> = conversations
+            .values()
+            .filter(|conversation| conversation.contact == *contact)
+            .map(|conversation| conversation.id)
+            .collect();
+        own.sort_unstable();
+        for conversation in own {
+            claims::close_window(tx, *tenant, conversation, *at).await?;
+        }
+    }
+    Ok(())
+}
+
+/// What Meta said of people, as events of their conversations; of nobody's when we do not know them.
+fn notices(
+    attacher: &Attacher,
+    changes: &[Change],
+    people: &Resolved,
+    conversations: &Conversations,
+    now: Timestamp,
+) -> Vec<NewEvent> {
+    let notice = |(change, contact): (&Change, &Option<ContactId>)| {
+        let number = &change.entry.number;
+        let conversation = contact.and_then(|contact| conversations.get(&(number.id, contact)));
+        NewEvent {
+            tenant: Some(number.tenant),
+            number: Some(number.id),
+            conversation: conversation.map(|conversation| conversation.id),
+            contact: *contact,
+            kind: EventKind::Notice,
+            wamid: change.wamid.clone(),
+            content: json(&change.message),
+            ..event_at(attacher, &change.place, now)
+        }
+    };
+    changes.iter().zip(&people.changed).map(notice).collect()
+}
+
+/// Where the conversation came from this time.
+async fn remember_referral(
+    tx: &mut Tx,
+    message: &Message,
+    conversation: &Conversation,
+) -> Result<(), AttachError> {
+    if let Some(referral) = &message.message.referral {
+        let referral = serde_json::to_string(referral).expect("a referral is JSON");
+        let tenant = conversation.tenant;
+        entry_points::set_referral(tx, tenant, conversation.id, &referral, message.at).await?;
+    }
+    Ok(())
+}
+
+/// People change the names they show.
+async fn learn_names(
     tx: &mut Tx,
     message: &Message,
     conversation: &mut Conversation,
 ) -> Result<(), AttachError> {
-    let Some(name) = message
-        .profile_name
-        .as_ref()
-        .filter(|name| **name != conversation.display_name)
-    else {
+    fn changed<'a>(shown: Option<&'a String>, known: &String) -> Option<&'a String> {
+        shown.filter(|shown| *shown != known)
+    }
+    let name = changed(message.profile_name.as_ref(), &conversation.display_name);
+    let username = changed(message.username.as_ref(), &conversation.username);
+    if name.is_none() && username.is_none() {
         return Ok(());
-    };
-    conversation.display_name.clone_from(name);
-    let (id, tenant) = (conversation.contact, conversation.tenant);
-    let row = ContactRow {
-        id,
-        tenant,
-        display_name: name.clone(),
-        phone: String::new(),
-        bsuid: String::new(),
-    };
-    Ok(contacts::update_contact(tx, tenant, &row).await?)
+    }
+    let mut row = ContactRow::blank(conversation.tenant, conversation.contact);
+    if let Some(name) = name {
+        row.display_name.clone_from(name);
+        conversation.display_name.clone_from(name);
+    }
+    if let Some(username) = username {
+        row.username.clone_from(username);
+        conversation.username.clone_from(username);
+    }
+    Ok(contacts::update_contact(tx, row.tenant, &row).await?)
 }
 
 /// Gives a message its place: the next number of its conversation, and the window that it opens.
@@ -165,33 +263,63 @@ fn place(
     now: Timestamp,
 ) -> NewEvent {
     let stale = message.at < now.minus(attacher.config.known_for);
-    let seq = if stale { 0 } else { conversation.next_seq };
-    conversation.next_seq += i64::from(!stale);
-    if message.content.opens_window() {
+    let kind = match message.message.starts_turn() {
+        _ if stale => EventKind::Stale,
+        true => EventKind::Message,
+        false => EventKind::Notice,
+    };
+    let turns = kind == EventKind::Message;
+    let seq = if turns { conversation.next_seq } else { 0 };
+    conversation.next_seq += i64::from(turns);
+    if message.message.opens_window() {
         conversation.last_inbound_at = conversation.last_inbound_at.max(Some(message.at));
     }
-    let id = EventId::from_raw(attacher.ids.next(now));
+    let base = event_at(attacher, &message.place, now);
+    let told = match message.message.source {
+        Source::Customer => Some(conversation.owner.code()),
+        // A copy for us is one for followers too.
+        Source::Standby => Some(Owner::Bot.code()),
+        _ => None,
+    };
     NewEvent {
-        id,
         tenant: Some(message.entry.number.tenant),
         number: Some(message.entry.number.id),
-        bucket: message.entry.number.bucket(),
         conversation: Some(conversation.id),
         contact: Some(contact),
         seq,
-        raw: message.raw,
-        ordinal: message.ordinal,
-        kind: if stale {
-            EventKind::Stale
-        } else {
-            EventKind::Message
-        },
-        at: message.at,
+        kind,
         wamid: message.wamid.clone(),
-        content: serde_json::to_string(&message.content).expect("content is JSON"),
+        content: json(&message.message),
         word: opinion.code,
-        prev: std::mem::replace(&mut conversation.last_entry, id.raw()),
-        owner: conversation.owner.code(),
+        prev: std::mem::replace(&mut conversation.last_entry, base.id.raw()),
+        told,
+        ..base
+    }
+}
+
+fn json(message: &InboundMessage) -> String {
+    serde_json::to_string(message).expect("a message is JSON")
+}
+
+/// An event of no number and nobody, yet.
+pub(super) fn event_at(attacher: &Attacher, place: &Place, now: Timestamp) -> NewEvent {
+    NewEvent {
+        id: EventId::from_raw(attacher.ids.next(now)),
+        tenant: None,
+        number: None,
+        bucket: place.bucket,
+        conversation: None,
+        contact: None,
+        seq: 0,
+        raw: place.raw,
+        ordinal: place.ordinal,
+        kind: EventKind::Kept,
+        at: place.at,
+        wamid: String::new(),
+        content: String::new(),
+        word: events::word::NONE,
+        prev: 0,
+        told: None,
     }
 }
 
@@ -209,7 +337,7 @@ fn pending(event: &NewEvent, message: &Message) -> PendingEvent {
         ordinal: event.ordinal,
         at: event.at,
         wamid: event.wamid.clone(),
-        content: message.content.clone(),
+        content: message.message.content.clone(),
         word: event.word,
         element: Some(message.element.clone()),
     }
@@ -217,22 +345,10 @@ fn pending(event: &NewEvent, message: &Message) -> PendingEvent {
 
 fn kept_event(attacher: &Attacher, kept: &Kept, now: Timestamp) -> NewEvent {
     NewEvent {
-        id: EventId::from_raw(attacher.ids.next(now)),
         tenant: kept.entry.as_ref().map(|entry| entry.number.tenant),
         number: kept.entry.as_ref().map(|entry| entry.number.id),
-        bucket: kept.bucket,
-        conversation: None,
-        contact: None,
-        seq: 0,
-        raw: kept.raw,
-        ordinal: kept.ordinal,
-        kind: EventKind::Kept,
-        at: kept.at,
-        wamid: String::new(),
         content: kept.what.clone(),
-        word: 0,
-        prev: 0,
-        owner: Owner::Bot.code(),
+        ..event_at(attacher, &kept.place, now)
     }
 }
 
@@ -302,19 +418,18 @@ fn new_conversation(
         snoozed_until: None,
         hand_back_at: None,
         display_name: message.profile_name.clone().unwrap_or_default(),
-        phone: message
-            .from
-            .phone
-            .as_ref()
-            .map_or("", |phone| phone.digits())
-            .to_owned(),
-        bsuid: message
-            .from
-            .bsuid
-            .as_ref()
-            .map_or("", |bsuid| bsuid.as_str())
-            .to_owned(),
+        username: message.username.clone().unwrap_or_default(),
+        phone: digits(message.from.phone.as_ref()),
+        bsuid: opaque(message.from.bsuid.as_ref().or(message.from.parent.as_ref())),
     }
+}
+
+fn digits(phone: Option<&Phone>) -> String {
+    phone.map_or("", |phone| phone.digits()).to_owned()
+}
+
+fn opaque(id: Option<&Bsuid>) -> String {
+    id.map_or("", |id| id.as_str()).to_owned()
 }
 
 /// A body's parts in other buckets get a row there, unless they have one: see [`Stray`](super::split::Stray).

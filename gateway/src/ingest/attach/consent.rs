@@ -5,7 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 use super::split::{Message, Split};
 use super::{AttachError, Attacher};
 use crate::domain::{
-    ContactId, Draft, OutboundContent, OutboxId, Recipient, Sender, TenantId, Timestamp,
+    ContactId, Draft, InboundContent, OutboundContent, OutboxId, Recipient, Sender, Source,
+    TenantId, Timestamp,
 };
 use crate::graph::MarketingChoice;
 use crate::policy::{
@@ -40,11 +41,7 @@ pub(super) async fn apply(
     authors: &[ContactId],
     others: &[ContactId],
 ) -> Result<Vec<Opinion>, AttachError> {
-    let words: Vec<Option<WordMatch>> = split
-        .messages
-        .iter()
-        .map(|message| message.entry.tenant.words.find(&message.content))
-        .collect();
+    let words: Vec<Option<WordMatch>> = split.messages.iter().map(word_in).collect();
     let (contacts, choosers) = authors.split_at(words.len());
     let speaks = words.iter().flatten().any(|word| word.consent().is_some());
     let changes = speaks || !choosers.is_empty() || !others.is_empty();
@@ -127,18 +124,35 @@ impl Ledger {
     }
 }
 
+/// The word that a message says, if it is one to us or to another app of the business.
+fn word_in(message: &Message) -> Option<WordMatch> {
+    let content = match (&message.message.content, message.message.source) {
+        (_, Source::Echo | Source::Notice) => return None,
+        (InboundContent::Edit { content, .. }, _) => content,
+        (content, _) => content,
+    };
+    message.entry.tenant.words.find(content)
+}
+
 fn judge(message: &Message, word: Option<WordMatch>, consent: &ConsentState) -> Opinion {
     let wants_human = word.is_some_and(WordMatch::wants_human);
     let word: Option<ConsentWord> = word.and_then(WordMatch::consent);
     // Reactions and system notices are nobody's word (§2.7). A location or an order is: whoever sends one has written
     // again, whether or not a plugin can read it.
-    if !message.content.opens_window() {
+    let heard = match message.message.source {
+        Source::Customer if message.message.opens_window() => Some(word),
+        // In an edit, or to another app of the business, a person can stop us. Nothing is opened by what they did not
+        // write to us.
+        Source::Customer | Source::Standby => stop(word).map(Some),
+        Source::Echo | Source::Notice => None,
+    };
+    let Some(word) = heard else {
         return Opinion {
             code: events::word::NONE,
             state: *consent,
             confirmation: None,
         };
-    }
+    };
     let (state, effect) = consent.after_inbound(word, message.at);
     let code = match (effect.reaches_plugins, wants_human) {
         (false, _) => events::word::CONSENT,
@@ -148,8 +162,15 @@ fn judge(message: &Message, word: Option<WordMatch>, consent: &ConsentState) -> 
     Opinion {
         code,
         state,
-        confirmation: effect.confirmation,
+        // Who has the conversation confirms it.
+        confirmation: effect
+            .confirmation
+            .filter(|_| message.message.source == Source::Customer),
     }
+}
+
+fn stop(word: Option<ConsentWord>) -> Option<ConsentWord> {
+    word.filter(|word| *word != ConsentWord::OptIn)
 }
 
 /// The send that tells the person what became of the word. Policy clears it like any other.
@@ -208,8 +229,9 @@ pub(super) fn confirmation(
 /// Answers go to what the person wrote from: the phone when Meta showed it, else the BSUID (§4.1).
 fn recipient(message: &Message) -> Option<Recipient> {
     let from = &message.from;
+    let bsuid = from.bsuid.as_ref().or(from.parent.as_ref());
     from.phone
         .clone()
         .map(Recipient::Phone)
-        .or_else(|| from.bsuid.clone().map(Recipient::Bsuid))
+        .or_else(|| bsuid.cloned().map(Recipient::Bsuid))
 }

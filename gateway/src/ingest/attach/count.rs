@@ -2,7 +2,6 @@
 //! into a body never becomes one.
 
 use super::split::Split;
-use crate::domain::inbound::MediaKind;
 use crate::domain::{InboundContent, Timestamp};
 use crate::telemetry::names;
 
@@ -14,7 +13,7 @@ pub(super) fn count(split: &Split, horizon: Timestamp) {
         } else {
             "attached"
         };
-        let kind = kind(&message.content);
+        let kind = kind(&message.message.content);
         metrics::counter!(names::MESSAGES, "outcome" => outcome, "kind" => kind).increment(1);
     }
     for kept in &split.kept {
@@ -25,23 +24,12 @@ pub(super) fn count(split: &Split, horizon: Timestamp) {
 /// A message's kind; `unknown` for a type that no version of Meta's documentation had when this was written.
 fn kind(content: &InboundContent) -> &'static str {
     match content {
-        InboundContent::Text { .. } => "text",
-        InboundContent::ButtonReply { .. } => "button_reply",
-        InboundContent::ListReply { .. } => "list_reply",
-        InboundContent::TemplateButton { .. } => "template_button",
-        InboundContent::Reaction { .. } => "reaction",
-        InboundContent::Media { kind, .. } => match kind {
-            MediaKind::Image => "image",
-            MediaKind::Video => "video",
-            MediaKind::Audio => "audio",
-            MediaKind::Document => "document",
-            MediaKind::Sticker => "sticker",
-        },
         InboundContent::Other { kind } => known(kind, KINDS, "unknown"),
+        content => content.word(),
     }
 }
 
-/// Types of messages that are kept as they come (`whatsapp-cloud-api.md` §2.2), and ours whose object was odd.
+/// Types of messages that we know (`whatsapp-cloud-api.md` §2.2), whose object was odd.
 const KINDS: &[&str] = &[
     "audio",
     "button",

@@ -4,9 +4,11 @@
 //! of it can run again: events are known by their keys, receipts by send and status, so a batch that fails is simply
 //! read again.
 
+mod account;
 mod batch;
 mod consent;
 mod count;
+mod owners;
 mod people;
 mod receipts;
 mod split;
@@ -64,6 +66,8 @@ pub(super) struct Attached {
     pub events: Vec<PendingEvent>,
     /// Confirmations of opt-outs.
     pub sends: Vec<OutboxRow>,
+    /// Conversations that were taken from the bot.
+    taken: Vec<owners::Taken>,
 }
 
 /// Who wants to know of messages that were attached.

@@ -1,19 +1,26 @@
-//! Who wrote: from the phone and BSUID of a webhook to a contact (`whatsapp-cloud-api.md` §2.3, design.md §3).
+//! Who wrote: from the phone and BSUIDs of a webhook to a contact (`whatsapp-cloud-api.md` §2.3, design.md §3).
+
+mod changes;
+mod identities;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::split::Split;
+use self::changes::Renamed;
+use self::identities::Keys;
+use super::split::{Change, Split};
 use super::{AttachError, Attacher};
 use crate::domain::number::Number;
 use crate::domain::{ContactId, IdentityKind, PersonRef, TenantId, Timestamp};
 use crate::storage::Tx;
-use crate::storage::people::{self, ContactRow, IdentityKey, Moved};
+use crate::storage::people::{self, ContactRow, Identity, IdentityKey, Moved};
 
-/// Somebody whom a webhook names, and to which number.
+/// Somebody whom a webhook names, to which number, and when.
 pub(super) struct Author<'a> {
     number: &'a Number,
     who: &'a PersonRef,
     profile_name: Option<&'a str>,
+    username: Option<&'a str>,
+    at: Timestamp,
 }
 
 /// The authors of a batch: of its messages, and then of its choices about marketing.
@@ -22,20 +29,38 @@ pub(super) fn authors(split: &Split) -> Vec<Author<'_>> {
         number: &message.entry.number,
         who: &message.from,
         profile_name: message.profile_name.as_deref(),
+        username: message.username.as_deref(),
+        at: message.at,
     });
-    let choices = split.preferences().map(|(entry, preference, _)| Author {
+    let choices = split.preferences().map(|(entry, preference, at)| Author {
         number: &entry.number,
         who: &preference.from,
         profile_name: None,
+        username: None,
+        at,
     });
     messages.chain(choices).collect()
 }
 
+/// The contacts of a batch.
+#[derive(Default)]
+pub(super) struct Resolved {
+    /// Of every author, in order.
+    pub authors: Vec<ContactId>,
+    /// Of every change of identity, in order; `None`: nobody whom we know.
+    pub changed: Vec<Option<ContactId>>,
+    /// Who has another number since, and so no open window until they write again (§2.3).
+    pub closed: Vec<(TenantId, ContactId, Timestamp)>,
+}
+
 /// The contacts of a batch, found or made.
+#[derive(Default)]
 struct People {
-    known: HashMap<IdentityKey, ContactId>,
-    /// Identities that somebody else had until now.
+    known: HashMap<IdentityKey, Identity>,
+    /// Identities that somebody else had until now, or that were superseded and are shown again.
     moved: BTreeMap<IdentityKey, Moved>,
+    /// Identities that are history since: whose, and since when.
+    superseded: BTreeMap<IdentityKey, (ContactId, Timestamp)>,
     /// In the order in which they were shown.
     new_identities: Vec<(IdentityKey, ContactId)>,
     new_contacts: BTreeMap<ContactId, ContactRow>,
@@ -43,77 +68,67 @@ struct People {
     same: HashMap<ContactId, ContactId>,
     /// Those of them that other batches know, in order: the tenant, who goes, who stays.
     merged: Vec<(TenantId, ContactId, ContactId)>,
+    renamed: Vec<Renamed>,
+    /// Whose opt-outs are another's too: that one may be the same person, and may be a stranger.
+    opt_outs: Vec<(TenantId, ContactId, ContactId)>,
 }
 
-/// A person's identities as keys: the phone's and the BSUID's.
-struct Keys {
-    phone: Option<IdentityKey>,
-    bsuid: Option<IdentityKey>,
-}
-
-impl Keys {
-    fn of(tenant: TenantId, portfolio: &str, who: &PersonRef) -> Self {
-        let key = |scope: &str, kind, value: &str| IdentityKey {
-            tenant,
-            scope: scope.to_owned(),
-            kind,
-            value: value.to_owned(),
-        };
-        Self {
-            phone: who
-                .phone
-                .as_ref()
-                .map(|phone| key("", IdentityKind::Phone, phone.digits())),
-            bsuid: who
-                .bsuid
-                .as_ref()
-                .map(|id| key(portfolio, IdentityKind::Bsuid, id.as_str())),
-        }
-    }
-}
-
-/// Finds or makes the contact of every author, in order, and writes what is new. `others` are people whose consent the
-/// caller locks later in this transaction: where consent is locked here, theirs is too.
+/// Finds or makes the contact of every author, in order, obeys what Meta says of people, and writes what is new.
+/// `others` are people whose consent the caller locks later in this transaction: where consent is locked here, theirs
+/// is too.
 pub(super) async fn resolve(
     attacher: &Attacher,
     tx: &mut Tx,
     authors: &[Author<'_>],
+    changes: &[Change],
     others: &[ContactId],
     now: Timestamp,
-) -> Result<Vec<ContactId>, AttachError> {
+) -> Result<Resolved, AttachError> {
     let keys: Vec<Keys> = authors
         .iter()
-        .map(|author| Keys::of(author.number.tenant, &author.number.portfolio, author.who))
+        .map(|author| Keys::of(author.number, author.who))
         .collect();
+    let of_changes = changes.iter().flat_map(|change| {
+        let of = |who| Keys::of(&change.entry.number, who);
+        [of(&change.change.before), of(&change.change.after)]
+    });
+    let of_changes: Vec<Keys> = of_changes.collect();
     let wanted: BTreeSet<IdentityKey> = keys
         .iter()
-        .flat_map(|keys| [keys.phone.clone(), keys.bsuid.clone()])
-        .flatten()
+        .chain(&of_changes)
+        .flat_map(Keys::all)
+        .cloned()
         .collect();
     let wanted: Vec<IdentityKey> = wanted.into_iter().collect();
-    let known = people::find_identities_all_tenants(tx, &wanted)
-        .await?
-        .into_iter()
-        .collect();
+    let known = people::find_identities_all_tenants(tx, &wanted).await?;
     let mut people = People {
-        known,
-        moved: BTreeMap::new(),
-        new_identities: Vec::new(),
-        new_contacts: BTreeMap::new(),
-        same: HashMap::new(),
-        merged: Vec::new(),
+        known: known.into_iter().collect(),
+        ..People::default()
     };
-    let mut contacts = Vec::with_capacity(authors.len());
+    let mut resolved = Resolved::default();
     for (author, keys) in authors.iter().zip(&keys) {
         let id = || ContactId::from_raw(attacher.ids.next(now));
-        contacts.push(people.contact(tx, author, keys, id).await?);
+        let contact = people.contact(tx, author, keys, id).await?;
+        resolved.authors.push(contact);
+    }
+    for change in changes {
+        let changed = people.change(tx, change).await?;
+        resolved.changed.push(changed);
     }
     people.write(tx, now).await?;
-    people.merge(tx, others).await?;
-    for contact in &mut contacts {
+    people.settle_consent(tx, others).await?;
+    for contact in resolved
+        .authors
+        .iter_mut()
+        .chain(resolved.changed.iter_mut().flatten())
+    {
         *contact = people.is_now(*contact);
     }
-    Ok(contacts)
+    let stayed = people.renamed.iter().filter(|renamed| renamed.stayed);
+    resolved.closed = stayed
+        .map(|one| (one.tenant, people.is_now(one.contact), one.at))
+        .collect();
+    Ok(resolved)
 }
 
 impl People {
@@ -125,63 +140,91 @@ impl People {
         id: impl FnOnce() -> ContactId,
     ) -> Result<ContactId, AttachError> {
         let tenant = author.number.tenant;
-        let by =
-            |key: &Option<IdentityKey>| key.as_ref().and_then(|key| self.known.get(key).copied());
-        let contact = match (by(&keys.phone), by(&keys.bsuid)) {
-            (Some(one), Some(other)) if one == other => return Ok(one),
-            (Some(of_phone), Some(of_bsuid)) => {
-                self.join(tx, tenant, keys, of_phone, of_bsuid).await?
-            }
-            (None, Some(contact)) => contact,
-            (Some(contact), None) => match &keys.bsuid {
+        let mut contact = self.find(keys.bsuid.as_ref(), author.at);
+        for weak in [&keys.phone, &keys.parent] {
+            let Some(found) = self.find(weak.as_ref(), author.at) else {
+                continue;
+            };
+            contact = match contact {
+                Some(contact) if contact == found => Some(contact),
+                Some(contact) => Some(self.join(tx, tenant, keys, found, contact).await?),
                 // A second BSUID within the portfolio is a second person: the phone goes to it (never the reverse).
-                Some(key) if self.has_other_bsuid(tx, tenant, contact, key).await? => {
-                    self.add(author, id())
-                }
-                _ => contact,
-            },
-            (None, None) => self.add(author, id()),
-        };
-        self.learn(keys.phone.as_ref(), contact);
-        self.learn(keys.bsuid.as_ref(), contact);
+                None => match &keys.bsuid {
+                    Some(key) if self.has_other_bsuid(tx, found, key).await? => None,
+                    _ => Some(found),
+                },
+            };
+        }
+        let contact = contact.unwrap_or_else(|| self.add(author, id()));
+        for key in keys.all() {
+            self.learn(key, contact, author.at);
+        }
         Ok(contact)
     }
 
-    /// A webhook shows a phone and a BSUID that we took for two people. Two BSUIDs never merge through a phone: then it
-    /// moves. Answers whose message it is.
+    /// Whose an identity was at that time. A phone that was given up before it is nobody's whom we know.
+    fn find(&self, key: Option<&IdentityKey>, at: Timestamp) -> Option<ContactId> {
+        let key = key?;
+        let identity = self.known.get(key)?;
+        let given_up = identity.superseded_at.is_some_and(|since| at > since);
+        (!(given_up && key.kind == IdentityKind::Phone)).then_some(identity.contact)
+    }
+
+    /// A webhook shows a phone, or a parent BSUID, and somebody whom we took for another person. Two BSUIDs never merge
+    /// through a phone: then it moves. Answers whose message it is.
     async fn join(
         &mut self,
         tx: &mut Tx,
         tenant: TenantId,
         keys: &Keys,
-        of_phone: ContactId,
-        of_bsuid: ContactId,
+        of_weak: ContactId,
+        contact: ContactId,
     ) -> Result<ContactId, AttachError> {
-        if let Some(bsuid) = &keys.bsuid
-            && self.has_other_bsuid(tx, tenant, of_phone, bsuid).await?
-        {
-            return Ok(of_bsuid);
+        let others = match &keys.bsuid {
+            Some(key) => self.has_other_bsuid(tx, of_weak, key).await?,
+            None => {
+                self.have_different_bsuids(tx, tenant, of_weak, contact)
+                    .await?
+            }
+        };
+        if others {
+            return Ok(contact);
         }
         // Whoever was made in this batch goes without a trace.
-        let (gone, stays) = match self.new_contacts.contains_key(&of_bsuid) {
-            true => (of_bsuid, of_phone),
-            false => (of_phone, of_bsuid),
+        let (gone, stays) = match self.new_contacts.contains_key(&contact) {
+            true => (contact, of_weak),
+            false => (of_weak, contact),
         };
+        self.unite(tx, tenant, keys, gone, stays).await?;
+        Ok(stays)
+    }
+
+    /// `gone` is `stays` from now on.
+    async fn unite(
+        &mut self,
+        tx: &mut Tx,
+        tenant: TenantId,
+        keys: &Keys,
+        gone: ContactId,
+        stays: ContactId,
+    ) -> Result<(), AttachError> {
         if self.new_contacts.remove(&gone).is_none() {
             self.merged.push((tenant, gone, stays));
-            for key in [&keys.phone, &keys.bsuid].into_iter().flatten() {
-                people::update_contact(tx, tenant, &learned(key, stays)).await?;
+            for key in keys.all() {
+                people::update_contact(tx, tenant, &identities::learned(key, stays)).await?;
             }
         }
         let identities = self.new_identities.iter_mut().map(|(_, contact)| contact);
         let moved = self.moved.values_mut().map(|moved| &mut moved.to);
-        for contact in identities.chain(moved).chain(self.known.values_mut()) {
+        let known = self.known.values_mut().map(|known| &mut known.contact);
+        let old = self.superseded.values_mut().map(|(contact, _)| contact);
+        for contact in identities.chain(moved).chain(known).chain(old) {
             if *contact == gone {
                 *contact = stays;
             }
         }
         self.same.insert(gone, stays);
-        Ok(stays)
+        Ok(())
     }
 
     fn is_now(&self, mut contact: ContactId) -> ContactId {
@@ -191,129 +234,41 @@ impl People {
         contact
     }
 
-    async fn has_other_bsuid(
-        &self,
-        tx: &mut Tx,
-        tenant: TenantId,
-        contact: ContactId,
-        key: &IdentityKey,
-    ) -> Result<bool, AttachError> {
-        let here = self.known.iter().any(|(other, of)| {
-            *of == contact
-                && other.kind == IdentityKind::Bsuid
-                && other.scope == key.scope
-                && other.value != key.value
-        });
-        Ok(here
-            || people::bsuid_of(tx, tenant, contact, &key.scope)
-                .await?
-                .is_some())
-    }
-
     fn add(&mut self, author: &Author<'_>, id: ContactId) -> ContactId {
-        let text = |text: Option<&str>| text.unwrap_or("").to_owned();
         let row = ContactRow {
-            id,
-            tenant: author.number.tenant,
-            display_name: text(author.profile_name),
-            phone: text(author.who.phone.as_ref().map(|phone| phone.digits())),
-            bsuid: text(author.who.bsuid.as_ref().map(|bsuid| bsuid.as_str())),
+            display_name: author.profile_name.unwrap_or("").to_owned(),
+            username: author.username.unwrap_or("").to_owned(),
+            ..ContactRow::blank(author.number.tenant, id)
         };
         self.new_contacts.insert(id, row);
         id
     }
 
-    fn learn(&mut self, key: Option<&IdentityKey>, contact: ContactId) {
-        let Some(key) = key else { return };
-        match self.known.insert(key.clone(), contact) {
-            None => self.new_identities.push((key.clone(), contact)),
-            Some(before) if before != contact => self.move_away(key, before, contact),
-            Some(_) => {}
-        }
-    }
-
-    /// Whoever had it is not reached by it any more.
-    fn move_away(&mut self, key: &IdentityKey, before: ContactId, contact: ContactId) {
-        if let Some(row) = self.new_contacts.get_mut(&before) {
-            column(row, key).clear();
-        }
-        match self.new_identities.iter_mut().find(|(new, _)| new == key) {
-            Some((_, whose)) => *whose = contact,
-            None => {
-                let moved = Moved {
-                    from: before,
-                    to: contact,
-                };
-                self.moved.entry(key.clone()).or_insert(moved).to = contact;
-            }
-        }
-    }
-
-    async fn write(&mut self, tx: &mut Tx, now: Timestamp) -> Result<(), AttachError> {
-        let mut known_ones = Vec::new();
-        for (key, contact) in &self.new_identities {
-            match self.new_contacts.get_mut(contact) {
-                Some(row) => column(row, key).clone_from(&key.value),
-                None => known_ones.push((key.tenant, learned(key, *contact))),
-            }
-        }
-        let new_contacts: Vec<ContactRow> = self.new_contacts.values().cloned().collect();
-        people::add_contacts_all_tenants(tx, &new_contacts, now).await?;
-        self.new_identities.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-        let added = people::add_identities_all_tenants(tx, &self.new_identities, now).await?;
-        if added < self.new_identities.len() {
-            return Err(AttachError::Race);
-        }
-        for (tenant, row) in known_ones {
-            people::update_contact(tx, tenant, &row).await?;
-        }
-        for (key, moved) in &self.moved {
-            people::move_identity(tx, key.tenant, key, *moved).await?;
-        }
-        Ok(())
-    }
-
-    /// Merges what turned out to be one. All consent rows first, in one ordered go: one pair after the other would lock
+    /// Writes what becomes of consent. All rows are locked first, in one ordered go: one pair after the other would lock
     /// them in the order of the messages, against that of claims.
-    async fn merge(&self, tx: &mut Tx, others: &[ContactId]) -> Result<(), AttachError> {
-        if self.merged.is_empty() {
+    async fn settle_consent(&self, tx: &mut Tx, others: &[ContactId]) -> Result<(), AttachError> {
+        if self.merged.is_empty() && self.renamed.is_empty() && self.opt_outs.is_empty() {
             return Ok(());
         }
         let gone = self.merged.iter().map(|(_, gone, _)| gone);
-        let all: Vec<ContactId> = self
-            .known
-            .values()
-            .chain(gone)
-            .chain(others)
-            .copied()
-            .collect();
+        let known = self.known.values().map(|known| &known.contact);
+        let all: Vec<ContactId> = known.chain(gone).chain(others).copied().collect();
         people::lock_consent_all_tenants(tx, &all).await?;
         for &(tenant, gone, stays) in &self.merged {
             if !people::merge_contact(tx, tenant, gone, stays).await? {
                 return Err(AttachError::Race);
             }
         }
+        for renamed in self.renamed.iter().filter(|renamed| renamed.stayed) {
+            let (tenant, contact) = (renamed.tenant, self.is_now(renamed.contact));
+            changes::set_consent(tx, tenant, contact, |consent, _| consent.moved(), contact)
+                .await?;
+        }
+        for &(tenant, from, to) in &self.opt_outs {
+            let (from, to) = (self.is_now(from), self.is_now(to));
+            changes::set_consent(tx, tenant, to, |consent, other| consent.joined(other), from)
+                .await?;
+        }
         Ok(())
     }
-}
-
-/// Where a contact's row shows an identity of this kind.
-fn column<'a>(row: &'a mut ContactRow, key: &IdentityKey) -> &'a mut String {
-    match key.kind {
-        IdentityKind::Phone => &mut row.phone,
-        IdentityKind::Bsuid => &mut row.bsuid,
-    }
-}
-
-/// A known contact's new phone or BSUID.
-fn learned(key: &IdentityKey, id: ContactId) -> ContactRow {
-    let mut row = ContactRow {
-        id,
-        tenant: key.tenant,
-        display_name: String::new(),
-        phone: String::new(),
-        bsuid: String::new(),
-    };
-    column(&mut row, key).clone_from(&key.value);
-    row
 }

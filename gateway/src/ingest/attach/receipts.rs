@@ -12,7 +12,7 @@ use crate::graph::errors::{HoldScope, SideEffect, classify};
 use crate::outbox::Stop;
 use crate::storage::holds;
 use crate::storage::receipts::{self, FailedSend, ReceiptRow, SentTo};
-use crate::storage::{Tx, claims, outbox, people};
+use crate::storage::{Tx, claims, entry_points, outbox, people};
 use crate::telemetry::names;
 
 /// The receipts of a batch, and whose rows they may change beside their sends'.
@@ -23,6 +23,8 @@ pub(super) struct Receipts {
     /// order. With everybody that one of them went into.
     pub contacts: Vec<ContactId>,
     pub conversations: Vec<ConversationId>,
+    /// Until when conversations cost nothing.
+    free: Vec<(TenantId, ConversationId, Timestamp)>,
 }
 
 impl Receipts {
@@ -33,13 +35,21 @@ impl Receipts {
             .filter(|row| row.status == ReceiptStatus::Failed)
             .filter_map(|row| Some((row.outbox, (row.tenant, side_effect(row.error)?))))
             .collect();
-        let ids: Vec<OutboxId> = telling.keys().copied().collect();
+        let free: HashMap<OutboxId, (TenantId, Timestamp)> =
+            statuses.iter().filter_map(free_until).collect();
+        let ids: Vec<OutboxId> = telling.keys().chain(free.keys()).copied().collect();
         let mut stopped = Vec::new();
         let mut all = Self {
             rows,
             ..Self::default()
         };
         for sent in receipts::sent_to_all_tenants(tx, &ids).await? {
+            if let Some((tenant, until)) = free.get(&sent.outbox)
+                && *tenant == sent.tenant
+            {
+                all.free.push((*tenant, sent.conversation, *until));
+                all.conversations.push(sent.conversation);
+            }
             match telling.get(&sent.outbox) {
                 Some((tenant, _)) if *tenant != sent.tenant => {}
                 Some((_, SideEffect::RecordsOptOut)) => stopped.push(sent.contact),
@@ -52,6 +62,11 @@ impl Receipts {
         Ok(all)
     }
 
+    /// The sends that they are about.
+    pub(super) fn sends(&self) -> impl Iterator<Item = OutboxId> {
+        self.rows.iter().map(|row| row.outbox)
+    }
+
     /// Applies them. What they say beyond their sends is obeyed once: when a failure is news.
     pub(super) async fn apply(
         &self,
@@ -60,6 +75,9 @@ impl Receipts {
         now: Timestamp,
     ) -> Result<(), AttachError> {
         let applied = receipts::apply_all_tenants(tx, &self.rows, now).await?;
+        for &(tenant, conversation, until) in &self.free {
+            entry_points::extend_free(tx, tenant, conversation, until).await?;
+        }
         for failed in &applied.failed {
             obey(tx, failed).await?;
         }
@@ -88,6 +106,12 @@ fn row(status: &Status) -> Option<ReceiptRow> {
         pricing: receipt.pricing.clone().unwrap_or_default(),
         time_zone: status.entry.number.time_zone.clone(),
     })
+}
+
+/// Meta tells the end of a free entry point with the receipt of the reply that opened it (§6.2).
+fn free_until(status: &Status) -> Option<(OutboxId, (TenantId, Timestamp))> {
+    let Status { entry, receipt } = status;
+    Some((receipt.outbox?, (entry.number.tenant, receipt.free_until?)))
 }
 
 fn side_effect(error: i64) -> Option<SideEffect> {

@@ -6,24 +6,58 @@ use std::sync::Arc;
 use siphasher::sip::SipHasher13;
 
 use crate::directory::{NumberEntry, Snapshot};
-use crate::domain::{AppId, Bucket, InboundContent, PersonRef, RawId, Receipt, Timestamp};
+use crate::domain::account::{AccountNews, Subject};
+use crate::domain::number::Number;
+use crate::domain::{
+    AppId, Bucket, IdentityChange, InboundContent, InboundMessage, PersonRef, RawId, Receipt,
+    Timestamp,
+};
 use crate::graph::{Item, ItemKind, MarketingChoice, webhook};
 use crate::storage::events::EventKey;
 use crate::storage::raw::RawRow;
 
-/// A customer's message to a number that we know.
-pub(super) struct Message {
-    pub entry: Arc<NumberEntry>,
+/// Where an item stands, and by what it is known.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub bucket: Bucket,
     pub raw: RawId,
     pub ordinal: i64,
     pub key: EventKey,
     pub at: Timestamp,
+}
+
+/// Something that belongs into a conversation of a number that we know.
+pub(super) struct Message {
+    pub entry: Arc<NumberEntry>,
+    pub place: Place,
+    pub at: Timestamp,
     pub wamid: String,
     pub from: PersonRef,
     pub profile_name: Option<String>,
-    pub content: InboundContent,
+    pub username: Option<String>,
+    pub message: Box<InboundMessage>,
     /// The `messages[]` element as it came.
     pub element: String,
+}
+
+/// Meta says that a person is known by something else.
+pub(super) struct Change {
+    pub entry: Arc<NumberEntry>,
+    pub place: Place,
+    pub at: Timestamp,
+    pub wamid: String,
+    pub change: IdentityChange,
+    pub message: Box<InboundMessage>,
+}
+
+/// Meta speaks of an account, number or template.
+pub(super) struct News {
+    /// The numbers of the account, of this app.
+    pub entries: Vec<Arc<NumberEntry>>,
+    /// The WABA or portfolio.
+    pub account: String,
+    pub place: Place,
+    pub news: Box<AccountNews>,
 }
 
 /// A receipt of a send that carries our id.
@@ -35,11 +69,7 @@ pub(super) struct Status {
 /// Anything that is kept raw: what the gateway does not act on, and choices about marketing.
 pub(super) struct Kept {
     pub entry: Option<Arc<NumberEntry>>,
-    pub bucket: Bucket,
-    pub raw: RawId,
-    pub ordinal: i64,
-    pub key: EventKey,
-    pub at: Timestamp,
+    pub place: Place,
     pub what: String,
     /// What a person chose, when that is what it is.
     pub preference: Option<Preference>,
@@ -67,6 +97,8 @@ pub(super) struct Split {
     /// How many bodies it is of.
     pub bodies: usize,
     pub messages: Vec<Message>,
+    pub changes: Vec<Change>,
+    pub news: Vec<News>,
     pub statuses: Vec<Status>,
     pub kept: Vec<Kept>,
     pub strays: Vec<Stray>,
@@ -144,9 +176,10 @@ impl Body {
 impl Split {
     /// Choices about marketing, each with its number and Meta's time of it.
     pub fn preferences(&self) -> impl Iterator<Item = (&NumberEntry, &Preference, Timestamp)> {
-        self.kept
-            .iter()
-            .filter_map(|kept| Some((kept.entry.as_deref()?, kept.preference.as_ref()?, kept.at)))
+        self.kept.iter().filter_map(|kept| {
+            let preference = kept.preference.as_ref()?;
+            Some((kept.entry.as_deref()?, preference, kept.place.at))
+        })
     }
 
     fn add(
@@ -179,68 +212,140 @@ impl Split {
             }
             return;
         }
-        let at = item.at.unwrap_or(body.received_at);
-        let key = EventKey {
-            at: item.at.map_or(0, Timestamp::millis),
-            hash: hash(hasher, &item, body, entry.is_some()),
+        let place = Place {
+            bucket,
+            raw: body.raw,
+            ordinal,
+            key: EventKey {
+                at: item.at.map_or(0, Timestamp::millis),
+                hash: hash(hasher, &item, body, entry.is_some()),
+            },
+            at: item.at.unwrap_or(body.received_at),
         };
-        let word = item.kind.word().to_owned();
         let whose = match named {
             Some(_) => "number_of_another_app",
             None => "unknown_number",
         };
-        let keep = |entry, what| Kept {
-            entry,
-            bucket,
-            raw: body.raw,
-            ordinal,
-            key,
-            at,
-            what,
+        match entry {
+            Some(entry) => self.add_of_number(entry, place, item),
+            None => self.add_of_account(whose, body.app, place, item, snapshot),
+        }
+    }
+
+    fn add_of_number(&mut self, entry: Arc<NumberEntry>, place: Place, item: Item) {
+        let at = place.at;
+        let mut kept = Kept {
+            what: item.kind.word().to_owned(),
+            entry: Some(entry.clone()),
+            place,
             preference: None,
         };
-        match (entry, item.kind) {
-            (
-                Some(entry),
-                ItemKind::Message {
-                    wamid,
-                    from: Some(from),
-                    profile_name,
-                    content,
+        match item.kind {
+            ItemKind::Message {
+                wamid,
+                from: Some(from),
+                profile_name,
+                username,
+                message,
+            } => match &message.content {
+                InboundContent::System {
+                    change: Some(change),
                     ..
-                },
-            ) => {
-                let (raw, element) = (body.raw, item.raw);
-                self.messages.push(Message {
+                } => self.changes.push(Change {
+                    change: change.clone(),
                     entry,
-                    raw,
-                    ordinal,
-                    key,
+                    place,
+                    at,
+                    wamid,
+                    message,
+                }),
+                _ => self.messages.push(Message {
+                    entry,
+                    place,
                     at,
                     wamid,
                     from,
                     profile_name,
-                    content,
-                    element,
-                });
-            }
-            (Some(entry), ItemKind::Status { receipt, .. }) if receipt.outbox.is_some() => {
+                    username,
+                    message,
+                    element: item.raw,
+                }),
+            },
+            ItemKind::Status { receipt, .. } if receipt.outbox.is_some() => {
                 self.statuses.push(Status { entry, receipt });
             }
-            (Some(entry), ItemKind::Status { .. }) => self
-                .kept
-                .push(keep(Some(entry), "status_not_ours".to_owned())),
-            (Some(entry), ItemKind::Preference { person, choice }) => self.kept.push(Kept {
-                preference: Some(Preference {
+            ItemKind::Status { .. } => {
+                kept.what = "status_not_ours".to_owned();
+                self.kept.push(kept);
+            }
+            ItemKind::Preference { person, choice } => {
+                kept.preference = Some(Preference {
                     from: person,
                     choice,
-                }),
-                ..keep(Some(entry), word)
-            }),
-            (Some(entry), _) => self.kept.push(keep(Some(entry), word)),
-            (None, _) => self.kept.push(keep(None, format!("{whose}.{word}"))),
+                });
+                self.kept.push(kept);
+            }
+            _ => self.kept.push(kept),
         }
     }
+
+    /// What names no number of its app: news of an account that has some, or nobody's.
+    fn add_of_account(
+        &mut self,
+        whose: &str,
+        app: AppId,
+        place: Place,
+        item: Item,
+        snapshot: &Snapshot,
+    ) {
+        let word = item.kind.word().to_owned();
+        if let ItemKind::Account(news) = item.kind {
+            let entries = concerned(snapshot, app, &item.waba_id, &news.subject);
+            if !entries.is_empty() {
+                self.news.push(News {
+                    entries,
+                    account: item.waba_id,
+                    place,
+                    news,
+                });
+                return;
+            }
+        }
+        self.kept.push(Kept {
+            entry: None,
+            place,
+            what: format!("{whose}.{word}"),
+            preference: None,
+        });
+    }
+}
+
+/// The app's numbers of an account that news is about. Meta names some accounts by their portfolio, and numbers by how
+/// they are displayed (`whatsapp-cloud-api.md` §1.3, §1.5).
+fn concerned(
+    snapshot: &Snapshot,
+    app: AppId,
+    account: &str,
+    subject: &Subject,
+) -> Vec<Arc<NumberEntry>> {
+    let digits = |text: &str| -> String { text.chars().filter(char::is_ascii_digit).collect() };
+    let is_meant = |number: &Number| match subject {
+        Subject::Displayed(shown) => digits(shown) == digits(&number.display_number),
+        Subject::NumberId(id) => *id == number.phone_number_id,
+        Subject::Account | Subject::Template { .. } | Subject::Flow(_) => true,
+    };
+    let mut entries: Vec<_> = snapshot
+        .numbers()
+        .filter(|entry| {
+            let number = &entry.number;
+            let of_account = number.waba_id == account || number.portfolio == account;
+            number.app == app && of_account && is_meant(number)
+        })
+        .cloned()
+        .collect();
+    // The snapshot's order is none.
+    entries.sort_unstable_by_key(|entry| entry.number.id);
+    entries
 }
 
 /// The keyed hash by which an event is known. A body that is no JSON is known by its row alone.

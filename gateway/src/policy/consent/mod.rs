@@ -88,6 +88,16 @@ impl ConsentState {
         }
     }
 
+    /// The state of a person who has another number or user id since: opt-outs go with them, opt-ins do not (design.md
+    /// §5), so replies are closed again until they write from there.
+    #[must_use]
+    pub fn moved(&self) -> Self {
+        Self {
+            replies_reopened_at: None,
+            ..*self
+        }
+    }
+
     /// May the business answer?
     pub fn replies_open(&self) -> bool {
         match self.opt_out {

@@ -20,6 +20,10 @@ use super::super::world::World;
 
 /// Who the page is when nobody is known yet.
 const SOMEBODY: &str = "447700900123";
+/// Changes come in bursts (a message and its statuses): they are told together, and a load test cannot keep a page busy.
+const BURST: Duration = Duration::from_millis(15);
+/// Nobody chooses among more people than that.
+const PEOPLE: usize = 300;
 /// A line that says nothing: finds out whether the page is still there.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
@@ -108,7 +112,7 @@ impl Page {
             changed.as_mut().enable();
             self.tell(world).await?;
             tokio::select! {
-                () = changed => {}
+                () = changed => tokio::time::sleep(BURST).await,
                 () = tokio::time::sleep(HEARTBEAT) => self.say(Bytes::from_static(b":\n\n")).await?,
             }
         }
@@ -156,11 +160,11 @@ impl Page {
 }
 
 impl World {
-    /// Everybody whom any number has met or who has a profile.
+    /// Those whom numbers have met or who have a profile.
     fn people(&self) -> BTreeMap<String, Profile> {
         let mut people = BTreeMap::new();
         for number in self.all_numbers() {
-            for key in number.customer_keys() {
+            for key in number.customer_keys().into_iter().take(PEOPLE) {
                 let profile = number.profile(&key);
                 people.entry(key).or_insert(profile);
             }

@@ -51,7 +51,7 @@ pub struct TemplateSpec {
     pub message_send_ttl_seconds: Option<i64>,
     /// When it was edited while approved: once a day, ten times a month.
     #[serde(skip)]
-    pub(super) edits: Vec<Timestamp>,
+    pub edits: Vec<Timestamp>,
 }
 
 fn unknown() -> String {

@@ -139,3 +139,21 @@ async fn memory_is_bounded_and_what_is_dropped_is_counted() {
         (3, 3)
     );
 }
+
+#[tokio::test]
+async fn an_accepted_send_can_fail_later_by_script() {
+    let bench = Bench::start().await;
+    bench.ines().text("hi").expect("sent");
+    bench
+        .simulator
+        .fault(Fault::next(FaultKind::FailLater { code: 131049 }));
+    assert_eq!(bench.code(&text("an offer")).await, 0);
+    let status = bench.endpoint.wait(2).await[1].value()["statuses"][0].clone();
+    assert_eq!(
+        (&status["status"], &status["errors"][0]["code"]),
+        (&json!("failed"), &json!(131049))
+    );
+    assert_eq!(bench.code(&text("another")).await, 0);
+    let next = bench.endpoint.wait(3).await[2].value()["statuses"][0].clone();
+    assert_eq!(next["status"], "sent");
+}

@@ -6,7 +6,7 @@ use super::super::template::{
 use super::interactive::{CARD_BODY, call_button};
 use super::{
     Checked, Fault, Malformed, commerce, count, each, filled, inside, media, optional_filled,
-    parameter, place, text, unique,
+    parameter, text, unique,
 };
 
 const BODY: usize = 1024;
@@ -22,6 +22,7 @@ pub(super) fn check(template: &TemplateContent) -> Checked {
         None => BODY,
     };
     parameter::all(&template.parameters, most)?;
+    one_style(template)?;
     if let Some(above) = &template.header {
         inside("header", header(template, above))?;
     }
@@ -30,6 +31,25 @@ pub(super) fn check(template: &TemplateContent) -> Checked {
     }
     buttons(&template.buttons)?;
     cards(&template.cards)
+}
+
+/// A template is positional or named as a whole, its header and cards included.
+fn one_style(template: &TemplateContent) -> Checked {
+    let header = match &template.header {
+        Some(TemplateHeader::Text(variable)) => Some(("header.name", variable)),
+        _ => None,
+    };
+    let body = template.parameters.iter().map(|p| ("parameters", p));
+    let cards = template.cards.iter().flat_map(|card| &card.parameters);
+    let cards = cards.map(|p| ("cards[].parameters", p));
+    let mut all = body.chain(header).chain(cards);
+    let Some((_, first)) = all.next() else {
+        return Ok(());
+    };
+    match all.find(|(_, other)| other.name.is_some() != first.name.is_some()) {
+        Some((field, _)) => Err(Malformed::new(field, Fault::MixedParameters).cited("§4.4")),
+        None => Ok(()),
+    }
 }
 
 /// §6.5: what a template may be called.
@@ -54,15 +74,8 @@ fn language(language: &str) -> Checked {
 
 fn header(template: &TemplateContent, header: &TemplateHeader) -> Checked {
     match header {
-        TemplateHeader::Text(variable) => {
-            if variable.name.is_some() != template.parameters.iter().any(|p| p.name.is_some())
-                && !template.parameters.is_empty()
-            {
-                return Err(Malformed::new("name", Fault::MixedParameters).cited("§4.4"));
-            }
-            parameter::all(std::slice::from_ref(variable), 60)
-                .map_err(|malformed| unnested(malformed, "parameters[0]."))
-        }
+        TemplateHeader::Text(variable) => parameter::all(std::slice::from_ref(variable), 60)
+            .map_err(|malformed| unnested(malformed, "parameters[0].")),
         TemplateHeader::Image(media) | TemplateHeader::Video(media) => media::source(&media.source),
         TemplateHeader::Gif(_) if template.marketing_messages.is_none() => {
             let form = "given with `marketing_messages`: GIFs go out by that endpoint only";
@@ -73,7 +86,11 @@ fn header(template: &TemplateContent, header: &TemplateHeader) -> Checked {
             Err(Malformed::new("caption", Fault::Form("left out in a header")).cited("§4.4"))
         }
         TemplateHeader::Document(document) => media::document(document),
-        TemplateHeader::Location(at) => place(at),
+        // In a header all four are there (§4.4).
+        TemplateHeader::Location(at) => {
+            filled("name", at.name.as_deref().unwrap_or_default())?;
+            filled("address", at.address.as_deref().unwrap_or_default())
+        }
         TemplateHeader::Product(product) => {
             filled("catalog_id", &product.catalog_id)?;
             filled("product_retailer_id", &product.product_retailer_id)

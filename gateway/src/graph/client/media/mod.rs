@@ -43,7 +43,7 @@ pub struct MediaInfo {
 pub enum MediaError {
     /// Branch on its code (facts §7).
     #[error("Graph refused it: {}", .0.error.message)]
-    Refused(Refused),
+    Refused(Box<Refused>),
     #[error("no whole answer of the media's host: {0}")]
     NoAnswer(&'static str),
     #[error("the media's host answered HTTP {http_status}, which cannot be understood")]
@@ -144,7 +144,7 @@ async fn ask(
     })?;
     let text = String::from_utf8(body).map_err(|_| MediaError::Unreadable { http_status })?;
     if let Some(refused) = refused(http_status, retry_after, &text) {
-        return Err(MediaError::Refused(refused));
+        return Err(MediaError::Refused(Box::new(refused)));
     }
     match http_status {
         200..=299 => Ok(text),

@@ -37,7 +37,7 @@ function open(id) {
   const number = openNumber();
   $("list").hidden = true; $("chat").hidden = false;
   $("chat").replaceChildren(
-    h(".bar", {}, h("button.round", { "aria-label": "Back to the chats", onclick: leave }, icon("back")), h(".who", {}, avatar(number.name, true), h(".grow", {}, h("b", {}, number.name), h("small", { id: "presence" }))), h("button.round.only-narrow", { "aria-label": "What happened", onclick: openPanel }, icon("pulse"))),
+    h(".bar", {}, h("button.round", { "aria-label": "Back to the chats", onclick: leave }, icon("back")), h("button.who", { "aria-label": "About " + number.name, onclick: businessSheet }, avatar(number.name, true), h("span.grow", {}, h("b", {}, number.name), h("small", { id: "presence" }))), h("button.round.only-narrow", { "aria-label": "What happened", onclick: openPanel }, icon("pulse"))),
     h(".scroll", { id: "scroll", tabindex: "-1", role: "log", "aria-live": "polite" }), composer());
   drawChat(true);
   $("write").focus();
@@ -76,7 +76,8 @@ function drawChat(all) {
   }
   if (isTyping(chat)) nodes.push(h(".msg.in.first", { id: "typing" }, h(".bubble", {}, h(".dots", { "aria-label": "typing" }, h("i"), h("i"), h("i")))));
   reconcile(box, nodes);
-  $("presence").textContent = isTyping(chat) ? "typing…" : pretty(openNumber().display_number);
+  const number = openNumber();
+  $("presence").textContent = isTyping(chat) ? "typing…" : number.name.startsWith("+") ? "business account" : pretty(number.display_number);
   $("presence").className = isTyping(chat) ? "typing" : "";
   if (before) state.seen[state.open] = Math.max(state.seen[state.open] || 0, before.at);
   clearTimeout(drawChat.timer);

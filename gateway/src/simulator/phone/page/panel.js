@@ -7,9 +7,9 @@ function drawPanel() {
   if (!state.tab) state.tab = stories ? "stories" : "wire";
   const tab = (name, text) => h("button", { role: "tab", "aria-selected": String(state.tab === name), onclick: () => { state.tab = name; drawPanel(); } }, text);
   const feed = h(".feed", { id: "feed", role: "tabpanel", tabindex: "0" });
-  panel.replaceChildren(
+  panel.replaceChildren(...[
     h(".brand", {}, h("span.mark", {}, icon("gateway")), h(".grow", {}, h("h1", {}, "Vestibule"), h("small", {}, stories ? "What the gateway does for each message" : "What the simulated WhatsApp sees")), h("button.round.only-narrow", { "aria-label": "Back to the phone", onclick: closePanel }, icon("close"))),
-    stories ? h(".tabs", { role: "tablist" }, tab("stories", "Gateway"), tab("wire", "On the wire")) : null, feed);
+    stories ? h(".tabs", { role: "tablist" }, tab("stories", "Gateway"), tab("wire", "On the wire")) : null, feed].filter(Boolean));
   if (!panel.querySelector(".tabs")) state.tab = "wire";
   drawFeed();
 }

@@ -7,7 +7,7 @@ function sheet(title, ...content) {
   const box = h(".sheet", { role: "dialog", "aria-modal": "true", "aria-label": title }, h("header", {}, h("h2", {}, title), h("button.round", { "aria-label": "Close", onclick: closeSheet }, icon("close"))), h(".inside", {}, content));
   layer.replaceChildren(box);
   layer.hidden = false;
-  (box.querySelector("[autofocus], .inside button, .inside input, .inside textarea") || box.querySelector("button")).focus();
+  (box.querySelector("[data-first], .inside button, .inside input, .inside textarea") || box.querySelector("button")).focus();
   return box;
 }
 
@@ -29,7 +29,7 @@ $("layer").addEventListener("pointerdown", (event) => { if (event.target === $("
 
 // A form of plain fields; `done` gets their values.
 function form(title, fields, label, done, note) {
-  const inputs = fields.map(([name, text, value, extra]) => [name, h("input", { name, value: value || "", autocomplete: "off", autofocus: name === fields[0][0], ...extra }), text]);
+  const inputs = fields.map(([name, text, value, extra]) => [name, h("input", { name, value: value || "", autocomplete: "off", "data-first": name === fields[0][0], ...extra }), text]);
   const submit = (event) => { event.preventDefault(); const values = Object.fromEntries(inputs.map(([name, input]) => [name, input.value.trim()])); closeSheet(); done(values); };
   sheet(title, h("form.form", { onsubmit: submit }, note ? h("p", {}, note) : null, inputs.map(([, input, text]) => h("label", {}, text, input)), h("button.action", { type: "submit" }, label)));
 }
@@ -110,6 +110,19 @@ function itemMenu(item) {
     state.stories.some((story) => story.wamid === item.id || story.sends.includes(item.id)) ? entry("Show what happened", "pulse", () => pick(item.id, true)) : null,
     own && item.kind === "text" && !item.revoked ? entry("Edit", "edit", () => form("Edit message", [["text", "Text", item.text]], "Save", (v) => v.text && send({ edit: { message_id: item.id, text: v.text } }))) : null,
     own && !item.revoked ? entry("Delete for everyone", "trash", () => send({ revoke: { message_id: item.id } }), true) : null);
+}
+
+// What a person can tell WhatsApp about a business, and about themselves.
+function businessSheet() {
+  const number = openNumber();
+  const entry = (text, sub, symbol, act) => h("button.menu", { type: "button", onclick: () => { closeSheet(); act(); } }, icon(symbol), h("span.grow", {}, text, h("small", { style: { display: "block", color: "var(--ink-2)" } }, sub)));
+  const newNumber = (v) => { const wa_id = v.phone.replace(/\D/g, ""); if (wa_id) send({ change_number: { wa_id } }).then(() => connect(wa_id)); };
+  sheet(number.name,
+    h(".menu", {}, icon("phone"), pretty(number.display_number)),
+    entry("Stop offers", "This business may send no more marketing", "close", () => send({ marketing: { stop: true } }).then(() => toast("No more offers from " + number.name))),
+    entry("Allow offers again", "Marketing is welcome", "check", () => send({ marketing: { stop: false } }).then(() => toast("Offers are welcome again"))),
+    entry("I have a new number", "WhatsApp tells this business", "user", () => form("New number", [["phone", "The new number", "", { inputmode: "tel", required: true, placeholder: "+44 7700 900789" }]], "Change", newNumber)),
+    entry("Send something unsupported", "A poll, which businesses cannot receive", "warn", () => send({ unsupported: { kind: "poll" } })));
 }
 
 function peopleSheet() {

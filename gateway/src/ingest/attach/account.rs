@@ -1,0 +1,198 @@
+//! What Meta says of accounts, numbers and templates (`whatsapp-cloud-api.md` §1.5): kept as facts, and obeyed where it
+//! stops or releases sending.
+//!
+//! Only the latest of a fact is obeyed, by Meta's time: a webhook that comes twice, late or out of order changes nothing.
+
+use std::collections::BTreeMap;
+
+use super::batch::event_at;
+use super::split::News;
+use super::{AttachError, Attacher};
+use crate::domain::account::{Cause, Extent, Order, Stop, Subject};
+use crate::domain::number::Number;
+use crate::domain::{EventId, HoldId, TenantId, Timestamp};
+use crate::storage::account_facts::{self, FactKind, FactRow};
+use crate::storage::events::{EventKind, NewEvent};
+use crate::storage::holds::{self, Held, Hold};
+use crate::storage::{Tx, events, numbers};
+
+/// Keeps and obeys the news of a batch, in order.
+pub(super) async fn apply(
+    attacher: &Attacher,
+    tx: &mut Tx,
+    news: &[News],
+    now: Timestamp,
+) -> Result<(), AttachError> {
+    for one in news {
+        let mut tenants: BTreeMap<TenantId, Vec<&Number>> = BTreeMap::new();
+        for entry in &one.entries {
+            let number: &Number = &entry.number;
+            tenants.entry(number.tenant).or_default().push(number);
+        }
+        for (tenant, numbers) in tenants {
+            let event = event(attacher, tenant, one, now);
+            events::append_all_tenants(tx, std::slice::from_ref(&event)).await?;
+            let told = Told {
+                attacher,
+                tenant,
+                numbers,
+                one,
+                event: event.id,
+                now,
+            };
+            told.apply(tx).await?;
+        }
+    }
+    Ok(())
+}
+
+fn event(attacher: &Attacher, tenant: TenantId, one: &News, now: Timestamp) -> NewEvent {
+    NewEvent {
+        tenant: Some(tenant),
+        kind: EventKind::Account,
+        content: serde_json::to_string(&one.news).expect("news is JSON"),
+        ..event_at(attacher, &one.place, now)
+    }
+}
+
+/// One piece of news, told to one tenant.
+struct Told<'a> {
+    attacher: &'a Attacher,
+    tenant: TenantId,
+    /// The tenant's numbers that it is about.
+    numbers: Vec<&'a Number>,
+    one: &'a News,
+    event: EventId,
+    now: Timestamp,
+}
+
+impl Told<'_> {
+    async fn apply(&self, tx: &mut Tx) -> Result<(), AttachError> {
+        for fact in &self.one.news.facts {
+            let mut latest = false;
+            for subject in self.subjects() {
+                let row = FactRow {
+                    fact: fact.name.clone(),
+                    value: fact.value.clone(),
+                    ..subject
+                };
+                latest |= account_facts::record(tx, self.tenant, &row).await?;
+            }
+            if let Some(order) = fact.then.as_ref().filter(|_| latest) {
+                self.obey(tx, order).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The rows that a fact gets, but for what it says: one, or one for each number that Meta named.
+    fn subjects(&self) -> Vec<FactRow> {
+        let row = |account: &str, kind, name: &str, language: &str| FactRow {
+            account: account.to_owned(),
+            kind,
+            name: name.to_owned(),
+            language: language.to_owned(),
+            fact: String::new(),
+            at: self.one.place.at,
+            value: String::new(),
+            event: self.event,
+        };
+        let account = self.one.account.as_str();
+        match &self.one.news.subject {
+            Subject::Account => vec![row(account, FactKind::Account, "", "")],
+            Subject::Template { name, language } => {
+                vec![row(account, FactKind::Template, name, language)]
+            }
+            Subject::Flow(flow) => vec![row(account, FactKind::Flow, flow, "")],
+            Subject::Displayed(_) | Subject::NumberId(_) => self
+                .numbers
+                .iter()
+                .map(|number| {
+                    let id = &number.phone_number_id;
+                    row(&number.waba_id, FactKind::Number, id, "")
+                })
+                .collect(),
+        }
+    }
+
+    async fn obey(&self, tx: &mut Tx, order: &Order) -> Result<(), AttachError> {
+        match order {
+            Order::Hold(stop) => self.hold(tx, stop).await,
+            Order::Release(causes) => {
+                for cause in causes {
+                    self.release(tx, *cause).await?;
+                }
+                Ok(())
+            }
+            Order::Throughput(throughput) => {
+                for number in &self.numbers {
+                    numbers::raise_throughput(tx, self.tenant, number.id, *throughput).await?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    async fn hold(&self, tx: &mut Tx, stop: &Stop) -> Result<(), AttachError> {
+        if stop.until.is_some_and(|until| until <= self.now) {
+            return Ok(());
+        }
+        for held in self.held(stop.extent) {
+            let placed_by = placed_by(stop.cause);
+            // Meta may extend a restriction: the last word of it counts.
+            if stop.until.is_some() {
+                holds::lift_held_by_all_tenants(tx, &held, &placed_by, self.now).await?;
+            } else if holds::is_held_by_all_tenants(tx, &held, &placed_by, self.now).await? {
+                continue;
+            }
+            tracing::warn!(?held, cause = stop.cause.word(), "hold placed");
+            let hold = Hold {
+                id: HoldId::from_raw(self.attacher.ids.next(self.now)),
+                held,
+                reason: stop.reason.clone(),
+                placed_by,
+                placed_at: self.now,
+                until: stop.until,
+            };
+            holds::insert_hold_all_tenants(tx, &hold).await?;
+        }
+        Ok(())
+    }
+
+    /// Lifts what this cause stopped, also where a send met its error before the webhook came. What people hold stays.
+    async fn release(&self, tx: &mut Tx, cause: Cause) -> Result<(), AttachError> {
+        let mut held = self.held(Extent::Everything);
+        held.extend(self.held(Extent::Templates));
+        if self.one.news.subject == Subject::Account {
+            // Such an error held the tenant: it does not say which of the accounts it was.
+            held.push(Held::Tenant(self.tenant));
+        }
+        let by_errors = cause.errors().iter().flat_map(|code| {
+            ["receipt", "delivery"].map(|part| format!("{part}: Meta's error {code}"))
+        });
+        let origins: Vec<String> = by_errors.chain([placed_by(cause)]).collect();
+        for held in &held {
+            for origin in &origins {
+                holds::lift_held_by_all_tenants(tx, held, origin, self.now).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn held(&self, extent: Extent) -> Vec<Held> {
+        let tenant = self.tenant;
+        if let Subject::Template { name, language } = &self.one.news.subject {
+            return vec![Held::Template(tenant, name.clone(), language.clone())];
+        }
+        let held = |number: &&Number| match extent {
+            Extent::Everything => Held::Number(tenant, number.id),
+            Extent::Templates => Held::NumberTemplates(tenant, number.id),
+        };
+        self.numbers.iter().map(held).collect()
+    }
+}
+
+/// A hold's origin, by which it is found again when Meta takes the stop back.
+fn placed_by(cause: Cause) -> String {
+    format!("webhook: {}", cause.word())
+}

@@ -1,0 +1,150 @@
+//! What Meta says of people: another number, another user id (`whatsapp-cloud-api.md` §2.3). It comes by two ways, in
+//! any order, sometimes after the person has written from the new number.
+//!
+//! A contact stays who it is: its history, owner and opt-outs go with it. What it was known by is history from then on:
+//! it still leads to the contact, for what comes late, but nobody is written to by it, and a phone that is shown later
+//! is somebody else's. Opt-ins do not go with it (design.md §5), and its windows are closed until it writes again.
+
+use std::collections::BTreeSet;
+
+use super::identities::Keys;
+use super::{AttachError, Change, People};
+use crate::domain::{ContactId, IdentityKind, TenantId, Timestamp};
+use crate::policy::ConsentState;
+use crate::storage::Tx;
+use crate::storage::people::{self, Consent, IdentityKey};
+
+/// Somebody who is known by something else since.
+pub(super) struct Renamed {
+    pub tenant: TenantId,
+    pub contact: ContactId,
+    pub at: Timestamp,
+    /// It is the contact that we knew; else one that had written from the new number before we heard of it, whose own
+    /// window and words stand.
+    pub stayed: bool,
+}
+
+impl People {
+    /// Answers whom it was about; `None`: nobody whom we know.
+    pub(super) async fn change(
+        &mut self,
+        tx: &mut Tx,
+        change: &Change,
+    ) -> Result<Option<ContactId>, AttachError> {
+        let number = &change.entry.number;
+        let (before, after) = (&change.change.before, &change.change.after);
+        let (before, after) = (Keys::of(number, before), Keys::of(number, after));
+        let find = |keys: &Keys| {
+            let by = [&keys.bsuid, &keys.phone, &keys.parent];
+            by.into_iter()
+                .find_map(|key| self.find(key.as_ref(), change.at))
+        };
+        let Some(contact) = find(&before) else {
+            return Ok(find(&after));
+        };
+        let own = self.identities_of(tx, number.tenant, contact).await?;
+        let other = find(&after).filter(|other| *other != contact);
+        if other.is_none() && after.all().all(|key| own.contains(key)) {
+            // The same came by the other way before.
+            return Ok(Some(contact));
+        }
+        let is_now = match other {
+            Some(other) => self.meet(tx, &after, contact, other, change).await?,
+            None => contact,
+        };
+        let kept_phone = after
+            .phone
+            .as_ref()
+            .is_some_and(|phone| own.contains(phone));
+        let gone = self.supersede_all(change, &after, &own, is_now);
+        for key in after.all() {
+            self.learn(key, is_now, change.at);
+        }
+        if gone && !kept_phone {
+            self.renamed.push(Renamed {
+                tenant: number.tenant,
+                contact: is_now,
+                at: change.at,
+                stayed: is_now == contact,
+            });
+        }
+        Ok(Some(is_now))
+    }
+
+    /// Both are known, as two. Where Meta names both user ids it is one person. A new phone alone does not say so: we may
+    /// know it from whoever had it before. Then it moves, and the opt-outs go to both: nobody who stopped us is written
+    /// to because of a doubt.
+    async fn meet(
+        &mut self,
+        tx: &mut Tx,
+        after: &Keys,
+        contact: ContactId,
+        other: ContactId,
+        change: &Change,
+    ) -> Result<ContactId, AttachError> {
+        let tenant = change.entry.number.tenant;
+        let by_id = [&after.bsuid, &after.parent];
+        let named = by_id.into_iter().flatten().any(|key| {
+            let known = self.known.get(key);
+            known.is_some_and(|identity| identity.contact == other)
+        });
+        // Who appeared in this very batch, and is known by the phone alone, has just got it.
+        let fresh = self.new_contacts.contains_key(&other);
+        if fresh || named {
+            let (gone, stays) = if fresh {
+                (other, contact)
+            } else {
+                (contact, other)
+            };
+            self.unite(tx, tenant, after, gone, stays).await?;
+            return Ok(stays);
+        }
+        self.opt_outs.push((tenant, contact, other));
+        Ok(contact)
+    }
+
+    /// Answers whether anything of the person's is history now.
+    fn supersede_all(
+        &mut self,
+        change: &Change,
+        after: &Keys,
+        own: &BTreeSet<IdentityKey>,
+        contact: ContactId,
+    ) -> bool {
+        let portfolio = &change.entry.number.portfolio;
+        // A user id goes with its phone and a phone with its user id (§2.3): whichever Meta leaves out is not to be
+        // relied on, until the person shows it again. Other portfolios tell of theirs.
+        let goes = |key: &IdentityKey| match key.kind {
+            IdentityKind::Phone => true,
+            IdentityKind::Bsuid => key.scope == *portfolio,
+            IdentityKind::ParentBsuid => after.parent.is_some(),
+        };
+        let gone: Vec<&IdentityKey> = own
+            .iter()
+            .filter(|key| goes(key) && !after.has(key))
+            .collect();
+        for key in &gone {
+            self.supersede(key, contact, change.at);
+        }
+        !gone.is_empty()
+    }
+}
+
+/// Writes a contact's consent, made from its own and another's. Both rows are locked already.
+pub(super) async fn set_consent(
+    tx: &mut Tx,
+    tenant: TenantId,
+    contact: ContactId,
+    next: impl FnOnce(&ConsentState, &ConsentState) -> ConsentState,
+    other: ContactId,
+) -> Result<(), AttachError> {
+    let rows = people::lock_consent_all_tenants(tx, &[contact, other]).await?;
+    let (Some(own), Some(other)) = (rows.of(contact), rows.of(other)) else {
+        return Err(AttachError::Race);
+    };
+    let state = next(&own.state, &other.state);
+    if state != own.state && !people::set_consent(tx, tenant, &Consent { state, ..*own }).await? {
+        return Err(AttachError::Race);
+    }
+    Ok(())
+}

@@ -1,0 +1,187 @@
+//! What Meta says of accounts and templates, where it meets holds that others placed.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use vestibule::domain::{Clock, HoldId};
+use vestibule::storage::account_facts::standing;
+use vestibule::storage::holds::{Held, Hold, holds_all_tenants, insert_hold_all_tenants};
+use vestibule_tests::for_each_database;
+
+use super::desk::{Desk, NUMBERS};
+
+const TEMPLATE: &str = "spring_sale";
+
+async fn hear(desk: &Desk, field: &str, value: Value, secs_ago: u64) {
+    let changes = json!([{ "field": field, "value": value }]);
+    let entry = json!([{ "id": "990001", "time": desk.ago(secs_ago), "changes": changes }]);
+    let body = json!({ "object": "whatsapp_business_account", "entry": entry });
+    assert_eq!(desk.post_by(0, &body).await, 200);
+    desk.attach().await;
+}
+
+fn template(event: &str) -> Value {
+    json!({ "event": event, "message_template_id": 1, "message_template_name": TEMPLATE,
+        "message_template_language": "en" })
+}
+
+fn ban(state: &str) -> Value {
+    json!({ "event": "DISABLED_UPDATE", "ban_info": { "waba_ban_state": state } })
+}
+
+async fn place(desk: &Desk, held: Held, placed_by: &str) {
+    let now = desk.clock.now();
+    let hold = Hold {
+        id: HoldId::from_raw(desk.ids.next(now)),
+        held,
+        reason: "a test".to_owned(),
+        placed_by: placed_by.to_owned(),
+        placed_at: now,
+        until: None,
+    };
+    let mut tx = desk.db.begin().await.expect("a transaction");
+    insert_hold_all_tenants(&mut tx, &hold)
+        .await
+        .expect("a hold");
+    tx.commit().await.expect("a commit");
+}
+
+/// Who placed the holds that are in force.
+async fn in_force(desk: &Desk) -> Vec<String> {
+    let mut tx = desk.db.read().await.expect("a transaction");
+    let holds = holds_all_tenants(&mut tx).await.expect("holds");
+    let now = desk.clock.now();
+    let lasts = |hold: &Hold| hold.until.is_none_or(|until| now < until);
+    let mut placed: Vec<String> = holds
+        .into_iter()
+        .filter(lasts)
+        .map(|hold| hold.placed_by)
+        .collect();
+    placed.sort();
+    placed
+}
+
+#[tokio::test]
+async fn meta_lifts_what_its_own_errors_stopped_and_nothing_that_a_person_did() {
+    for_each_database(async |database| {
+        let desk = Desk::open(&database).await;
+        let number = desk.owner.snapshot().number_named(NUMBERS[0]).cloned();
+        let number = number.expect("the number").number.clone();
+        let held = || Held::Template(number.tenant, TEMPLATE.into(), "en".into());
+        place(&desk, held(), "delivery: Meta's error 132015").await;
+        place(&desk, held(), "ana").await;
+        hear(
+            &desk,
+            "message_template_status_update",
+            template("PAUSED"),
+            50,
+        )
+        .await;
+        let all = [
+            "ana",
+            "delivery: Meta's error 132015",
+            "webhook: template state",
+        ];
+        assert_eq!(in_force(&desk).await, all);
+        hear(
+            &desk,
+            "message_template_status_update",
+            template("APPROVED"),
+            40,
+        )
+        .await;
+        assert_eq!(in_force(&desk).await, ["ana"]);
+
+        place(
+            &desk,
+            Held::Tenant(number.tenant),
+            "receipt: Meta's error 131031",
+        )
+        .await;
+        place(&desk, Held::Number(number.tenant, number.id), "ben").await;
+        hear(&desk, "account_update", ban("DISABLE"), 30).await;
+        assert_eq!(in_force(&desk).await.len(), 4);
+        hear(&desk, "account_update", ban("REINSTATE"), 20).await;
+        assert_eq!(in_force(&desk).await, ["ana", "ben"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_restriction_ends_by_itself_and_the_last_word_of_its_end_counts() {
+    for_each_database(async |database| {
+        let desk = Desk::open(&database).await;
+        let restricted = |until: i64| {
+            json!({ "event": "ACCOUNT_RESTRICTION", "restriction_info": [
+                { "restriction_type": "RESTRICTED_BIZ_INITIATED_MESSAGING", "expiration": until }] })
+        };
+        let begin = desk.ago(0);
+        hear(&desk, "account_update", restricted(begin + 1_000), 50).await;
+        hear(&desk, "account_update", restricted(begin + 2_000), 40).await;
+        hear(&desk, "account_update", restricted(begin + 9_000), 60).await;
+        assert_eq!(in_force(&desk).await.len(), 1);
+        desk.clock.advance(Duration::from_secs(1_500));
+        assert_eq!(in_force(&desk).await.len(), 1);
+        desk.clock.advance(Duration::from_secs(600));
+        assert_eq!(in_force(&desk).await, [""; 0]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_ban_stops_every_number_of_the_account_that_the_app_speaks_for() {
+    for_each_database(async |database| {
+        let desk = Desk::open(&database).await;
+        // Both numbers of the desk are of one WABA, each of an app of its own.
+        hear(&desk, "account_update", ban("DISABLE"), 50).await;
+        assert_eq!(in_force(&desk).await.len(), 1);
+        desk.add_number(0, "770003").await;
+        desk.owner.refresh().await.expect("readable setup");
+        hear(
+            &desk,
+            "account_update",
+            json!({ "event": "ACCOUNT_DELETED" }),
+            40,
+        )
+        .await;
+        assert_eq!(in_force(&desk).await.len(), 3);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_each_fact_the_latest_stands_whatever_came_last() {
+    for_each_database(async |database| {
+        let desk = Desk::open(&database).await;
+        let mut category = template("");
+        category["new_category"] = json!("MARKETING");
+        category["previous_category"] = json!("UTILITY");
+        hear(&desk, "template_category_update", category.clone(), 10).await;
+        category["new_category"] = json!("UTILITY");
+        category["correct_category"] = json!("MARKETING");
+        hear(&desk, "template_category_update", category, 90).await;
+        hear(
+            &desk,
+            "message_template_status_update",
+            template("APPROVED"),
+            50,
+        )
+        .await;
+        let number = desk.owner.snapshot().number_named(NUMBERS[0]).cloned();
+        let tenant = number.expect("the number").number.tenant;
+        let mut tx = desk.db.read().await.expect("a transaction");
+        let facts = standing(&mut tx, tenant).await.expect("facts");
+        let facts: Vec<String> = facts
+            .iter()
+            .map(|fact| format!("{} {} = {}", fact.name, fact.fact, fact.value))
+            .collect();
+        let expected = [
+            "spring_sale category = MARKETING",
+            "spring_sale id = 1",
+            "spring_sale next_category = ",
+            "spring_sale status = APPROVED",
+        ];
+        assert_eq!(facts, expected);
+    })
+    .await;
+}
