@@ -100,7 +100,11 @@ pub async fn put(
         Some(key) => people::find_identities_all_tenants(tx, std::slice::from_ref(key)).await?,
         None => Vec::new(),
     };
-    let by_phone = by_phone.first().map(|(_, contact)| *contact);
+    // A phone whose person is known by something else now is nobody's until somebody writes from it.
+    let by_phone = by_phone
+        .first()
+        .filter(|(_, known)| known.superseded_at.is_none())
+        .map(|(_, known)| known.contact);
     let (mut contact, made) = match (by_key, by_phone) {
         (Some(contact), None) => match key {
             // It has another phone: people change numbers by their own message, never by somebody's list.
@@ -180,11 +184,10 @@ async fn make(
 
 fn row(tenant: TenantId, contact: &Contact) -> ContactRow {
     ContactRow {
-        id: contact.id,
-        tenant,
         display_name: contact.display_name.clone(),
         phone: contact.phone.clone(),
         bsuid: contact.bsuid.clone(),
+        ..ContactRow::blank(tenant, contact.id)
     }
 }
 
