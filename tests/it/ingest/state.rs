@@ -9,10 +9,11 @@ pub struct State(pub Vec<String>);
 
 /// One query: a connection for each part would take longer than everything else. `{t}` is the tenant, `{n}` its number;
 /// events of nobody's since it was added are told too, because a webhook that names nobody causes such. People are told
-/// by their rank.
+/// by their rank. What is nobody's or an account's comes first: it is attached in the app's bucket, and which of two
+/// buckets is first is chance.
 const QUERY: &str = "
     SELECT line FROM (
-        SELECT 1 AS part, e.id AS id,
+        SELECT CASE WHEN e.tenant = 0 THEN -1 WHEN e.kind = 4 THEN 0 ELSE 1 END AS part, e.id AS id,
             'event ' || CASE e.kind WHEN 1 THEN 'message' WHEN 2 THEN 'stale' WHEN 3 THEN 'notice' WHEN 4 THEN 'account'
                 ELSE 'kept' END || CASE WHEN e.tenant = 0 THEN ' of nobody' ELSE '' END
             || ' at ' || CASE WHEN e.kind = 9 THEN '-' ELSE CAST(e.at AS TEXT) END
