@@ -6,3 +6,4 @@ mod round_trip;
 mod samples;
 mod street;
 mod templates;
+mod two_readings;
