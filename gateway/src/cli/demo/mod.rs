@@ -76,6 +76,9 @@ impl<'a> Talk<'a> {
         output::line("");
         let mut lines = keyboard::lines();
         let stopped = self.stage.stopped();
+        // One for the whole talk: a Ctrl-C that came between two would be lost.
+        let interrupted = tokio::signal::ctrl_c();
+        tokio::pin!(interrupted);
         self.prompt();
         loop {
             tokio::select! {
@@ -86,7 +89,7 @@ impl<'a> Talk<'a> {
                 },
                 Some(story) = self.stage.stories.recv() => self.told(&story),
                 () = out_of_patience(&mut self.awaited) => self.give_up(),
-                _ = tokio::signal::ctrl_c() => break,
+                _ = &mut interrupted => break,
                 () = stopped.cancelled() => break,
             }
         }
