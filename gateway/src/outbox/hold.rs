@@ -53,7 +53,6 @@ impl Stop {
             placed_by: format!("{by}: Meta's error {code}"),
             placed_at: now,
             until: None,
-            lifted_at: None,
         }
     }
 }

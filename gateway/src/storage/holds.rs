@@ -32,7 +32,6 @@ pub struct Hold {
     pub placed_at: Timestamp,
     /// `None`: until somebody lifts it.
     pub until: Option<Timestamp>,
-    pub lifted_at: Option<Timestamp>,
 }
 
 #[derive(FromRow)]
@@ -167,8 +166,8 @@ pub async fn holds_all_tenants(tx: &mut Tx) -> Result<Vec<Hold>> {
     rows.into_iter().map(Hold::try_from).collect()
 }
 
-/// A hold, whoever's and lifted or not.
-pub async fn hold_all_tenants(tx: &mut Tx, id: HoldId) -> Result<Option<Hold>> {
+/// A hold, whoever's, and whether it was lifted.
+pub async fn hold_all_tenants(tx: &mut Tx, id: HoldId) -> Result<Option<(Hold, bool)>> {
     const SQL: &str =
         "SELECT id, tenant, scope, target, name, language, reason, placed_by, placed_at, until_at,
             lifted_at FROM hold WHERE id = $1";
@@ -176,7 +175,11 @@ pub async fn hold_all_tenants(tx: &mut Tx, id: HoldId) -> Result<Option<Hold>> {
         .bind(id.raw())
         .fetch_optional(conn)
         .await)?;
-    row.map(Hold::try_from).transpose()
+    let found = |row: Row| {
+        let lifted = row.lifted_at != 0;
+        Ok((Hold::try_from(row)?, lifted))
+    };
+    row.map(found).transpose()
 }
 
 /// Holds in force after an id, oldest first, that bear on a tenant: its own and those of everything. Tenant 0: all.
@@ -240,7 +243,6 @@ impl TryFrom<Row> for Hold {
             placed_by: row.placed_by,
             placed_at: Timestamp::from_millis(row.placed_at),
             until: (row.until_at != 0).then(|| Timestamp::from_millis(row.until_at)),
-            lifted_at: (row.lifted_at != 0).then(|| Timestamp::from_millis(row.lifted_at)),
         })
     }
 }
