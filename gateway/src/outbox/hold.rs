@@ -53,6 +53,7 @@ impl Stop {
             placed_by: format!("{by}: Meta's error {code}"),
             placed_at: now,
             until: None,
+            lifted_at: None,
         }
     }
 }

@@ -32,6 +32,7 @@ pub struct Hold {
     pub placed_at: Timestamp,
     /// `None`: until somebody lifts it.
     pub until: Option<Timestamp>,
+    pub lifted_at: Option<Timestamp>,
 }
 
 #[derive(FromRow)]
@@ -166,8 +167,8 @@ pub async fn holds_all_tenants(tx: &mut Tx) -> Result<Vec<Hold>> {
     rows.into_iter().map(Hold::try_from).collect()
 }
 
-/// A hold, whoever's, and whether it was lifted.
-pub async fn hold_all_tenants(tx: &mut Tx, id: HoldId) -> Result<Option<(Hold, bool)>> {
+/// A hold, whoever's and lifted or not.
+pub async fn hold_all_tenants(tx: &mut Tx, id: HoldId) -> Result<Option<Hold>> {
     const SQL: &str =
         "SELECT id, tenant, scope, target, name, language, reason, placed_by, placed_at, until_at,
             lifted_at FROM hold WHERE id = $1";
@@ -175,11 +176,7 @@ pub async fn hold_all_tenants(tx: &mut Tx, id: HoldId) -> Result<Option<(Hold, b
         .bind(id.raw())
         .fetch_optional(conn)
         .await)?;
-    let found = |row: Row| {
-        let lifted = row.lifted_at != 0;
-        Ok((Hold::try_from(row)?, lifted))
-    };
-    row.map(found).transpose()
+    row.map(Hold::try_from).transpose()
 }
 
 /// Holds in force after an id, oldest first, that bear on a tenant: its own and those of everything. Tenant 0: all.
@@ -243,6 +240,7 @@ impl TryFrom<Row> for Hold {
             placed_by: row.placed_by,
             placed_at: Timestamp::from_millis(row.placed_at),
             until: (row.until_at != 0).then(|| Timestamp::from_millis(row.until_at)),
+            lifted_at: (row.lifted_at != 0).then(|| Timestamp::from_millis(row.lifted_at)),
         })
     }
 }

@@ -42,6 +42,7 @@ pub async fn add(
         placed_by: by.to_owned(),
         placed_at: now,
         until: lasts.map(|lasts| now.plus(lasts)),
+        lifted_at: None,
     };
     holds::insert_hold_all_tenants(&mut tx, &hold).await?;
     let (realm, became) = (realm(&hold.held), Some(shown(&hold)));
@@ -58,7 +59,7 @@ pub async fn lift(setup: &SetupContext, hold: HoldId) -> Result<()> {
     if !holds::lift_hold_all_tenants(&mut tx, hold, setup.clock.now()).await? {
         return Err(SetupError::not_found("hold in force", &hold.to_string()));
     }
-    if let Some((lifted, _)) = holds::hold_all_tenants(&mut tx, hold).await? {
+    if let Some(lifted) = holds::hold_all_tenants(&mut tx, hold).await? {
         let (realm, was) = (realm(&lifted.held), Some(shown(&lifted)));
         setup
             .record(&mut tx, realm, "hold.lift", hold, was, None)
@@ -100,8 +101,8 @@ pub async fn find_one(setup: &SetupContext, tenant: TenantId, id: HoldId) -> Res
     };
     holds::hold_all_tenants(&mut tx, id)
         .await?
-        .filter(|(hold, lifted)| !lifted && concerns(hold))
-        .map(|(hold, _)| hold)
+        .filter(concerns)
+        .filter(|hold| hold.lifted_at.is_none())
         .ok_or_else(|| SetupError::not_found("hold", &id.to_string()))
 }
 
