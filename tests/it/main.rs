@@ -10,6 +10,7 @@ mod chaos;
 mod command_line;
 mod delivery;
 mod demo;
+mod events;
 mod guests;
 mod harness;
 mod ingest;

@@ -10,7 +10,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{InfoBuilder, LicenseBuilder, OpenApi};
 
 use super::permissions::{self, Rule};
-use super::problem::{FieldProblem, ProblemBody};
+use super::problem::{FieldProblem, ProblemBody, RefusalView};
 use super::resources;
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(make);
@@ -82,6 +82,7 @@ fn add_components(document: &mut OpenApi) {
     let problem = [
         ("Problem", ProblemBody::schema()),
         ("FieldProblem", FieldProblem::schema()),
+        ("RefusalView", RefusalView::schema()),
     ];
     let schemas = problem.map(|(name, schema)| (name.to_owned(), schema));
     components.schemas.extend(schemas);

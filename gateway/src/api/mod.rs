@@ -9,17 +9,22 @@ mod apps;
 mod audit;
 mod browse;
 mod check;
+mod contacts;
+mod conversations;
 mod credentials;
 pub mod document;
 mod etag;
+mod events;
 mod guard;
 mod health;
 mod holds;
+mod hooks;
 mod idempotency;
 mod input;
 mod jobs;
 mod keys;
 mod me;
+mod messages;
 mod moment;
 mod numbers;
 mod page;
@@ -40,11 +45,14 @@ use axum::middleware::from_fn_with_state;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::audit::Actor;
+use crate::desk::Desk;
+use crate::hooks::Endpoints;
 use crate::jobs::Wake;
 use crate::lifecycle::Health;
 use crate::plugin_host::Compiler;
 use crate::tenants::SetupContext;
 
+pub use events::Streams;
 pub use idempotency::KEPT as ANSWERS_KEPT;
 pub use rate::Rates;
 
@@ -62,6 +70,9 @@ pub struct Api {
     pub jobs: Wake,
     pub rates: Rates,
     pub max_body: usize,
+    pub desk: Desk,
+    pub endpoints: Endpoints,
+    pub streams: events::Streams,
     /// The header in which a proxy says who asks; `None`: whoever is connected.
     pub address_header: Option<String>,
 }
@@ -81,12 +92,17 @@ fn resources() -> OpenApiRouter<Arc<Api>> {
     let all = OpenApiRouter::new()
         .merge(apps::routes())
         .merge(audit::routes())
+        .merge(contacts::routes())
+        .merge(conversations::routes())
         .merge(credentials::routes())
+        .merge(events::routes())
         .merge(health::routes())
         .merge(holds::routes())
+        .merge(hooks::routes())
         .merge(jobs::routes())
         .merge(keys::routes())
         .merge(me::routes())
+        .merge(messages::routes())
         .merge(numbers::routes())
         .merge(plugins::routes())
         .merge(roles::routes())

@@ -25,6 +25,7 @@ const BUILDERS: &[Role] = &[Operator, TenantAdmin, Developer];
 const PLUGINS: &[Role] = &[Operator, TenantAdmin, Developer, PluginAuthor];
 const SEE_PLUGINS: &[Role] = &[Operator, TenantAdmin, Developer, PluginAuthor, Auditor];
 const SEE_JOBS: &[Role] = &[Operator, TenantAdmin, Developer, Analyst, Auditor];
+const DESK: &[Role] = &[Operator, TenantAdmin, Developer, Agent];
 const SEE_HOLDS: &[Role] = &[Operator, TenantAdmin, Developer, Agent, Analyst, Auditor];
 
 const fn roles(operation: &'static str, roles: &'static [Role]) -> Rule {
@@ -40,6 +41,14 @@ const fn any_key(operation: &'static str) -> Rule {
     Rule {
         any_key: true,
         ..roles(operation, EVERY_ROLE)
+    }
+}
+
+/// What narrow tokens that send may do as well.
+const fn senders(operation: &'static str) -> Rule {
+    Rule {
+        scopes: &[ScopeKind::Send],
+        ..roles(operation, DESK)
     }
 }
 
@@ -85,6 +94,37 @@ pub const RULES: &[Rule] = &[
     roles("audit.list", ADMINS_AND_AUDITOR),
     roles("audit.get", ADMINS_AND_AUDITOR),
     roles("audit.verify", ADMINS_AND_AUDITOR),
+    roles("contacts.list", DESK),
+    roles("contacts.get", DESK),
+    roles("contacts.upsert", DESK),
+    roles("contacts.update", DESK),
+    roles("contacts.import", BUILDERS),
+    roles("contact_attributes.list", DESK),
+    roles("contact_attributes.define", BUILDERS),
+    roles("conversations.list", DESK),
+    roles("conversations.get", DESK),
+    roles("conversations.history", DESK),
+    roles("conversations.take_over", DESK),
+    roles("conversations.assign", DESK),
+    roles("conversations.hand_back", DESK),
+    roles("conversations.close", DESK),
+    roles("conversations.reopen", DESK),
+    roles("conversations.snooze", DESK),
+    roles("conversations.wake", DESK),
+    senders("conversations.say"),
+    roles("messages.list", DESK),
+    senders("messages.get"),
+    roles("messages.cancel", DESK),
+    roles("events.list", DESK),
+    roles("events.stream", DESK),
+    roles("hooks.list", BUILDERS),
+    roles("hooks.get", BUILDERS),
+    roles("hooks.create", BUILDERS),
+    roles("hooks.update", BUILDERS),
+    roles("hooks.delete", BUILDERS),
+    roles("hooks.replay", BUILDERS),
+    roles("hooks.dead_letters", BUILDERS),
+    roles("hooks.revive", BUILDERS),
     roles("jobs.list", SEE_JOBS),
     roles("jobs.get", SEE_JOBS),
     roles("jobs.rejects", SEE_JOBS),

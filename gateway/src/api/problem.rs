@@ -35,6 +35,22 @@ pub struct ProblemBody {
     /// Every field that is wrong.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldProblem>,
+    /// Of a message that policy did not let through.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refusal: Option<RefusalView>,
+}
+
+/// Why policy refused a message, and what it would let through.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct RefusalView {
+    /// A stable word: `docs/policy.md` lists them.
+    pub reason: String,
+    /// Meta's code for it.
+    pub meta_code: i64,
+    /// What would be let through instead, in words.
+    pub allowed: Option<String>,
+    /// When this very message would be let through, when that is known.
+    pub from: Option<super::moment::Moment>,
 }
 
 /// Where something is wrong, and what.
@@ -76,6 +92,7 @@ impl Problem {
             status: status.as_u16(),
             detail: detail.into(),
             errors: Vec::new(),
+            refusal: None,
         };
         let headers = Vec::new();
         Self(Box::new(Inside {
@@ -114,6 +131,13 @@ impl Problem {
             format!("{parameter} {detail}"),
         );
         problem.0.body.errors = vec![FieldProblem::of_parameter(parameter, detail)];
+        problem
+    }
+
+    /// Policy said no, or not yet.
+    pub fn refused(detail: impl Into<String>, refusal: RefusalView) -> Self {
+        let mut problem = Self::new(StatusCode::CONFLICT, "refused", detail);
+        problem.0.body.refusal = Some(refusal);
         problem
     }
 
@@ -186,7 +210,10 @@ impl Problem {
 
 /// Where a service's field stands in bodies, for those that stand in the same place in every body.
 fn field_pointer(field: &str) -> Option<&'static str> {
-    const FIELDS: [(&str, &str); 21] = [
+    const FIELDS: [(&str, &str); 24] = [
+        ("the URL", "/url"),
+        ("the number", "/after"),
+        ("the hook's secret", "/secret"),
         ("the Meta app id", "/meta_app_id"),
         ("the app's name", "/name"),
         ("the verify token", "/verify_token"),

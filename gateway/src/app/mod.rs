@@ -3,6 +3,7 @@
 //! [`Node::start`] is what `serve`, `demo` and the tests run. It owns no rule; each part explains itself.
 
 mod body;
+mod followers;
 mod listen;
 mod monitor;
 mod parts;
@@ -18,10 +19,11 @@ use siphasher::sip::SipHasher13;
 use tokio::sync::mpsc;
 
 use crate::admin::{self, AdminContext, DataLock};
-use crate::api::{Api, Rates};
+use crate::api::{Api, Rates, Streams};
 use crate::audit::{self, Actor, VerifyJob};
 use crate::clock::SystemClock;
 use crate::config::Config;
+use crate::contacts::ImportJob;
 use crate::delivery::{Chance, Delivery, DeliveryConfig, Observer, ProcessTime, World};
 use crate::directory::Directory;
 use crate::domain::{Clock, IdGenerator};
@@ -41,6 +43,7 @@ use crate::tenants::SetupContext;
 use parts::Parts;
 use ports::{BacklogGate, DirectoryPort};
 
+pub use followers::Followers;
 pub use parts::PartFailed;
 
 /// A running node. [`Node::finished`] returns when everything has ended.
@@ -56,6 +59,8 @@ pub struct Node {
     pub owned: Owned,
     /// While set, no turn begins.
     pub turns_paused: Arc<AtomicBool>,
+    /// What people, clients and endpoints follow and work with.
+    pub followers: Followers,
     parts: Parts,
     db: Db,
     _lock: Option<DataLock>,
@@ -139,6 +144,7 @@ impl Node {
         let turns_paused = Arc::new(AtomicBool::new(false));
         let intake = shared.start_delivery(config, options.observer.clone())?;
         let events = shared.start_pipeline(config, intake.clone(), turns_paused.clone())?;
+        let followers = shared.start_followers(config, intake.clone())?;
         shared.start_attacher(config, events, intake);
         let health = shared.start_health();
         let context = shared.admin_context(config)?;
@@ -150,6 +156,9 @@ impl Node {
             jobs,
             rates: Rates::new(config.api.requests_per_minute),
             max_body: config.api.max_body_bytes,
+            desk: followers.desk.clone(),
+            endpoints: followers.endpoints.clone(),
+            streams: Streams::new(followers.sealed.clone(), shared.shutdown.soft().clone()),
             address_header: config.api.client_address_header.clone(),
         });
         let (http, api) = shared.start_http(config, &health, api).await?;
@@ -166,6 +175,7 @@ impl Node {
             directory: shared.directory,
             owned: shared.owned,
             turns_paused,
+            followers,
             parts: shared.parts,
             db,
             _lock: lock,
@@ -378,7 +388,13 @@ impl Shared {
             db: self.db.clone(),
             owned: self.owned.clone(),
             clock: self.clock.clone(),
-            kinds: vec![Arc::new(VerifyJob(self.keyring.chain_key()))],
+            kinds: vec![
+                Arc::new(VerifyJob(self.keyring.chain_key())),
+                Arc::new(ImportJob {
+                    ids: self.ids.clone(),
+                    clock: self.clock.clone(),
+                }),
+            ],
             wake: wake.clone(),
         };
         self.parts.work("jobs", runner.run(soft.clone()));

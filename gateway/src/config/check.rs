@@ -86,6 +86,7 @@ fn not_zero(config: &Config) -> Vec<(&'static str, u128)> {
             "plugins.compile_timeout",
             plugins.compile_timeout.as_nanos(),
         ),
+        ("hooks.timeout", config.hooks.timeout.as_nanos()),
         ("leases.ttl", config.leases.ttl.as_nanos()),
         ("leases.renew_every", config.leases.renew_every.as_nanos()),
     ]

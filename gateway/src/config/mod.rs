@@ -13,7 +13,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 pub use sections::{
-    Api, Database, Delivery, Graph, Http, Ingest, Leases, Log, Metrics, Plugins, Retention,
+    Api, Database, Delivery, Graph, Hooks, Http, Ingest, Leases, Log, Metrics, Plugins, Retention,
     Secrets, Shutdown, Turns,
 };
 pub use setting::{DatabaseUrl, Hidden, LogFormat};
@@ -39,6 +39,7 @@ pub struct Config {
     pub turns: Turns,
     pub delivery: Delivery,
     pub plugins: Plugins,
+    pub hooks: Hooks,
     pub leases: Leases,
     pub retention: Retention,
     pub log: Log,
@@ -105,6 +106,7 @@ impl Config {
         let turns = Turns::read(reader);
         let delivery = Delivery::read(reader);
         let plugins = Plugins::read(reader);
+        let hooks = Hooks::read(reader);
         let leases = Leases::read(reader);
         let retention = Retention::read(reader);
         let log = Log::read(reader);
@@ -121,6 +123,7 @@ impl Config {
             turns: turns?,
             delivery: delivery?,
             plugins: plugins?,
+            hooks: hooks?,
             leases: leases?,
             retention: retention?,
             log: log?,

@@ -110,6 +110,13 @@ sections! {
         compile_memory_bytes: u64,
     }
 
+    /// Hooks out.
+    Hooks = "hooks" {
+        allow_private_addresses: bool,
+        timeout: Duration,
+        retry_for: Duration,
+    }
+
     /// Ownership of buckets.
     Leases = "leases" {
         ttl: Duration,

@@ -24,6 +24,14 @@ impl Setting for String {
     }
 }
 
+impl Setting for bool {
+    fn from_value(value: &Value) -> Result<Self, String> {
+        value
+            .to_bool()
+            .ok_or_else(|| "must be true or false".to_owned())
+    }
+}
+
 impl Setting for u64 {
     fn from_value(value: &Value) -> Result<Self, String> {
         let number = value.to_u128().or_else(|| value.to_i128()?.try_into().ok());

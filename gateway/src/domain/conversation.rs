@@ -48,12 +48,17 @@ impl Owner {
     }
 }
 
+/// The attribute by which the bot is told, in its next turn and no later one, that it has the conversation again:
+/// `by_hand`, `closed` or `timeout`.
+pub const HANDED_BACK: &str = "vestibule.handed_back";
+
 /// One line of a conversation's ownership log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OwnerChange {
     pub from: Owner,
     pub to: Owner,
-    /// A stable word: `word_for_human`, `plugin_hand_over`, `routing`, `take_over`, `hand_back`, `queue_unserved`.
+    /// A stable word: `word_for_human`, `plugin_hand_over`, `routing`, `queue_unserved`; `take_over`, `assigned`,
+    /// `human_message`, `hand_back`, `closed`, `timeout`.
     pub reason: String,
     /// Who did it: a plugin with its version, an agent, a rule.
     pub by: String,

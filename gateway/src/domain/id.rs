@@ -231,6 +231,8 @@ ids! {
     AuditId = "aud";
     /// Long work with progress.
     JobId = "job";
+    /// An endpoint that follows a tenant's events.
+    HookId = "hok";
 }
 
 /// Is this text an id with this prefix? For whoever checks a text before it is read as one.

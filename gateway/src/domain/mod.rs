@@ -14,18 +14,20 @@ pub mod number;
 pub mod outbound;
 pub mod outbox;
 pub mod receipt;
+pub mod stream;
 pub mod time;
 
 pub use bucket::Bucket;
 pub use contact::{Bsuid, IdentityChange, IdentityKind, PersonRef, Phone, Recipient};
-pub use conversation::{Owner, OwnerChange};
+pub use conversation::{HANDED_BACK, Owner, OwnerChange};
 pub use draft::{Draft, DraftClass, Sender};
 pub use id::{
-    ApiKeyId, AppId, AuditId, ContactId, ConversationId, CredentialId, EventId, HoldId,
+    ApiKeyId, AppId, AuditId, ContactId, ConversationId, CredentialId, EventId, HoldId, HookId,
     IdGenerator, InstallationId, JobId, NumberId, OutboxId, RawId, TenantId, TurnId, UserId,
 };
 pub use inbound::{InboundContent, InboundMessage, Source};
 pub use outbound::OutboundContent;
 pub use outbox::OutboxState;
 pub use receipt::{Receipt, ReceiptStatus};
+pub use stream::{Numbered, StreamEvent, StreamKind};
 pub use time::{Clock, Timestamp};

@@ -35,6 +35,18 @@ impl ReceiptStatus {
         .find(|status| status.code() == code)
     }
 
+    /// Meta's word (facts §3.1), and ours.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Sent => "sent",
+            Self::Delivered => "delivered",
+            Self::Read => "read",
+            Self::Played => "played",
+            Self::Failed => "failed",
+        }
+    }
+
     /// What a send's status is after `next` came in while it was `self`.
     ///
     /// accepted < sent < delivered < read < played; `failed` only from accepted or sent, and a later delivered or

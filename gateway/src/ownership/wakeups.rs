@@ -15,25 +15,34 @@ const COALESCE: Duration = Duration::from_millis(5);
 
 /// What is said between nodes: a body waits to be attached.
 const RAW: &str = "raw";
+/// A send was committed by a node that does not own its bucket.
+const SENDS: &str = "sends";
 
 /// One bell for every kind of work.
 #[derive(Debug, Default)]
 pub struct Wakeups {
     /// A body waits to be attached.
     pub raw: Notify,
-    /// Look for sends now. Whoever commits sends owns their bucket and hands them to its own delivery, so nothing in the
-    /// gateway rings it; tests that stand time still do.
+    /// Look for sends now. Turns and confirmations are committed by whoever owns their bucket and handed to its own
+    /// delivery; what people and clients write may be committed anywhere, and rings here. So do tests that stand time still.
     pub outbox: Notify,
     /// Setup changed: caches are stale.
     pub setup: Notify,
     /// A body waits for another node: tell everybody.
     elsewhere: Notify,
+    /// A send does.
+    sends_elsewhere: Notify,
 }
 
 impl Wakeups {
     /// A body of a bucket that is not ours was written.
     pub fn raw_elsewhere(&self) {
         self.elsewhere.notify_one();
+    }
+
+    /// A send of a bucket that is not ours was written.
+    pub fn sends_elsewhere(&self) {
+        self.sends_elsewhere.notify_one();
     }
 
     /// Carries bells between nodes until stopped. On SQLite there is nobody else.
@@ -47,11 +56,12 @@ impl Wakeups {
 
     async fn send(&self, db: Db, stop: CancellationToken) {
         loop {
-            tokio::select! {
+            let word = tokio::select! {
                 () = stop.cancelled() => return,
-                () = self.elsewhere.notified() => {}
-            }
-            if let Err(error) = storage::notify::send(&db, RAW).await {
+                () = self.elsewhere.notified() => RAW,
+                () = self.sends_elsewhere.notified() => SENDS,
+            };
+            if let Err(error) = storage::notify::send(&db, word).await {
                 tracing::debug!(%error, "other nodes were not woken; they look by themselves");
             }
             tokio::time::sleep(COALESCE).await;
@@ -73,8 +83,10 @@ impl Wakeups {
 
     fn ring(&self, word: &str) {
         // A newer node may know more words.
-        if word == RAW {
-            self.raw.notify_one();
+        match word {
+            RAW => self.raw.notify_one(),
+            SENDS => self.outbox.notify_one(),
+            _ => {}
         }
     }
 }

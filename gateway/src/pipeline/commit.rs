@@ -16,7 +16,7 @@ use super::turn::Finished;
 use crate::domain::{ConversationId, EventId, IdGenerator, InstallationId, TurnId};
 use crate::ownership::Owned;
 use crate::storage::buckets::{self, Lease};
-use crate::storage::conversations::{self, Conversation, OwnerLogRow};
+use crate::storage::conversations::{self, Conversation, Locked, OwnerLogRow};
 use crate::storage::outbox::{self, NewSend, OutboxRow};
 use crate::storage::turns::TurnRow;
 use crate::storage::{Db, Result, StorageError, Tx, events, installations, turns};
@@ -114,9 +114,9 @@ impl Committer {
         let _held = CommitTimer::start("turns", group.len());
         let leases = self.leases(group)?;
         buckets::fence(&mut tx, &leases).await?;
-        let versions = lock_versions(&mut tx, group).await?;
+        let locked = lock_versions(&mut tx, group).await?;
         let mut memory = GroupMemory::lock(&mut tx, group, self.kv_total).await?;
-        let lost = losers(&mut tx, group, &versions, &mut memory).await?;
+        let lost = losers(&mut tx, group, &locked, &mut memory).await?;
         let mut winners: Vec<&mut Finished> = group
             .iter_mut()
             .enumerate()
@@ -126,7 +126,7 @@ impl Committer {
         // A cleared draft is used once: a turn whose commit fails runs, and asks policy, again.
         let sends: Vec<NewSend> = winners
             .iter_mut()
-            .flat_map(|turn| std::mem::take(&mut turn.sends))
+            .flat_map(|turn| chain(turn, &locked))
             .collect();
         let winners: Vec<&Finished> = winners.into_iter().map(|turn| &*turn).collect();
         let rows = if winners.is_empty() {
@@ -166,6 +166,15 @@ impl Committer {
         let mut after: Vec<&Conversation> = winners.iter().map(|turn| &turn.conversation).collect();
         after.sort_unstable_by_key(|conversation| conversation.id);
         conversations::store_turns_all_tenants(tx, &after).await?;
+        let attention: Vec<&Conversation> = winners
+            .iter()
+            .filter(|turn| !turn.owner_changes.is_empty() || !turn.told.is_empty())
+            .map(|turn| &turn.conversation)
+            .collect();
+        conversations::store_attention_all_tenants(tx, &attention).await?;
+        for event in winners.iter().flat_map(|turn| &turn.told) {
+            tx.tell(event.clone());
+        }
         let log: Vec<OwnerLogRow> = winners
             .iter()
             .flat_map(|turn| self.owner_log(turn))
@@ -195,17 +204,33 @@ impl Committer {
     }
 }
 
+/// A winner's sends, each behind the entry before it; the conversation's history ends with the last of them.
+fn chain(turn: &mut Finished, locked: &Rows) -> Vec<NewSend> {
+    let mut sends = std::mem::take(&mut turn.sends);
+    let row = locked.get(&turn.event.conversation);
+    let mut last = row.map_or(0, |row| row.last_entry);
+    for send in &mut sends {
+        send.prev = std::mem::replace(&mut last, send.draft.id.raw());
+    }
+    turn.conversation.last_entry = last;
+    sends
+}
+
+/// The group's conversations as they stand.
+type Rows = HashMap<ConversationId, Locked>;
+
 /// Finds the turns that looked at something that has moved since; takes the others' writes into `memory`.
 async fn losers(
     tx: &mut Tx,
     group: &mut [Finished],
-    versions: &HashMap<ConversationId, i64>,
+    locked: &Rows,
     memory: &mut GroupMemory,
 ) -> Result<HashSet<usize>> {
     let running = generations(tx, group).await?;
     let mut lost = HashSet::new();
     for (index, turn) in group.iter_mut().enumerate() {
-        let moved = versions.get(&turn.event.conversation) != Some(&turn.seen_version);
+        let row = locked.get(&turn.event.conversation);
+        let moved = row.map(|row| row.version) != Some(turn.seen_version);
         let retired = turn.ran.iter().any(|ran| !running.contains(ran));
         if moved || retired {
             lost.insert(index);
@@ -221,11 +246,14 @@ async fn losers(
     Ok(lost)
 }
 
-async fn lock_versions(tx: &mut Tx, group: &[Finished]) -> Result<HashMap<ConversationId, i64>> {
+async fn lock_versions(tx: &mut Tx, group: &[Finished]) -> Result<Rows> {
     let ids: BTreeSet<ConversationId> = group.iter().map(|turn| turn.event.conversation).collect();
     let ids: Vec<ConversationId> = ids.into_iter().collect();
-    let versions = conversations::lock_versions_all_tenants(tx, &ids).await?;
-    Ok(versions.into_iter().collect())
+    let rows = conversations::lock_versions_all_tenants(tx, &ids).await?;
+    let by_id = rows
+        .into_iter()
+        .map(|row| (ConversationId::from_raw(row.id), row));
+    Ok(by_id.collect())
 }
 
 async fn generations(tx: &mut Tx, group: &[Finished]) -> Result<HashSet<(InstallationId, i64)>> {

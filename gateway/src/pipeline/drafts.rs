@@ -4,8 +4,8 @@ use super::journal::{DecisionLine, Journal, ReportLine};
 use super::turn::{Finished, TurnInput, Turns};
 use crate::directory::facts::count_replies;
 use crate::domain::{
-    Draft, DraftClass, InstallationId, OutboundContent, OutboxId, Owner, OwnerChange, Sender,
-    Timestamp, TurnId,
+    Draft, DraftClass, HANDED_BACK, InstallationId, OutboundContent, OutboxId, Owner, OwnerChange,
+    Sender, StreamEvent, StreamKind, Timestamp, TurnId,
 };
 use crate::plugin_host::{
     AttributedEffect, CallOutcome, Effect, Ending, KvEffects, PluginBinding, Route, TurnReport,
@@ -41,11 +41,7 @@ impl<'a> Drafts<'a> {
             input: input.clone(),
             turn,
             now,
-            // A message opens a closed conversation again.
-            conversation: Conversation {
-                closed_at: None,
-                ..input.conversation.clone()
-            },
+            conversation: reached(&input.conversation),
             owner_changes: Vec::new(),
             sends: Vec::new(),
             decisions: Vec::new(),
@@ -207,8 +203,8 @@ impl<'a> Drafts<'a> {
     }
 
     fn change_owner(&mut self, to: Owner, reason: &str, by: &str, note: Option<String>) {
-        let from = std::mem::replace(&mut self.conversation.owner, to.clone());
-        self.conversation.owner_version += 1;
+        let hand_back_at = self.input.entry.tenant.settings.hand_back_at(self.now);
+        let from = self.conversation.give_to(to.clone(), hand_back_at);
         let (reason, by) = (reason.to_owned(), by.to_owned());
         self.owner_changes.push(OwnerChange {
             from,
@@ -280,6 +276,8 @@ impl<'a> Drafts<'a> {
                 bucket,
                 turn: Some(self.turn),
                 due_at,
+                // Known when the conversation is locked.
+                prev: 0,
             });
             count_replies(&mut self.conversation, i64::from(counts), self.now);
         };
@@ -309,6 +307,7 @@ impl<'a> Drafts<'a> {
         };
         let row = Finished::row(&input, self.turn, self.now, self.outcome, journal);
         Finished {
+            told: told(&input, &conversation, self.now),
             seen_version: input.conversation.version,
             event: input.event,
             conversation,
@@ -319,6 +318,40 @@ impl<'a> Drafts<'a> {
             row,
         }
     }
+}
+
+/// The conversation as a message finds it: open and awake, and the bot knows what it was told of a hand-back.
+fn reached(conversation: &Conversation) -> Conversation {
+    let mut conversation = conversation.clone();
+    conversation.closed_at = None;
+    conversation.snoozed_until = None;
+    conversation.attributes.remove(HANDED_BACK);
+    conversation
+}
+
+/// What followers are told beside owners and sends.
+fn told(input: &TurnInput, after: &Conversation, now: Timestamp) -> Vec<StreamEvent> {
+    let before = &input.conversation;
+    let happened = [
+        (
+            before.closed_at.is_some(),
+            StreamKind::ConversationReopened,
+            "customer",
+        ),
+        (
+            before.snoozed_until.is_some(),
+            StreamKind::ConversationWoke,
+            "customer",
+        ),
+        (
+            after.closed_at.is_some(),
+            StreamKind::ConversationClosed,
+            "plugin",
+        ),
+    ];
+    let told = happened.into_iter().filter(|(happened, ..)| *happened);
+    told.map(|(_, kind, by)| StreamEvent::new(after.tenant, after.id, kind, now).noting(by))
+        .collect()
 }
 
 fn owner_word(owner: &Owner) -> &'static str {

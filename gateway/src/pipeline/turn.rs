@@ -58,6 +58,8 @@ pub(super) struct Finished {
     /// The conversation after the turn.
     pub conversation: Conversation,
     pub owner_changes: Vec<crate::domain::OwnerChange>,
+    /// For those who follow the tenant's events.
+    pub told: Vec<crate::domain::StreamEvent>,
     pub sends: Vec<NewSend>,
     pub kv: Vec<(String, KvEffects)>,
     /// Whose effects these are: the commit checks that they still run under the same generation.

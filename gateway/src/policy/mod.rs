@@ -33,6 +33,7 @@ pub use decide::{Cleared, Decision, Refusal, decide, recheck};
 pub use facts::{
     ActiveHold, BacklogFact, Facts, HoldScope, LoopBrake, SpendFact, TemplateCategory, TemplateFact,
 };
+pub use ownership::silences;
 pub use reason::Reason;
 pub use settle::{Settlement, settle_unknown};
 pub use window::{WindowFacts, WindowState};

@@ -29,6 +29,17 @@ pub(super) fn may_speak(facts: &Facts, draft: &Draft, _now: Timestamp) -> Result
     }
 }
 
+/// Must this draft, if it is still queued, not be said any more once the conversation is this owner's? Whoever makes the
+/// change withdraws such drafts in the same commit: a claim that read the old owner then finds them gone.
+pub fn silences(owner: &Owner, draft: &Draft) -> bool {
+    match &draft.sender {
+        Sender::Plugin { farewell: true, .. } => is_attended(owner),
+        Sender::Plugin { .. } => !owner.is_bot(),
+        Sender::Rule { name } => answers_for_the_bot(name, draft) && is_attended(owner),
+        Sender::ApiKey { .. } | Sender::Agent { .. } => false,
+    }
+}
+
 fn not_the_bots() -> Refusal {
     Refusal::new(Reason::OwnerNotBot).allowing("messages of whoever owns the conversation")
 }

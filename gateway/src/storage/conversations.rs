@@ -1,13 +1,21 @@
 //! Conversations: one contact with one number. Who owns them, how far their turns are, and their window.
 
+mod desk;
+mod owners;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::FromRow;
 
 use super::{Result, StorageError, Tx, batch, execute_rows, fetch_list};
 use crate::domain::{
-    Bsuid, Bucket, ContactId, ConversationId, NumberId, Owner, OwnerChange, Phone, Recipient,
-    TenantId, Timestamp,
+    Bsuid, Bucket, ContactId, ConversationId, NumberId, Owner, Phone, Recipient, StreamEvent,
+    StreamKind, TenantId, Timestamp,
+};
+
+pub use desk::{Filter, OwnedBy, due_all_tenants, page, store_desk};
+pub use owners::{
+    LoggedChange, OwnerLogRow, change_owner, log_owners_all_tenants, logged, owner_log,
 };
 
 /// A conversation's row.
@@ -38,6 +46,14 @@ pub struct Conversation {
     pub tags: BTreeSet<String>,
     /// Somebody said that it is done; the next message opens it again.
     pub closed_at: Option<Timestamp>,
+    /// The newest entry of its history: an inbound event or a send.
+    pub last_entry: i64,
+    /// When a person or client first wrote since the bot had it last.
+    pub human_replied_at: Option<Timestamp>,
+    /// Nobody needs to look at it until then, or until the customer writes.
+    pub snoozed_until: Option<Timestamp>,
+    /// When it goes back to the bot by itself.
+    pub hand_back_at: Option<Timestamp>,
     /// The contact's name as last shown; joined, not of this row.
     pub display_name: String,
     /// The contact's username as last shown; joined.
@@ -53,6 +69,18 @@ impl Conversation {
         Phone::parse(&self.phone)
             .map(Recipient::Phone)
             .or_else(|| Bsuid::parse(&self.bsuid).map(Recipient::Bsuid))
+    }
+
+    /// Gives it to somebody else, and answers who had it. `hand_back_at`: when it goes back to the bot by itself, if it
+    /// is not the bot's now.
+    pub fn give_to(&mut self, to: Owner, hand_back_at: Option<Timestamp>) -> Owner {
+        self.owner_version += 1;
+        self.hand_back_at = hand_back_at.filter(|_| !to.is_bot());
+        if to.is_bot() {
+            self.human_replied_at = None;
+            self.snoozed_until = None;
+        }
+        std::mem::replace(&mut self.owner, to)
     }
 }
 
@@ -77,6 +105,10 @@ struct Row {
     attributes: String,
     tags: String,
     closed_at: i64,
+    last_entry: i64,
+    human_replied_at: i64,
+    snoozed_until: i64,
+    hand_back_at: i64,
     display_name: String,
     username: String,
     phone: String,
@@ -85,8 +117,8 @@ struct Row {
 
 const SELECT: &str = "SELECT c.id, c.tenant, c.number, c.contact, c.bucket, c.owner, c.owner_name, c.owner_version,
     c.version, c.next_seq, c.done_seq, c.last_inbound_at, c.closed_by_meta_at, c.bot_hour_at, c.bot_hour_count,
-    c.language, c.attributes, c.tags, c.closed_at, p.display_name, p.username, p.phone,
-    CASE WHEN p.bsuid = '' THEN p.parent_bsuid ELSE p.bsuid END AS bsuid
+    c.language, c.attributes, c.tags, c.closed_at, c.last_entry, c.human_replied_at, c.snoozed_until, c.hand_back_at,
+    p.display_name, p.username, p.phone, CASE WHEN p.bsuid = '' THEN p.parent_bsuid ELSE p.bsuid END AS bsuid
     FROM conversation c JOIN contact p ON p.id = c.contact";
 
 /// Conversations by id.
@@ -160,6 +192,10 @@ fn conversation(row: Row) -> Result<Conversation> {
         attributes: serde_json::from_str(&row.attributes).map_err(|_| corrupt("attributes"))?,
         tags: serde_json::from_str(&row.tags).map_err(|_| corrupt("tags"))?,
         closed_at: some(row.closed_at),
+        last_entry: row.last_entry,
+        human_replied_at: some(row.human_replied_at),
+        snoozed_until: some(row.snoozed_until),
+        hand_back_at: some(row.hand_back_at),
         display_name: row.display_name,
         username: row.username,
         phone: row.phone,
@@ -204,20 +240,26 @@ pub async fn add_all_tenants(tx: &mut Tx, rows: &[Conversation], now: Timestamp)
                 .bind(now.millis())
         })?;
     }
+    for row in rows {
+        let kind = StreamKind::ConversationOpened;
+        tx.tell(StreamEvent::new(row.tenant, row.id, kind, now));
+    }
     Ok(())
 }
 
-/// What attaching messages changes: the next sequence number and the window, which only moves forward.
+/// What attaching messages changes: the next sequence number, the end of the history, and the window, which only moves
+/// forward.
 ///
 /// The version stays: a turn that is running may still commit.
 pub async fn advance_all_tenants(tx: &mut Tx, rows: &[&Conversation]) -> Result<()> {
     for run in batch::runs(rows) {
         let sql = batch::values(
             "UPDATE conversation SET next_seq = v.column2,
-                last_inbound_at = CASE WHEN last_inbound_at < v.column3 THEN v.column3 ELSE last_inbound_at END
+                last_inbound_at = CASE WHEN last_inbound_at < v.column3 THEN v.column3 ELSE last_inbound_at END,
+                last_entry = v.column4
              FROM (VALUES",
             run.len(),
-            3,
+            4,
             1,
             ") AS v WHERE conversation.id = v.column1",
         );
@@ -226,25 +268,31 @@ pub async fn advance_all_tenants(tx: &mut Tx, rows: &[&Conversation]) -> Result<
                 .bind(row.id.raw())
                 .bind(row.next_seq)
                 .bind(row.last_inbound_at.map_or(0, Timestamp::millis))
+                .bind(row.last_entry)
         })?;
     }
     Ok(())
 }
 
+/// What a turn's commit must know of its conversation as it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, FromRow)]
+pub struct Locked {
+    pub id: i64,
+    pub version: i64,
+    /// The newest entry of its history: attaching moves it, and not the version.
+    pub last_entry: i64,
+}
+
 /// The versions of conversations as they stand, locked until the transaction ends, in the order of their ids.
-pub async fn lock_versions_all_tenants(
-    tx: &mut Tx,
-    ids: &[ConversationId],
-) -> Result<Vec<(ConversationId, i64)>> {
+pub async fn lock_versions_all_tenants(tx: &mut Tx, ids: &[ConversationId]) -> Result<Vec<Locked>> {
     let tail = tx.pick("", "ORDER BY id FOR UPDATE");
-    let head = "SELECT id, version FROM conversation WHERE id IN";
+    let head = "SELECT id, version, last_entry FROM conversation WHERE id IN";
     let ids = batch::sorted(ids.iter().map(|id| id.raw()));
     let mut found = Vec::with_capacity(ids.len());
     for run in batch::runs(&ids) {
         let sql = batch::list(head, run.len(), 1, tail);
-        let rows: Vec<(i64, i64)> = fetch_list!(tx, sql, [0_i64; 0], run)?;
-        let locked = |(id, version)| (ConversationId::from_raw(id), version);
-        found.extend(rows.into_iter().map(locked));
+        let rows: Vec<Locked> = fetch_list!(tx, sql, [0_i64; 0], run)?;
+        found.extend(rows);
     }
     Ok(found)
 }
@@ -256,10 +304,10 @@ pub async fn store_turns_all_tenants(tx: &mut Tx, rows: &[&Conversation]) -> Res
             "UPDATE conversation SET version = v.column2, done_seq = v.column3, owner = v.column4,
                 owner_name = v.column5, owner_version = v.column6, bot_hour_at = v.column7,
                 bot_hour_count = v.column8, language = v.column9, attributes = v.column10, tags = v.column11,
-                closed_at = v.column12
+                closed_at = v.column12, last_entry = v.column13
              FROM (VALUES",
             run.len(),
-            12,
+            13,
             1,
             ") AS v WHERE conversation.id = v.column1",
         );
@@ -277,104 +325,30 @@ pub async fn store_turns_all_tenants(tx: &mut Tx, rows: &[&Conversation]) -> Res
                 .bind(serde_json::to_string(&row.attributes).expect("a map of texts is JSON"))
                 .bind(serde_json::to_string(&row.tags).expect("a set of texts is JSON"))
                 .bind(row.closed_at.map_or(0, Timestamp::millis))
+                .bind(row.last_entry)
         })?;
     }
     Ok(())
 }
 
-/// A line for the ownership log.
-#[derive(Debug, Clone)]
-pub struct OwnerLogRow {
-    pub id: i64,
-    pub tenant: TenantId,
-    pub conversation: ConversationId,
-    pub owner_version: i64,
-    pub change: OwnerChange,
-    pub at: Timestamp,
-}
-
-/// Appends to the ownership log.
-pub async fn log_owners_all_tenants(tx: &mut Tx, rows: &[OwnerLogRow]) -> Result<()> {
+/// Writes what waits for people: few turns change it, so the statement of all turns does not carry it.
+pub async fn store_attention_all_tenants(tx: &mut Tx, rows: &[&Conversation]) -> Result<()> {
     for run in batch::runs(rows) {
         let sql = batch::values(
-            "INSERT INTO owner_log (id, tenant, conversation, owner_version, change, at) VALUES",
+            "UPDATE conversation SET human_replied_at = v.column2, snoozed_until = v.column3, hand_back_at = v.column4
+             FROM (VALUES",
             run.len(),
-            6,
+            4,
             1,
-            "",
+            ") AS v WHERE conversation.id = v.column1",
         );
         execute_rows!(tx, sql, run, |query, row| {
             query
-                .bind(row.id)
-                .bind(row.tenant.raw())
-                .bind(row.conversation.raw())
-                .bind(row.owner_version)
-                .bind(serde_json::to_string(&row.change).expect("an owner change is JSON"))
-                .bind(row.at.millis())
+                .bind(row.id.raw())
+                .bind(row.human_replied_at.map_or(0, Timestamp::millis))
+                .bind(row.snoozed_until.map_or(0, Timestamp::millis))
+                .bind(row.hand_back_at.map_or(0, Timestamp::millis))
         })?;
     }
     Ok(())
-}
-
-/// The ownership log of one conversation, oldest first.
-pub async fn owner_log(
-    tx: &mut Tx,
-    tenant: TenantId,
-    conversation: ConversationId,
-) -> Result<Vec<(Timestamp, OwnerChange)>> {
-    let rows: Vec<(i64, String)> = super::on_backend!(tx, |conn| {
-        sqlx::query_as(
-            "SELECT at, change FROM owner_log WHERE tenant = $1 AND conversation = $2 ORDER BY id",
-        )
-        .bind(tenant.raw())
-        .bind(conversation.raw())
-        .fetch_all(conn)
-        .await
-    })?;
-    rows.into_iter()
-        .map(|(at, change)| {
-            let change = serde_json::from_str(&change)
-                .map_err(|_| StorageError::Corrupt(format!("owner log of {conversation}")))?;
-            Ok((Timestamp::from_millis(at), change))
-        })
-        .collect()
-}
-
-/// Changes the owner in a transaction of its own kind: a person taking over, or handing back.
-///
-/// `None`: no such conversation, or it moved since `expected_version`. The version moves, so a bot's turn that began
-/// before commits nothing.
-pub async fn change_owner(
-    tx: &mut Tx,
-    tenant: TenantId,
-    id: ConversationId,
-    change: &OwnerChange,
-    log_id: i64,
-    now: Timestamp,
-) -> Result<Option<i64>> {
-    let owner_version: Option<i64> = super::on_backend!(tx, |conn| {
-        sqlx::query_scalar(
-            "UPDATE conversation SET owner = $3, owner_name = $4, owner_version = owner_version + 1,
-                version = version + 1 WHERE id = $1 AND tenant = $2 RETURNING owner_version",
-        )
-        .bind(id.raw())
-        .bind(tenant.raw())
-        .bind(change.to.code())
-        .bind(change.to.name())
-        .fetch_optional(conn)
-        .await
-    })?;
-    if let Some(owner_version) = owner_version {
-        let change = change.clone();
-        let row = OwnerLogRow {
-            id: log_id,
-            tenant,
-            conversation: id,
-            owner_version,
-            change,
-            at: now,
-        };
-        log_owners_all_tenants(tx, &[row]).await?;
-    }
-    Ok(owner_version)
 }

@@ -3,7 +3,7 @@
 use super::{Result, Tx, execute, on_backend};
 
 /// Where envelopes lie: table, column, and whether its rows have a tenant.
-const PLACES: [(&str, &str, &str, &str); 3] = [
+const PLACES: [(&str, &str, &str, &str); 4] = [
     (
         "app",
         "verify_token",
@@ -21,6 +21,12 @@ const PLACES: [(&str, &str, &str, &str); 3] = [
         "token",
         "SELECT tenant, id, token FROM credential ORDER BY id",
         "UPDATE credential SET token = $3 WHERE id = $1 AND token = $2",
+    ),
+    (
+        "hook",
+        "secret",
+        "SELECT tenant, id, secret FROM hook ORDER BY id",
+        "UPDATE hook SET secret = $3 WHERE id = $1 AND secret = $2",
     ),
 ];
 

@@ -4,8 +4,8 @@ use sqlx::FromRow;
 
 use super::{Result, StorageError, Tx, batch, execute_rows, fetch_list};
 use crate::domain::{
-    Bucket, ContactId, ConversationId, EventId, InboundContent, NumberId, RawId, TenantId,
-    Timestamp, TurnId,
+    Bucket, ContactId, ConversationId, EventId, InboundContent, NumberId, RawId, StreamEvent,
+    StreamKind, TenantId, Timestamp, TurnId, id,
 };
 
 /// How an event is told from every other: Meta's time and a keyed hash of number and wamid (promise 2).
@@ -59,6 +59,10 @@ pub struct NewEvent {
     pub content: String,
     /// One of [`word`].
     pub word: i64,
+    /// The entry of its conversation before this one; 0: none, or of no conversation.
+    pub prev: i64,
+    /// Followers of the tenant's events are told of it: who owned the conversation when it came.
+    pub told: Option<i64>,
 }
 
 /// Writes down which events are known from now on; answers those that were not.
@@ -85,9 +89,9 @@ pub async fn append_all_tenants(tx: &mut Tx, events: &[NewEvent]) -> Result<()> 
     for run in batch::runs(events) {
         let sql = batch::values(
             "INSERT INTO inbound_event (id, tenant, number, bucket, conversation, contact, seq, raw, ordinal, kind,
-                at, wamid, content, word, state) VALUES",
+                at, wamid, content, word, prev, state) VALUES",
             run.len(),
-            15,
+            16,
             1,
             "",
         );
@@ -107,6 +111,7 @@ pub async fn append_all_tenants(tx: &mut Tx, events: &[NewEvent]) -> Result<()> 
                 .bind(&event.wamid)
                 .bind(&event.content)
                 .bind(event.word)
+                .bind(event.prev)
                 .bind(if event.kind == EventKind::Message {
                     0_i64
                 } else {
@@ -114,7 +119,22 @@ pub async fn append_all_tenants(tx: &mut Tx, events: &[NewEvent]) -> Result<()> 
                 })
         })?;
     }
+    events
+        .iter()
+        .filter_map(told)
+        .for_each(|event| tx.tell(event));
     Ok(())
+}
+
+fn told(event: &NewEvent) -> Option<StreamEvent> {
+    let (tenant, conversation, owner) = (event.tenant?, event.conversation?, event.told?);
+    let at = id::made_at(event.id.raw());
+    let kind = StreamKind::MessageReceived;
+    Some(
+        StreamEvent::new(tenant, conversation, kind, at)
+            .about(event.id.raw())
+            .with_detail(owner),
+    )
 }
 
 /// A message that waits for its turn.

@@ -35,7 +35,7 @@ pub(super) struct Kept {
     pub stays: &'static str,
 }
 
-pub(super) const KEPT: [Kept; 6] = [
+pub(super) const KEPT: [Kept; 8] = [
     Kept {
         table: "inbound_raw",
         primary_key: "id",
@@ -71,6 +71,23 @@ pub(super) const KEPT: [Kept; 6] = [
         by_id: true,
         age: |ages| ages.journal,
         stays: "FALSE",
+    },
+    // Whoever follows the stream finds the rows that it points at for as long.
+    Kept {
+        table: "stream_block",
+        primary_key: "id",
+        grows: "id",
+        by_id: true,
+        age: |ages| ages.events,
+        stays: "FALSE",
+    },
+    Kept {
+        table: "hook_delivery",
+        primary_key: "id",
+        grows: "id",
+        by_id: true,
+        age: |ages| ages.events,
+        stays: "state = 0",
     },
     // Receipts before their sends, so that one that stays finds its send.
     Kept {

@@ -15,6 +15,7 @@ pub mod buckets;
 pub mod changes;
 pub mod claims;
 pub mod components;
+pub mod contacts;
 pub mod conversations;
 pub mod counts;
 pub mod credentials;
@@ -22,7 +23,9 @@ pub mod entry_points;
 pub mod envelopes;
 pub mod events;
 pub mod forget;
+pub mod history;
 pub mod holds;
+pub mod hooks;
 pub mod idempotency;
 pub mod ingest_life;
 pub mod installations;
@@ -39,6 +42,7 @@ pub mod people;
 pub mod raw;
 pub mod receipts;
 pub mod server;
+pub mod stream;
 pub mod take_overs;
 pub mod tenants;
 pub mod turns;
@@ -46,6 +50,8 @@ pub mod users;
 mod writer;
 
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+
+use crate::domain::StreamEvent;
 
 pub use open::{OpenOptions, open};
 pub use writer::Announced;
@@ -82,7 +88,14 @@ pub enum Db {
 
 /// An open transaction. Dropped without [`Tx::commit`], it is rolled back.
 #[derive(Debug)]
-pub enum Tx {
+pub struct Tx {
+    conn: Conn,
+    /// What it will have done, for the tenants' event streams: one row, written as it commits.
+    told: Vec<StreamEvent>,
+}
+
+#[derive(Debug)]
+enum Conn {
     /// With its turn at the writer, unless it only reads.
     Sqlite(Transaction<'static, Sqlite>, Option<writer::WriterPermit>),
     Postgres(Transaction<'static, Postgres>),
@@ -91,12 +104,12 @@ pub enum Tx {
 /// Runs one expression with the connection of either database.
 macro_rules! on_backend {
     ($tx:expr, |$conn:ident| $body:expr) => {
-        match $tx {
-            $crate::storage::Tx::Sqlite(tx, _) => {
+        match &mut ($tx).conn {
+            $crate::storage::Conn::Sqlite(tx, _) => {
                 let $conn = &mut **tx;
                 $body
             }
-            $crate::storage::Tx::Postgres(tx) => {
+            $crate::storage::Conn::Postgres(tx) => {
                 let $conn = &mut **tx;
                 $body
             }
@@ -170,21 +183,21 @@ impl Db {
     }
 
     async fn begin_as(&self, urgent: bool) -> Result<Tx> {
-        Ok(match self {
+        Ok(Tx::new(match self {
             Self::Sqlite { writer, gate, .. } => {
                 let permit = gate.enter(urgent).await;
-                Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?, Some(permit))
+                Conn::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?, Some(permit))
             }
-            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
-        })
+            Self::Postgres(pool) => Conn::Postgres(pool.begin().await?),
+        }))
     }
 
     /// A transaction that only reads: one moment's view on SQLite, read committed on PostgreSQL.
     pub async fn read(&self) -> Result<Tx> {
-        Ok(match self {
-            Self::Sqlite { readers, .. } => Tx::Sqlite(readers.begin().await?, None),
-            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
-        })
+        Ok(Tx::new(match self {
+            Self::Sqlite { readers, .. } => Conn::Sqlite(readers.begin().await?, None),
+            Self::Postgres(pool) => Conn::Postgres(pool.begin().await?),
+        }))
     }
 
     pub fn is_sqlite(&self) -> bool {
@@ -206,23 +219,37 @@ impl Db {
 }
 
 impl Tx {
-    pub async fn commit(self) -> Result<()> {
-        match self {
-            Self::Sqlite(tx, _permit) => tx.commit().await?,
-            Self::Postgres(tx) => tx.commit().await?,
+    fn new(conn: Conn) -> Self {
+        Self {
+            conn,
+            told: Vec::new(),
+        }
+    }
+
+    pub async fn commit(mut self) -> Result<()> {
+        let told = std::mem::take(&mut self.told);
+        stream::append_all_tenants(&mut self, &told).await?;
+        match self.conn {
+            Conn::Sqlite(tx, _permit) => tx.commit().await?,
+            Conn::Postgres(tx) => tx.commit().await?,
         }
         Ok(())
     }
 
+    /// Says what this transaction does, for whoever follows the tenant's events. It gets its number after the commit.
+    pub fn tell(&mut self, event: StreamEvent) {
+        self.told.push(event);
+    }
+
     /// The text that this database understands, where the two differ.
     pub(crate) fn pick(&self, sqlite: &'static str, postgres: &'static str) -> &'static str {
-        match self {
-            Self::Sqlite(..) => sqlite,
-            Self::Postgres(_) => postgres,
+        match self.conn {
+            Conn::Sqlite(..) => sqlite,
+            Conn::Postgres(_) => postgres,
         }
     }
 
     pub(crate) fn is_postgres(&self) -> bool {
-        matches!(self, Self::Postgres(_))
+        matches!(self.conn, Conn::Postgres(_))
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sqlx::Connection as _;
 
-use super::{Db, Result, Tx, execute, on_backend};
+use super::{Conn, Db, Result, Tx, execute, on_backend};
 use crate::domain::{Timestamp, id};
 
 /// A leased slot.
@@ -313,7 +313,7 @@ impl LifeLine {
 /// Slots whose life line some session has. Asked of PostgreSQL's list of locks: to try a lock would be to hold it for a
 /// moment, and its owner might ask just then.
 pub async fn held_life_lines(tx: &mut Tx) -> Result<Vec<u16>> {
-    let Tx::Postgres(conn) = tx else {
+    let Conn::Postgres(conn) = &mut tx.conn else {
         return Ok(Vec::new());
     };
     // `objsubid` 2: a lock of two keys.

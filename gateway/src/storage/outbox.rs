@@ -4,14 +4,21 @@
 //! comes late (a second claim, an answer to a row that a receipt settled) changes nothing and is told so. What the
 //! changes mean is `outbox`'s; the transaction, its fence and its locks are the caller's.
 
+mod lists;
+
+use std::collections::HashMap;
+
 use sqlx::FromRow;
 
 use super::{Result, StorageError, Tx, batch, execute_rows, on_backend};
 use crate::domain::{
     Bucket, ContactId, ConversationId, Draft, DraftClass, NumberId, OutboundContent, OutboxId,
-    OutboxState, ReceiptStatus, Recipient, Sender, TenantId, Timestamp, TurnId,
+    OutboxState, Owner, ReceiptStatus, Recipient, Sender, StreamEvent, StreamKind, TenantId,
+    Timestamp, TurnId,
 };
-use crate::policy::Cleared;
+use crate::policy::{Cleared, silences};
+
+pub use lists::{by_ids, doubted, open};
 
 /// One send, as stored.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,6 +50,8 @@ pub struct NewSend {
     pub bucket: Bucket,
     pub turn: Option<TurnId>,
     pub due_at: Timestamp,
+    /// The entry of its conversation before this one, by the conversation's row as it is locked; 0: none.
+    pub prev: i64,
 }
 
 /// The parts of a draft that have no column of their own.
@@ -69,13 +78,17 @@ struct StoredDraft {
 /// Adds sends, in the caller's transaction, and answers their rows for the delivery that runs on this node (to be
 /// offered to it after the commit). The order given is the order within a conversation: ids must grow with it.
 pub async fn insert_all_tenants(tx: &mut Tx, sends: Vec<NewSend>) -> Result<Vec<OutboxRow>> {
+    let prevs: HashMap<OutboxId, i64> = sends
+        .iter()
+        .map(|send| (send.draft.id, send.prev))
+        .collect();
     let rows: Vec<OutboxRow> = sends.into_iter().map(fresh).collect();
     for run in batch::runs(&rows) {
         let sql = batch::values(
             "INSERT INTO outbox (id, tenant, number, bucket, conversation, contact, turn, state, class, draft, due_at,
-                attempts, doubts, changed_at, wamid, receipt, error, reason, created_at) VALUES",
+                attempts, doubts, changed_at, wamid, receipt, error, reason, created_at, prev) VALUES",
             run.len(),
-            19,
+            20,
             1,
             "",
         );
@@ -102,7 +115,8 @@ pub async fn insert_all_tenants(tx: &mut Tx, sends: Vec<NewSend>) -> Result<Vec<
                     .bind(-1_i64)
                     .bind(0_i64)
                     .bind("")
-                    .bind(row.draft.created_at.millis());
+                    .bind(row.draft.created_at.millis())
+                    .bind(prevs.get(&row.draft.id).copied().unwrap_or_default());
             }
             query.execute(conn).await.map(|_| ())
         })?;
@@ -253,7 +267,8 @@ pub async fn doubted_all_tenants(tx: &mut Tx, limit: usize) -> Result<Vec<Outbox
     rows.into_iter().map(row).collect()
 }
 
-/// Withdraws what the bot has queued in a conversation: somebody took it over. Answers how many.
+/// Withdraws what is queued in a conversation and may not be said under its new owner: what the bot, and rules that speak
+/// for it, wanted to say. Answers how many.
 ///
 /// What is claimed already is on its way and stays.
 pub async fn cancel_bot(
@@ -261,6 +276,7 @@ pub async fn cancel_bot(
     tenant: TenantId,
     number: NumberId,
     conversation: ConversationId,
+    owner: &Owner,
     now: Timestamp,
 ) -> Result<usize> {
     let sql = sqlx::AssertSqlSafe(format!(
@@ -277,7 +293,7 @@ pub async fn cancel_bot(
     let rows: Vec<OutboxRow> = rows.into_iter().map(row).collect::<Result<_>>()?;
     let moves: Vec<Move> = rows
         .iter()
-        .filter(|row| row.draft.sender.is_bot())
+        .filter(|row| silences(owner, &row.draft))
         .map(|row| Move {
             reason: "taken_over".to_owned(),
             ..Move::of(row, OutboxState::Cancelled)
@@ -336,11 +352,12 @@ pub async fn move_all_tenants(
             run.len(),
             11,
             1,
-            ") AS v WHERE outbox.id = v.column1 AND outbox.state = v.column2 RETURNING outbox.id",
+            ") AS v WHERE outbox.id = v.column1 AND outbox.state = v.column2
+             RETURNING outbox.id, outbox.tenant, outbox.conversation",
         );
         let sql = batch::marks(tx, sql);
-        let ids: Vec<i64> = on_backend!(tx, |conn| {
-            let mut query = sqlx::query_scalar(sql);
+        let rows: Vec<(i64, i64, i64)> = on_backend!(tx, |conn| {
+            let mut query = sqlx::query_as(sql);
             for change in run {
                 query = query
                     .bind(change.id.raw())
@@ -357,9 +374,37 @@ pub async fn move_all_tenants(
             }
             query.fetch_all(conn).await
         })?;
-        applied.extend(ids.into_iter().map(OutboxId::from_raw));
+        for row in rows {
+            let id = OutboxId::from_raw(row.0);
+            tell(tx, run, row, now);
+            applied.push(id);
+        }
     }
     Ok(applied)
+}
+
+/// What followers are told of a move: how a send ended. That it is claimed, put off or in doubt is between Meta and us.
+fn tell(tx: &mut Tx, moves: &[&Move], (id, tenant, conversation): (i64, i64, i64), now: Timestamp) {
+    let Some(change) = moves.iter().find(|change| change.id.raw() == id) else {
+        return;
+    };
+    let kind = match change.to {
+        // Meta gives ticks no id: they are no message.
+        OutboxState::Accepted if change.wamid.is_none() => return,
+        OutboxState::Accepted => StreamKind::MessageSent,
+        OutboxState::Failed => StreamKind::MessageFailed,
+        OutboxState::Refused => StreamKind::MessageRefused,
+        OutboxState::Cancelled => StreamKind::MessageCancelled,
+        OutboxState::Queued | OutboxState::Claimed | OutboxState::Unknown => return,
+    };
+    let (tenant, conversation) = (
+        TenantId::from_raw(tenant),
+        ConversationId::from_raw(conversation),
+    );
+    let event = StreamEvent::new(tenant, conversation, kind, now).about(id);
+    // Words for people follow a stable one: they may quote an answer of Meta's, and stay in the row.
+    let word = change.reason.split(':').next().unwrap_or_default();
+    tx.tell(event.noting(word));
 }
 
 /// Turns every claimed row of buckets that were just acquired into a doubt: whoever claimed them is gone, and may

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{Result, Tx, batch, execute_rows, fetch_list};
 use crate::domain::{
-    ContactId, ConversationId, DraftClass, NumberId, OutboxId, ReceiptStatus, TenantId, Timestamp,
+    ContactId, ConversationId, DraftClass, NumberId, OutboxId, ReceiptStatus, StreamEvent,
+    StreamKind, TenantId, Timestamp,
 };
 
 /// A receipt of one of our sends, with what must be known of its day when prices are asked for later.
@@ -19,6 +20,41 @@ pub struct ReceiptRow {
     /// Meta's `pricing` object as it came; empty: none.
     pub pricing: String,
     pub time_zone: String,
+}
+
+/// A receipt as it was kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptReceipt {
+    pub outbox: OutboxId,
+    pub status: i64,
+    /// Meta's time.
+    pub at: Timestamp,
+    pub error: i64,
+    pub pricing: String,
+}
+
+type KeptRow = (i64, i64, i64, i64, String);
+
+/// All receipts of these sends of a tenant, by send and status.
+pub async fn of_sends(tx: &mut Tx, tenant: TenantId, sends: &[i64]) -> Result<Vec<KeptReceipt>> {
+    let ids = batch::sorted(sends.iter().copied());
+    let mut found = Vec::new();
+    for run in batch::runs(&ids) {
+        let head = "SELECT outbox, status, at, error, pricing FROM receipt WHERE tenant = $1 AND outbox IN";
+        let sql = batch::list(head, run.len(), 2, "ORDER BY outbox, status");
+        let rows: Vec<KeptRow> = fetch_list!(tx, sql, [tenant.raw()], run)?;
+        found.extend(
+            rows.into_iter()
+                .map(|(outbox, status, at, error, pricing)| KeptReceipt {
+                    outbox: OutboxId::from_raw(outbox),
+                    status,
+                    at: Timestamp::from_millis(at),
+                    error,
+                    pricing,
+                }),
+        );
+    }
+    Ok(found)
 }
 
 /// What applying receipts came to.
@@ -112,8 +148,17 @@ pub async fn apply_all_tenants(
     let fresh = insert_new(tx, &distinct, &known).await?;
     applied.fresh = fresh.len();
     applied.doubled = rows.len() - applied.unknown - applied.fresh;
-    let moves = fold(&fresh, &known, &mut applied);
+    let (moves, forward) = fold(&fresh, &known, &mut applied);
     store(tx, &moves, now).await?;
+    for row in forward {
+        let SentTo {
+            tenant,
+            conversation,
+            ..
+        } = known[&row.outbox.raw()].to;
+        let event = StreamEvent::new(tenant, conversation, StreamKind::MessageStatus, now);
+        tx.tell(event.about(row.outbox.raw()).with_detail(row.status.code()));
+    }
     Ok(applied)
 }
 
@@ -215,7 +260,13 @@ struct Move {
 /// Meta's codes are never negative.
 const UNCHANGED: i64 = -1;
 
-fn fold(fresh: &[&ReceiptRow], known: &BTreeMap<i64, Send>, applied: &mut Applied) -> Vec<Move> {
+/// What becomes of the sends, and which receipts moved them.
+fn fold<'a>(
+    fresh: &[&'a ReceiptRow],
+    known: &BTreeMap<i64, Send>,
+    applied: &mut Applied,
+) -> (Vec<Move>, Vec<&'a ReceiptRow>) {
+    let mut forward = Vec::with_capacity(fresh.len());
     let mut moves: BTreeMap<i64, Move> = BTreeMap::new();
     for row in fresh {
         let send = &known[&row.outbox.raw()];
@@ -232,6 +283,7 @@ fn fold(fresh: &[&ReceiptRow], known: &BTreeMap<i64, Send>, applied: &mut Applie
             applied.backward += 1;
             continue;
         }
+        forward.push(*row);
         change.receipt = next.code();
         change.error = 0;
         if next == ReceiptStatus::Failed {
@@ -243,7 +295,7 @@ fn fold(fresh: &[&ReceiptRow], known: &BTreeMap<i64, Send>, applied: &mut Applie
             });
         }
     }
-    moves.into_values().collect()
+    (moves.into_values().collect(), forward)
 }
 
 async fn store(tx: &mut Tx, moves: &[Move], now: Timestamp) -> Result<()> {

@@ -1,18 +1,18 @@
 //! The end of what the bot had queued in conversations that somebody took over while webhooks were attached.
 
 use super::{Result, Tx, batch, fetch_list, on_backend, outbox};
-use crate::domain::{Bucket, ConversationId, NumberId, OutboxId, TenantId, Timestamp};
+use crate::domain::{Bucket, ConversationId, NumberId, OutboxId, Owner, TenantId, Timestamp};
 
 /// Withdraws it. `others` are sends that the caller changes later in this transaction: they are locked here with those
 /// that go, in one order of ids. What is claimed already is on its way and stays.
 pub async fn withdraw_all_tenants(
     tx: &mut Tx,
-    taken: &[(TenantId, NumberId, ConversationId)],
+    taken: &[(TenantId, NumberId, ConversationId, Owner)],
     others: &[OutboxId],
     now: Timestamp,
 ) -> Result<()> {
     let mut ids: Vec<i64> = others.iter().map(|id| id.raw()).collect();
-    for (_, number, conversation) in taken {
+    for (_, number, conversation, _) in taken {
         ids.extend(queued_in_all_tenants(tx, *number, *conversation).await?);
     }
     let tail = tx.pick("", "ORDER BY id FOR UPDATE");
@@ -20,8 +20,8 @@ pub async fn withdraw_all_tenants(
         let sql = batch::list("SELECT id FROM outbox WHERE id IN", run.len(), 1, tail);
         let _locked: Vec<(i64,)> = fetch_list!(tx, sql, [0_i64; 0], run)?;
     }
-    for (tenant, number, conversation) in taken {
-        outbox::cancel_bot(tx, *tenant, *number, *conversation, now).await?;
+    for (tenant, number, conversation, owner) in taken {
+        outbox::cancel_bot(tx, *tenant, *number, *conversation, owner, now).await?;
     }
     Ok(())
 }

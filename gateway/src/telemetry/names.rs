@@ -54,6 +54,9 @@ catalog! {
     PLUGIN_CALL_SECONDS = "vestibule_plugin_call_seconds", Histogram, Unit::Seconds,
         "Wall time of one plugin call, waiting included.";
 
+    HOOK_DELIVERIES = "vestibule_hook_deliveries_total", Counter, Unit::Count,
+        "Requests to tenants' endpoints by outcome: delivered, failed; dead: given up after a day.";
+
     POLICY_DECISIONS = "vestibule_policy_decisions_total", Counter, Unit::Count,
         "Decisions by gate (commit, claim) and outcome: cleared, deferred, or the reason of the refusal.";
 

@@ -3,10 +3,13 @@
 //! Read key by key: when settings are written, all problems are told at once; when they are read back (a newer version
 //! may have written them), one value that does not read costs nobody the others, least of all the words for STOP.
 
+use std::time::Duration;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::domain::Timestamp;
 use crate::policy::{ConfirmationKind, ConsentWord, WordBook, WordChanges, WordClass};
 
 /// A tenant's settings. Every key has a default; keys that are not among these are refused.
@@ -30,11 +33,16 @@ pub struct TenantSettings {
     pub resumed_text: String,
     /// The bot's replies to one conversation within an hour.
     pub replies_per_hour: i64,
+    /// Minutes after the last human message (or the hand-over) after which the bot has a conversation again. 0: only when
+    /// somebody hands it back or closes it.
+    pub hand_back_after_minutes: i64,
     pub words: Words,
 }
 
 /// Meta's bound of a text message (facts §3).
 const LONGEST_TEXT: usize = 4096;
+/// A year: longer is the same as never.
+const MOST_MINUTES: i64 = 365 * 24 * 60;
 
 /// The keys that read as `T` does, each tried by itself; the others become problems.
 fn readable<T: DeserializeOwned>(
@@ -108,6 +116,7 @@ impl Default for TenantSettings {
             all_stopped_text: String::new(),
             resumed_text: String::new(),
             replies_per_hour: crate::policy::LoopBrake::DEFAULT_LIMIT,
+            hand_back_after_minutes: 0,
             words: Words::default(),
         }
     }
@@ -157,6 +166,11 @@ impl TenantSettings {
         if self.replies_per_hour < 1 {
             complaints.push("replies_per_hour: must be at least 1".to_owned());
         }
+        if !(0..=MOST_MINUTES).contains(&self.hand_back_after_minutes) {
+            complaints.push(format!(
+                "hand_back_after_minutes: must be 0 to {MOST_MINUTES}"
+            ));
+        }
         complaints.extend(self.words.complaints());
         complaints
     }
@@ -174,6 +188,12 @@ impl TenantSettings {
         } else {
             own
         }
+    }
+
+    /// When a conversation that people have from `now` on goes back to the bot by itself.
+    pub fn hand_back_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let minutes = u64::try_from(self.hand_back_after_minutes).ok()?;
+        (minutes > 0).then(|| now.plus(Duration::from_secs(minutes * 60)))
     }
 
     pub fn serves(&self, queue: &str) -> bool {

@@ -167,6 +167,17 @@ impl Ground {
 pub(crate) async fn answer(request: RequestBuilder) -> Answer {
     let response = request.send().await.expect("an answer");
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    // A stream has no end to wait for.
+    let kind = headers
+        .get("content-type")
+        .and_then(|kind| kind.to_str().ok());
+    if kind == Some("text/event-stream") {
+        return Answer {
+            status,
+            headers,
+            body: Value::Null,
+        };
+    }
     let bytes = response.bytes().await.expect("a whole body");
     Answer {
         status,

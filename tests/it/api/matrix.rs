@@ -74,7 +74,23 @@ fn body(operation: &str) -> Option<Value> {
         "holds.place" => json!({"held": {"scope": "tenant"}, "reason": "drill"}),
         "plugins.install" => json!({"component": "AGFzbQ=="}),
         "audit.verify" => json!({}),
-        "jobs.cancel" | "jobs.resume" => return None,
+        "contacts.upsert" => json!({"external_id": "k-1"}),
+        "contacts.update" => json!({"name": "Ada"}),
+        "contacts.import" => json!({"contacts": [{"external_id": "k-2"}]}),
+        "contact_attributes.define" => json!({"name": "city", "kind": "text"}),
+        "conversations.assign" => json!({"to": "queue", "name": "sales"}),
+        "conversations.snooze" => json!({"until": "2027-01-01T00:00:00Z"}),
+        "conversations.say" => json!({"content": {"type": "text", "body": "hi"}}),
+        "conversations.take_over"
+        | "conversations.hand_back"
+        | "conversations.close"
+        | "conversations.reopen"
+        | "conversations.wake" => json!({}),
+        "hooks.create" => json!({"url": "https://example.com/hook"}),
+        "hooks.update" => json!({"enabled": false}),
+        "hooks.replay" => json!({"after": 0}),
+        "hooks.revive" => json!({}),
+        "messages.cancel" | "jobs.cancel" | "jobs.resume" => return None,
         other => panic!("{other} wants a body: give the matrix one"),
     })
 }
@@ -139,6 +155,10 @@ fn prefix(parameter: &str) -> &'static str {
         "plugin" => "ins",
         "entry" => "aud",
         "job" => "job",
+        "contact" => "con",
+        "conversation" => "cnv",
+        "message" => "out",
+        "hook" => "hok",
         other => {
             panic!("the matrix does not know what a {other} is: give it an object of a tenant")
         }
@@ -155,6 +175,18 @@ async fn tenant_with_everything(ground: &Ground) -> (TenantId, BTreeMap<String, 
     let credential = ground.post(&key, "/credentials", &credential).await.id();
     let number = json!({"credential": credential, "waba_id": "1", "phone_number_id": "2", "display_number": "+4915112345678"});
     let number = ground.post(&key, "/numbers", &number).await.id();
+    let hook = json!({"url": "https://example.com/hook"});
+    let hook = ground.post(&key, "/hooks", &hook).await.id();
+    let contact = ground
+        .post(&key, "/contacts", &json!({"phone": "+49 151 5550001"}))
+        .await
+        .id();
+    let talk = crate::events::talk(ground, tenant, &number, &contact).await;
+    let say = json!({"content": {"type": "text", "body": "hi"}});
+    let said = ground
+        .post(&key, &format!("/conversations/{talk}/messages"), &say)
+        .await;
+    let message = said.body["message"]["id"].as_str().expect("a message");
     let user = ground
         .post(&key, "/users", &json!({"name": "Ada", "role": "agent"}))
         .await
@@ -171,6 +203,10 @@ async fn tenant_with_everything(ground: &Ground) -> (TenantId, BTreeMap<String, 
         .id();
     let entry = ground.get(&key, "/audit").await.body["items"][0]["id"].clone();
     let ids = [
+        ("contact", contact),
+        ("conversation", talk),
+        ("message", message.to_owned()),
+        ("hook", hook),
         ("tenant", tenant.to_string()),
         ("app", app),
         ("credential", credential),

@@ -130,7 +130,7 @@ async fn a_conversation_that_is_taken_over_gets_nothing_more_of_the_bot() {
         )
         .await
         .expect("changed");
-        let cancelled = outbox::cancel_bot(&mut tx, TENANT, NUMBER, conversation, now)
+        let cancelled = outbox::cancel_bot(&mut tx, TENANT, NUMBER, conversation, &change.to, now)
             .await
             .expect("cancelled");
         tx.commit().await.expect("a commit");

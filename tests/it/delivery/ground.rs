@@ -291,6 +291,10 @@ fn conversation(person: i64, number: NumberId, by: i64, now: Timestamp) -> Conve
         phone: String::new(),
         bsuid: String::new(),
         closed_at: None,
+        last_entry: 0,
+        human_replied_at: None,
+        snoozed_until: None,
+        hand_back_at: None,
     }
 }
 

@@ -85,6 +85,7 @@ impl Ground {
                     bucket,
                     turn: None,
                     due_at: now,
+                    prev: 0,
                 }
             })
             .collect();

@@ -70,6 +70,7 @@ pub async fn queued(
             bucket: to.bucket,
             turn: None,
             due_at: now,
+            prev: 0,
         }
     };
     let sends = (0..count).map(send).collect();

@@ -167,6 +167,7 @@ impl Street {
             bucket: Bucket::of(draft.number),
             turn: None,
             due_at: now,
+            prev: 0,
         };
         let mut tx = self.db.begin().await.expect("a transaction");
         let rows = outbox::insert_all_tenants(&mut tx, vec![send]).await;

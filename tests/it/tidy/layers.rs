@@ -14,7 +14,14 @@ const LAYERS: &[&[&str]] = &[
         "lifecycle",
         "reference_plugins",
     ],
-    &["policy", "graph", "storage", "plugin_host", "secrets"],
+    &[
+        "policy",
+        "graph",
+        "storage",
+        "plugin_host",
+        "secrets",
+        "egress",
+    ],
     &[
         "tenants",
         "templates",
@@ -22,6 +29,9 @@ const LAYERS: &[&[&str]] = &[
         "metering",
         "analytics",
         "hooks",
+        "events",
+        "desk",
+        "contacts",
         "outbox",
         "ownership",
         "directory",
@@ -64,7 +74,7 @@ const CRATES: &[(&str, &[&str])] = &[
     // What a stranger's schema asks of it is bounded by the limited child only.
     ("boon", &["plugin_host"]),
     // `app` and `cli` build the one client that everybody is handed; the simulator posts webhooks with it.
-    ("reqwest", &["graph", "simulator", "app", "cli"]),
+    ("reqwest", &["graph", "egress", "simulator", "app", "cli"]),
 ];
 
 /// Crates that the pure rooms do without.

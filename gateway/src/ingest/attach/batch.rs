@@ -9,7 +9,7 @@ use super::split::{Change, Kept, Message, Place, Split};
 use super::{AttachError, Attached, Attacher, account, count, owners, people};
 use crate::domain::{
     Bsuid, Bucket, ContactId, ConversationId, EventId, InboundMessage, NumberId, Owner, Phone,
-    RawId, Timestamp,
+    RawId, Source, Timestamp,
 };
 use crate::ownership::OwnedBuckets;
 use crate::storage::buckets;
@@ -274,6 +274,13 @@ fn place(
     if message.message.opens_window() {
         conversation.last_inbound_at = conversation.last_inbound_at.max(Some(message.at));
     }
+    let base = event_at(attacher, &message.place, now);
+    let told = match message.message.source {
+        Source::Customer => Some(conversation.owner.code()),
+        // A copy for us is one for followers too.
+        Source::Standby => Some(Owner::Bot.code()),
+        _ => None,
+    };
     NewEvent {
         tenant: Some(message.entry.number.tenant),
         number: Some(message.entry.number.id),
@@ -284,7 +291,9 @@ fn place(
         wamid: message.wamid.clone(),
         content: json(&message.message),
         word: opinion.code,
-        ..event_at(attacher, &message.place, now)
+        prev: std::mem::replace(&mut conversation.last_entry, base.id.raw()),
+        told,
+        ..base
     }
 }
 
@@ -309,6 +318,8 @@ pub(super) fn event_at(attacher: &Attacher, place: &Place, now: Timestamp) -> Ne
         wamid: String::new(),
         content: String::new(),
         word: events::word::NONE,
+        prev: 0,
+        told: None,
     }
 }
 
@@ -402,6 +413,10 @@ fn new_conversation(
         attributes: BTreeMap::new(),
         tags: BTreeSet::new(),
         closed_at: None,
+        last_entry: 0,
+        human_replied_at: None,
+        snoozed_until: None,
+        hand_back_at: None,
         display_name: message.profile_name.clone().unwrap_or_default(),
         username: message.username.clone().unwrap_or_default(),
         phone: digits(message.from.phone.as_ref()),

@@ -177,7 +177,7 @@ fn stop(word: Option<ConsentWord>) -> Option<ConsentWord> {
 pub(super) fn confirmation(
     attacher: &Attacher,
     message: &Message,
-    conversation: &Conversation,
+    conversation: &mut Conversation,
     opinion: &Opinion,
     now: Timestamp,
 ) -> Option<NewSend> {
@@ -212,10 +212,11 @@ pub(super) fn confirmation(
     );
     match decide(&facts, &draft, now) {
         Decision::Cleared(draft) => Some(NewSend {
-            draft,
             bucket: number.bucket(),
             turn: None,
             due_at: now,
+            prev: std::mem::replace(&mut conversation.last_entry, draft.id.raw()),
+            draft,
         }),
         Decision::Refused(refusal) => {
             tracing::info!(reason = ?refusal.reason, "a consent confirmation was not cleared");

@@ -25,6 +25,7 @@ pub(super) struct Taken {
     tenant: TenantId,
     number: NumberId,
     conversation: ConversationId,
+    owner: Owner,
 }
 
 /// Changes the owner if the message says so, and is the last to. The version moves: a turn that began before commits
@@ -64,6 +65,7 @@ pub(super) async fn obey(
         tenant,
         number: conversation.number,
         conversation: id,
+        owner: conversation.owner.clone(),
     }))
 }
 
@@ -80,7 +82,10 @@ pub(super) async fn withdraw(
     let sends: Vec<OutboxId> = receipts.sends().collect();
     let conversations: Vec<_> = taken
         .iter()
-        .map(|taken| (taken.tenant, taken.number, taken.conversation))
+        .map(|taken| {
+            let owner = taken.owner.clone();
+            (taken.tenant, taken.number, taken.conversation, owner)
+        })
         .collect();
     take_overs::withdraw_all_tenants(tx, &conversations, &sends, now).await?;
     Ok(())

@@ -1,0 +1,94 @@
+//! `GET /conversations/{conversation}/history`
+
+use std::collections::HashMap;
+
+use axum::Json;
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::super::messages::{self, MessageView};
+use super::super::moment::Moment;
+use super::super::page::{Page, PageParams, Paged};
+use super::super::place::{InTenant, ObjectId, TenantParam};
+use super::super::{Answer, State};
+use super::get::found;
+use crate::domain::{ConversationId, EventId};
+use crate::storage::history::{self, InboundEntry};
+use crate::storage::outbox;
+
+/// A message of a conversation: one of the two is there.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub(super) struct Entry {
+    #[serde(rename = "in", skip_serializing_if = "Option::is_none")]
+    inbound: Option<ReceivedView>,
+    #[serde(rename = "out", skip_serializing_if = "Option::is_none")]
+    outbound: Option<MessageView>,
+}
+
+/// A customer's message.
+#[derive(Debug, Serialize, ToSchema)]
+struct ReceivedView {
+    id: EventId,
+    /// Meta's id of it.
+    wamid: String,
+    /// Its place among the customer's messages; 0: it came too late to have one.
+    seq: i64,
+    /// Meta's time.
+    at: Moment,
+    /// Typed content.
+    #[schema(value_type = Object)]
+    content: Value,
+}
+
+/// What was said
+///
+/// The newest first, what the customer wrote and what was sent to them in one list, in the order in which it was
+/// committed. It reaches back as far as retention keeps messages.
+#[utoipa::path(
+    get, path = "/conversations/{conversation}/history", operation_id = "conversations.history", tag = "conversations",
+    params(("conversation" = ConversationId, Path), PageParams, TenantParam),
+    responses((status = 200, description = "A page", body = Paged<Entry>)),
+)]
+pub(super) async fn history(
+    axum::extract::State(api): State,
+    InTenant(tenant): InTenant,
+    ObjectId(id): ObjectId<ConversationId>,
+    page: Page,
+) -> Answer<Json<Paged<Entry>>> {
+    let row = found(&api, tenant, id).await?;
+    let mut tx = api.setup.db.read().await?;
+    let most = usize::try_from(page.most()).unwrap_or_default();
+    // A later page begins behind the last entry of the one before, which is walked over once more.
+    let (begin, known) = match page.after {
+        None => (row.last_entry, 0),
+        Some(last) => (last, 1),
+    };
+    let (mut ids, _) = history::walk(&mut tx, tenant, begin, most + known).await?;
+    ids.drain(..known.min(ids.len()));
+    let received = history::inbound(&mut tx, tenant, &ids).await?;
+    let mut received: HashMap<i64, InboundEntry> = received
+        .into_iter()
+        .map(|row| (row.id.raw(), row))
+        .collect();
+    let sent = outbox::by_ids(&mut tx, tenant, &ids).await?;
+    let mut sent: HashMap<i64, _> = sent
+        .into_iter()
+        .map(|row| (row.draft.id.raw(), row))
+        .collect();
+    let show = |id: i64| Entry {
+        inbound: received.remove(&id).map(shown),
+        outbound: sent.remove(&id).map(|row| messages::view(&row)),
+    };
+    Ok(Json(page.of(ids, |id| *id, show)))
+}
+
+fn shown(row: InboundEntry) -> ReceivedView {
+    ReceivedView {
+        id: row.id,
+        seq: row.seq,
+        at: Moment(row.at),
+        content: serde_json::from_str(&row.content).unwrap_or_default(),
+        wamid: row.wamid,
+    }
+}

@@ -1,0 +1,190 @@
+//! Conversations: looked at, and given to people and back. Each change is one commit (`desk`).
+
+mod assign;
+mod change;
+mod get;
+mod history;
+mod list;
+mod say;
+mod snooze;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use axum::Json;
+use http::StatusCode;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::guard::Caller;
+use super::moment::Moment;
+use super::problem::{FieldProblem, Problem, RefusalView};
+use super::{Answer, Api};
+use crate::access::Role;
+use crate::desk::{Asked, Change, DeskError, Speaker};
+use crate::domain::{ContactId, ConversationId, NumberId, Owner, TenantId};
+use crate::policy::Reason;
+use crate::storage::conversations::Conversation;
+
+pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new()
+        .routes(routes!(list::list))
+        .routes(routes!(get::get))
+        .routes(routes!(history::history))
+        .routes(routes!(change::take_over))
+        .routes(routes!(assign::assign))
+        .routes(routes!(change::hand_back))
+        .routes(routes!(change::close))
+        .routes(routes!(change::reopen))
+        .routes(routes!(snooze::snooze))
+        .routes(routes!(change::wake))
+        .routes(routes!(say::say))
+}
+
+/// Whose a conversation is.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Owner)]
+struct OwnerView {
+    /// `bot`, `queue`, `agent` or `external` (an outside inbox).
+    kind: String,
+    /// Of the queue, agent or client.
+    name: Option<String>,
+}
+
+fn owner(owner: &Owner) -> OwnerView {
+    let kind = match owner {
+        Owner::Bot => "bot",
+        Owner::Queue(_) => "queue",
+        Owner::Agent(_) => "agent",
+        Owner::External(_) => "external",
+    };
+    OwnerView {
+        kind: kind.to_owned(),
+        name: (!owner.is_bot()).then(|| owner.name().to_owned()),
+    }
+}
+
+/// Who the conversation is with.
+#[derive(Debug, Serialize, ToSchema)]
+struct PersonView {
+    id: ContactId,
+    name: String,
+    phone: Option<String>,
+    bsuid: Option<String>,
+}
+
+/// A conversation of one contact with one number.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Conversation)]
+struct ConversationView {
+    id: ConversationId,
+    number: NumberId,
+    contact: PersonView,
+    owner: OwnerView,
+    /// Moves with every change of owner: send it with a change to be refused when somebody was faster.
+    owner_version: i64,
+    /// `null`: it is open.
+    closed_at: Option<Moment>,
+    snoozed_until: Option<Moment>,
+    /// When it goes back to the bot by itself.
+    hand_back_at: Option<Moment>,
+    /// The first message of a person or client since the bot had it last.
+    human_replied_at: Option<Moment>,
+    /// Meta's time of the customer's last message: it opens the window for 24 hours.
+    last_inbound_at: Option<Moment>,
+    language: Option<String>,
+    attributes: BTreeMap<String, String>,
+    tags: BTreeSet<String>,
+}
+
+fn view(row: &Conversation) -> ConversationView {
+    let some = |text: &String| (!text.is_empty()).then(|| text.clone());
+    ConversationView {
+        id: row.id,
+        number: row.number,
+        contact: PersonView {
+            id: row.contact,
+            name: row.display_name.clone(),
+            phone: some(&row.phone),
+            bsuid: some(&row.bsuid),
+        },
+        owner: owner(&row.owner),
+        owner_version: row.owner_version,
+        closed_at: row.closed_at.map(Moment),
+        snoozed_until: row.snoozed_until.map(Moment),
+        hand_back_at: row.hand_back_at.map(Moment),
+        human_replied_at: row.human_replied_at.map(Moment),
+        last_inbound_at: row.last_inbound_at.map(Moment),
+        language: row.language.clone(),
+        attributes: row.attributes.clone(),
+        tags: row.tags.clone(),
+    }
+}
+
+/// As whom a key works: an agent is the person that the key belongs to, everybody else an outside client of the key's name.
+fn speaker(caller: &Caller) -> Speaker {
+    let principal = &caller.principal;
+    match (principal.role(), principal.user) {
+        (Some(Role::Agent), Some(user)) => Speaker::Agent(user.to_string()),
+        (Some(Role::Agent), None) => Speaker::Agent(principal.name.clone()),
+        _ => Speaker::Client(principal.name.clone()),
+    }
+}
+
+fn asked(
+    caller: &Caller,
+    tenant: TenantId,
+    conversation: ConversationId,
+    owner_version: Option<i64>,
+) -> Asked {
+    Asked {
+        tenant,
+        conversation,
+        by: speaker(caller).owner().name().to_owned(),
+        actor: Some(caller.actor.clone()),
+        owner_version,
+    }
+}
+
+async fn change(api: &Api, asked: &Asked, change: Change) -> Answer<Json<ConversationView>> {
+    let row = api.desk.change(asked, change).await;
+    Ok(Json(view(&row.map_err(|error| problem(error, asked))?)))
+}
+
+fn problem(error: DeskError, asked: &Asked) -> Problem {
+    match error {
+        DeskError::NotFound => Problem::no_such("conversation", &asked.conversation.to_string()),
+        DeskError::Moved { .. } => {
+            Problem::new(StatusCode::CONFLICT, "owner_changed", error.to_string())
+        }
+        DeskError::Invalid { field, problem } => {
+            Problem::invalid(vec![FieldProblem::at(format!("/{field}"), problem)])
+        }
+        DeskError::Refused(refusal) => {
+            let reason = refusal.reason;
+            let view = RefusalView {
+                reason: reason.code().to_owned(),
+                meta_code: reason.meta_code(),
+                allowed: refusal.allowed,
+                from: refusal.from.map(Moment),
+            };
+            Problem::refused(reason.explanation(), view)
+        }
+        DeskError::Deferred { until, reason } => {
+            let view = RefusalView {
+                reason: reason.to_owned(),
+                meta_code: Reason::from_code(reason).map_or(0, Reason::meta_code),
+                allowed: Some("the same message, later".to_owned()),
+                from: Some(Moment(until)),
+            };
+            Problem::refused("the message may not be sent yet", view)
+        }
+        DeskError::NoNumber | DeskError::NoAddress => {
+            Problem::new(StatusCode::CONFLICT, "cannot_send", error.to_string())
+        }
+        DeskError::Storage(error) => error.into(),
+        DeskError::Audit(error) => Problem::failed(&error),
+    }
+}

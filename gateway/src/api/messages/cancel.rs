@@ -1,0 +1,50 @@
+//! `POST /messages/{message}/cancel`
+
+use axum::Json;
+use http::StatusCode;
+use serde_json::json;
+
+use super::super::guard::Caller;
+use super::super::place::{InTenant, ObjectId, TenantParam};
+use super::super::problem::Problem;
+use super::super::{Answer, State};
+use super::{MessageView, view};
+use crate::domain::{OutboxId, OutboxState};
+use crate::storage::outbox::{self, Move};
+
+/// Withdraw a message that is queued
+///
+/// One that is on its way, or done, stays as it is: 409 says where it stands.
+#[utoipa::path(
+    post, path = "/messages/{message}/cancel", operation_id = "messages.cancel", tag = "messages",
+    params(("message" = OutboxId, Path), TenantParam),
+    responses((status = 200, description = "Withdrawn", body = MessageView)),
+)]
+pub(super) async fn cancel(
+    axum::extract::State(api): State,
+    caller: Caller,
+    InTenant(tenant): InTenant,
+    ObjectId(id): ObjectId<OutboxId>,
+) -> Answer<Json<MessageView>> {
+    let setup = api.acting(&caller.actor);
+    let none = || Problem::no_such("message", &id.to_string());
+    let mut tx = setup.db.begin().await?;
+    let row = outbox::find(&mut tx, tenant, id).await?.ok_or_else(none)?;
+    let change = Move {
+        from: OutboxState::Queued,
+        reason: "cancelled".to_owned(),
+        ..Move::of(&row, OutboxState::Cancelled)
+    };
+    let moved = outbox::move_all_tenants(&mut tx, &[change], setup.clock.now()).await?;
+    let row = outbox::find(&mut tx, tenant, id).await?.ok_or_else(none)?;
+    if moved.is_empty() {
+        let detail = format!("the message is {}", row.state.word());
+        return Err(Problem::new(StatusCode::CONFLICT, "not_queued", detail));
+    }
+    let became = Some(json!({"state": "cancelled"}));
+    setup
+        .record(&mut tx, tenant, "message.cancel", id, None, became)
+        .await?;
+    tx.commit().await?;
+    Ok(Json(view(&row)))
+}

@@ -1,0 +1,138 @@
+//! Contacts as tenants keep them: the tenant's own key, a name, typed attributes; put one by one or imported by a job.
+//!
+//! Who somebody is (phones, BSUIDs, merges) is decided where messages are attached; here a phone only finds a contact, or
+//! begins one. Attributes are of defined kinds, so that a plugin or campaign can rely on them.
+
+mod attributes;
+mod import;
+mod put;
+
+use serde_json::{Value, json};
+
+pub use attributes::{Definitions, Kind};
+pub use import::{ImportJob, begin as import};
+pub use put::{ContactError, NewContact, Put, put};
+
+use crate::domain::{ContactId, TenantId};
+use crate::storage::contacts::{self, Contact, Filter};
+use crate::tenants::{Expected, SetupContext, SetupError, check_text, revision};
+
+/// By which somebody who edits says what they have read.
+pub fn revision_of(contact: &Contact) -> String {
+    revision(
+        &json!({"contact": contact.id, "version": contact.version, "name": contact.display_name}),
+    )
+}
+
+pub async fn get(
+    setup: &SetupContext,
+    tenant: TenantId,
+    id: ContactId,
+) -> Result<Contact, SetupError> {
+    let mut tx = setup.db.read().await?;
+    let found = contacts::find(&mut tx, tenant, id).await?;
+    found.ok_or_else(|| unknown(id))
+}
+
+pub async fn page(
+    setup: &SetupContext,
+    tenant: TenantId,
+    filter: &Filter,
+    after: i64,
+    most: i64,
+) -> Result<Vec<Contact>, SetupError> {
+    let mut tx = setup.db.read().await?;
+    Ok(contacts::page(&mut tx, tenant, filter, after, most).await?)
+}
+
+fn unknown(id: ContactId) -> SetupError {
+    SetupError::NotFound {
+        what: "contact",
+        name: id.to_string(),
+    }
+}
+
+/// Puts a contact: finds it by the tenant's key or its phone, or makes it.
+pub async fn upsert(
+    setup: &SetupContext,
+    tenant: TenantId,
+    new: &NewContact,
+) -> Result<(Contact, bool), ContactError> {
+    let mut tx = setup.db.begin().await?;
+    let known = Definitions::read(&mut tx, tenant).await?;
+    let next_id = || ContactId::from_raw(setup.next_id());
+    let Put { contact, made } =
+        put(&mut tx, tenant, &known, new, setup.clock.now(), next_id).await?;
+    let action = if made {
+        "contact.create"
+    } else {
+        "contact.update"
+    };
+    // Which fields, not what they say: the log is kept for ever, a person may be erased.
+    let became = Some(json!({"fields": new.fields()}));
+    setup
+        .record(&mut tx, tenant, action, contact.id, None, became)
+        .await?;
+    tx.commit().await?;
+    Ok((contact, made))
+}
+
+/// Changes a contact as it was read.
+pub async fn update(
+    setup: &SetupContext,
+    tenant: TenantId,
+    id: ContactId,
+    expected: &Expected,
+    change: &NewContact,
+) -> Result<Contact, ContactError> {
+    let mut tx = setup.db.begin().await?;
+    let found = contacts::lock(&mut tx, tenant, id).await?;
+    let mut contact = found.ok_or_else(|| unknown(id))?;
+    expected.check(&revision_of(&contact))?;
+    let known = Definitions::read(&mut tx, tenant).await?;
+    put::apply(&mut tx, tenant, &known, change, &mut contact).await?;
+    let became = Some(json!({"fields": change.fields()}));
+    setup
+        .record(&mut tx, tenant, "contact.update", id, None, became)
+        .await?;
+    tx.commit().await?;
+    Ok(contact)
+}
+
+/// Defines an attribute. Its kind never changes: what contacts have would not fit.
+pub async fn define(
+    setup: &SetupContext,
+    tenant: TenantId,
+    name: &str,
+    kind: Kind,
+) -> Result<(), SetupError> {
+    check_text("the attribute's name", name, 64)?;
+    let mut tx = setup.db.begin().await?;
+    if !contacts::define(&mut tx, tenant, name, kind.word(), setup.clock.now()).await? {
+        return Err(SetupError::Taken {
+            what: "attribute",
+            name: name.to_owned(),
+        });
+    }
+    let became: Option<Value> = Some(json!({"kind": kind.word()}));
+    setup
+        .record(
+            &mut tx,
+            tenant,
+            "contact_attribute.define",
+            name,
+            None,
+            became,
+        )
+        .await?;
+    Ok(tx.commit().await?)
+}
+
+/// The attributes of a tenant.
+pub async fn definitions(
+    setup: &SetupContext,
+    tenant: TenantId,
+) -> Result<Vec<(String, Kind)>, SetupError> {
+    let mut tx = setup.db.read().await?;
+    Ok(Definitions::read(&mut tx, tenant).await?.list())
+}

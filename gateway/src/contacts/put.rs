@@ -1,0 +1,239 @@
+//! Putting one contact: found by the tenant's key, else by its phone, else made.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::attributes::Definitions;
+use crate::domain::{ContactId, IdentityKind, Phone, TenantId, Timestamp};
+use crate::storage::contacts::{self, Contact};
+use crate::storage::people::{self, ContactRow, IdentityKey};
+use crate::storage::{StorageError, Tx};
+use crate::tenants::SetupError;
+
+/// A contact as a client puts it. What is left out stays.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewContact {
+    #[serde(default)]
+    pub external_id: Option<String>,
+    #[serde(default)]
+    pub phone: Option<String>,
+    #[serde(default)]
+    pub name: Option<String>,
+    #[serde(default)]
+    pub attributes: Map<String, Value>,
+}
+
+impl NewContact {
+    /// What it says something about.
+    pub(super) fn fields(&self) -> Vec<String> {
+        let own = [
+            ("external_id", self.external_id.is_some()),
+            ("phone", self.phone.is_some()),
+            ("name", self.name.is_some()),
+        ];
+        let own = own.iter().filter(|(_, said)| *said);
+        let attributes = self
+            .attributes
+            .keys()
+            .map(|name| format!("attributes.{name}"));
+        own.map(|(name, _)| (*name).to_owned())
+            .chain(attributes)
+            .collect()
+    }
+}
+
+/// Why a contact was not put.
+#[derive(Debug, thiserror::Error)]
+pub enum ContactError {
+    /// Where, and what is wrong there.
+    #[error("{}", .0.iter().map(|(place, what)| format!("{place} {what}")).collect::<Vec<_>>().join("; "))]
+    Invalid(Vec<(String, String)>),
+    /// It is another contact's.
+    #[error("{0} is another contact's")]
+    Taken(&'static str),
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    #[error("the database failed")]
+    Storage(#[from] StorageError),
+}
+
+/// A contact that was put.
+#[derive(Debug)]
+pub struct Put {
+    pub contact: Contact,
+    /// It was not known.
+    pub made: bool,
+}
+
+const KEY_MOST: usize = 200;
+const NAME_MOST: usize = 200;
+
+/// Puts a contact within the caller's transaction.
+pub async fn put(
+    tx: &mut Tx,
+    tenant: TenantId,
+    known: &Definitions,
+    new: &NewContact,
+    now: Timestamp,
+    next_id: impl FnOnce() -> ContactId,
+) -> Result<Put, ContactError> {
+    let phone = phone(new)?;
+    if new.external_id.is_none() && phone.is_none() {
+        let what = "must be given, or a phone: how else would it be found?".to_owned();
+        return Err(ContactError::Invalid(vec![(
+            "/external_id".to_owned(),
+            what,
+        )]));
+    }
+    let by_key = match &new.external_id {
+        Some(key) => contacts::lock_external(tx, tenant, key).await?,
+        None => None,
+    };
+    let key = phone.as_ref().map(|phone| IdentityKey {
+        tenant,
+        scope: String::new(),
+        kind: IdentityKind::Phone,
+        value: phone.digits().to_owned(),
+    });
+    let by_phone = match &key {
+        Some(key) => people::find_identities_all_tenants(tx, std::slice::from_ref(key)).await?,
+        None => Vec::new(),
+    };
+    // A phone whose person is known by something else now is nobody's until somebody writes from it.
+    let by_phone = by_phone
+        .first()
+        .filter(|(_, known)| known.superseded_at.is_none())
+        .map(|(_, known)| known.contact);
+    let (mut contact, made) = match (by_key, by_phone) {
+        (Some(contact), None) => match key {
+            // It has another phone: people change numbers by their own message, never by somebody's list.
+            Some(_) if !contact.phone.is_empty() => {
+                return Err(ContactError::Taken("the external id"));
+            }
+            Some(key) => (give_phone(tx, tenant, contact, &key, now).await?, false),
+            None => (contact, false),
+        },
+        (Some(contact), Some(id)) if contact.id == id => (contact, false),
+        (Some(_), Some(_)) => return Err(ContactError::Taken("the phone")),
+        (None, Some(id)) => {
+            let found = contacts::lock(tx, tenant, id).await?;
+            let contact = found.ok_or(ContactError::Taken("the phone"))?;
+            let other = !contact.external_id.is_empty() && new.external_id.is_some();
+            if other {
+                return Err(ContactError::Taken("the phone"));
+            }
+            (contact, false)
+        }
+        (None, None) => (make(tx, tenant, next_id(), key.as_ref(), now).await?, true),
+    };
+    apply(tx, tenant, known, new, &mut contact).await?;
+    Ok(Put { contact, made })
+}
+
+fn phone(new: &NewContact) -> Result<Option<Phone>, ContactError> {
+    let wrong = || {
+        let what = "must be a phone number with its country code".to_owned();
+        ContactError::Invalid(vec![("/phone".to_owned(), what)])
+    };
+    let read = |text: &String| Phone::parse(text).ok_or_else(wrong);
+    new.phone.as_ref().map(read).transpose()
+}
+
+async fn give_phone(
+    tx: &mut Tx,
+    tenant: TenantId,
+    mut contact: Contact,
+    key: &IdentityKey,
+    now: Timestamp,
+) -> Result<Contact, ContactError> {
+    if people::add_identities_all_tenants(tx, &[(key.clone(), contact.id)], now).await? == 0 {
+        return Err(ContactError::Taken("the phone"));
+    }
+    contact.phone.clone_from(&key.value);
+    let row = row(tenant, &contact);
+    people::update_contact(tx, tenant, &row).await?;
+    Ok(contact)
+}
+
+async fn make(
+    tx: &mut Tx,
+    tenant: TenantId,
+    id: ContactId,
+    key: Option<&IdentityKey>,
+    now: Timestamp,
+) -> Result<Contact, ContactError> {
+    let contact = Contact {
+        id,
+        display_name: String::new(),
+        phone: key.map_or_else(String::new, |key| key.value.clone()),
+        bsuid: String::new(),
+        external_id: String::new(),
+        attributes: "{}".to_owned(),
+        version: 0,
+        created_at: now,
+    };
+    people::add_contacts_all_tenants(tx, &[row(tenant, &contact)], now).await?;
+    if let Some(key) = key
+        && people::add_identities_all_tenants(tx, &[(key.clone(), id)], now).await? == 0
+    {
+        return Err(ContactError::Taken("the phone"));
+    }
+    Ok(contact)
+}
+
+fn row(tenant: TenantId, contact: &Contact) -> ContactRow {
+    ContactRow {
+        display_name: contact.display_name.clone(),
+        phone: contact.phone.clone(),
+        bsuid: contact.bsuid.clone(),
+        ..ContactRow::blank(tenant, contact.id)
+    }
+}
+
+/// Writes what `new` says into a locked contact; everything that is wrong is told at once, and nothing written.
+pub(super) async fn apply(
+    tx: &mut Tx,
+    tenant: TenantId,
+    known: &Definitions,
+    new: &NewContact,
+    contact: &mut Contact,
+) -> Result<(), ContactError> {
+    let mut problems = Vec::new();
+    let mut text = |place: &str, text: &Option<String>, most: usize| {
+        let long =
+            |text: &&String| text.chars().count() > most || text.chars().any(char::is_control);
+        if text.as_ref().filter(long).is_some() {
+            let what = format!("must have at most {most} characters on one line");
+            problems.push((place.to_owned(), what));
+        }
+    };
+    text("/external_id", &new.external_id, KEY_MOST);
+    text("/name", &new.name, NAME_MOST);
+    let mut has: Map<String, Value> = serde_json::from_str(&contact.attributes)
+        .map_err(|_| StorageError::Corrupt(format!("attributes of {}", contact.id)))?;
+    let wrong = known.put(&mut has, &new.attributes);
+    let place = |name: &str| format!("/attributes/{}", name.replace('~', "~0").replace('/', "~1"));
+    problems.extend(
+        wrong
+            .into_iter()
+            .map(|(name, what)| (place(&name), what.to_owned())),
+    );
+    if !problems.is_empty() {
+        return Err(ContactError::Invalid(problems));
+    }
+    if let Some(key) = &new.external_id {
+        let other = contacts::lock_external(tx, tenant, key).await?;
+        if other.is_some_and(|other| other.id != contact.id) {
+            return Err(ContactError::Taken("the external id"));
+        }
+        contact.external_id.clone_from(key);
+    }
+    if let Some(name) = &new.name {
+        contact.display_name.clone_from(name);
+    }
+    contact.attributes = Value::Object(has).to_string();
+    contacts::store(tx, tenant, contact).await?;
+    contact.version += 1;
+    Ok(())
+}

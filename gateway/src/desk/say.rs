@@ -1,0 +1,184 @@
+//! A person's or client's message: policy decides as for everybody, and a human message takes the conversation over.
+
+use serde_json::json;
+
+use super::{Asked, Desk, DeskError, Result};
+use crate::domain::{
+    Draft, DraftClass, OutboundContent, OutboxId, Owner, Sender, StreamEvent, StreamKind, Timestamp,
+};
+use crate::policy::{BacklogFact, Cleared, Decision, decide};
+use crate::storage::conversations::{self, Conversation};
+use crate::storage::outbox::{self, NewSend, OutboxRow};
+use crate::storage::{Tx, people};
+
+/// Who writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Speaker {
+    /// A person who works in our inbox.
+    Agent(String),
+    /// An outside inbox on our API.
+    Client(String),
+}
+
+impl Speaker {
+    /// Whose a conversation is that they took over.
+    pub fn owner(&self) -> Owner {
+        match self {
+            Self::Agent(name) => Owner::Agent(name.clone()),
+            Self::Client(name) => Owner::External(name.clone()),
+        }
+    }
+
+    fn sender(&self) -> Sender {
+        match self.clone() {
+            Self::Agent(name) => Sender::Agent { name },
+            Self::Client(name) => Sender::ApiKey { name },
+        }
+    }
+}
+
+/// What is to be said.
+#[derive(Debug, Clone)]
+pub struct Words {
+    pub speaker: Speaker,
+    pub content: OutboundContent,
+    /// wamid of the message that it quotes.
+    pub reply_to: Option<String>,
+    pub class: DraftClass,
+}
+
+/// It is queued.
+#[derive(Debug, Clone)]
+pub struct Said {
+    pub send: OutboxRow,
+    pub conversation: Conversation,
+    /// The conversation was the bot's, or a queue's, until this message.
+    pub took_over: bool,
+}
+
+impl Desk {
+    /// Queues a message. One commit: the conversation is the speaker's, what the bot had queued is withdrawn, the send is
+    /// in the outbox; or, when policy refuses, nothing.
+    pub async fn say(&self, asked: &Asked, words: Words) -> Result<Said> {
+        let now = self.clock.now();
+        let mut tx = self.db.begin().await?;
+        let mut row = self.locked(&mut tx, asked).await?;
+        let took_over = self.take_over(&mut tx, &mut row, &words.speaker).await?;
+        let cleared = self.clear(&mut tx, &row, &words, now).await?;
+        let id = cleared.id;
+        if row.closed_at.take().is_some() {
+            self.tell(&mut tx, &row, StreamKind::ConversationReopened, &asked.by);
+        }
+        if row.human_replied_at.is_none() {
+            row.human_replied_at = Some(now);
+            let kind = StreamKind::ConversationFirstHumanReply;
+            let event = StreamEvent::new(row.tenant, row.id, kind, now);
+            tx.tell(event.about(id.raw()));
+        }
+        if row.hand_back_at.is_some() {
+            row.hand_back_at = self.hand_back_at(&row, now);
+        }
+        let send = NewSend {
+            draft: cleared,
+            bucket: row.bucket,
+            turn: None,
+            due_at: now,
+            prev: std::mem::replace(&mut row.last_entry, id.raw()),
+        };
+        conversations::store_desk(&mut tx, row.tenant, &row).await?;
+        let rows = outbox::insert_all_tenants(&mut tx, vec![send]).await?;
+        // That it was written and by whom; what it says is the message's own.
+        let became = json!({"conversation": row.id, "took_over": took_over});
+        self.record(
+            &mut tx,
+            asked,
+            "message.send",
+            id.to_string(),
+            (None, became),
+        )
+        .await?;
+        tx.commit().await?;
+        let send = rows.first().cloned().ok_or(DeskError::NotFound)?;
+        self.hand_on(rows, &row);
+        Ok(Said {
+            send,
+            conversation: row,
+            took_over,
+        })
+    }
+
+    /// A human message takes over from the bot and from a queue. Between people it changes nothing: the bot is silent
+    /// already, and a colleague who helps out does not take the work away.
+    async fn take_over(
+        &self,
+        tx: &mut Tx,
+        row: &mut Conversation,
+        speaker: &Speaker,
+    ) -> Result<bool> {
+        if !matches!(row.owner, Owner::Bot | Owner::Queue(_)) {
+            return Ok(false);
+        }
+        let to = speaker.owner();
+        let by = to.name().to_owned();
+        self.give(tx, row, to, ("human_message", &by, None)).await?;
+        Ok(true)
+    }
+
+    async fn clear(
+        &self,
+        tx: &mut Tx,
+        row: &Conversation,
+        words: &Words,
+        now: Timestamp,
+    ) -> Result<Cleared<Draft>> {
+        let draft = Draft {
+            id: OutboxId::from_raw(self.ids.next(now)),
+            tenant: row.tenant,
+            number: row.number,
+            conversation: row.id,
+            contact: row.contact,
+            recipient: row.recipient().ok_or(DeskError::NoAddress)?,
+            content: words.content.clone(),
+            reply_to: words.reply_to.clone(),
+            class: words.class,
+            sender: words.speaker.sender(),
+            owner_version: row.owner_version,
+            created_at: now,
+        };
+        // Unlocked: delivery decides again, with the row locked, before anything leaves.
+        let consent = people::read_consent_all_tenants(tx, &[row.contact]).await?;
+        let consent = consent.of(row.contact).map(|row| row.state);
+        let snapshot = self.directory.snapshot();
+        let entry = snapshot.number(row.number).ok_or(DeskError::NoNumber)?;
+        let facts = entry.facts(
+            row,
+            consent.unwrap_or_default(),
+            BacklogFact::default(),
+            &draft.content,
+            now,
+        );
+        match decide(&facts, &draft, now) {
+            Decision::Cleared(draft) => Ok(draft),
+            Decision::Refused(refusal) => Err(DeskError::Refused(Box::new(refusal))),
+            Decision::Deferred { until, reason } => Err(DeskError::Deferred {
+                until,
+                reason: reason.code(),
+            }),
+        }
+    }
+
+    fn hand_back_at(&self, row: &Conversation, now: Timestamp) -> Option<Timestamp> {
+        let snapshot = self.directory.snapshot();
+        let entry = snapshot.number(row.number)?;
+        entry.tenant.settings.hand_back_at(now)
+    }
+
+    /// To the delivery that owns the bucket, here or on another node.
+    fn hand_on(&self, rows: Vec<OutboxRow>, row: &Conversation) {
+        if self.owned.borrow().owns(row.bucket) {
+            (self.sends)(rows);
+        } else {
+            self.wakeups.sends_elsewhere();
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The sealer: gives what was told its numbers, on the one node that owns the first bucket, ten times a second.
+//!
+//! One node seals for everybody: a batch of a hundred milliseconds costs it one short transaction, however many events
+//! it holds. Its lease is that of an ordinary bucket, so when the node is lost another one goes on within the same time.
+//! Every node looks for what was sealed, wherever that was, and wakes its own followers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::{Bucket, Clock, IdGenerator};
+use crate::ownership::Owned;
+use crate::storage::{Db, Result, StorageError, stream};
+
+/// How long an event waits for its number. A guess: an inbox does not notice it, and a busy node seals hundreds at once.
+const EVERY: Duration = Duration::from_millis(100);
+
+/// Moves whenever events were sealed: its value is the newest block.
+pub type Sealed = watch::Receiver<i64>;
+
+/// The sealing task.
+pub struct Sealer {
+    db: Db,
+    clock: Arc<dyn Clock>,
+    ids: Arc<IdGenerator>,
+    owned: Owned,
+    newest: watch::Sender<i64>,
+}
+
+impl Sealer {
+    pub fn new(
+        db: Db,
+        clock: Arc<dyn Clock>,
+        ids: Arc<IdGenerator>,
+        owned: Owned,
+    ) -> (Self, Sealed) {
+        let (newest, sealed) = watch::channel(0);
+        let sealer = Self {
+            db,
+            clock,
+            ids,
+            owned,
+            newest,
+        };
+        (sealer, sealed)
+    }
+
+    /// Seals and looks until stopped.
+    pub async fn run(self, stop: CancellationToken) {
+        loop {
+            match self.once().await {
+                Ok(()) => {}
+                Err(StorageError::Fenced(_)) => tracing::info!("another node seals events now"),
+                Err(error) => {
+                    tracing::warn!(error = ?error, "events were not sealed; trying again")
+                }
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(EVERY) => {}
+            }
+        }
+    }
+
+    async fn once(&self) -> Result<()> {
+        let lease = Bucket::all()
+            .next()
+            .and_then(|first| self.owned.borrow().lease(first));
+        if let Some(lease) = lease {
+            let next_id = || self.ids.next(self.clock.now());
+            while stream::seal_all_tenants(&self.db, lease, next_id).await? > 0 {}
+        }
+        let mut tx = self.db.read().await?;
+        let last = *self.newest.borrow();
+        if let Some(newest) = stream::newest_block_all_tenants(&mut tx, last).await? {
+            self.newest.send_replace(newest);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,61 @@
+//! Sends as people look at them: by id, not done, doubted.
+
+use super::super::{Result, Tx, batch, fetch_list, on_backend};
+use super::{COLUMNS, OutboxRow, Row, TODO, row};
+use crate::domain::{Bucket, TenantId};
+
+/// Sends of a tenant, for those ids that are sends of it and still there, by id.
+pub async fn by_ids(tx: &mut Tx, tenant: TenantId, ids: &[i64]) -> Result<Vec<OutboxRow>> {
+    let ids = batch::sorted(ids.iter().copied());
+    let mut found = Vec::with_capacity(ids.len());
+    for run in batch::runs(&ids) {
+        let head = format!("{COLUMNS} WHERE tenant = $1 AND id IN");
+        let sql = batch::list(&head, run.len(), 2, "ORDER BY id");
+        let rows: Vec<Row> = fetch_list!(tx, sql, [tenant.raw()], run)?;
+        for found_row in rows {
+            found.push(row(found_row)?);
+        }
+    }
+    Ok(found)
+}
+
+/// A tenant's sends that are not done, before this one, the newest first. `buckets` are those of its numbers.
+pub async fn open(
+    tx: &mut Tx,
+    tenant: TenantId,
+    buckets: &[Bucket],
+    before: i64,
+    limit: i64,
+) -> Result<Vec<OutboxRow>> {
+    if buckets.is_empty() {
+        return Ok(Vec::new());
+    }
+    let buckets = batch::padded(&batch::sorted(buckets.iter().map(|b| b.raw())));
+    let head = format!("{COLUMNS} WHERE {TODO} AND tenant = $1 AND id < $2 AND bucket IN");
+    let sql = batch::list(&head, buckets.len(), 4, "ORDER BY id DESC LIMIT $3");
+    let rows: Vec<Row> = fetch_list!(tx, sql, [tenant.raw(), before, limit], &buckets)?;
+    rows.into_iter().map(row).collect()
+}
+
+/// A tenant's sends that may have reached the person twice, or not at all, before this one: as
+/// [`doubted_all_tenants`] finds them.
+pub async fn doubted(
+    tx: &mut Tx,
+    tenant: TenantId,
+    before: i64,
+    limit: i64,
+) -> Result<Vec<OutboxRow>> {
+    let sql = sqlx::AssertSqlSafe(format!(
+        "{COLUMNS} WHERE doubts > 0 AND (state = 3 OR doubts > 1 OR reason LIKE 'sent_once_more%'
+            OR reason LIKE 'in_doubt%') AND tenant = $1 AND id < $2 ORDER BY id DESC LIMIT $3"
+    ));
+    let rows: Vec<Row> = on_backend!(tx, |conn| {
+        sqlx::query_as(sql)
+            .bind(tenant.raw())
+            .bind(before)
+            .bind(limit)
+            .fetch_all(conn)
+            .await
+    })?;
+    rows.into_iter().map(row).collect()
+}

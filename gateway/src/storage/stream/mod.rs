@@ -1,0 +1,221 @@
+//! The event stream's tables: what transactions told, the sealer's numbers, and reading from a number on.
+//!
+//! A number is given after the commit of what it counts, by one sealer at a time, under the row lock of its tenant's head:
+//! so numbers have no gaps, and a reader who has seen number n never sees a lower one appear. The hot transactions pay one
+//! small row each, whatever they tell, and share no row with one another.
+
+mod codec;
+
+use std::collections::BTreeMap;
+
+use super::buckets::{self, Lease};
+use super::{Db, Result, StorageError, Tx, batch, execute, execute_rows, fetch_list, on_backend};
+use crate::domain::{Numbered, StreamEvent, TenantId};
+
+/// Writes what a transaction told.
+pub(super) async fn append_all_tenants(tx: &mut Tx, told: &[StreamEvent]) -> Result<()> {
+    if told.is_empty() {
+        return Ok(());
+    }
+    let body = codec::batch(told);
+    execute!(
+        tx,
+        sqlx::query("INSERT INTO stream_batch (body) VALUES ($1)").bind(&body)
+    )?;
+    Ok(())
+}
+
+/// Batches that one sealing takes. A guess: a hundred milliseconds of a busy node.
+const SEALED_AT_ONCE: i64 = 512;
+
+/// Numbers what was told since the last time. Answers how many events; `0`: nothing waits.
+///
+/// Only under this lease, which one node has at a time. `next_id` makes the blocks' ids.
+pub async fn seal_all_tenants(
+    db: &Db,
+    lease: Lease,
+    mut next_id: impl FnMut() -> i64,
+) -> Result<usize> {
+    let mut look = db.read().await?;
+    let waiting = first_waiting_all_tenants(&mut look).await?;
+    drop(look);
+    if waiting.is_none() {
+        return Ok(0);
+    }
+    let mut tx = db.begin().await?;
+    buckets::fence(&mut tx, &[lease]).await?;
+    // The lease says that nobody else seals; the lock, that nobody does twice if somebody ever should.
+    let sql = tx.pick(
+        "SELECT id, body FROM stream_batch ORDER BY id LIMIT $1",
+        "SELECT id, body FROM stream_batch ORDER BY id LIMIT $1 FOR UPDATE",
+    );
+    let batches: Vec<(i64, Vec<u8>)> = on_backend!(&mut tx, |conn| {
+        sqlx::query_as(sql)
+            .bind(SEALED_AT_ONCE)
+            .fetch_all(conn)
+            .await
+    })?;
+    let mut by_tenant: BTreeMap<i64, codec::Block> = BTreeMap::new();
+    for (id, body) in &batches {
+        codec::split(body, |tenant, event| {
+            by_tenant.entry(tenant).or_default().push(event);
+        })
+        .ok_or_else(|| StorageError::Corrupt(format!("stream batch {id}")))?;
+    }
+    let blocks: Vec<(i64, codec::Block)> = by_tenant.into_iter().collect();
+    let last = advance_all_tenants(&mut tx, &blocks).await?;
+    write_all_tenants(&mut tx, &blocks, &last, &mut next_id).await?;
+    let ids: Vec<i64> = batches.iter().map(|(id, _)| *id).collect();
+    for run in batch::runs(&ids) {
+        let sql = batch::list("DELETE FROM stream_batch WHERE id IN", run.len(), 1, "");
+        execute_rows!(&mut tx, sql, run, |query, id| query.bind(id))?;
+    }
+    tx.commit().await?;
+    Ok(blocks.iter().map(|(_, block)| block.events).sum())
+}
+
+async fn first_waiting_all_tenants(tx: &mut Tx) -> Result<Option<i64>> {
+    Ok(on_backend!(tx, |conn| {
+        sqlx::query_scalar("SELECT id FROM stream_batch ORDER BY id LIMIT 1")
+            .fetch_optional(conn)
+            .await
+    })?)
+}
+
+/// Moves the tenants' heads, in the order of their ids; answers where they stand.
+async fn advance_all_tenants(
+    tx: &mut Tx,
+    blocks: &[(i64, codec::Block)],
+) -> Result<BTreeMap<i64, i64>> {
+    let mut last = BTreeMap::new();
+    for run in batch::runs(blocks) {
+        let sql = batch::values(
+            "INSERT INTO stream_head (tenant, last_seq) VALUES",
+            run.len(),
+            2,
+            1,
+            "ON CONFLICT (tenant) DO UPDATE SET last_seq = stream_head.last_seq + excluded.last_seq
+             RETURNING tenant, last_seq",
+        );
+        let values = run
+            .iter()
+            .flat_map(|(tenant, block)| [*tenant, count(block)]);
+        let rows: Vec<(i64, i64)> = fetch_list!(tx, sql, [0_i64; 0], values)?;
+        last.extend(rows);
+    }
+    Ok(last)
+}
+
+async fn write_all_tenants(
+    tx: &mut Tx,
+    blocks: &[(i64, codec::Block)],
+    last: &BTreeMap<i64, i64>,
+    next_id: &mut impl FnMut() -> i64,
+) -> Result<()> {
+    for run in batch::runs(blocks) {
+        let sql = batch::values(
+            "INSERT INTO stream_block (id, tenant, first_seq, events, body) VALUES",
+            run.len(),
+            5,
+            1,
+            "",
+        );
+        execute_rows!(tx, sql, run, |query, (tenant, block)| {
+            let last = last.get(tenant).copied().unwrap_or_default();
+            query
+                .bind(next_id())
+                .bind(tenant)
+                .bind(last - count(block) + 1)
+                .bind(count(block))
+                .bind(&block.body)
+        })?;
+    }
+    Ok(())
+}
+
+fn count(block: &codec::Block) -> i64 {
+    i64::try_from(block.events).unwrap_or(i64::MAX)
+}
+
+/// How far a tenant's stream reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Reach {
+    /// The oldest number that is still kept; one more than `last` when nothing is.
+    pub first: i64,
+    /// The newest; 0: nothing happened yet.
+    pub last: i64,
+}
+
+/// Where a tenant's stream begins and ends.
+pub async fn reach(tx: &mut Tx, tenant: TenantId) -> Result<Reach> {
+    // The head first: what is sealed in between is not missed, it is not reached yet.
+    let last: Option<i64> = on_backend!(tx, |conn| {
+        sqlx::query_scalar("SELECT last_seq FROM stream_head WHERE tenant = $1")
+            .bind(tenant.raw())
+            .fetch_optional(conn)
+            .await
+    })?;
+    let last = last.unwrap_or_default();
+    let first: Option<i64> = on_backend!(tx, |conn| {
+        sqlx::query_scalar(
+            "SELECT first_seq FROM stream_block WHERE tenant = $1 ORDER BY first_seq LIMIT 1",
+        )
+        .bind(tenant.raw())
+        .fetch_optional(conn)
+        .await
+    })?;
+    Ok(Reach {
+        first: first.unwrap_or(last + 1),
+        last,
+    })
+}
+
+type BlockRow = (i64, Vec<u8>);
+
+/// A tenant's events after number `after`, oldest first, and the number of the last that was looked at: at most `most`. An
+/// event that a newer build wrote and this one does not know is passed over.
+pub async fn after(
+    tx: &mut Tx,
+    tenant: TenantId,
+    after: i64,
+    most: usize,
+) -> Result<(Vec<Numbered>, i64)> {
+    // The block that `after + 1` stands in begins at it or before it.
+    const SQL: &str = "SELECT first_seq, body FROM stream_block WHERE tenant = $1 AND first_seq >=
+            COALESCE((SELECT first_seq FROM stream_block WHERE tenant = $1 AND first_seq <= $2
+                ORDER BY first_seq DESC LIMIT 1), 0)
+        ORDER BY first_seq LIMIT $3";
+    let rows: Vec<BlockRow> = on_backend!(tx, |conn| {
+        sqlx::query_as(SQL)
+            .bind(tenant.raw())
+            .bind(after.saturating_add(1))
+            // Every block holds one event at least.
+            .bind(i64::try_from(most).unwrap_or(i64::MAX).saturating_add(1))
+            .fetch_all(conn)
+            .await
+    })?;
+    let mut found = Vec::new();
+    let mut position = after;
+    for (first, body) in rows {
+        let events = codec::events(tenant, &body)
+            .ok_or_else(|| StorageError::Corrupt(format!("stream block at {first} of {tenant}")))?;
+        for (seq, event) in (first..).zip(events).filter(|(seq, _)| *seq > after) {
+            if found.len() >= most {
+                return Ok((found, position));
+            }
+            position = seq;
+            found.extend(event.map(|event| Numbered { seq, event }));
+        }
+    }
+    Ok((found, position))
+}
+
+/// The newest block after this one, of any tenant: "did anything happen?"
+pub async fn newest_block_all_tenants(tx: &mut Tx, after: i64) -> Result<Option<i64>> {
+    Ok(on_backend!(tx, |conn| {
+        sqlx::query_scalar("SELECT id FROM stream_block WHERE id > $1 ORDER BY id DESC LIMIT 1")
+            .bind(after)
+            .fetch_optional(conn)
+            .await
+    })?)
+}
