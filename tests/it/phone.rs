@@ -102,6 +102,7 @@ async fn a_person_talks_to_a_business_on_the_phone_page() {
     browser.wait_for(".msg.in .bubble", "The last two!").await;
 
     // Beside the phone: what the gateway did for it, with what it cost.
+    browser.wait_for(".story .said", "Lemon tart").await;
     browser.wait_for(".story .step.plugin b", "menu").await;
     browser.wait_for(".story .step.graph .cost", "ms").await;
     browser.wait_for(".story .step.receipts p", "read").await;

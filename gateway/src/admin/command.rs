@@ -98,7 +98,10 @@ pub enum Command {
         tenant: Option<String>,
         key: ApiKeyId,
     },
-    AuditVerify,
+    AuditVerify {
+        /// Heads of earlier verifications, `CHAIN SEQ:MAC`.
+        heads: Vec<String>,
+    },
     /// Sends that may have been made twice or not at all.
     SendsDoubts {
         /// Most rows.
@@ -133,7 +136,7 @@ impl Command {
             Self::KeyAdd { .. } => "key_add",
             Self::KeyList { .. } => "key_list",
             Self::KeyRevoke { .. } => "key_revoke",
-            Self::AuditVerify => "audit_verify",
+            Self::AuditVerify { .. } => "audit_verify",
             Self::SendsDoubts { .. } => "sends_doubts",
             Self::KeysRotate { .. } => "keys_rotate",
             Self::Backup { .. } => "backup",

@@ -119,7 +119,7 @@ async fn dispatch(context: &AdminContext, command: Command) -> Result<Answer, Ad
         } => keys::add(setup, tenant, name, role, seconds).await,
         Command::KeyList { tenant } => keys::list(setup, tenant).await,
         Command::KeyRevoke { tenant, key } => keys::revoke(setup, tenant, key).await,
-        Command::AuditVerify => audit::verify(setup).await,
+        Command::AuditVerify { heads } => audit::verify(setup, &heads).await,
         Command::SendsDoubts { limit } => sends_doubts(setup, limit)
             .await
             .map_err(|error| AdminError::failed(&error)),

@@ -64,18 +64,12 @@ fn make() -> Value {
     add_components(&mut document);
     let mut document = serde_json::to_value(document).unwrap_or_default();
     document["security"] = json!([{"key": []}]);
-    let paths = document["paths"].as_object_mut();
-    for operation in paths.into_iter().flatten().flat_map(operations_of) {
-        add_what_all_have(operation);
+    for (_, item) in document["paths"].as_object_mut().into_iter().flatten() {
+        for (method, operation) in item.as_object_mut().into_iter().flatten() {
+            add_what_all_have(method, operation);
+        }
     }
     document
-}
-
-fn operations_of<'a>(
-    (_, item): (&'a String, &'a mut Value),
-) -> impl Iterator<Item = &'a mut Value> {
-    let methods = item.as_object_mut().into_iter().flatten();
-    methods.map(|(_, operation)| operation)
 }
 
 fn add_components(document: &mut OpenApi) {
@@ -95,7 +89,7 @@ fn add_components(document: &mut OpenApi) {
 }
 
 /// Who may, what a problem looks like, and the header of a POST that may be repeated.
-fn add_what_all_have(operation: &mut Value) {
+fn add_what_all_have(method: &str, operation: &mut Value) {
     let name = operation["operationId"]
         .as_str()
         .unwrap_or_default()
@@ -107,6 +101,17 @@ fn add_what_all_have(operation: &mut Value) {
         "description": "A problem",
         "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
     });
+    if method == "post" {
+        let parameters = operation["parameters"].as_array().cloned();
+        let mut parameters = parameters.unwrap_or_default();
+        parameters.push(json!({
+            "name": "Idempotency-Key",
+            "in": "header",
+            "description": "Sent again with the same key, the request changes nothing and gets the same answer.",
+            "schema": {"type": "string", "minLength": 1, "maxLength": 128},
+        }));
+        operation["parameters"] = json!(parameters);
+    }
 }
 
 fn who(rule: &Rule) -> String {

@@ -11,6 +11,9 @@ use crate::storage::{Db, Result, Tx};
 /// Entries read at once.
 const STEP: i64 = 500;
 
+pub(crate) const LOST_HEAD: &str =
+    "the head that was kept is no place of the chain: its end was cut off, or it was made anew";
+
 /// What is wrong with a place of a chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
@@ -95,6 +98,32 @@ impl Verification {
             what,
         })
     }
+}
+
+/// A head that was given out earlier and kept elsewhere: is it still a place of the chain? A chain whose end was cut off
+/// no longer has it, and nobody without the key can make another that does.
+pub async fn holds_head(tx: &mut Tx, tenant: TenantId, known: &SealHead) -> Result<bool> {
+    if known.seq == 0 {
+        return Ok(true);
+    }
+    let found = audit::sealed(tx, tenant, known.seq - 1, 1).await?;
+    let is_it = |entry: &AuditEntry| entry.seq == known.seq && entry.mac == known.mac;
+    Ok(found.first().is_some_and(is_it))
+}
+
+/// `SEQ:MAC`, as verifications print a head.
+pub fn read_head(text: &str) -> Option<SealHead> {
+    let (seq, mac) = text.split_once(':')?;
+    let head = SealHead {
+        seq: seq.parse().ok()?,
+        mac: hex::decode(mac).ok()?,
+    };
+    (head.seq >= 0).then_some(head)
+}
+
+/// A head as [`read_head`] reads it.
+pub fn write_head(head: &SealHead) -> String {
+    format!("{}:{}", head.seq, hex::encode(&head.mac))
 }
 
 /// Verifies a whole chain.

@@ -2,11 +2,11 @@
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::LEDGER;
 use super::chain::ChainKey;
-use super::verify::{Fault, Verification};
+use super::verify::{Fault, LOST_HEAD, Verification, holds_head, read_head, write_head};
 use crate::jobs::{JobKind, Step, StepError};
 use crate::storage::jobs::{Job, Reject};
 use crate::storage::{Tx, audit};
@@ -29,6 +29,7 @@ impl VerifyJob {
         let over = verification.seq >= head.seq || entries == 0;
         if over {
             faults.extend(verification.end(&head));
+            faults.extend(self.known_head(tx, job).await?);
         }
         let found = job.rejected + i64::try_from(faults.len()).unwrap_or(i64::MAX);
         Ok(Step {
@@ -39,11 +40,27 @@ impl VerifyJob {
                 json!({
                     "intact": found == 0,
                     "faults": found,
-                    "head": {"seq": head.seq, "mac": hex::encode(&head.mac)},
+                    "head": write_head(&head),
                 })
             }),
             progress: json!(verification),
         })
+    }
+}
+
+impl VerifyJob {
+    /// What the job is asked to find again.
+    async fn known_head(&self, tx: &mut Tx, job: &Job) -> Result<Option<Fault>, StepError> {
+        let params: Value = serde_json::from_str(&job.params).unwrap_or_default();
+        let Some(known) = params["head"].as_str().and_then(read_head) else {
+            return Ok(None);
+        };
+        let there = holds_head(tx, job.tenant, &known).await?;
+        Ok((!there).then_some(Fault {
+            seq: known.seq,
+            entry: None,
+            what: LOST_HEAD,
+        }))
     }
 }
 

@@ -101,7 +101,12 @@ enum Verb {
 #[derive(Debug, Subcommand)]
 enum AuditVerb {
     /// Read every sealed entry again and compare it with what was sealed. Fails when something was changed.
-    Verify,
+    Verify {
+        /// A head that an earlier verification printed, "CHAIN SEQ:MAC": it must still be a place of the chain. May be
+        /// given several times.
+        #[arg(long = "head", value_name = "HEAD")]
+        heads: Vec<String>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -168,7 +173,7 @@ async fn verb(config: &Config, json: bool, verb: Verb) -> anyhow::Result<ExitCod
         Verb::Plugin(verb) => verb.command()?,
         Verb::Hold(verb) => verb.command()?,
         Verb::Key(verb) => verb.command()?,
-        Verb::Audit(AuditVerb::Verify) => Command::AuditVerify,
+        Verb::Audit(AuditVerb::Verify { heads }) => Command::AuditVerify { heads },
         Verb::Openapi => {
             output::line(crate::api::document::pretty().trim_end());
             return Ok(ExitCode::SUCCESS);

@@ -115,6 +115,7 @@ pub fn realm(held: &Held) -> TenantId {
         | Held::Plugin(tenant, _)
         | Held::Template(tenant, ..)
         | Held::Templates(tenant)
+        | Held::NumberTemplates(tenant, _)
         | Held::Credential(tenant, _) => *tenant,
     }
 }

@@ -252,3 +252,61 @@ async fn through_the_socket_the_log_names_the_user_of_the_machine() {
     assert!(actors[0].starts_with("uid "), "{actors:?}");
     node.end().await;
 }
+
+#[tokio::test]
+async fn a_chain_whose_end_was_cut_off_is_known_by_a_head_that_was_kept() {
+    for_each_database(async |database| {
+        let ground = Ground::on(&database).await;
+        let (_, admin) = some_changes(&ground).await;
+        seal(&ground).await;
+        let verify = async |body: Value| {
+            let job = ground.post(&admin, "/audit/verifications", &body).await;
+            assert_eq!(job.status, 202, "{job:?}");
+            let path = format!("/jobs/{}", job.id());
+            until("the job is done", async || {
+                let job = ground.get(&admin, &path).await.body;
+                (job["state"] == "done").then(|| job["result"].clone())
+            })
+            .await
+        };
+        let kept = verify(json!({})).await;
+        assert_eq!(kept["intact"], true);
+        let again = verify(json!({"head": kept["head"]})).await;
+        assert_eq!(again["intact"], true, "{again}");
+        // As somebody does who restores an old end, head and all.
+        database
+            .execute("DELETE FROM audit_entry WHERE tenant <> 0 AND seq > 2")
+            .await;
+        let old_end = "UPDATE seal_head SET seq = 2, mac = (SELECT mac FROM audit_entry e
+            WHERE e.tenant = seal_head.tenant AND e.seq = 2) WHERE tenant <> 0";
+        database.execute(old_end).await;
+        let cut = verify(json!({"head": kept["head"]})).await;
+        assert_eq!(cut["intact"], false, "{cut}");
+        let wrong = ground
+            .post(&admin, "/audit/verifications", &json!({"head": "x"}))
+            .await;
+        assert_eq!(wrong.status, 422);
+        ground.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn behind_a_proxy_the_log_has_the_address_that_the_proxy_saw() {
+    for_each_database(async |database| {
+        let behind = |deployment: Deployment| {
+            deployment.with("api.client_address_header", "x-forwarded-for")
+        };
+        let ground = Ground::with(&database, behind).await;
+        let request = ground.request("POST", "/api/v1/tenants", &ground.operator);
+        // The first is what the client says of itself; the proxy appended the last.
+        let request = request.header("x-forwarded-for", "10.9.9.9, 203.0.113.7");
+        let made = super::ground::answer(request.json(&json!({"name": "acme"}))).await;
+        let log = ground
+            .get(&ground.operator, &format!("/audit?tenant={}", made.id()))
+            .await;
+        assert_eq!(log.body["items"][0]["actor"]["address"], "203.0.113.7");
+        ground.end().await;
+    })
+    .await;
+}

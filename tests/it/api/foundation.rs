@@ -358,3 +358,22 @@ async fn when_a_key_was_used_is_written_coarsely() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn the_api_can_have_a_listener_of_its_own() {
+    for_each_database(async |database| {
+        let apart =
+            |deployment: vestibule_tests::Deployment| deployment.with("api.listen", "127.0.0.1:0");
+        let ground = Ground::with(&database, apart).await;
+        assert_ne!(ground.node.api, ground.node.http);
+        assert_eq!(ground.get(&ground.operator, "/me").await.status, 200);
+        let url = format!("http://{}/api/v1/me", ground.node.http);
+        let beside = answer(ground.client.get(url)).await;
+        assert_eq!(
+            beside.status, 404,
+            "the API is on the webhooks' listener too"
+        );
+        ground.end().await;
+    })
+    .await;
+}

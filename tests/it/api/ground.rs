@@ -17,7 +17,7 @@ pub(crate) struct Ground {
     pub(crate) node: InProcessNode,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) operator: String,
-    client: reqwest::Client,
+    pub(crate) client: reqwest::Client,
     _deployment: Deployment,
 }
 

@@ -89,7 +89,8 @@ fn body(operation: &str) -> Option<Value> {
         "hooks.update" => json!({"enabled": false}),
         "hooks.replay" => json!({"after": 0}),
         "hooks.revive" => json!({}),
-        "messages.cancel" | "audit.verify" | "jobs.cancel" | "jobs.resume" => return None,
+        "audit.verify" => json!({}),
+        "messages.cancel" | "jobs.cancel" | "jobs.resume" => return None,
         other => panic!("{other} wants a body: give the matrix one"),
     })
 }

@@ -9,7 +9,13 @@ use super::stage::{Stage, fault};
 
 /// Different phrases, two words each, half of them with accents.
 fn phrases(from: usize, count: usize) -> Vec<String> {
-    let accent = |n: usize| if n % 2 == 0 { "frage" } else { "größe" };
+    let accent = |n: usize| {
+        if n.is_multiple_of(2) {
+            "frage"
+        } else {
+            "größe"
+        }
+    };
     let phrase = |n: usize| format!("{} wort{n}", accent(n));
     (from..from + count).map(phrase).collect()
 }

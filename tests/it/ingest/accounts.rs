@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use vestibule::domain::{Clock, HoldId};
+use vestibule::policy::HoldScope;
 use vestibule::storage::account_facts::standing;
 use vestibule::storage::holds::{Held, Hold, holds_all_tenants, insert_hold_all_tenants};
 use vestibule_tests::for_each_database;
@@ -38,6 +39,7 @@ async fn place(desk: &Desk, held: Held, placed_by: &str) {
         placed_by: placed_by.to_owned(),
         placed_at: now,
         until: None,
+        lifted_at: None,
     };
     let mut tx = desk.db.begin().await.expect("a transaction");
     insert_hold_all_tenants(&mut tx, &hold)
@@ -120,6 +122,14 @@ async fn a_restriction_ends_by_itself_and_the_last_word_of_its_end_counts() {
         hear(&desk, "account_update", restricted(begin + 2_000), 40).await;
         hear(&desk, "account_update", restricted(begin + 9_000), 60).await;
         assert_eq!(in_force(&desk).await.len(), 1);
+        desk.owner.refresh().await.expect("readable setup");
+        let holds = |n: usize| {
+            let entry = desk.owner.snapshot().number_named(NUMBERS[n]).cloned();
+            entry.expect("the number").holds.clone()
+        };
+        let scopes: Vec<HoldScope> = holds(0).into_iter().map(|hold| hold.scope).collect();
+        assert_eq!(scopes, [HoldScope::Templates], "its replies go on");
+        assert_eq!(holds(1), [], "of another app");
         desk.clock.advance(Duration::from_secs(1_500));
         assert_eq!(in_force(&desk).await.len(), 1);
         desk.clock.advance(Duration::from_secs(600));

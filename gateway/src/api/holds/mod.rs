@@ -40,6 +40,8 @@ enum HeldView {
     Plugin { plugin: String },
     /// A template in one language: placed by the gateway when Meta pauses it.
     Template { name: String, language: String },
+    /// Every template of a number: placed by the gateway when Meta stops them.
+    NumberTemplates { number: NumberId },
     /// Every template of the tenant; replies without one go on.
     AllTemplates,
     /// Every send with a credential.
@@ -73,6 +75,10 @@ fn view(hold: &Hold) -> HoldView {
         Held::Template(tenant, name, language) => {
             let (name, language) = (name.clone(), language.clone());
             (Some(*tenant), HeldView::Template { name, language })
+        }
+        Held::NumberTemplates(tenant, number) => {
+            let number = *number;
+            (Some(*tenant), HeldView::NumberTemplates { number })
         }
         Held::Templates(tenant) => (Some(*tenant), HeldView::AllTemplates),
         Held::Credential(tenant, credential) => {

@@ -96,9 +96,9 @@ fn scope(realm: TenantId, held: HeldView) -> Answer<Scope> {
             tenant,
             credential: credential.to_string(),
         },
-        HeldView::Template { .. } => {
+        HeldView::Template { .. } | HeldView::NumberTemplates { .. } => {
             return Err(wrong(
-                "template is for the gateway to place, when Meta pauses one",
+                "template and number_templates are for the gateway to place, when Meta stops them",
             ));
         }
     })

@@ -149,18 +149,23 @@ impl Stage {
     }
 }
 
-/// Hands every story on, and shows it to somebody else before.
+/// Hands every story on, and shows it to somebody else before. Ends when nobody listens, so that who tells ends too: the
+/// database closes only when it is no longer read.
 fn relay(
     mut from: mpsc::UnboundedReceiver<Story>,
     show: impl Fn(&Story),
 ) -> (impl Future<Output = ()>, mpsc::UnboundedReceiver<Story>) {
     let (to, handed_on) = mpsc::unbounded_channel();
     let relay = async move {
-        while let Some(story) = from.recv().await {
+        loop {
+            let story = tokio::select! {
+                story = from.recv() => story,
+                () = to.closed() => return,
+            };
+            let Some(story) = story else { return };
             show(&story);
-            if to.send(story).is_err() {
-                return;
-            }
+            // The receiver may have gone meanwhile: the next round sees it.
+            let _gone = to.send(story);
         }
     };
     (relay, handed_on)

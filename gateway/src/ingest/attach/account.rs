@@ -153,6 +153,7 @@ impl Told<'_> {
                 placed_by,
                 placed_at: self.now,
                 until: stop.until,
+                lifted_at: None,
             };
             holds::insert_hold_all_tenants(tx, &hold).await?;
         }

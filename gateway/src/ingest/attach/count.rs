@@ -16,6 +16,13 @@ pub(super) fn count(split: &Split, horizon: Timestamp) {
         let kind = kind(&message.message.content);
         metrics::counter!(names::MESSAGES, "outcome" => outcome, "kind" => kind).increment(1);
     }
+    for change in &split.changes {
+        let kind = kind(&change.message.content);
+        metrics::counter!(names::MESSAGES, "outcome" => "attached", "kind" => kind).increment(1);
+    }
+    for one in &split.news {
+        metrics::counter!(names::EVENTS_KEPT, "what" => what(&one.news.what)).increment(1);
+    }
     for kept in &split.kept {
         metrics::counter!(names::EVENTS_KEPT, "what" => what(&kept.what)).increment(1);
     }
@@ -56,7 +63,12 @@ fn what(what: &str) -> &'static str {
 }
 
 /// First words that stand for all that follows them.
-const WHOLE: &[&str] = &["history", "number_of_another_app", "unknown_number"];
+const WHOLE: &[&str] = &[
+    "history",
+    "number_of_another_app",
+    "standby",
+    "unknown_number",
+];
 
 /// What is kept raw by its name: Meta's fields (§1.4) and our own words for parts of `messages`.
 const KEPT: &[&str] = &[
@@ -65,6 +77,7 @@ const KEPT: &[&str] = &[
     "account_settings_update",
     "account_update",
     "automatic_events",
+    "body_rest",
     "business_capability_update",
     "business_username_updates",
     "calls",
@@ -121,6 +134,7 @@ mod tests {
             ("unknown_number.account_update", "unknown_number"),
             ("number_of_another_app.whatever", "number_of_another_app"),
             ("history.messages", "history"),
+            ("standby.statuses", "standby"),
             ("a_field_of_next_year", "other"),
             ("status.a_word_of_next_year", "other"),
         ] {
