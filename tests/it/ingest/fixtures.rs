@@ -216,6 +216,7 @@ impl<'a> Business<'a> {
             bucket: conversation.bucket,
             turn: None,
             due_at: now,
+            prev: 0,
         };
         let mut tx = desk.db.begin().await.expect("a transaction");
         let rows = outbox::insert_all_tenants(&mut tx, vec![send]).await;
