@@ -53,9 +53,7 @@ impl Rates {
         let each = MINUTE_MS / self.per_minute;
         let after = before + each.max(1);
         let allowed = after - now <= MINUTE_MS;
-        if allowed {
-            *full_at = after;
-        }
+        *full_at = if allowed { after } else { before };
         let debt = if allowed { after - now } else { before - now };
         let wait_ms = if allowed {
             debt

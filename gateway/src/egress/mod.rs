@@ -203,7 +203,7 @@ impl Resolve for Guard {
                 .filter(|address| allow_private || is_public(address.ip()))
                 .collect();
             if allowed.is_empty() {
-                return Err(Box::new(NotPublic).into());
+                return Err(NotPublic.into());
             }
             Ok(Box::new(allowed.into_iter()) as Addrs)
         })

@@ -55,8 +55,10 @@ mod tests {
             last = low;
         }
         assert_eq!(of_event(100, 0.5), Duration::from_secs(14_400));
-        let day: Duration = (1..=12).map(|attempts| of_event(attempts, 0.5)).sum();
-        assert!(day > Duration::from_secs(86_400), "{day:?}");
+        // A day, after which an event is given up, holds twelve pauses.
+        let after = |pauses| -> Duration { (1..=pauses).map(|n| of_event(n, 0.5)).sum() };
+        let day = Duration::from_secs(86_400);
+        assert!(after(12) < day && day < after(13), "{:?}", after(12));
     }
 
     #[test]
