@@ -39,6 +39,18 @@ async fn happen(ground: &Ground, tenant: TenantId, conversation: i64, times: usi
     tx.commit().await.expect("a commit");
 }
 
+/// Every failure of the third event has its row: its pause counts from then, so time may go on.
+async fn until_recorded(database: &TestDatabase, receiver: &Receiver) {
+    let attempts = "SELECT COALESCE(MAX(attempts), 0) FROM hook_delivery WHERE seq = 3";
+    vestibule_tests::until("every failure is recorded", async || {
+        let requests = receiver.requests();
+        let failed = requests.iter().filter(|request| request.seq() == 3).count();
+        let recorded = database.count(attempts).await;
+        (usize::try_from(recorded) == Ok(failed)).then_some(())
+    })
+    .await;
+}
+
 async fn field(ground: &Ground, key: &str, hook: &str, field: &str) -> Value {
     ground.get(key, &format!("/hooks/{hook}")).await.body[field].clone()
 }
@@ -94,6 +106,7 @@ async fn an_event_that_is_refused_is_tried_again_given_up_and_revived() {
         let dead = format!("/hooks/{hook}/dead_letters");
         let mut tries = 0;
         let letter = loop {
+            until_recorded(&database, &receiver).await;
             let before = receiver.requests().len();
             ground.clock.advance(Duration::from_secs(5 * 3600));
             let letters = vestibule_tests::until("it is tried again or given up", async || {
