@@ -28,19 +28,19 @@ pub(super) async fn append_all_tenants(tx: &mut Tx, told: &[StreamEvent]) -> Res
 /// Batches that one sealing takes. A guess: a hundred milliseconds of a busy node.
 const SEALED_AT_ONCE: i64 = 512;
 
-/// Numbers what was told since the last time. Answers how many events; `0`: nothing waits.
+/// Numbers what was told since the last time, up to [`SEALED_AT_ONCE`] batches. Answers whether there may be more.
 ///
 /// Only under this lease, which one node has at a time. `next_id` makes the blocks' ids.
 pub async fn seal_all_tenants(
     db: &Db,
     lease: Lease,
     mut next_id: impl FnMut() -> i64,
-) -> Result<usize> {
+) -> Result<bool> {
     let mut look = db.read().await?;
     let waiting = first_waiting_all_tenants(&mut look).await?;
     drop(look);
     if waiting.is_none() {
-        return Ok(0);
+        return Ok(false);
     }
     let mut tx = db.begin().await?;
     buckets::fence(&mut tx, &[lease]).await?;
@@ -71,7 +71,7 @@ pub async fn seal_all_tenants(
         execute_rows!(&mut tx, sql, run, |query, id| query.bind(id))?;
     }
     tx.commit().await?;
-    Ok(blocks.iter().map(|(_, block)| block.events).sum())
+    Ok(i64::try_from(batches.len()) == Ok(SEALED_AT_ONCE))
 }
 
 async fn first_waiting_all_tenants(tx: &mut Tx) -> Result<Option<i64>> {
