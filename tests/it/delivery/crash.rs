@@ -37,17 +37,13 @@ async fn a_claim_that_never_called_is_in_doubt_and_ends_by_the_rule() {
             .commit_one(ground.template(101, DraftClass::Utility))
             .await;
         let (opened, open) = tokio::sync::oneshot::channel::<()>();
-        let (sender, receiver) = std::sync::mpsc::channel::<()>();
-        ground.gate.at_next(move || {
+        ground.gate.at_next_and_no_further(move || {
             let _ = opened.send(());
-            let _ = tokio::task::block_in_place(|| receiver.recv());
         });
         let node = ground.start().await;
         open.await.expect("a claim");
         assert_eq!(ground.row(id).await.state, OutboxState::Claimed);
         node.crash().await;
-        // The call goes on from the gate to where it would wait for the network, and no further.
-        drop(sender);
         let node = ground.start_impatient().await;
         let row = ground
             .pass_until(&node, Duration::from_secs(20), id, OutboxState::Failed)

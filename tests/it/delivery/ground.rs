@@ -333,19 +333,39 @@ impl Directory for OpenNumbers {
 /// Access tokens behind a gate: what a test does to it happens between a claim and its POST.
 #[derive(Default)]
 pub struct Gate {
-    at_next: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+    at_next: Mutex<Option<Act>>,
+}
+
+struct Act {
+    act: Box<dyn FnOnce() + Send>,
+    /// Whoever was at the gate gets through it afterwards.
+    opens: bool,
 }
 
 impl Gate {
     pub fn at_next(&self, act: impl FnOnce() + Send + 'static) {
-        *self.at_next.lock().expect("a gate") = Some(Box::new(act));
+        self.put(act, true);
+    }
+
+    /// The same, and whoever was at the gate stays there for ever: as long as its process lives.
+    pub fn at_next_and_no_further(&self, act: impl FnOnce() + Send + 'static) {
+        self.put(act, false);
+    }
+
+    fn put(&self, act: impl FnOnce() + Send + 'static, opens: bool) {
+        let act = Box::new(act);
+        *self.at_next.lock().expect("a gate") = Some(Act { act, opens });
     }
 }
 
 impl Credentials for Gate {
     fn token(&self, _: &Number) -> BoxFuture<'_, Option<SecretString>> {
-        if let Some(act) = self.at_next.lock().expect("a gate").take() {
+        let act = self.at_next.lock().expect("a gate").take();
+        if let Some(Act { act, opens }) = act {
             act();
+            if !opens {
+                return futures::future::pending().boxed();
+            }
         }
         async { Some(SecretString::from("token")) }.boxed()
     }
