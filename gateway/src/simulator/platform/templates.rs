@@ -10,6 +10,15 @@ use super::{Answer, Answered, Call, success};
 
 /// Of an account; a verified portfolio may have more, and nobody's sandbox needs them.
 const MOST: usize = 6_000;
+/// What Graph shows of a template when nobody asks for fields.
+const USUAL: [&str; 6] = [
+    "name",
+    "language",
+    "status",
+    "category",
+    "components",
+    "parameter_format",
+];
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Call<'_> {
@@ -88,18 +97,8 @@ impl Call<'_> {
             None => 0_usize,
         };
         let page: Vec<_> = found.iter().skip(from).take(limit).collect();
-        let usual = [
-            "name",
-            "language",
-            "status",
-            "category",
-            "components",
-            "parameter_format",
-        ];
-        let data: Result<Vec<Value>, GraphError> = page
-            .iter()
-            .map(|one| self.template_fields(one, &usual))
-            .collect();
+        let data: Result<Vec<Value>, GraphError> =
+            page.iter().map(|one| self.template_fields(one)).collect();
         let end = from + page.len();
         let mut paging =
             json!({ "cursors": { "before": format!("sim{from}"), "after": format!("sim{end}") } });
@@ -135,30 +134,16 @@ impl Call<'_> {
         format!("{}{}?{}", self.world.base_url(), self.path, query.finish())
     }
 
-    fn template_fields(
-        &self,
-        template: &TemplateSpec,
-        usual: &[&str],
-    ) -> Result<Value, GraphError> {
+    fn template_fields(&self, template: &TemplateSpec) -> Result<Value, GraphError> {
         let fields = template.fields().as_object().cloned().unwrap_or_default();
-        self.select(&template.id().to_string(), &fields, usual)
+        self.select(&template.id().to_string(), &fields, &USUAL)
     }
 
     /// `GET|POST /{template}`
     pub(super) fn template_object(&self, id: &str) -> Answered {
         let template = self.own_template(id)?;
         match self.method {
-            "GET" => {
-                let usual = [
-                    "name",
-                    "language",
-                    "status",
-                    "category",
-                    "components",
-                    "parameter_format",
-                ];
-                Ok(self.template_fields(&template, &usual)?.into())
-            }
+            "GET" => Ok(self.template_fields(&template)?.into()),
             "POST" => self.edit(template),
             _ => Err(self.no_such_method()),
         }

@@ -9,9 +9,17 @@ use http::{HeaderValue, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::net::TcpStream;
 
 use super::sign::{Signature, Signer};
+
+/// All but the unreserved characters of RFC 3986 §2.3.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~');
 
 /// Where webhooks go and how they are signed.
 #[derive(Clone)]
@@ -96,7 +104,7 @@ impl Poster {
         let path = format!(
             "{}{mark}hub.mode=subscribe&hub.challenge={challenge}&hub.verify_token={}",
             target.path,
-            percent_encode(verify_token)
+            utf8_percent_encode(verify_token, RESERVED)
         );
         let request = Request::get(path)
             .header(header::HOST, &target.authority)
@@ -171,15 +179,4 @@ impl Target {
         }
         request
     }
-}
-
-fn percent_encode(text: &str) -> String {
-    text.bytes()
-        .map(|byte| match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
-                char::from(byte).to_string()
-            }
-            other => format!("%{other:02X}"),
-        })
-        .collect()
 }
