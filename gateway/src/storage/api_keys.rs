@@ -2,7 +2,7 @@
 
 use sqlx::FromRow;
 
-use super::{Result, Tx, execute, on_backend};
+use super::{Result, Tx, execute, on_backend, rows, rows::moment};
 use crate::domain::{ApiKeyId, TenantId, Timestamp, UserId};
 
 /// A key as it is stored.
@@ -101,11 +101,7 @@ pub async fn presented_key_all_tenants(
 
 pub async fn key(tx: &mut Tx, tenant: TenantId, id: ApiKeyId) -> Result<Option<ApiKey>> {
     let sql = select!("WHERE tenant = $1 AND id = $2");
-    let row: Option<Row> = on_backend!(tx, |conn| sqlx::query_as(sql)
-        .bind(tenant.raw())
-        .bind(id.raw())
-        .fetch_optional(conn)
-        .await)?;
+    let row: Option<Row> = rows::one(tx, tenant, sql, id.raw()).await?;
     Ok(row.map(ApiKey::from))
 }
 
@@ -115,23 +111,14 @@ pub async fn key_for_update(tx: &mut Tx, tenant: TenantId, id: ApiKeyId) -> Resu
         select!("WHERE tenant = $1 AND id = $2"),
         select!("WHERE tenant = $1 AND id = $2 FOR UPDATE"),
     );
-    let row: Option<Row> = on_backend!(tx, |conn| sqlx::query_as(sql)
-        .bind(tenant.raw())
-        .bind(id.raw())
-        .fetch_optional(conn)
-        .await)?;
+    let row: Option<Row> = rows::one(tx, tenant, sql, id.raw()).await?;
     Ok(row.map(ApiKey::from))
 }
 
 /// Keys after an id, oldest first.
 pub async fn keys(tx: &mut Tx, tenant: TenantId, after: i64, most: i64) -> Result<Vec<ApiKey>> {
     let sql = select!("WHERE tenant = $1 AND id > $2 ORDER BY id LIMIT $3");
-    let rows: Vec<Row> = on_backend!(tx, |conn| sqlx::query_as(sql)
-        .bind(tenant.raw())
-        .bind(after)
-        .bind(most)
-        .fetch_all(conn)
-        .await)?;
+    let rows: Vec<Row> = rows::page(tx, tenant, sql, after, most).await?;
     Ok(rows.into_iter().map(ApiKey::from).collect())
 }
 
@@ -158,14 +145,7 @@ pub async fn end_key(
 
 pub async fn revoke_key(tx: &mut Tx, tenant: TenantId, id: ApiKeyId, now: Timestamp) -> Result<()> {
     const SQL: &str = "UPDATE api_key SET revoked_at = $3 WHERE tenant = $1 AND id = $2";
-    execute!(
-        tx,
-        sqlx::query(SQL)
-            .bind(tenant.raw())
-            .bind(id.raw())
-            .bind(now.millis())
-    )?;
-    Ok(())
+    stamp(tx, tenant, SQL, id, now).await
 }
 
 pub async fn key_was_used(
@@ -176,18 +156,24 @@ pub async fn key_was_used(
 ) -> Result<()> {
     const SQL: &str =
         "UPDATE api_key SET last_used_at = $3 WHERE tenant = $1 AND id = $2 AND last_used_at < $3";
-    execute!(
-        tx,
-        sqlx::query(SQL)
-            .bind(tenant.raw())
-            .bind(id.raw())
-            .bind(now.millis())
-    )?;
-    Ok(())
+    stamp(tx, tenant, SQL, id, now).await
 }
 
-fn moment(raw: i64) -> Option<Timestamp> {
-    (raw != 0).then(|| Timestamp::from_millis(raw))
+async fn stamp(
+    tx: &mut Tx,
+    tenant: TenantId,
+    sql: &'static str,
+    id: ApiKeyId,
+    at: Timestamp,
+) -> Result<()> {
+    execute!(
+        tx,
+        sqlx::query(sql)
+            .bind(tenant.raw())
+            .bind(id.raw())
+            .bind(at.millis())
+    )?;
+    Ok(())
 }
 
 impl From<Row> for ApiKey {

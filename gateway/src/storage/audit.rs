@@ -2,7 +2,7 @@
 
 use sqlx::FromRow;
 
-use super::{Result, Tx, execute, on_backend};
+use super::{Result, Tx, execute, on_backend, rows};
 use crate::domain::{AuditId, TenantId, Timestamp};
 
 /// An entry as it is stored.
@@ -100,22 +100,13 @@ pub async fn entries(
     most: i64,
 ) -> Result<Vec<AuditEntry>> {
     let sql = select!("WHERE tenant = $1 AND id < $2 ORDER BY id DESC LIMIT $3");
-    let rows: Vec<Row> = on_backend!(tx, |conn| sqlx::query_as(sql)
-        .bind(tenant.raw())
-        .bind(before)
-        .bind(most)
-        .fetch_all(conn)
-        .await)?;
+    let rows: Vec<Row> = rows::page(tx, tenant, sql, before, most).await?;
     Ok(rows.into_iter().map(AuditEntry::from).collect())
 }
 
 pub async fn entry(tx: &mut Tx, tenant: TenantId, id: AuditId) -> Result<Option<AuditEntry>> {
     let sql = select!("WHERE tenant = $1 AND id = $2");
-    let row: Option<Row> = on_backend!(tx, |conn| sqlx::query_as(sql)
-        .bind(tenant.raw())
-        .bind(id.raw())
-        .fetch_optional(conn)
-        .await)?;
+    let row: Option<Row> = rows::one(tx, tenant, sql, id.raw()).await?;
     Ok(row.map(AuditEntry::from))
 }
 
@@ -127,12 +118,7 @@ pub async fn sealed(
     most: i64,
 ) -> Result<Vec<AuditEntry>> {
     let sql = select!("WHERE tenant = $1 AND seq > $2 ORDER BY seq, id LIMIT $3");
-    let rows: Vec<Row> = on_backend!(tx, |conn| sqlx::query_as(sql)
-        .bind(tenant.raw())
-        .bind(after)
-        .bind(most)
-        .fetch_all(conn)
-        .await)?;
+    let rows: Vec<Row> = rows::page(tx, tenant, sql, after, most).await?;
     Ok(rows.into_iter().map(AuditEntry::from).collect())
 }
 

@@ -3,7 +3,7 @@
 //! Whoever locks several kinds of rows in one transaction takes them in this order: lease, consent, conversation,
 //! outbox, and rows of one kind by id, so that no two transactions wait for each other.
 
-use super::{Result, StorageError, Tx, batch, execute, execute_rows, fetch_list};
+use super::{Result, StorageError, Tx, batch, execute, execute_rows, fetch_list, rows::moment};
 use crate::domain::{ConversationId, Owner, TenantId, Timestamp};
 
 /// What bears on a send to one conversation.
@@ -37,14 +37,13 @@ pub async fn conversation_facts_all_tenants(
 
 fn facts(row: (i64, i64, String, i64, i64, i64, i64)) -> Result<ConversationFacts> {
     let (id, owner, name, owner_version, inbound, closed, debt) = row;
-    let some = |millis: i64| (millis != 0).then(|| Timestamp::from_millis(millis));
     Ok(ConversationFacts {
         id: ConversationId::from_raw(id),
         owner: Owner::from_parts(owner, &name)
             .ok_or_else(|| StorageError::Corrupt(format!("owner of conversation {id}")))?,
         owner_version,
-        last_inbound_at: some(inbound),
-        closed_by_meta_at: some(closed),
+        last_inbound_at: moment(inbound),
+        closed_by_meta_at: moment(closed),
         pair_debt_at: Timestamp::from_millis(debt),
     })
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::FromRow;
 
-use super::{Result, StorageError, Tx, batch, execute_rows, fetch_list};
+use super::{Result, StorageError, Tx, batch, execute_rows, fetch_list, rows::moment};
 use crate::domain::{
     Bsuid, Bucket, ContactId, ConversationId, NumberId, Owner, Phone, Recipient, StreamEvent,
     StreamKind, TenantId, Timestamp,
@@ -172,7 +172,6 @@ pub async fn find_all_tenants(
 
 fn conversation(row: Row) -> Result<Conversation> {
     let corrupt = |what: &str| StorageError::Corrupt(format!("{what} of conversation {}", row.id));
-    let some = |millis: i64| (millis != 0).then(|| Timestamp::from_millis(millis));
     Ok(Conversation {
         id: ConversationId::from_raw(row.id),
         tenant: TenantId::from_raw(row.tenant),
@@ -184,18 +183,18 @@ fn conversation(row: Row) -> Result<Conversation> {
         version: row.version,
         next_seq: row.next_seq,
         done_seq: row.done_seq,
-        last_inbound_at: some(row.last_inbound_at),
-        closed_by_meta_at: some(row.closed_by_meta_at),
+        last_inbound_at: moment(row.last_inbound_at),
+        closed_by_meta_at: moment(row.closed_by_meta_at),
         bot_hour_at: Timestamp::from_millis(row.bot_hour_at),
         bot_hour_count: row.bot_hour_count,
         language: (!row.language.is_empty()).then_some(row.language.clone()),
         attributes: serde_json::from_str(&row.attributes).map_err(|_| corrupt("attributes"))?,
         tags: serde_json::from_str(&row.tags).map_err(|_| corrupt("tags"))?,
-        closed_at: some(row.closed_at),
+        closed_at: moment(row.closed_at),
         last_entry: row.last_entry,
-        human_replied_at: some(row.human_replied_at),
-        snoozed_until: some(row.snoozed_until),
-        hand_back_at: some(row.hand_back_at),
+        human_replied_at: moment(row.human_replied_at),
+        snoozed_until: moment(row.snoozed_until),
+        hand_back_at: moment(row.hand_back_at),
         display_name: row.display_name,
         username: row.username,
         phone: row.phone,

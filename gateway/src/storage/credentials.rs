@@ -1,6 +1,6 @@
 //! Access tokens for Graph, as envelopes. Many numbers may use one.
 
-use super::{Result, Tx, changes, execute, on_backend};
+use super::{Result, Tx, changes, execute, on_backend, rows};
 use crate::domain::{CredentialId, TenantId, Timestamp};
 
 /// A credential as it is stored.
@@ -85,13 +85,7 @@ pub async fn credential(
 ) -> Result<Option<Credential>> {
     const SQL: &str =
         "SELECT id, tenant, name, token, created_at FROM credential WHERE tenant = $1 AND id = $2";
-    let row: Option<Row> = on_backend!(tx, |conn| {
-        sqlx::query_as(SQL)
-            .bind(tenant.raw())
-            .bind(id.raw())
-            .fetch_optional(conn)
-            .await
-    })?;
+    let row: Option<Row> = rows::one(tx, tenant, SQL, id.raw()).await?;
     Ok(row.map(read))
 }
 
@@ -104,14 +98,7 @@ pub async fn credentials_of(
 ) -> Result<Vec<Credential>> {
     const SQL: &str = "SELECT id, tenant, name, token, created_at FROM credential
         WHERE tenant = $1 AND id > $2 ORDER BY id LIMIT $3";
-    let rows: Vec<Row> = on_backend!(tx, |conn| {
-        sqlx::query_as(SQL)
-            .bind(tenant.raw())
-            .bind(after)
-            .bind(most)
-            .fetch_all(conn)
-            .await
-    })?;
+    let rows: Vec<Row> = rows::page(tx, tenant, SQL, after, most).await?;
     Ok(rows.into_iter().map(read).collect())
 }
 

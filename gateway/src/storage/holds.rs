@@ -2,7 +2,7 @@
 
 use sqlx::FromRow;
 
-use super::{Result, StorageError, Tx, changes, execute, on_backend};
+use super::{Result, StorageError, Tx, changes, execute, on_backend, rows::moment};
 use crate::domain::{CredentialId, HoldId, NumberId, TenantId, Timestamp};
 
 /// What a hold stops.
@@ -239,8 +239,8 @@ impl TryFrom<Row> for Hold {
             reason: row.reason,
             placed_by: row.placed_by,
             placed_at: Timestamp::from_millis(row.placed_at),
-            until: (row.until_at != 0).then(|| Timestamp::from_millis(row.until_at)),
-            lifted_at: (row.lifted_at != 0).then(|| Timestamp::from_millis(row.lifted_at)),
+            until: moment(row.until_at),
+            lifted_at: moment(row.lifted_at),
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use sqlx::FromRow;
 
-use super::{Result, StorageError, Tx, batch, execute, execute_rows, on_backend};
+use super::{Result, StorageError, Tx, batch, execute, execute_rows, on_backend, rows};
 use crate::domain::{HookId, StreamKind, TenantId, Timestamp};
 
 /// An endpoint.
@@ -98,13 +98,7 @@ pub async fn insert_hook(tx: &mut Tx, tenant: TenantId, hook: &Hook) -> Result<(
 /// One endpoint of a tenant.
 pub async fn find(tx: &mut Tx, tenant: TenantId, id: HookId) -> Result<Option<Hook>> {
     let sql = sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE tenant = $1 AND id = $2"));
-    let row: Option<HookRow> = on_backend!(tx, |conn| {
-        sqlx::query_as(sql)
-            .bind(tenant.raw())
-            .bind(id.raw())
-            .fetch_optional(conn)
-            .await
-    })?;
+    let row: Option<HookRow> = rows::one(tx, tenant, sql, id.raw()).await?;
     row.map(hook).transpose()
 }
 

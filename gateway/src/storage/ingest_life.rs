@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::{Result, Tx, changes, execute, on_backend};
+use super::{Result, Tx, changes, execute, on_backend, rows::moment};
 use crate::domain::Timestamp;
 
 /// Says that webhooks are kept now. If that could not be said for longer than `gap`, a gap ends now: it is remembered,
@@ -43,5 +43,5 @@ pub async fn gap_until_all_tenants(tx: &mut Tx) -> Result<Option<Timestamp>> {
             .fetch_one(conn)
             .await
     })?;
-    Ok((until != 0).then(|| Timestamp::from_millis(until)))
+    Ok(moment(until))
 }

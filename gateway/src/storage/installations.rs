@@ -2,7 +2,7 @@
 
 use sqlx::FromRow;
 
-use super::{Result, Tx, batch, changes, execute, fetch_list, on_backend};
+use super::{Result, Tx, batch, changes, execute, fetch_list, on_backend, rows};
 use crate::domain::{InstallationId, NumberId, TenantId, Timestamp};
 
 /// An installation that runs.
@@ -119,11 +119,7 @@ pub async fn installation(
 ) -> Result<Option<Installation>> {
     const SQL: &str = "SELECT id, tenant, number, plugin, plugin_version, digest, position, config, grants, generation,
             created_at FROM installation WHERE tenant = $1 AND id = $2 AND state = 'active'";
-    let row: Option<Row> = on_backend!(tx, |conn| sqlx::query_as(SQL)
-        .bind(tenant.raw())
-        .bind(id.raw())
-        .fetch_optional(conn)
-        .await)?;
+    let row: Option<Row> = rows::one(tx, tenant, SQL, id.raw()).await?;
     Ok(row.map(Installation::from))
 }
 
@@ -136,12 +132,7 @@ pub async fn installations_of(
 ) -> Result<Vec<Installation>> {
     const SQL: &str = "SELECT id, tenant, number, plugin, plugin_version, digest, position, config, grants, generation,
             created_at FROM installation WHERE tenant = $1 AND state = 'active' AND id > $2 ORDER BY id LIMIT $3";
-    let rows: Vec<Row> = on_backend!(tx, |conn| sqlx::query_as(SQL)
-        .bind(tenant.raw())
-        .bind(after)
-        .bind(most)
-        .fetch_all(conn)
-        .await)?;
+    let rows: Vec<Row> = rows::page(tx, tenant, SQL, after, most).await?;
     Ok(rows.into_iter().map(Installation::from).collect())
 }
 

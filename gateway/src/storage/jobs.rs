@@ -2,7 +2,10 @@
 
 use sqlx::FromRow;
 
-use super::{Db, Result, StorageError, Tx, batch, execute, execute_rows, fetch_list, on_backend};
+use super::{
+    Db, Result, StorageError, Tx, batch, execute, execute_rows, fetch_list, on_backend, rows,
+    rows::moment,
+};
 use crate::domain::{Bucket, JobId, TenantId, Timestamp};
 
 /// A job as it is stored.
@@ -107,11 +110,7 @@ pub async fn insert_job(tx: &mut Tx, tenant: TenantId, job: &Job) -> Result<()> 
 
 pub async fn job(tx: &mut Tx, tenant: TenantId, id: JobId) -> Result<Option<Job>> {
     let sql = select!("WHERE tenant = $1 AND id = $2");
-    let row: Option<Row> = on_backend!(tx, |conn| sqlx::query_as(sql)
-        .bind(tenant.raw())
-        .bind(id.raw())
-        .fetch_optional(conn)
-        .await)?;
+    let row: Option<Row> = rows::one(tx, tenant, sql, id.raw()).await?;
     row.map(Job::try_from).transpose()
 }
 
@@ -121,23 +120,14 @@ pub async fn job_for_update(tx: &mut Tx, tenant: TenantId, id: JobId) -> Result<
         select!("WHERE tenant = $1 AND id = $2"),
         select!("WHERE tenant = $1 AND id = $2 FOR UPDATE"),
     );
-    let row: Option<Row> = on_backend!(tx, |conn| sqlx::query_as(sql)
-        .bind(tenant.raw())
-        .bind(id.raw())
-        .fetch_optional(conn)
-        .await)?;
+    let row: Option<Row> = rows::one(tx, tenant, sql, id.raw()).await?;
     row.map(Job::try_from).transpose()
 }
 
 /// Jobs before an id, newest first.
 pub async fn jobs(tx: &mut Tx, tenant: TenantId, before: i64, most: i64) -> Result<Vec<Job>> {
     let sql = select!("WHERE tenant = $1 AND id < $2 ORDER BY id DESC LIMIT $3");
-    let rows: Vec<Row> = on_backend!(tx, |conn| sqlx::query_as(sql)
-        .bind(tenant.raw())
-        .bind(before)
-        .bind(most)
-        .fetch_all(conn)
-        .await)?;
+    let rows: Vec<Row> = rows::page(tx, tenant, sql, before, most).await?;
     rows.into_iter().map(Job::try_from).collect()
 }
 
@@ -311,7 +301,7 @@ impl TryFrom<Row> for Job {
             created_by: row.created_by,
             created_at: Timestamp::from_millis(row.created_at),
             changed_at: Timestamp::from_millis(row.changed_at),
-            ended_at: (row.ended_at != 0).then(|| Timestamp::from_millis(row.ended_at)),
+            ended_at: moment(row.ended_at),
         })
     }
 }

@@ -41,6 +41,7 @@ pub mod partitions;
 pub mod people;
 pub mod raw;
 pub mod receipts;
+mod rows;
 pub mod server;
 pub mod stream;
 pub mod take_overs;

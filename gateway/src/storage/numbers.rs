@@ -2,7 +2,7 @@
 
 use sqlx::FromRow;
 
-use super::{Result, Tx, changes, execute, on_backend};
+use super::{Result, Tx, changes, execute, on_backend, rows};
 use crate::domain::number::Number;
 use crate::domain::{AppId, CredentialId, NumberId, TenantId, Timestamp};
 
@@ -90,13 +90,7 @@ pub async fn number(tx: &mut Tx, tenant: TenantId, id: NumberId) -> Result<Optio
     const SQL: &str =
         "SELECT id, tenant, app, credential, portfolio, waba_id, phone_number_id, display_number,
             time_zone, throughput, connected_at FROM number WHERE tenant = $1 AND id = $2";
-    let row: Option<Row> = on_backend!(tx, |conn| {
-        sqlx::query_as(SQL)
-            .bind(tenant.raw())
-            .bind(id.raw())
-            .fetch_optional(conn)
-            .await
-    })?;
+    let row: Option<Row> = rows::one(tx, tenant, SQL, id.raw()).await?;
     Ok(row.map(Number::from))
 }
 
@@ -110,14 +104,7 @@ pub async fn numbers_of(
     const SQL: &str =
         "SELECT id, tenant, app, credential, portfolio, waba_id, phone_number_id, display_number,
             time_zone, throughput, connected_at FROM number WHERE tenant = $1 AND id > $2 ORDER BY id LIMIT $3";
-    let rows: Vec<Row> = on_backend!(tx, |conn| {
-        sqlx::query_as(SQL)
-            .bind(tenant.raw())
-            .bind(after)
-            .bind(most)
-            .fetch_all(conn)
-            .await
-    })?;
+    let rows: Vec<Row> = rows::page(tx, tenant, SQL, after, most).await?;
     Ok(rows.into_iter().map(Number::from).collect())
 }
 

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use sqlx::FromRow;
 
-use super::{Result, StorageError, Tx, batch, execute, execute_rows, fetch_list};
+use super::{Result, StorageError, Tx, batch, execute, execute_rows, fetch_list, rows::moment};
 use crate::domain::{ContactId, IdentityKind, TenantId, Timestamp};
 use crate::policy::{ConsentParts, ConsentState};
 
@@ -93,7 +93,7 @@ pub async fn find_identities_all_tenants(
             let contact = ContactId::from_raw(row.contact);
             merged.extend((row.merged_into != 0).then_some(contact));
             let superseded_at = row.superseded_at;
-            let superseded_at = (superseded_at != 0).then(|| Timestamp::from_millis(superseded_at));
+            let superseded_at = moment(superseded_at);
             let identity = Identity {
                 contact,
                 superseded_at,

@@ -2,7 +2,7 @@
 
 use sqlx::FromRow;
 
-use super::{Result, Tx, execute, on_backend};
+use super::{Result, Tx, execute, rows};
 use crate::domain::{TenantId, Timestamp, UserId};
 
 /// A person as they are stored.
@@ -70,20 +70,13 @@ pub async fn user_for_update(tx: &mut Tx, tenant: TenantId, id: UserId) -> Resul
         "SELECT id, tenant, name, email, role, active, created_at FROM api_user WHERE tenant = $1 AND id = $2
             FOR UPDATE",
     );
-    one(tx, sql, tenant, id).await
+    let row: Option<Row> = rows::one(tx, tenant, sql, id.raw()).await?;
+    Ok(row.map(User::from))
 }
 
 pub async fn user(tx: &mut Tx, tenant: TenantId, id: UserId) -> Result<Option<User>> {
     const SQL: &str = "SELECT id, tenant, name, email, role, active, created_at FROM api_user WHERE tenant = $1 AND id = $2";
-    one(tx, SQL, tenant, id).await
-}
-
-async fn one(tx: &mut Tx, sql: &'static str, tenant: TenantId, id: UserId) -> Result<Option<User>> {
-    let row: Option<Row> = on_backend!(tx, |conn| sqlx::query_as(sql)
-        .bind(tenant.raw())
-        .bind(id.raw())
-        .fetch_optional(conn)
-        .await)?;
+    let row: Option<Row> = rows::one(tx, tenant, SQL, id.raw()).await?;
     Ok(row.map(User::from))
 }
 
@@ -91,12 +84,7 @@ async fn one(tx: &mut Tx, sql: &'static str, tenant: TenantId, id: UserId) -> Re
 pub async fn users(tx: &mut Tx, tenant: TenantId, after: i64, most: i64) -> Result<Vec<User>> {
     const SQL: &str = "SELECT id, tenant, name, email, role, active, created_at FROM api_user
         WHERE tenant = $1 AND id > $2 ORDER BY id LIMIT $3";
-    let rows: Vec<Row> = on_backend!(tx, |conn| sqlx::query_as(SQL)
-        .bind(tenant.raw())
-        .bind(after)
-        .bind(most)
-        .fetch_all(conn)
-        .await)?;
+    let rows: Vec<Row> = rows::page(tx, tenant, SQL, after, most).await?;
     Ok(rows.into_iter().map(User::from).collect())
 }
 
