@@ -8,5 +8,6 @@ mod matrix;
 mod openapi;
 mod plugins;
 mod resources;
+mod round_trip;
 
 pub(crate) use ground::Ground;
