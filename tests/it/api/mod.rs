@@ -5,6 +5,7 @@ mod foundation;
 mod ground;
 mod jobs;
 mod matrix;
+mod media;
 mod openapi;
 mod plugins;
 mod resources;

@@ -143,14 +143,9 @@ mod tests {
 
     #[test]
     fn an_edited_picture_is_the_new_one_and_words_are_no_file() {
-        let picture = |id: &str| InboundContent::Media {
-            kind: crate::domain::MediaKind::Image,
-            media_id: id.to_owned(),
-            mime_type: String::new(),
-            sha256: None,
-            caption: None,
-            filename: None,
-            voice: false,
+        let picture = |id: &str| -> InboundContent {
+            let content = serde_json::json!({"type": "media", "kind": "image", "media_id": id});
+            serde_json::from_value(content).expect("a picture")
         };
         let edit = InboundContent::Edit {
             original: "wamid.1".to_owned(),
