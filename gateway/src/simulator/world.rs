@@ -234,7 +234,7 @@ impl World {
             return Err(GraphError::too_long("override_callback_uri", 200));
         }
         let secret = read(&self.app_secret).clone();
-        let wrong = |why: &str| GraphError::new(100, &format!("override_callback_uri: {why}"));
+        let wrong = |why: &str| GraphError::new(100, format!("override_callback_uri: {why}"));
         let target = Target::parse(url, &secret);
         let target = Arc::new(target.map_err(|error| wrong(&error.to_string()))?);
         let answered = self.outlet.handshake_with(&target, verify_token).await;

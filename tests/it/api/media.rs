@@ -8,9 +8,7 @@ use serde_json::{Value, json};
 use vestibule::access::{Grant, Role, Scope};
 use vestibule::clock::SystemClock;
 use vestibule::domain::time::ManualClock;
-use vestibule::domain::{
-    Bucket, Clock, ContactId, ConversationId, EventId, NumberId, RawId, TenantId,
-};
+use vestibule::domain::{Bucket, ContactId, ConversationId, EventId, NumberId, RawId, TenantId};
 use vestibule::simulator::{
     CustomerFile, SimNumber, Simulator, SimulatorConfig, SimulatorHandle, WebhookPolicy,
 };
@@ -130,7 +128,7 @@ impl Town {
             deployment.with("graph.base_url", &url)
         })
         .await;
-        let app = json!({"meta_app_id": "1001", "verify_token": "verify", "secrets": ["secret"], "is_default": true});
+        let app = json!({"meta_app_id": "1001", "verify_token": "verify", "secrets": ["secret"]});
         let app = ground.post(&ground.operator, "/apps", &app).await;
         assert_eq!(app.status, 201, "{app:?}");
         let mut tenants = Vec::new();
@@ -149,8 +147,8 @@ impl Town {
             });
         }
         ground.node.directory.refresh().await.expect("setup reads");
-        meta.set_webhook(&ground.node.webhook_url(), None)
-            .expect("a URL");
+        let hook = format!("{}/1001", ground.node.webhook_url());
+        meta.set_webhook(&hook, None).expect("a URL");
         Self {
             ground,
             meta,
