@@ -138,11 +138,16 @@ fn held(held: &Held) -> String {
         Held::Tenant(tenant) => format!("tenant {tenant}"),
         Held::Number(_, number) => format!("number {number}"),
         Held::Plugin(tenant, plugin) => format!("plugin {plugin} of tenant {tenant}"),
-        Held::Template(tenant, name, language) => {
-            format!("template {name} ({language}) of tenant {tenant}")
+        Held::Template(tenant, template) => {
+            let (name, language) = (&template.name, &template.language);
+            match template.account.as_str() {
+                "" => format!("template {name} ({language}) of tenant {tenant}"),
+                account => format!("template {name} ({language}) of account {account}"),
+            }
         }
         Held::Templates(tenant) => format!("every template of tenant {tenant}"),
         Held::NumberTemplates(_, number) => format!("every template of number {number}"),
+        Held::NumberReplies(_, number) => format!("every answer of number {number}"),
         Held::Credential(_, credential) => format!("credential {credential}"),
     }
 }

@@ -101,8 +101,12 @@ async fn through(
     response
 }
 
-/// Operations that take more than `api.max_body_bytes`: an upload is base64 of up to 16 MiB, and its settings.
-const LARGE: [(&str, usize); 1] = [("plugins.install", 24 << 20)];
+/// Operations that take more than `api.max_body_bytes`: a plugin is base64 of up to 16 MiB, and its settings; a file of a
+/// message has the limit of its kind.
+const LARGE: [(&str, usize); 2] = [
+    ("plugins.install", 24 << 20),
+    ("media.upload", super::media::LARGEST_FORM),
+];
 
 fn limit_body(api: &Api, operation: &str, request: &mut Request) {
     let large = LARGE.iter().find(|(name, _)| *name == operation);

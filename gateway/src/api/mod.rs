@@ -5,6 +5,8 @@
 //! handler with its extractors ([`input`], [`page`], [`place`], [`etag`]). Errors are [`problem::Problem`]s. Rules live
 //! in the services, which the command line calls too; nothing here decides what a name may look like.
 
+mod account_events;
+mod account_facts;
 mod apps;
 mod audit;
 mod browse;
@@ -24,6 +26,7 @@ mod input;
 mod jobs;
 mod keys;
 mod me;
+mod media;
 mod messages;
 mod moment;
 mod numbers;
@@ -54,6 +57,7 @@ use crate::tenants::SetupContext;
 
 pub use events::Streams;
 pub use idempotency::KEPT as ANSWERS_KEPT;
+pub use media::Media;
 pub use rate::Rates;
 
 use problem::Problem;
@@ -73,6 +77,7 @@ pub struct Api {
     pub desk: Desk,
     pub endpoints: Endpoints,
     pub streams: events::Streams,
+    pub media: Media,
     /// The header in which a proxy says who asks; `None`: whoever is connected.
     pub address_header: Option<String>,
 }
@@ -90,6 +95,8 @@ impl Api {
 /// Every resource.
 fn resources() -> OpenApiRouter<Arc<Api>> {
     let all = OpenApiRouter::new()
+        .merge(account_events::routes())
+        .merge(account_facts::routes())
         .merge(apps::routes())
         .merge(audit::routes())
         .merge(contacts::routes())
@@ -102,6 +109,7 @@ fn resources() -> OpenApiRouter<Arc<Api>> {
         .merge(jobs::routes())
         .merge(keys::routes())
         .merge(me::routes())
+        .merge(media::routes())
         .merge(messages::routes())
         .merge(numbers::routes())
         .merge(plugins::routes())

@@ -19,7 +19,7 @@ use siphasher::sip::SipHasher13;
 use tokio::sync::mpsc;
 
 use crate::admin::{self, AdminContext, DataLock};
-use crate::api::{Api, Rates, Streams};
+use crate::api::{Api, Media, Rates, Streams};
 use crate::audit::{self, Actor, VerifyJob};
 use crate::clock::SystemClock;
 use crate::config::Config;
@@ -158,7 +158,13 @@ impl Node {
             max_body: config.api.max_body_bytes,
             desk: followers.desk.clone(),
             endpoints: followers.endpoints.clone(),
-            streams: Streams::new(followers.sealed.clone(), shared.shutdown.soft().clone()),
+            streams: Streams::new(
+                followers.sealed.clone(),
+                shared.shutdown.soft().clone(),
+                config.api.event_streams,
+                config.api.event_heartbeat,
+            ),
+            media: Media::new(graph(config)?),
             address_header: config.api.client_address_header.clone(),
         });
         let (http, api) = shared.start_http(config, &health, api).await?;
@@ -197,11 +203,6 @@ impl Shared {
         config: &Config,
         observer: Arc<dyn Observer>,
     ) -> anyhow::Result<crate::delivery::Intake> {
-        let http = http_client(&HttpClientConfig {
-            connect_timeout: config.graph.connect_timeout,
-            max_idle: config.graph.max_idle_connections,
-            ..HttpClientConfig::default()
-        })?;
         let port = Arc::new(DirectoryPort::new(self.directory.clone()));
         let gate = Arc::new(BacklogGate::default());
         self.parts.work(
@@ -216,7 +217,7 @@ impl Shared {
         );
         let world = World {
             db: self.db.clone(),
-            graph: GraphClient::new(http, &config.graph.base_url, &config.graph.version),
+            graph: graph(config)?,
             clock: self.clock.clone(),
             monotonic: Arc::new(ProcessTime::start()),
             draw: Arc::new(Chance::new(seed(), self.ids.clone(), self.clock.clone())),
@@ -465,6 +466,17 @@ impl Shared {
         }
         self.parts.end_upkeep_after_work();
     }
+}
+
+/// A client with connections of its own: files must not wait for sends, nor sends for files.
+fn graph(config: &Config) -> anyhow::Result<GraphClient> {
+    let http = http_client(&HttpClientConfig {
+        connect_timeout: config.graph.connect_timeout,
+        max_idle: config.graph.max_idle_connections,
+        ..HttpClientConfig::default()
+    })?;
+    let (base_url, version) = (&config.graph.base_url, &config.graph.version);
+    Ok(GraphClient::new(http, base_url, version))
 }
 
 /// For jitter only; not a secret.

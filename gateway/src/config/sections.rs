@@ -39,6 +39,8 @@ sections! {
         listen: Option<SocketAddr>,
         max_body_bytes: usize,
         requests_per_minute: u32,
+        event_streams: usize,
+        event_heartbeat: Duration,
         client_address_header: Option<String>,
     }
 

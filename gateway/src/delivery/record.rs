@@ -145,7 +145,7 @@ async fn place_holds(
         };
         let draft = &one.row.draft;
         let number = world.directory.number(draft.number);
-        let Some(held) = stop.held(draft, number.map(|number| number.credential)) else {
+        let Some(held) = stop.held(draft, number.as_deref()) else {
             tracing::warn!(outbox = %one.row.draft.id, scope = ?stop.scope, reason = stop.reason,
                 "Meta stopped something that we cannot hold");
             continue;

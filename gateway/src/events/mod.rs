@@ -13,6 +13,7 @@ use crate::directory::Snapshot;
 use crate::domain::{ConversationId, StreamKind, TenantId, Timestamp};
 use crate::storage::{Db, Result, stream};
 
+pub use render::elements;
 pub use sealer::{Sealed, Sealer};
 
 /// An event as followers get it, by hook, stream or page.

@@ -6,6 +6,7 @@
 //! [`Tx::pick`] and the binds are shared.
 
 pub mod account_facts;
+pub mod addresses;
 pub mod api_keys;
 pub mod apps;
 pub mod audit;

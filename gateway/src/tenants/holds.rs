@@ -116,6 +116,7 @@ pub fn realm(held: &Held) -> TenantId {
         | Held::Template(tenant, ..)
         | Held::Templates(tenant)
         | Held::NumberTemplates(tenant, _)
+        | Held::NumberReplies(tenant, _)
         | Held::Credential(tenant, _) => *tenant,
     }
 }

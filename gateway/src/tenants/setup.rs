@@ -130,12 +130,15 @@ fn scope(held: &Held, number: &Number) -> Option<HoldScope> {
         Held::Tenant(tenant) if of(tenant) => HoldScope::Tenant,
         Held::Number(tenant, id) if of(tenant) && *id == number.id => HoldScope::Number,
         Held::Plugin(tenant, name) if of(tenant) => HoldScope::Plugin { name: name.clone() },
-        Held::Template(tenant, name, language) if of(tenant) => HoldScope::Template {
-            name: name.clone(),
-            language: language.clone(),
-        },
+        Held::Template(tenant, template) if of(tenant) && template.is_of(&number.waba_id) => {
+            HoldScope::Template {
+                name: template.name.clone(),
+                language: template.language.clone(),
+            }
+        }
         Held::Templates(tenant) if of(tenant) => HoldScope::Templates,
         Held::NumberTemplates(tenant, id) if of(tenant) && *id == number.id => HoldScope::Templates,
+        Held::NumberReplies(tenant, id) if of(tenant) && *id == number.id => HoldScope::Replies,
         Held::Credential(tenant, id) if of(tenant) && *id == number.credential => {
             HoldScope::Credential
         }

@@ -10,6 +10,7 @@ use vestibule::api::document;
 use vestibule::api::permissions::{self, Rule};
 use vestibule::audit::OPERATOR;
 use vestibule::domain::{InstallationId, TenantId};
+use vestibule::simulator::SimulatorHandle;
 use vestibule::storage::installations::{self, Installation};
 use vestibule_tests::for_each_database;
 
@@ -90,6 +91,8 @@ fn body(operation: &str) -> Option<Value> {
         "hooks.update" => json!({"enabled": false}),
         "hooks.replay" => json!({"after": 0}),
         "hooks.revive" => json!({}),
+        // A form, which `media.rs` sends.
+        "media.upload" => return None,
         "messages.cancel" | "jobs.cancel" | "jobs.resume" => return None,
         other => panic!("{other} wants a body: give the matrix one"),
     })
@@ -159,6 +162,7 @@ fn prefix(parameter: &str) -> &'static str {
         "conversation" => "cnv",
         "message" => "out",
         "hook" => "hok",
+        "event" => "evt",
         other => {
             panic!("the matrix does not know what a {other} is: give it an object of a tenant")
         }
@@ -201,12 +205,14 @@ async fn tenant_with_everything(ground: &Ground) -> (TenantId, BTreeMap<String, 
         .post(&key, "/audit/verifications", &json!({}))
         .await
         .id();
+    let event = super::media::picture(ground, tenant, &key, &number, &talk, &contact).await;
     let entry = ground.get(&key, "/audit").await.body["items"][0]["id"].clone();
     let ids = [
         ("contact", contact),
         ("conversation", talk),
         ("message", message.to_owned()),
         ("hook", hook),
+        ("event", event),
         ("tenant", tenant.to_string()),
         ("app", app),
         ("credential", credential),
@@ -246,18 +252,24 @@ async fn plugin(ground: &Ground, tenant: TenantId) -> String {
     installation.id.to_string()
 }
 
-async fn ground(database: &vestibule_tests::TestDatabase) -> Ground {
+/// With a Meta that knows the first tenant's number: files come from there.
+async fn ground(database: &vestibule_tests::TestDatabase) -> (Ground, SimulatorHandle) {
+    let meta = super::media::meta().await;
+    let url = meta.base_url();
     // Time stands still, so that a minute's requests are all there are.
-    Ground::with(database, |deployment| {
-        deployment.with("api.requests_per_minute", "60000")
+    let ground = Ground::with(database, |deployment| {
+        deployment
+            .with("api.requests_per_minute", "60000")
+            .with("graph.base_url", &url)
     })
-    .await
+    .await;
+    (ground, meta)
 }
 
 #[tokio::test]
 async fn nobody_comes_in_without_a_good_key() {
     for_each_database(async |database| {
-        let ground = ground(&database).await;
+        let (ground, _meta) = ground(&database).await;
         let routes = routes();
         let ids = nobodys(&routes);
         let expired = ground
@@ -298,7 +310,7 @@ async fn nobody_comes_in_without_a_good_key() {
 #[tokio::test]
 async fn every_role_may_do_what_its_row_says_and_nothing_else() {
     for_each_database(async |database| {
-        let ground = ground(&database).await;
+        let (ground, _meta) = ground(&database).await;
         let routes = routes();
         let ids = nobodys(&routes);
         let tenant = ground.tenant("first").await;
@@ -338,7 +350,7 @@ async fn every_role_may_do_what_its_row_says_and_nothing_else() {
 #[tokio::test]
 async fn another_tenants_things_are_answered_as_things_that_do_not_exist() {
     for_each_database(async |database| {
-        let ground = ground(&database).await;
+        let (ground, _meta) = ground(&database).await;
         let routes = routes();
         let (first, ids) = tenant_with_everything(&ground).await;
         let nobodys = nobodys(&routes);

@@ -5,8 +5,10 @@ mod foundation;
 mod ground;
 mod jobs;
 mod matrix;
+mod media;
 mod openapi;
 mod plugins;
 mod resources;
+mod round_trip;
 
 pub(crate) use ground::Ground;

@@ -50,5 +50,5 @@ pub(super) async fn update(
     };
     let setup = api.acting(&caller.actor);
     let contact = contacts::update(&setup, tenant, id, &expected, &change).await;
-    Ok(tagged(&contact.map_err(problem)?))
+    tagged(&api, &contact.map_err(problem)?).await
 }

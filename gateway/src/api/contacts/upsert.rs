@@ -36,5 +36,6 @@ pub(super) async fn upsert(
     } else {
         StatusCode::OK
     };
-    Ok((status, tagged(&contact)).into_response())
+    let shown = tagged(&api, &contact).await?;
+    Ok((status, shown).into_response())
 }

@@ -8,7 +8,7 @@ use super::super::guard::Caller;
 use super::super::place::{InTenant, ObjectId, TenantParam};
 use super::super::problem::Problem;
 use super::super::{Answer, State};
-use super::{MessageView, view};
+use super::{MessageView, receipts, view};
 use crate::domain::{OutboxId, OutboxState};
 use crate::storage::outbox::{self, Move};
 
@@ -41,10 +41,11 @@ pub(super) async fn cancel(
         let detail = format!("the message is {}", row.state.word());
         return Err(Problem::new(StatusCode::CONFLICT, "not_queued", detail));
     }
+    let receipts = receipts(&mut tx, tenant, [&row]).await?;
     let became = Some(json!({"state": "cancelled"}));
     setup
         .record(&mut tx, tenant, "message.cancel", id, None, became)
         .await?;
     tx.commit().await?;
-    Ok(Json(view(&row)))
+    Ok(Json(view(&row, &receipts)))
 }

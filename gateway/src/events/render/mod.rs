@@ -8,6 +8,8 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
 
+pub use inbound::elements;
+
 use super::Shown;
 use crate::directory::Snapshot;
 use crate::domain::number::Number;
@@ -163,7 +165,8 @@ impl<'a> Rows<'a> {
         value.insert("messaging_product".to_owned(), json!("whatsapp"));
         if let Some(number) = self.number(conversation) {
             let metadata = json!({
-                "display_phone_number": number.display_number.trim_start_matches('+'),
+                // Digits alone, as Meta has it (facts §1.2).
+                "display_phone_number": number.display_number.chars().filter(char::is_ascii_digit).collect::<String>(),
                 "phone_number_id": number.phone_number_id,
             });
             value.insert("metadata".to_owned(), metadata);

@@ -3,7 +3,7 @@
 //!
 //! Only the latest of a fact is obeyed, by Meta's time: a webhook that comes twice, late or out of order changes nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::batch::event_at;
 use super::split::News;
@@ -13,7 +13,7 @@ use crate::domain::number::Number;
 use crate::domain::{EventId, HoldId, TenantId, Timestamp};
 use crate::storage::account_facts::{self, FactKind, FactRow};
 use crate::storage::events::{EventKind, NewEvent};
-use crate::storage::holds::{self, Held, Hold};
+use crate::storage::holds::{self, Held, HeldTemplate, Hold};
 use crate::storage::{Tx, events, numbers};
 
 /// Keeps and obeys the news of a batch, in order.
@@ -162,8 +162,8 @@ impl Told<'_> {
 
     /// Lifts what this cause stopped, also where a send met its error before the webhook came. What people hold stays.
     async fn release(&self, tx: &mut Tx, cause: Cause) -> Result<(), AttachError> {
-        let mut held = self.held(Extent::Everything);
-        held.extend(self.held(Extent::Templates));
+        let extents = [Extent::Everything, Extent::Templates, Extent::Answers];
+        let mut held: Vec<Held> = extents.into_iter().flat_map(|one| self.held(one)).collect();
         if self.one.news.subject == Subject::Account {
             // Such an error held the tenant: it does not say which of the accounts it was.
             held.push(Held::Tenant(self.tenant));
@@ -183,11 +183,21 @@ impl Told<'_> {
     fn held(&self, extent: Extent) -> Vec<Held> {
         let tenant = self.tenant;
         if let Subject::Template { name, language } = &self.one.news.subject {
-            return vec![Held::Template(tenant, name.clone(), language.clone())];
+            // Of the accounts that it is about: another of the tenant's may have a template of that name.
+            let accounts: BTreeSet<&String> =
+                self.numbers.iter().map(|number| &number.waba_id).collect();
+            let template = |account: &String| HeldTemplate {
+                account: account.clone(),
+                name: name.clone(),
+                language: language.clone(),
+            };
+            let held = accounts.into_iter().map(template);
+            return held.map(|one| Held::Template(tenant, one)).collect();
         }
         let held = |number: &&Number| match extent {
             Extent::Everything => Held::Number(tenant, number.id),
             Extent::Templates => Held::NumberTemplates(tenant, number.id),
+            Extent::Answers => Held::NumberReplies(tenant, number.id),
         };
         self.numbers.iter().map(held).collect()
     }

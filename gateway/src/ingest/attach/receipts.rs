@@ -179,8 +179,8 @@ async fn place_hold(
     };
     let snapshot = attacher.directory.snapshot();
     let number = snapshot.number(row.draft.number);
-    let credential = number.map(|entry| entry.number.credential);
-    let Some(held) = stop.held(&row.draft, credential) else {
+    let number = number.map(|entry| entry.number.as_ref());
+    let Some(held) = stop.held(&row.draft, number) else {
         tracing::warn!(%outbox, scope = ?stop.scope, reason = stop.reason,
             "Meta stopped something that we cannot hold");
         return Ok(());
