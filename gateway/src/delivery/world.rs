@@ -12,6 +12,7 @@ use crate::graph::GraphClient;
 use crate::ownership::UnderWay;
 use crate::storage::Db;
 use crate::storage::holds::Held;
+use crate::sync::lock;
 
 use super::config::DeliveryConfig;
 use super::ports::{Credentials, Directory, Draw, Monotonic, Observer, Receipts};
@@ -41,19 +42,13 @@ const PLACED_LATELY: Duration = Duration::from_secs(60);
 
 impl Placed {
     pub(super) fn is_new(&self, held: &Held, now: Timestamp) -> bool {
-        let mut placed = self
-            .0
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut placed = lock(&self.0);
         placed.retain(|(_, at)| now.since(*at) < PLACED_LATELY);
         !placed.iter().any(|(other, _)| other == held)
     }
 
     pub(super) fn remember(&self, held: Held, now: Timestamp) {
-        let mut placed = self
-            .0
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut placed = lock(&self.0);
         placed.push((held, now));
     }
 }
@@ -95,10 +90,7 @@ impl Chance {
 
 impl Draw for Chance {
     fn jitter(&self) -> f64 {
-        let mut rng = self
-            .rng
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut rng = lock(&self.rng);
         // 53 bits are what a float between 0 and 1 holds.
         (rng.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
     }

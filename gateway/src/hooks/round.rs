@@ -15,6 +15,7 @@ use crate::domain::{ConversationId, HookId, TenantId, Timestamp};
 use crate::events::{self, Page, Shown};
 use crate::storage::hooks::{self, Delivery, Hook, Progress, delivery};
 use crate::storage::{Result, StorageError, buckets};
+use crate::sync::{into_inner, lock};
 use crate::telemetry::names;
 
 /// Events of the stream looked at in one round.
@@ -223,9 +224,7 @@ impl Round<'_> {
                 }
             })
             .await;
-        results
-            .into_inner()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        into_inner(results)
     }
 
     /// One request. No transaction is open.
@@ -324,10 +323,4 @@ impl Failed {
             retry_after: Duration::ZERO,
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex
-        .lock()
-        .unwrap_or_else(|poisoned| poisoned.into_inner())
 }
