@@ -48,7 +48,7 @@ pub async fn create(setup: &SetupContext, new: NewKey) -> Result<(ApiKey, Token)
     setup
         .record(&mut tx, new.realm, "key.create", key.id, None, became)
         .await?;
-    tx.commit().await?;
+    setup.commit(tx).await?;
     Ok((key, token))
 }
 
@@ -157,7 +157,7 @@ pub async fn rotate(
     setup
         .record(&mut tx, realm, "key.rotate", id, was, became)
         .await?;
-    tx.commit().await?;
+    setup.commit(tx).await?;
     Ok((key, token))
 }
 
@@ -175,7 +175,7 @@ pub async fn revoke(setup: &SetupContext, realm: TenantId, id: ApiKeyId) -> Resu
             .record(&mut tx, realm, "key.revoke", id, was, None)
             .await?;
     }
-    tx.commit().await?;
+    setup.commit(tx).await?;
     Ok(())
 }
 

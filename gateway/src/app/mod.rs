@@ -19,7 +19,7 @@ use siphasher::sip::SipHasher13;
 use tokio::sync::mpsc;
 
 use crate::admin::{self, AdminContext, DataLock};
-use crate::api::{Api, Rates, Streams};
+use crate::api::{Api, Claims, Rates, Streams};
 use crate::audit::{self, Actor, VerifyJob};
 use crate::clock::SystemClock;
 use crate::config::Config;
@@ -36,7 +36,7 @@ use crate::ownership::{self, Keeper, KeeperConfig, Owned, UnderWay, Wakeups};
 use crate::pipeline::{Pipeline, PipelineConfig, PipelineParts, Plugins, Seeds};
 use crate::plugin_host::{ArtifactKey, HostConfig, PluginHost};
 use crate::secrets::Keyring;
-use crate::storage::{Db, migrate};
+use crate::storage::{Db, Ending, migrate};
 use crate::telemetry;
 use crate::tenants::SetupContext;
 
@@ -155,6 +155,7 @@ impl Node {
             health: health.clone(),
             jobs,
             rates: Rates::new(config.api.requests_per_minute),
+            claims: Claims::default(),
             max_body: config.api.max_body_bytes,
             desk: followers.desk.clone(),
             endpoints: followers.endpoints.clone(),
@@ -373,6 +374,7 @@ impl Shared {
                 clock: self.clock.clone(),
                 ids: self.ids.clone(),
                 by: Actor::gateway(),
+                ending: Ending::default(),
             },
             compiler: Arc::new(admin::compiler(config)?),
         })

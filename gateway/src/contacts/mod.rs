@@ -73,7 +73,7 @@ pub async fn upsert(
     setup
         .record(&mut tx, tenant, action, contact.id, None, became)
         .await?;
-    tx.commit().await?;
+    setup.commit(tx).await?;
     Ok((contact, made))
 }
 
@@ -95,7 +95,7 @@ pub async fn update(
     setup
         .record(&mut tx, tenant, "contact.update", id, None, became)
         .await?;
-    tx.commit().await?;
+    setup.commit(tx).await?;
     Ok(contact)
 }
 
@@ -125,7 +125,7 @@ pub async fn define(
             became,
         )
         .await?;
-    Ok(tx.commit().await?)
+    Ok(setup.commit(tx).await?)
 }
 
 /// The attributes of a tenant.

@@ -119,7 +119,7 @@ impl Endpoints {
         setup
             .record(&mut tx, tenant, "hook.create", id, None, became)
             .await?;
-        tx.commit().await?;
+        setup.commit(tx).await?;
         Ok((hook, secret))
     }
 
@@ -170,8 +170,9 @@ impl Endpoints {
         setup
             .record(&mut tx, tenant, "hook.update", id, was, became)
             .await?;
-        tx.commit().await?;
-        self.get(setup, tenant, id).await
+        let hook = hooks::find(&mut tx, tenant, id).await?;
+        setup.commit(tx).await?;
+        hook.ok_or_else(|| unknown(id))
     }
 
     /// Removes an endpoint with its dead letters.
@@ -183,7 +184,7 @@ impl Endpoints {
         setup
             .record(&mut tx, tenant, "hook.delete", id, Some(was), None)
             .await?;
-        Ok(tx.commit().await?)
+        Ok(setup.commit(tx).await?)
     }
 
     /// Delivers everything after this number, again if need be.
@@ -200,12 +201,13 @@ impl Endpoints {
         }
         let position = within(after, stream::reach(&mut tx, tenant).await?)?;
         hooks::set_position(&mut tx, tenant, id, position).await?;
+        let hook = hooks::find(&mut tx, tenant, id).await?;
         let became = Some(json!({"position": position}));
         setup
             .record(&mut tx, tenant, "hook.replay", id, None, became)
             .await?;
-        tx.commit().await?;
-        self.get(setup, tenant, id).await
+        setup.commit(tx).await?;
+        hook.ok_or_else(|| unknown(id))
     }
 
     /// Tries dead letters again: those of these numbers, or all. Answers how many.
@@ -225,7 +227,7 @@ impl Endpoints {
         setup
             .record(&mut tx, tenant, "hook.revive", id, None, became)
             .await?;
-        tx.commit().await?;
+        setup.commit(tx).await?;
         Ok(revived)
     }
 

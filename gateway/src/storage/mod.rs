@@ -19,6 +19,7 @@ pub mod contacts;
 pub mod conversations;
 pub mod counts;
 pub mod credentials;
+mod ending;
 pub mod entry_points;
 pub mod envelopes;
 pub mod events;
@@ -54,6 +55,7 @@ use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
 use crate::domain::StreamEvent;
 
+pub use ending::{Change, Ending};
 pub use open::{OpenOptions, open};
 pub use writer::Announced;
 

@@ -49,7 +49,7 @@ pub async fn add(
     setup
         .record(&mut tx, realm, "hold.place", hold.id, None, became)
         .await?;
-    tx.commit().await?;
+    setup.commit(tx).await?;
     Ok(hold)
 }
 
@@ -65,7 +65,7 @@ pub async fn lift(setup: &SetupContext, hold: HoldId) -> Result<()> {
             .record(&mut tx, realm, "hold.lift", hold, was, None)
             .await?;
     }
-    tx.commit().await?;
+    setup.commit(tx).await?;
     Ok(())
 }
 

@@ -28,14 +28,15 @@ pub use revision::{Expected, revision};
 pub use settings::TenantSettings;
 pub use setup::Setup;
 pub use tenant::{
-    add as add_tenant, all as all_tenants, find as find_tenant, page as page_of_tenants,
-    revision_of as tenant_revision, set as set_tenant, set_if as set_tenant_if,
+    add as add_tenant, all as all_tenants, create as create_tenant, find as find_tenant,
+    page as page_of_tenants, revision_of as tenant_revision, set as set_tenant,
+    set_if as set_tenant_if,
 };
 
 use crate::audit::{self, Actor, Record};
 use crate::domain::{AuditId, Clock, IdGenerator, TenantId};
 use crate::secrets::Keyring;
-use crate::storage::{Db, Tx};
+use crate::storage::{Db, Ending, Tx};
 
 /// What every change needs.
 #[derive(Debug, Clone)]
@@ -46,6 +47,8 @@ pub struct SetupContext {
     pub ids: Arc<IdGenerator>,
     /// Who asks: every change is recorded under this name.
     pub by: Actor,
+    /// When a change is committed.
+    pub ending: Ending,
 }
 
 impl SetupContext {
@@ -53,6 +56,11 @@ impl SetupContext {
     #[must_use]
     pub fn acting(&self, by: Actor) -> Self {
         Self { by, ..self.clone() }
+    }
+
+    /// Ends a change: the last that a service does for it.
+    pub(crate) async fn commit(&self, tx: Tx) -> Result<()> {
+        Ok(self.ending.commit(tx).await?)
     }
 
     pub(crate) fn next_id(&self) -> i64 {

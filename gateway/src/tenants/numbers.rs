@@ -52,7 +52,7 @@ pub async fn add(setup: &SetupContext, new: &NewNumber) -> Result<Number> {
     setup
         .record(&mut tx, tenant, "number.create", number.id, None, became)
         .await?;
-    tx.commit().await?;
+    setup.commit(tx).await?;
     Ok(number)
 }
 
@@ -98,7 +98,7 @@ pub async fn update(
     setup
         .record(&mut tx, tenant, "number.update", id, was, became)
         .await?;
-    tx.commit().await?;
+    setup.commit(tx).await?;
     Ok(number)
 }
 

@@ -3,6 +3,7 @@
 mod audit;
 mod foundation;
 mod ground;
+mod idempotency;
 mod jobs;
 mod matrix;
 mod openapi;

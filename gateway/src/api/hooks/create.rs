@@ -68,7 +68,7 @@ pub(super) async fn create(
         enabled: new.enabled,
         after: new.after,
     };
-    let setup = api.acting(&caller.actor);
+    let setup = api.acting(&caller);
     let (hook, secret) = api.endpoints.add(&setup, tenant, new).await?;
     let body = NewHookView {
         hook: view(&hook),
