@@ -38,7 +38,7 @@ use crate::plugin_host::{ArtifactKey, HostConfig, PluginHost};
 use crate::secrets::Keyring;
 use crate::storage::{Db, Ending, migrate};
 use crate::telemetry;
-use crate::tenants::SetupContext;
+use crate::tenants::{EraseJob, SetupContext};
 
 use parts::Parts;
 use ports::{BacklogGate, DirectoryPort};
@@ -392,6 +392,7 @@ impl Shared {
             clock: self.clock.clone(),
             kinds: vec![
                 Arc::new(VerifyJob(self.keyring.chain_key())),
+                Arc::new(EraseJob),
                 Arc::new(ImportJob {
                     ids: self.ids.clone(),
                     clock: self.clock.clone(),

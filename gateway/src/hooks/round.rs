@@ -101,20 +101,17 @@ impl Round<'_> {
 
     /// Tries failed events again, one after the other.
     async fn again(&self, due: Vec<Delivery>) -> Result<Vec<Delivery>> {
+        if due.is_empty() {
+            return Ok(due);
+        }
+        let snapshot = self.parts.directory.snapshot();
+        let (db, tenant) = (&self.parts.db, self.hook.tenant);
+        let seqs: Vec<i64> = due.iter().map(|one| one.seq).collect();
+        let kept = events::of(db, &snapshot, tenant, &seqs).await?;
         let mut tried = Vec::new();
         for mut one in due {
-            let snapshot = self.parts.directory.snapshot();
-            let (db, tenant) = (&self.parts.db, self.hook.tenant);
-            let page = events::page(db, &snapshot, tenant, one.seq - 1, &[], 1).await?;
-            let shown = match page {
-                Page::Events { events, .. } => events
-                    .into_iter()
-                    .next()
-                    .filter(|shown| shown.seq == one.seq),
-                Page::Gone { .. } => None,
-            };
-            match shown {
-                Some(shown) => match self.attempt(&shown).await {
+            match kept.iter().find(|shown| shown.seq == one.seq) {
+                Some(shown) => match self.attempt(shown).await {
                     Ok(()) => one.state = delivery::DONE,
                     Err(error) => self.put_off(&mut one, error),
                 },

@@ -46,6 +46,13 @@ pub async fn set_settings(tx: &mut Tx, tenant: TenantId, settings: &str) -> Resu
     Ok(changed == 1)
 }
 
+/// Lets go of a tenant's own row.
+pub async fn delete_tenant(tx: &mut Tx, tenant: TenantId) -> Result<()> {
+    const SQL: &str = "DELETE FROM tenant WHERE id = $1";
+    execute!(tx, sqlx::query(SQL).bind(tenant.raw()))?;
+    changes::bump_setup_all_tenants(tx).await
+}
+
 /// Every tenant, oldest first.
 pub async fn tenants_all_tenants(tx: &mut Tx) -> Result<Vec<Tenant>> {
     const SQL: &str = "SELECT id, name, settings, created_at FROM tenant ORDER BY id";

@@ -5,6 +5,7 @@
 
 pub mod apps;
 pub mod credentials;
+mod erasure;
 mod error;
 mod find;
 pub mod holds;
@@ -12,6 +13,7 @@ pub mod installations;
 pub mod keys;
 pub mod numbers;
 mod places;
+pub mod removal;
 mod revision;
 mod settings;
 pub mod setup;
@@ -22,6 +24,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+pub use erasure::EraseJob;
 pub use error::SetupError;
 pub(crate) use error::check_text;
 pub use revision::{Expected, revision};

@@ -8,6 +8,7 @@ mod jobs;
 mod matrix;
 mod openapi;
 mod plugins;
+mod removals;
 mod resources;
 
 pub(crate) use ground::Ground;
