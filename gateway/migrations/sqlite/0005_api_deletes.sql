@@ -24,3 +24,6 @@ CREATE TABLE former_number (
 -- A hook's secret that is on its way out: it signs beside the new one until then.
 ALTER TABLE hook ADD COLUMN old_secret BLOB NOT NULL DEFAULT x''; -- envelope; empty: none
 ALTER TABLE hook ADD COLUMN old_secret_until INTEGER NOT NULL DEFAULT 0;
+
+-- Changes of owner are entries of the conversation's history too. Those from before are not in its chain.
+ALTER TABLE owner_log ADD COLUMN prev INTEGER NOT NULL DEFAULT 0; -- the entry of the conversation before this one

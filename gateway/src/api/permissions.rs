@@ -126,6 +126,7 @@ pub const RULES: &[Rule] = &[
     roles("hooks.create", BUILDERS),
     roles("hooks.update", BUILDERS),
     roles("hooks.delete", BUILDERS),
+    roles("hooks.rotate", BUILDERS),
     roles("hooks.replay", BUILDERS),
     roles("hooks.dead_letters", BUILDERS),
     roles("hooks.revive", BUILDERS),

@@ -155,7 +155,8 @@ impl Desk {
             note,
         };
         let log = self.ids.next(now);
-        conversations::change_owner(tx, row.tenant, row.id, &change, log, now).await?;
+        let entry = (log, std::mem::replace(&mut row.last_entry, log));
+        conversations::change_owner(tx, row.tenant, row.id, &change, entry, now).await?;
         outbox::cancel_bot(tx, row.tenant, row.number, row.id, &change.to, now).await?;
         Ok(())
     }

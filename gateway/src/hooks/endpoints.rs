@@ -1,6 +1,7 @@
 //! Endpoints as tenants set them up: added, changed, removed, sent back to a number; dead letters looked at and revived.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -15,6 +16,8 @@ use crate::tenants::{Expected, SetupContext, SetupError, revision};
 
 /// Endpoints that one tenant may have. A guess: each reads the whole stream.
 const MOST: usize = 20;
+/// An old secret signs for at most so long beside the one that replaces it.
+const OVERLAP_MOST: Duration = Duration::from_secs(30 * 86_400);
 
 /// What changes of endpoints work with, beside the context of every change. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -55,6 +58,14 @@ pub(super) fn place(tenant: TenantId, id: HookId) -> Place {
         column: "secret",
         tenant: tenant.raw(),
         row: id.raw(),
+    }
+}
+
+/// Where the one before lies, while it signs too.
+pub(super) fn old_place(tenant: TenantId, id: HookId) -> Place {
+    Place {
+        column: "old_secret",
+        ..place(tenant, id)
     }
 }
 
@@ -113,6 +124,8 @@ impl Endpoints {
             next_try_at: Timestamp::ZERO,
             last_error: String::new(),
             created_at: setup.clock.now(),
+            old_secret: Vec::new(),
+            old_secret_until: Timestamp::ZERO,
         };
         hooks::insert_hook(&mut tx, tenant, &hook).await?;
         let became = Some(shown(&hook));
@@ -162,6 +175,8 @@ impl Endpoints {
         hook.enabled = change.enabled.unwrap_or(hook.enabled);
         if let Some(text) = change.secret {
             hook.secret = setup.keyring.seal(place(tenant, id), parse(text)?.text())?;
+            hook.old_secret = Vec::new();
+            hook.old_secret_until = Timestamp::ZERO;
         }
         if !hooks::update_hook(&mut tx, tenant, &hook, hook.version).await? {
             return Err(SetupError::Changed);
@@ -173,6 +188,44 @@ impl Endpoints {
         let hook = hooks::find(&mut tx, tenant, id).await?;
         setup.commit(tx).await?;
         hook.ok_or_else(|| unknown(id))
+    }
+
+    /// Gives an endpoint a new secret, its own or one that is made here; the old one signs beside it for `overlap`. Answers
+    /// the endpoint with the new secret, which is not shown again.
+    pub async fn rotate(
+        &self,
+        setup: &SetupContext,
+        tenant: TenantId,
+        id: HookId,
+        secret: Option<SecretString>,
+        overlap: Duration,
+    ) -> Result<(Hook, Secret)> {
+        if overlap > OVERLAP_MOST {
+            let problem = "must be at most 30 days".to_owned();
+            return Err(invalid("the overlap", problem));
+        }
+        let secret = match secret {
+            Some(text) => parse(text)?,
+            None => Secret::generate(&*self.entropy)?,
+        };
+        let mut tx = setup.db.begin().await?;
+        let found = hooks::find(&mut tx, tenant, id).await?;
+        let mut hook = found.ok_or_else(|| unknown(id))?;
+        let old = setup.keyring.open(place(tenant, id), &hook.secret)?;
+        hook.old_secret = setup.keyring.seal(old_place(tenant, id), &old)?;
+        hook.old_secret_until = setup.clock.now().plus(overlap);
+        hook.secret = setup.keyring.seal(place(tenant, id), secret.text())?;
+        if !hooks::update_hook(&mut tx, tenant, &hook, hook.version).await? {
+            return Err(SetupError::Changed);
+        }
+        let until = hook.old_secret_until.to_string();
+        let became = Some(json!({"old_secret_until": until}));
+        setup
+            .record(&mut tx, tenant, "hook.rotate", id, None, became)
+            .await?;
+        let hook = hooks::find(&mut tx, tenant, id).await?;
+        setup.commit(tx).await?;
+        Ok((hook.ok_or_else(|| unknown(id))?, secret))
     }
 
     /// Removes an endpoint with its dead letters.

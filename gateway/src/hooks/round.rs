@@ -8,9 +8,9 @@ use std::time::Duration;
 use futures::StreamExt as _;
 
 use super::backoff;
-use super::endpoints::place;
+use super::endpoints::{old_place, place};
 use super::pump::{PumpParts, bucket};
-use super::sign::Secret;
+use super::sign::{self, Secret};
 use crate::domain::{ConversationId, HookId, TenantId, Timestamp};
 use crate::events::{self, Page, Shown};
 use crate::storage::hooks::{self, Delivery, Hook, Progress, delivery};
@@ -46,19 +46,13 @@ async fn one(parts: &PumpParts, tenant: TenantId, id: HookId) -> Result<bool> {
     let open = hook.failures >= backoff::OPENS;
     let due = hooks::due(&mut tx, tenant, id, now, if open { 1 } else { RETRIES }).await?;
     drop(tx);
-    let secret = match parts.keyring.open(place(tenant, id), &hook.secret) {
-        Ok(text) => Secret::parse(text),
-        Err(error) => {
-            tracing::error!(hook = %id, %error, "an endpoint's secret does not open");
-            None
-        }
-    };
-    let Some(secret) = secret else {
+    let secrets = secrets(parts, &hook, now);
+    if secrets.is_empty() {
         return Ok(false);
-    };
+    }
     let round = Round {
         parts,
-        secret,
+        secrets,
         failures: AtomicI64::new(hook.failures),
         gone: AtomicBool::new(false),
         last_error: Mutex::new(hook.last_error.clone()),
@@ -77,10 +71,30 @@ async fn one(parts: &PumpParts, tenant: TenantId, id: HookId) -> Result<bool> {
     Ok(goes_on && moved && !round.is_open())
 }
 
+/// What signs now: the secret, and the one before while it may. None: the secret does not open.
+fn secrets(parts: &PumpParts, hook: &Hook, now: Timestamp) -> Vec<Secret> {
+    let open = |place, envelope: &[u8]| match parts.keyring.open(place, envelope) {
+        Ok(text) => Secret::parse(text),
+        Err(error) => {
+            tracing::error!(hook = %hook.id, %error, "an endpoint's secret does not open");
+            None
+        }
+    };
+    let Some(secret) = open(place(hook.tenant, hook.id), &hook.secret) else {
+        return Vec::new();
+    };
+    let mut secrets = vec![secret];
+    if now < hook.old_secret_until {
+        secrets.extend(open(old_place(hook.tenant, hook.id), &hook.old_secret));
+    }
+    secrets
+}
+
 struct Round<'a> {
     parts: &'a PumpParts,
     hook: Hook,
-    secret: Secret,
+    /// The newest first.
+    secrets: Vec<Secret>,
     /// In a row, up to now.
     failures: AtomicI64,
     /// It answered 410: nobody wants these events any more.
@@ -245,7 +259,7 @@ impl Round<'_> {
     async fn request(&self, event: &Shown) -> Result<(), Failed> {
         let body = serde_json::to_string(event).map_err(|_| Failed::of("not JSON"))?;
         let id = format!("{}.{}", event.tenant, event.seq);
-        let headers = self.secret.headers(&id, self.parts.clock.now(), &body);
+        let headers = sign::headers(&self.secrets, &id, self.parts.clock.now(), &body);
         let headers = headers.ok_or_else(|| Failed::of("the secret cannot sign"))?;
         let answer = self
             .parts

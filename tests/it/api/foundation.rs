@@ -250,56 +250,6 @@ async fn the_same_post_twice_at_once_is_done_once() {
 }
 
 #[tokio::test]
-async fn a_post_whose_process_ended_in_the_middle_is_never_run_again() {
-    for_each_database(async |database| {
-        let ground = Ground::on(&database).await;
-        let post = async || {
-            let request = ground.request("POST", "/api/v1/tenants", &ground.operator);
-            let request = request.header("idempotency-key", "one");
-            answer(request.json(&json!({"name": "acme"}))).await
-        };
-        assert_eq!(post().await.status, 201);
-        // As after `kill -9` between the change and its answer.
-        database.execute("UPDATE idempotency SET status = 0").await;
-        let soon = post().await;
-        assert_eq!(
-            (soon.status, soon.problem()),
-            (409, "idempotency_under_way")
-        );
-        assert_eq!(soon.header("retry-after"), "1");
-        ground.clock.advance(Duration::from_secs(301));
-        let later = post().await;
-        assert_eq!(
-            (later.status, later.problem()),
-            (409, "idempotency_outcome_unknown")
-        );
-        ground.end().await;
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn the_secret_in_a_kept_answer_is_sealed() {
-    for_each_database(async |database| {
-        let ground = Ground::on(&database).await;
-        let request = ground.request("POST", "/api/v1/keys", &ground.operator);
-        let body = json!({"name": "CRM", "role": "operator"});
-        let made = answer(request.header("idempotency-key", "one").json(&body)).await;
-        let secret = made.body["secret"].as_str().expect("shown once");
-        let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
-        let query = match database.kind {
-            vestibule_tests::Kind::Sqlite => "SELECT lower(hex(response)) FROM idempotency",
-            vestibule_tests::Kind::Postgres => "SELECT encode(response, 'hex') FROM idempotency",
-        };
-        let kept = database.texts(query).await;
-        assert!(kept.len() == 1 && !kept[0].is_empty());
-        assert!(!kept[0].contains(&hex), "the key lies open in the database");
-        ground.end().await;
-    })
-    .await;
-}
-
-#[tokio::test]
 async fn when_a_key_was_used_is_written_coarsely() {
     for_each_database(async |database| {
         let ground = Ground::on(&database).await;

@@ -220,3 +220,24 @@ async fn a_request_that_a_kill_cut_off_is_answered_when_it_is_sent_again() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn the_secret_in_a_kept_answer_is_sealed() {
+    for_each_database(async |database| {
+        let ground = Ground::on(&database).await;
+        let request = ground.request("POST", "/api/v1/keys", &ground.operator);
+        let body = json!({"name": "CRM", "role": "operator"});
+        let made = answer(request.header("idempotency-key", "one").json(&body)).await;
+        let secret = made.body["secret"].as_str().expect("shown once");
+        let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let query = match database.kind {
+            Kind::Sqlite => "SELECT lower(hex(response)) FROM idempotency",
+            Kind::Postgres => "SELECT encode(response, 'hex') FROM idempotency",
+        };
+        let kept = database.texts(query).await;
+        assert!(kept.len() == 1 && !kept[0].is_empty());
+        assert!(!kept[0].contains(&hex), "the key lies open in the database");
+        ground.end().await;
+    })
+    .await;
+}

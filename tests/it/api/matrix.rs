@@ -90,6 +90,7 @@ fn body(operation: &str) -> Option<Value> {
         "hooks.create" => json!({"url": "https://example.com/hook"}),
         "hooks.update" => json!({"enabled": false}),
         "hooks.replay" => json!({"after": 0}),
+        "hooks.rotate" => json!({"overlap_seconds": 60}),
         "hooks.revive" => json!({}),
         "messages.cancel" | "jobs.cancel" | "jobs.resume" => return None,
         other => panic!("{other} wants a body: give the matrix one"),
