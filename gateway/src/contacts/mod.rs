@@ -159,7 +159,7 @@ pub async fn define(
             became,
         )
         .await?;
-    Ok(setup.commit(tx).await?)
+    setup.commit(tx).await
 }
 
 /// The attributes of a tenant.

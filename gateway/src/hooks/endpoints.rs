@@ -12,7 +12,7 @@ use crate::egress::Egress;
 use crate::secrets::{Entropy, Place};
 use crate::storage::hooks::{self, Delivery, Hook};
 use crate::storage::stream::{self, Reach};
-use crate::tenants::{Expected, SetupContext, SetupError, revision};
+use crate::tenants::{Expected, SetupContext, SetupError, keep_tenant, revision};
 
 /// Endpoints that one tenant may have. A guess: each reads the whole stream.
 const MOST: usize = 20;
@@ -102,6 +102,7 @@ impl Endpoints {
         };
         let id = HookId::from_raw(setup.next_id());
         let mut tx = setup.db.begin().await?;
+        keep_tenant(&mut tx, tenant).await?;
         let most = i64::try_from(MOST).unwrap_or(i64::MAX);
         let others = hooks::list(&mut tx, tenant, HookId::from_raw(0), most).await?;
         if others.len() >= MOST {
@@ -237,7 +238,7 @@ impl Endpoints {
         setup
             .record(&mut tx, tenant, "hook.delete", id, Some(was), None)
             .await?;
-        Ok(setup.commit(tx).await?)
+        setup.commit(tx).await
     }
 
     /// Delivers everything after this number, again if need be.

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::apps::check_secret;
 use super::error::check_text;
-use super::{Result, SetupContext, SetupError, find, places};
+use super::{Result, SetupContext, SetupError, find, keep_tenant, places};
 use crate::domain::{CredentialId, TenantId};
 use crate::storage::credentials::{self, Credential};
 
@@ -32,6 +32,7 @@ pub async fn put(
     check_secret("the access token", token)?;
     let mut tx = setup.db.begin().await?;
     let tenant = find::tenant(&mut tx, tenant).await?;
+    keep_tenant(&mut tx, tenant).await?;
     if let Some(old) = credentials::credential_by_name(&mut tx, tenant, name).await? {
         if !replace {
             return Err(SetupError::taken("credential", name));

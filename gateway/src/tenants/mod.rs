@@ -39,7 +39,7 @@ pub use tenant::{
 use crate::audit::{self, Actor, Record};
 use crate::domain::{AuditId, Clock, IdGenerator, TenantId};
 use crate::secrets::Keyring;
-use crate::storage::{Db, Ending, Tx};
+use crate::storage::{self, Db, Ending, Tx};
 
 /// What every change needs.
 #[derive(Debug, Clone)]
@@ -90,6 +90,14 @@ impl SetupContext {
         };
         let id = AuditId::from_raw(self.next_id());
         Ok(audit::append(tx, id, self.clock.now(), record).await?)
+    }
+}
+
+/// Something is about to be added to a tenant, who must not be removed meanwhile. The operator's realm is always there.
+pub(crate) async fn keep_tenant(tx: &mut Tx, tenant: TenantId) -> Result<()> {
+    match tenant == audit::OPERATOR || storage::tenants::keep(tx, tenant).await? {
+        true => Ok(()),
+        false => Err(SetupError::not_found("tenant", &tenant.to_string())),
     }
 }
 

@@ -161,8 +161,10 @@ fn count<T>(of: impl Iterator<Item = T>) -> i64 {
 pub async fn tenant(setup: &SetupContext, name: &str) -> Result<Job> {
     let now = setup.clock.now();
     let mut tx = setup.db.begin().await?;
-    changes::bump_setup_all_tenants(&mut tx).await?;
     let id = find::tenant(&mut tx, name).await?;
+    // Locked before the row that counts changes of setup, as by those who add something to it.
+    tenants::keep_free(&mut tx, id).await?;
+    changes::bump_setup_all_tenants(&mut tx).await?;
     let found = tenants::tenant(&mut tx, id).await?;
     let found = found.ok_or_else(|| SetupError::not_found("tenant", name))?;
     SetupError::unless_free("tenant", &found.name, &left_of_tenant(&mut tx, id).await?)?;
