@@ -32,5 +32,6 @@ pub mod reference_plugins;
 pub mod secrets;
 pub mod simulator;
 pub mod storage;
+pub mod sync;
 pub mod telemetry;
 pub mod tenants;

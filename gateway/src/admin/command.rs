@@ -44,6 +44,22 @@ pub enum Command {
         tenant: String,
     },
     TenantList,
+    TenantRemove {
+        tenant: String,
+    },
+    AppRemove {
+        app: String,
+    },
+    CredentialRemove {
+        tenant: String,
+        credential: String,
+    },
+    NumberRemove {
+        tenant: String,
+        number: String,
+        /// Withdraw what is queued for it first.
+        cancel_queued: bool,
+    },
     CredentialAdd {
         tenant: String,
         name: String,
@@ -127,6 +143,10 @@ impl Command {
             Self::TenantSet { .. } => "tenant_set",
             Self::TenantShow { .. } => "tenant_show",
             Self::TenantList => "tenant_list",
+            Self::TenantRemove { .. } => "tenant_remove",
+            Self::AppRemove { .. } => "app_remove",
+            Self::CredentialRemove { .. } => "credential_remove",
+            Self::NumberRemove { .. } => "number_remove",
             Self::CredentialAdd { .. } => "credential_add",
             Self::NumberAdd { .. } => "number_add",
             Self::PluginInstall { .. } => "plugin_install",

@@ -21,7 +21,7 @@ use crate::tenants::installations::{self, NewInstallation};
 use crate::tenants::numbers::{self, NewNumber};
 use crate::tenants::{
     SetupContext, SetupError, add_tenant, all_tenants, credentials, find_tenant, holds,
-    keys as sealing_keys, set_tenant,
+    keys as sealing_keys, removal, set_tenant,
 };
 
 /// What commands work on.
@@ -82,6 +82,10 @@ async fn dispatch(context: &AdminContext, command: Command) -> Result<Answer, Ad
         )),
         Command::TenantShow { tenant } => Ok(Answer::tenant(&find_tenant(setup, &tenant).await?)),
         Command::TenantList => Ok(Answer::tenants(&all_tenants(setup).await?)),
+        Command::TenantRemove { .. }
+        | Command::AppRemove { .. }
+        | Command::CredentialRemove { .. }
+        | Command::NumberRemove { .. } => remove(setup, command).await,
         Command::CredentialAdd {
             tenant,
             name,
@@ -129,6 +133,36 @@ async fn dispatch(context: &AdminContext, command: Command) -> Result<Answer, Ad
             .await
             .map_err(|error| AdminError::failed(&error)),
     }
+}
+
+async fn remove(setup: &SetupContext, command: Command) -> Result<Answer, AdminError> {
+    let mut answer = record! {};
+    let removed = match command {
+        Command::TenantRemove { tenant } => {
+            let job = removal::tenant(setup, &tenant).await?;
+            answer.insert("job".to_owned(), serde_json::json!(job.id));
+            tenant
+        }
+        Command::AppRemove { app } => {
+            removal::app(setup, &app).await?;
+            app
+        }
+        Command::CredentialRemove { tenant, credential } => {
+            removal::named_credential(setup, &tenant, &credential).await?;
+            credential
+        }
+        Command::NumberRemove {
+            tenant,
+            number,
+            cancel_queued,
+        } => {
+            removal::named_number(setup, &tenant, &number, cancel_queued).await?;
+            number
+        }
+        _ => return Err(AdminError::Failed("nothing to remove".to_owned())),
+    };
+    answer.insert("removed".to_owned(), serde_json::json!(removed));
+    Ok(Answer::Record(answer))
 }
 
 async fn number_add(setup: &SetupContext, command: Command) -> Result<Answer, AdminError> {

@@ -12,7 +12,7 @@ use crate::domain::time::ManualClock;
 use crate::domain::{IdGenerator, Timestamp};
 use crate::plugin_host::{CompileLimits, Compiler};
 use crate::secrets::{Keyring, Missing, Source, SystemEntropy};
-use crate::storage::{self, OpenOptions};
+use crate::storage::{self, Ending, OpenOptions};
 use crate::telemetry::Captured;
 use crate::tenants::SetupContext;
 
@@ -44,6 +44,7 @@ async fn context(dir: &tempfile::TempDir) -> AdminContext {
         clock: Arc::new(ManualClock::at(now)),
         ids: Arc::new(IdGenerator::new(1, Timestamp::ZERO)),
         by: crate::audit::Actor::gateway(),
+        ending: Ending::default(),
     };
     let compiler = Compiler::new("/nonexistent".into(), CompileLimits::default());
     AdminContext {

@@ -16,6 +16,7 @@ use super::{Api, State, document, permissions};
 use crate::access::keys::{self, Believed, Denied};
 use crate::access::{Principal, Token};
 use crate::audit::Actor;
+use crate::storage::Ending;
 use crate::telemetry::names;
 
 /// Who asks, for handlers.
@@ -23,6 +24,8 @@ use crate::telemetry::names;
 pub struct Caller {
     pub principal: Principal,
     pub actor: Actor,
+    /// When what they change is committed.
+    pub ending: Ending,
 }
 
 impl Caller {
@@ -154,6 +157,7 @@ fn caller(api: &Api, believed: &Believed, request: &Request) -> Caller {
     Caller {
         actor: believed.principal.actor(address(api, request), agent),
         principal: believed.principal.clone(),
+        ending: Ending::default(),
     }
 }
 

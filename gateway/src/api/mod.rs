@@ -47,7 +47,6 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::audit::Actor;
 use crate::desk::Desk;
 use crate::hooks::Endpoints;
 use crate::jobs::Wake;
@@ -56,10 +55,11 @@ use crate::plugin_host::Compiler;
 use crate::tenants::SetupContext;
 
 pub use events::Streams;
-pub use idempotency::KEPT as ANSWERS_KEPT;
+pub use idempotency::{Claims, KEPT as ANSWERS_KEPT};
 pub use media::Media;
 pub use rate::Rates;
 
+use guard::Caller;
 use problem::Problem;
 
 /// Below this every resource lies.
@@ -73,6 +73,7 @@ pub struct Api {
     pub health: Health,
     pub jobs: Wake,
     pub rates: Rates,
+    pub claims: Claims,
     pub max_body: usize,
     pub desk: Desk,
     pub endpoints: Endpoints,
@@ -87,8 +88,17 @@ type Answer<T> = Result<T, Problem>;
 
 impl Api {
     /// The services, acting for whoever asks.
-    fn acting(&self, actor: &Actor) -> SetupContext {
-        self.setup.acting(actor.clone())
+    fn acting(&self, caller: &Caller) -> SetupContext {
+        SetupContext {
+            ending: caller.ending.clone(),
+            ..self.setup.acting(caller.actor.clone())
+        }
+    }
+
+    /// Tells the runner of jobs what the caller did, once it is committed.
+    fn wake_jobs(&self, caller: &Caller) {
+        let jobs = self.jobs.clone();
+        caller.ending.then(move || jobs.now());
     }
 }
 

@@ -176,6 +176,9 @@ impl Problem {
                 "exists",
                 format!("{what} `{name}` exists already"),
             ),
+            error @ SetupError::InUse { .. } => {
+                Self::new(StatusCode::CONFLICT, "in_use", error.to_string())
+            }
             SetupError::Invalid { field, problem } => {
                 let pointer = pointer(field).or_else(|| field_pointer(field));
                 Self::invalid(vec![FieldProblem::at(

@@ -19,7 +19,7 @@ use siphasher::sip::SipHasher13;
 use tokio::sync::mpsc;
 
 use crate::admin::{self, AdminContext, DataLock};
-use crate::api::{Api, Media, Rates, Streams};
+use crate::api::{Api, Claims, Media, Rates, Streams};
 use crate::audit::{self, Actor, VerifyJob};
 use crate::clock::SystemClock;
 use crate::config::Config;
@@ -36,9 +36,9 @@ use crate::ownership::{self, Keeper, KeeperConfig, Owned, UnderWay, Wakeups};
 use crate::pipeline::{Pipeline, PipelineConfig, PipelineParts, Plugins, Seeds};
 use crate::plugin_host::{ArtifactKey, HostConfig, PluginHost};
 use crate::secrets::Keyring;
-use crate::storage::{Db, migrate};
+use crate::storage::{Db, Ending, migrate};
 use crate::telemetry;
-use crate::tenants::SetupContext;
+use crate::tenants::{EraseJob, SetupContext};
 
 use parts::Parts;
 use ports::{BacklogGate, DirectoryPort};
@@ -155,6 +155,7 @@ impl Node {
             health: health.clone(),
             jobs,
             rates: Rates::new(config.api.requests_per_minute),
+            claims: Claims::default(),
             max_body: config.api.max_body_bytes,
             desk: followers.desk.clone(),
             endpoints: followers.endpoints.clone(),
@@ -374,6 +375,7 @@ impl Shared {
                 clock: self.clock.clone(),
                 ids: self.ids.clone(),
                 by: Actor::gateway(),
+                ending: Ending::default(),
             },
             compiler: Arc::new(admin::compiler(config)?),
         })
@@ -391,6 +393,7 @@ impl Shared {
             clock: self.clock.clone(),
             kinds: vec![
                 Arc::new(VerifyJob(self.keyring.chain_key())),
+                Arc::new(EraseJob),
                 Arc::new(ImportJob {
                     ids: self.ids.clone(),
                     clock: self.clock.clone(),

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::ownership::Wakeups;
 use crate::secrets::Keyring;
 use crate::storage::{Db, changes};
+use crate::sync;
 use crate::tenants::{Setup, SetupError};
 
 pub use snapshot::{AppEntry, NumberEntry, Snapshot, TenantEntry};
@@ -44,10 +45,7 @@ impl Directory {
     }
 
     pub fn snapshot(&self) -> Arc<Snapshot> {
-        self.current
-            .read()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-            .clone()
+        sync::read(&self.current).clone()
     }
 
     /// Could setup be read when it was last looked at? While not, the old one stays, and bodies that may need the new
@@ -71,10 +69,7 @@ impl Directory {
             return Ok(false);
         }
         let snapshot = Arc::new(read(&self.db, &self.keyring).await?);
-        let mut current = self
-            .current
-            .write()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut current = sync::write(&self.current);
         // Two may read at the same time: the older reading must not win.
         let newer = snapshot.version > current.version;
         if newer {

@@ -62,6 +62,7 @@ pub struct Snapshot {
     default_app: Option<Arc<AppEntry>>,
     by_phone_number_id: HashMap<String, Arc<NumberEntry>>,
     by_id: HashMap<NumberId, Arc<NumberEntry>>,
+    former: HashMap<NumberId, Arc<Number>>,
 }
 
 impl Snapshot {
@@ -69,6 +70,11 @@ impl Snapshot {
         let mut snapshot = Self {
             version: setup.version,
             ingest_gap_until: setup.ingest_gap_until,
+            former: setup
+                .former
+                .iter()
+                .map(|number| (number.id, number.clone()))
+                .collect(),
             ..Self::default()
         };
         for app in &setup.apps {
@@ -144,6 +150,11 @@ impl Snapshot {
 
     pub fn number(&self, id: NumberId) -> Option<&Arc<NumberEntry>> {
         self.by_id.get(&id)
+    }
+
+    /// A number that was taken away: nothing of it is done any more, and its past can be told.
+    pub fn former(&self, id: NumberId) -> Option<&Arc<Number>> {
+        self.former.get(&id)
     }
 
     pub fn numbers(&self) -> impl Iterator<Item = &Arc<NumberEntry>> {

@@ -9,6 +9,8 @@ use std::sync::Mutex;
 
 use super::time::Timestamp;
 
+use crate::sync::lock;
+
 /// 2025-01-01T00:00:00Z.
 const EPOCH_MS: i64 = 1_735_689_600_000;
 const NODE_BITS: u32 = 10;
@@ -77,9 +79,7 @@ impl IdGenerator {
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        lock(&self.state)
     }
 }
 

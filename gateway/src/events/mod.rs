@@ -78,3 +78,15 @@ pub async fn page(
     let events = render::shown(&mut tx, snapshot, tenant, &wanted).await?;
     Ok(Page::Events { events, position })
 }
+
+/// A tenant's events of these numbers, by number: those that are still kept.
+pub async fn of(
+    db: &Db,
+    snapshot: &Snapshot,
+    tenant: TenantId,
+    seqs: &[i64],
+) -> Result<Vec<Shown>> {
+    let mut tx = db.read().await?;
+    let numbered = stream::numbered(&mut tx, tenant, seqs).await?;
+    render::shown(&mut tx, snapshot, tenant, &numbered).await
+}

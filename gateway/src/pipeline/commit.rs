@@ -128,11 +128,15 @@ impl Committer {
             .iter_mut()
             .flat_map(|turn| chain(turn, &locked))
             .collect();
+        let log: Vec<OwnerLogRow> = winners
+            .iter_mut()
+            .flat_map(|turn| self.owner_log(turn))
+            .collect();
         let winners: Vec<&Finished> = winners.into_iter().map(|turn| &*turn).collect();
         let rows = if winners.is_empty() {
             Vec::new()
         } else {
-            self.write_winners(&mut tx, &winners, &mut memory, sends)
+            self.write_winners(&mut tx, &winners, &mut memory, (sends, log))
                 .await?
         };
         tx.commit().await?;
@@ -152,7 +156,7 @@ impl Committer {
         tx: &mut Tx,
         winners: &[&Finished],
         memory: &mut GroupMemory,
-        sends: Vec<NewSend>,
+        (sends, log): (Vec<NewSend>, Vec<OwnerLogRow>),
     ) -> Result<Vec<OutboxRow>> {
         let done: Vec<(EventId, TurnId)> = winners
             .iter()
@@ -175,10 +179,6 @@ impl Committer {
         for event in winners.iter().flat_map(|turn| &turn.told) {
             tx.tell(event.clone());
         }
-        let log: Vec<OwnerLogRow> = winners
-            .iter()
-            .flat_map(|turn| self.owner_log(turn))
-            .collect();
         conversations::log_owners_all_tenants(tx, &log).await?;
         memory.write(tx).await?;
         let rows: Vec<&TurnRow> = winners.iter().map(|turn| &turn.row).collect();
@@ -186,19 +186,25 @@ impl Committer {
         outbox::insert_all_tenants(tx, sends).await
     }
 
-    fn owner_log(&self, turn: &Finished) -> Vec<OwnerLogRow> {
-        let last = turn.conversation.owner_version;
+    /// A winner's changes of owner, behind its sends in the history.
+    fn owner_log(&self, turn: &mut Finished) -> Vec<OwnerLogRow> {
+        let version = turn.conversation.owner_version;
         let count = i64::try_from(turn.owner_changes.len()).unwrap_or(0);
+        let last = &mut turn.conversation.last_entry;
         turn.owner_changes
             .iter()
-            .zip(last - count + 1..)
-            .map(|(change, owner_version)| OwnerLogRow {
-                id: self.ids.next(turn.row.at),
-                tenant: turn.event.tenant,
-                conversation: turn.event.conversation,
-                owner_version,
-                change: change.clone(),
-                at: turn.row.at,
+            .zip(version - count + 1..)
+            .map(|(change, owner_version)| {
+                let id = self.ids.next(turn.row.at);
+                OwnerLogRow {
+                    id,
+                    tenant: turn.event.tenant,
+                    conversation: turn.event.conversation,
+                    owner_version,
+                    change: change.clone(),
+                    at: turn.row.at,
+                    prev: std::mem::replace(last, id),
+                }
             })
             .collect()
     }

@@ -26,13 +26,13 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::directory::Directory;
-use crate::domain::{Bucket, Clock, ContactId, ConversationId, IdGenerator, TenantId};
+use crate::domain::{Bucket, Clock, ContactId, ConversationId, IdGenerator, NumberId, TenantId};
 use crate::ownership::Owned;
 use crate::storage::conversations::{self, Conversation};
 use crate::storage::events::{self, PendingEvent};
 use crate::storage::outbox::OutboxRow;
 use crate::storage::people::{self, Consents};
-use crate::storage::{Db, Result};
+use crate::storage::{Db, Result, former_numbers};
 use crate::telemetry::names;
 
 use commit::{Committer, Fate};
@@ -290,22 +290,23 @@ impl Pipeline {
 
     fn begin(&mut self, event: PendingEvent, loaded: &Loaded) {
         let (conversation, seq) = (event.conversation, event.seq);
-        let entry = self
-            .parts
-            .directory
-            .snapshot()
-            .number(event.number)
-            .cloned();
         let met = event.met.clone();
         let row = met.as_ref().map(|met| &met.conversation);
         let row = row.or_else(|| loaded.conversations.get(&conversation));
-        let (Some(row), Some(entry)) = (row, entry) else {
-            // The number is newer than our view of the setup, or gone: it comes with a fresh view.
+        let Some(row) = row else {
             return self.later(conversation, AGAIN);
         };
         if seq <= row.done_seq {
             return self.queue.done(conversation, seq);
         }
+        let snapshot = self.parts.directory.snapshot();
+        let Some(entry) = snapshot.number(event.number).cloned() else {
+            if snapshot.former(event.number).is_some() {
+                self.end_turns(event.tenant, event.number);
+            }
+            // Else the number is newer than our view of the setup: it comes with a fresh view.
+            return self.later(conversation, AGAIN);
+        };
         if seq > row.done_seq + 1 {
             // An earlier message is in the database only.
             return self.queue.forget(conversation);
@@ -378,6 +379,16 @@ impl Pipeline {
         }
     }
 
+    /// A message that was attached while its number was being taken away: nobody answers it.
+    fn end_turns(&self, tenant: TenantId, number: NumberId) {
+        let db = self.parts.db.clone();
+        tokio::spawn(async move {
+            if let Err(error) = end_turns(&db, tenant, number).await {
+                tracing::warn!(%error, %number, "messages of a number that is gone wait; trying again");
+            }
+        });
+    }
+
     fn later(&mut self, conversation: ConversationId, after: Duration) {
         self.queue.park(conversation);
         let ran = self.ran.0.clone();
@@ -392,6 +403,12 @@ impl Pipeline {
 struct Loaded {
     conversations: HashMap<ConversationId, Conversation>,
     consent: Consents,
+}
+
+async fn end_turns(db: &Db, tenant: TenantId, number: NumberId) -> Result<()> {
+    let mut tx = db.begin().await?;
+    former_numbers::end_turns(&mut tx, tenant, number).await?;
+    tx.commit().await
 }
 
 async fn waiting(

@@ -11,6 +11,7 @@ use crate::plugin_host::{
 };
 use crate::storage::installations::Installation;
 use crate::storage::{Db, StorageError, components};
+use crate::sync::lock;
 use crate::tenants::installations::engine_name;
 
 /// Why an installed plugin cannot run. It counts as that plugin's fault; the others of the turn go on.
@@ -169,10 +170,4 @@ impl Plugins {
 fn digest(hex_text: &str) -> Option<ComponentDigest> {
     let bytes = hex::decode(hex_text).ok()?;
     bytes.try_into().ok().map(ComponentDigest)
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex
-        .lock()
-        .unwrap_or_else(|poisoned| poisoned.into_inner())
 }

@@ -25,6 +25,7 @@ use super::waba::Businesses;
 use super::webhook::{Outlet, PostError, Target};
 use super::wire::WireLog;
 use crate::domain::Clock;
+use crate::sync::{read, write};
 
 /// Something was named that the simulator does not know.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -263,15 +264,6 @@ impl World {
             statuses: self.status_policy().as_ref().clone(),
         }
     }
-}
-
-fn read<T>(lock: &RwLock<T>) -> std::sync::RwLockReadGuard<'_, T> {
-    lock.read().unwrap_or_else(|poisoned| poisoned.into_inner())
-}
-
-fn write<T>(lock: &RwLock<T>) -> std::sync::RwLockWriteGuard<'_, T> {
-    lock.write()
-        .unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 /// The monotonic clock of this machine.

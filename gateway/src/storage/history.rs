@@ -1,4 +1,4 @@
-//! A conversation's history: its entries (inbound events and sends) walked backwards along their chain, and read by id.
+//! A conversation's history: its entries (inbound events, sends, changes of owner) walked backwards along their chain, and read by id.
 
 use sqlx::FromRow;
 
@@ -101,12 +101,13 @@ pub async fn walk(
     newest: i64,
     most: usize,
 ) -> Result<(Vec<i64>, i64)> {
-    // Ids of events and of sends come from one generator: an id is in one of the tables at most.
+    // All ids come from one generator: an id is in one of the tables at most.
     const SQL: &str = "WITH RECURSIVE walk (id, n) AS (
             SELECT CAST($2 AS BIGINT), CAST(0 AS BIGINT)
             UNION ALL
             SELECT COALESCE((SELECT e.prev FROM inbound_event e WHERE e.id = w.id AND e.tenant = $1),
-                    (SELECT o.prev FROM outbox o WHERE o.id = w.id AND o.tenant = $1), 0), w.n + 1
+                    (SELECT o.prev FROM outbox o WHERE o.id = w.id AND o.tenant = $1),
+                    (SELECT l.prev FROM owner_log l WHERE l.id = w.id AND l.tenant = $1), 0), w.n + 1
             FROM walk w WHERE w.id <> 0 AND w.n < $3
         ) SELECT id FROM walk ORDER BY n";
     let mut ids: Vec<i64> = on_backend!(tx, |conn| {

@@ -147,34 +147,34 @@ pub async fn is_held_by_all_tenants(
     Ok(held > 0)
 }
 
-/// Lifts what a hold of this origin stops. Answers how many there were.
+/// Lifts what a hold of this origin stops. Answers the holds that there were.
 pub async fn lift_held_by_all_tenants(
     tx: &mut Tx,
     held: &Held,
     placed_by: &str,
     now: Timestamp,
-) -> Result<u64> {
+) -> Result<Vec<Hold>> {
     const SQL: &str = "UPDATE hold SET lifted_at = $8
         WHERE tenant = $1 AND scope = $2 AND target = $3 AND name = $4 AND language = $5 AND account IN ('', $6)
-            AND placed_by = $7 AND lifted_at = 0";
+            AND placed_by = $7 AND lifted_at = 0
+        RETURNING id, tenant, scope, target, name, language, account, reason, placed_by, placed_at, until_at, lifted_at";
     let (tenant, scope, target) = held.columns();
     let (name, language, account) = held.texts();
-    let lifted = execute!(
-        tx,
-        sqlx::query(SQL)
-            .bind(tenant)
-            .bind(scope)
-            .bind(target)
-            .bind(name)
-            .bind(language)
-            .bind(account)
-            .bind(placed_by)
-            .bind(now.millis())
-    )?;
-    if lifted > 0 {
+    let lifted: Vec<Row> = on_backend!(tx, |conn| sqlx::query_as(SQL)
+        .bind(tenant)
+        .bind(scope)
+        .bind(target)
+        .bind(name)
+        .bind(language)
+        .bind(account)
+        .bind(placed_by)
+        .bind(now.millis())
+        .fetch_all(conn)
+        .await)?;
+    if !lifted.is_empty() {
         changes::bump_setup_all_tenants(tx).await?;
     }
-    Ok(lifted)
+    lifted.into_iter().map(Hold::try_from).collect()
 }
 
 /// Lifts a hold of any tenant or of all. `false`: there is none, or it was lifted before.
@@ -183,6 +183,45 @@ pub async fn lift_hold_all_tenants(tx: &mut Tx, hold: HoldId, now: Timestamp) ->
     let lifted = execute!(tx, sqlx::query(SQL).bind(hold.raw()).bind(now.millis()))?;
     changes::bump_setup_all_tenants(tx).await?;
     Ok(lifted == 1)
+}
+
+/// Lifts what stops a number that goes. Answers how many there were.
+pub async fn lift_of_number(
+    tx: &mut Tx,
+    tenant: TenantId,
+    number: NumberId,
+    now: Timestamp,
+) -> Result<u64> {
+    lift_of(tx, tenant, number.raw(), "scope IN (2, 7)", now).await
+}
+
+/// Lifts what stops a credential that goes. Answers how many there were.
+pub async fn lift_of_credential(
+    tx: &mut Tx,
+    tenant: TenantId,
+    credential: CredentialId,
+    now: Timestamp,
+) -> Result<u64> {
+    lift_of(tx, tenant, credential.raw(), "scope = 5", now).await
+}
+
+async fn lift_of(
+    tx: &mut Tx,
+    tenant: TenantId,
+    target: i64,
+    scopes: &'static str,
+    now: Timestamp,
+) -> Result<u64> {
+    let sql = sqlx::AssertSqlSafe(format!(
+        "UPDATE hold SET lifted_at = $3 WHERE tenant = $1 AND target = $2 AND {scopes} AND lifted_at = 0"
+    ));
+    Ok(execute!(
+        tx,
+        sqlx::query(sql)
+            .bind(tenant.raw())
+            .bind(target)
+            .bind(now.millis())
+    )?)
 }
 
 /// Holds that are not lifted, oldest first. Some may be over by their own time: whoever asks judges by its clock.

@@ -18,7 +18,7 @@ use crate::domain::{
 };
 use crate::policy::{Cleared, silences};
 
-pub use lists::{by_ids, doubted, open};
+pub use lists::{by_ids, doubted, open, open_of_number, queued_of_number};
 
 /// One send, as stored.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,5 +1,7 @@
 //! Why a change of setup was refused, or failed.
 
+use std::fmt::Display;
+
 use crate::audit::AuditError;
 use crate::plugin_host::{CompileError, InspectError, SettingsError};
 use crate::secrets::{KeyringError, SecretError};
@@ -16,6 +18,13 @@ pub enum SetupError {
     Invalid {
         field: &'static str,
         problem: String,
+    },
+    /// Other things stand on it, and go first.
+    #[error("{what} `{name}` still has {left}")]
+    InUse {
+        what: &'static str,
+        name: String,
+        left: String,
     },
     /// Somebody else was faster; whoever edits must read again.
     #[error("it has changed since it was read")]
@@ -46,9 +55,11 @@ impl SetupError {
     /// Is it for whoever asked to put right?
     pub fn is_refusal(&self) -> bool {
         match self {
-            Self::NotFound { .. } | Self::Taken { .. } | Self::Invalid { .. } | Self::Changed => {
-                true
-            }
+            Self::NotFound { .. }
+            | Self::Taken { .. }
+            | Self::Invalid { .. }
+            | Self::InUse { .. }
+            | Self::Changed => true,
             Self::Component(_) | Self::Unfit(_) | Self::Keyring(KeyringError::NotAFile) => true,
             Self::Settings(error) => error.is_refusal(),
             Self::Compile(error) => !matches!(
@@ -71,6 +82,24 @@ impl SetupError {
     pub(crate) fn not_found(what: &'static str, name: &str) -> Self {
         let name = name.to_owned();
         Self::NotFound { what, name }
+    }
+
+    /// `left`: how many of what; those of which there are none are left out. `Ok`: nothing is left.
+    pub(crate) fn unless_free(
+        what: &'static str,
+        name: impl Display,
+        left: &[(i64, &str)],
+    ) -> Result<(), Self> {
+        let some = left.iter().filter(|(count, _)| *count > 0);
+        let some: Vec<String> = some.map(|(count, of)| format!("{of} ({count})")).collect();
+        match some.is_empty() {
+            true => Ok(()),
+            false => Err(Self::InUse {
+                what,
+                name: name.to_string(),
+                left: some.join(", "),
+            }),
+        }
     }
 
     pub(crate) fn taken(what: &'static str, name: &str) -> Self {

@@ -85,7 +85,7 @@ pub async fn install(
             became,
         )
         .await?;
-    tx.commit().await?;
+    setup.commit(tx).await?;
     Ok(installation)
 }
 
@@ -107,7 +107,7 @@ pub async fn remove(setup: &SetupContext, tenant: TenantId, id: InstallationId) 
     setup
         .record(&mut tx, tenant, "plugin.remove", id, was, None)
         .await?;
-    tx.commit().await?;
+    setup.commit(tx).await?;
     Ok(())
 }
 

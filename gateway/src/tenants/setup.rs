@@ -14,7 +14,8 @@ use crate::storage::holds::{Held, Hold};
 use crate::storage::installations::Installation;
 use crate::storage::tenants::Tenant;
 use crate::storage::{
-    Tx, apps, changes, credentials, holds, ingest_life, installations, numbers, tenants,
+    Tx, apps, changes, credentials, former_numbers, holds, ingest_life, installations, numbers,
+    tenants,
 };
 
 /// A Meta app that takes webhooks.
@@ -37,6 +38,8 @@ pub struct Setup {
     tenants: HashMap<TenantId, Tenant>,
     /// By Meta's phone-number id.
     numbers: HashMap<String, Arc<Number>>,
+    /// Numbers that are gone, for what is told of their past.
+    pub former: Vec<Arc<Number>>,
     tokens: HashMap<CredentialId, SecretString>,
     holds: Vec<Hold>,
     installations: HashMap<TenantId, Vec<Installation>>,
@@ -67,6 +70,11 @@ impl Setup {
             numbers: numbers
                 .into_iter()
                 .map(|number| (number.phone_number_id.clone(), Arc::new(number)))
+                .collect(),
+            former: former_numbers::all_tenants(tx)
+                .await?
+                .into_iter()
+                .map(|former| Arc::new(former.number))
                 .collect(),
             tokens: load_tokens(tx, keyring).await?,
             holds: holds::holds_all_tenants(tx).await?,

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 use vestibule::access::{Grant, Role, Scope};
 use vestibule::api::document;
@@ -18,17 +19,17 @@ use super::Ground;
 use super::ground::{Answer, answer};
 
 /// One operation of the document.
-struct Route {
-    method: String,
+pub(super) struct Route {
+    pub(super) method: String,
     path: String,
-    rule: &'static Rule,
+    pub(super) rule: &'static Rule,
     /// It takes `?tenant=`.
-    takes_tenant: bool,
+    pub(super) takes_tenant: bool,
     /// The names of its path's parameters.
     objects: Vec<String>,
 }
 
-fn routes() -> Vec<Route> {
+pub(super) fn routes() -> Vec<Route> {
     let mut routes = Vec::new();
     for (path, item) in document::json()["paths"].as_object().expect("paths") {
         for (method, operation) in item.as_object().expect("methods") {
@@ -90,6 +91,7 @@ fn body(operation: &str) -> Option<Value> {
         "hooks.create" => json!({"url": "https://example.com/hook"}),
         "hooks.update" => json!({"enabled": false}),
         "hooks.replay" => json!({"after": 0}),
+        "hooks.rotate" => json!({"overlap_seconds": 60}),
         "hooks.revive" => json!({}),
         // A form, which `media.rs` sends.
         "media.upload" => return None,
@@ -106,6 +108,16 @@ impl Route {
         ids: &BTreeMap<String, String>,
         query: &str,
     ) -> Answer {
+        answer(self.request(ground, key, ids, query)).await
+    }
+
+    pub(super) fn request(
+        &self,
+        ground: &Ground,
+        key: &str,
+        ids: &BTreeMap<String, String>,
+        query: &str,
+    ) -> RequestBuilder {
         let mut path = self.path.clone();
         for (name, id) in ids {
             path = path.replace(&format!("{{{name}}}"), id);
@@ -114,8 +126,8 @@ impl Route {
         let request = request.header("if-match", "*");
         let wants_body = ["POST", "PATCH", "PUT"].contains(&self.method.as_str());
         match wants_body.then(|| body(self.rule.operation)).flatten() {
-            Some(body) => answer(request.json(&body)).await,
-            None => answer(request).await,
+            Some(body) => request.json(&body),
+            None => request,
         }
     }
 
@@ -170,7 +182,9 @@ fn prefix(parameter: &str) -> &'static str {
 }
 
 /// A tenant with one of everything.
-async fn tenant_with_everything(ground: &Ground) -> (TenantId, BTreeMap<String, String>) {
+pub(super) async fn tenant_with_everything(
+    ground: &Ground,
+) -> (TenantId, BTreeMap<String, String>) {
     let tenant = ground.tenant("first").await;
     let key = ground.key(tenant, Role::TenantAdmin).await;
     let app = json!({"meta_app_id": "1001", "verify_token": "verify", "secrets": ["secret"]});
@@ -253,7 +267,7 @@ async fn plugin(ground: &Ground, tenant: TenantId) -> String {
 }
 
 /// With a Meta that knows the first tenant's number: files come from there.
-async fn ground(database: &vestibule_tests::TestDatabase) -> (Ground, SimulatorHandle) {
+pub(super) async fn ground(database: &vestibule_tests::TestDatabase) -> (Ground, SimulatorHandle) {
     let meta = super::media::meta().await;
     let url = meta.base_url();
     // Time stands still, so that a minute's requests are all there are.

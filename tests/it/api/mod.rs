@@ -3,11 +3,13 @@
 mod audit;
 mod foundation;
 mod ground;
+mod idempotency;
 mod jobs;
 mod matrix;
 mod media;
 mod openapi;
 mod plugins;
+mod removals;
 mod resources;
 mod round_trip;
 

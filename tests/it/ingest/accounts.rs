@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use vestibule::domain::{Clock, DraftClass, HoldId};
+use vestibule::domain::{Clock, DraftClass, HoldId, TenantId};
 use vestibule::policy::HoldScope;
 use vestibule::storage::account_facts::{Filter, Place, standing};
+use vestibule::storage::audit;
 use vestibule::storage::holds::{
     Held, HeldTemplate, Hold, holds_all_tenants, insert_hold_all_tenants,
 };
@@ -61,6 +62,25 @@ async fn place(desk: &Desk, held: Held, placed_by: &str) {
         .await
         .expect("a hold");
     tx.commit().await.expect("a commit");
+}
+
+/// What the audit log says that the gateway did to holds, the oldest first.
+async fn audited(desk: &Desk, tenant: TenantId) -> Vec<String> {
+    let mut tx = desk.db.read().await.expect("a transaction");
+    let entries = audit::entries(&mut tx, tenant, i64::MAX, 50).await;
+    let entries = entries.expect("a readable log").into_iter().rev();
+    let by_gateway = entries.filter(|e| e.actor_kind == "gateway" && e.action.starts_with("hold."));
+    by_gateway
+        .map(|entry| {
+            let read = |text: &str| serde_json::from_str::<Value>(text).unwrap_or_default();
+            let (was, became) = (read(&entry.was), read(&entry.became));
+            let by = was["by"].as_str().or(became["by"].as_str());
+            let because = became["because"].as_str().unwrap_or("");
+            format!("{} {} {because}", entry.action, by.expect("an origin"))
+                .trim_end()
+                .to_owned()
+        })
+        .collect()
 }
 
 /// Who placed the holds that are in force.
@@ -120,6 +140,17 @@ async fn meta_lifts_what_its_own_errors_stopped_and_nothing_that_a_person_did() 
         assert_eq!(in_force(&desk).await.len(), 4);
         hear(&desk, "account_update", ban("REINSTATE"), 20).await;
         assert_eq!(in_force(&desk).await, ["ana", "ben"]);
+        assert_eq!(
+            audited(&desk, number.tenant).await,
+            [
+                "hold.place webhook: template state",
+                "hold.lift delivery: Meta's error 132015 Meta took it back: template state",
+                "hold.lift webhook: template state Meta took it back: template state",
+                "hold.place webhook: account disabled",
+                "hold.lift webhook: account disabled Meta took it back: account disabled",
+                "hold.lift receipt: Meta's error 131031 Meta took it back: account disabled",
+            ]
+        );
     })
     .await;
 }

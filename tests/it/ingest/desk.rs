@@ -71,6 +71,7 @@ impl Desk {
             clock: clock.clone(),
             ids: ids.clone(),
             by: vestibule::audit::Actor::gateway(),
+            ending: vestibule::storage::Ending::default(),
         };
         for n in 0..2 {
             set_up(&setup, n).await;

@@ -214,6 +214,10 @@ async fn a_failure_that_stops_a_scope_places_one_hold_until_somebody_lifts_it() 
     .await;
 }
 
+/// As the audit log tells it.
+const PLACED_BY_GATEWAY: &str =
+    "SELECT COUNT(*) FROM audit_entry WHERE action = 'hold.place' AND actor_kind = 'gateway'";
+
 #[tokio::test]
 async fn a_thousand_failures_of_one_cause_place_one_hold_and_other_errors_none() {
     for_each_database(async |database| {
@@ -235,6 +239,7 @@ async fn a_thousand_failures_of_one_cause_place_one_hold_and_other_errors_none()
         desk.hear(&[json!({ "statuses": statuses })]).await;
         let held = database.count("SELECT COUNT(*) FROM hold").await;
         assert_eq!(held, 2);
+        assert_eq!(database.count(PLACED_BY_GATEWAY).await, 2);
     })
     .await;
 }

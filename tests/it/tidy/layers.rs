@@ -6,6 +6,8 @@ use super::source::{Source, sources};
 /// The rooms of `gateway/src` from the inside out. A room may import rooms further inside, and nothing beside itself
 /// unless [`BESIDE`] says so.
 const LAYERS: &[&[&str]] = &[
+    // Locks, for everybody.
+    &["sync"],
     &["domain"],
     &[
         "clock",
@@ -63,7 +65,7 @@ const BESIDE: &[(&str, &str)] = &[
 /// Rooms that see less than their layer would let them.
 const ONLY: &[(&str, &[&str])] = &[
     // A second, independent reading of Meta's rules: what it shared with the gateway it could not check.
-    ("simulator", &["domain"]),
+    ("simulator", &["domain", "sync"]),
     ("policy", &["domain"]),
 ];
 

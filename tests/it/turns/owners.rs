@@ -42,7 +42,7 @@ async fn take_over(database: &TestDatabase) {
     );
     let slot = slot.slot;
     let log = IdGenerator::new(slot.number, slot.id_floor).next(now);
-    conversations::change_owner(&mut tx, tenant, id, &change, log, now)
+    conversations::change_owner(&mut tx, tenant, id, &change, (log, 0), now)
         .await
         .expect("changed")
         .expect("the conversation is there");

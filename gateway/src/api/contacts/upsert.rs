@@ -28,7 +28,7 @@ pub(super) async fn upsert(
     InTenant(tenant): InTenant,
     Input(body): Input<ContactBody>,
 ) -> Answer<Response> {
-    let setup = api.acting(&caller.actor);
+    let setup = api.acting(&caller);
     let put = contacts::upsert(&setup, tenant, &body.into_new()).await;
     let (contact, made) = put.map_err(problem)?;
     let status = if made {

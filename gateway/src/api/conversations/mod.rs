@@ -187,6 +187,7 @@ fn asked(
         conversation,
         by: speaker(caller).owner().name().to_owned(),
         actor: Some(caller.actor.clone()),
+        ending: caller.ending.clone(),
         owner_version,
     }
 }

@@ -57,7 +57,7 @@ pub(super) async fn place(
         false => format!("{OF_TENANT}{name}"),
     };
     let by: String = by.chars().take(100).collect();
-    let setup = api.acting(&caller.actor);
+    let setup = api.acting(&caller);
     let placed = holds::add(&setup, &scope, &new.reason, &by, lasts).await;
     let named = [
         ("number", "/held/number"),

@@ -79,13 +79,13 @@ pub(super) async fn upload(
     let graph = &api.media.graph;
     let uploaded = graph.upload_media(token, &entry.number.phone_number_id, upload, TIMEOUT);
     let id = uploaded.await.map_err(|error| problem(&error))?;
-    let setup = api.acting(&caller.actor);
+    let setup = api.acting(&caller);
     let became = json!({"number": number, "mime_type": mime_type, "bytes": bytes});
     let mut tx = setup.db.begin().await?;
     setup
         .record(&mut tx, tenant, "media.upload", &id, None, Some(became))
         .await?;
-    tx.commit().await?;
+    setup.commit(tx).await?;
     let body = UploadedMedia {
         id,
         number,

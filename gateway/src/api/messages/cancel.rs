@@ -26,7 +26,7 @@ pub(super) async fn cancel(
     InTenant(tenant): InTenant,
     ObjectId(id): ObjectId<OutboxId>,
 ) -> Answer<Json<MessageView>> {
-    let setup = api.acting(&caller.actor);
+    let setup = api.acting(&caller);
     let none = || Problem::no_such("message", &id.to_string());
     let mut tx = setup.db.begin().await?;
     let row = outbox::find(&mut tx, tenant, id).await?.ok_or_else(none)?;
@@ -46,6 +46,6 @@ pub(super) async fn cancel(
     setup
         .record(&mut tx, tenant, "message.cancel", id, None, became)
         .await?;
-    tx.commit().await?;
+    setup.commit(tx).await?;
     Ok(Json(view(&row, &receipts)))
 }

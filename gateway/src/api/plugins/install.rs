@@ -70,7 +70,7 @@ pub(super) async fn install(
         grants: new.grants,
         position: new.position,
     };
-    let setup = api.acting(&caller.actor);
+    let setup = api.acting(&caller);
     let installed = installations::install(&setup, &api.compiler, &new).await;
     let named = [
         ("number", "/number"),

@@ -22,6 +22,6 @@ pub(super) async fn remove(
     InTenant(tenant): InTenant,
     ObjectId(id): ObjectId<InstallationId>,
 ) -> Answer<StatusCode> {
-    installations::remove(&api.acting(&caller.actor), tenant, id).await?;
+    installations::remove(&api.acting(&caller), tenant, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

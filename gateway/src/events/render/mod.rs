@@ -154,9 +154,11 @@ impl<'a> Rows<'a> {
 
     fn number(&self, conversation: ConversationId) -> Option<&Number> {
         let row = self.conversations.get(&conversation)?;
-        self.snapshot
-            .number(row.number)
-            .map(|entry| entry.number.as_ref())
+        let connected = self.snapshot.number(row.number);
+        connected
+            .map(|entry| &entry.number)
+            .or_else(|| self.snapshot.former(row.number))
+            .map(AsRef::as_ref)
     }
 
     /// A `value` of Meta's with its head: whose number it is, and whose person (facts §2.1).

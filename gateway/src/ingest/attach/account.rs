@@ -10,11 +10,12 @@ use super::split::News;
 use super::{AttachError, Attacher};
 use crate::domain::account::{Cause, Extent, Order, Stop, Subject};
 use crate::domain::number::Number;
-use crate::domain::{EventId, HoldId, TenantId, Timestamp};
+use crate::domain::{AuditId, EventId, HoldId, TenantId, Timestamp};
 use crate::storage::account_facts::{self, FactKind, FactRow};
 use crate::storage::events::{EventKind, NewEvent};
 use crate::storage::holds::{self, Held, HeldTemplate, Hold};
 use crate::storage::{Tx, events, numbers};
+use crate::tenants::holds::{lift_by_gateway, place_by_gateway};
 
 /// Keeps and obeys the news of a batch, in order.
 pub(super) async fn apply(
@@ -141,7 +142,8 @@ impl Told<'_> {
             let placed_by = placed_by(stop.cause);
             // Meta may extend a restriction: the last word of it counts.
             if stop.until.is_some() {
-                holds::lift_held_by_all_tenants(tx, &held, &placed_by, self.now).await?;
+                self.lift(tx, &held, &placed_by, "Meta told its end anew")
+                    .await?;
             } else if holds::is_held_by_all_tenants(tx, &held, &placed_by, self.now).await? {
                 continue;
             }
@@ -155,7 +157,7 @@ impl Told<'_> {
                 until: stop.until,
                 lifted_at: None,
             };
-            holds::insert_hold_all_tenants(tx, &hold).await?;
+            place_by_gateway(tx, &hold, self.entry()).await?;
         }
         Ok(())
     }
@@ -172,12 +174,29 @@ impl Told<'_> {
             ["receipt", "delivery"].map(|part| format!("{part}: Meta's error {code}"))
         });
         let origins: Vec<String> = by_errors.chain([placed_by(cause)]).collect();
+        let why = format!("Meta took it back: {}", cause.word());
         for held in &held {
             for origin in &origins {
-                holds::lift_held_by_all_tenants(tx, held, origin, self.now).await?;
+                self.lift(tx, held, origin, &why).await?;
             }
         }
         Ok(())
+    }
+
+    async fn lift(
+        &self,
+        tx: &mut Tx,
+        held: &Held,
+        origin: &str,
+        why: &str,
+    ) -> Result<(), AttachError> {
+        let entry = || self.entry();
+        Ok(lift_by_gateway(tx, (held, origin), why, self.now, entry).await?)
+    }
+
+    /// Of the audit log.
+    fn entry(&self) -> AuditId {
+        AuditId::from_raw(self.attacher.ids.next(self.now))
     }
 
     fn held(&self, extent: Extent) -> Vec<Held> {

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use super::split::Status;
 use super::{AttachError, Attacher};
 use crate::domain::{
-    ContactId, ConversationId, HoldId, OutboxId, ReceiptStatus, TenantId, Timestamp,
+    AuditId, ContactId, ConversationId, HoldId, OutboxId, ReceiptStatus, TenantId, Timestamp,
 };
 use crate::graph::errors::{HoldScope, SideEffect, classify};
 use crate::outbox::Stop;
@@ -14,6 +14,7 @@ use crate::storage::holds;
 use crate::storage::receipts::{self, FailedSend, ReceiptRow, SentTo};
 use crate::storage::{Tx, claims, entry_points, outbox, people};
 use crate::telemetry::names;
+use crate::tenants::holds::place_by_gateway;
 
 /// The receipts of a batch, and whose rows they may change beside their sends'.
 #[derive(Default)]
@@ -189,7 +190,8 @@ async fn place_hold(
         tracing::warn!(%outbox, ?held, reason = stop.reason, "hold placed");
         let id = HoldId::from_raw(attacher.ids.next(now));
         let hold = stop.hold(id, held, "receipt", failed.error, now);
-        holds::insert_hold_all_tenants(tx, &hold).await?;
+        let entry = AuditId::from_raw(attacher.ids.next(now));
+        place_by_gateway(tx, &hold, entry).await?;
     }
     Ok(())
 }

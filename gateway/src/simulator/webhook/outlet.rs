@@ -21,6 +21,8 @@ use super::lane::{self, Job};
 use super::post::{PostError, Poster, Target};
 use super::sign::Signature;
 
+use crate::sync::{lock, read, write};
+
 /// In which order held updates are put into the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -72,15 +74,11 @@ impl Shared {
     }
 
     pub fn target(&self) -> Option<Arc<Target>> {
-        let target = self.target.read();
-        target
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-            .clone()
+        read(&self.target).clone()
     }
 
     pub fn push(&self, lane: usize, job: Job) {
-        let lanes = self.lanes.read();
-        let lanes = lanes.unwrap_or_else(|poisoned| poisoned.into_inner());
+        let lanes = read(&self.lanes);
         if let Some(sender) = lanes.get(lane % lanes.len().max(1)) {
             // A lane is gone only when the simulator has stopped.
             let _stopped = sender.send(job);
@@ -135,10 +133,7 @@ impl Outlet {
             tokio::spawn(lane::run(Arc::clone(&shared), lane, jobs));
             sender
         });
-        *shared
-            .lanes
-            .write()
-            .unwrap_or_else(|poisoned| poisoned.into_inner()) = lanes.collect();
+        *write(&shared.lanes) = lanes.collect();
         Self {
             shared,
             holding: AtomicBool::new(false),
@@ -147,11 +142,7 @@ impl Outlet {
     }
 
     pub fn set_target(&self, target: Target) {
-        let mut slot = self
-            .shared
-            .target
-            .write()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut slot = write(&self.shared.target);
         *slot = Some(Arc::new(target));
     }
 
@@ -161,9 +152,7 @@ impl Outlet {
     }
 
     fn held(&self) -> MutexGuard<'_, Vec<Update>> {
-        self.held
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        lock(&self.held)
     }
 
     /// Sends an update, or keeps it while webhooks are held.
