@@ -16,6 +16,7 @@ use super::{Api, State, document, permissions};
 use crate::access::keys::{self, Believed, Denied};
 use crate::access::{Principal, Token};
 use crate::audit::Actor;
+use crate::plugin_host::COMPONENT_BYTES;
 use crate::telemetry::names;
 
 /// Who asks, for handlers.
@@ -101,8 +102,8 @@ async fn through(
     response
 }
 
-/// Operations that take more than `api.max_body_bytes`: an upload is base64 of up to 16 MiB, and its settings.
-const LARGE: [(&str, usize); 1] = [("plugins.install", 24 << 20)];
+/// Operations that take more than `api.max_body_bytes`: an upload.
+const LARGE: [(&str, usize); 1] = [("plugins.upload", COMPONENT_BYTES)];
 
 fn limit_body(api: &Api, operation: &str, request: &mut Request) {
     let large = LARGE.iter().find(|(name, _)| *name == operation);

@@ -62,6 +62,7 @@ pub struct Snapshot {
     default_app: Option<Arc<AppEntry>>,
     by_phone_number_id: HashMap<String, Arc<NumberEntry>>,
     by_id: HashMap<NumberId, Arc<NumberEntry>>,
+    rollouts: Vec<Installation>,
 }
 
 impl Snapshot {
@@ -69,6 +70,7 @@ impl Snapshot {
         let mut snapshot = Self {
             version: setup.version,
             ingest_gap_until: setup.ingest_gap_until,
+            rollouts: setup.rollouts().cloned().collect(),
             ..Self::default()
         };
         for app in &setup.apps {
@@ -144,6 +146,11 @@ impl Snapshot {
 
     pub fn number(&self, id: NumberId) -> Option<&Arc<NumberEntry>> {
         self.by_id.get(&id)
+    }
+
+    /// Installations with a candidate, those of tenants without numbers too.
+    pub fn rollouts(&self) -> &[Installation] {
+        &self.rollouts
     }
 
     pub fn numbers(&self) -> impl Iterator<Item = &Arc<NumberEntry>> {

@@ -71,6 +71,11 @@ impl IdGenerator {
         *self.state() = State::new(node, floor);
     }
 
+    /// The node number of the ids that it makes now.
+    pub fn node(&self) -> u16 {
+        u16::try_from(self.state().node).unwrap_or(0)
+    }
+
     /// The time of the newest id: the floor for whoever gets this node number next.
     pub fn high_water(&self) -> Timestamp {
         Timestamp::from_millis(self.state().ms + EPOCH_MS)
