@@ -69,6 +69,8 @@ impl Desk {
             keyring: keyring.clone(),
             clock: clock.clone(),
             ids: ids.clone(),
+            require_signature: false,
+            changed: Arc::default(),
             by: vestibule::audit::Actor::gateway(),
         };
         for n in 0..2 {
