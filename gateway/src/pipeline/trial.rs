@@ -69,7 +69,7 @@ impl Turns {
     ) -> Result<Performed, Overload> {
         let mut trials = Vec::new();
         let mut gone = HashSet::new();
-        let (cast, report) = loop {
+        let (mut cast, report) = loop {
             let cast = self.cast(input, &gone).await;
             let report = self
                 .ask_plugins(input, turn, now, cast.bindings.clone())
@@ -84,6 +84,10 @@ impl Turns {
                 gone.insert(part.installation);
             }
         };
+        // A first version that failed has nobody behind it but the tenant's fallback.
+        let alone = input.entry.installations.iter();
+        let alone = alone.filter(|one| gone.contains(&one.id) && one.active().is_none());
+        cast.broken.extend(alone.map(|one| one.plugin.clone()));
         if report.ending != Ending::Retry {
             for part in &cast.parts {
                 self.note(&cast, &report, part, None);

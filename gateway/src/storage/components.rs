@@ -88,6 +88,18 @@ pub async fn component(tx: &mut Tx, tenant: TenantId, digest: &str) -> Result<Op
     Ok(row.map(Component::from))
 }
 
+/// Did anybody upload it?
+pub async fn is_known_all_tenants(tx: &mut Tx, digest: &str) -> Result<bool> {
+    const SQL: &str = "SELECT tenant FROM component WHERE digest = $1 LIMIT 1";
+    let found: Option<i64> = on_backend!(tx, |conn| {
+        sqlx::query_scalar(SQL)
+            .bind(digest)
+            .fetch_optional(conn)
+            .await
+    })?;
+    Ok(found.is_some())
+}
+
 /// Uploads that the tenant may install, oldest first.
 pub async fn components_of(
     tx: &mut Tx,

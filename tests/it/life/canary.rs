@@ -44,7 +44,8 @@ async fn a_candidate_that_faults_on_5_percent_goes_by_itself_before_200_conversa
         let journals = life.journals().await;
         let trials = journals.iter().filter_map(|journal| journal["trials"].get(0));
         let trials: Vec<_> = trials.collect();
-        assert_eq!(trials.len(), fell_back);
+        // A turn that the switch overtook ran again, without a candidate to tell of.
+        assert!((1..=fell_back).contains(&trials.len()), "{trials:?}");
         assert!(trials.iter().all(|trial| trial["fell_back"] == "trap" && trial["version"] == "2.0.0"));
         let audit = "SELECT COUNT(*) FROM audit_entry WHERE action = 'plugin.roll_back' AND actor_kind = 'gateway'";
         assert_eq!(database.count(audit).await, 1);
@@ -73,6 +74,36 @@ async fn a_canary_has_the_same_conversations_and_a_larger_share_has_them_too() {
         assert!(small.is_subset(&large));
         life.promote(&installation, Stage::Active, 0).await;
         assert_eq!(drawn(&life, "four").await.len(), PEOPLE);
+        life.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_node_cannot_load_does_not_come_into_service() {
+    for_each_database(async |database| {
+        let uploads = [echo(guests::ECHO, "1.0.0"), echo(guests::BRITTLE, "2.0.0")];
+        let life = Life::begin(&database, &uploads).await;
+        let installation = life.install(0, Stage::Active, 0, "v1 ").await;
+        // Somebody with access to the database lets the second digest have the first one's code.
+        database
+            .execute(
+                "UPDATE artifact SET sealed = (SELECT sealed FROM artifact a WHERE a.digest =
+                    (SELECT v.digest FROM installation_version v WHERE v.plugin_version = '1.0.0'))",
+            )
+            .await;
+        let config = serde_json::json!({"prefix": "v2 "});
+        let refused = life.try_install(1, Stage::Active, 0, config).await;
+        let why = refused.expect_err("it does not load").to_string();
+        assert!(why.contains("a node cannot load it"), "{why}");
+        life.say(1, "hello");
+        life.all_answered().await;
+        assert_eq!(life.said().await[0].1, "v1 hello");
+        // Nor does a canary of it cost anybody their answer.
+        life.promote(&installation, Stage::Canary, 100).await;
+        life.say(1, "again");
+        life.all_answered().await;
+        assert_eq!(life.said().await[1].1, "v1 again");
         life.end().await;
     })
     .await;

@@ -1,6 +1,7 @@
 //! The life of a plugin's versions in a running gateway (docs/plugins-life.md): shadow, canary, active, rolled back.
 
 mod canary;
+mod seen;
 mod shadow;
 mod signed;
 mod state;

@@ -30,7 +30,7 @@ pub(super) struct StopView {
 
 /// Stop an upload everywhere
 ///
-/// Nothing with this digest runs any more, at any tenant, and nobody can install it. Each installation goes on with its
+/// Nothing with this digest runs any more, at any tenant, and it cannot be installed. Each installation goes on with its
 /// last good version; one that has none answers with the tenant's fallback.
 #[utoipa::path(
     post, path = "/plugins/{digest}/stop", operation_id = "plugins.stop", tag = "plugins",

@@ -9,7 +9,7 @@ use super::{
     Changing, check_bounds, check_grants, commit, find_one, manifest_of, names, revision_of,
     settings_for, shown,
 };
-use crate::domain::rollout::Bounds;
+use crate::domain::rollout::{Bounds, Stage};
 use crate::domain::{InstallationId, TenantId};
 use crate::plugin_host::Compiler;
 use crate::storage::installations::{self, Installation};
@@ -91,6 +91,12 @@ fn meant(installation: &Installation, candidate: bool) -> Option<&Version> {
 /// Takes an installation out of service. Turns that are under way with it commit nothing.
 pub async fn remove(setup: &SetupContext, tenant: TenantId, id: InstallationId) -> Result<()> {
     let mut changing = Changing::begin(setup, tenant, id).await?;
+    let reason = format!("removed by {}", setup.by.label());
+    for version in changing.installation.versions.clone() {
+        changing
+            .place(version, Stage::Retired, reason.clone())
+            .await?;
+    }
     installations::retire(&mut changing.tx, tenant, id).await?;
     let was = Some(shown(&changing.installation));
     setup

@@ -21,13 +21,20 @@ pub struct Health {
 /// The health of a digest: at one tenant, or for the operator at all of them.
 pub async fn health(setup: &SetupContext, realm: TenantId, digest: &str) -> Result<Health> {
     let mut tx = setup.db.read().await?;
-    let parts = if realm == OPERATOR {
-        plugin_health::of_digest_all_tenants(&mut tx, digest).await?
+    let (known, parts) = if realm == OPERATOR {
+        (
+            components::is_known_all_tenants(&mut tx, digest).await?,
+            plugin_health::of_digest_all_tenants(&mut tx, digest).await?,
+        )
     } else {
-        plugin_health::of_digest(&mut tx, realm, digest).await?
+        (
+            components::component(&mut tx, realm, digest)
+                .await?
+                .is_some(),
+            plugin_health::of_digest(&mut tx, realm, digest).await?,
+        )
     };
-    let known = components::component(&mut tx, realm, digest).await?;
-    if known.is_none() && parts.is_empty() {
+    if !known {
         return Err(SetupError::not_found("digest", digest));
     }
     let mut all = Tally::default();
