@@ -70,6 +70,17 @@ struct Seen {
     known: Tally,
     /// What it does not know yet.
     pending: Tally,
+    /// By what a candidate is judged: its bounds and the fuel that it has.
+    rule: (Bounds, u64),
+}
+
+impl Seen {
+    fn verdict(&self) -> Option<String> {
+        let mut all = self.known.clone();
+        all.add(&self.pending);
+        let (bounds, fuel_limit) = &self.rule;
+        bounds.verdict(&all, *fuel_limit)
+    }
 }
 
 impl Rollouts {
@@ -136,6 +147,7 @@ impl Rollouts {
     pub(super) fn note(&self, part: Part, bounds: &Bounds, fuel_limit: u64, once: &Once) {
         let mut state = self.state();
         let seen = state.seen.entry(part).or_default();
+        seen.rule = (*bounds, fuel_limit);
         let tally = &mut seen.pending;
         tally.turns += 1;
         tally.fuel.note(once.fuel);
@@ -149,13 +161,13 @@ impl Rollouts {
         if let Some(kind) = once.fault {
             *tally.faults.entry(kind.to_owned()).or_default() += 1;
         }
-        if part.stage.is_candidate() {
-            let mut all = seen.known.clone();
-            all.add(&seen.pending);
-            if let Some(why) = bounds.verdict(&all, fuel_limit) {
-                state.tripped.entry(part).or_insert(why);
-                self.news.notify_one();
-            }
+        let verdict = match part.stage.is_candidate() {
+            true => seen.verdict(),
+            false => None,
+        };
+        if let Some(why) = verdict {
+            state.tripped.entry(part).or_insert(why);
+            self.news.notify_one();
         }
     }
 
@@ -269,7 +281,13 @@ impl Rollouts {
         for part in parts {
             if part.stage.is_candidate() && self.stands(part) {
                 let known = plugin_health::of_part(&mut tx, part.tenant, part).await?;
-                self.state().seen.entry(*part).or_default().known = known;
+                let mut state = self.state();
+                let seen = state.seen.entry(*part).or_default();
+                seen.known = known;
+                // What the other nodes saw may be what was missing.
+                if let Some(why) = seen.verdict() {
+                    state.tripped.entry(*part).or_insert(why);
+                }
             } else {
                 let mut state = self.state();
                 let idle = |seen: &Seen| seen.pending.turns == 0;

@@ -3,8 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use vestibule::domain::rollout::Stage;
-use vestibule_tests::{for_each_database, guests};
+use vestibule::domain::rollout::{Stage, Tally};
+use vestibule::storage::plugin_health::{self, Part};
+use vestibule_tests::{for_each_database, guests, until};
 
 use super::{Life, echo};
 
@@ -104,6 +105,49 @@ async fn what_a_node_cannot_load_does_not_come_into_service() {
         life.say(1, "again");
         life.all_answered().await;
         assert_eq!(life.said().await[1].1, "v1 again");
+        life.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_other_nodes_saw_counts_too() {
+    for_each_database(async |database| {
+        let uploads = [echo(guests::ECHO, "1.0.0"), echo(guests::BRITTLE, "2.0.0")];
+        let life = Life::begin(&database, &uploads).await;
+        life.install(0, Stage::Active, 0, "v1 ").await;
+        let installation = life.install(1, Stage::Canary, 100, "v2 ").await;
+        // Another node had 40 turns and one fault: none of the two sees enough by itself.
+        let mut theirs = Tally {
+            turns: 40,
+            ..Tally::default()
+        };
+        theirs.faults.insert("trap".to_owned(), 1);
+        let part = Part {
+            tenant: life.tenant,
+            installation: installation.id,
+            seq: 2,
+            stage: Stage::Canary,
+        };
+        let mut tx = life.setup().db.begin().await.expect("a transaction");
+        plugin_health::add_all_tenants(&mut tx, 1_000, &[(part, theirs)])
+            .await
+            .expect("added");
+        tx.commit().await.expect("a commit");
+        life.say(1, "crack");
+        life.all_answered().await;
+        assert_eq!(life.said().await[0].1, "v1 crack");
+        until("both together take it out", async || {
+            let now = life.now(&installation).await;
+            now.candidate().is_none().then_some(())
+        })
+        .await;
+        let gone = &life.versions(&installation).await[0];
+        assert!(
+            gone.reason.contains("2 of 41 turns were faulty"),
+            "{}",
+            gone.reason
+        );
         life.end().await;
     })
     .await;

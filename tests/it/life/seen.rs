@@ -51,10 +51,8 @@ async fn faults_stand_in_the_log_and_in_the_health_without_what_people_said() {
         assert_eq!((seen.parts.len(), seen.all.fell_back), (1, 1));
         assert!(!format!("{seen:?}").contains("Ines"));
         let logged = ["plugin", "logs", &id.to_string()];
-        assert_eq!(
-            cli(&life.town, &logged).await[0]["level"],
-            faults[0].level.as_str()
-        );
+        let logged = cli(&life.town, &logged).await.to_string();
+        assert!(logged.contains(r#""level":"fault""#), "{logged}");
         life.end().await;
     })
     .await;

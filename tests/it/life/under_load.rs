@@ -62,7 +62,9 @@ async fn whole_life(database: &TestDatabase, town: &Town, load: Load) {
         "promoted within {:?}, the command's own start included",
         began.elapsed()
     );
+    let switched = Instant::now();
     one_more(database, "the new version answers", OF_V2).await;
+    eprintln!("its first answer came {:?} later", switched.elapsed());
     load.more(60).await;
     assert_eq!(
         database.count(OF_V1).await,
