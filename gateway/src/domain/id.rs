@@ -224,7 +224,7 @@ ids! {
     TurnId = "trn";
     /// A send, from draft to receipt. Travels to Meta in `biz_opaque_callback_data`.
     OutboxId = "out";
-    /// A plugin version installed for a tenant.
+    /// A plugin's place at a tenant, whatever version runs there.
     InstallationId = "ins";
     /// A stop put on some scope by an operator or by the gateway itself.
     HoldId = "hld";

@@ -282,3 +282,95 @@ impl TrialLine {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::TenantId;
+    use crate::plugin_host::{Fault, FaultKind, Hook, HostAnswers};
+
+    const CANARY: InstallationId = InstallationId::from_raw(1);
+    const ACTIVE: InstallationId = InstallationId::from_raw(2);
+
+    fn cast() -> Cast {
+        let part = |installation, stage| Part {
+            tenant: TenantId::from_raw(9),
+            installation,
+            seq: 1,
+            stage,
+        };
+        Cast {
+            bindings: Vec::new(),
+            parts: vec![part(CANARY, Stage::Canary), part(ACTIVE, Stage::Active)],
+            bounds: Vec::new(),
+            broken: Vec::new(),
+        }
+    }
+
+    /// A turn in which one plugin was called, and this came of it.
+    fn report(installation: InstallationId, outcome: CallOutcome) -> TurnReport {
+        let call = CallTrace {
+            installation,
+            hook: Hook::AutoReply,
+            outcome,
+            fuel: 7,
+            wall_us: 3,
+            memory_peak: 0,
+            host_calls: 0,
+            log_lines: 0,
+            log_dropped: 0,
+        };
+        TurnReport {
+            turn: TurnId::from_raw(1),
+            ending: Ending::Unanswered,
+            effects: Vec::new(),
+            route: None,
+            kv: Vec::new(),
+            calls: vec![call],
+            logs: Vec::new(),
+            retry_after: None,
+            host_answers: HostAnswers::default(),
+        }
+    }
+
+    fn fault(kind: FaultKind) -> CallOutcome {
+        CallOutcome::Fault(Fault {
+            kind,
+            hook: Hook::AutoReply,
+            message: String::new(),
+        })
+    }
+
+    fn failed(report: &TurnReport, retries: u32) -> Option<&'static str> {
+        let failed = failed_canaries(&cast(), report, retries);
+        failed.first().map(|(_, why)| *why)
+    }
+
+    #[test]
+    fn a_canary_fails_by_its_own_fault_alone() {
+        let of_canary = |kind| failed(&report(CANARY, fault(kind)), 0);
+        assert_eq!(of_canary(FaultKind::Trap), Some("trap"));
+        assert_eq!(of_canary(FaultKind::OutOfFuel), Some("out_of_fuel"));
+        assert_eq!(of_canary(FaultKind::Overload), None, "that is ours");
+        assert_eq!(failed(&report(ACTIVE, fault(FaultKind::Trap)), 0), None);
+        assert_eq!(failed(&report(CANARY, CallOutcome::Ok), 9), None);
+    }
+
+    #[test]
+    fn a_canary_that_asks_for_more_tries_than_there_are_has_failed() {
+        let asks = report(CANARY, CallOutcome::Retry { after_ms: 50 });
+        assert_eq!(failed(&asks, RETRIES - 1), None);
+        assert_eq!(failed(&asks, RETRIES), Some("retry"));
+    }
+
+    #[test]
+    fn who_was_not_asked_did_nothing() {
+        let trapped = report(CANARY, fault(FaultKind::Trap));
+        let did_it = did(&trapped, CANARY).expect("it was asked");
+        assert_eq!(
+            (did_it.fault, did_it.fuel, did_it.wall_us),
+            (Some("trap"), 7, 3)
+        );
+        assert!(did(&trapped, ACTIVE).is_none());
+    }
+}

@@ -9,7 +9,8 @@ use super::super::{Result, SetupContext, SetupError, find};
 use super::rollout::{Promotion, promote};
 use super::upload::{Uploaded, find as find_upload, upload};
 use super::{
-    Changing, check_bounds, check_grants, check_percent, check_room, commit, names, settings_for,
+    Changing, check_bounds, check_grants, check_percent, check_room, check_stage, commit, names,
+    settings_for,
 };
 use crate::domain::rollout::{Bounds, Stage};
 use crate::domain::{InstallationId, NumberId, TenantId};
@@ -62,6 +63,7 @@ pub async fn install(
     compiler: &Compiler,
     new: &NewInstallation,
 ) -> Result<Installation> {
+    check_stage(new.stage)?;
     if new.stage == Stage::Canary {
         check_percent(new.percent)?;
     }

@@ -314,6 +314,17 @@ fn check_bounds(bounds: &crate::domain::rollout::Bounds) -> Result<()> {
     }
 }
 
+/// Nobody is put into retirement by a promotion: that is a rollback.
+fn check_stage(stage: Stage) -> Result<()> {
+    match stage {
+        Stage::Retired => Err(SetupError::invalid(
+            "the stage",
+            "must be waiting, shadow, canary or active",
+        )),
+        _ => Ok(()),
+    }
+}
+
 fn check_percent(percent: i64) -> Result<()> {
     match (1..=100).contains(&percent) {
         true => Ok(()),

@@ -1,7 +1,7 @@
 //! A version's way through its stages: promoted, paused, resumed, rolled back by somebody or by itself.
 
 use super::super::{Result, SetupContext, SetupError};
-use super::{Changing, LOAD_LOOK, LOAD_WAIT, check_percent, find_one};
+use super::{Changing, LOAD_LOOK, LOAD_WAIT, check_percent, check_stage, find_one};
 use crate::domain::rollout::Stage;
 use crate::domain::{InstallationId, TenantId};
 use crate::storage::installations::Installation;
@@ -37,12 +37,7 @@ pub async fn promote(
     let no_candidate = || SetupError::state("the installation has no candidate");
     let candidate = installation.candidate().ok_or_else(no_candidate)?;
     let stage = promotion.stage.unwrap_or(next(candidate.stage));
-    if stage == Stage::Retired {
-        return Err(SetupError::invalid(
-            "the stage",
-            "must be waiting, shadow, canary or active",
-        ));
-    }
+    check_stage(stage)?;
     let seq = candidate.seq;
     if stage == Stage::Active {
         until_loaded(setup, tenant, id, seq).await?;

@@ -195,10 +195,7 @@ fn with_causes(error: &dyn std::error::Error) -> String {
 pub async fn find(setup: &SetupContext, realm: TenantId, digest: &str) -> Result<Uploaded> {
     let mut tx = setup.db.read().await?;
     let found = components::component(&mut tx, realm, digest).await?;
-    found.map_or_else(
-        || Err(SetupError::not_found("digest", digest)),
-        |component| read(component),
-    )
+    found.map_or_else(|| Err(SetupError::not_found("digest", digest)), read)
 }
 
 /// Uploads that a tenant may install, oldest first.
