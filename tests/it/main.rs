@@ -16,6 +16,7 @@ mod harness;
 mod ingest;
 mod ingest_gap;
 mod installing;
+mod life;
 mod loops;
 mod neighbours;
 mod one_message;

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use crate::domain::number::Number;
 use crate::storage::apps::App;
 use crate::storage::holds::{Held, Hold};
-use crate::storage::installations::Installation;
 use crate::storage::outbox::OutboxRow;
 use crate::storage::tenants::Tenant;
 use crate::tenants::TenantSettings;
@@ -67,21 +66,6 @@ impl Answer {
             "time_zone" => number.time_zone,
             "throughput" => number.throughput,
             "bucket" => number.bucket(),
-        })
-    }
-
-    pub(super) fn installation(installation: &Installation) -> Self {
-        Self::Record(record! {
-            "id" => installation.id,
-            "tenant" => installation.tenant,
-            "number" => installation.number,
-            "plugin" => installation.plugin,
-            "version" => installation.plugin_version,
-            "digest" => installation.digest,
-            "position" => installation.position,
-            "grants" => serde_json::from_str::<serde_json::Value>(&installation.grants).ok(),
-            // What the plugin gets to see: the schema's defaults are filled in.
-            "settings" => serde_json::from_str::<serde_json::Value>(&installation.config).ok(),
         })
     }
 

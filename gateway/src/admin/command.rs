@@ -1,12 +1,12 @@
 //! Everything that can be asked for. One JSON object each when it goes through the socket.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::exposed;
+use super::plugins::PluginCommand;
 use crate::access::Role;
 use crate::domain::{ApiKeyId, HoldId};
 use crate::tenants::holds::Scope;
@@ -78,16 +78,7 @@ pub enum Command {
         time_zone: String,
         throughput: i64,
     },
-    PluginInstall {
-        tenant: String,
-        number: Option<String>,
-        /// The component, base64.
-        component: String,
-        /// JSON object.
-        config: String,
-        grants: BTreeSet<String>,
-        position: i64,
-    },
+    Plugin(PluginCommand),
     HoldAdd {
         scope: Scope,
         reason: String,
@@ -149,7 +140,7 @@ impl Command {
             Self::NumberRemove { .. } => "number_remove",
             Self::CredentialAdd { .. } => "credential_add",
             Self::NumberAdd { .. } => "number_add",
-            Self::PluginInstall { .. } => "plugin_install",
+            Self::Plugin(command) => command.verb(),
             Self::HoldAdd { .. } => "hold_add",
             Self::HoldLift { .. } => "hold_lift",
             Self::HoldList => "hold_list",

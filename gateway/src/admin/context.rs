@@ -4,20 +4,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-
 use super::answer::{Answer, record};
 use super::command::Command;
 use super::error::AdminError;
 use super::lock::remove_leftover;
-use super::{audit, keys};
+use super::{audit, keys, plugins};
 use crate::audit::OPERATOR;
 use crate::plugin_host::Compiler;
 use crate::storage::{StorageError, backup, counts, migrate, nodes, outbox};
 use crate::telemetry::names;
 use crate::tenants::apps::{self, NewApp};
-use crate::tenants::installations::{self, NewInstallation};
 use crate::tenants::numbers::{self, NewNumber};
 use crate::tenants::{
     SetupContext, SetupError, add_tenant, all_tenants, credentials, find_tenant, holds,
@@ -98,7 +94,7 @@ async fn dispatch(context: &AdminContext, command: Command) -> Result<Answer, Ad
             ))
         }
         Command::NumberAdd { .. } => number_add(setup, command).await,
-        Command::PluginInstall { .. } => plugin_install(context, command).await,
+        Command::Plugin(command) => plugins::execute(context, command).await,
         Command::HoldAdd {
             scope,
             reason,
@@ -192,33 +188,6 @@ async fn number_add(setup: &SetupContext, command: Command) -> Result<Answer, Ad
         throughput,
     };
     Ok(Answer::number(&numbers::add(setup, &new).await?))
-}
-
-async fn plugin_install(context: &AdminContext, command: Command) -> Result<Answer, AdminError> {
-    let Command::PluginInstall {
-        tenant,
-        number,
-        component,
-        config,
-        grants,
-        position,
-    } = command
-    else {
-        return Err(AdminError::Failed("not an installation".to_owned()));
-    };
-    let wasm = STANDARD
-        .decode(component)
-        .map_err(|_| AdminError::Refused("the component is not base64".to_owned()))?;
-    let new = NewInstallation {
-        tenant,
-        number,
-        wasm,
-        config,
-        grants,
-        position,
-    };
-    let installed = installations::install(&context.setup, &context.compiler, &new).await?;
-    Ok(Answer::installation(&installed))
 }
 
 async fn sends_doubts(setup: &SetupContext, limit: usize) -> Result<Answer, StorageError> {

@@ -117,6 +117,8 @@ impl Local {
             keyring,
             clock: Arc::new(SystemClock),
             ids: Arc::new(IdGenerator::new(slot.number, slot.id_floor)),
+            require_signature: config.plugins.require_signature,
+            changed: Arc::default(),
             by: Actor::command_line(rustix::process::getuid().as_raw()),
             ending: Ending::default(),
         };

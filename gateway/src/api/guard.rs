@@ -16,6 +16,7 @@ use super::{Api, State, document, permissions};
 use crate::access::keys::{self, Believed, Denied};
 use crate::access::{Principal, Token};
 use crate::audit::Actor;
+use crate::plugin_host::COMPONENT_BYTES;
 use crate::storage::Ending;
 use crate::telemetry::names;
 
@@ -104,10 +105,9 @@ async fn through(
     response
 }
 
-/// Operations that take more than `api.max_body_bytes`: a plugin is base64 of up to 16 MiB, and its settings; a file of a
-/// message has the limit of its kind.
+/// Operations that take more than `api.max_body_bytes`: an upload; a file of a message has the limit of its kind.
 const LARGE: [(&str, usize); 2] = [
-    ("plugins.install", 24 << 20),
+    ("plugins.upload", COMPONENT_BYTES),
     ("media.upload", super::media::LARGEST_FORM),
 ];
 

@@ -23,6 +23,7 @@ mod holds;
 mod hooks;
 mod idempotency;
 mod input;
+mod installations;
 mod jobs;
 mod keys;
 mod me;
@@ -33,6 +34,7 @@ mod numbers;
 mod page;
 pub mod permissions;
 mod place;
+mod plugin_keys;
 mod plugins;
 pub mod problem;
 mod rate;
@@ -116,12 +118,14 @@ fn resources() -> OpenApiRouter<Arc<Api>> {
         .merge(health::routes())
         .merge(holds::routes())
         .merge(hooks::routes())
+        .merge(installations::routes())
         .merge(jobs::routes())
         .merge(keys::routes())
         .merge(me::routes())
         .merge(media::routes())
         .merge(messages::routes())
         .merge(numbers::routes())
+        .merge(plugin_keys::routes())
         .merge(plugins::routes())
         .merge(roles::routes())
         .merge(tenants::routes())

@@ -33,7 +33,7 @@ use crate::ingest::{Attacher, AttacherConfig, Intake, RawWriter, RawWriterConfig
 use crate::jobs::{Runner, Wake};
 use crate::lifecycle::{Health, Shutdown};
 use crate::ownership::{self, Keeper, KeeperConfig, Owned, UnderWay, Wakeups};
-use crate::pipeline::{Pipeline, PipelineConfig, PipelineParts, Plugins, Seeds};
+use crate::pipeline::{Pipeline, PipelineConfig, PipelineParts, Plugins, Rollouts, Seeds};
 use crate::plugin_host::{ArtifactKey, HostConfig, PluginHost};
 use crate::secrets::Keyring;
 use crate::storage::{Db, Ending, migrate};
@@ -101,6 +101,8 @@ struct Shared {
     wakeups: Arc<Wakeups>,
     shutdown: Shutdown,
     parts: Parts,
+    /// This node's name among the holders of slots.
+    holder: String,
 }
 
 impl Node {
@@ -121,8 +123,9 @@ impl Node {
         let keyring = Arc::new(admin::load_keyring(config)?);
         monitor::begin_ingest(&db, options.clock.as_ref()).await?;
         let directory = Arc::new(Directory::load(db.clone(), keyring.clone()).await?);
+        let holder = ownership::holder_name(ownership::Holder::Node, options.clock.now());
         let keeper = KeeperConfig {
-            holder: ownership::holder_name(ownership::Holder::Node, options.clock.now()),
+            holder: holder.clone(),
             ttl: config.leases.ttl,
             tick: config.leases.renew_every,
         };
@@ -140,6 +143,7 @@ impl Node {
             wakeups: Arc::default(),
             shutdown: options.shutdown.clone(),
             parts: Parts::new(options.shutdown.clone()),
+            holder,
         };
         let turns_paused = Arc::new(AtomicBool::new(false));
         let intake = shared.start_delivery(config, options.observer.clone())?;
@@ -250,7 +254,18 @@ impl Shared {
             self.directory.clone(),
             key,
             ports::limits(&config.plugins),
+            self.clock.clone(),
         ));
+        let rollouts = Rollouts::new(
+            self.admin_context(config)?.setup,
+            self.directory.clone(),
+            self.holder.clone(),
+            &self.keyring.pseudonym_key(),
+        );
+        let keeping = rollouts
+            .clone()
+            .keep(plugins.clone(), self.shutdown.soft().clone());
+        self.parts.work("rollouts", keeping);
         let (events, attached) = mpsc::channel(256);
         let pipeline = Pipeline::new(PipelineParts {
             db: self.db.clone(),
@@ -265,6 +280,7 @@ impl Shared {
             ids: self.ids.clone(),
             directory: self.directory.clone(),
             plugins,
+            rollouts,
             seeds: Seeds::new(&self.keyring.pseudonym_key()),
             owned: self.owned.clone(),
             events: attached,
@@ -374,6 +390,8 @@ impl Shared {
                 keyring: self.keyring.clone(),
                 clock: self.clock.clone(),
                 ids: self.ids.clone(),
+                require_signature: config.plugins.require_signature,
+                changed: self.wakeups.setup.clone(),
                 by: Actor::gateway(),
                 ending: Ending::default(),
             },

@@ -170,6 +170,14 @@ async fn verb(config: &Config, json: bool, verb: Verb) -> anyhow::Result<ExitCod
         Verb::Tenant(verb) => verb.command()?,
         Verb::Credential(verb) => verb.command()?,
         Verb::Number(verb) => verb.command(),
+        Verb::Plugin(plugin::Verb::Logs {
+            installation,
+            after,
+            follow: true,
+        }) => {
+            plugin::follow(config, json, installation, after).await?;
+            return Ok(ExitCode::SUCCESS);
+        }
         Verb::Plugin(verb) => verb.command()?,
         Verb::Hold(verb) => verb.command()?,
         Verb::Key(verb) => verb.command()?,

@@ -110,6 +110,7 @@ sections! {
         compile_cpu: Duration,
         compile_timeout: Duration,
         compile_memory_bytes: u64,
+        require_signature: bool,
     }
 
     /// Hooks out.

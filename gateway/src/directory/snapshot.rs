@@ -63,6 +63,7 @@ pub struct Snapshot {
     by_phone_number_id: HashMap<String, Arc<NumberEntry>>,
     by_id: HashMap<NumberId, Arc<NumberEntry>>,
     former: HashMap<NumberId, Arc<Number>>,
+    rollouts: Vec<Installation>,
 }
 
 impl Snapshot {
@@ -75,6 +76,7 @@ impl Snapshot {
                 .iter()
                 .map(|number| (number.id, number.clone()))
                 .collect(),
+            rollouts: setup.rollouts().cloned().collect(),
             ..Self::default()
         };
         for app in &setup.apps {
@@ -155,6 +157,11 @@ impl Snapshot {
     /// A number that was taken away: nothing of it is done any more, and its past can be told.
     pub fn former(&self, id: NumberId) -> Option<&Arc<Number>> {
         self.former.get(&id)
+    }
+
+    /// Installations with a candidate, those of tenants without numbers too.
+    pub fn rollouts(&self) -> &[Installation] {
+        &self.rollouts
     }
 
     pub fn numbers(&self) -> impl Iterator<Item = &Arc<NumberEntry>> {

@@ -14,6 +14,7 @@ pub mod number;
 pub mod outbound;
 pub mod outbox;
 pub mod receipt;
+pub mod rollout;
 pub mod stream;
 pub mod time;
 

@@ -1,6 +1,7 @@
 //! The commit of turns: many in one transaction, each of them whole or not at all.
 //!
-//! Order of locks: leases, conversations by id, plugins' usage by owner, plugin memory by key. A turn whose conversation,
+//! Order of locks: leases, conversations by id, plugins' usage by owner, plugin memory by key, installations by id (shared:
+//! a switch of versions waits for those who commit, and who comes after it sees it). A turn whose conversation,
 //! memory or installation moved since it began lost a race: it writes nothing and runs again; the others of its group
 //! commit. After a database
 //! error the turns of the group run again and commit one by one, so that one bad turn does not take the others with it.
@@ -30,6 +31,8 @@ pub(super) enum Fate {
     Committed,
     /// Something that it looked at moved: run it again.
     LostRace,
+    /// A plugin of it is not what it was: another version, other settings. Run it again with what is installed now.
+    Switched,
     /// The bucket is somebody else's by now, and so is the turn.
     NotOurs,
     /// Its group did not commit, perhaps because of another turn: run it again and commit it by itself.
@@ -67,7 +70,7 @@ impl Committer {
                     "turns of a bucket that was lost are left to its new owner"
                 );
                 (
-                    HashSet::new(),
+                    Losers::new(),
                     if single { Fate::NotOurs } else { Fate::Singly },
                     Vec::new(),
                 )
@@ -75,19 +78,13 @@ impl Committer {
             Err(error) => {
                 tracing::error!(error = ?error, turns = ours.len(), "turns did not commit");
                 (
-                    HashSet::new(),
+                    Losers::new(),
                     if single { Fate::Failed } else { Fate::Singly },
                     Vec::new(),
                 )
             }
         };
-        let fate = |index| {
-            if lost.contains(&index) {
-                Fate::LostRace
-            } else {
-                failed
-            }
-        };
+        let fate = |index| lost.get(&index).copied().unwrap_or(failed);
         let keys = ours
             .iter()
             .enumerate()
@@ -109,7 +106,7 @@ impl Committer {
     }
 
     /// Writes what wins its races; answers the places of those that lost.
-    async fn write(&self, group: &mut [Finished]) -> Result<(HashSet<usize>, Vec<OutboxRow>)> {
+    async fn write(&self, group: &mut [Finished]) -> Result<(Losers, Vec<OutboxRow>)> {
         let mut tx = self.db.begin().await?;
         let _held = CommitTimer::start("turns", group.len());
         let leases = self.leases(group)?;
@@ -120,7 +117,7 @@ impl Committer {
         let mut winners: Vec<&mut Finished> = group
             .iter_mut()
             .enumerate()
-            .filter(|(index, _)| !lost.contains(index))
+            .filter(|(index, _)| !lost.contains_key(index))
             .map(|(_, turn)| turn)
             .collect();
         // A cleared draft is used once: a turn whose commit fails runs, and asks policy, again.
@@ -225,27 +222,35 @@ fn chain(turn: &mut Finished, locked: &Rows) -> Vec<NewSend> {
 /// The group's conversations as they stand.
 type Rows = HashMap<ConversationId, Locked>;
 
+/// Turns that write nothing, by their place in the group, and why.
+type Losers = HashMap<usize, Fate>;
+
 /// Finds the turns that looked at something that has moved since; takes the others' writes into `memory`.
 async fn losers(
     tx: &mut Tx,
     group: &mut [Finished],
     locked: &Rows,
     memory: &mut GroupMemory,
-) -> Result<HashSet<usize>> {
+) -> Result<Losers> {
     let running = generations(tx, group).await?;
-    let mut lost = HashSet::new();
+    let mut lost = Losers::new();
     for (index, turn) in group.iter_mut().enumerate() {
         let row = locked.get(&turn.event.conversation);
         let moved = row.map(|row| row.version) != Some(turn.seen_version);
-        let retired = turn.ran.iter().any(|ran| !running.contains(ran));
-        if moved || retired {
-            lost.insert(index);
+        let switched = turn.ran.iter().any(|ran| !running.contains(ran));
+        if moved || switched {
+            let fate = if switched {
+                Fate::Switched
+            } else {
+                Fate::LostRace
+            };
+            lost.insert(index, fate);
             continue;
         }
         match memory.take(turn.event.tenant, &turn.kv, turn.row.id.raw()) {
             Ok(not_added) => journal::note_not_added(&mut turn.row.journal, &not_added),
             Err(kv::Lost) => {
-                lost.insert(index);
+                lost.insert(index, Fate::LostRace);
             }
         }
     }
@@ -268,7 +273,7 @@ async fn generations(tx: &mut Tx, group: &[Finished]) -> Result<HashSet<(Install
         .flat_map(|turn| turn.ran.iter().map(|(id, _)| *id))
         .collect();
     let ids: Vec<InstallationId> = ids.into_iter().collect();
-    Ok(installations::running_all_tenants(tx, &ids)
+    Ok(installations::hold_generations_all_tenants(tx, &ids)
         .await?
         .into_iter()
         .collect())

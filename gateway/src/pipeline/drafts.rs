@@ -1,6 +1,7 @@
 //! From effects to what will be committed: drafts that policy clears, a changed conversation, a journal.
 
 use super::journal::{DecisionLine, Journal, ReportLine};
+use super::trial::TrialLine;
 use super::turn::{Finished, TurnInput, Turns};
 use crate::directory::facts::count_replies;
 use crate::domain::{
@@ -30,6 +31,8 @@ pub(super) struct Drafts<'a> {
     broken: Vec<String>,
     kv: Vec<(String, KvEffects)>,
     ran: Vec<(InstallationId, i64)>,
+    /// Versions on trial beside them.
+    pub trials: Vec<TrialLine>,
     /// Stable word for the journal.
     pub outcome: &'static str,
 }
@@ -50,6 +53,7 @@ impl<'a> Drafts<'a> {
             broken: Vec::new(),
             kv: Vec::new(),
             ran: Vec::new(),
+            trials: Vec::new(),
             outcome: "silent",
         }
     }
@@ -303,6 +307,7 @@ impl<'a> Drafts<'a> {
                 .map(|report| ReportLine::of(report, &self.sent)),
             not_runnable: &self.broken,
             decisions: &self.decisions,
+            trials: &self.trials,
             cut: Vec::new(),
         };
         let row = Finished::row(&input, self.turn, self.now, self.outcome, journal);

@@ -11,8 +11,10 @@ mod journal;
 mod memory;
 mod plugins;
 mod queue;
+mod rollouts;
 mod room;
 mod seeds;
+mod trial;
 mod turn;
 
 use std::any::Any;
@@ -41,6 +43,7 @@ use queue::Queue;
 use turn::{Finished, Ran, TurnInput, Turns};
 
 pub use plugins::Plugins;
+pub use rollouts::Rollouts;
 pub use seeds::Seeds;
 
 /// How turns are run.
@@ -78,6 +81,7 @@ pub struct PipelineParts {
     pub ids: Arc<IdGenerator>,
     pub directory: Arc<Directory>,
     pub plugins: Arc<Plugins>,
+    pub rollouts: Arc<Rollouts>,
     pub seeds: Seeds,
     pub owned: Owned,
     /// Messages as ingest attaches them.
@@ -133,6 +137,7 @@ impl Pipeline {
             plugins: parts.plugins.clone(),
             memory: Memory::start(parts.db.clone(), used.clone(), kv_total(&parts.config)),
             seeds: parts.seeds.clone(),
+            rollouts: parts.rollouts.clone(),
         };
         Self {
             queue: Queue::new(parts.config.concurrency, parts.config.queue),
@@ -364,6 +369,7 @@ impl Pipeline {
             Fate::Committed => "committed",
             Fate::NotOurs => "not_ours",
             Fate::LostRace => "lost_race",
+            Fate::Switched => "switched",
             Fate::Singly => "singly",
             Fate::Failed => "failed",
         };
@@ -371,6 +377,7 @@ impl Pipeline {
         match fate {
             Fate::Committed | Fate::NotOurs => self.queue.done(conversation, seq),
             Fate::LostRace => self.queue.lost_race(conversation),
+            Fate::Switched => self.with_fresh_setup(conversation),
             Fate::Singly => {
                 self.queue.note(conversation, |tries| tries.single = true);
                 self.queue.again(conversation);
@@ -386,6 +393,19 @@ impl Pipeline {
             if let Err(error) = end_turns(&db, tenant, number).await {
                 tracing::warn!(%error, %number, "messages of a number that is gone wait; trying again");
             }
+        });
+    }
+
+    /// Runs the turn again once setup is read: with the old one it would only run for the retired version again.
+    fn with_fresh_setup(&mut self, conversation: ConversationId) {
+        self.queue.park(conversation);
+        let (ran, directory) = (self.ran.0.clone(), self.parts.directory.clone());
+        tokio::spawn(async move {
+            if let Err(error) = directory.refresh().await {
+                tracing::warn!(%error, "setup could not be read after a switch; trying again");
+                tokio::time::sleep(AGAIN).await;
+            }
+            let _ = ran.send(Report::Due(conversation));
         });
     }
 

@@ -14,6 +14,7 @@ use super::journal;
 use super::memory::Memory;
 use super::plugins::Plugins;
 use super::queue::Tries;
+use super::rollouts::Rollouts;
 use super::seeds::Seeds;
 use crate::directory::NumberEntry;
 use crate::domain::{Clock, IdGenerator, InstallationId, Timestamp, TurnId};
@@ -38,6 +39,7 @@ pub(super) struct Turns {
     pub plugins: Arc<Plugins>,
     pub memory: Memory,
     pub seeds: Seeds,
+    pub rollouts: Arc<Rollouts>,
 }
 
 /// A message about to have its turn, with its conversation and consent as they stood a moment ago.
@@ -79,7 +81,7 @@ pub(super) enum Ran {
 
 /// A plugin may ask for another try this often; then the message falls back. A guess: a store that is away for longer
 /// than five tries is the plugin's to handle.
-const RETRIES: u32 = 5;
+pub(super) const RETRIES: u32 = 5;
 /// How long to wait when the plugin host is full.
 const NO_ROOM: Duration = Duration::from_millis(5);
 
@@ -93,13 +95,15 @@ impl Turns {
             word::CONSENT => drafts.outcome = "consent_word",
             word::HUMAN if input.conversation.owner.is_bot() => drafts.human_requested(),
             _ if input.entry.installations.is_empty() => drafts.outcome = "no_plugin",
-            _ => match self.ask_plugins(&input, turn, now).await {
-                Ok((report, bindings, broken)) => {
+            _ => match self.perform(&input, turn, now).await {
+                Ok(performed) => {
+                    let report = performed.report;
                     count(&report);
                     if let Some(later) = later(&report, input.tries.retries) {
                         return later;
                     }
-                    drafts.apply(report, &bindings, &broken);
+                    drafts.trials = performed.trials;
+                    drafts.apply(report, &performed.bindings, &performed.broken);
                 }
                 Err(Overload::Full | Overload::TenantShare) => {
                     return Ran::Later {
@@ -116,14 +120,15 @@ impl Turns {
         Ran::Finished(Box::new(drafts.finish(input)))
     }
 
-    async fn ask_plugins(
+    /// Runs these plugins. Who they are, [`trial`](super::trial) says.
+    pub(super) async fn ask_plugins(
         &self,
         input: &TurnInput,
         turn: TurnId,
         now: Timestamp,
-    ) -> Result<(TurnReport, Vec<PluginBinding>, Vec<String>), Overload> {
-        let (bindings, broken) = self.plugins.bindings(&input.entry).await;
-        let names = bindings
+        plugins: Vec<PluginBinding>,
+    ) -> Result<TurnReport, Overload> {
+        let names = plugins
             .iter()
             .map(|binding| (binding.installation, binding.plugin.name().to_owned()));
         let request = TurnRequest {
@@ -139,11 +144,10 @@ impl Turns {
             ),
             conversation: view(&input.conversation),
             kv: self.memory.of_turn(names.collect()),
-            plugins: bindings.clone(),
+            plugins,
             bot_owns: input.conversation.owner.is_bot(),
         };
-        let report = self.plugins.host().run_turn(request).await?;
-        Ok((report, bindings, broken))
+        self.plugins.host().run_turn(request).await
     }
 
     /// The message as Meta sent it, without what tells who it is from.

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use crate::audit::AuditError;
-use crate::plugin_host::{CompileError, InspectError, SettingsError};
+use crate::plugin_host::{CompileError, SettingsError};
 use crate::secrets::{KeyringError, SecretError};
 use crate::storage::StorageError;
 
@@ -29,16 +29,17 @@ pub enum SetupError {
     /// Somebody else was faster; whoever edits must read again.
     #[error("it has changed since it was read")]
     Changed,
-    #[error("the component cannot be installed: {0}")]
-    Component(#[from] InspectError),
+    /// Everything that is wrong with an upload.
+    #[error("the upload is refused:{}", .0.iter().map(|problem| format!("\n  {problem}")).collect::<String>())]
+    Upload(Vec<String>),
+    /// Things are not such that this can be done.
+    #[error("{0}")]
+    State(String),
     /// Settings of an installation, or the schema that they are checked against.
     #[error(transparent)]
     Settings(#[from] SettingsError),
     #[error("the component does not compile: {0}")]
     Compile(#[from] CompileError),
-    /// It compiles and would not run: another shape of a hook, more tables than there may be …
-    #[error("the component does not fit this gateway: {0}")]
-    Unfit(String),
     #[error("the database failed")]
     Storage(#[from] StorageError),
     #[error("the audit log could not be written")]
@@ -60,7 +61,7 @@ impl SetupError {
             | Self::Invalid { .. }
             | Self::InUse { .. }
             | Self::Changed => true,
-            Self::Component(_) | Self::Unfit(_) | Self::Keyring(KeyringError::NotAFile) => true,
+            Self::Upload(_) | Self::State(_) | Self::Keyring(KeyringError::NotAFile) => true,
             Self::Settings(error) => error.is_refusal(),
             Self::Compile(error) => !matches!(
                 error,
@@ -77,6 +78,18 @@ impl SetupError {
     pub(crate) fn invalid(field: &'static str, problem: impl Into<String>) -> Self {
         let problem = problem.into();
         Self::Invalid { field, problem }
+    }
+
+    pub(crate) fn state(problem: impl Into<String>) -> Self {
+        Self::State(problem.into())
+    }
+
+    /// Two versions that do not understand each other's memory.
+    pub(crate) fn other_state() -> Self {
+        Self::state(
+            "the two versions keep their memory by different state schemas: neither manifest says that this is safe \
+             (`state_compatible`), so whoever asks has to (`state_is_safe`)",
+        )
     }
 
     pub(crate) fn not_found(what: &'static str, name: &str) -> Self {

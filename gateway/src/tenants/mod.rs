@@ -1,7 +1,8 @@
 //! Setup: apps, tenants, credentials, numbers, holds, plugin installations. What an operator says, checked and stored.
 //!
 //! Each function is one change in one transaction, and bumps the counter by which running nodes notice it. Secrets
-//! are sealed here and opened in [`setup`], nowhere else. Nothing here waits for the network.
+//! are sealed here and opened in [`setup`], nowhere else. Nothing here waits for the network,
+//! but a promotion of a plugin's version for the nodes to load it.
 
 pub mod apps;
 pub mod credentials;
@@ -13,6 +14,7 @@ pub mod installations;
 pub mod keys;
 pub mod numbers;
 mod places;
+pub mod plugin_keys;
 pub mod removal;
 mod revision;
 mod settings;
@@ -48,6 +50,10 @@ pub struct SetupContext {
     pub keyring: Arc<Keyring>,
     pub clock: Arc<dyn Clock>,
     pub ids: Arc<IdGenerator>,
+    /// `plugins.require_signature`: uploads without a good signature are refused.
+    pub require_signature: bool,
+    /// Rung when what this node has read of setup is out of date.
+    pub changed: Arc<tokio::sync::Notify>,
     /// Who asks: every change is recorded under this name.
     pub by: Actor,
     /// When a change is committed.
@@ -59,6 +65,15 @@ impl SetupContext {
     #[must_use]
     pub fn acting(&self, by: Actor) -> Self {
         Self { by, ..self.clone() }
+    }
+
+    /// For a step that others must see before the last one can be made: a request that is sent again may make it again.
+    pub(crate) fn at_once(&self) -> Self {
+        let ending = Ending::default();
+        Self {
+            ending,
+            ..self.clone()
+        }
     }
 
     /// Ends a change: the last that a service does for it.

@@ -122,7 +122,13 @@ impl Setup {
         self.holds.iter().filter_map(active).collect()
     }
 
-    /// What runs for a number, in order.
+    /// Installations with a candidate.
+    pub fn rollouts(&self) -> impl Iterator<Item = &Installation> {
+        let all = self.installations.values().flatten();
+        all.filter(|installation| installation.candidate().is_some())
+    }
+
+    /// What is installed for a number, in order.
     pub fn installations(&self, number: &Number) -> impl Iterator<Item = &Installation> {
         let of_tenant = self.installations.get(&number.tenant);
         let concerns =

@@ -96,6 +96,8 @@ impl Works {
             keyring: Arc::new(keyring),
             clock: Arc::new(SystemClock),
             ids: Arc::new(IdGenerator::new(slot.number, slot.id_floor)),
+            require_signature: false,
+            changed: Arc::default(),
             by: Actor::gateway(),
             ending: Ending::default(),
         };

@@ -10,9 +10,12 @@ use vestibule::access::{Grant, Role, Scope};
 use vestibule::api::document;
 use vestibule::api::permissions::{self, Rule};
 use vestibule::audit::OPERATOR;
+use vestibule::domain::rollout::{Bounds, Stage};
 use vestibule::domain::{InstallationId, TenantId};
 use vestibule::simulator::SimulatorHandle;
+use vestibule::storage::components::{self, Component};
 use vestibule::storage::installations::{self, Installation};
+use vestibule::storage::plugin_versions::{self, Version};
 use vestibule_tests::for_each_database;
 
 use super::Ground;
@@ -74,7 +77,12 @@ fn body(operation: &str) -> Option<Value> {
         "keys.create" => json!({"name": "k", "role": "agent"}),
         "keys.rotate" => json!({"overlap_seconds": 0}),
         "holds.place" => json!({"held": {"scope": "tenant"}, "reason": "drill"}),
-        "plugins.install" => json!({"component": "AGFzbQ=="}),
+        "plugins.stop" => json!({"reason": "drill"}),
+        "plugin_keys.add" => json!({"name": "acme", "public_key": "AAAA"}),
+        "installations.install" => json!({"digest": DIGEST, "stage": "waiting"}),
+        "installations.update" => json!({"position": 1}),
+        "installations.promote" => json!({"stage": "waiting"}),
+        "installations.pause" | "installations.roll_back" => json!({}),
         "audit.verify" => json!({}),
         "contacts.upsert" => json!({"external_id": "k-1"}),
         "contacts.update" => json!({"name": "Ada"}),
@@ -93,9 +101,9 @@ fn body(operation: &str) -> Option<Value> {
         "hooks.replay" => json!({"after": 0}),
         "hooks.rotate" => json!({"overlap_seconds": 60}),
         "hooks.revive" => json!({}),
-        // A form, which `media.rs` sends.
-        "media.upload" => return None,
-        "messages.cancel" | "jobs.cancel" | "jobs.resume" => return None,
+        // A form, which `media.rs` sends, and an upload, which is no JSON.
+        "media.upload" | "plugins.upload" => return None,
+        "messages.cancel" | "jobs.cancel" | "jobs.resume" | "installations.resume" => return None,
         other => panic!("{other} wants a body: give the matrix one"),
     })
 }
@@ -153,10 +161,16 @@ impl Route {
 /// Ids that are nobody's, for every kind of parameter there is.
 fn nobodys(routes: &[Route]) -> BTreeMap<String, String> {
     let names = routes.iter().flat_map(|route| &route.objects);
-    names
-        .map(|name| (name.clone(), format!("{}_0000000000007", prefix(name))))
-        .collect()
+    let nobodys = |name: &String| match name.as_str() {
+        "digest" => "f".repeat(64),
+        "signing_key" => "nobody".to_owned(),
+        name => format!("{}_0000000000007", prefix(name)),
+    };
+    names.map(|name| (name.clone(), nobodys(name))).collect()
 }
+
+/// Of the tenant's upload.
+const DIGEST: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 
 fn prefix(parameter: &str) -> &'static str {
     match parameter {
@@ -167,7 +181,7 @@ fn prefix(parameter: &str) -> &'static str {
         "user" => "usr",
         "key" => "key",
         "hold" => "hld",
-        "plugin" => "ins",
+        "installation" => "ins",
         "entry" => "aud",
         "job" => "job",
         "contact" => "con",
@@ -234,32 +248,67 @@ pub(super) async fn tenant_with_everything(
         ("user", user),
         ("key", other_key),
         ("hold", hold),
-        ("plugin", plugin(ground, tenant).await),
+        ("installation", installation(ground, tenant).await),
+        ("digest", DIGEST.to_owned()),
+        ("signing_key", "nobody".to_owned()),
         ("entry", entry.as_str().expect("an entry").to_owned()),
         ("job", job),
     ];
     (tenant, ids.map(|(name, id)| (name.to_owned(), id)).into())
 }
 
-/// A row will do: nobody runs it here.
-async fn plugin(ground: &Ground, tenant: TenantId) -> String {
+/// Rows will do: nobody runs it here.
+async fn installation(ground: &Ground, tenant: TenantId) -> String {
     let setup = ground.setup();
     let now = setup.clock.now();
+    let manifest =
+        json!({"name": "menu", "version": "1.0.0", "abi": "0.1.0", "interfaces": ["auto-reply"]});
+    let component = Component {
+        upload: 1,
+        tenant,
+        digest: DIGEST.to_owned(),
+        manifest: manifest.to_string(),
+        bytes: 4,
+        uploaded_by: "somebody".to_owned(),
+        signed_by: String::new(),
+        created_at: now,
+    };
     let installation = Installation {
         id: InstallationId::from_raw(setup.ids.next(now)),
         tenant,
         number: None,
         plugin: "menu".to_owned(),
-        plugin_version: "1.0.0".to_owned(),
-        digest: "00".to_owned(),
         position: 0,
-        config: "{}".to_owned(),
-        grants: "[]".to_owned(),
+        paused: false,
+        bounds: Bounds::default(),
         generation: 1,
+        created_at: now,
+        versions: Vec::new(),
+    };
+    let version = Version {
+        seq: 1,
+        digest: DIGEST.to_owned(),
+        version: "1.0.0".to_owned(),
+        config: "{}".to_owned(),
+        asked: "[]".to_owned(),
+        grants: "[]".to_owned(),
+        granted_by: "somebody".to_owned(),
+        granted_at: now,
+        stage: Stage::Waiting,
+        percent: 0,
+        good: false,
+        reason: String::new(),
+        changed_at: now,
         created_at: now,
     };
     let mut tx = setup.db.begin().await.expect("a transaction");
-    installations::replace_installation(&mut tx, tenant, &installation)
+    components::insert_component(&mut tx, tenant, &component, b"wasm")
+        .await
+        .expect("a row");
+    installations::insert(&mut tx, tenant, &installation)
+        .await
+        .expect("a row");
+    plugin_versions::insert(&mut tx, tenant, installation.id, &version)
         .await
         .expect("a row");
     tx.commit().await.expect("a commit");

@@ -14,6 +14,7 @@ use vestibule_tests::guests;
 const HOOKS: &[(&str, &[&str])] = &[
     ("allocate", &["auto-reply"]),
     ("big_output", &["auto-reply"]),
+    ("brittle", &["auto-reply"]),
     ("counter", &["auto-reply"]),
     ("echo", &["auto-reply"]),
     ("enricher", &["enrichment"]),

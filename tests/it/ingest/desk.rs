@@ -70,6 +70,8 @@ impl Desk {
             keyring: keyring.clone(),
             clock: clock.clone(),
             ids: ids.clone(),
+            require_signature: false,
+            changed: Arc::default(),
             by: vestibule::audit::Actor::gateway(),
             ending: vestibule::storage::Ending::default(),
         };

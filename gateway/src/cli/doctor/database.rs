@@ -123,6 +123,8 @@ async fn envelopes(config: &Config, db: &Db) -> Finding {
         keyring,
         clock: Arc::new(SystemClock),
         ids: Arc::new(IdGenerator::new(0, Timestamp::ZERO)),
+        require_signature: config.plugins.require_signature,
+        changed: Arc::default(),
         by: crate::audit::Actor::gateway(),
         ending: Ending::default(),
     };

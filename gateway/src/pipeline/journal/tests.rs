@@ -43,6 +43,7 @@ fn written(report: &TurnReport, sent: &[Option<OutboxId>]) -> (String, Value) {
         report: Some(ReportLine::of(report, sent)),
         not_runnable: &[],
         decisions: &[],
+        trials: &[],
         cut: Vec::new(),
     };
     let json = journal.into_json();
