@@ -11,8 +11,14 @@ use vestibule_plugin::{
 #[test]
 fn the_bindings_were_generated_from_this_contract() {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-    let contract = std::fs::read(format!("{root}/wit/vestibule-plugin-0.1.0/plugin.wit"));
-    let digest = hex::encode(Sha256::digest(contract.expect("the contract is there")));
+    let folder = std::fs::read_dir(format!("{root}/wit/next")).expect("the contract is there");
+    let mut files: Vec<_> = folder.map(|file| file.expect("an entry").path()).collect();
+    files.sort();
+    let mut hash = Sha256::new();
+    for file in files {
+        hash.update(std::fs::read(file).expect("a file"));
+    }
+    let digest = hex::encode(hash.finalize());
     let made_from = include_str!("../src/bindings/contract.sha256");
     assert_eq!(
         digest,

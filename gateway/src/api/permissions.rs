@@ -25,6 +25,7 @@ const BUILDERS: &[Role] = &[Operator, TenantAdmin, Developer];
 const PLUGINS: &[Role] = &[Operator, TenantAdmin, Developer, PluginAuthor];
 const SEE_PLUGINS: &[Role] = &[Operator, TenantAdmin, Developer, PluginAuthor, Auditor];
 const SEE_JOBS: &[Role] = &[Operator, TenantAdmin, Developer, Analyst, Auditor];
+const SEE_METRICS: &[Role] = &[Operator, TenantAdmin, Developer, PluginAuthor, Analyst];
 const DESK: &[Role] = &[Operator, TenantAdmin, Developer, Agent];
 const SEE_HOLDS: &[Role] = &[Operator, TenantAdmin, Developer, Agent, Analyst, Auditor];
 
@@ -49,6 +50,14 @@ const fn senders(operation: &'static str) -> Rule {
     Rule {
         scopes: &[ScopeKind::Send],
         ..roles(operation, DESK)
+    }
+}
+
+/// What narrow tokens that tell of events may do as well.
+const fn tellers(operation: &'static str) -> Rule {
+    Rule {
+        scopes: &[ScopeKind::Event],
+        ..roles(operation, BUILDERS)
     }
 }
 
@@ -91,6 +100,7 @@ pub const RULES: &[Rule] = &[
     roles("plugins.get", SEE_PLUGINS),
     roles("plugins.install", PLUGINS),
     roles("plugins.remove", PLUGINS),
+    roles("plugins.metrics", SEE_METRICS),
     roles("audit.list", ADMINS_AND_AUDITOR),
     roles("audit.get", ADMINS_AND_AUDITOR),
     roles("audit.verify", ADMINS_AND_AUDITOR),
@@ -104,6 +114,7 @@ pub const RULES: &[Rule] = &[
     roles("conversations.list", DESK),
     roles("conversations.get", DESK),
     roles("conversations.history", DESK),
+    roles("conversations.notes", DESK),
     roles("conversations.take_over", DESK),
     roles("conversations.assign", DESK),
     roles("conversations.hand_back", DESK),
@@ -117,6 +128,7 @@ pub const RULES: &[Rule] = &[
     roles("messages.cancel", DESK),
     roles("events.list", DESK),
     roles("events.stream", DESK),
+    tellers("events.tell"),
     roles("hooks.list", BUILDERS),
     roles("hooks.get", BUILDERS),
     roles("hooks.create", BUILDERS),

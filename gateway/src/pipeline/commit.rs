@@ -1,10 +1,11 @@
 //! The commit of turns: many in one transaction, each of them whole or not at all.
 //!
-//! Order of locks: leases, conversations by id, plugins' usage by owner, plugin memory by key. A turn whose conversation,
+//! Order of locks: leases, contacts and consent (of the few turns that change them), conversations by id, plugins' usage by owner, plugin memory by key. A turn whose conversation,
 //! memory or installation moved since it began lost a race: it writes nothing and runs again; the others of its group
 //! commit. After a database
 //! error the turns of the group run again and commit one by one, so that one bad turn does not take the others with it.
 
+mod caused;
 mod kv;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -22,6 +23,8 @@ use crate::storage::turns::TurnRow;
 use crate::storage::{Db, Result, StorageError, Tx, events, installations, turns};
 use crate::telemetry::CommitTimer;
 
+use caused::People;
+pub(super) use caused::TimerCounts;
 use kv::GroupMemory;
 
 /// What became of one turn of a group.
@@ -47,6 +50,7 @@ pub(super) struct Committer {
     pub kv_total: i64,
     /// Told what plugins remember in all, so that the next turns know whether there is room.
     pub used: Used,
+    pub timers: TimerCounts,
 }
 
 type Fates = Vec<(ConversationId, i64, Fate)>;
@@ -114,6 +118,7 @@ impl Committer {
         let _held = CommitTimer::start("turns", group.len());
         let leases = self.leases(group)?;
         buckets::fence(&mut tx, &leases).await?;
+        let mut people = People::lock(&mut tx, group).await?;
         let locked = lock_versions(&mut tx, group).await?;
         let mut memory = GroupMemory::lock(&mut tx, group, self.kv_total).await?;
         let lost = losers(&mut tx, group, &locked, &mut memory).await?;
@@ -123,6 +128,7 @@ impl Committer {
             .filter(|(index, _)| !lost.contains(index))
             .map(|(_, turn)| turn)
             .collect();
+        caused::admit_timers(&mut tx, &self.timers, &mut winners).await?;
         // A cleared draft is used once: a turn whose commit fails runs, and asks policy, again.
         let sends: Vec<NewSend> = winners
             .iter_mut()
@@ -132,6 +138,7 @@ impl Committer {
         let rows = if winners.is_empty() {
             Vec::new()
         } else {
+            people.write(&mut tx, &winners).await?;
             self.write_winners(&mut tx, &winners, &mut memory, sends)
                 .await?
         };
@@ -181,6 +188,7 @@ impl Committer {
             .collect();
         conversations::log_owners_all_tenants(tx, &log).await?;
         memory.write(tx).await?;
+        caused::write(tx, winners).await?;
         let rows: Vec<&TurnRow> = winners.iter().map(|turn| &turn.row).collect();
         turns::append_all_tenants(tx, &rows).await?;
         outbox::insert_all_tenants(tx, sends).await
@@ -236,8 +244,12 @@ async fn losers(
             lost.insert(index);
             continue;
         }
-        match memory.take(turn.event.tenant, &turn.kv, turn.row.id.raw()) {
-            Ok(not_added) => journal::note_not_added(&mut turn.row.journal, &not_added),
+        match memory.take(
+            turn.event.tenant,
+            &turn.kv,
+            (turn.row.id.raw(), turn.row.at),
+        ) {
+            Ok(not_added) => journal::note_list(&mut turn.row.journal, "not_added", &not_added),
             Err(kv::Lost) => {
                 lost.insert(index);
             }

@@ -6,11 +6,10 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::abi::Abi;
 use super::hook::{Hook, HookSet};
 use super::limits::MANIFEST_BYTES;
 
-/// The contract's version that this host implements.
-pub const ABI: &str = "0.1.0";
 /// The custom section's name.
 pub const SECTION: &str = "vestibule:manifest";
 /// Grants that exist.
@@ -101,16 +100,13 @@ impl Manifest {
             let problem = format!("`{}` is not a version like 1.2.3", self.version);
             return wrong("version", problem);
         }
-        if self.abi != ABI {
-            let problem = format!("this host has {ABI}, not `{}`", self.abi);
+        let Some(abi) = Abi::from_version(&self.abi) else {
+            let problem = format!("this host has {}, not `{}`", Abi::versions(), self.abi);
             return wrong("abi", problem);
-        }
-        if let Some(unknown) = self
-            .interfaces
-            .iter()
-            .find(|i| Hook::from_name(i).is_none())
-        {
-            return wrong("interfaces", format!("there is no hook `{unknown}`"));
+        };
+        let has = |name: &str| Hook::from_name(name).is_some_and(|hook| abi.hooks().contains(&hook));
+        if let Some(unknown) = self.interfaces.iter().find(|name| !has(name)) {
+            return wrong("interfaces", format!("{abi} has no hook `{unknown}`"));
         }
         if let Some(unknown) = self.grants.iter().find(|g| !GRANTS.contains(&&***g)) {
             return wrong("grants", format!("there is no grant `{unknown}`"));
@@ -187,8 +183,9 @@ mod tests {
             (json!({"version": "1.0"}), "`version`"),
             (json!({"version": "1.0.01"}), "`version`"),
             (json!({"version": "1.0.0-"}), "`version`"),
-            (json!({"abi": "0.2.0"}), "this host has 0.1.0"),
+            (json!({"abi": "0.3.0"}), "this host has 0.1.0, 0.2.0"),
             (json!({"interfaces": ["autoreply"]}), "no hook `autoreply`"),
+            (json!({"interfaces": ["on-timer"]}), "0.1.0 has no hook `on-timer`"),
             (json!({"grants": ["network"]}), "no grant `network`"),
             (json!({"grant": ["kv"]}), "unknown field `grant`"),
             (json!({"config_schema": 3}), "`config_schema`"),

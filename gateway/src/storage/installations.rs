@@ -24,6 +24,8 @@ pub struct Installation {
     pub grants: String,
     /// Moves with every change: a commit checks that it still runs under the generation that it began with.
     pub generation: i64,
+    /// Its plugin exports `on-receipt`.
+    pub hears_receipts: bool,
     pub created_at: Timestamp,
 }
 
@@ -39,6 +41,7 @@ struct Row {
     config: String,
     grants: String,
     generation: i64,
+    hears_receipts: i64,
     created_at: i64,
 }
 
@@ -49,8 +52,8 @@ pub async fn replace_installation(
     installation: &Installation,
 ) -> Result<()> {
     const SQL: &str = "INSERT INTO installation (id, tenant, number, plugin, plugin_version, digest, position, config,
-            grants, state, generation, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'active', $10, $11)";
+            grants, state, generation, created_at, hears_receipts)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'active', $10, $11, $12)";
     let number = installation.number.map_or(0, NumberId::raw);
     retire_installations(tx, tenant, &installation.plugin, number).await?;
     execute!(
@@ -67,6 +70,7 @@ pub async fn replace_installation(
             .bind(&installation.grants)
             .bind(installation.generation)
             .bind(installation.created_at.millis())
+            .bind(i64::from(installation.hears_receipts))
     )?;
     changes::bump_setup_all_tenants(tx).await
 }
@@ -106,7 +110,7 @@ pub async fn numbers_of_installations(
 /// Every installation that runs, in the order of its tenant's turns.
 pub async fn installations_all_tenants(tx: &mut Tx) -> Result<Vec<Installation>> {
     const SQL: &str = "SELECT id, tenant, number, plugin, plugin_version, digest, position, config, grants, generation,
-            created_at FROM installation WHERE state = 'active' ORDER BY tenant, position, id";
+            hears_receipts, created_at FROM installation WHERE state = 'active' ORDER BY tenant, position, id";
     let rows: Vec<Row> = on_backend!(tx, |conn| sqlx::query_as(SQL).fetch_all(conn).await)?;
     Ok(rows.into_iter().map(Installation::from).collect())
 }
@@ -118,7 +122,7 @@ pub async fn installation(
     id: InstallationId,
 ) -> Result<Option<Installation>> {
     const SQL: &str = "SELECT id, tenant, number, plugin, plugin_version, digest, position, config, grants, generation,
-            created_at FROM installation WHERE tenant = $1 AND id = $2 AND state = 'active'";
+            hears_receipts, created_at FROM installation WHERE tenant = $1 AND id = $2 AND state = 'active'";
     let row: Option<Row> = rows::one(tx, tenant, SQL, id.raw()).await?;
     Ok(row.map(Installation::from))
 }
@@ -131,7 +135,7 @@ pub async fn installations_of(
     most: i64,
 ) -> Result<Vec<Installation>> {
     const SQL: &str = "SELECT id, tenant, number, plugin, plugin_version, digest, position, config, grants, generation,
-            created_at FROM installation WHERE tenant = $1 AND state = 'active' AND id > $2 ORDER BY id LIMIT $3";
+            hears_receipts, created_at FROM installation WHERE tenant = $1 AND state = 'active' AND id > $2 ORDER BY id LIMIT $3";
     let rows: Vec<Row> = rows::page(tx, tenant, SQL, after, most).await?;
     Ok(rows.into_iter().map(Installation::from).collect())
 }
@@ -175,6 +179,7 @@ impl From<Row> for Installation {
             config: row.config,
             grants: row.grants,
             generation: row.generation,
+            hears_receipts: row.hears_receipts != 0,
             created_at: Timestamp::from_millis(row.created_at),
         }
     }

@@ -7,7 +7,7 @@ use super::tenant::json_object;
 use super::{Result, SetupContext, SetupError, find};
 use crate::domain::{InstallationId, TenantId};
 use crate::plugin_host::{
-    ArtifactId, ArtifactKey, Compiler, ComponentDigest, Manifest, PLUGINS_PER_TURN, TrialError,
+    ArtifactId, ArtifactKey, Compiler, ComponentDigest, Hook, Manifest, PLUGINS_PER_TURN, TrialError,
     inspect, try_to_load,
 };
 use crate::storage::Tx;
@@ -61,6 +61,7 @@ pub async fn install(
         config,
         grants: serde_json::json!(new.grants).to_string(),
         generation: 1,
+        hears_receipts: manifest.hooks().contains(Hook::OnReceipt),
         created_at: now,
     };
     let manifest = serde_json::json!(manifest).to_string();

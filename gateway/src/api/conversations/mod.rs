@@ -5,6 +5,7 @@ mod change;
 mod get;
 mod history;
 mod list;
+mod notes;
 mod say;
 mod snooze;
 
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use axum::Json;
 use http::StatusCode;
 use serde::Serialize;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -32,6 +34,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
         .routes(routes!(list::list))
         .routes(routes!(get::get))
+        .routes(routes!(notes::list))
         .routes(routes!(history::history))
         .routes(routes!(change::take_over))
         .routes(routes!(assign::assign))
@@ -95,7 +98,8 @@ struct ConversationView {
     /// Meta's time of the customer's last message: it opens the window for 24 hours.
     last_inbound_at: Option<Moment>,
     language: Option<String>,
-    attributes: BTreeMap<String, String>,
+    /// By name: text, number, true or false, a list of texts, or `{"date": "2026-11-25"}`.
+    attributes: BTreeMap<String, Value>,
     tags: BTreeSet<String>,
 }
 
@@ -118,7 +122,11 @@ fn view(row: &Conversation) -> ConversationView {
         human_replied_at: row.human_replied_at.map(Moment),
         last_inbound_at: row.last_inbound_at.map(Moment),
         language: row.language.clone(),
-        attributes: row.attributes.clone(),
+        attributes: row
+            .attributes
+            .iter()
+            .map(|(key, value)| (key.clone(), json!(value)))
+            .collect(),
         tags: row.tags.clone(),
     }
 }

@@ -3,6 +3,7 @@
 mod get;
 mod install;
 mod list;
+mod metrics;
 mod remove;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
         .routes(routes!(list::list, install::install))
         .routes(routes!(get::get, remove::remove))
+        .routes(routes!(metrics::metrics))
 }
 
 /// A plugin in service.
