@@ -24,12 +24,27 @@ pub use crate::bindings::host::vestibule::plugin::replies::{
 #[non_exhaustive]
 pub enum Content {
     /// At most 4096 characters. `preview`: show what its first link leads to.
-    Text { body: String, preview: bool },
-    Image { file: File, caption: Option<String> },
-    Video { file: File, caption: Option<String> },
+    Text {
+        body: String,
+        preview: bool,
+    },
+    Image {
+        file: File,
+        caption: Option<String>,
+    },
+    Video {
+        file: File,
+        caption: Option<String>,
+    },
     /// `voice`: a voice message (OGG with OPUS, mono).
-    Audio { file: File, voice: bool },
-    Document { document: Document, caption: Option<String> },
+    Audio {
+        file: File,
+        voice: bool,
+    },
+    Document {
+        document: Document,
+        caption: Option<String>,
+    },
     Sticker(File),
     Location(Place),
     /// Cards for the customer's address book.
@@ -52,18 +67,27 @@ pub enum Content {
     /// One button that opens an address.
     Link(Link),
     Flow(Flow),
-    AskLocation { body: String },
+    AskLocation {
+        body: String,
+    },
     AskAddress(AddressForm),
     /// Asks for the phone number of somebody who shows none.
-    AskPhone { body: String },
+    AskPhone {
+        body: String,
+    },
     /// Asks whether the business may call.
-    AskToCall { body: String },
+    AskToCall {
+        body: String,
+    },
     CallButton(CallButton),
     Product(Product),
     ProductList(ProductList),
     Catalog(Catalog),
     /// Two to ten cards side by side.
-    Carousel { body: String, cards: Vec<CarouselCard> },
+    Carousel {
+        body: String,
+        cards: Vec<CarouselCard>,
+    },
     ProductCarousel(ProductCarousel),
     Template(Template),
 }

@@ -17,25 +17,48 @@ pub enum Effect {
         purpose: Option<Purpose>,
     },
     React(String),
-    MarkRead { typing: bool },
+    MarkRead {
+        typing: bool,
+    },
     SetLanguage(String),
-    SetAttribute { key: String, value: Value },
+    SetAttribute {
+        key: String,
+        value: Value,
+    },
     RemoveAttribute(String),
     /// Of the contact; none takes it away.
-    SetContactAttribute { key: String, value: Option<Value> },
+    SetContactAttribute {
+        key: String,
+        value: Option<Value>,
+    },
     AddTag(String),
     RemoveTag(String),
     /// For the people who work with the conversation.
     Note(String),
-    Metric { name: String, value: f64 },
+    Metric {
+        name: String,
+        value: f64,
+    },
     /// Into the tenant's event stream.
-    Emit { name: String, fields: Vec<Field> },
-    HandOver { to: Receiver, summary: Option<String> },
+    Emit {
+        name: String,
+        fields: Vec<Field>,
+    },
+    HandOver {
+        to: Receiver,
+        summary: Option<String>,
+    },
     Close,
-    SetTimer { name: String, due: Due, fields: Vec<Field> },
+    SetTimer {
+        name: String,
+        due: Due,
+        fields: Vec<Field>,
+    },
     CancelTimer(String),
     OptOut(OptOut),
-    OptIn { words: String },
+    OptIn {
+        words: String,
+    },
 }
 
 /// Who gets a conversation.

@@ -80,7 +80,9 @@ impl Space {
 
     /// A number kept by [`Space::add`]; 0 when there is none.
     pub fn number(self, key: &str) -> Result<i64, KvError> {
-        let Some(bytes) = self.get(key)? else { return Ok(0) };
+        let Some(bytes) = self.get(key)? else {
+            return Ok(0);
+        };
         let text = std::str::from_utf8(&bytes).ok();
         let number = text.and_then(|text| text.parse().ok());
         number.ok_or_else(|| KvError::Invalid(format!("`{key}` is no number")))

@@ -23,8 +23,8 @@ use vestibule::domain::{
 };
 use vestibule::plugin_host::engine::{self, EngineOptions, Meter, PoolSize, Reset};
 use vestibule::plugin_host::{
-    ArtifactId, ArtifactKey, ComponentDigest, ConfigJson, ConversationView, Grants, HostAnswers,
-    About, HostConfig, Limits, MessageView, Plugin, PluginBinding, PluginHost, TurnRequest,
+    About, ArtifactId, ArtifactKey, ComponentDigest, ConfigJson, ConversationView, Grants,
+    HostAnswers, HostConfig, Limits, MessageView, Plugin, PluginBinding, PluginHost, TurnRequest,
     inspect,
 };
 use wasmtime::component::{

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-pub use crate::domain::attribute::AttributeKind as Kind;
 use crate::domain::TenantId;
+pub use crate::domain::attribute::AttributeKind as Kind;
 use crate::storage::{Result, Tx, contacts};
 
 /// The attributes of a tenant.

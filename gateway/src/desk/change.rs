@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::{Asked, Desk, DeskError, Result};
 use crate::domain::{HANDED_BACK, Owner, StreamEvent, StreamKind, Timestamp};
-use crate::storage::{Tx, timers};
 use crate::storage::conversations::{self, Conversation};
+use crate::storage::{Tx, timers};
 
 /// What may be done with a conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -176,8 +176,7 @@ impl Desk {
             return Ok(false);
         }
         self.give(tx, row, Owner::Bot, why).await?;
-        row.attributes
-            .insert(HANDED_BACK.to_owned(), told.into());
+        row.attributes.insert(HANDED_BACK.to_owned(), told.into());
         Ok(true)
     }
 

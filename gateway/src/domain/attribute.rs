@@ -33,9 +33,7 @@ impl AttributeValue {
     /// What is wrong with it, if anything. NUL is refused: PostgreSQL's TEXT cannot hold it.
     pub fn problem(&self) -> Option<&'static str> {
         let fits = |text: &String| {
-            text.len() <= TEXT_MOST * 4
-                && text.chars().count() <= TEXT_MOST
-                && !text.contains('\0')
+            text.len() <= TEXT_MOST * 4 && text.chars().count() <= TEXT_MOST && !text.contains('\0')
         };
         match self {
             Self::Text(text) if !fits(text) => {

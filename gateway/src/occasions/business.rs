@@ -79,7 +79,9 @@ impl Occasions {
     pub async fn tell(&self, tenant: TenantId, new: NewOccasion, by: &Actor) -> Result<Told> {
         let fields = check(&new)?;
         let snapshot = self.directory.snapshot();
-        let entry = snapshot.number(new.number).filter(|n| n.tenant.id == tenant);
+        let entry = snapshot
+            .number(new.number)
+            .filter(|n| n.tenant.id == tenant);
         let entry = entry.ok_or(OccasionError::NotFound("number"))?;
         let mut tx = self.db.begin().await?;
         if let Some(told) = business_events::known(&mut tx, tenant, &new.id).await? {
@@ -170,7 +172,8 @@ impl Occasions {
         let mut found = conversations::find_all_tenants(tx, &[pair]).await?;
         if found.is_empty() {
             let id = ConversationId::from_raw(self.ids.next(now));
-            conversations::begin(tx, &entry.number, contact, id, now).await?;
+            let tenant = entry.tenant.id;
+            conversations::begin(tx, tenant, &entry.number, contact, id, now).await?;
             found = conversations::find_all_tenants(tx, &[pair]).await?;
         }
         let mut rows = conversations::lock_all_tenants(tx, &found).await?;
@@ -214,7 +217,10 @@ fn check(new: &NewOccasion) -> Result<Fields> {
     let mut wrong = |place: &str, what: String| problems.push((place.to_owned(), what));
     let length = new.id.chars().count();
     if !(1..=ID_MOST).contains(&length) || new.id.chars().any(char::is_control) {
-        wrong("/id", format!("must have 1 to {ID_MOST} characters on one line"));
+        wrong(
+            "/id",
+            format!("must have 1 to {ID_MOST} characters on one line"),
+        );
     }
     if !is_event_name(&new.name) {
         let what = "must be 1 to 64 letters, digits, dots, dashes and underscores";
@@ -233,9 +239,15 @@ fn check(new: &NewOccasion) -> Result<Fields> {
             }
         }
     }
-    let bytes: usize = fields.iter().map(|(name, value)| name.len() + value.bytes()).sum();
+    let bytes: usize = fields
+        .iter()
+        .map(|(name, value)| name.len() + value.bytes())
+        .sum();
     if bytes > BYTES_MOST {
-        wrong("/fields", format!("must have at most {BYTES_MOST} bytes in all"));
+        wrong(
+            "/fields",
+            format!("must have at most {BYTES_MOST} bytes in all"),
+        );
     }
     match problems.is_empty() {
         true => Ok(fields),
@@ -286,7 +298,13 @@ mod tests {
         let mut bad = new(json!({"nested": {"a": 1}, "none": null, "a/b": "x".repeat(2000)}));
         bad.id = String::new();
         bad.name = "a b".to_owned();
-        let expected = ["/id", "/name", "/fields/a~1b", "/fields/nested", "/fields/none"];
+        let expected = [
+            "/id",
+            "/name",
+            "/fields/a~1b",
+            "/fields/nested",
+            "/fields/none",
+        ];
         assert_eq!(places(&bad), expected);
     }
 

@@ -27,7 +27,11 @@ impl Caused {
     /// About how many bytes its commit writes.
     pub(super) fn weight(&self) -> usize {
         let timers = self.timers.len() * 512;
-        let events: usize = self.events.iter().map(|event| event.fields.len() + 128).sum();
+        let events: usize = self
+            .events
+            .iter()
+            .map(|event| event.fields.len() + 128)
+            .sum();
         let notes: usize = self.notes.iter().map(|note| note.body.len() + 64).sum();
         timers + events + notes + self.metrics.len() * 128 + self.contact.len() * 256
     }

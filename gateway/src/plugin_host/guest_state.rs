@@ -178,10 +178,7 @@ impl GuestState {
         if self.effects_kept + self.effects.len() >= most {
             return Err(EffectRefused::Quota(format!("at most {most} effects")));
         }
-        let about_timers = matches!(
-            effect,
-            Effect::SetTimer { .. } | Effect::CancelTimer { .. }
-        );
+        let about_timers = matches!(effect, Effect::SetTimer { .. } | Effect::CancelTimer { .. });
         if about_timers && self.timer_calls >= TIMERS_PER_TURN {
             let most = TIMERS_PER_TURN;
             return Err(EffectRefused::Quota(format!("at most {most} timers")));

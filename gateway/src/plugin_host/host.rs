@@ -11,8 +11,8 @@ use wasmtime::component::Linker;
 
 use crate::domain::TenantId;
 
-use super::artifact::AuthenticArtifact;
 use super::abi;
+use super::artifact::AuthenticArtifact;
 use super::engine::{self, EngineOptions, PoolSize};
 use super::guest_state::GuestState;
 use super::guest_thread::{self, Job};

@@ -104,7 +104,8 @@ impl Manifest {
             let problem = format!("this host has {}, not `{}`", Abi::versions(), self.abi);
             return wrong("abi", problem);
         };
-        let has = |name: &str| Hook::from_name(name).is_some_and(|hook| abi.hooks().contains(&hook));
+        let has =
+            |name: &str| Hook::from_name(name).is_some_and(|hook| abi.hooks().contains(&hook));
         if let Some(unknown) = self.interfaces.iter().find(|name| !has(name)) {
             return wrong("interfaces", format!("{abi} has no hook `{unknown}`"));
         }
@@ -185,7 +186,10 @@ mod tests {
             (json!({"version": "1.0.0-"}), "`version`"),
             (json!({"abi": "0.3.0"}), "this host has 0.1.0, 0.2.0"),
             (json!({"interfaces": ["autoreply"]}), "no hook `autoreply`"),
-            (json!({"interfaces": ["on-timer"]}), "0.1.0 has no hook `on-timer`"),
+            (
+                json!({"interfaces": ["on-timer"]}),
+                "0.1.0 has no hook `on-timer`",
+            ),
             (json!({"grants": ["network"]}), "no grant `network`"),
             (json!({"grant": ["kv"]}), "unknown field `grant`"),
             (json!({"config_schema": 3}), "`config_schema`"),

@@ -119,7 +119,11 @@ impl<R: HookRunner> Stages<'_, R> {
             Subject::Timer(Some(index)) if bot_owns => {
                 let called = self.call(index, Hook::OnTimer).await?;
                 let answered = called.is_some_and(|called| called.answered);
-                Ok(if answered { Ending::Answered } else { Ending::Noted })
+                Ok(if answered {
+                    Ending::Answered
+                } else {
+                    Ending::Noted
+                })
             }
             Subject::Timer(_) => Ok(Ending::NotAsked),
         }
@@ -312,7 +316,10 @@ mod tests {
         let (outcome, asked) = play_about(Subject::Timer(Some(1)), vec![], true);
         assert_eq!(asked, [(1, OnTimer)]);
         assert_eq!(outcome.ending, Ending::Noted);
-        for (subject, bot_owns) in [(Subject::Timer(Some(1)), false), (Subject::Timer(None), true)] {
+        for (subject, bot_owns) in [
+            (Subject::Timer(Some(1)), false),
+            (Subject::Timer(None), true),
+        ] {
             let (outcome, asked) = play_about(subject, vec![], bot_owns);
             assert_eq!((outcome.ending, asked), (Ending::NotAsked, vec![]));
         }

@@ -2,8 +2,8 @@
 
 use wasmtime::component::Linker;
 
-use super::artifact::AuthenticArtifact;
 use super::abi;
+use super::artifact::AuthenticArtifact;
 use super::engine::{self, EngineOptions, PoolSize};
 use super::manifest::Manifest;
 use super::plugin::{LoadError, Plugin};

@@ -255,6 +255,7 @@ pub async fn add_all_tenants(tx: &mut Tx, rows: &[Conversation], now: Timestamp)
 /// Begins a conversation that its customer did not begin; one that is there already stays as it is.
 pub async fn begin(
     tx: &mut Tx,
+    tenant: TenantId,
     number: &Number,
     contact: ContactId,
     id: ConversationId,
@@ -269,7 +270,7 @@ pub async fn begin(
         tx,
         sqlx::query(SQL)
             .bind(id.raw())
-            .bind(number.tenant.raw())
+            .bind(tenant.raw())
             .bind(number.id.raw())
             .bind(contact.raw())
             .bind(number.bucket().raw())
@@ -277,7 +278,7 @@ pub async fn begin(
     )?;
     if begun == 1 {
         let kind = StreamKind::ConversationOpened;
-        tx.tell(StreamEvent::new(number.tenant, id, kind, now));
+        tx.tell(StreamEvent::new(tenant, id, kind, now));
     }
     Ok(())
 }

@@ -78,7 +78,8 @@ pub async fn read_all_tenants(
         let on = format!(
             ") AS v JOIN plugin_kv k ON k.tenant = v.column1 AND k.plugin = v.column2 AND k.item = v.column3 {tail}"
         );
-        let head = "SELECT k.tenant, k.plugin, k.item, k.value, k.version, k.expires_at FROM (VALUES";
+        let head =
+            "SELECT k.tenant, k.plugin, k.item, k.value, k.version, k.expires_at FROM (VALUES";
         let sql = batch::values(head, run.len(), 3, 1, &on);
         let sql = batch::marks(tx, sql);
         let rows: Vec<Row> = on_backend!(tx, |conn| {
@@ -259,7 +260,8 @@ pub async fn list(
     now: Timestamp,
 ) -> Result<Vec<String>> {
     // `starts_with` by bounds, so that the key's index is read along: nothing sorts behind U+10FFFF.
-    const SQL: &str = "SELECT item FROM plugin_kv WHERE tenant = $1 AND plugin = $2 AND item > $3 AND item >= $4
+    const SQL: &str =
+        "SELECT item FROM plugin_kv WHERE tenant = $1 AND plugin = $2 AND item > $3 AND item >= $4
         AND item < $5 AND (expires_at = 0 OR expires_at > $6) ORDER BY item LIMIT $7";
     let end = format!("{prefix}\u{10ffff}");
     Ok(on_backend!(tx, |conn| sqlx::query_scalar(SQL)
@@ -292,7 +294,8 @@ pub async fn forget_ended_all_tenants(db: &Db, now: Timestamp) -> Result<u64> {
 }
 
 async fn forget_some(tx: &mut Tx, now: Timestamp) -> Result<u64> {
-    const ENDED: &str = "SELECT tenant, plugin, item FROM plugin_kv WHERE expires_at > 0 AND expires_at <= $1
+    const ENDED: &str =
+        "SELECT tenant, plugin, item FROM plugin_kv WHERE expires_at > 0 AND expires_at <= $1
         ORDER BY expires_at LIMIT $2";
     let rows: Vec<(i64, String, String)> = on_backend!(tx, |conn| sqlx::query_as(ENDED)
         .bind(now.millis())
@@ -312,8 +315,10 @@ async fn forget_some(tx: &mut Tx, now: Timestamp) -> Result<u64> {
     // As a turn's commit: usage before keys.
     let mut owners: Vec<KvOwner> = keys.iter().map(KvKey::owner).collect();
     owners.dedup();
-    let mut used: HashMap<KvOwner, i64> =
-        lock_usage_all_tenants(tx, &owners).await?.into_iter().collect();
+    let mut used: HashMap<KvOwner, i64> = lock_usage_all_tenants(tx, &owners)
+        .await?
+        .into_iter()
+        .collect();
     // A turn may have set some of them anew meanwhile.
     let mut ended = read_all_tenants(tx, &keys, true).await?;
     ended.retain(|(_, value)| !value.lives(now));

@@ -128,16 +128,14 @@ pub async fn due_all_tenants(
     let sql = batch::list(head, buckets.len(), 3, tail);
     let rows: Vec<(i64, i64, String, String)> =
         fetch_list!(tx, sql, [now.millis(), most], &buckets)?;
-    let due = rows
-        .into_iter()
-        .filter_map(|(bucket, id, plugin, name)| {
-            let key = TimerKey {
-                conversation: ConversationId::from_raw(id),
-                plugin,
-                name,
-            };
-            Some((Bucket::from_raw(bucket)?, key))
-        });
+    let due = rows.into_iter().filter_map(|(bucket, id, plugin, name)| {
+        let key = TimerKey {
+            conversation: ConversationId::from_raw(id),
+            plugin,
+            name,
+        };
+        Some((Bucket::from_raw(bucket)?, key))
+    });
     Ok(due.collect())
 }
 
@@ -152,8 +150,13 @@ struct Row {
 
 /// Ends a timer that is due and answers it as it was; none when it was cancelled, put off or taken by somebody else.
 /// Its conversation must be locked.
-pub async fn take_all_tenants(tx: &mut Tx, key: &TimerKey, now: Timestamp) -> Result<Option<Timer>> {
-    const SQL: &str = "DELETE FROM timer WHERE conversation = $1 AND plugin = $2 AND name = $3 AND due_at <= $4
+pub async fn take_all_tenants(
+    tx: &mut Tx,
+    key: &TimerKey,
+    now: Timestamp,
+) -> Result<Option<Timer>> {
+    const SQL: &str =
+        "DELETE FROM timer WHERE conversation = $1 AND plugin = $2 AND name = $3 AND due_at <= $4
         RETURNING tenant, bucket, set_at, due_at, fields";
     let row: Option<Row> = on_backend!(tx, |conn| sqlx::query_as(SQL)
         .bind(key.conversation.raw())
@@ -181,9 +184,7 @@ pub async fn end_of(tx: &mut Tx, tenant: TenantId, conversation: ConversationId)
     const SQL: &str = "DELETE FROM timer WHERE conversation = $1 AND tenant = $2";
     execute!(
         tx,
-        sqlx::query(SQL)
-            .bind(conversation.raw())
-            .bind(tenant.raw())
+        sqlx::query(SQL).bind(conversation.raw()).bind(tenant.raw())
     )?;
     Ok(())
 }

@@ -7,8 +7,8 @@ use super::tenant::json_object;
 use super::{Result, SetupContext, SetupError, find};
 use crate::domain::{InstallationId, TenantId};
 use crate::plugin_host::{
-    ArtifactId, ArtifactKey, Compiler, ComponentDigest, Hook, Manifest, PLUGINS_PER_TURN, TrialError,
-    inspect, try_to_load,
+    ArtifactId, ArtifactKey, Compiler, ComponentDigest, Hook, Manifest, PLUGINS_PER_TURN,
+    TrialError, inspect, try_to_load,
 };
 use crate::storage::Tx;
 use crate::storage::components;

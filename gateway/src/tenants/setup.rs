@@ -151,14 +151,18 @@ fn scope(held: &Held, number: &Number) -> Option<HoldScope> {
     })
 }
 
-async fn load_kinds(tx: &mut Tx) -> Result<HashMap<TenantId, Arc<BTreeMap<String, AttributeKind>>>> {
+async fn load_kinds(
+    tx: &mut Tx,
+) -> Result<HashMap<TenantId, Arc<BTreeMap<String, AttributeKind>>>> {
     let mut kinds: HashMap<TenantId, BTreeMap<String, AttributeKind>> = HashMap::new();
     for (tenant, name, word) in contacts::definitions_all_tenants(tx).await? {
         if let Some(kind) = AttributeKind::from_word(&word) {
             kinds.entry(tenant).or_default().insert(name, kind);
         }
     }
-    let shared = kinds.into_iter().map(|(tenant, kinds)| (tenant, Arc::new(kinds)));
+    let shared = kinds
+        .into_iter()
+        .map(|(tenant, kinds)| (tenant, Arc::new(kinds)));
     Ok(shared.collect())
 }
 

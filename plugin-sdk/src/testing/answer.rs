@@ -1,7 +1,7 @@
 //! What came out of a turn, and the questions that tests ask about it.
 
-use crate::log::Level;
 use crate::content::Content;
+use crate::log::Level;
 use crate::{Effect, Failure, Receiver, Route};
 
 /// One turn's result. After a failure `effects` has what earlier hooks of the turn asked for, after a retry nothing.

@@ -9,8 +9,8 @@ use super::scene::{Scene, with};
 use crate::kv::{KvError, Page, Space};
 use crate::log::Level;
 use crate::message::{
-    CallPermission, Form, Forwarded, Kind, Location, Media, Order, Reaction, ReferredProduct,
-    Referral, SharedCard,
+    CallPermission, Form, Forwarded, Kind, Location, Media, Order, Reaction, Referral,
+    ReferredProduct, SharedCard,
 };
 use crate::{Effect, EffectError, Field, ReceiptStatus, Value};
 

@@ -363,7 +363,10 @@ impl Stages<'_> {
         call: fn(&mut Turn<'_>) -> Result<R, Failure>,
     ) -> Result<R, Failure> {
         with(|scene| scene.hook = hook);
-        let result = call(&mut Turn::about(crate::Message::new(self.message), &self.talk));
+        let result = call(&mut Turn::about(
+            crate::Message::new(self.message),
+            &self.talk,
+        ));
         if result.is_ok() {
             let effects = with(Scene::keep);
             effects.iter().for_each(|effect| self.talk.apply(effect));

@@ -1,8 +1,8 @@
 //! What a scripted customer sends: any kind of message.
 
 use crate::message::{
-    CallPermission, Form, Forwarded, Kind, Location, Media, Order, Reaction, ReferredProduct,
-    Referral, SharedCard,
+    CallPermission, Form, Forwarded, Kind, Location, Media, Order, Reaction, Referral,
+    ReferredProduct, SharedCard,
 };
 
 /// A message for [`Customer::sends_message`](super::Customer::sends_message): set what it has.

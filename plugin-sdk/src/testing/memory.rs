@@ -120,7 +120,10 @@ impl TurnMemory {
         let gone = |key: &String| matches!(self.pending.get(key), Some(Write::Delete));
         let stored = self.stored.keys().filter(|key| !gone(key));
         let written = self.pending.keys().filter(|key| !gone(key));
-        let all: BTreeSet<String> = stored.chain(written).filter_map(|key| wanted(key)).collect();
+        let all: BTreeSet<String> = stored
+            .chain(written)
+            .filter_map(|key| wanted(key))
+            .collect();
         let keys: Vec<String> = all.iter().take(most as usize).cloned().collect();
         let more = all.len() > keys.len();
         let next = keys.last().filter(|_| more).cloned();

@@ -86,6 +86,9 @@ fn body(operation: &str) -> Option<Value> {
         | "conversations.close"
         | "conversations.reopen"
         | "conversations.wake" => json!({}),
+        "events.tell" => {
+            json!({"id": "e-1", "name": "paid", "number": "num_0000000000001", "contact": {"external_id": "k-1"}})
+        }
         "hooks.create" => json!({"url": "https://example.com/hook"}),
         "hooks.update" => json!({"enabled": false}),
         "hooks.replay" => json!({"after": 0}),
@@ -236,6 +239,7 @@ async fn plugin(ground: &Ground, tenant: TenantId) -> String {
         config: "{}".to_owned(),
         grants: "[]".to_owned(),
         generation: 1,
+        hears_receipts: false,
         created_at: now,
     };
     let mut tx = setup.db.begin().await.expect("a transaction");

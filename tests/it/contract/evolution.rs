@@ -69,10 +69,19 @@ fn change(from: &str, to: &str) -> Vec<String> {
 fn what_may_be_added() {
     for (from, to) in [
         ("act: func", "more: func() -> u32; act: func"),
-        ("id: func() -> string;", "id: func() -> string; name: func() -> string;"),
+        (
+            "id: func() -> string;",
+            "id: func() -> string; name: func() -> string;",
+        ),
         ("enum kind", "record another { z: u8 } enum kind"),
-        ("interface hook {", "interface second { go: func(); } interface hook {"),
-        ("export hook; }", "export hook; } world second { export host; }"),
+        (
+            "interface hook {",
+            "interface second { go: func(); } interface hook {",
+        ),
+        (
+            "export hook; }",
+            "export hook; } world second { export host; }",
+        ),
         ("record pair", "/// Said in other words.\n  record pair"),
     ] {
         let added = to.contains("export host");
@@ -85,21 +94,59 @@ fn what_may_be_added() {
 #[test]
 fn what_never_changes() {
     for (from, to, what) in [
-        ("a: u32, b: string", "a: u32, b: string, c: u8", "types.pair was"),
+        (
+            "a: u32, b: string",
+            "a: u32, b: string, c: u8",
+            "types.pair was",
+        ),
         ("a: u32, b: string", "b: string, a: u32", "types.pair was"),
         ("a: u32, b: string", "a: u64, b: string", "types.pair was"),
-        ("one, two(string)", "one, two(string), three", "types.choice was"),
+        (
+            "one, two(string)",
+            "one, two(string), three",
+            "types.choice was",
+        ),
         ("one, two(string)", "one, two(u32)", "types.choice was"),
-        ("enum kind { x, y }", "enum kind { x, y, z }", "types.kind was"),
-        ("flags set { p, q }", "flags set { p, q, r }", "types.set was"),
-        ("act: func(p: pair)", "act: func(p: pair, q: u8)", "host.act() was"),
-        ("act: func(p: pair) -> result<_, string>", "act: func(p: pair)", "host.act() was"),
-        ("act: func(p: pair) -> result<_, string>;", "", "host.act() is gone"),
-        ("id: func() -> string;", "", "host.[method]thing.id() is gone"),
-        ("id: func() -> string;", "id: func() -> u64;", "host.[method]thing.id() was"),
-        ("run: func(p: pair) -> result<_, string>;",
-         "run: func(p: pair) -> result<_, string>; stop: func();",
-         "hook.stop() is new in a hook"),
+        (
+            "enum kind { x, y }",
+            "enum kind { x, y, z }",
+            "types.kind was",
+        ),
+        (
+            "flags set { p, q }",
+            "flags set { p, q, r }",
+            "types.set was",
+        ),
+        (
+            "act: func(p: pair)",
+            "act: func(p: pair, q: u8)",
+            "host.act() was",
+        ),
+        (
+            "act: func(p: pair) -> result<_, string>",
+            "act: func(p: pair)",
+            "host.act() was",
+        ),
+        (
+            "act: func(p: pair) -> result<_, string>;",
+            "",
+            "host.act() is gone",
+        ),
+        (
+            "id: func() -> string;",
+            "",
+            "host.[method]thing.id() is gone",
+        ),
+        (
+            "id: func() -> string;",
+            "id: func() -> u64;",
+            "host.[method]thing.id() was",
+        ),
+        (
+            "run: func(p: pair) -> result<_, string>;",
+            "run: func(p: pair) -> result<_, string>; stop: func();",
+            "hook.stop() is new in a hook",
+        ),
         ("export hook;", "", "hook is no hook any more"),
     ] {
         let broken = change(from, to);

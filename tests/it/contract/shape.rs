@@ -39,7 +39,11 @@ pub(super) fn releases() -> Vec<(String, PathBuf)> {
     let mut found = Vec::new();
     for entry in fs::read_dir(wit()).expect("wit/") {
         let path = entry.expect("an entry").path();
-        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        let name = path
+            .file_name()
+            .expect("a name")
+            .to_string_lossy()
+            .into_owned();
         if let Some(version) = name.strip_prefix("vestibule-plugin-") {
             found.push((version.to_owned(), path));
         }
@@ -115,7 +119,11 @@ impl Speller<'_> {
             .map(|param| format!("{}: {}", param.name, self.name(&param.ty)))
             .collect();
         let result = function.result.as_ref().map(|ty| self.name(ty));
-        format!("{kind}({}) -> {}", params.join(", "), result.unwrap_or_default())
+        format!(
+            "{kind}({}) -> {}",
+            params.join(", "),
+            result.unwrap_or_default()
+        )
     }
 
     fn definition(&self, kind: &TypeDefKind) -> String {
@@ -150,7 +158,8 @@ impl Speller<'_> {
             }
             TypeDefKind::Result(result) => {
                 let part = |ty: &Option<Type>| {
-                    ty.as_ref().map_or_else(|| "_".to_owned(), |ty| self.name(ty))
+                    ty.as_ref()
+                        .map_or_else(|| "_".to_owned(), |ty| self.name(ty))
                 };
                 format!("result<{}, {}>", part(&result.ok), part(&result.err))
             }

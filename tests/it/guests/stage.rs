@@ -8,23 +8,23 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use vestibule::domain::{
-    ContactId, ConversationId, EventId, InboundContent, InstallationId, Occasion, TenantId, Timestamp,
-    TurnId,
+    ContactId, ConversationId, EventId, InboundContent, InstallationId, Occasion, TenantId,
+    Timestamp, TurnId,
 };
 use vestibule::plugin_host::{
-    About,     ArtifactId, ArtifactKey, CallOutcome, CompileLimits, Compiler, ComponentDigest, ConfigJson,
-    ConversationView, Effect, FaultKind, Grants, HostConfig, KvReader, KvUnavailable, Limits,
-    MessageView, OccasionView, PluginBinding, PluginHost, TurnReport, TurnRequest, inspect,
+    About, ArtifactId, ArtifactKey, CallOutcome, CompileLimits, Compiler, ComponentDigest,
+    ConfigJson, ConversationView, Effect, FaultKind, Grants, HostConfig, KvReader, KvUnavailable,
+    Limits, MessageView, OccasionView, PluginBinding, PluginHost, TurnReport, TurnRequest, inspect,
 };
 
 /// A host that runs one guest.
-pub(super) struct Stage {
+pub(crate) struct Stage {
     host: Arc<PluginHost>,
     binding: PluginBinding,
 }
 
 impl Stage {
-    pub(super) async fn of(component: &[u8], config: Value) -> Self {
+    pub(crate) async fn of(component: &[u8], config: Value) -> Self {
         let threads = HostConfig::new(1, tokio::runtime::Handle::current());
         let host = PluginHost::start(threads).expect("a host");
         let manifest = inspect(component).expect("a fitting upload").manifest;
@@ -46,14 +46,15 @@ impl Stage {
     }
 
     /// A turn about that text, with nothing in the plugin's memory.
-    pub(super) async fn hears(&self, text: &str) -> TurnReport {
+    pub(crate) async fn hears(&self, text: &str) -> TurnReport {
         self.is_told(message(text)).await
     }
 
     /// A turn about an occasion.
-    pub(super) async fn meets(&self, occasion: Occasion) -> TurnReport {
+    pub(crate) async fn meets(&self, occasion: Occasion) -> TurnReport {
         let at = Timestamp::from_millis(1_794_999_999_900);
-        self.is_told(About::Occasion(OccasionView { occasion, at })).await
+        self.is_told(About::Occasion(OccasionView { occasion, at }))
+            .await
     }
 
     async fn is_told(&self, about: About) -> TurnReport {
@@ -119,12 +120,12 @@ impl KvReader for Nothing {
 }
 
 /// The effects, without whose they are.
-pub(super) fn effects(report: &TurnReport) -> Vec<&Effect> {
+pub(crate) fn effects(report: &TurnReport) -> Vec<&Effect> {
     report.effects.iter().map(|e| &e.effect).collect()
 }
 
 /// Bodies of the text replies.
-pub(super) fn texts(report: &TurnReport) -> Vec<String> {
+pub(crate) fn texts(report: &TurnReport) -> Vec<String> {
     use vestibule::domain::OutboundContent;
     let text = |effect: &&Effect| match effect {
         Effect::Reply { content, .. } => match &**content {
@@ -137,7 +138,7 @@ pub(super) fn texts(report: &TurnReport) -> Vec<String> {
 }
 
 /// The fault of the last call, if it ended in one.
-pub(super) fn fault(report: &TurnReport) -> Option<FaultKind> {
+pub(crate) fn fault(report: &TurnReport) -> Option<FaultKind> {
     match &report.calls.last()?.outcome {
         CallOutcome::Fault(fault) => Some(fault.kind),
         _ => None,

@@ -32,6 +32,7 @@ const LAYERS: &[&[&str]] = &[
         "events",
         "desk",
         "contacts",
+        "occasions",
         "outbox",
         "ownership",
         "directory",

@@ -12,9 +12,9 @@ use crate::domain::{
 };
 use crate::graph::errors::{HoldScope, SideEffect, classify};
 use crate::outbox::Stop;
-use crate::storage::holds;
 use crate::storage::conversations::{self, Conversation};
 use crate::storage::events::{self, PendingEvent};
+use crate::storage::holds;
 use crate::storage::receipts::{self, Applied, FailedSend, Forward, ReceiptRow, SentTo};
 use crate::storage::{Tx, claims, entry_points, outbox, people};
 use crate::telemetry::names;
@@ -118,7 +118,9 @@ impl Receipts {
         now: Timestamp,
     ) -> Result<Vec<PendingEvent>, AttachError> {
         let news = applied.forward.iter();
-        let news: Vec<&Forward> = news.filter(|f| self.heard.contains(&f.send.number)).collect();
+        let news: Vec<&Forward> = news
+            .filter(|f| self.heard.contains(&f.send.number))
+            .collect();
         if news.is_empty() {
             return Ok(Vec::new());
         }

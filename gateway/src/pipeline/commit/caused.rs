@@ -78,13 +78,17 @@ impl People {
             return Ok(());
         }
         let Some(mut row) = self.consents.of(turn.event.contact).copied() else {
-            return Err(StorageError::Corrupt("a contact without consent".to_owned()));
+            return Err(StorageError::Corrupt(
+                "a contact without consent".to_owned(),
+            ));
         };
         for (word, at) in &turn.caused.consent {
             row.state = row.state.after_inbound(Some(*word), *at).0;
         }
         if !people::set_consent(tx, turn.event.tenant, &row).await? {
-            return Err(StorageError::Corrupt("a locked consent row moved".to_owned()));
+            return Err(StorageError::Corrupt(
+                "a locked consent row moved".to_owned(),
+            ));
         }
         self.consents = lock_consents(tx, &[turn.event.contact]).await?;
         Ok(())

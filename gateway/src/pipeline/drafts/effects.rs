@@ -1,9 +1,7 @@
 //! Each effect, turned into what will be committed.
 
 use super::Drafts;
-use crate::domain::{
-    DraftClass, OutboundContent, OutboxId, Owner, Sender,
-};
+use crate::domain::{DraftClass, OutboundContent, OutboxId, Owner, Sender};
 use crate::plugin_host::{AttributedEffect, Effect};
 use crate::policy::ConsentWord;
 use crate::storage::events::Subject;
@@ -161,10 +159,7 @@ impl Drafts<'_> {
             effect,
             Effect::Reply { .. } | Effect::React { .. } | Effect::MarkRead { .. }
         );
-        sends
-            .get(before)
-            .filter(|_| says)
-            .map(|send| send.draft.id)
+        sends.get(before).filter(|_| says).map(|send| send.draft.id)
     }
 }
 

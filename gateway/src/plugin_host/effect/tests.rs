@@ -134,7 +134,11 @@ fn what_nobody_asked_quotes_and_answers_nothing() {
         assert!(denied(&said(true, None), hook, true));
         assert!(denied(&said(false, Some(DraftClass::Reply)), hook, true));
     }
-    assert!(!denied(&said(true, Some(DraftClass::Reply)), Hook::AutoReply, true));
+    assert!(!denied(
+        &said(true, Some(DraftClass::Reply)),
+        Hook::AutoReply,
+        true
+    ));
 }
 
 #[test]
@@ -151,7 +155,10 @@ fn a_full_conversation_takes_no_new_attribute_but_a_new_value() {
         ask(&effect, Hook::Enrichment, true, full)
     };
     assert_eq!(set("a1", "v", &full), Ok(()));
-    assert!(matches!(set("new", "v", &full), Err(EffectRefused::Quota(_))));
+    assert!(matches!(
+        set("new", "v", &full),
+        Err(EffectRefused::Quota(_))
+    ));
     let mut heavy = conversation();
     for n in 0..31 {
         let kib = "x".repeat(1024);
@@ -159,7 +166,10 @@ fn a_full_conversation_takes_no_new_attribute_but_a_new_value() {
     }
     assert_eq!(set("small", "v", &heavy), Ok(()));
     let kib = "x".repeat(1024);
-    assert!(matches!(set("large", &kib, &heavy), Err(EffectRefused::Quota(_))));
+    assert!(matches!(
+        set("large", &kib, &heavy),
+        Err(EffectRefused::Quota(_))
+    ));
 }
 
 #[test]

@@ -3,12 +3,12 @@
 
 use wasmtime::component::LinkerInstance;
 
-use crate::plugin_host::abi::charge::{Carried, Element, function};
+use super::bindings::vestibule::plugin::effects::{self, EffectError};
 use crate::domain::Owner;
 use crate::domain::outbound::{
     ListRow, ListSection, Malformed, ReplyButton, TemplateContent, TemplateParameter, WellFormed,
 };
-use super::bindings::vestibule::plugin::effects::{self, EffectError};
+use crate::plugin_host::abi::charge::{Carried, Element, function};
 use crate::plugin_host::effect::{Effect, EffectRefused};
 use crate::plugin_host::guest_state::GuestState;
 

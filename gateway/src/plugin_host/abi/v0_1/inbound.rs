@@ -6,9 +6,9 @@ use wasmtime::component::{LinkerInstance, Resource, ResourceType};
 
 use crate::domain::InboundContent;
 
-use crate::plugin_host::abi::charge::{flat, function};
 use super::bindings::vestibule::plugin::inbound;
 use super::bindings::{Conversation, Message};
+use crate::plugin_host::abi::charge::{flat, function};
 use crate::plugin_host::guest_state::GuestState;
 
 pub(super) fn wire(to: &mut LinkerInstance<'_, GuestState>) -> wasmtime::Result<()> {

@@ -3,8 +3,8 @@
 use futures::FutureExt;
 use wasmtime::component::LinkerInstance;
 
-use crate::plugin_host::abi::charge::{Carried, waiting_function};
 use super::bindings::vestibule::plugin::kv::{self, KvError};
+use crate::plugin_host::abi::charge::{Carried, waiting_function};
 use crate::plugin_host::guest_state::GuestState;
 use crate::plugin_host::kv::{KvRefused, Space};
 
@@ -26,7 +26,11 @@ pub(super) fn wire(to: &mut LinkerInstance<'_, GuestState>) -> wasmtime::Result<
 
 impl kv::Host for GuestState {
     async fn get(&mut self, key: String) -> wasmtime::Result<Result<Option<Vec<u8>>, KvError>> {
-        Ok(self.kv.get(Space::Tenant, &key).await.map_err(KvError::from))
+        Ok(self
+            .kv
+            .get(Space::Tenant, &key)
+            .await
+            .map_err(KvError::from))
     }
 
     async fn set(&mut self, key: String, value: Vec<u8>) -> wasmtime::Result<Result<(), KvError>> {
@@ -35,7 +39,11 @@ impl kv::Host for GuestState {
     }
 
     async fn delete(&mut self, key: String) -> wasmtime::Result<Result<(), KvError>> {
-        Ok(self.kv.delete(Space::Tenant, &key).await.map_err(KvError::from))
+        Ok(self
+            .kv
+            .delete(Space::Tenant, &key)
+            .await
+            .map_err(KvError::from))
     }
 
     async fn add(&mut self, key: String, delta: i64) -> wasmtime::Result<Result<(), KvError>> {

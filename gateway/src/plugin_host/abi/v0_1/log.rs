@@ -2,8 +2,8 @@
 
 use wasmtime::component::LinkerInstance;
 
-use crate::plugin_host::abi::charge::{flat, function};
 use super::bindings::vestibule::plugin::log;
+use crate::plugin_host::abi::charge::{flat, function};
 use crate::plugin_host::guest_state::GuestState;
 use crate::plugin_host::report::LogLevel;
 

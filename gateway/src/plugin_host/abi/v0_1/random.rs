@@ -3,8 +3,8 @@
 use rand_chacha::rand_core::Rng;
 use wasmtime::component::LinkerInstance;
 
-use crate::plugin_host::abi::charge::function;
 use super::bindings::vestibule::plugin::random;
+use crate::plugin_host::abi::charge::function;
 use crate::plugin_host::guest_state::GuestState;
 
 pub(super) fn wire(to: &mut LinkerInstance<'_, GuestState>) -> wasmtime::Result<()> {

@@ -12,10 +12,14 @@ use crate::plugin_host::report::LogLevel;
 type Wired = wasmtime::Result<()>;
 
 pub(super) fn wire_log(to: &mut LinkerInstance<'_, GuestState>) -> Wired {
-    function(to, "write", |state, (level, message): (log::Level, String)| {
-        state.note(level.into(), message);
-        Ok(())
-    })
+    function(
+        to,
+        "write",
+        |state, (level, message): (log::Level, String)| {
+            state.note(level.into(), message);
+            Ok(())
+        },
+    )
 }
 
 pub(super) fn wire_clock(to: &mut LinkerInstance<'_, GuestState>) -> Wired {

@@ -71,19 +71,37 @@ impl Calls {
     ) -> wasmtime::Result<Returned> {
         let done = match hook {
             Hook::Enrichment => {
-                call!(self, store, instance, Enrichment, enrichment, Message, call_enrich)
+                call!(
+                    self,
+                    store,
+                    instance,
+                    Enrichment,
+                    enrichment,
+                    Message,
+                    call_enrich
+                )
             }
             Hook::Routing => {
                 let routed = call!(self, store, instance, Routing, routing, Message, call_route);
                 return Ok(routed.map(|to| Some(to.into())).map_err(Failure::from));
             }
             Hook::AutoReply => {
-                call!(self, store, instance, AutoReply, auto_reply, Message, call_reply)
+                call!(
+                    self, store, instance, AutoReply, auto_reply, Message, call_reply
+                )
             }
             Hook::OnEvent => call!(self, store, instance, OnEvent, on_event, Event, call_handle),
             Hook::OnTimer => call!(self, store, instance, OnTimer, on_timer, Timer, call_fire),
             Hook::OnReceipt => {
-                call!(self, store, instance, OnReceipt, on_receipt, Receipt, call_receive)
+                call!(
+                    self,
+                    store,
+                    instance,
+                    OnReceipt,
+                    on_receipt,
+                    Receipt,
+                    call_receive
+                )
             }
         };
         Ok(done.map(|()| None).map_err(Failure::from))

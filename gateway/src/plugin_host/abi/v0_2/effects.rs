@@ -66,9 +66,13 @@ fn wire_attributes(to: &mut LinkerInstance<'_, GuestState>) -> Wired {
             Ok((state.ask_if(effect),))
         },
     )?;
-    function(to, "remove-contact-attribute", |state, (key,): (String,)| {
-        Ok((state.ask(Effect::SetContactAttribute { key, value: None }),))
-    })
+    function(
+        to,
+        "remove-contact-attribute",
+        |state, (key,): (String,)| {
+            Ok((state.ask(Effect::SetContactAttribute { key, value: None }),))
+        },
+    )
 }
 
 fn wire_facts(to: &mut LinkerInstance<'_, GuestState>) -> Wired {

@@ -241,7 +241,11 @@ fn reaction(state: &GuestState) -> wasmtime::Result<Option<wit::Reaction>> {
 fn cards(content: &InboundContent) -> Vec<wit::Card> {
     let card = |card: &SharedContact| wit::Card {
         name: card.name.clone(),
-        phones: card.phones.iter().map(|phone| phone.phone.clone()).collect(),
+        phones: card
+            .phones
+            .iter()
+            .map(|phone| phone.phone.clone())
+            .collect(),
         emails: card.emails.clone(),
         company: card.company.clone(),
     };
@@ -296,10 +300,9 @@ fn answered(value: serde_json::Value) -> AttributeValue {
     match &value {
         Value::String(text) => text.clone().into(),
         Value::Bool(value) => AttributeValue::Boolean(*value),
-        Value::Number(_) => number(&value).map_or_else(
-            || value.to_string().into(),
-            AttributeValue::Number,
-        ),
+        Value::Number(_) => {
+            number(&value).map_or_else(|| value.to_string().into(), AttributeValue::Number)
+        }
         Value::Array(items) if items.iter().all(Value::is_string) => {
             let texts = items.iter().filter_map(Value::as_str).map(str::to_owned);
             AttributeValue::Items(texts.collect())
@@ -374,4 +377,3 @@ carries! {
 
 impl Element for wit::Card {}
 impl Element for wit::OrderItem {}
-

@@ -33,10 +33,14 @@ fn wire_event(to: &mut LinkerInstance<'_, GuestState>) -> Wired {
     function(to, "[method]event.at", |state, _: Of<Event>| {
         Ok((moment(state.occasion()?.at),))
     })?;
-    function(to, "[method]event.field", |state, (_, name): FieldOf<Event>| {
-        let (.., fields) = event(state)?;
-        Ok((fields.get(&name).map(shown),))
-    })?;
+    function(
+        to,
+        "[method]event.field",
+        |state, (_, name): FieldOf<Event>| {
+            let (.., fields) = event(state)?;
+            Ok((fields.get(&name).map(shown),))
+        },
+    )?;
     function(to, "[method]event.fields", |state, _: Of<Event>| {
         let (.., fields) = event(state)?;
         Ok((shown_fields(fields),))
@@ -54,9 +58,11 @@ fn wire_timer(to: &mut LinkerInstance<'_, GuestState>) -> Wired {
     function(to, "[method]timer.due-at", |state, _: Of<Timer>| {
         Ok((moment(timer(state)?.due_at),))
     })?;
-    function(to, "[method]timer.field", |state, (_, name): FieldOf<Timer>| {
-        Ok((timer(state)?.fields.get(&name).map(shown),))
-    })?;
+    function(
+        to,
+        "[method]timer.field",
+        |state, (_, name): FieldOf<Timer>| Ok((timer(state)?.fields.get(&name).map(shown),)),
+    )?;
     function(to, "[method]timer.fields", |state, _: Of<Timer>| {
         Ok((shown_fields(timer(state)?.fields),))
     })

@@ -84,19 +84,27 @@ fn wire_manner(to: &mut LinkerInstance<'_, GuestState>) -> Wired {
 }
 
 fn wire_plain(to: &mut LinkerInstance<'_, GuestState>) -> Wired {
-    function(to, "send-text", |state, (body, preview_url): (String, bool)| {
-        Ok((state.say(Ok(OutboundContent::Text { body, preview_url })),))
-    })?;
+    function(
+        to,
+        "send-text",
+        |state, (body, preview_url): (String, bool)| {
+            Ok((state.say(Ok(OutboundContent::Text { body, preview_url })),))
+        },
+    )?;
     function(to, "send-location", |state, (place,): (wit::Place,)| {
         Ok((state.say(content::place(place).map(OutboundContent::Location)),))
     })?;
     function(to, "send-contacts", |state, (cards,): (Vec<wit::Card>,)| {
         Ok((state.say(content::cards(cards)),))
     })?;
-    function(to, "send-template", |state, (template,): (wit::Template,)| {
-        let template = content::template(template);
-        Ok((state.say(template.map(|t| OutboundContent::Template(Box::new(t)))),))
-    })
+    function(
+        to,
+        "send-template",
+        |state, (template,): (wit::Template,)| {
+            let template = content::template(template);
+            Ok((state.say(template.map(|t| OutboundContent::Template(Box::new(t)))),))
+        },
+    )
 }
 
 fn wire_media(to: &mut LinkerInstance<'_, GuestState>) -> Wired {
@@ -109,10 +117,14 @@ fn wire_media(to: &mut LinkerInstance<'_, GuestState>) -> Wired {
         let video = content::captioned(file, caption);
         Ok((state.say(Ok(OutboundContent::Video(video))),))
     })?;
-    function(to, "send-audio", |state, (file, voice): (wit::File, bool)| {
-        let audio = content::audio(file, voice);
-        Ok((state.say(Ok(OutboundContent::Audio(audio))),))
-    })?;
+    function(
+        to,
+        "send-audio",
+        |state, (file, voice): (wit::File, bool)| {
+            let audio = content::audio(file, voice);
+            Ok((state.say(Ok(OutboundContent::Audio(audio))),))
+        },
+    )?;
     function(
         to,
         "send-document",
@@ -171,9 +183,11 @@ fn wire_interactive(to: &mut LinkerInstance<'_, GuestState>) -> Wired {
     function(to, "send-flow", |state, (flow,): (wit::Flow,)| {
         Ok((state.say(content::flow(flow)),))
     })?;
-    function(to, "send-call-button", |state, (button,): (wit::CallButton,)| {
-        Ok((state.say(Ok(content::call_button(button))),))
-    })?;
+    function(
+        to,
+        "send-call-button",
+        |state, (button,): (wit::CallButton,)| Ok((state.say(Ok(content::call_button(button))),)),
+    )?;
     function(
         to,
         "send-carousel",
@@ -202,9 +216,11 @@ fn wire_commerce(to: &mut LinkerInstance<'_, GuestState>) -> Wired {
     function(to, "send-product", |state, (product,): (wit::Product,)| {
         Ok((state.say(Ok(content::product(product))),))
     })?;
-    function(to, "send-product-list", |state, (list,): (wit::ProductList,)| {
-        Ok((state.say(Ok(content::product_list(list))),))
-    })?;
+    function(
+        to,
+        "send-product-list",
+        |state, (list,): (wit::ProductList,)| Ok((state.say(Ok(content::product_list(list))),)),
+    )?;
     function(to, "send-catalog", |state, (catalog,): (wit::Catalog,)| {
         Ok((state.say(Ok(content::catalog(catalog))),))
     })?;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::bindings::vestibule::plugin::refusal::EffectError;
 use super::bindings::vestibule::plugin::types::{Day, Field, Value};
-use crate::domain::attribute::{self, AttributeValue, Fields, Finite};
 use crate::domain::Timestamp;
+use crate::domain::attribute::{self, AttributeValue, Fields, Finite};
 use crate::plugin_host::abi::charge::{Carried, Element};
 use crate::plugin_host::effect::EffectRefused;
 
