@@ -103,7 +103,7 @@ pub async fn names_of_all_tenants(
 /// How many timers a tenant has; it is not counted beyond `most`.
 pub async fn count(tx: &mut Tx, tenant: TenantId, most: i64) -> Result<i64> {
     const SQL: &str =
-        "SELECT COUNT(*) FROM (SELECT 1 FROM timer WHERE tenant = $1 LIMIT $2) AS some";
+        "SELECT COUNT(*) FROM (SELECT 1 FROM timer WHERE tenant = $1 LIMIT $2) AS counted";
     Ok(on_backend!(tx, |conn| sqlx::query_scalar(SQL)
         .bind(tenant.raw())
         .bind(most)

@@ -11,6 +11,8 @@ use super::Ground;
 async fn shop(ground: &Ground) -> (TenantId, String, String) {
     let tenant = ground.tenant("shop").await;
     let key = ground.key(tenant, Role::TenantAdmin).await;
+    let app = json!({"meta_app_id": "1001", "verify_token": "verify", "secrets": ["secret"]});
+    ground.post(&ground.operator, "/apps", &app).await;
     let credential = json!({"name": "main", "token": "EAAG"});
     let credential = ground.post(&key, "/credentials", &credential).await.id();
     let number = json!({"credential": credential, "waba_id": "1", "phone_number_id": "2",

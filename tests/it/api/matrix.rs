@@ -87,7 +87,7 @@ fn body(operation: &str) -> Option<Value> {
         | "conversations.reopen"
         | "conversations.wake" => json!({}),
         "events.tell" => {
-            json!({"id": "e-1", "name": "paid", "number": "num_0000000000001", "contact": {"external_id": "k-1"}})
+            json!({"id": "e-1", "name": "payment.succeeded", "number": "num_0000000000001", "contact": {"external_id": "k-1"}})
         }
         "hooks.create" => json!({"url": "https://example.com/hook"}),
         "hooks.update" => json!({"enabled": false}),

@@ -67,7 +67,7 @@ async fn a_flood_of_host_calls_ends_by_its_host_calls() {
 }
 
 #[tokio::test]
-async fn eight_mebibytes_for_the_host_are_a_fault() {
+async fn four_mebibytes_for_the_host_are_a_fault() {
     ends_in(guests::BIG_OUTPUT, FaultKind::OutputBytes).await;
 }
 
