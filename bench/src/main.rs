@@ -26,6 +26,10 @@ use vestibule::plugin_host::{CHILD_VERB, child_main};
 use crate::rows::Wanted;
 use crate::stage::Database;
 
+/// The same as the `vestibule` binary's, for the baseline too.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[derive(Debug, Parser)]
 #[command(about = "Measures Vestibule against a bare baseline and prints one table in Markdown")]
 struct Arguments {

@@ -273,9 +273,14 @@ impl Pipeline {
         }
     }
 
+    /// What turns begin with, unless they know it already.
     async fn load(&self, batch: &[PendingEvent]) -> Result<Loaded> {
+        let unmet = batch.iter().filter(|event| event.met.is_none());
+        let ids: Vec<ConversationId> = unmet.map(|event| event.conversation).collect();
+        if ids.is_empty() {
+            return Ok(Loaded::default());
+        }
         let mut tx = self.parts.db.read().await?;
-        let ids: Vec<ConversationId> = batch.iter().map(|event| event.conversation).collect();
         let rows = conversations::load_all_tenants(&mut tx, &ids).await?;
         let contacts: Vec<ContactId> = rows.iter().map(|row| row.contact).collect();
         let consent = people::read_consent_all_tenants(&mut tx, &contacts).await?;
@@ -293,7 +298,10 @@ impl Pipeline {
             .snapshot()
             .number(event.number)
             .cloned();
-        let (Some(row), Some(entry)) = (loaded.conversations.get(&conversation), entry) else {
+        let met = event.met.clone();
+        let row = met.as_ref().map(|met| &met.conversation);
+        let row = row.or_else(|| loaded.conversations.get(&conversation));
+        let (Some(row), Some(entry)) = (row, entry) else {
             // The number is newer than our view of the setup, or gone: it comes with a fresh view.
             return self.later(conversation, AGAIN);
         };
@@ -304,10 +312,9 @@ impl Pipeline {
             // An earlier message is in the database only.
             return self.queue.forget(conversation);
         }
-        let consent = loaded
-            .consent
-            .of(row.contact)
-            .map(|row| row.state)
+        let consent = met.as_ref().map(|met| met.consent);
+        let consent = consent
+            .or_else(|| loaded.consent.of(row.contact).map(|row| row.state))
             .unwrap_or_default();
         let input = TurnInput {
             event,
@@ -383,6 +390,7 @@ impl Pipeline {
     }
 }
 
+#[derive(Default)]
 struct Loaded {
     conversations: HashMap<ConversationId, Conversation>,
     consent: Consents,

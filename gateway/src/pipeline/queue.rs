@@ -166,9 +166,12 @@ impl Queue {
         if lane.state != LaneState::Ready {
             return None;
         }
-        let (_, event) = lane.events.first_key_value()?;
+        let mut first = lane.events.first_entry()?;
         lane.state = LaneState::Running;
-        Some(event.clone())
+        let event = first.get().clone();
+        // Another try begins with what it reads.
+        first.get_mut().met = None;
+        Some(event)
     }
 
     /// Takes the tenant whose turn it is out of the order. Those who are passed by hold a slot each, so that few are.

@@ -3,7 +3,7 @@
 //!
 //! Input comes in on stdin, the result goes out on stdout. Compiling is the most dangerous thing done with an upload (a
 //! compile bomb is no vulnerability by wasmtime's policy), and a JSON Schema is a small program too. So both happen where
-//! nothing can be lost: no environment, no open files, no network code runs, memory and CPU time end.
+//! nothing can be lost: no environment of the operator, no open files, no network code runs, memory and CPU time end.
 
 use std::io::{Read, Write};
 use std::process::ExitCode;

@@ -68,6 +68,8 @@ fn start(exe: &Path, work: Work, limits: &ChildLimits) -> Result<Child, ChildErr
         .arg(limits.memory.to_string())
         .arg(limits.cpu.as_secs().max(1).to_string())
         .env_clear()
+        // The allocator would set a gibibyte of addresses aside, which is what the child's limit counts.
+        .env("MIMALLOC_ARENA_RESERVE", "0")
         .current_dir("/")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

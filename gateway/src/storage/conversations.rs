@@ -60,7 +60,7 @@ pub struct Conversation {
     pub display_name: String,
     /// The contact's username as last shown; joined.
     pub username: String,
-    /// Of the contact, as the tenant keeps them: a JSON object; joined.
+    /// Of the contact, as the tenant keeps them: a JSON object; joined, empty when it was not read.
     pub contact_attributes: String,
     /// How to reach the contact; joined, empty when unknown. The BSUID may be one that linked portfolios share.
     pub phone: String,

@@ -1,5 +1,7 @@
 //! Inbound events: known once, attached to a conversation with a sequence number, waiting for their turn.
 
+use std::sync::Arc;
+
 use sqlx::FromRow;
 
 use super::conversations::Conversation;
@@ -8,6 +10,7 @@ use crate::domain::{
     Bucket, ContactId, ConversationId, EventId, InboundMessage, NumberId, Occasion, RawId,
     StreamEvent, StreamKind, TenantId, Timestamp, TurnId, id,
 };
+use crate::policy::ConsentState;
 
 /// How an event is told from every other: Meta's time and a keyed hash of number and wamid (promise 2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -178,6 +181,16 @@ pub struct PendingEvent {
     pub word: i64,
     /// The `messages[]` element as it came, when it is at hand; else it stands in the raw body.
     pub element: Option<String>,
+    /// What the message met when it was attached, if its turn can begin with that; else it is read again.
+    pub met: Option<Arc<Met>>,
+}
+
+/// A conversation and its person's consent, as the transaction left them that attached the message. Whatever moved since
+/// is found by the version that a turn's commit checks, and by the claim, which decides again.
+#[derive(Debug)]
+pub struct Met {
+    pub conversation: Conversation,
+    pub consent: ConsentState,
 }
 
 /// An occasion as the next event of a locked conversation; the caller writes both. It is no entry of the history that
@@ -223,6 +236,7 @@ pub fn place_occasion(
         subject: Subject::Occasion(occasion),
         word: word::NONE,
         element: None,
+        met: None,
     };
     (new, pending)
 }
@@ -304,6 +318,7 @@ fn pending(row: PendingRow) -> Result<PendingEvent> {
         wamid: row.wamid,
         word: row.word,
         element: None,
+        met: None,
     })
 }
 

@@ -1,6 +1,7 @@
 //! One batch in one transaction: everything that a set of bodies means, or nothing of it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use super::consent::{self, Opinion};
 use super::people::Resolved;
@@ -14,7 +15,7 @@ use crate::domain::{
 use crate::ownership::OwnedBuckets;
 use crate::storage::buckets;
 use crate::storage::conversations::{self, Conversation};
-use crate::storage::events::{self, EventKey, EventKind, NewEvent, PendingEvent, Subject};
+use crate::storage::events::{self, EventKey, EventKind, Met, NewEvent, PendingEvent, Subject};
 use crate::storage::people::{self as contacts, ContactRow};
 use crate::storage::raw::{self, NewRaw, RawRow};
 use crate::storage::{StorageError, Tx, claims, entry_points, outbox};
@@ -112,6 +113,9 @@ async fn attach_messages(
     let mut attached = Attached::default();
     let mut sends = Vec::new();
     let mut written = Vec::with_capacity(messages.len());
+    // Their rows have another version than we know.
+    let mut moved = BTreeSet::new();
+    let mut consents = HashMap::new();
     for ((message, contact), opinion) in messages.iter().zip(contacts).zip(opinions) {
         let key = (message.entry.number.id, *contact);
         let conversation = conversations
@@ -121,12 +125,17 @@ async fn attach_messages(
         let event = place(attacher, message, *contact, conversation, &opinion, now);
         if event.kind != EventKind::Stale {
             remember_referral(tx, message, conversation).await?;
+            let before = conversation.owner_version;
             let taken = owners::obey(attacher, tx, message, conversation, now).await?;
             attached.taken.extend(taken);
+            if conversation.owner_version != before {
+                moved.insert(conversation.id);
+            }
         }
         if let Some(send) = consent::confirmation(attacher, message, conversation, &opinion, now) {
             sends.push(send);
         }
+        consents.insert(*contact, opinion.state);
         if event.kind == EventKind::Message {
             attached.events.push(pending(&event, message));
         }
@@ -142,6 +151,19 @@ async fn attach_messages(
     changed.sort_unstable_by_key(|conversation| conversation.id);
     conversations::advance_all_tenants(tx, &changed).await?;
     close_windows(tx, &people, &conversations).await?;
+    for event in &mut attached.events {
+        let conversation = &conversations[&(event.number, event.contact)];
+        // Of a conversation that was begun here, nothing is known of what the tenant keeps of its contact.
+        let next = event.seq == conversation.done_seq + 1
+            && !moved.contains(&conversation.id)
+            && !conversation.contact_attributes.is_empty();
+        event.met = next.then(|| {
+            Arc::new(Met {
+                conversation: conversation.clone(),
+                consent: consents[&event.contact],
+            })
+        });
+    }
     attached.sends = outbox::insert_all_tenants(tx, sends).await?;
     Ok(attached)
 }
@@ -340,6 +362,7 @@ fn pending(event: &NewEvent, message: &Message) -> PendingEvent {
         subject: Subject::Message(message.message.clone()),
         word: event.word,
         element: Some(message.element.clone()),
+        met: None,
     }
 }
 
@@ -420,7 +443,7 @@ fn new_conversation(
         display_name: message.profile_name.clone().unwrap_or_default(),
         username: message.username.clone().unwrap_or_default(),
         phone: digits(message.from.phone.as_ref()),
-        contact_attributes: "{}".to_owned(),
+        contact_attributes: String::new(),
         bsuid: opaque(message.from.bsuid.as_ref().or(message.from.parent.as_ref())),
     }
 }

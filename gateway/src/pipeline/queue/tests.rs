@@ -26,6 +26,7 @@ fn event(conversation: i64, seq: i64) -> PendingEvent {
         }),
         word: 0,
         element: None,
+        met: None,
     }
 }
 
