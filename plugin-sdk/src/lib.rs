@@ -26,7 +26,12 @@
 
 mod arena;
 #[doc(hidden)]
-#[allow(clippy::all, missing_docs, reason = "generated")]
+#[allow(
+    clippy::all,
+    clippy::undocumented_unsafe_blocks,
+    missing_docs,
+    reason = "generated"
+)]
 pub mod bindings;
 pub mod clock;
 pub mod config;

@@ -39,11 +39,7 @@ impl Answer {
 
     /// Everything that was said, in order.
     pub fn said(&self) -> Vec<&Content> {
-        let content = |effect| match effect {
-            &Effect::Say { ref content, .. } => Some(content),
-            _ => None,
-        };
-        self.effects.iter().filter_map(content).collect()
+        self.effects.iter().filter_map(content_of).collect()
     }
 
     /// What the customer can tap, as (id, title): buttons and rows of all replies.
@@ -64,6 +60,13 @@ impl Answer {
 
     pub fn is_silent(&self) -> bool {
         self.said().is_empty()
+    }
+}
+
+fn content_of(effect: &Effect) -> Option<&Content> {
+    match effect {
+        Effect::Say { content, .. } => Some(content),
+        _ => None,
     }
 }
 
