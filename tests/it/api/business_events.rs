@@ -82,6 +82,7 @@ async fn a_narrow_token_tells_of_its_type_only_and_what_is_wrong_is_told_at_once
         wrong = paid(&number);
         wrong["contact"] = json!({"external_id": "c-17", "phone": "+491515550001"});
         assert_eq!(ground.post(&token, "/events", &wrong).await.status, 422);
+        wrong["id"] = json!("order-2/paid");
         wrong["contact"] = json!({"external_id": "nobody"});
         assert_eq!(ground.post(&token, "/events", &wrong).await.status, 404);
         ground.end().await;
