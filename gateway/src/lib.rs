@@ -23,6 +23,7 @@ pub mod hooks;
 pub mod ingest;
 pub mod jobs;
 pub mod lifecycle;
+pub mod occasions;
 pub mod outbox;
 pub mod ownership;
 pub mod pipeline;

@@ -10,8 +10,15 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
-const ABI: &str = "0.1.0";
-const HOOKS: [&str; 3] = ["enrichment", "routing", "auto-reply"];
+const ABI: &str = "0.2.0";
+const HOOKS: [&str; 6] = [
+    "enrichment",
+    "routing",
+    "auto-reply",
+    "on-event",
+    "on-timer",
+    "on-receipt",
+];
 const GRANTS: [&str; 1] = ["kv"];
 
 /// The manifest as it stands in the component.
@@ -150,7 +157,7 @@ mod tests {
     const ECHO: &str = r#"
         name = "echo"
         version = "1.2.3-beta.1"
-        abi = "0.1.0"
+        abi = "0.2.0"
         interfaces = ["auto-reply"]
     "#;
 
@@ -166,7 +173,7 @@ mod tests {
         let manifest = read(ECHO).expect("valid");
         let json = serde_json::to_value(&manifest).expect("JSON");
         let expected = serde_json::json!({
-            "name": "echo", "version": "1.2.3-beta.1", "abi": "0.1.0", "interfaces": ["auto-reply"],
+            "name": "echo", "version": "1.2.3-beta.1", "abi": "0.2.0", "interfaces": ["auto-reply"],
             "grants": [], "state_schema": 0, "limits": {},
         });
         assert_eq!(json, expected);
@@ -177,7 +184,7 @@ mod tests {
         for (from, to, expected) in [
             ("echo", "Echo", "name:"),
             ("1.2.3-beta.1", "1.2", "version:"),
-            ("0.1.0", "0.2.0", "abi:"),
+            ("0.2.0", "0.1.0", "abi:"),
             ("auto-reply", "autoreply", "no `autoreply`"),
             ("abi", "api", "unknown field `api`"),
         ] {

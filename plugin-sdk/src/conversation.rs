@@ -1,6 +1,6 @@
 //! The conversation that the message belongs to, as a plugin may see it.
 
-use crate::host;
+use crate::{Field, Value, host};
 
 /// A view; each call asks the host, so keep what you use twice.
 #[derive(Clone, Copy)]
@@ -34,8 +34,27 @@ impl<'a> Conversation<'a> {
     }
 
     /// An attribute, as earlier turns and earlier hooks of this one left it.
-    pub fn attribute(&self, key: &str) -> Option<String> {
+    ///
+    /// ```
+    /// # use vestibule_plugin::{Outcome, Turn};
+    /// # fn reply(turn: &mut Turn) -> Outcome {
+    /// let tier = turn.conversation().attribute("tier");
+    /// let gold = tier.is_some_and(|tier| tier.text() == Some("gold"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn attribute(&self, key: &str) -> Option<Value> {
         self.inner.attribute(key)
+    }
+
+    /// All attributes, by name.
+    pub fn attributes(&self) -> Vec<Field> {
+        self.inner.attributes()
+    }
+
+    /// An attribute of the contact that the tenant has defined.
+    pub fn contact_attribute(&self, key: &str) -> Option<Value> {
+        self.inner.contact_attribute(key)
     }
 
     /// Tags, sorted, as earlier turns and earlier hooks of this one left them.
@@ -46,5 +65,10 @@ impl<'a> Conversation<'a> {
     /// Is this the first message of the conversation, or the first since it was closed?
     pub fn is_new(&self) -> bool {
         self.inner.is_new()
+    }
+
+    /// Has the bot the conversation? While it has not, [`crate::OnEvent`] and [`crate::OnReceipt`] may note facts only.
+    pub fn is_the_bots(&self) -> bool {
+        self.inner.is_the_bots()
     }
 }

@@ -1,57 +1,89 @@
-//! The words of effects: buttons, lists, template parameters, and why the host refuses one.
+//! Everything a plugin can cause, and why the host refuses some of it.
 
 use std::fmt;
 
-use crate::Failure;
+use crate::content::{Content, Purpose};
+use crate::{Failure, Field, Value};
 
-/// A reply button. Titles have at most 20 characters, ids 256; all differ within one message.
+/// An effect, as a turn asks for it. Tests look at them (`testing::Answer`).
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Effect {
+    Say {
+        content: Content,
+        /// It quotes the customer's message.
+        quote: bool,
+        /// What it is for, where that was said.
+        purpose: Option<Purpose>,
+    },
+    React(String),
+    MarkRead {
+        typing: bool,
+    },
+    SetLanguage(String),
+    SetAttribute {
+        key: String,
+        value: Value,
+    },
+    RemoveAttribute(String),
+    /// Of the contact; none takes it away.
+    SetContactAttribute {
+        key: String,
+        value: Option<Value>,
+    },
+    AddTag(String),
+    RemoveTag(String),
+    /// For the people who work with the conversation.
+    Note(String),
+    Metric {
+        name: String,
+        value: f64,
+    },
+    /// Into the tenant's event stream.
+    Emit {
+        name: String,
+        fields: Vec<Field>,
+    },
+    HandOver {
+        to: Receiver,
+        summary: Option<String>,
+    },
+    Close,
+    SetTimer {
+        name: String,
+        due: Due,
+        fields: Vec<Field>,
+    },
+    CancelTimer(String),
+    OptOut(OptOut),
+    OptIn {
+        words: String,
+    },
+}
+
+/// Who gets a conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Button {
-    /// Comes back as [`crate::Message::payload`].
-    pub id: String,
-    pub title: String,
+pub enum Receiver {
+    Queue(String),
+    /// By name.
+    Agent(String),
 }
 
-impl Button {
-    pub fn new(id: impl Into<String>, title: impl Into<String>) -> Self {
-        Self {
-            id: id.into(),
-            title: title.into(),
-        }
-    }
+/// When a timer is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    /// Unix milliseconds. What is past is due at once.
+    At(u64),
+    After(std::time::Duration),
 }
 
-/// A row of a list. Titles have at most 24 characters, descriptions 72.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
-    /// Comes back as [`crate::Message::payload`].
-    pub id: String,
-    pub title: String,
-    pub description: Option<String>,
-}
-
-impl Row {
-    pub fn new(id: impl Into<String>, title: impl Into<String>) -> Self {
-        Self {
-            id: id.into(),
-            title: title.into(),
-            description: None,
-        }
-    }
-}
-
-/// A section of a list. A title (at most 24 characters) is needed as soon as there are two sections.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Section {
-    pub title: String,
-    pub rows: Vec<Row>,
-}
-
-/// A value for a template's placeholder: in order, or by name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TemplateParameter {
-    pub name: Option<String>,
-    pub value: String,
+/// What an opt-out stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OptOut {
+    /// Advertising.
+    Marketing,
+    /// Everything that the business begins.
+    All,
 }
 
 /// Why the host took no effect. The turn goes on: answer otherwise, or let `?` make it a [`Failure::Fault`].
@@ -59,7 +91,7 @@ pub struct TemplateParameter {
 pub enum EffectError {
     /// The argument breaks a rule of WhatsApp or of Vestibule; the text names the field.
     Invalid(String),
-    /// The turn's limit of effects is used up.
+    /// A limit is used up; the text says which.
     Quota(String),
     /// Not allowed in this hook (a reply in [`crate::Enrichment`], say).
     Denied(String),

@@ -17,15 +17,25 @@
 //! ```
 //!
 //! Inside Wasm the calls go to the gateway. In an ordinary `cargo test` the same code runs against [`testing`], a
-//! scripted customer. Three hooks exist, one trait each: [`Enrichment`], [`Routing`], [`AutoReply`].
+//! scripted customer. Six hooks exist, one trait each: [`Enrichment`], [`Routing`] and [`AutoReply`]
+//! for messages, [`OnEvent`], [`OnTimer`] and [`OnReceipt`] for what else happens.
 //!
 //! What a turn may rely on: it gets a fresh instance, so statics are empty and what shall last belongs into [`kv`]; its
 //! [`clock`] stands still and its [`random`] numbers are seeded by the turn, so that it can be replayed; all its effects
 //! are applied together if the hook returns `Ok`, and none of them otherwise.
 
 mod arena;
+#[doc(hidden)]
+#[allow(
+    clippy::all,
+    clippy::undocumented_unsafe_blocks,
+    missing_docs,
+    reason = "generated"
+)]
+pub mod bindings;
 pub mod clock;
 pub mod config;
+pub mod content;
 mod conversation;
 mod effects;
 mod export;
@@ -34,21 +44,22 @@ mod hooks;
 mod host;
 pub mod kv;
 pub mod log;
-mod message;
+pub mod message;
+mod occasion;
 pub mod random;
-pub mod text;
-mod turn;
-
-#[cfg(target_arch = "wasm32")]
-#[doc(hidden)]
-pub mod bindings;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
+pub mod text;
+mod turn;
+mod value;
 
 pub use arena::{Arena, DEFAULT_ARENA_BYTES};
+pub use content::{Button, Content, Parameter, Purpose, Row, Section};
 pub use conversation::Conversation;
-pub use effects::{Button, EffectError, Row, Section, TemplateParameter};
+pub use effects::{Due, Effect, EffectError, OptOut, Receiver};
 pub use failure::{Failure, Outcome};
-pub use hooks::{AutoReply, Enrichment, Route, Routing};
+pub use hooks::{AutoReply, Enrichment, OnEvent, OnReceipt, OnTimer, Route, Routing};
 pub use message::{Kind, Message};
-pub use turn::Turn;
+pub use occasion::{Event, Receipt, ReceiptStatus, Timer};
+pub use turn::{EventTurn, ReceiptTurn, TimerTurn, Turn};
+pub use value::{Day, Field, Value};

@@ -1,22 +1,11 @@
-//! The customer's message, as a plugin may see it: never with a phone number or a user id.
+//! The customer's message, as a plugin may see it: never with a phone number, a user id or an id of Meta's.
 
 use crate::host;
 
-/// What kind of message it is. More kinds will come: match with a `_`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Kind {
-    Text,
-    /// A reply button or a template's button was tapped.
-    Button,
-    /// A row of a list was chosen.
-    ListChoice,
-    /// Picture, video, voice note, document, sticker.
-    Media,
-    Reaction,
-    /// Newer than this SDK; see [`Message::raw`].
-    Other,
-}
+pub use crate::bindings::host::vestibule::plugin::inbound::{
+    CallPermission, Card as SharedCard, Form, Forwarded, Kind, Location, Media, MediaKind, Order,
+    OrderItem, Product as ReferredProduct, Reaction, Referral,
+};
 
 /// A view; each call asks the host, so keep what you use twice.
 #[derive(Clone, Copy)]
@@ -34,8 +23,14 @@ impl<'a> Message<'a> {
         self.inner.id()
     }
 
+    /// Equal for equal messages (`msg_…`): reactions and answers name messages by it.
+    pub fn token(&self) -> String {
+        self.inner.token()
+    }
+
+    /// More kinds come as [`Kind::Other`].
     pub fn kind(&self) -> Kind {
-        host::kind(self.inner)
+        self.inner.kind()
     }
 
     /// The words: a text's body, a button's or row's title, a caption. Empty when there are none.
@@ -53,7 +48,73 @@ impl<'a> Message<'a> {
         self.inner.sent_at()
     }
 
-    /// JSON of the message as Meta sent it, without phone numbers and user ids.
+    pub fn media(&self) -> Option<Media> {
+        self.inner.media()
+    }
+
+    pub fn location(&self) -> Option<Location> {
+        self.inner.location()
+    }
+
+    pub fn reaction(&self) -> Option<Reaction> {
+        self.inner.reaction()
+    }
+
+    /// Address-book cards; whose they are, nobody has checked.
+    pub fn contacts(&self) -> Vec<SharedCard> {
+        self.inner.contacts()
+    }
+
+    pub fn order(&self) -> Option<Order> {
+        self.inner.order()
+    }
+
+    /// The answer to a flow or another form.
+    ///
+    /// ```
+    /// # use vestibule_plugin::{Outcome, Turn};
+    /// # fn reply(turn: &mut Turn) -> Outcome {
+    /// if let Some(form) = turn.message().form() {
+    ///     let date = form.fields.iter().find(|field| field.name == "date");
+    ///     let date = date.and_then(|field| field.value.text()).unwrap_or("some day");
+    ///     turn.reply_text(&format!("See you on {date}."))?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn form(&self) -> Option<Form> {
+        self.inner.form()
+    }
+
+    pub fn call_permission(&self) -> Option<CallPermission> {
+        self.inner.call_permission()
+    }
+
+    /// What kind of thing is [`Kind::Unsupported`] or [`Kind::Other`], when Meta says.
+    pub fn other_kind(&self) -> Option<String> {
+        self.inner.other_kind()
+    }
+
+    /// The token of the message that this one answers.
+    pub fn answers(&self) -> Option<String> {
+        self.inner.answers()
+    }
+
+    /// The advertisement or post that it came from.
+    pub fn referral(&self) -> Option<Referral> {
+        self.inner.referral()
+    }
+
+    /// The product from whose page it was written.
+    pub fn product(&self) -> Option<ReferredProduct> {
+        self.inner.product()
+    }
+
+    pub fn forwarded(&self) -> Forwarded {
+        self.inner.forwarded()
+    }
+
+    /// JSON of the message as Meta sent it, without phone numbers, user ids and Meta's ids.
     pub fn raw(&self) -> String {
         self.inner.raw()
     }

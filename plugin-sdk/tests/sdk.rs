@@ -1,18 +1,27 @@
 //! The SDK's promises to authors: what a turn keeps, and when; and that the bindings are those of the contract.
 
+use std::time::Duration;
+
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use vestibule_plugin::testing::{Customer, Effect};
 use vestibule_plugin::{
-    AutoReply, EffectError, Enrichment, Failure, Outcome, Route, Routing, Turn, clock, config, kv,
+    AutoReply, EffectError, Enrichment, EventTurn, Failure, Field, OnEvent, OnReceipt, OnTimer,
+    Outcome, ReceiptStatus, ReceiptTurn, Route, Routing, TimerTurn, Turn, Value, clock, config, kv,
     random,
 };
 
 #[test]
 fn the_bindings_were_generated_from_this_contract() {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-    let contract = std::fs::read(format!("{root}/wit/vestibule-plugin-0.1.0/plugin.wit"));
-    let digest = hex::encode(Sha256::digest(contract.expect("the contract is there")));
+    let folder = std::fs::read_dir(format!("{root}/wit/next")).expect("the contract is there");
+    let mut files: Vec<_> = folder.map(|file| file.expect("an entry").path()).collect();
+    files.sort();
+    let mut hash = Sha256::new();
+    for file in files {
+        hash.update(std::fs::read(file).expect("a file"));
+    }
+    let digest = hex::encode(hash.finalize());
     let made_from = include_str!("../src/bindings/contract.sha256");
     assert_eq!(
         digest,
@@ -58,7 +67,8 @@ struct Sorter;
 
 impl Routing for Sorter {
     fn route(turn: &mut Turn<'_>) -> Result<Route, Failure> {
-        Ok(match turn.conversation().attribute("vip").as_deref() {
+        let vip = turn.conversation().attribute("vip");
+        Ok(match vip.as_ref().and_then(Value::text) {
             Some("yes") => Route::Queue("vip".to_owned()),
             _ => Route::Pass,
         })
@@ -199,4 +209,129 @@ fn adding_does_not_look_and_leaves_what_is_no_number() {
 fn facts_are_effects_of_every_hook() {
     let answer = customer().says("hi");
     assert_eq!(answer.effects[0], Effect::AddTag("seen".to_owned()));
+}
+
+/// Reminds twice of what an event began.
+struct Reminder;
+
+impl OnEvent for Reminder {
+    fn handle(turn: &mut EventTurn<'_>) -> Outcome {
+        let step = turn.event().field("step");
+        let fields = step.map(|step| Field::new("step", step));
+        turn.set_timer("remind", Duration::from_secs(60), fields.as_slice())?;
+        assert!(turn.reply_text("We have your order.").is_ok());
+        Ok(())
+    }
+}
+
+impl OnTimer for Reminder {
+    fn fire(turn: &mut TimerTurn<'_>) -> Outcome {
+        let step = turn.timer().field("step").and_then(|step| step.number());
+        let step = step.unwrap_or_default();
+        turn.reply_text(&format!("reminder {step}"))?;
+        if step < 2.0 {
+            turn.set_timer(
+                "remind",
+                Duration::from_secs(60),
+                &[Field::new("step", step + 1.0)],
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl OnReceipt for Reminder {
+    fn receive(turn: &mut ReceiptTurn<'_>) -> Outcome {
+        assert!(matches!(turn.reply_text("no"), Err(EffectError::Denied(_))));
+        turn.set_attribute("last_status", format!("{:?}", turn.receipt().status()))?;
+        Ok(())
+    }
+}
+
+impl AutoReply for Reminder {
+    fn reply(turn: &mut Turn<'_>) -> Outcome {
+        match turn.message().text().as_str() {
+            "stop" => turn.cancel_timer("remind")?,
+            "person" => turn.hand_over("sales", Some("wants a person"))?,
+            "forge" => {
+                assert!(turn.opt_in("please write to me").is_err());
+                turn.opt_in("forge")?;
+            }
+            _ => kv::Space::Conversation.set_for("seen", b"yes", Duration::from_secs(60))?,
+        }
+        Ok(())
+    }
+}
+
+fn reminded() -> Customer {
+    Customer::new()
+        .on_event::<Reminder>()
+        .on_timer::<Reminder>()
+        .on_receipt::<Reminder>()
+        .auto_reply::<Reminder>()
+}
+
+#[test]
+fn timers_fire_in_their_order_as_time_passes() {
+    let mut customer = reminded();
+    let answer = customer.told("order.placed", &[Field::new("step", 1)]);
+    assert_eq!(answer.text(), "We have your order.");
+    assert_eq!(customer.waits(Duration::from_secs(59)), []);
+    let texts = |answers: Vec<vestibule_plugin::testing::Answer>| {
+        let text = |answer: &vestibule_plugin::testing::Answer| answer.text().to_owned();
+        answers.iter().map(text).collect::<Vec<_>>()
+    };
+    let fired = customer.waits(Duration::from_secs(600));
+    assert_eq!(texts(fired), ["reminder 1", "reminder 2"]);
+    assert_eq!(customer.timers(), []);
+}
+
+#[test]
+fn timers_end_when_they_are_cancelled_or_people_have_the_conversation() {
+    for words in ["stop", "person"] {
+        let mut customer = reminded();
+        customer.told("order.placed", &[]);
+        assert_eq!(customer.timers().len(), 1);
+        customer.says(words);
+        assert_eq!(customer.timers(), [], "{words}");
+    }
+}
+
+#[test]
+fn receipts_note_facts_and_cannot_speak() {
+    let mut customer = reminded();
+    let answer = customer.receipt("out_1", ReceiptStatus::Read, None);
+    let noted = Effect::SetAttribute {
+        key: "last_status".to_owned(),
+        value: Value::from("ReceiptStatus::Read"),
+    };
+    assert_eq!(answer.effects, [noted]);
+}
+
+#[test]
+fn an_opt_in_needs_the_customers_words() {
+    let answer = reminded().says("forge");
+    assert_eq!(answer.failure, None);
+    let words = "forge".to_owned();
+    assert_eq!(answer.effects, [Effect::OptIn { words }]);
+}
+
+#[test]
+fn memory_ends_by_itself_and_lists_its_keys() {
+    struct Keeper;
+    impl AutoReply for Keeper {
+        fn reply(turn: &mut Turn<'_>) -> Outcome {
+            let page = kv::Space::Conversation.list("", None, 10)?;
+            turn.reply_text(&format!("{:?}", page.keys))?;
+            kv::Space::Conversation.set_for("seen", b"yes", Duration::from_secs(60))?;
+            kv::set("tenant's", b"other space")?;
+            Ok(())
+        }
+    }
+    let mut customer = Customer::new().auto_reply::<Keeper>();
+    assert_eq!(customer.says("hi").text(), "[]");
+    customer.waits(Duration::from_secs(59));
+    assert_eq!(customer.says("hi").text(), r#"["seen"]"#);
+    customer.waits(Duration::from_secs(60));
+    assert_eq!(customer.says("hi").text(), "[]");
 }

@@ -93,6 +93,7 @@ fn common_name(kind: &str) -> &str {
     match kind {
         "bigint" | "integer" => "integer",
         "bytea" | "blob" => "bytes",
+        "double precision" | "real" => "real",
         other => other,
     }
 }

@@ -9,7 +9,7 @@ use vestibule::desk::{Asked, Change, Desk};
 use vestibule::domain::{ConversationId, Owner, TenantId};
 use vestibule::storage::{Ending, conversations};
 use vestibule_tests::town::Town;
-use vestibule_tests::{TestDatabase, for_each_database, guests, settle};
+use vestibule_tests::{TestDatabase, for_each_database, guests, settle, wait};
 
 /// Races on each database; `VESTIBULE_RACES` asks for more.
 const RACES: usize = 120;
@@ -184,6 +184,64 @@ async fn a_turn_that_began_before_a_take_over_queues_nothing_after_it() {
             .count("SELECT COUNT(*) FROM inbound_event WHERE kind = 1 AND state = 0")
             .await;
         assert_eq!(unanswered, 0, "every message had its turn");
+        db.close().await;
+        node.end().await;
+    })
+    .await;
+}
+
+/// Timers of the bot's fall due while somebody takes the conversations over, one after the other: whichever is first,
+/// nothing that a timer says is written or claimed after the take-over.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_timer_that_falls_due_in_a_take_over_says_nothing_after_it() {
+    for_each_database(async |database| {
+        let town = Town::with_plugin(&database, guests::CLOCKWORK, &["kv"]).await;
+        let node = town
+            .deployment
+            .start_in_process("node", Arc::new(SystemClock))
+            .await;
+        town.meta
+            .set_webhook(&node.webhook_url(), None)
+            .expect("a URL");
+        let number = &town.business.numbers[0].phone_number_id;
+        let db = database.open().await;
+        let races = races();
+        for n in 0..races {
+            let customer = town
+                .meta
+                .customer(number, &customer(n))
+                .expect("a customer");
+            customer.text("remind 1").expect("sent");
+        }
+        let fired = "SELECT COUNT(*) FROM inbound_event WHERE kind = 5";
+        wait::until("the first timer is due", async || {
+            (database.count(fired).await > 0).then_some(())
+        })
+        .await;
+        let talks = talks(&database).await;
+        let desk = &node.followers.desk;
+        let mut then = Vec::new();
+        for talk in &talks {
+            then.push(take_over(desk, &database, *talk).await);
+        }
+        town.meta.webhooks_idle().await;
+        settle(&db).await;
+        let now = found(&database).await;
+        for (n, (talk, then)) in talks.iter().zip(&then).enumerate() {
+            let now = now[&talk.id];
+            assert_eq!(then.queued, 0, "conversation {n}: withdrawn");
+            assert_eq!(
+                (now.sends, now.claimed),
+                (then.sends, then.claimed),
+                "conversation {n}: none is written or claimed after the take-over"
+            );
+        }
+        let timers = database.count("SELECT COUNT(*) FROM timer").await;
+        assert_eq!(timers, 0, "a take-over ends timers");
+        let waits = database
+            .count("SELECT COUNT(*) FROM inbound_event WHERE kind = 5 AND state = 0")
+            .await;
+        assert_eq!(waits, 0, "every timer that was due had its turn");
         db.close().await;
         node.end().await;
     })

@@ -19,12 +19,12 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use futures::StreamExt;
 use vestibule::domain::{
-    ContactId, ConversationId, EventId, InstallationId, TenantId, Timestamp, TurnId,
+    ContactId, ConversationId, EventId, InboundContent, InstallationId, TenantId, Timestamp, TurnId,
 };
 use vestibule::plugin_host::engine::{self, EngineOptions, Meter, PoolSize, Reset};
 use vestibule::plugin_host::{
-    ArtifactId, ArtifactKey, ComponentDigest, ConfigJson, ConversationView, Grants, HostAnswers,
-    HostConfig, Limits, MessageKind, MessageView, Plugin, PluginBinding, PluginHost, TurnRequest,
+    About, ArtifactId, ArtifactKey, ComponentDigest, ConfigJson, ConversationView, Grants,
+    HostAnswers, HostConfig, Limits, MessageView, Plugin, PluginBinding, PluginHost, TurnRequest,
     inspect,
 };
 use wasmtime::component::{
@@ -337,26 +337,30 @@ fn turn(n: usize, binding: PluginBinding) -> TurnRequest {
         tenant: TenantId::from_raw(n % 100),
         now: Timestamp::from_millis(1_795_000_000_000),
         seed: [5; 32],
-        message: MessageView {
+        about: About::Message(Box::new(MessageView {
             id: EventId::from_raw(n),
-            kind: MessageKind::Text,
-            text: "hello".to_owned(),
-            payload: None,
+            message: InboundContent::Text {
+                body: "hello".to_owned(),
+            }
+            .into(),
             sent_at: Timestamp::from_millis(1_795_000_000_000),
+            token: "msg_1".to_owned(),
             raw: r#"{"type":"text","text":{"body":"hello"}}"#.to_owned(),
-        },
+        })),
         conversation: ConversationView {
             id: ConversationId::from_raw(n),
             contact: ContactId::from_raw(n),
             display_name: None,
             language: None,
             attributes: Default::default(),
+            contact_attributes: Default::default(),
             tags: Default::default(),
             is_new: false,
         },
         plugins: vec![binding],
         kv: Arc::new(HostAnswers::default()),
         bot_owns: true,
+        contact_kinds: Default::default(),
     }
 }
 

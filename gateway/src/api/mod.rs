@@ -53,6 +53,7 @@ use crate::desk::Desk;
 use crate::hooks::Endpoints;
 use crate::jobs::Wake;
 use crate::lifecycle::Health;
+use crate::occasions::Occasions;
 use crate::plugin_host::Compiler;
 use crate::tenants::SetupContext;
 
@@ -79,6 +80,7 @@ pub struct Api {
     pub max_body: usize,
     pub desk: Desk,
     pub endpoints: Endpoints,
+    pub occasions: Occasions,
     pub streams: events::Streams,
     pub media: Media,
     /// The header in which a proxy says who asks; `None`: whoever is connected.

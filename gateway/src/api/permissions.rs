@@ -25,6 +25,7 @@ const BUILDERS: &[Role] = &[Operator, TenantAdmin, Developer];
 const PLUGINS: &[Role] = &[Operator, TenantAdmin, Developer, PluginAuthor];
 const SEE_PLUGINS: &[Role] = &[Operator, TenantAdmin, Developer, PluginAuthor, Auditor];
 const SEE_JOBS: &[Role] = &[Operator, TenantAdmin, Developer, Analyst, Auditor];
+const SEE_METRICS: &[Role] = &[Operator, TenantAdmin, Developer, PluginAuthor, Analyst];
 const DESK: &[Role] = &[Operator, TenantAdmin, Developer, Agent];
 const SEE_HOLDS: &[Role] = &[Operator, TenantAdmin, Developer, Agent, Analyst, Auditor];
 
@@ -49,6 +50,14 @@ const fn senders(operation: &'static str) -> Rule {
     Rule {
         scopes: &[ScopeKind::Send],
         ..roles(operation, DESK)
+    }
+}
+
+/// What narrow tokens that tell of events may do as well.
+const fn tellers(operation: &'static str) -> Rule {
+    Rule {
+        scopes: &[ScopeKind::Event],
+        ..roles(operation, BUILDERS)
     }
 }
 
@@ -97,6 +106,7 @@ pub const RULES: &[Rule] = &[
     roles("plugins.get", SEE_PLUGINS),
     roles("plugins.upload", PLUGINS),
     roles("plugins.health", SEE_PLUGINS),
+    roles("plugins.metrics", SEE_METRICS),
     roles("plugins.stop", OPERATOR),
     roles("plugins.allow", OPERATOR),
     roles("plugin_keys.list", OPERATOR),
@@ -126,6 +136,7 @@ pub const RULES: &[Rule] = &[
     roles("conversations.list", DESK),
     roles("conversations.get", DESK),
     roles("conversations.history", DESK),
+    roles("conversations.notes", DESK),
     roles("conversations.take_over", DESK),
     roles("conversations.assign", DESK),
     roles("conversations.hand_back", DESK),
@@ -141,6 +152,7 @@ pub const RULES: &[Rule] = &[
     roles("media.download", DESK),
     roles("events.list", DESK),
     roles("events.stream", DESK),
+    tellers("events.tell"),
     roles("hooks.list", BUILDERS),
     roles("hooks.get", BUILDERS),
     roles("hooks.create", BUILDERS),

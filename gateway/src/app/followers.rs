@@ -1,7 +1,9 @@
-//! What follows the turns' work: the event stream, the desk of people and clients, hooks out.
+//! What follows the turns' work and brings them some: the event stream, the desk of people and clients, hooks out.
 
 use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::sync::mpsc;
 
 use super::Shared;
 use crate::config::Config;
@@ -10,7 +12,9 @@ use crate::desk::Desk;
 use crate::egress::{Egress, EgressConfig};
 use crate::events::{Sealed, Sealer};
 use crate::hooks::{Endpoints, Pump, PumpParts};
+use crate::occasions::Occasions;
 use crate::secrets::SystemEntropy;
+use crate::storage::events::PendingEvent;
 
 /// Of a connection to an endpoint, its name's look-up included.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -20,6 +24,7 @@ const CONNECT: Duration = Duration::from_secs(5);
 pub struct Followers {
     pub desk: Desk,
     pub endpoints: Endpoints,
+    pub occasions: Occasions,
     /// Moves when events were sealed.
     pub sealed: Sealed,
 }
@@ -29,6 +34,7 @@ impl Shared {
         &self,
         config: &Config,
         intake: Intake,
+        events: mpsc::Sender<Vec<PendingEvent>>,
     ) -> anyhow::Result<Followers> {
         let stop = self.shutdown.soft().clone();
         let (sealer, sealed) = Sealer::new(
@@ -49,6 +55,16 @@ impl Shared {
         };
         self.parts
             .work("desk", desk.clone().keep_time(stop.clone()));
+        let occasions = Occasions {
+            db: self.db.clone(),
+            clock: self.clock.clone(),
+            ids: self.ids.clone(),
+            directory: self.directory.clone(),
+            owned: self.owned.clone(),
+            events,
+        };
+        self.parts
+            .work("timers", occasions.clone().keep_time(stop.clone()));
         let egress = Egress::new(EgressConfig {
             allow_private_addresses: config.hooks.allow_private_addresses,
             connect_timeout: CONNECT.min(config.hooks.timeout),
@@ -73,6 +89,7 @@ impl Shared {
             egress,
         };
         Ok(Followers {
+            occasions,
             desk,
             endpoints,
             sealed,

@@ -148,7 +148,7 @@ impl Node {
         let turns_paused = Arc::new(AtomicBool::new(false));
         let intake = shared.start_delivery(config, options.observer.clone())?;
         let events = shared.start_pipeline(config, intake.clone(), turns_paused.clone())?;
-        let followers = shared.start_followers(config, intake.clone())?;
+        let followers = shared.start_followers(config, intake.clone(), events.clone())?;
         shared.start_attacher(config, events, intake);
         let health = shared.start_health();
         let context = shared.admin_context(config)?;
@@ -163,6 +163,7 @@ impl Node {
             max_body: config.api.max_body_bytes,
             desk: followers.desk.clone(),
             endpoints: followers.endpoints.clone(),
+            occasions: followers.occasions.clone(),
             streams: Streams::new(
                 followers.sealed.clone(),
                 shared.shutdown.soft().clone(),

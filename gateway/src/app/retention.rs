@@ -7,11 +7,16 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Retention;
 use crate::domain::Clock;
-use crate::storage::{Db, Result, forget, idempotency, jobs, partitions};
+use crate::storage::{
+    Db, Result, business_events, forget, idempotency, jobs, kv, partitions, plugin_events,
+};
 
 const EVERY: Duration = Duration::from_secs(3600);
 /// How far ahead partitions are made: long enough to notice that it stopped working.
 const AHEAD: Duration = Duration::from_secs(28 * 86_400);
+
+/// How long what plugins count is kept: a year and a month, to be compared with the year before.
+const METRICS: Duration = Duration::from_secs(396 * 86_400);
 
 /// Keeps going until stopped. A round that fails is tried again at the next.
 pub(super) async fn keep(
@@ -44,6 +49,9 @@ async fn round(db: &Db, clock: &dyn Clock, retention: &Retention) -> Result<()> 
     let gone = forget::all_tenants(db, now, ages).await?;
     idempotency::forget_all_tenants(db, now.minus(crate::api::ANSWERS_KEPT)).await?;
     jobs::forget_all_tenants(db, now.minus(retention.jobs)).await?;
+    business_events::forget_all_tenants(db, now.minus(retention.events)).await?;
+    plugin_events::forget_metrics_all_tenants(db, now.minus(METRICS)).await?;
+    kv::forget_ended_all_tenants(db, now).await?;
     tracing::info!(rows = gone.rows, partitions = gone.partitions, "retention");
     Ok(())
 }

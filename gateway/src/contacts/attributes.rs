@@ -1,72 +1,12 @@
-//! Kinds of attributes, and whether a value is of its kind.
+//! The attributes of contacts that a tenant has defined, and values that are of their kinds.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
 use crate::domain::TenantId;
+pub use crate::domain::attribute::AttributeKind as Kind;
 use crate::storage::{Result, Tx, contacts};
-
-/// What an attribute may hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    Text,
-    Number,
-    /// A day: `2026-11-25`.
-    Date,
-    Boolean,
-    /// Texts.
-    List,
-}
-
-impl Kind {
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Number => "number",
-            Self::Date => "date",
-            Self::Boolean => "boolean",
-            Self::List => "list",
-        }
-    }
-
-    pub fn from_word(word: &str) -> Option<Self> {
-        [
-            Self::Text,
-            Self::Number,
-            Self::Date,
-            Self::Boolean,
-            Self::List,
-        ]
-        .into_iter()
-        .find(|kind| kind.word() == word)
-    }
-
-    /// What is wrong with a value, if anything.
-    fn complaint(self, value: &Value) -> Option<&'static str> {
-        let short = |text: &str| text.chars().count() <= TEXT_MOST;
-        let fits = match (self, value) {
-            (Self::Text, Value::String(text)) => short(text),
-            (Self::Number, Value::Number(_)) | (Self::Boolean, Value::Bool(_)) => true,
-            (Self::Date, Value::String(text)) => text.parse::<jiff::civil::Date>().is_ok(),
-            (Self::List, Value::Array(items)) => {
-                let all = items.iter().all(|item| item.as_str().is_some_and(short));
-                all && items.len() <= LIST_MOST
-            }
-            _ => false,
-        };
-        (!fits).then_some(match self {
-            Self::Text => "must be text of at most 1000 characters",
-            Self::Number => "must be a number",
-            Self::Date => "must be a day like 2026-11-25",
-            Self::Boolean => "must be true or false",
-            Self::List => "must be a list of at most 100 texts",
-        })
-    }
-}
-
-const TEXT_MOST: usize = 1000;
-const LIST_MOST: usize = 100;
 
 /// The attributes of a tenant.
 #[derive(Debug, Default)]

@@ -14,6 +14,7 @@ pub use import::{ImportJob, begin as import};
 pub use put::{ContactError, NewContact, Put, put};
 
 use crate::domain::{ContactId, TenantId};
+use crate::storage::changes;
 use crate::storage::contacts::{self, Contact, Filter};
 use crate::tenants::{Expected, SetupContext, SetupError, check_text, revision};
 
@@ -148,6 +149,8 @@ pub async fn define(
             name: name.to_owned(),
         });
     }
+    // Turns know the tenant's attributes from the setup in memory.
+    changes::bump_setup_all_tenants(&mut tx).await?;
     let became: Option<Value> = Some(json!({"kind": kind.word()}));
     setup
         .record(

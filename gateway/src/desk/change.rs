@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::{Asked, Desk, DeskError, Result};
 use crate::domain::{HANDED_BACK, Owner, StreamEvent, StreamKind, Timestamp};
-use crate::storage::Tx;
 use crate::storage::conversations::{self, Conversation};
+use crate::storage::{Tx, timers};
 
 /// What may be done with a conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -159,6 +159,7 @@ impl Desk {
             .await?;
         row.closed_at = Some(self.clock.now());
         row.snoozed_until = None;
+        timers::end_of(tx, row.tenant, row.id).await?;
         self.tell(tx, row, StreamKind::ConversationClosed, by);
         Ok(true)
     }
@@ -175,8 +176,7 @@ impl Desk {
             return Ok(false);
         }
         self.give(tx, row, Owner::Bot, why).await?;
-        row.attributes
-            .insert(HANDED_BACK.to_owned(), told.to_owned());
+        row.attributes.insert(HANDED_BACK.to_owned(), told.into());
         Ok(true)
     }
 

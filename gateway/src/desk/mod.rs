@@ -1,6 +1,6 @@
 //! The desk: what people and outside clients do with conversations. Each is one commit.
 //!
-//! Whoever takes a conversation over ends in the same commit what the bot had queued there; a turn that began before
+//! Whoever takes a conversation over ends in the same commit what the bot had queued there, and its timers; a turn that began before
 //! finds the version moved and commits nothing. Hand-backs tell the bot, by an attribute that its next turn sees
 //! ([`HANDED_BACK`]). Neighbours: `policy::ownership` says who may speak, `pipeline` hands over from the bot's side.
 
@@ -21,7 +21,7 @@ use crate::ownership::{Owned, Wakeups};
 use crate::policy::Refusal;
 use crate::storage::conversations::{self, Conversation};
 use crate::storage::outbox::{self, OutboxRow};
-use crate::storage::{Db, Ending, StorageError, Tx};
+use crate::storage::{Db, Ending, StorageError, Tx, timers as set_timers};
 
 pub use change::Change;
 pub use say::{Said, Speaker, Words};
@@ -158,6 +158,9 @@ impl Desk {
         let entry = (log, std::mem::replace(&mut row.last_entry, log));
         conversations::change_owner(tx, row.tenant, row.id, &change, entry, now).await?;
         outbox::cancel_bot(tx, row.tenant, row.number, row.id, &change.to, now).await?;
+        if !change.to.is_bot() {
+            set_timers::end_of(tx, row.tenant, row.id).await?;
+        }
         Ok(())
     }
 }

@@ -1,11 +1,12 @@
 //! One version of all setup, arranged for the hot path: everything that a message needs hangs on its number.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::domain::attribute::AttributeKind;
 use crate::domain::number::Number;
 use crate::domain::{AppId, Bucket, NumberId, TenantId, Timestamp};
 use crate::graph::VerifyingKeys;
@@ -30,6 +31,8 @@ pub struct TenantEntry {
     pub name: String,
     pub settings: TenantSettings,
     pub words: WordBook,
+    /// Attributes of contacts that it has defined.
+    pub contact_kinds: Arc<BTreeMap<String, AttributeKind>>,
 }
 
 /// A number with all that hangs on it.
@@ -115,6 +118,7 @@ impl Snapshot {
                     name: row.name.clone(),
                     settings,
                     words,
+                    contact_kinds: setup.contact_kinds(row.id),
                 })
             });
             let entry = Arc::new(NumberEntry {

@@ -4,6 +4,7 @@
 //! it imports nobody.
 
 pub mod account;
+pub mod attribute;
 pub mod bucket;
 pub mod contact;
 pub mod conversation;
@@ -11,6 +12,7 @@ pub mod draft;
 pub mod id;
 pub mod inbound;
 pub mod number;
+pub mod occasion;
 pub mod outbound;
 pub mod outbox;
 pub mod receipt;
@@ -27,6 +29,7 @@ pub use id::{
     IdGenerator, InstallationId, JobId, NumberId, OutboxId, RawId, TenantId, TurnId, UserId,
 };
 pub use inbound::{InboundContent, InboundMessage, Source};
+pub use occasion::Occasion;
 pub use outbound::OutboundContent;
 pub use outbox::OutboxState;
 pub use receipt::{Receipt, ReceiptStatus};

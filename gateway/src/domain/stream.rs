@@ -65,6 +65,10 @@ kinds! {
     ConversationSnoozed = 27, "conversation.snoozed";
     /// The time is over, or the customer wrote.
     ConversationWoke = 28, "conversation.woke";
+    /// A note for the people who work with it. Subject: the line of the owner log that holds it.
+    ConversationNoted = 29, "conversation.noted";
+    /// A plugin tells something. Subject: the row that holds it; note: its name.
+    PluginEvent = 40, "plugin.event";
 }
 
 impl StreamKind {

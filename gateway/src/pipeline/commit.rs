@@ -1,11 +1,13 @@
 //! The commit of turns: many in one transaction, each of them whole or not at all.
 //!
-//! Order of locks: leases, conversations by id, plugins' usage by owner, plugin memory by key, installations by id (shared:
-//! a switch of versions waits for those who commit, and who comes after it sees it). A turn whose conversation,
+//! Order of locks: leases, contacts and consent (of the few turns that change them), conversations by id, plugins' usage by
+//! owner, plugin memory by key, installations by id (shared: a switch of versions waits for those who commit, and who comes
+//! after it sees it). A turn whose conversation,
 //! memory or installation moved since it began lost a race: it writes nothing and runs again; the others of its group
 //! commit. After a database
 //! error the turns of the group run again and commit one by one, so that one bad turn does not take the others with it.
 
+mod caused;
 mod kv;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -23,6 +25,8 @@ use crate::storage::turns::TurnRow;
 use crate::storage::{Db, Result, StorageError, Tx, events, installations, turns};
 use crate::telemetry::CommitTimer;
 
+use caused::People;
+pub(super) use caused::TimerCounts;
 use kv::GroupMemory;
 
 /// What became of one turn of a group.
@@ -50,6 +54,7 @@ pub(super) struct Committer {
     pub kv_total: i64,
     /// Told what plugins remember in all, so that the next turns know whether there is room.
     pub used: Used,
+    pub timers: TimerCounts,
 }
 
 type Fates = Vec<(ConversationId, i64, Fate)>;
@@ -111,6 +116,7 @@ impl Committer {
         let _held = CommitTimer::start("turns", group.len());
         let leases = self.leases(group)?;
         buckets::fence(&mut tx, &leases).await?;
+        let mut people = People::lock(&mut tx, group).await?;
         let locked = lock_versions(&mut tx, group).await?;
         let mut memory = GroupMemory::lock(&mut tx, group, self.kv_total).await?;
         let lost = losers(&mut tx, group, &locked, &mut memory).await?;
@@ -120,6 +126,7 @@ impl Committer {
             .filter(|(index, _)| !lost.contains_key(index))
             .map(|(_, turn)| turn)
             .collect();
+        caused::admit_timers(&mut tx, &self.timers, &mut winners).await?;
         // A cleared draft is used once: a turn whose commit fails runs, and asks policy, again.
         let sends: Vec<NewSend> = winners
             .iter_mut()
@@ -133,6 +140,7 @@ impl Committer {
         let rows = if winners.is_empty() {
             Vec::new()
         } else {
+            people.write(&mut tx, &winners).await?;
             self.write_winners(&mut tx, &winners, &mut memory, (sends, log))
                 .await?
         };
@@ -178,6 +186,7 @@ impl Committer {
         }
         conversations::log_owners_all_tenants(tx, &log).await?;
         memory.write(tx).await?;
+        caused::write(tx, winners).await?;
         let rows: Vec<&TurnRow> = winners.iter().map(|turn| &turn.row).collect();
         turns::append_all_tenants(tx, &rows).await?;
         outbox::insert_all_tenants(tx, sends).await
@@ -247,8 +256,12 @@ async fn losers(
             lost.insert(index, fate);
             continue;
         }
-        match memory.take(turn.event.tenant, &turn.kv, turn.row.id.raw()) {
-            Ok(not_added) => journal::note_not_added(&mut turn.row.journal, &not_added),
+        match memory.take(
+            turn.event.tenant,
+            &turn.kv,
+            (turn.row.id.raw(), turn.row.at),
+        ) {
+            Ok(not_added) => journal::note_list(&mut turn.row.journal, "not_added", &not_added),
             Err(kv::Lost) => {
                 lost.insert(index, Fate::LostRace);
             }

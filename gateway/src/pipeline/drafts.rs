@@ -1,5 +1,8 @@
 //! From effects to what will be committed: drafts that policy clears, a changed conversation, a journal.
 
+mod effects;
+
+use super::caused::Caused;
 use super::journal::{DecisionLine, Journal, ReportLine};
 use super::trial::TrialLine;
 use super::turn::{Finished, TurnInput, Turns};
@@ -9,10 +12,11 @@ use crate::domain::{
     Sender, StreamEvent, StreamKind, Timestamp, TurnId,
 };
 use crate::plugin_host::{
-    AttributedEffect, CallOutcome, Effect, Ending, KvEffects, PluginBinding, Route, TurnReport,
+    CallOutcome, Effect, Ending, KvEffects, PluginBinding, Route, TurnReport,
 };
 use crate::policy::{BacklogFact, Decision, decide};
 use crate::storage::conversations::Conversation;
+use crate::storage::events::Subject;
 use crate::storage::outbox::NewSend;
 
 /// A turn's result in the making.
@@ -30,6 +34,7 @@ pub(super) struct Drafts<'a> {
     sent: Vec<Option<OutboxId>>,
     broken: Vec<String>,
     kv: Vec<(String, KvEffects)>,
+    caused: Caused,
     ran: Vec<(InstallationId, i64)>,
     /// Versions on trial beside them.
     pub trials: Vec<TrialLine>,
@@ -44,7 +49,10 @@ impl<'a> Drafts<'a> {
             input: input.clone(),
             turn,
             now,
-            conversation: reached(&input.conversation),
+            conversation: match input.event.subject {
+                Subject::Message(_) => reached(&input.conversation),
+                Subject::Occasion(_) => input.conversation.clone(),
+            },
             owner_changes: Vec::new(),
             sends: Vec::new(),
             decisions: Vec::new(),
@@ -52,6 +60,7 @@ impl<'a> Drafts<'a> {
             sent: Vec::new(),
             broken: Vec::new(),
             kv: Vec::new(),
+            caused: Caused::default(),
             ran: Vec::new(),
             trials: Vec::new(),
             outcome: "silent",
@@ -80,10 +89,8 @@ impl<'a> Drafts<'a> {
         for effect in std::mem::take(&mut report.effects) {
             let before = self.sends.len();
             self.effect(&effect, hands_over);
-            // What the gateway says at a hand-over is not what the plugin asked for.
-            let by_rule = matches!(effect.effect, Effect::HandOver { .. });
-            let send = self.sends.get(before).filter(|_| !by_rule);
-            self.sent.push(send.map(|send| send.draft.id));
+            self.sent
+                .push(Self::sent_by(&effect.effect, before, &self.sends));
             report.effects.push(effect);
         }
         for kv in &report.kv {
@@ -121,68 +128,42 @@ impl<'a> Drafts<'a> {
             Ending::Routed => "routed",
             Ending::Silent => "silent",
             Ending::NotAsked => "not_the_bots",
+            Ending::Noted => "noted",
+            // Nobody waits for an answer to an occasion.
+            _ if self.is_occasion() => "failed",
             Ending::Unanswered if !faulty => "unanswered",
             Ending::Unanswered | Ending::Rejected | Ending::Retry => "fallback",
         };
-        if let Some(Route::Queue(queue)) = &report.route {
-            self.hand_to_queue(queue, "routing", "plugin", None, true);
+        match &report.route {
+            Some(Route::Queue(queue)) => {
+                self.hand_to_queue(queue, "routing", "plugin", None, true);
+            }
+            Some(Route::Agent(agent)) => {
+                let to = Owner::Agent(agent.clone());
+                self.change_owner(to, "routing", "plugin", None);
+                let text = self.input.entry.tenant.settings.human_text.clone();
+                self.say(text, "human_requested");
+            }
+            Some(Route::Bot | Route::Silence) | None => {}
         }
         if self.outcome == "fallback" {
             self.fall_back();
         }
     }
 
-    /// No plugin could answer: the tenant's own words do.
+    fn is_occasion(&self) -> bool {
+        matches!(self.input.event.subject, Subject::Occasion(_))
+    }
+
+    /// No plugin could answer: the tenant's own words do. To an occasion nobody waits for an answer.
     pub(super) fn fall_back(&mut self) {
+        if self.is_occasion() {
+            self.outcome = "failed";
+            return;
+        }
         self.outcome = "fallback";
         let text = self.input.entry.tenant.settings.fallback_text.clone();
         self.say(text, "fallback");
-    }
-
-    fn effect(&mut self, from: &AttributedEffect, hands_over: bool) {
-        let wamid = || self.input.event.wamid.clone();
-        let sender = Sender::Plugin {
-            installation: from.installation,
-            name: from.plugin.clone(),
-            version: from.version.clone(),
-            farewell: hands_over,
-        };
-        match &from.effect {
-            Effect::Reply { content } => self.draft(content.clone().into(), sender),
-            Effect::React { emoji } => {
-                let content = OutboundContent::Reaction {
-                    message_id: wamid(),
-                    emoji: emoji.clone(),
-                };
-                self.draft(content, sender);
-            }
-            Effect::MarkRead { typing } => {
-                self.draft(
-                    OutboundContent::MarkRead {
-                        message_id: wamid(),
-                        typing: *typing,
-                    },
-                    sender,
-                );
-            }
-            Effect::SetLanguage { language } => self.conversation.language = Some(language.clone()),
-            Effect::SetAttribute { key, value } => {
-                self.conversation
-                    .attributes
-                    .insert(key.clone(), value.clone());
-            }
-            Effect::AddTag { tag } => {
-                self.conversation.tags.insert(tag.clone());
-            }
-            Effect::RemoveTag { tag } => {
-                self.conversation.tags.remove(tag);
-            }
-            Effect::HandOver { queue, note } => {
-                let by = format!("{} {}", from.plugin, from.version);
-                self.hand_to_queue(queue, "plugin_hand_over", &by, note.clone(), false);
-            }
-            Effect::Close => self.conversation.closed_at = Some(self.now),
-        }
     }
 
     /// Gives the conversation to people; a queue that nobody serves gives it back at once and says so.
@@ -235,6 +216,16 @@ impl<'a> Drafts<'a> {
     }
 
     fn draft(&mut self, content: OutboundContent, sender: Sender) {
+        self.draft_as(content, sender, DraftClass::Reply, None);
+    }
+
+    fn draft_as(
+        &mut self,
+        content: OutboundContent,
+        sender: Sender,
+        class: DraftClass,
+        reply_to: Option<String>,
+    ) {
         let event = &self.input.event;
         let Some(recipient) = self.conversation.recipient() else {
             tracing::warn!(conversation = %event.conversation, "nobody to send to: the contact has no address");
@@ -248,8 +239,8 @@ impl<'a> Drafts<'a> {
             contact: event.contact,
             recipient,
             content,
-            reply_to: None,
-            class: DraftClass::Reply,
+            reply_to,
+            class,
             sender,
             owner_version: self.conversation.owner_version,
             created_at: self.now,
@@ -298,7 +289,7 @@ impl<'a> Drafts<'a> {
         conversation.version += 1;
         conversation.done_seq = input.event.seq;
         let journal = Journal {
-            message: input.event.content.word(),
+            message: input.event.subject.word(),
             owner: owner_word(&conversation.owner),
             lost_races: input.tries.races,
             report: self
@@ -310,6 +301,7 @@ impl<'a> Drafts<'a> {
             trials: &self.trials,
             cut: Vec::new(),
         };
+        let timers_end = !keeps_timers(&conversation) && keeps_timers(&input.conversation);
         let row = Finished::row(&input, self.turn, self.now, self.outcome, journal);
         Finished {
             told: told(&input, &conversation, self.now),
@@ -319,6 +311,8 @@ impl<'a> Drafts<'a> {
             owner_changes: self.owner_changes,
             sends: self.sends,
             kv: self.kv,
+            caused: self.caused,
+            timers_end,
             ran: self.ran,
             row,
         }
@@ -337,19 +331,21 @@ fn reached(conversation: &Conversation) -> Conversation {
 /// What followers are told beside owners and sends.
 fn told(input: &TurnInput, after: &Conversation, now: Timestamp) -> Vec<StreamEvent> {
     let before = &input.conversation;
+    // An occasion wakes and opens nothing.
+    let said = matches!(input.event.subject, Subject::Message(_));
     let happened = [
         (
-            before.closed_at.is_some(),
+            said && before.closed_at.is_some(),
             StreamKind::ConversationReopened,
             "customer",
         ),
         (
-            before.snoozed_until.is_some(),
+            said && before.snoozed_until.is_some(),
             StreamKind::ConversationWoke,
             "customer",
         ),
         (
-            after.closed_at.is_some(),
+            after.closed_at.is_some() && (said || before.closed_at.is_none()),
             StreamKind::ConversationClosed,
             "plugin",
         ),
@@ -357,6 +353,11 @@ fn told(input: &TurnInput, after: &Conversation, now: Timestamp) -> Vec<StreamEv
     let told = happened.into_iter().filter(|(happened, ..)| *happened);
     told.map(|(_, kind, by)| StreamEvent::new(after.tenant, after.id, kind, now).noting(by))
         .collect()
+}
+
+/// Timers are the bot's, in conversations that it has and that are not closed.
+pub(super) fn keeps_timers(conversation: &Conversation) -> bool {
+    conversation.owner.is_bot() && conversation.closed_at.is_none()
 }
 
 fn owner_word(owner: &Owner) -> &'static str {

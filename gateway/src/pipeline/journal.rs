@@ -135,7 +135,7 @@ impl<'a> ReportLine<'a> {
 fn kv_line(effects: &KvEffects) -> Option<KvLine<'_>> {
     let writes = effects.writes.iter().map(|(key, write)| {
         let line = match write {
-            KvWrite::Set(value) => WriteLine::Set {
+            KvWrite::Set(value) | KvWrite::SetUntil(value, _) => WriteLine::Set {
                 bytes: value.len(),
                 sha256: hex::encode(Sha256::digest(value)),
             },
@@ -176,15 +176,15 @@ impl Journal<'_> {
     }
 }
 
-/// Adds what only the commit could find: additions to values that are no numbers.
-pub(super) fn note_not_added(journal: &mut String, keys: &[String]) {
+/// Adds what only the commit could find: `not_added`, additions to values that are no numbers; `timers_refused`.
+pub(super) fn note_list(journal: &mut String, what: &str, keys: &[String]) {
     if keys.is_empty() {
         return;
     }
     let keys = serde_json::to_string(keys).expect("texts are JSON");
     // A journal is an object that is never empty.
     journal.truncate(journal.len() - 1);
-    journal.push_str(&format!(",\"not_added\":{keys}}}"));
+    journal.push_str(&format!(",\"{what}\":{keys}}}"));
 }
 
 fn is_zero(n: &u32) -> bool {

@@ -7,8 +7,8 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::domain::{InstallationId, TenantId};
-use crate::plugin_host::{KvReader, KvUnavailable};
+use crate::domain::{InstallationId, TenantId, Timestamp};
+use crate::plugin_host::{KvReader, KvUnavailable, ListAsked};
 use crate::storage::kv::{self, KvKey, KvOwner, KvValue};
 use crate::storage::{Db, Result};
 
@@ -16,10 +16,11 @@ use crate::storage::{Db, Result};
 const MOST: usize = 128;
 
 type Answer = Result<Option<(Vec<u8>, i64)>, KvUnavailable>;
+type Looked = Result<Option<KvValue>, KvUnavailable>;
 
 /// What a turn asks the reading task.
 enum Question {
-    Value(KvKey, oneshot::Sender<Answer>),
+    Value(KvKey, oneshot::Sender<Looked>),
     Used(KvOwner, oneshot::Sender<Result<u64, KvUnavailable>>),
 }
 
@@ -47,6 +48,7 @@ impl Used {
 /// The reading task's door.
 #[derive(Debug, Clone)]
 pub(super) struct Memory {
+    db: Db,
     questions: mpsc::UnboundedSender<Question>,
     used: Used,
     /// Bytes that one plugin may remember at one tenant.
@@ -56,24 +58,44 @@ pub(super) struct Memory {
 impl Memory {
     pub(super) fn start(db: Db, used: Used, most: i64) -> Self {
         let (ask, questions) = mpsc::unbounded_channel();
-        tokio::spawn(answer(db, questions, used.clone()));
+        tokio::spawn(answer(db.clone(), questions, used.clone()));
         Self {
+            db,
             questions: ask,
             used,
             most,
         }
     }
 
-    /// A turn's view: installations are known by the plugin's name, which versions share.
-    pub(super) fn of_turn(&self, names: Vec<(InstallationId, String)>) -> Arc<dyn KvReader> {
+    /// A turn's view: installations are known by the plugin's name, which versions share, and what has ended at the
+    /// turn's time is gone.
+    pub(super) fn of_turn(
+        &self,
+        names: Vec<(InstallationId, String)>,
+        now: Timestamp,
+    ) -> Arc<dyn KvReader> {
         Arc::new(TurnMemory {
             memory: self.clone(),
             names,
+            now,
         })
     }
 
-    async fn get(&self, key: KvKey) -> Answer {
+    async fn get(&self, key: KvKey) -> Looked {
         self.ask(|done| Question::Value(key, done)).await
+    }
+
+    /// A list is a question of its own: few turns ask it.
+    async fn list(
+        &self,
+        tenant: TenantId,
+        plugin: &str,
+        asked: &ListAsked,
+        now: Timestamp,
+    ) -> Result<Vec<String>> {
+        let bounds = (asked.prefix.as_str(), asked.after.as_str());
+        let mut tx = self.db.read().await?;
+        kv::list(&mut tx, tenant, plugin, bounds, i64::from(asked.most), now).await
     }
 
     async fn used(&self, owner: KvOwner) -> Result<u64, KvUnavailable> {
@@ -97,6 +119,7 @@ impl Memory {
 struct TurnMemory {
     memory: Memory,
     names: Vec<(InstallationId, String)>,
+    now: Timestamp,
 }
 
 impl TurnMemory {
@@ -117,13 +140,31 @@ impl KvReader for TurnMemory {
     ) -> BoxFuture<'a, Answer> {
         async move {
             let plugin = self.plugin(installation)?;
-            self.memory
-                .get(KvKey {
-                    tenant,
-                    plugin,
-                    item: key.to_owned(),
-                })
-                .await
+            let key = KvKey {
+                tenant,
+                plugin,
+                item: key.to_owned(),
+            };
+            let found = self.memory.get(key).await?;
+            let lives = found.filter(|value| value.lives(self.now));
+            Ok(lives.map(|value| (value.value, value.version)))
+        }
+        .boxed()
+    }
+
+    fn list<'a>(
+        &'a self,
+        tenant: TenantId,
+        installation: InstallationId,
+        asked: &'a ListAsked,
+    ) -> BoxFuture<'a, Result<Vec<String>, KvUnavailable>> {
+        async move {
+            let plugin = self.plugin(installation)?;
+            let listed = self.memory.list(tenant, &plugin, asked, self.now).await;
+            listed.map_err(|error| {
+                tracing::warn!(%error, "plugins' memory could not be listed");
+                unavailable()
+            })
         }
         .boxed()
     }
@@ -165,16 +206,18 @@ async fn answer(db: Db, mut questions: mpsc::UnboundedReceiver<Question>, used: 
     }
 }
 
+fn unavailable() -> KvUnavailable {
+    KvUnavailable("the database did not answer".to_owned())
+}
+
 type Found = Result<(HashMap<KvKey, KvValue>, HashMap<KvOwner, i64>)>;
 
 /// Whoever stopped waiting was dropped with its turn.
 fn tell(question: Question, found: &Found) {
-    let unavailable = || KvUnavailable("the database did not answer".to_owned());
     let found = found.as_ref().map_err(|_| unavailable());
     match question {
         Question::Value(key, done) => {
-            let value = |value: &KvValue| (value.value.clone(), value.version);
-            let _ = done.send(found.map(|(values, _)| values.get(&key).map(value)));
+            let _ = done.send(found.map(|(values, _)| values.get(&key).cloned()));
         }
         Question::Used(owner, done) => {
             let bytes = |used: &i64| used.unsigned_abs();

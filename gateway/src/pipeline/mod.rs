@@ -4,6 +4,7 @@
 //! at once, and this file is the loop that holds them together. A turn is harmless until its commit; whatever goes
 //! wrong before (a lost race, a lost bucket, a killed process) is answered by running it again.
 
+mod caused;
 mod commit;
 mod drafts;
 mod groups;
@@ -37,7 +38,7 @@ use crate::storage::people::{self, Consents};
 use crate::storage::{Db, Result, former_numbers};
 use crate::telemetry::names;
 
-use commit::{Committer, Fate};
+use commit::{Committer, Fate, TimerCounts};
 use memory::{Memory, Used};
 use queue::Queue;
 use turn::{Finished, Ran, TurnInput, Turns};
@@ -159,6 +160,7 @@ impl Pipeline {
             owned: self.parts.owned.clone(),
             kv_total: kv_total(&self.parts.config),
             used: self.used.clone(),
+            timers: TimerCounts::default(),
         };
         let mut committer = tokio::spawn(groups::commit(
             committer,

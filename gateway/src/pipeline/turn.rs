@@ -1,4 +1,4 @@
-//! The turn: one message, everything it causes, and nothing committed yet. Read this first; the rest serves it.
+//! The turn: one message or occasion, everything it causes, and nothing committed yet. Read this first; the rest serves it.
 //!
 //! 1. What ingest found: a word about consent was answered already, "I want a person" is answered here.
 //! 2. The tenant's plugins run, on guest threads, with no transaction open.
@@ -9,7 +9,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::drafts::Drafts;
+use super::caused::Caused;
+use super::drafts::{Drafts, keeps_timers};
 use super::journal;
 use super::memory::Memory;
 use super::plugins::Plugins;
@@ -17,15 +18,16 @@ use super::queue::Tries;
 use super::rollouts::Rollouts;
 use super::seeds::Seeds;
 use crate::directory::NumberEntry;
+use crate::domain::attribute::Fields;
 use crate::domain::{Clock, IdGenerator, InstallationId, Timestamp, TurnId};
 use crate::graph::webhook;
 use crate::plugin_host::{
-    CallOutcome, ConversationView, Ending, KvEffects, MessageView, Overload, PluginBinding,
-    TurnReport, TurnRequest,
+    About, CallOutcome, ContactKinds, ConversationView, Ending, KvEffects, MessageView,
+    OccasionView, Overload, PluginBinding, TurnReport, TurnRequest, message_token,
 };
 use crate::policy::ConsentState;
 use crate::storage::conversations::Conversation;
-use crate::storage::events::{PendingEvent, word};
+use crate::storage::events::{PendingEvent, Subject, word};
 use crate::storage::outbox::NewSend;
 use crate::storage::turns::TurnRow;
 use crate::storage::{Db, raw};
@@ -42,7 +44,7 @@ pub(super) struct Turns {
     pub rollouts: Arc<Rollouts>,
 }
 
-/// A message about to have its turn, with its conversation and consent as they stood a moment ago.
+/// A message or occasion about to have its turn, with its conversation and consent as they stood a moment ago.
 #[derive(Clone)]
 pub(super) struct TurnInput {
     pub event: PendingEvent,
@@ -64,6 +66,10 @@ pub(super) struct Finished {
     pub told: Vec<crate::domain::StreamEvent>,
     pub sends: Vec<NewSend>,
     pub kv: Vec<(String, KvEffects)>,
+    /// What the turn causes beside all of this.
+    pub caused: Caused,
+    /// The bot has it no more, or it is closed: its timers end.
+    pub timers_end: bool,
     /// Whose effects these are: the commit checks that they still run under the same generation.
     pub ran: Vec<(InstallationId, i64)>,
     pub row: TurnRow,
@@ -92,6 +98,7 @@ impl Turns {
         let turn = TurnId::from_raw(self.ids.next(now));
         let mut drafts = Drafts::new(self, &input, turn, now);
         match input.event.word {
+            // An occasion has no word.
             word::CONSENT => drafts.outcome = "consent_word",
             word::HUMAN if input.conversation.owner.is_bot() => drafts.human_requested(),
             _ if input.entry.installations.is_empty() => drafts.outcome = "no_plugin",
@@ -136,18 +143,30 @@ impl Turns {
             tenant: input.event.tenant,
             now,
             seed: self.seeds.of(input.event.id),
-            message: MessageView::of(
-                input.event.id,
-                &input.event.content,
-                input.event.at,
-                self.element(&input.event).await,
-            ),
-            conversation: view(&input.conversation),
-            kv: self.memory.of_turn(names.collect()),
+            about: self.about(&input.event).await,
+            conversation: view(input),
+            kv: self.memory.of_turn(names.collect(), now),
             plugins,
             bot_owns: input.conversation.owner.is_bot(),
+            contact_kinds: input.entry.tenant.contact_kinds.clone(),
         };
         self.plugins.host().run_turn(request).await
+    }
+
+    async fn about(&self, event: &PendingEvent) -> About {
+        match &event.subject {
+            Subject::Message(message) => About::Message(Box::new(MessageView {
+                id: event.id,
+                message: (**message).clone(),
+                sent_at: event.at,
+                token: message_token(event.tenant, &event.wamid),
+                raw: self.element(event).await,
+            })),
+            Subject::Occasion(occasion) => About::Occasion(OccasionView {
+                occasion: occasion.clone(),
+                at: event.at,
+            }),
+        }
     }
 
     /// The message as Meta sent it, without what tells who it is from.
@@ -185,7 +204,9 @@ fn later(report: &TurnReport, retries: u32) -> Option<Ran> {
     (!asked || retries < RETRIES).then_some(Ran::Later { after, asked })
 }
 
-fn view(conversation: &Conversation) -> ConversationView {
+fn view(input: &TurnInput) -> ConversationView {
+    let conversation = &input.conversation;
+    let said = matches!(input.event.subject, Subject::Message(_));
     ConversationView {
         id: conversation.id,
         contact: conversation.contact,
@@ -194,8 +215,23 @@ fn view(conversation: &Conversation) -> ConversationView {
         language: conversation.language.clone(),
         attributes: conversation.attributes.clone(),
         tags: conversation.tags.clone(),
-        is_new: conversation.done_seq == 0 || conversation.closed_at.is_some(),
+        is_new: said && (conversation.done_seq == 0 || conversation.closed_at.is_some()),
+        contact_attributes: contact_attributes(
+            &conversation.contact_attributes,
+            &input.entry.tenant.contact_kinds,
+        ),
     }
+}
+
+/// The contact's attributes, by what the tenant has defined. What is of another kind by now is left out.
+fn contact_attributes(json: &str, kinds: &ContactKinds) -> Fields {
+    let kept: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_str(json).unwrap_or_default();
+    let known = kept.into_iter().filter_map(|(name, value)| {
+        let value = kinds.get(&name)?.read(value)?;
+        Some((name, value))
+    });
+    known.collect()
 }
 
 /// What a send may weigh in a commit: Meta's longest text, 4,096 characters of one byte.
@@ -206,7 +242,12 @@ impl Finished {
     pub(super) fn weight(&self) -> usize {
         let memory = self.kv.iter().flat_map(|(_, effects)| &effects.writes);
         let memory: usize = memory.map(|(key, write)| key.len() + write.bytes()).sum();
-        self.row.journal.len() + memory + self.sends.len() * SEND_BYTES
+        self.row.journal.len() + memory + self.sends.len() * SEND_BYTES + self.caused.weight()
+    }
+
+    /// May timers be set that this turn asks for?
+    pub(super) fn keeps_timers(&self) -> bool {
+        keeps_timers(&self.conversation)
     }
 
     /// The journal's row of a turn; called last, when all is known.

@@ -1,27 +1,35 @@
 //! What a store holds for one installation in one turn: what the guest may see, and what it asked for so far.
 //!
-//! Host functions (`capability`) work on this alone; each call and what it carries is counted here before it counts.
+//! Host functions (`abi`) work on this alone; each call and what it carries is counted here before it counts.
 
 use std::sync::Arc;
 
 use rand_chacha::ChaCha12Rng;
-use rand_chacha::rand_core::SeedableRng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
 use sha2::{Digest, Sha256};
 
-use super::effect::{Effect, EffectRefused};
+use super::effect::{Asker, Effect, EffectRefused};
 use super::fault::FaultKind;
 use super::hook::Hook;
 use super::kv::{Asked, KvEffects, KvSession};
-use super::limits::{FUEL_SLICE, Limits};
+use super::limits::{FUEL_SLICE, HOST_CALL_BYTES, LOG_LINE_BYTES, Limits, TIMERS_PER_TURN};
 use super::memory_limiter::MemoryLimiter;
-use super::report::LogLine;
-use super::request::{ConversationView, PluginBinding, TurnRequest};
+use super::report::{LogLevel, LogLine};
+use super::request::{ConversationView, MessageView, OccasionView, PluginBinding, TurnRequest};
+use crate::domain::DraftClass;
 
 /// The host has stopped the guest, and why.
 #[derive(Debug, Clone)]
 pub(super) struct Stop {
     pub(super) kind: FaultKind,
     pub(super) message: String,
+}
+
+/// What is special about the next message.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Next {
+    pub(super) quote: bool,
+    pub(super) purpose: Option<DraftClass>,
 }
 
 pub(super) struct GuestState {
@@ -36,6 +44,9 @@ pub(super) struct GuestState {
     pub(super) log_dropped: u32,
     effects: Vec<Effect>,
     effects_kept: usize,
+    timer_calls: usize,
+    /// What the running hook said of its next message.
+    pub(super) next: Next,
     host_calls: u32,
     host_bytes: usize,
     /// What was left when a host call last paused.
@@ -70,6 +81,8 @@ impl GuestState {
             log_dropped: 0,
             effects: Vec::new(),
             effects_kept: 0,
+            timer_calls: 0,
+            next: Next::default(),
             host_calls: 0,
             host_bytes: 0,
             fuel_at_pause: binding.limits.fuel,
@@ -115,6 +128,32 @@ impl GuestState {
         over
     }
 
+    /// Keeps a line for the plugin's author, or counts it as lost.
+    pub(super) fn note(&mut self, level: LogLevel, message: String) {
+        let most = self.limits().log_lines as usize;
+        if self.log.len() >= most {
+            self.log_dropped = self.log_dropped.saturating_add(1);
+            return;
+        }
+        self.log.push(LogLine {
+            installation: self.binding.installation,
+            hook: self.hook,
+            level,
+            message: one_line(message),
+        });
+    }
+
+    pub(super) fn random_bytes(&mut self, len: u32) -> wasmtime::Result<Vec<u8>> {
+        let len = len as usize;
+        if len > HOST_CALL_BYTES {
+            let message = format!("asked for {len} random bytes in one call");
+            return Err(self.stop(FaultKind::OutputBytes, message));
+        }
+        let mut bytes = vec![0; len];
+        self.random.fill_bytes(&mut bytes);
+        Ok(bytes)
+    }
+
     pub(super) fn stop(&mut self, kind: FaultKind, message: String) -> wasmtime::Error {
         let error = wasmtime::Error::msg(message.clone());
         self.stop = Some(Stop { kind, message });
@@ -139,9 +178,38 @@ impl GuestState {
         if self.effects_kept + self.effects.len() >= most {
             return Err(EffectRefused::Quota(format!("at most {most} effects")));
         }
-        effect.check(self.hook, &self.conversation)?;
+        let about_timers = matches!(effect, Effect::SetTimer { .. } | Effect::CancelTimer { .. });
+        if about_timers && self.timer_calls >= TIMERS_PER_TURN {
+            let most = TIMERS_PER_TURN;
+            return Err(EffectRefused::Quota(format!("at most {most} timers")));
+        }
+        effect.check(&self.asker())?;
+        self.timer_calls += usize::from(about_timers);
         self.effects.push(effect);
         Ok(())
+    }
+
+    fn asker(&self) -> Asker<'_> {
+        Asker {
+            hook: self.hook,
+            bot_owns: self.request.bot_owns,
+            conversation: &self.conversation,
+            contact_kinds: &self.request.contact_kinds,
+            heard: self.request.about.message().map_or("", MessageView::text),
+            now: self.request.now,
+        }
+    }
+
+    /// The message, in a hook that has one. No other hook holds a handle of one, so an error is a bug of ours.
+    pub(super) fn message(&self) -> wasmtime::Result<&MessageView> {
+        let message = self.request.about.message();
+        message.ok_or_else(|| wasmtime::Error::msg("this turn has no message"))
+    }
+
+    /// The occasion, in a hook that has one.
+    pub(super) fn occasion(&self) -> wasmtime::Result<&OccasionView> {
+        let occasion = self.request.about.occasion();
+        occasion.ok_or_else(|| wasmtime::Error::msg("this turn has no occasion"))
     }
 
     /// The hook returned ok: its effects, and its writes to `kv` count.
@@ -149,12 +217,14 @@ impl GuestState {
         self.kv.keep();
         self.memory.forgive();
         self.effects_kept += self.effects.len();
+        self.next = Next::default();
         std::mem::take(&mut self.effects)
     }
 
     /// The hook did not return ok: as if it had asked for nothing.
     pub(super) fn undo(&mut self) {
         self.kv.undo();
+        self.next = Next::default();
         self.effects.clear();
     }
 
@@ -170,4 +240,25 @@ fn random_of(request: &TurnRequest, binding: &PluginBinding) -> ChaCha12Rng {
     hash.update(request.seed);
     hash.update(binding.installation.raw().to_le_bytes());
     ChaCha12Rng::from_seed(hash.finalize().into())
+}
+
+/// Cuts at a character, and keeps a guest from forging lines or terminal escapes in somebody's log.
+fn one_line(mut message: String) -> String {
+    message.truncate(message.floor_char_boundary(LOG_LINE_BYTES));
+    if message.contains(char::is_control) {
+        message = message.replace(char::is_control, " ");
+    }
+    message
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_cut_at_a_character_and_stays_one_line() {
+        assert_eq!(one_line("a\nb\u{1b}[31m".to_owned()), "a b [31m");
+        let cut = one_line("é".repeat(LOG_LINE_BYTES));
+        assert_eq!(cut.len(), LOG_LINE_BYTES);
+    }
 }

@@ -1,4 +1,4 @@
-//! The hooks a component may export, and which of them it does.
+//! The hooks a component may export, which of them it does, and what they may give back.
 
 use std::fmt;
 
@@ -11,10 +11,21 @@ pub enum Hook {
     Enrichment,
     Routing,
     AutoReply,
+    OnEvent,
+    OnTimer,
+    OnReceipt,
 }
 
 impl Hook {
-    pub const ALL: [Self; 3] = [Self::Enrichment, Self::Routing, Self::AutoReply];
+    /// In the order in which versions of the contract brought them.
+    pub const ALL: [Self; 6] = [
+        Self::Enrichment,
+        Self::Routing,
+        Self::AutoReply,
+        Self::OnEvent,
+        Self::OnTimer,
+        Self::OnReceipt,
+    ];
 
     /// The interface's name in WIT.
     pub fn name(self) -> &'static str {
@@ -22,6 +33,9 @@ impl Hook {
             Self::Enrichment => "enrichment",
             Self::Routing => "routing",
             Self::AutoReply => "auto-reply",
+            Self::OnEvent => "on-event",
+            Self::OnTimer => "on-timer",
+            Self::OnReceipt => "on-receipt",
         }
     }
 
@@ -31,11 +45,24 @@ impl Hook {
             Self::Enrichment => "enrich",
             Self::Routing => "route",
             Self::AutoReply => "reply",
+            Self::OnEvent => "handle",
+            Self::OnTimer => "fire",
+            Self::OnReceipt => "receive",
         }
     }
 
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|hook| hook.name() == name)
+    }
+
+    /// May it speak and act, or only note facts?
+    pub(super) fn acts(self) -> bool {
+        matches!(self, Self::AutoReply | Self::OnEvent | Self::OnTimer)
+    }
+
+    /// Is it called for a customer's message?
+    pub(super) fn has_message(self) -> bool {
+        matches!(self, Self::Enrichment | Self::Routing | Self::AutoReply)
     }
 }
 
@@ -76,4 +103,26 @@ impl fmt::Display for HookSet {
         let names: Vec<_> = self.iter().map(Hook::name).collect();
         f.write_str(&names.join(", "))
     }
+}
+
+/// What a hook gave back without trapping. Only routing has a destination.
+pub(super) type Returned = Result<Option<Destination>, Failure>;
+
+/// Where routing sends a conversation.
+#[derive(Debug)]
+pub(super) enum Destination {
+    Bot,
+    Queue(String),
+    Agent(String),
+    Silence,
+    Pass,
+}
+
+/// What is to be done next.
+#[derive(Debug)]
+pub(super) enum Failure {
+    Reject(String),
+    /// In so many milliseconds.
+    Retry(u32),
+    Fault(String),
 }

@@ -11,8 +11,8 @@ use wasmtime::component::Linker;
 
 use crate::domain::TenantId;
 
+use super::abi;
 use super::artifact::AuthenticArtifact;
-use super::capability;
 use super::engine::{self, EngineOptions, PoolSize};
 use super::guest_state::GuestState;
 use super::guest_thread::{self, Job};
@@ -93,7 +93,7 @@ impl PluginHost {
         let engine =
             engine::for_running(&EngineOptions::default(), pool).map_err(StartError::Engine)?;
         let mut linker = Linker::new(&engine);
-        capability::add_to_linker(&mut linker).map_err(StartError::Engine)?;
+        abi::add_to_linker(&mut linker).map_err(StartError::Engine)?;
         let threads = (0..config.threads.max(1))
             .map(|index| {
                 Ok(GuestThread {

@@ -5,9 +5,10 @@
 
 use wasmparser::{Parser, Payload};
 
+use super::abi::Abi;
 use super::hook::{Hook, HookSet};
 use super::limits::{COMPONENT_BYTES, INSTANCES, MANIFEST_BYTES, MAX_MEMORY};
-use super::manifest::{ABI, Manifest, ManifestError, SECTION};
+use super::manifest::{Manifest, ManifestError, SECTION};
 
 /// What an upload is.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,8 +44,10 @@ pub enum InspectError {
     NotAComponent(String),
     #[error("imports `{0}`, which this host does not have")]
     UnknownImport(String),
-    #[error("exports no hook: one of enrichment, routing or auto-reply of vestibule:plugin@{ABI}")]
-    NoHook,
+    #[error("exports no hook of vestibule:plugin@{0}")]
+    NoHook(Abi),
+    #[error("its manifest says ABI {claimed}, and it has `{found}`: build it against one version")]
+    OtherVersion { claimed: Abi, found: String },
     #[error("the manifest claims the hooks {claimed}, the component exports {exported}")]
     OtherHooks { claimed: String, exported: String },
     #[error("has more than {most} {what}")]
@@ -54,11 +57,6 @@ pub enum InspectError {
     #[error(transparent)]
     Manifest(#[from] ManifestError),
 }
-
-/// Interfaces that a component may import.
-const IMPORTS: [&str; 8] = [
-    "inbound", "outcome", "effects", "log", "clock", "random", "config", "kv",
-];
 
 /// Components within components, and modules within those.
 const DEPTH: usize = 8;
@@ -105,6 +103,8 @@ struct Survey {
     data_bytes: usize,
     memory_bytes: u64,
     hooks: Vec<Hook>,
+    /// What it imports and exports of the contract, in full, with the version.
+    used: Vec<(Abi, String)>,
     manifest: Option<Manifest>,
     /// There is one, good or not.
     has_manifest: bool,
@@ -138,15 +138,19 @@ impl Survey {
             Payload::ComponentImportSection(imports) if self.depth == 0 => {
                 for import in imports.clone() {
                     let name = import.map_err(not_a_component)?.name.name;
-                    if let Err(error) = check_import(name) {
-                        self.complain(error);
+                    match check_import(name) {
+                        Ok(abi) => self.used.push((abi, name.to_owned())),
+                        Err(error) => self.complain(error),
                     }
                 }
             }
             Payload::ComponentExportSection(exports) if self.depth == 0 => {
                 for export in exports.clone() {
                     let name = export.map_err(not_a_component)?.name.name;
-                    self.hooks.extend(hook_of(name));
+                    if let Some((abi, hook)) = hook_of(name) {
+                        self.hooks.push(hook);
+                        self.used.push((abi, name.to_owned()));
+                    }
                 }
             }
             Payload::CodeSectionStart { count, .. } => {
@@ -220,8 +224,19 @@ impl Survey {
         if !self.has_manifest {
             self.complain(ManifestError::Missing.into());
         }
-        if hooks.is_empty() {
-            self.complain(InspectError::NoHook);
+        // The manifest was checked: there is no other version.
+        let abi = self
+            .manifest
+            .as_ref()
+            .and_then(|m| Abi::from_version(&m.abi));
+        let other = abi.and_then(|claimed| {
+            let other = self.used.iter().find(|(abi, _)| *abi != claimed);
+            other.map(|(_, found)| (claimed, found.clone()))
+        });
+        if let Some((claimed, found)) = other {
+            self.complain(InspectError::OtherVersion { claimed, found });
+        } else if hooks.is_empty() {
+            self.complain(InspectError::NoHook(abi.unwrap_or(Abi::NEWEST)));
         }
         let claimed = self.manifest.as_ref().map(Manifest::hooks);
         if let Some(claimed) = claimed.filter(|claimed| *claimed != hooks && !hooks.is_empty()) {
@@ -265,22 +280,17 @@ fn at_most(what: &'static str, n: usize, most: usize) -> Result<(), InspectError
     Ok(())
 }
 
-/// The interface's own name, if `name` is one of the contract's.
-fn interface_of(name: &str) -> Option<&str> {
-    let rest = name.strip_prefix("vestibule:plugin/")?;
-    let (interface, version) = rest.split_once('@')?;
-    (version == ABI).then_some(interface)
-}
-
-fn check_import(name: &str) -> Result<(), InspectError> {
-    match interface_of(name) {
-        Some(interface) if IMPORTS.contains(&interface) => Ok(()),
+fn check_import(name: &str) -> Result<Abi, InspectError> {
+    match Abi::of_interface(name) {
+        Some((abi, interface)) if abi.imports().contains(&interface) => Ok(abi),
         _ => Err(InspectError::UnknownImport(name.to_owned())),
     }
 }
 
-fn hook_of(name: &str) -> Option<Hook> {
-    interface_of(name).and_then(Hook::from_name)
+fn hook_of(name: &str) -> Option<(Abi, Hook)> {
+    let (abi, interface) = Abi::of_interface(name)?;
+    let hook = Hook::from_name(interface).filter(|hook| abi.hooks().contains(hook))?;
+    Some((abi, hook))
 }
 
 #[cfg(test)]
@@ -316,7 +326,7 @@ mod tests {
         for import in [
             "wasi:cli/environment@0.2.6",
             "vestibule:plugin/http@0.1.0",
-            "vestibule:plugin/log@0.2.0",
+            "vestibule:plugin/log@0.3.0",
         ] {
             let wat = format!("(component (import {import:?} (instance)))");
             let component = wat::parse_str(wat).expect("valid WAT");

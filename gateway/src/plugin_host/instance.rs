@@ -1,18 +1,12 @@
 //! One instance for one turn: made fresh, used by the stages of that turn, thrown away.
 
 use wasmtime::Store;
-use wasmtime::component::{Instance, Resource};
+use wasmtime::component::Instance;
 
-use super::bindings::exports::vestibule::plugin::routing;
-use super::bindings::vestibule::plugin::outcome::Failure;
-use super::bindings::{Conversation, Message};
 use super::fault::{self, Fault, FaultKind};
 use super::guest_state::GuestState;
-use super::hook::Hook;
+use super::hook::{Hook, Returned};
 use super::limits::{FUEL_SLICE, HANDLES, HOST_CALL_BYTES};
-
-/// What a hook gave back without trapping. Only routing has a route.
-pub(super) type Returned = Result<Option<routing::Destination>, Failure>;
 
 pub(super) struct LiveInstance {
     store: Store<GuestState>,
@@ -55,32 +49,7 @@ impl LiveInstance {
                 *self.instance.insert(instance)
             }
         };
-        // Borrowed for the call: the guest must have dropped both when it returns, or it traps.
-        let message = Resource::<Message>::new_borrow(0);
-        let conversation = Resource::<Conversation>::new_borrow(0);
-        let store = &mut self.store;
-        let missing = || wasmtime::Error::msg(format!("{hook} is not exported"));
-        let returned = match hook {
-            Hook::Enrichment => {
-                let indices = plugin.enrichment.as_ref().ok_or_else(missing)?;
-                let guest = indices.load(&mut *store, &instance)?;
-                let returned = guest.call_enrich(store, message, conversation).await?;
-                returned.map(|()| None)
-            }
-            Hook::Routing => {
-                let indices = plugin.routing.as_ref().ok_or_else(missing)?;
-                let guest = indices.load(&mut *store, &instance)?;
-                let returned = guest.call_route(store, message, conversation).await?;
-                returned.map(Some)
-            }
-            Hook::AutoReply => {
-                let indices = plugin.auto_reply.as_ref().ok_or_else(missing)?;
-                let guest = indices.load(&mut *store, &instance)?;
-                let returned = guest.call_reply(store, message, conversation).await?;
-                returned.map(|()| None)
-            }
-        };
-        Ok(returned)
+        plugin.calls.call(&mut self.store, &instance, hook).await
     }
 
     pub(super) fn state(&self) -> &GuestState {

@@ -3,15 +3,20 @@
 //! A turn reads what it wrote. Every read remembers the version it saw, so that the commit can tell a lost race.
 //! A number is stored as decimal text (`add` on an absent key counts from 0).
 
-use std::collections::BTreeMap;
+mod journal;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{InstallationId, TenantId};
+use crate::domain::{ContactId, ConversationId, InstallationId, TenantId, Timestamp};
 
-use super::limits::{self, JOURNAL_BYTES, Limits};
+use super::limits::{self, Limits};
+
+pub(super) use journal::Asked;
+pub use journal::{HostAnswer, HostAnswers, ListAnswer};
 
 /// A stored value and its version (1 and up), if there is one.
 pub type KvAnswer = Result<Option<(Vec<u8>, i64)>, KvUnavailable>;
@@ -26,6 +31,18 @@ pub trait KvReader: Send + Sync {
         key: &'a str,
     ) -> BoxFuture<'a, KvAnswer>;
 
+    /// Keys that begin with `prefix`, those after `after` (empty: from the first), in the order of their bytes; at most so
+    /// many. A store that cannot list says that it is not available.
+    fn list<'a>(
+        &'a self,
+        _tenant: TenantId,
+        _installation: InstallationId,
+        _asked: &'a ListAsked,
+    ) -> BoxFuture<'a, Result<Vec<String>, KvUnavailable>> {
+        let cannot = KvUnavailable("this store does not list".to_owned());
+        Box::pin(std::future::ready(Err(cannot)))
+    }
+
     /// Bytes of keys and values that the installation's plugin keeps in all. A store that does not count says none.
     fn used(
         &self,
@@ -33,6 +50,37 @@ pub trait KvReader: Send + Sync {
         _installation: InstallationId,
     ) -> BoxFuture<'_, Result<u64, KvUnavailable>> {
         Box::pin(std::future::ready(Ok(0)))
+    }
+}
+
+/// Which keys are asked for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ListAsked {
+    pub prefix: String,
+    pub after: String,
+    pub most: u32,
+}
+
+/// Whose memory a key is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Space {
+    Tenant,
+    Contact(ContactId),
+    Conversation(ConversationId),
+}
+
+/// Keys of the tenant's space stand in the store as they are (and did so before there were others), so none of them may
+/// begin like those of the other spaces.
+const OTHER_SPACE: char = '\u{1}';
+
+impl Space {
+    /// What its keys begin with in the store.
+    fn prefix(self) -> String {
+        match self {
+            Self::Tenant => String::new(),
+            Self::Contact(id) => format!("{OTHER_SPACE}p{:x}/", id.raw()),
+            Self::Conversation(id) => format!("{OTHER_SPACE}c{:x}/", id.raw()),
+        }
     }
 }
 
@@ -54,94 +102,12 @@ pub struct KvEffects {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KvWrite {
     Set(Vec<u8>),
+    /// The same, until this moment.
+    SetUntil(Vec<u8>, Timestamp),
     Delete,
     /// Adds to the stored number without having read it: commutes with every other `Add`. The commit leaves a value
     /// that is no number as it is.
     Add(i64),
-}
-
-/// What the store answered in a turn, for replay.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct HostAnswers {
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub answers: Vec<HostAnswer>,
-    /// What was in use, where it decided what a plugin could do: else there was room.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub used: Vec<(InstallationId, Result<u64, KvUnavailable>)>,
-    /// The answers were too long to keep all: this turn cannot be replayed.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub truncated: bool,
-}
-
-/// One answer of the store.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HostAnswer {
-    pub installation: InstallationId,
-    pub key: String,
-    #[serde(with = "written")]
-    pub answer: KvAnswer,
-}
-
-/// What a session leaves for the journal.
-#[derive(Debug, Default)]
-pub(super) struct Asked {
-    pub(super) answers: Vec<HostAnswer>,
-    pub(super) used: Option<(InstallationId, Result<u64, KvUnavailable>)>,
-}
-
-impl HostAnswers {
-    pub(super) fn extend(&mut self, more: Asked) {
-        self.used.extend(more.used);
-        let mut bytes: usize = self.answers.iter().map(HostAnswer::bytes).sum();
-        for answer in more.answers {
-            bytes += answer.bytes();
-            if bytes > JOURNAL_BYTES {
-                self.truncated = true;
-                return;
-            }
-            self.answers.push(answer);
-        }
-    }
-}
-
-impl HostAnswer {
-    fn bytes(&self) -> usize {
-        let value = match &self.answer {
-            Ok(Some((value, _))) => value.len(),
-            _ => 0,
-        };
-        self.key.len() + value + 32
-    }
-}
-
-/// A journal answers like the store did; what it does not know was never asked.
-impl KvReader for HostAnswers {
-    fn get<'a>(
-        &'a self,
-        _tenant: TenantId,
-        installation: InstallationId,
-        key: &'a str,
-    ) -> BoxFuture<'a, KvAnswer> {
-        let known = self
-            .answers
-            .iter()
-            .find(|answer| answer.installation == installation && answer.key == key);
-        let answer = match known {
-            Some(known) => known.answer.clone(),
-            None => Err(KvUnavailable("not in the journal".to_owned())),
-        };
-        Box::pin(std::future::ready(answer))
-    }
-
-    fn used(
-        &self,
-        _tenant: TenantId,
-        installation: InstallationId,
-    ) -> BoxFuture<'_, Result<u64, KvUnavailable>> {
-        let known = self.used.iter().find(|(of, _)| *of == installation);
-        let used = known.map_or(Ok(0), |(_, used)| used.clone());
-        Box::pin(std::future::ready(used))
-    }
 }
 
 /// Why a call of `kv` has no result, as the guest sees it.
@@ -170,6 +136,8 @@ pub(super) struct KvSession {
     reads: BTreeMap<String, KvAnswer>,
     /// Answers in the order they came, for the journal.
     asked: Vec<String>,
+    lists: BTreeMap<ListAsked, Result<Vec<String>, KvUnavailable>>,
+    list_calls: usize,
     /// Of hooks that returned ok.
     kept: BTreeMap<String, KvWrite>,
     /// Kept and the running hook's.
@@ -198,41 +166,65 @@ impl KvSession {
             used_matters: false,
             reads: BTreeMap::new(),
             asked: Vec::new(),
+            lists: BTreeMap::new(),
+            list_calls: 0,
             kept: BTreeMap::new(),
             pending: BTreeMap::new(),
         }
     }
 
-    pub(super) async fn get(&mut self, key: &str) -> Result<Option<Vec<u8>>, KvRefused> {
-        self.check_key(key)?;
-        match self.pending.get(key) {
-            Some(KvWrite::Set(value)) => return Ok(Some(value.clone())),
+    pub(super) async fn get(
+        &mut self,
+        space: Space,
+        key: &str,
+    ) -> Result<Option<Vec<u8>>, KvRefused> {
+        let key = self.item(space, key)?;
+        match self.pending.get(&key) {
+            Some(KvWrite::Set(value) | KvWrite::SetUntil(value, _)) => {
+                return Ok(Some(value.clone()));
+            }
             Some(KvWrite::Delete) => return Ok(None),
             Some(&KvWrite::Add(delta)) => {
-                let base = number(self.stored(key).await?.as_deref())?;
+                let base = number(self.stored(&key).await?.as_deref())?;
                 return sum(base, delta).map(|sum| Some(sum.to_string().into_bytes()));
             }
             None => {}
         }
-        self.stored(key).await
+        self.stored(&key).await
     }
 
-    pub(super) async fn set(&mut self, key: String, value: Vec<u8>) -> Result<(), KvRefused> {
-        self.check_key(&key)?;
+    /// `until`: when it is gone.
+    pub(super) async fn set(
+        &mut self,
+        space: Space,
+        key: &str,
+        value: Vec<u8>,
+        until: Option<Timestamp>,
+    ) -> Result<(), KvRefused> {
+        let key = self.item(space, key)?;
         if value.len() > limits::KV_VALUE_BYTES {
             let most = limits::KV_VALUE_BYTES;
             return Err(KvRefused::Quota(format!("value: at most {most} bytes")));
         }
-        self.write(key, KvWrite::Set(value)).await
+        let write = match until {
+            Some(until) => KvWrite::SetUntil(value, until),
+            None => KvWrite::Set(value),
+        };
+        self.write(key, write).await
     }
 
-    pub(super) async fn delete(&mut self, key: String) -> Result<(), KvRefused> {
-        self.check_key(&key)?;
+    pub(super) async fn delete(&mut self, space: Space, key: &str) -> Result<(), KvRefused> {
+        let key = self.item(space, key)?;
         self.write(key, KvWrite::Delete).await
     }
 
-    pub(super) async fn add(&mut self, key: String, delta: i64) -> Result<(), KvRefused> {
-        self.check_key(&key)?;
+    pub(super) async fn add(
+        &mut self,
+        space: Space,
+        key: &str,
+        delta: i64,
+    ) -> Result<(), KvRefused> {
+        let key = self.item(space, key)?;
         let write = match self.pending.get(&key) {
             None => KvWrite::Add(delta),
             Some(&KvWrite::Add(before)) => KvWrite::Add(sum(before, delta)?),
@@ -241,8 +233,79 @@ impl KvSession {
                 let sum = sum(number(Some(value))?, delta)?;
                 KvWrite::Set(sum.to_string().into_bytes())
             }
+            Some(KvWrite::SetUntil(value, until)) => {
+                let sum = sum(number(Some(value))?, delta)?;
+                KvWrite::SetUntil(sum.to_string().into_bytes(), *until)
+            }
         };
         self.write(key, write).await
+    }
+
+    /// Keys of a space that begin with `prefix` and come after `after`, as this turn left them; and whether more follow.
+    pub(super) async fn list(
+        &mut self,
+        space: Space,
+        prefix: &str,
+        after: Option<&str>,
+        most: u32,
+    ) -> Result<(Vec<String>, bool), KvRefused> {
+        self.check_text(prefix)?;
+        self.check_text(after.unwrap_or(""))?;
+        if !(1..=limits::KV_LIST).contains(&most) {
+            let most = limits::KV_LIST;
+            return Err(KvRefused::Invalid(format!("most: 1 to {most}")));
+        }
+        if self.list_calls >= limits::KV_LISTS {
+            let most = limits::KV_LISTS;
+            return Err(KvRefused::Quota(format!("at most {most} lists a turn")));
+        }
+        self.list_calls += 1;
+        let begin = space.prefix();
+        // What the turn deletes may stand in the way of what is asked for; and one more tells whether more follow.
+        let pending = u32::try_from(self.pending.len()).unwrap_or(u32::MAX);
+        let asked = ListAsked {
+            prefix: format!("{begin}{prefix}"),
+            after: after.map_or_else(String::new, |after| format!("{begin}{after}")),
+            most: most.saturating_add(pending).saturating_add(1),
+        };
+        let stored = self.listed(&asked).await?;
+        Ok(self.merged(&asked, &begin, stored, most as usize))
+    }
+
+    fn merged(
+        &self,
+        asked: &ListAsked,
+        begin: &str,
+        stored: Vec<String>,
+        most: usize,
+    ) -> (Vec<String>, bool) {
+        // The tenant's own keys are never those of other spaces.
+        let foreign = |key: &String| begin.is_empty() && key.starts_with(OTHER_SPACE);
+        let mut keys: BTreeSet<String> = stored.into_iter().filter(|k| !foreign(k)).collect();
+        for (key, write) in &self.pending {
+            let fits = key.starts_with(&asked.prefix) && *key > asked.after && !foreign(key);
+            match write {
+                KvWrite::Delete => drop(keys.remove(key)),
+                _ if fits => drop(keys.insert(key.clone())),
+                _ => {}
+            }
+        }
+        let more = keys.len() > most;
+        let own = |key: String| key[begin.len()..].to_owned();
+        (keys.into_iter().take(most).map(own).collect(), more)
+    }
+
+    /// Asks the store once for each list and turn, so that lists are repeatable.
+    async fn listed(&mut self, asked: &ListAsked) -> Result<Vec<String>, KvRefused> {
+        if !self.lists.contains_key(asked) {
+            let (tenant, installation) = (self.tenant, self.installation);
+            let (reader, owned) = (self.reader.clone(), asked.clone());
+            let question = async move { reader.list(tenant, installation, &owned).await };
+            let answer = self.ask(question).await;
+            self.lists.insert(asked.clone(), answer);
+        }
+        let answer = self.lists[asked].clone();
+        answer.map_err(|unavailable| KvRefused::Unavailable(unavailable.0))
     }
 
     /// The running hook returned ok: its writes count.
@@ -275,9 +338,15 @@ impl KvSession {
                 answer,
             })
         });
+        let lists = self.lists.into_iter().map(|(asked, answer)| ListAnswer {
+            installation,
+            asked,
+            answer,
+        });
         let matters = self.used.filter(|_| self.used_matters);
         let asked = Asked {
             answers: answers.collect(),
+            lists: lists.collect(),
             used: matters.map(|used| (installation, used)),
         };
         let used = !(effects.reads.is_empty() && effects.writes.is_empty());
@@ -333,23 +402,37 @@ impl KvSession {
         }
     }
 
-    fn check_key(&self, key: &str) -> Result<(), KvRefused> {
-        if !self.granted {
-            return Err(KvRefused::Denied);
+    /// The key as it stands in the store, if the turn may have it.
+    fn item(&self, space: Space, key: &str) -> Result<String, KvRefused> {
+        self.check_text(key)?;
+        if key.is_empty() {
+            return Err(KvRefused::Invalid("key: empty".to_owned()));
         }
-        if key.is_empty() || key.contains('\0') {
-            return Err(KvRefused::Invalid("key: empty or with NUL".to_owned()));
+        if space == Space::Tenant && key.starts_with(OTHER_SPACE) {
+            let why = "key: begins with the control character 1, by which spaces are told apart";
+            return Err(KvRefused::Invalid(why.to_owned()));
         }
-        if key.len() > limits::KV_KEY_BYTES {
-            let most = limits::KV_KEY_BYTES;
-            return Err(KvRefused::Quota(format!("key: at most {most} bytes")));
-        }
-        let known = self.reads.contains_key(key) || self.pending.contains_key(key);
+        let item = format!("{}{key}", space.prefix());
+        let known = self.reads.contains_key(&item) || self.pending.contains_key(&item);
         let unread = |key: &&String| !self.reads.contains_key(*key);
         let keys = self.reads.len() + self.pending.keys().filter(unread).count();
         if !known && keys >= self.max_keys {
             let most = self.max_keys;
             return Err(KvRefused::Quota(format!("at most {most} keys a turn")));
+        }
+        Ok(item)
+    }
+
+    fn check_text(&self, key: &str) -> Result<(), KvRefused> {
+        if !self.granted {
+            return Err(KvRefused::Denied);
+        }
+        if key.contains('\0') {
+            return Err(KvRefused::Invalid("key: with NUL".to_owned()));
+        }
+        if key.len() > limits::KV_KEY_BYTES {
+            let most = limits::KV_KEY_BYTES;
+            return Err(KvRefused::Quota(format!("key: at most {most} bytes")));
         }
         Ok(())
     }
@@ -412,7 +495,7 @@ impl KvWrite {
     /// Bytes that wait to be written.
     pub fn bytes(&self) -> usize {
         match self {
-            Self::Set(value) => value.len(),
+            Self::Set(value) | Self::SetUntil(value, _) => value.len(),
             Self::Delete => 0,
             Self::Add(_) => 8,
         }
@@ -421,7 +504,7 @@ impl KvWrite {
     /// Bytes that key and value take at most, once written.
     fn room(&self, key: &str) -> usize {
         match self {
-            Self::Set(value) => key.len() + value.len(),
+            Self::Set(value) | Self::SetUntil(value, _) => key.len() + value.len(),
             Self::Delete => 0,
             Self::Add(_) => key.len() + NUMBER_BYTES,
         }
@@ -438,44 +521,6 @@ fn number(value: Option<&[u8]>) -> Result<i64, KvRefused> {
 fn sum(a: i64, b: i64) -> Result<i64, KvRefused> {
     a.checked_add(b)
         .ok_or_else(|| KvRefused::Invalid("the sum does not fit into 64 bits".to_owned()))
-}
-
-/// An answer as the journal has it: bytes as base64, a third longer than they are. As JSON's list of numbers they would
-/// be nearly four times as long.
-mod written {
-    use base64::Engine as _;
-    use base64::engine::general_purpose::STANDARD;
-    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
-
-    use super::{KvAnswer, KvUnavailable};
-
-    #[derive(Serialize, Deserialize)]
-    #[serde(rename_all = "snake_case")]
-    enum Written {
-        Value(String, i64),
-        Absent,
-        Unavailable(String),
-    }
-
-    pub(super) fn serialize<S: Serializer>(answer: &KvAnswer, to: S) -> Result<S::Ok, S::Error> {
-        let written = match answer {
-            Ok(Some((value, version))) => Written::Value(STANDARD.encode(value), *version),
-            Ok(None) => Written::Absent,
-            Err(unavailable) => Written::Unavailable(unavailable.0.clone()),
-        };
-        written.serialize(to)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<KvAnswer, D::Error> {
-        Ok(match Written::deserialize(from)? {
-            Written::Value(value, version) => {
-                let value = STANDARD.decode(value).map_err(D::Error::custom)?;
-                Ok(Some((value, version)))
-            }
-            Written::Absent => Ok(None),
-            Written::Unavailable(why) => Err(KvUnavailable(why)),
-        })
-    }
 }
 
 #[cfg(test)]

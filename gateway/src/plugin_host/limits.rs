@@ -111,9 +111,19 @@ pub const HOST_BYTE_FUEL: u64 = 4;
 pub const LIST_ELEMENT_BYTES: usize = 64;
 /// Units of fuel after which a guest lets its neighbours run: some 10 µs of tight code, or of host calls.
 pub const FUEL_SLICE: u64 = 100_000;
-/// Attributes and tags of one conversation.
+/// Attributes and tags of one conversation: they stand in its row, which every turn reads and writes.
 pub const ATTRIBUTES: usize = 64;
+pub const ATTRIBUTE_BYTES: usize = 32 << 10;
 pub const TAGS: usize = 32;
+/// Bytes of the fields of one event or timer.
+pub const FIELDS_BYTES: usize = 8 << 10;
+/// Keys that one list of `kv` may give, and lists of a turn (WIT contract).
+pub const KV_LIST: u32 = 100;
+pub const KV_LISTS: usize = 16;
+/// Calls about timers in one turn (WIT contract): each may be a row.
+pub const TIMERS_PER_TURN: usize = 16;
+/// The earliest that a timer is due (WIT contract): else two timers that set each other would be a loop.
+pub const TIMER_LEAST: Duration = Duration::from_secs(1);
 
 /// An upload (design.md §4): a component of SpiderMonkey is 12 MB.
 pub const COMPONENT_BYTES: usize = 16 << 20;

@@ -6,11 +6,10 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::abi::Abi;
 use super::hook::{Hook, HookSet};
 use super::limits::MANIFEST_BYTES;
 
-/// The contract's version that this host implements.
-pub const ABI: &str = "0.1.0";
 /// The custom section's name.
 pub const SECTION: &str = "vestibule:manifest";
 /// Grants that exist.
@@ -110,13 +109,16 @@ impl Manifest {
             let problem = format!("`{}` is not a version like 1.2.3", self.version);
             wrong.push(("version", problem));
         }
-        if self.abi != ABI {
-            let problem = format!("this host has {ABI}, not `{}`", self.abi);
+        let abi = Abi::from_version(&self.abi);
+        if abi.is_none() {
+            let problem = format!("this host has {}, not `{}`", Abi::versions(), self.abi);
             wrong.push(("abi", problem));
         }
-        let unknown = |hook: &&String| Hook::from_name(hook).is_none();
-        let hooks = self.interfaces.iter().filter(unknown);
-        wrong.extend(hooks.map(|hook| ("interfaces", format!("there is no hook `{hook}`"))));
+        let abi = abi.unwrap_or(Abi::NEWEST);
+        let has =
+            |name: &str| Hook::from_name(name).is_some_and(|hook| abi.hooks().contains(&hook));
+        let hooks = self.interfaces.iter().filter(|name| !has(name));
+        wrong.extend(hooks.map(|hook| ("interfaces", format!("{abi} has no hook `{hook}`"))));
         let grants = self.grants.iter();
         let grants = grants.filter(|grant| !GRANTS.contains(&grant.as_str()));
         wrong.extend(grants.map(|grant| ("grants", format!("there is no grant `{grant}`"))));
@@ -195,8 +197,12 @@ mod tests {
             (json!({"version": "1.0"}), "`version`"),
             (json!({"version": "1.0.01"}), "`version`"),
             (json!({"version": "1.0.0-"}), "`version`"),
-            (json!({"abi": "0.2.0"}), "this host has 0.1.0"),
+            (json!({"abi": "0.3.0"}), "this host has 0.1.0, 0.2.0"),
             (json!({"interfaces": ["autoreply"]}), "no hook `autoreply`"),
+            (
+                json!({"interfaces": ["on-timer"]}),
+                "0.1.0 has no hook `on-timer`",
+            ),
             (json!({"grants": ["network"]}), "no grant `network`"),
             (json!({"grant": ["kv"]}), "unknown field `grant`"),
             (json!({"config_schema": 3}), "`config_schema`"),

@@ -1,7 +1,7 @@
 //! The plugin host: runs tenants' components, whatever bytes they consist of (ARCHITECTURE.md, promises 6 and 7).
 //!
 //! Owns everything about Wasm: the engine, inspection and compilation of uploads, artifacts, guest threads, limits,
-//! the host's side of the WIT contract, and the order of stages within a turn. It is the only user of wasmtime.
+//! the host's side of every version of the WIT contract, and the order of stages within a turn. It is the only user of wasmtime.
 //! It never touches a database or the network: what it needs of the outside comes through [`KvReader`], and what a
 //! plugin wants to change leaves as data in a [`TurnReport`], for the pipeline to apply or not.
 //!
@@ -9,9 +9,8 @@
 //! [`ArtifactKey::seal`] (by the caller, into its database) → [`ArtifactKey::open`] → [`PluginHost::load`] →
 //! [`PluginHost::run_turn`], a fresh instance each turn.
 
+mod abi;
 mod artifact;
-mod bindings;
-mod capability;
 mod child;
 mod child_process;
 mod compile;
@@ -40,6 +39,7 @@ mod tests;
 mod trial;
 mod turn;
 
+pub use abi::Abi;
 pub use artifact::{ArtifactError, ArtifactId, ArtifactKey, AuthenticArtifact, ComponentDigest};
 pub use child::{CHILD_VERB, child_main};
 pub use compile::{CompileError, CompileLimits, Compiler};
@@ -49,7 +49,7 @@ pub use fault::{Fault, FaultKind};
 pub use hook::{Hook, HookSet};
 pub use host::{HostConfig, Overload, PluginHost, StartError};
 pub use inspect::{InspectError, InspectErrors, Inspection, inspect};
-pub use kv::{HostAnswer, HostAnswers, KvEffects, KvReader, KvUnavailable, KvWrite};
+pub use kv::{HostAnswer, HostAnswers, KvEffects, KvReader, KvUnavailable, KvWrite, ListAsked};
 pub use limits::{COMPONENT_BYTES, Limits, PLUGINS_PER_TURN};
 pub use manifest::{LimitsAsked, Manifest, ManifestError};
 pub use plugin::{LoadError, Plugin};
@@ -57,8 +57,8 @@ pub use report::{
     AttributedEffect, CallOutcome, CallTrace, Ending, LogLevel, LogLine, Route, TurnReport,
 };
 pub use request::{
-    ConfigError, ConfigJson, ConversationView, Grants, MessageKind, MessageView, PluginBinding,
-    TurnRequest,
+    About, ConfigError, ConfigJson, ContactKinds, ConversationView, Grants, MessageView,
+    OccasionView, PluginBinding, TurnRequest, message_token,
 };
 pub use settings::{SettingsError, SettingsProblem};
 pub use trial::{TrialError, try_to_load};

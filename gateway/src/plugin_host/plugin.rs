@@ -1,26 +1,19 @@
 //! A loaded plugin: linked and type-checked, ready to be instantiated any number of times.
 
-use wasmtime::component::types::ComponentItem;
-use wasmtime::component::{
-    Component, ComponentNamedList, InstancePre, Lift, Linker, Lower, Resource,
-};
+use wasmtime::component::{Component, InstancePre, Linker};
 
+use super::abi::{self, Abi, Calls};
 use super::artifact::AuthenticArtifact;
-use super::bindings::exports::vestibule::plugin::{auto_reply, enrichment, routing};
-use super::bindings::vestibule::plugin::outcome::Failure;
-use super::bindings::{Conversation, Message};
 use super::guest_state::GuestState;
-use super::hook::{Hook, HookSet};
-use super::manifest::{ABI, Manifest};
+use super::hook::HookSet;
+use super::manifest::Manifest;
 
 /// A component of this process's engine, with what its manifest says of it.
 pub struct Plugin {
     manifest: Manifest,
     hooks: HookSet,
     pub(super) pre: InstancePre<GuestState>,
-    pub(super) enrichment: Option<enrichment::GuestIndices>,
-    pub(super) routing: Option<routing::GuestIndices>,
-    pub(super) auto_reply: Option<auto_reply::GuestIndices>,
+    pub(super) calls: Calls,
 }
 
 /// Why an artifact cannot run here. Found when loading, never by a customer's message.
@@ -29,8 +22,8 @@ pub enum LoadError {
     /// Made by another wasmtime or with other settings: compile it again.
     #[error("the artifact does not fit this engine")]
     Artifact(#[source] wasmtime::Error),
-    #[error("the component is written for ABI {0}, this host has {ABI}")]
-    Abi(String),
+    #[error("the component is written for ABI {found}, this host has {versions}", versions = Abi::versions())]
+    Abi { found: String },
     #[error("the component's imports or exports do not match the contract")]
     Incompatible(#[source] wasmtime::Error),
     #[error("the component exports no hook")]
@@ -43,9 +36,6 @@ impl Plugin {
         artifact: &AuthenticArtifact,
         manifest: &Manifest,
     ) -> Result<Self, LoadError> {
-        if manifest.abi != ABI {
-            return Err(LoadError::Abi(manifest.abi.clone()));
-        }
         let component = artifact
             .deserialize(linker.engine())
             .map_err(LoadError::Artifact)?;
@@ -57,41 +47,24 @@ impl Plugin {
         component: &Component,
         manifest: Manifest,
     ) -> Result<Self, LoadError> {
+        let abi = Abi::from_version(&manifest.abi);
+        let abi = abi.ok_or_else(|| LoadError::Abi {
+            found: manifest.abi.clone(),
+        })?;
         let pre = linker
             .instantiate_pre(component)
             .map_err(LoadError::Incompatible)?;
-        let hooks: HookSet = Hook::ALL
-            .into_iter()
-            .filter(|hook| exports(component, *hook))
-            .collect();
+        let exported = |hook: &_| abi::exports(component, abi, *hook);
+        let hooks: HookSet = abi.hooks().iter().copied().filter(exported).collect();
         if hooks.is_empty() {
             return Err(LoadError::NoHook);
         }
-        for hook in hooks.iter() {
-            type_check(&pre, hook).map_err(LoadError::Incompatible)?;
-        }
-        let has = |hook| hooks.contains(hook);
-        let indices = || -> wasmtime::Result<_> {
-            Ok((
-                has(Hook::Enrichment)
-                    .then(|| enrichment::GuestIndices::new(&pre))
-                    .transpose()?,
-                has(Hook::Routing)
-                    .then(|| routing::GuestIndices::new(&pre))
-                    .transpose()?,
-                has(Hook::AutoReply)
-                    .then(|| auto_reply::GuestIndices::new(&pre))
-                    .transpose()?,
-            ))
-        };
-        let (enrichment, routing, auto_reply) = indices().map_err(LoadError::Incompatible)?;
+        let calls = Calls::of(abi, &pre, hooks).map_err(LoadError::Incompatible)?;
         Ok(Self {
             manifest,
             hooks,
             pre,
-            enrichment,
-            routing,
-            auto_reply,
+            calls,
         })
     }
 
@@ -115,46 +88,5 @@ impl Plugin {
 impl std::fmt::Debug for Plugin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Plugin({} {})", self.name(), self.version())
-    }
-}
-
-fn interface(hook: Hook) -> String {
-    format!("vestibule:plugin/{hook}@{ABI}")
-}
-
-fn exports(component: &Component, hook: Hook) -> bool {
-    component.get_export_index(None, interface(hook)).is_some()
-}
-
-type Arguments = (Resource<Message>, Resource<Conversation>);
-
-/// Compares an exported hook's type with the contract's, so that no call can fail over it.
-fn type_check(pre: &InstancePre<GuestState>, hook: Hook) -> wasmtime::Result<()> {
-    match hook {
-        Hook::Enrichment | Hook::AutoReply => {
-            check_function::<Arguments, (Result<(), Failure>,)>(pre, hook)
-        }
-        Hook::Routing => {
-            check_function::<Arguments, (Result<routing::Destination, Failure>,)>(pre, hook)
-        }
-    }
-}
-
-fn check_function<Params, Return>(pre: &InstancePre<GuestState>, hook: Hook) -> wasmtime::Result<()>
-where
-    Params: ComponentNamedList + Lower,
-    Return: ComponentNamedList + Lift,
-{
-    let component = pre.component();
-    let instance = component.get_export_index(None, interface(hook));
-    let function = component.get_export(instance.as_ref(), hook.function());
-    match function {
-        Some((ComponentItem::ComponentFunc(function), _)) => {
-            function.typecheck::<Params, Return>(&pre.instance_type())
-        }
-        _ => Err(wasmtime::Error::msg(format!(
-            "{hook} has no function {}",
-            hook.function()
-        ))),
     }
 }

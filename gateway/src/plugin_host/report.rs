@@ -43,6 +43,8 @@ pub enum Ending {
     Routed,
     /// Routing says that nothing is to be said.
     Silent,
+    /// An occasion was told, and nobody answered it: nobody waits for an answer.
+    Noted,
     /// The bot does not own the conversation: it was enriched at most.
     NotAsked,
     /// A plugin rejects the message for good: the fallback is due, no other plugin was asked.
@@ -66,6 +68,7 @@ pub struct AttributedEffect {
 pub enum Route {
     Bot,
     Queue(String),
+    Agent(String),
     Silence,
 }
 

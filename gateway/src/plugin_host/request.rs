@@ -5,16 +5,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::domain::inbound::InboundContent;
+use sha2::{Digest, Sha256};
+
+use crate::domain::attribute::{AttributeKind, AttributeValue, Fields};
 use crate::domain::{
-    ContactId, ConversationId, EventId, InstallationId, TenantId, Timestamp, TurnId,
+    ContactId, ConversationId, EventId, InboundContent, InboundMessage, InstallationId, Occasion,
+    TenantId, Timestamp, TurnId,
 };
 
 use super::kv::KvReader;
 use super::limits::Limits;
 use super::plugin::Plugin;
 
-/// One turn: a message, its conversation, and the plugins that may look at it, in order.
+/// One turn: a message or an occasion, its conversation, and the plugins that may look at it, in order.
 pub struct TurnRequest {
     pub turn: TurnId,
     pub tenant: TenantId,
@@ -22,12 +25,48 @@ pub struct TurnRequest {
     pub now: Timestamp,
     /// Where the turn's randomness comes from; each installation draws its own stream.
     pub seed: [u8; 32],
-    pub message: MessageView,
+    pub about: About,
     pub conversation: ConversationView,
     pub plugins: Vec<PluginBinding>,
     pub kv: Arc<dyn KvReader>,
     /// Does the bot own the conversation? If not, nobody is asked to route or to reply.
     pub bot_owns: bool,
+    /// The attributes of contacts that the tenant has defined.
+    pub contact_kinds: Arc<ContactKinds>,
+}
+
+/// Kinds of the contacts' attributes, by their names.
+pub type ContactKinds = BTreeMap<String, AttributeKind>;
+
+/// What a turn is about.
+#[derive(Debug, Clone)]
+pub enum About {
+    Message(Box<MessageView>),
+    Occasion(OccasionView),
+}
+
+impl About {
+    /// The message, of a turn that has one.
+    pub fn message(&self) -> Option<&MessageView> {
+        match self {
+            Self::Message(message) => Some(message),
+            Self::Occasion(_) => None,
+        }
+    }
+
+    pub fn occasion(&self) -> Option<&OccasionView> {
+        match self {
+            Self::Message(_) => None,
+            Self::Occasion(occasion) => Some(occasion),
+        }
+    }
+}
+
+/// What happened, and when.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OccasionView {
+    pub occasion: Occasion,
+    pub at: Timestamp,
 }
 
 /// An installed plugin as a turn sees it.
@@ -44,52 +83,37 @@ pub struct PluginBinding {
 #[derive(Debug, Clone)]
 pub struct MessageView {
     pub id: EventId,
-    pub kind: MessageKind,
-    pub text: String,
-    pub payload: Option<String>,
+    pub message: InboundMessage,
     pub sent_at: Timestamp,
+    /// Made of its wamid: see [`message_token`].
+    pub token: String,
     /// One `messages[]` element as JSON, phone numbers, user ids and wamids already taken out by the caller.
     pub raw: String,
 }
 
 impl MessageView {
-    pub fn of(id: EventId, content: &InboundContent, sent_at: Timestamp, raw: String) -> Self {
-        Self {
-            id,
-            kind: content.into(),
-            text: content.words().to_owned(),
-            payload: content.payload().map(str::to_owned),
-            sent_at,
-            raw,
-        }
+    /// The words of the message.
+    pub fn text(&self) -> &str {
+        self.message.content.words()
+    }
+
+    pub fn payload(&self) -> Option<&str> {
+        self.message.content.payload()
+    }
+
+    pub fn content(&self) -> &InboundContent {
+        &self.message.content
     }
 }
 
-/// The contract's kinds of message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MessageKind {
-    Text,
-    Button,
-    ListChoice,
-    Media,
-    Reaction,
-    Other,
-}
-
-impl From<&InboundContent> for MessageKind {
-    fn from(content: &InboundContent) -> Self {
-        match content {
-            InboundContent::Text { .. } => Self::Text,
-            InboundContent::ButtonReply { .. } | InboundContent::TemplateButton { .. } => {
-                Self::Button
-            }
-            InboundContent::ListReply { .. } => Self::ListChoice,
-            InboundContent::Media { .. } => Self::Media,
-            InboundContent::Reaction { .. } => Self::Reaction,
-            // The contract has no more kinds yet: plugins read these from `raw`.
-            _ => Self::Other,
-        }
-    }
+/// A name for a message that is equal for equal messages of a tenant and tells nothing of them: a wamid has the
+/// customer's phone number in it (facts §2.1).
+pub fn message_token(tenant: TenantId, wamid: &str) -> String {
+    let mut hash = Sha256::new();
+    hash.update(b"vestibule:plugin/message");
+    hash.update(tenant.raw().to_le_bytes());
+    hash.update(wamid);
+    format!("msg_{}", hex::encode(&hash.finalize()[..16]))
 }
 
 /// The conversation before the turn.
@@ -99,7 +123,9 @@ pub struct ConversationView {
     pub contact: ContactId,
     pub display_name: Option<String>,
     pub language: Option<String>,
-    pub attributes: BTreeMap<String, String>,
+    pub attributes: Fields,
+    /// The contact's, as the tenant has defined them.
+    pub contact_attributes: BTreeMap<String, AttributeValue>,
     pub tags: BTreeSet<String>,
     pub is_new: bool,
 }

@@ -1,4 +1,5 @@
-//! The order of a turn: enrichment, routing, auto-reply. Pure logic over a [`HookRunner`]; knows no Wasm.
+//! The order of a turn: enrichment, routing, auto-reply; or the one stage of an occasion. Pure logic over a
+//! [`HookRunner`]; knows no Wasm. The contract tells authors the rules (`effects`, "How plugins compose").
 //!
 //! Effects of a hook count only when it returned ok, and later hooks see the facts that earlier ones set. A plugin
 //! that faulted is out for the rest of the turn and the next one is asked; `reject` and `retry` end the turn at once.
@@ -50,11 +51,22 @@ pub(super) struct Outcome {
 /// How long a turn waits that found no room in the pool of instances. A guess: a turn takes well under it.
 const NO_ROOM_PAUSE: Duration = Duration::from_millis(100);
 
+/// What a turn is about, as far as its order depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Subject {
+    Message,
+    Event,
+    Receipt,
+    /// With the index of the plugin that set it, if it still runs.
+    Timer(Option<usize>),
+}
+
 /// Runs the stages of one turn over `plugins`, in their order.
 pub(super) async fn run<R: HookRunner>(
     runner: &mut R,
     plugins: &[HookSet],
     conversation: ConversationView,
+    subject: Subject,
     bot_owns: bool,
 ) -> Outcome {
     let mut stages = Stages {
@@ -65,7 +77,7 @@ pub(super) async fn run<R: HookRunner>(
         effects: Vec::new(),
         route: None,
     };
-    let (ending, retry_after) = match stages.all(bot_owns).await {
+    let (ending, retry_after) = match stages.all(subject, bot_owns).await {
         Ok(ending) => (ending, None),
         Err(Cut::Rejected) => (Ending::Rejected, None),
         Err(Cut::Retry(after)) => (Ending::Retry, Some(after)),
@@ -96,22 +108,46 @@ struct Stages<'a, R> {
 }
 
 impl<R: HookRunner> Stages<'_, R> {
-    async fn all(&mut self, bot_owns: bool) -> Result<Ending, Cut> {
-        self.enrich().await?;
+    async fn all(&mut self, subject: Subject, bot_owns: bool) -> Result<Ending, Cut> {
+        match subject {
+            Subject::Message => self.message(bot_owns).await,
+            Subject::Event => self.until_answered(Hook::OnEvent, Ending::Noted).await,
+            Subject::Receipt => {
+                self.each(Hook::OnReceipt).await?;
+                Ok(Ending::Noted)
+            }
+            Subject::Timer(Some(index)) if bot_owns => {
+                let called = self.call(index, Hook::OnTimer).await?;
+                let answered = called.is_some_and(|called| called.answered);
+                Ok(if answered {
+                    Ending::Answered
+                } else {
+                    Ending::Noted
+                })
+            }
+            Subject::Timer(_) => Ok(Ending::NotAsked),
+        }
+    }
+
+    async fn message(&mut self, bot_owns: bool) -> Result<Ending, Cut> {
+        self.each(Hook::Enrichment).await?;
         if !bot_owns {
             return Ok(Ending::NotAsked);
         }
         self.choose_route().await?;
         match self.route {
-            Some(Route::Queue(_)) => Ok(Ending::Routed),
+            Some(Route::Queue(_) | Route::Agent(_)) => Ok(Ending::Routed),
             Some(Route::Silence) => Ok(Ending::Silent),
-            Some(Route::Bot) | None => self.reply().await,
+            Some(Route::Bot) | None => {
+                self.until_answered(Hook::AutoReply, Ending::Unanswered)
+                    .await
+            }
         }
     }
 
-    async fn enrich(&mut self) -> Result<(), Cut> {
+    async fn each(&mut self, hook: Hook) -> Result<(), Cut> {
         for index in 0..self.plugins.len() {
-            self.call(index, Hook::Enrichment).await?;
+            self.call(index, hook).await?;
         }
         Ok(())
     }
@@ -128,15 +164,15 @@ impl<R: HookRunner> Stages<'_, R> {
         Ok(())
     }
 
-    async fn reply(&mut self) -> Result<Ending, Cut> {
+    async fn until_answered(&mut self, hook: Hook, unanswered: Ending) -> Result<Ending, Cut> {
         for index in 0..self.plugins.len() {
-            if let Some(called) = self.call(index, Hook::AutoReply).await?
+            if let Some(called) = self.call(index, hook).await?
                 && called.answered
             {
                 return Ok(Ending::Answered);
             }
         }
-        Ok(Ending::Unanswered)
+        Ok(unanswered)
     }
 
     /// None when the plugin does not have this hook or has no result.
@@ -222,23 +258,72 @@ mod tests {
     }
 
     fn reply() -> Effect {
-        let content = WellFormed::text("hi").expect("a text");
-        Effect::Reply { content }
+        Effect::reply(WellFormed::text("hi").expect("a text"))
     }
 
     /// Runs `answers` over two plugins that export every hook.
     fn play(answers: Vec<(usize, Hook, Answer)>, bot_owns: bool) -> (Outcome, Vec<(usize, Hook)>) {
+        play_about(Subject::Message, answers, bot_owns)
+    }
+
+    fn play_about(
+        subject: Subject,
+        answers: Vec<(usize, Hook, Answer)>,
+        bot_owns: bool,
+    ) -> (Outcome, Vec<(usize, Hook)>) {
         let mut script = Script {
             answers,
             asked: vec![],
         };
         let all: HookSet = Hook::ALL.into_iter().collect();
-        let outcome = block_on(run(&mut script, &[all, all], conversation(), bot_owns));
+        let outcome = block_on(run(
+            &mut script,
+            &[all, all],
+            conversation(),
+            subject,
+            bot_owns,
+        ));
         let asked = script.asked.into_iter().map(|(i, hook, _)| (i, hook));
         (outcome, asked.collect())
     }
 
-    use Hook::{AutoReply, Enrichment, Routing};
+    use Hook::{AutoReply, Enrichment, OnEvent, OnReceipt, OnTimer, Routing};
+
+    #[test]
+    fn an_event_is_offered_until_a_plugin_answers() {
+        let tag = Effect::AddTag {
+            tag: "paid".to_owned(),
+        };
+        let answers = vec![(0, OnEvent, done(vec![tag]))];
+        let (outcome, asked) = play_about(Subject::Event, answers, true);
+        assert_eq!(asked, [(0, OnEvent), (1, OnEvent)]);
+        assert_eq!((outcome.ending, outcome.effects.len()), (Ending::Noted, 1));
+        let answers = vec![(0, OnEvent, done(vec![reply()]))];
+        let (outcome, asked) = play_about(Subject::Event, answers, true);
+        assert_eq!(asked, [(0, OnEvent)]);
+        assert_eq!(outcome.ending, Ending::Answered);
+    }
+
+    #[test]
+    fn a_receipt_is_told_to_all() {
+        let (outcome, asked) = play_about(Subject::Receipt, vec![], false);
+        assert_eq!(asked, [(0, OnReceipt), (1, OnReceipt)]);
+        assert_eq!(outcome.ending, Ending::Noted);
+    }
+
+    #[test]
+    fn a_timer_goes_to_whose_it_is_while_the_bot_has_the_conversation() {
+        let (outcome, asked) = play_about(Subject::Timer(Some(1)), vec![], true);
+        assert_eq!(asked, [(1, OnTimer)]);
+        assert_eq!(outcome.ending, Ending::Noted);
+        for (subject, bot_owns) in [
+            (Subject::Timer(Some(1)), false),
+            (Subject::Timer(None), true),
+        ] {
+            let (outcome, asked) = play_about(subject, vec![], bot_owns);
+            assert_eq!((outcome.ending, asked), (Ending::NotAsked, vec![]));
+        }
+    }
 
     #[test]
     fn every_plugin_enriches_then_routing_then_replies_until_one_answers() {
@@ -348,7 +433,13 @@ mod tests {
             asked: vec![],
         };
         let all: HookSet = Hook::ALL.into_iter().collect();
-        block_on(run(&mut script, &[all], conversation(), true));
+        block_on(run(
+            &mut script,
+            &[all],
+            conversation(),
+            Subject::Message,
+            true,
+        ));
         let seen: Vec<_> = script
             .asked
             .into_iter()

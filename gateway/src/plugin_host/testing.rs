@@ -12,7 +12,7 @@ use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
 use crate::domain::{
-    ContactId, ConversationId, EventId, InstallationId, TenantId, Timestamp, TurnId,
+    ContactId, ConversationId, EventId, InboundContent, InstallationId, TenantId, Timestamp, TurnId,
 };
 
 use super::*;
@@ -244,18 +244,24 @@ pub(super) fn turn(plugins: Vec<PluginBinding>) -> TurnRequest {
         tenant: TenantId::from_raw(2),
         now: Timestamp::from_millis(1_795_000_000_000),
         seed: [5; 32],
-        message: MessageView {
-            id: EventId::from_raw(3),
-            kind: MessageKind::Text,
-            text: "hello".to_owned(),
-            payload: None,
-            sent_at: Timestamp::from_millis(1_794_999_999_000),
-            raw: "{}".to_owned(),
-        },
+        about: About::Message(Box::new(hears("hello"))),
         conversation: conversation(),
         plugins,
         kv: Arc::new(MemoryKv::default()),
         bot_owns: true,
+        contact_kinds: Arc::default(),
+    }
+}
+
+/// A message of these words.
+pub(super) fn hears(body: &str) -> MessageView {
+    let body = body.to_owned();
+    MessageView {
+        id: EventId::from_raw(3),
+        message: InboundContent::Text { body }.into(),
+        sent_at: Timestamp::from_millis(1_794_999_999_000),
+        token: message_token(TenantId::from_raw(2), "wamid.3"),
+        raw: "{}".to_owned(),
     }
 }
 
@@ -266,6 +272,7 @@ pub(super) fn conversation() -> ConversationView {
         display_name: Some("Ines".to_owned()),
         language: None,
         attributes: BTreeMap::new(),
+        contact_attributes: BTreeMap::new(),
         tags: Default::default(),
         is_new: true,
     }
@@ -317,6 +324,20 @@ impl KvReader for MemoryKv {
             }
             Ok(self.values.lock().expect("not poisoned").get(key).cloned())
         })
+    }
+
+    fn list<'a>(
+        &'a self,
+        _tenant: TenantId,
+        _installation: InstallationId,
+        asked: &'a ListAsked,
+    ) -> BoxFuture<'a, Result<Vec<String>, KvUnavailable>> {
+        let values = self.values.lock().expect("not poisoned");
+        let keys = values.keys();
+        let fits = |key: &&String| key.starts_with(&asked.prefix) && **key > asked.after;
+        let most = asked.most as usize;
+        let keys = keys.filter(fits).take(most).cloned().collect();
+        Box::pin(std::future::ready(Ok(keys)))
     }
 
     fn used(

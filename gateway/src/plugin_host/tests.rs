@@ -26,7 +26,7 @@ fn texts(report: &TurnReport) -> Vec<&str> {
         .effects
         .iter()
         .map(|effect| match &effect.effect {
-            Effect::Reply { content } => match &**content {
+            Effect::Reply { content, .. } => match &**content {
                 OutboundContent::Text { body, .. } => body.as_str(),
                 other => other.kind(),
             },

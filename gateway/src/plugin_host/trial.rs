@@ -2,8 +2,8 @@
 
 use wasmtime::component::Linker;
 
+use super::abi;
 use super::artifact::AuthenticArtifact;
-use super::capability;
 use super::engine::{self, EngineOptions, PoolSize};
 use super::manifest::Manifest;
 use super::plugin::{LoadError, Plugin};
@@ -23,7 +23,7 @@ pub fn try_to_load(artifact: &AuthenticArtifact, manifest: &Manifest) -> Result<
     let engine = engine::for_running(&EngineOptions::default(), PoolSize::for_stores(1))
         .map_err(TrialError::Engine)?;
     let mut linker = Linker::new(&engine);
-    capability::add_to_linker(&mut linker).map_err(TrialError::Engine)?;
+    abi::add_to_linker(&mut linker).map_err(TrialError::Engine)?;
     Plugin::load(&linker, artifact, manifest)?;
     Ok(())
 }

@@ -6,18 +6,17 @@ use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 
-use super::bindings::exports::vestibule::plugin::routing;
-use super::bindings::vestibule::plugin::outcome::Failure;
-use super::effect::check_queue;
+use super::effect::{check_agent, check_queue};
 use super::fault::{Fault, FaultKind, shortened};
 use super::guest_state::GuestState;
-use super::hook::{Hook, HookSet};
-use super::instance::{LiveInstance, Returned, panicked};
+use super::hook::{Destination, Failure, Hook, HookSet, Returned};
+use super::instance::{LiveInstance, panicked};
 use super::kv::{HostAnswers, KvEffects};
 use super::limits::MAX_RETRY;
 use super::report::{AttributedEffect, CallOutcome, CallTrace, Ending, LogLine, Route, TurnReport};
-use super::request::{ConversationView, TurnRequest};
-use super::stages::{self, Answer, HookRunner, Outcome};
+use super::request::{About, ConversationView, TurnRequest};
+use super::stages::{self, Answer, HookRunner, Outcome, Subject};
+use crate::domain::Occasion;
 
 /// Runs a turn to its end. Dropping the future drops every instance of it.
 pub(super) async fn run(request: Arc<TurnRequest>, io: tokio::runtime::Handle) -> TurnReport {
@@ -32,9 +31,23 @@ pub(super) async fn run(request: Arc<TurnRequest>, io: tokio::runtime::Handle) -
         request,
     };
     let conversation = turn.request.conversation.clone();
-    let bot_owns = turn.request.bot_owns;
-    let outcome = stages::run(&mut turn, &hooks, conversation, bot_owns).await;
+    let (subject, bot_owns) = (subject(&turn.request), turn.request.bot_owns);
+    let outcome = stages::run(&mut turn, &hooks, conversation, subject, bot_owns).await;
     turn.report(outcome)
+}
+
+fn subject(request: &TurnRequest) -> Subject {
+    match &request.about {
+        About::Message(_) => Subject::Message,
+        About::Occasion(view) => match &view.occasion {
+            Occasion::Event { .. } => Subject::Event,
+            Occasion::Receipt { .. } => Subject::Receipt,
+            Occasion::Timer { plugin, .. } => {
+                let names = |binding: &super::PluginBinding| binding.plugin.name() == plugin;
+                Subject::Timer(request.plugins.iter().position(names))
+            }
+        },
+    }
 }
 
 struct Turn {
@@ -138,12 +151,16 @@ impl Turn {
 fn checked(returned: Returned, hook: Hook) -> Result<Result<Option<Route>, Failure>, Fault> {
     let route = match returned {
         Err(failure) => return Ok(Err(failure)),
-        Ok(None | Some(routing::Destination::Pass)) => None,
-        Ok(Some(routing::Destination::Bot)) => Some(Route::Bot),
-        Ok(Some(routing::Destination::Silence)) => Some(Route::Silence),
-        Ok(Some(routing::Destination::Queue(queue))) => {
+        Ok(None | Some(Destination::Pass)) => None,
+        Ok(Some(Destination::Bot)) => Some(Route::Bot),
+        Ok(Some(Destination::Silence)) => Some(Route::Silence),
+        Ok(Some(Destination::Queue(queue))) => {
             check_queue(&queue).map_err(|what| Fault::new(FaultKind::Malformed, hook, what))?;
             Some(Route::Queue(queue))
+        }
+        Ok(Some(Destination::Agent(agent))) => {
+            check_agent(&agent).map_err(|what| Fault::new(FaultKind::Malformed, hook, what))?;
+            Some(Route::Agent(agent))
         }
     };
     Ok(Ok(route))

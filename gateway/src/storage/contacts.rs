@@ -190,6 +190,17 @@ pub async fn definitions(tx: &mut Tx, tenant: TenantId) -> Result<Vec<(String, S
     })?)
 }
 
+/// The attributes that tenants have defined, with their kinds.
+pub async fn definitions_all_tenants(tx: &mut Tx) -> Result<Vec<(TenantId, String, String)>> {
+    const SQL: &str = "SELECT tenant, name, kind FROM contact_attribute ORDER BY tenant, name";
+    let rows: Vec<(i64, String, String)> =
+        on_backend!(tx, |conn| sqlx::query_as(SQL).fetch_all(conn).await)?;
+    let owned = rows
+        .into_iter()
+        .map(|(tenant, name, kind)| (TenantId::from_raw(tenant), name, kind));
+    Ok(owned.collect())
+}
+
 /// Defines an attribute. `false`: there is one of this name.
 pub async fn define(
     tx: &mut Tx,

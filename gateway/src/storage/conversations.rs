@@ -3,11 +3,13 @@
 mod desk;
 mod owners;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use sqlx::FromRow;
 
-use super::{Result, StorageError, Tx, batch, execute_rows, fetch_list, rows::moment};
+use super::{Result, StorageError, Tx, batch, execute, execute_rows, fetch_list, rows::moment};
+use crate::domain::attribute::Fields;
+use crate::domain::number::Number;
 use crate::domain::{
     Bsuid, Bucket, ContactId, ConversationId, NumberId, Owner, Phone, Recipient, StreamEvent,
     StreamKind, TenantId, Timestamp,
@@ -42,7 +44,7 @@ pub struct Conversation {
     pub bot_hour_at: Timestamp,
     pub bot_hour_count: i64,
     pub language: Option<String>,
-    pub attributes: BTreeMap<String, String>,
+    pub attributes: Fields,
     pub tags: BTreeSet<String>,
     /// Somebody said that it is done; the next message opens it again.
     pub closed_at: Option<Timestamp>,
@@ -58,6 +60,8 @@ pub struct Conversation {
     pub display_name: String,
     /// The contact's username as last shown; joined.
     pub username: String,
+    /// Of the contact, as the tenant keeps them: a JSON object; joined, empty when it was not read.
+    pub contact_attributes: String,
     /// How to reach the contact; joined, empty when unknown. The BSUID may be one that linked portfolios share.
     pub phone: String,
     pub bsuid: String,
@@ -111,6 +115,7 @@ struct Row {
     hand_back_at: i64,
     display_name: String,
     username: String,
+    contact_attributes: String,
     phone: String,
     bsuid: String,
 }
@@ -118,7 +123,7 @@ struct Row {
 const SELECT: &str = "SELECT c.id, c.tenant, c.number, c.contact, c.bucket, c.owner, c.owner_name, c.owner_version,
     c.version, c.next_seq, c.done_seq, c.last_inbound_at, c.closed_by_meta_at, c.bot_hour_at, c.bot_hour_count,
     c.language, c.attributes, c.tags, c.closed_at, c.last_entry, c.human_replied_at, c.snoozed_until, c.hand_back_at,
-    p.display_name, p.username, p.phone, CASE WHEN p.bsuid = '' THEN p.parent_bsuid ELSE p.bsuid END AS bsuid
+    p.display_name, p.username, p.attributes AS contact_attributes, p.phone, CASE WHEN p.bsuid = '' THEN p.parent_bsuid ELSE p.bsuid END AS bsuid
     FROM conversation c JOIN contact p ON p.id = c.contact";
 
 /// Conversations by id.
@@ -197,6 +202,7 @@ fn conversation(row: Row) -> Result<Conversation> {
         hand_back_at: moment(row.hand_back_at),
         display_name: row.display_name,
         username: row.username,
+        contact_attributes: row.contact_attributes,
         phone: row.phone,
         bsuid: row.bsuid,
     })
@@ -242,6 +248,37 @@ pub async fn add_all_tenants(tx: &mut Tx, rows: &[Conversation], now: Timestamp)
     for row in rows {
         let kind = StreamKind::ConversationOpened;
         tx.tell(StreamEvent::new(row.tenant, row.id, kind, now));
+    }
+    Ok(())
+}
+
+/// Begins a conversation that its customer did not begin; one that is there already stays as it is.
+pub async fn begin(
+    tx: &mut Tx,
+    tenant: TenantId,
+    number: &Number,
+    contact: ContactId,
+    id: ConversationId,
+    now: Timestamp,
+) -> Result<()> {
+    const SQL: &str = "INSERT INTO conversation (id, tenant, number, contact, bucket, owner, owner_name, owner_version,
+            version, next_seq, done_seq, last_inbound_at, closed_by_meta_at, pair_debt_at, bot_hour_at, bot_hour_count,
+            language, attributes, tags, closed_at, created_at)
+        VALUES ($1, $2, $3, $4, $5, 0, '', 0, 0, 1, 0, 0, 0, 0, 0, 0, '', '{}', '[]', 0, $6)
+        ON CONFLICT (number, contact) DO NOTHING";
+    let begun = execute!(
+        tx,
+        sqlx::query(SQL)
+            .bind(id.raw())
+            .bind(tenant.raw())
+            .bind(number.id.raw())
+            .bind(contact.raw())
+            .bind(number.bucket().raw())
+            .bind(now.millis())
+    )?;
+    if begun == 1 {
+        let kind = StreamKind::ConversationOpened;
+        tx.tell(StreamEvent::new(tenant, id, kind, now));
     }
     Ok(())
 }

@@ -7,8 +7,8 @@ use sqlx::FromRow;
 use super::conversations::Conversation;
 use super::{Result, StorageError, Tx, batch, execute_rows, fetch_list};
 use crate::domain::{
-    Bucket, ContactId, ConversationId, EventId, InboundContent, NumberId, RawId, StreamEvent,
-    StreamKind, TenantId, Timestamp, TurnId, id,
+    Bucket, ContactId, ConversationId, EventId, InboundMessage, NumberId, Occasion, RawId,
+    StreamEvent, StreamKind, TenantId, Timestamp, TurnId, id,
 };
 use crate::policy::ConsentState;
 
@@ -29,6 +29,8 @@ pub enum EventKind {
     Notice = 3,
     /// What Meta says of an account, number or template.
     Account = 4,
+    /// A business event, a timer or a receipt that plugins hear of: it has its turn as a message has.
+    Occasion = 5,
     /// Anything the gateway does not act on: kept raw.
     Kept = 9,
 }
@@ -72,8 +74,8 @@ pub struct NewEvent {
     pub kind: EventKind,
     pub at: Timestamp,
     pub wamid: String,
-    /// JSON of [`InboundMessage`](crate::domain::InboundMessage) or
-    /// [`AccountNews`](crate::domain::account::AccountNews); for what is kept raw, its name.
+    /// JSON of [`InboundMessage`], [`Occasion`] or [`AccountNews`](crate::domain::account::AccountNews); for what is kept
+    /// raw, its name.
     pub content: String,
     /// One of [`word`].
     pub word: i64,
@@ -102,7 +104,13 @@ pub async fn first_seen_all_tenants(tx: &mut Tx, keys: &[EventKey]) -> Result<Ve
     Ok(fresh)
 }
 
-/// Appends events. A message waits for its turn, everything else never has one.
+impl EventKind {
+    fn has_a_turn(self) -> bool {
+        matches!(self, Self::Message | Self::Occasion)
+    }
+}
+
+/// Appends events. Messages and occasions wait for their turn, everything else never has one.
 pub async fn append_all_tenants(tx: &mut Tx, events: &[NewEvent]) -> Result<()> {
     for run in batch::runs(events) {
         let sql = batch::values(
@@ -130,11 +138,7 @@ pub async fn append_all_tenants(tx: &mut Tx, events: &[NewEvent]) -> Result<()> 
                 .bind(&event.content)
                 .bind(event.word)
                 .bind(event.prev)
-                .bind(if event.kind == EventKind::Message {
-                    0_i64
-                } else {
-                    2
-                })
+                .bind(if event.kind.has_a_turn() { 0_i64 } else { 2 })
         })?;
     }
     events
@@ -155,7 +159,24 @@ fn told(event: &NewEvent) -> Option<StreamEvent> {
     )
 }
 
-/// A message that waits for its turn.
+/// What a turn is about.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Subject {
+    Message(Box<InboundMessage>),
+    Occasion(Occasion),
+}
+
+impl Subject {
+    /// Stable word for logs and the journal.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Message(message) => message.content.word(),
+            Self::Occasion(occasion) => occasion.word(),
+        }
+    }
+}
+
+/// A message or an occasion that waits for its turn.
 #[derive(Debug, Clone)]
 pub struct PendingEvent {
     pub id: EventId,
@@ -169,7 +190,7 @@ pub struct PendingEvent {
     pub ordinal: i64,
     pub at: Timestamp,
     pub wamid: String,
-    pub content: InboundContent,
+    pub subject: Subject,
     /// One of [`word`].
     pub word: i64,
     /// The `messages[]` element as it came, when it is at hand; else it stands in the raw body.
@@ -184,6 +205,54 @@ pub struct PendingEvent {
 pub struct Met {
     pub conversation: Conversation,
     pub consent: ConsentState,
+}
+
+/// An occasion as the next event of a locked conversation; the caller writes both. It is no entry of the history that
+/// people read: nobody said anything.
+pub fn place_occasion(
+    id: EventId,
+    conversation: &mut Conversation,
+    occasion: Occasion,
+    at: Timestamp,
+) -> (NewEvent, PendingEvent) {
+    let seq = conversation.next_seq;
+    conversation.next_seq += 1;
+    let new = NewEvent {
+        id,
+        tenant: Some(conversation.tenant),
+        number: Some(conversation.number),
+        bucket: conversation.bucket,
+        conversation: Some(conversation.id),
+        contact: Some(conversation.contact),
+        seq,
+        raw: RawId::from_raw(0),
+        ordinal: 0,
+        kind: EventKind::Occasion,
+        at,
+        wamid: String::new(),
+        content: serde_json::to_string(&occasion).expect("an occasion is JSON"),
+        word: word::NONE,
+        prev: 0,
+        told: None,
+    };
+    let pending = PendingEvent {
+        id,
+        tenant: conversation.tenant,
+        number: conversation.number,
+        bucket: conversation.bucket,
+        conversation: conversation.id,
+        contact: conversation.contact,
+        seq,
+        raw: new.raw,
+        ordinal: 0,
+        at,
+        wamid: String::new(),
+        subject: Subject::Occasion(occasion),
+        word: word::NONE,
+        element: None,
+        met: None,
+    };
+    (new, pending)
 }
 
 #[derive(FromRow)]
@@ -201,6 +270,7 @@ struct PendingRow {
     wamid: String,
     content: String,
     word: i64,
+    kind: i64,
 }
 
 /// Messages of these buckets that wait, oldest first, without those of the tenants in `skip`.
@@ -226,7 +296,8 @@ pub async fn pending_all_tenants(
     };
     let skipped = batch::list("AND tenant NOT IN", skip.len(), buckets.len() + 2, "");
     let sql = batch::list(
-        "SELECT id, tenant, number, bucket, conversation, contact, seq, raw, ordinal, at, wamid, content, word
+        "SELECT id, tenant, number, bucket, conversation, contact, seq, raw, ordinal, at, wamid, content, word,
+            kind
          FROM inbound_event WHERE state = 0 AND bucket IN",
         buckets.len(),
         2,
@@ -257,11 +328,18 @@ fn pending(row: PendingRow) -> Result<PendingEvent> {
         raw: RawId::from_raw(row.raw),
         ordinal: row.ordinal,
         at: Timestamp::from_millis(row.at),
-        content: serde_json::from_str(&row.content).map_err(|_| corrupt("content"))?,
+        subject: subject(&row).map_err(|_| corrupt("content"))?,
         wamid: row.wamid,
         word: row.word,
         element: None,
         met: None,
+    })
+}
+
+fn subject(row: &PendingRow) -> serde_json::Result<Subject> {
+    Ok(match row.kind == EventKind::Occasion as i64 {
+        true => Subject::Occasion(serde_json::from_str(&row.content)?),
+        false => Subject::Message(serde_json::from_str(&row.content)?),
     })
 }
 

@@ -35,7 +35,7 @@ pub(super) struct Kept {
     pub stays: &'static str,
 }
 
-pub(super) const KEPT: [Kept; 8] = [
+pub(super) const KEPT: [Kept; 9] = [
     Kept {
         table: "inbound_raw",
         primary_key: "id",
@@ -75,6 +75,14 @@ pub(super) const KEPT: [Kept; 8] = [
     // Whoever follows the stream finds the rows that it points at for as long.
     Kept {
         table: "stream_block",
+        primary_key: "id",
+        grows: "id",
+        by_id: true,
+        age: |ages| ages.events,
+        stays: "FALSE",
+    },
+    Kept {
+        table: "plugin_event",
         primary_key: "id",
         grows: "id",
         by_id: true,

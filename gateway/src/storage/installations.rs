@@ -27,6 +27,8 @@ pub struct Installation {
     pub bounds: Bounds,
     /// Moves with every change: a commit checks that it still runs under the generation that it began with.
     pub generation: i64,
+    /// A version of it that is or was in service exports `on-receipt`: receipts are events for it.
+    pub hears_receipts: bool,
     pub created_at: Timestamp,
     /// Those that are not retired: one active, one candidate at most.
     pub versions: Vec<Version>,
@@ -52,13 +54,15 @@ struct Row {
     state: String,
     bounds: String,
     generation: i64,
+    hears_receipts: i64,
     created_at: i64,
 }
 
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT id, tenant, number, plugin, position, state, bounds, generation, created_at FROM installation ",
+            "SELECT id, tenant, number, plugin, position, state, bounds, generation, hears_receipts, created_at
+                FROM installation ",
             $rest
         )
     };
@@ -74,8 +78,9 @@ fn bounds_text(bounds: &Bounds) -> Result<String> {
 
 /// A new installation without versions.
 pub async fn insert(tx: &mut Tx, tenant: TenantId, new: &Installation) -> Result<()> {
-    const SQL: &str = "INSERT INTO installation (id, tenant, number, plugin, position, state, bounds, generation, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    const SQL: &str = "INSERT INTO installation (id, tenant, number, plugin, position, state, bounds, generation, created_at,
+            hears_receipts)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
     execute!(
         tx,
         sqlx::query(SQL)
@@ -88,13 +93,16 @@ pub async fn insert(tx: &mut Tx, tenant: TenantId, new: &Installation) -> Result
             .bind(bounds_text(&new.bounds)?)
             .bind(new.generation)
             .bind(new.created_at.millis())
+            .bind(i64::from(new.hears_receipts))
     )?;
     Ok(())
 }
 
 /// Writes what can be changed of an installation and moves its generation: turns that began before commit nothing.
 pub async fn update(tx: &mut Tx, tenant: TenantId, changed: &Installation) -> Result<()> {
-    const SQL: &str = "UPDATE installation SET position = $3, state = $4, bounds = $5, generation = generation + 1
+    const SQL: &str =
+        "UPDATE installation SET position = $3, state = $4, bounds = $5, hears_receipts = $6,
+            generation = generation + 1
         WHERE tenant = $1 AND id = $2 AND state <> 'retired'";
     execute!(
         tx,
@@ -104,6 +112,7 @@ pub async fn update(tx: &mut Tx, tenant: TenantId, changed: &Installation) -> Re
             .bind(changed.position)
             .bind(state(changed.paused))
             .bind(bounds_text(&changed.bounds)?)
+            .bind(i64::from(changed.hears_receipts))
     )?;
     Ok(())
 }
@@ -256,6 +265,7 @@ impl Row {
             paused: self.state == "paused",
             bounds,
             generation: self.generation,
+            hears_receipts: self.hears_receipts != 0,
             created_at: Timestamp::from_millis(self.created_at),
             versions,
         })

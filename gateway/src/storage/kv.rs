@@ -1,11 +1,11 @@
 //! What plugins remember: per tenant and plugin name, committed with the turn, checked for lost races.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use sqlx::FromRow;
 
-use super::{Result, Tx, batch, execute_rows, on_backend};
-use crate::domain::TenantId;
+use super::{Db, Result, Tx, batch, execute_rows, on_backend};
+use crate::domain::{TenantId, Timestamp};
 
 /// The place of one remembered value.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -41,6 +41,15 @@ impl KvKey {
 pub struct KvValue {
     pub value: Vec<u8>,
     pub version: i64,
+    /// Unix milliseconds; from then on it is gone, though its row may still be there. 0: never.
+    pub expires_at: i64,
+}
+
+impl KvValue {
+    /// Is it there at this moment?
+    pub fn lives(&self, now: Timestamp) -> bool {
+        self.expires_at == 0 || self.expires_at > now.millis()
+    }
 }
 
 #[derive(FromRow)]
@@ -50,6 +59,7 @@ struct Row {
     item: String,
     value: Vec<u8>,
     version: i64,
+    expires_at: i64,
 }
 
 /// Reads many values at once. With `lock`, rows stay locked until the transaction ends; keys must come sorted.
@@ -68,7 +78,8 @@ pub async fn read_all_tenants(
         let on = format!(
             ") AS v JOIN plugin_kv k ON k.tenant = v.column1 AND k.plugin = v.column2 AND k.item = v.column3 {tail}"
         );
-        let head = "SELECT k.tenant, k.plugin, k.item, k.value, k.version FROM (VALUES";
+        let head =
+            "SELECT k.tenant, k.plugin, k.item, k.value, k.version, k.expires_at FROM (VALUES";
         let sql = batch::values(head, run.len(), 3, 1, &on);
         let sql = batch::marks(tx, sql);
         let rows: Vec<Row> = on_backend!(tx, |conn| {
@@ -93,6 +104,7 @@ pub async fn read_all_tenants(
                 KvValue {
                     value: row.value,
                     version: row.version,
+                    expires_at: row.expires_at,
                 },
             )
         }));
@@ -105,11 +117,12 @@ pub async fn read_all_tenants(
 pub async fn put_all_tenants(tx: &mut Tx, writes: &[(KvKey, KvValue)]) -> Result<()> {
     for run in batch::runs(writes) {
         let sql = batch::values(
-            "INSERT INTO plugin_kv (tenant, plugin, item, value, version) VALUES",
+            "INSERT INTO plugin_kv (tenant, plugin, item, value, version, expires_at) VALUES",
             run.len(),
-            5,
+            6,
             1,
-            "ON CONFLICT (tenant, plugin, item) DO UPDATE SET value = excluded.value, version = excluded.version",
+            "ON CONFLICT (tenant, plugin, item) DO UPDATE SET value = excluded.value, version = excluded.version,
+                expires_at = excluded.expires_at",
         );
         execute_rows!(tx, sql, run, |query, (key, value)| {
             query
@@ -118,6 +131,7 @@ pub async fn put_all_tenants(tx: &mut Tx, writes: &[(KvKey, KvValue)]) -> Result
                 .bind(&key.item)
                 .bind(&value.value)
                 .bind(value.version)
+                .bind(value.expires_at)
         })?;
     }
     Ok(())
@@ -234,4 +248,88 @@ pub async fn set_usage_all_tenants(tx: &mut Tx, usage: &[(KvOwner, i64)]) -> Res
         })?;
     }
     Ok(())
+}
+
+/// Keys of one plugin that begin with `prefix` and come after `after`, in the order of their bytes, at most `most`.
+pub async fn list(
+    tx: &mut Tx,
+    tenant: TenantId,
+    plugin: &str,
+    (prefix, after): (&str, &str),
+    most: i64,
+    now: Timestamp,
+) -> Result<Vec<String>> {
+    // `starts_with` by bounds, so that the key's index is read along: nothing sorts behind U+10FFFF.
+    const SQL: &str =
+        "SELECT item FROM plugin_kv WHERE tenant = $1 AND plugin = $2 AND item > $3 AND item >= $4
+        AND item < $5 AND (expires_at = 0 OR expires_at > $6) ORDER BY item LIMIT $7";
+    let end = format!("{prefix}\u{10ffff}");
+    Ok(on_backend!(tx, |conn| sqlx::query_scalar(SQL)
+        .bind(tenant.raw())
+        .bind(plugin)
+        .bind(after)
+        .bind(prefix)
+        .bind(&end)
+        .bind(now.millis())
+        .bind(most)
+        .fetch_all(conn)
+        .await)?)
+}
+
+/// Values swept in one transaction.
+const STEP: i64 = 500;
+
+/// Sweeps values that have ended, and takes them out of what their plugins use.
+pub async fn forget_ended_all_tenants(db: &Db, now: Timestamp) -> Result<u64> {
+    let mut gone = 0;
+    loop {
+        let mut tx = db.begin().await?;
+        let step = forget_some(&mut tx, now).await?;
+        tx.commit().await?;
+        gone += step;
+        if step < STEP.unsigned_abs() {
+            return Ok(gone);
+        }
+    }
+}
+
+async fn forget_some(tx: &mut Tx, now: Timestamp) -> Result<u64> {
+    const ENDED: &str =
+        "SELECT tenant, plugin, item FROM plugin_kv WHERE expires_at > 0 AND expires_at <= $1
+        ORDER BY expires_at LIMIT $2";
+    let rows: Vec<(i64, String, String)> = on_backend!(tx, |conn| sqlx::query_as(ENDED)
+        .bind(now.millis())
+        .bind(STEP)
+        .fetch_all(conn)
+        .await)?;
+    let mut keys: Vec<KvKey> = rows
+        .into_iter()
+        .map(|(tenant, plugin, item)| KvKey {
+            tenant: TenantId::from_raw(tenant),
+            plugin,
+            item,
+        })
+        .collect();
+    keys.sort_unstable();
+    let found = keys.len() as u64;
+    // As a turn's commit: usage before keys.
+    let mut owners: Vec<KvOwner> = keys.iter().map(KvKey::owner).collect();
+    owners.dedup();
+    let mut used: HashMap<KvOwner, i64> = lock_usage_all_tenants(tx, &owners)
+        .await?
+        .into_iter()
+        .collect();
+    // A turn may have set some of them anew meanwhile.
+    let mut ended = read_all_tenants(tx, &keys, true).await?;
+    ended.retain(|(_, value)| !value.lives(now));
+    ended.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+    for (key, value) in &ended {
+        *used.entry(key.owner()).or_default() -= key.bytes(&value.value);
+    }
+    let gone: Vec<KvKey> = ended.into_iter().map(|(key, _)| key).collect();
+    delete_all_tenants(tx, &gone).await?;
+    let mut used: Vec<(KvOwner, i64)> = used.into_iter().collect();
+    used.sort_unstable();
+    set_usage_all_tenants(tx, &used).await?;
+    Ok(found)
 }

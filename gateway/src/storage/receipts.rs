@@ -66,9 +66,22 @@ pub struct Applied {
     pub backward: usize,
     /// Ids that no send of that tenant has.
     pub unknown: usize,
+    /// Receipts that moved their sends: each once, and none that was overtaken.
+    pub forward: Vec<Forward>,
     /// Sends that failed by these receipts. A failure that was known, or came too late to count, is none of them:
     /// whoever acts on failures acts on each once.
     pub failed: Vec<FailedSend>,
+}
+
+/// A receipt that was news.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Forward {
+    pub send: SentTo,
+    pub status: ReceiptStatus,
+    /// Meta's time.
+    pub at: Timestamp,
+    /// Meta's code; 0 when it gave none.
+    pub error: i64,
 }
 
 /// A send that Meta took and could not deliver.
@@ -158,6 +171,12 @@ pub async fn apply_all_tenants(
         } = known[&row.outbox.raw()].to;
         let event = StreamEvent::new(tenant, conversation, StreamKind::MessageStatus, now);
         tx.tell(event.about(row.outbox.raw()).with_detail(row.status.code()));
+        applied.forward.push(Forward {
+            send: known[&row.outbox.raw()].to,
+            status: row.status,
+            at: row.at,
+            error: row.error,
+        });
     }
     Ok(applied)
 }

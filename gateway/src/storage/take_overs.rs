@@ -1,6 +1,6 @@
-//! The end of what the bot had queued in conversations that somebody took over while webhooks were attached.
+//! The end of what the bot had queued, and of its timers, in conversations that somebody took over while webhooks were attached.
 
-use super::{Result, Tx, batch, fetch_list, on_backend, outbox};
+use super::{Result, Tx, batch, fetch_list, on_backend, outbox, timers};
 use crate::domain::{Bucket, ConversationId, NumberId, OutboxId, Owner, TenantId, Timestamp};
 
 /// Withdraws it. `others` are sends that the caller changes later in this transaction: they are locked here with those
@@ -23,6 +23,8 @@ pub async fn withdraw_all_tenants(
     for (tenant, number, conversation, owner) in taken {
         outbox::cancel_bot(tx, *tenant, *number, *conversation, owner, now).await?;
     }
+    let over: Vec<ConversationId> = taken.iter().map(|(_, _, id, _)| *id).collect();
+    timers::end_of_all_tenants(tx, &over).await?;
     Ok(())
 }
 

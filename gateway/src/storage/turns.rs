@@ -72,7 +72,7 @@ pub async fn journals_after(
     Ok(rows.into_iter().map(read).collect())
 }
 
-/// A turn as people are told of it: its message beside what became of it.
+/// A turn as people are told of it: its message beside what became of it. Turns of occasions are none of these.
 #[derive(Debug, Clone)]
 pub struct Told {
     pub turn: TurnId,
@@ -96,7 +96,7 @@ type ToldRow = (i64, i64, i64, String, i64, String, String, String, String);
 pub async fn after(tx: &mut Tx, tenant: TenantId, turn: TurnId) -> Result<Vec<Told>> {
     const SQL: &str = "SELECT t.id, t.number, t.conversation, e.wamid, e.seq, e.content, c.phone, t.outcome, t.journal
         FROM turn t JOIN inbound_event e ON e.id = t.event JOIN contact c ON c.id = e.contact
-        WHERE t.tenant = $1 AND t.id > $2 ORDER BY t.id LIMIT 100";
+        WHERE t.tenant = $1 AND t.id > $2 AND e.kind = 1 ORDER BY t.id LIMIT 100";
     let rows: Vec<ToldRow> = on_backend!(tx, |conn| {
         sqlx::query_as(SQL)
             .bind(tenant.raw())

@@ -1,11 +1,12 @@
 //! All setup in memory, with its secrets opened: what a node works from, and reads again when the counter moves.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use secrecy::SecretString;
 
 use super::{Result, places};
+use crate::domain::attribute::AttributeKind;
 use crate::domain::number::Number;
 use crate::domain::{AppId, CredentialId, TenantId, Timestamp};
 use crate::policy::{ActiveHold, HoldScope};
@@ -14,8 +15,8 @@ use crate::storage::holds::{Held, Hold};
 use crate::storage::installations::Installation;
 use crate::storage::tenants::Tenant;
 use crate::storage::{
-    Tx, apps, changes, credentials, former_numbers, holds, ingest_life, installations, numbers,
-    tenants,
+    Tx, apps, changes, contacts, credentials, former_numbers, holds, ingest_life, installations,
+    numbers, tenants,
 };
 
 /// A Meta app that takes webhooks.
@@ -43,6 +44,7 @@ pub struct Setup {
     tokens: HashMap<CredentialId, SecretString>,
     holds: Vec<Hold>,
     installations: HashMap<TenantId, Vec<Installation>>,
+    contact_kinds: HashMap<TenantId, Arc<BTreeMap<String, AttributeKind>>>,
     /// End of the last long time in which webhooks could not be kept.
     pub ingest_gap_until: Option<Timestamp>,
 }
@@ -79,6 +81,7 @@ impl Setup {
             tokens: load_tokens(tx, keyring).await?,
             holds: holds::holds_all_tenants(tx).await?,
             installations: by_tenant,
+            contact_kinds: load_kinds(tx).await?,
             ingest_gap_until: ingest_life::gap_until_all_tenants(tx).await?,
         })
     }
@@ -93,6 +96,11 @@ impl Setup {
 
     pub fn tenant(&self, tenant: TenantId) -> Option<&Tenant> {
         self.tenants.get(&tenant)
+    }
+
+    /// Attributes of contacts that a tenant has defined.
+    pub fn contact_kinds(&self, tenant: TenantId) -> Arc<BTreeMap<String, AttributeKind>> {
+        self.contact_kinds.get(&tenant).cloned().unwrap_or_default()
     }
 
     /// The number that a webhook names.
@@ -158,6 +166,21 @@ fn scope(held: &Held, number: &Number) -> Option<HoldScope> {
         }
         _ => return None,
     })
+}
+
+async fn load_kinds(
+    tx: &mut Tx,
+) -> Result<HashMap<TenantId, Arc<BTreeMap<String, AttributeKind>>>> {
+    let mut kinds: HashMap<TenantId, BTreeMap<String, AttributeKind>> = HashMap::new();
+    for (tenant, name, word) in contacts::definitions_all_tenants(tx).await? {
+        if let Some(kind) = AttributeKind::from_word(&word) {
+            kinds.entry(tenant).or_default().insert(name, kind);
+        }
+    }
+    let shared = kinds
+        .into_iter()
+        .map(|(tenant, kinds)| (tenant, Arc::new(kinds)));
+    Ok(shared.collect())
 }
 
 async fn load_apps(tx: &mut Tx, keyring: &Keyring) -> Result<Vec<SetupApp>> {

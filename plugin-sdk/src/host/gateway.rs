@@ -1,97 +1,118 @@
-//! The host inside Wasm: the contract's imports, translated into this crate's types.
+//! The host inside Wasm: the contract's imports, in this crate's types.
 
 use crate::bindings::host::vestibule::plugin::{
-    clock, config, effects, inbound, kv, log, outcome, random,
+    clock, config, effects, kv, log, random, refusal, replies, types,
 };
-use crate::kv::KvError;
+use crate::content::{Content, Purpose};
+use crate::kv::{KvError, Page, Space};
 use crate::log::Level;
-use crate::{Button, EffectError, Failure, Kind, Row, Section, TemplateParameter};
+use crate::{Due, Effect, EffectError, Failure, OptOut, Receiver};
 
-pub(crate) use inbound::{Conversation, Message};
+pub(crate) use crate::bindings::host::vestibule::plugin::inbound::{Conversation, Message};
+pub(crate) use crate::bindings::host::vestibule::plugin::occasions::{Event, Receipt, Timer};
 
-type Effect = Result<(), EffectError>;
+type Asked = Result<(), refusal::EffectError>;
 
-pub(crate) fn kind(message: &Message) -> Kind {
-    match message.kind() {
-        inbound::Kind::Text => Kind::Text,
-        inbound::Kind::Button => Kind::Button,
-        inbound::Kind::ListChoice => Kind::ListChoice,
-        inbound::Kind::Media => Kind::Media,
-        inbound::Kind::Reaction => Kind::Reaction,
-        inbound::Kind::Other => Kind::Other,
+pub(crate) fn ask(effect: Effect) -> Result<(), EffectError> {
+    Ok(asked(effect)?)
+}
+
+fn asked(effect: Effect) -> Asked {
+    match effect {
+        Effect::Say {
+            content,
+            quote,
+            purpose,
+        } => say(content, quote, purpose),
+        Effect::React(emoji) => replies::react(&emoji),
+        Effect::MarkRead { typing } => replies::mark_read(typing),
+        Effect::SetLanguage(language) => effects::set_language(&language),
+        Effect::SetAttribute { key, value } => effects::set_attribute(&key, &value),
+        Effect::RemoveAttribute(key) => effects::remove_attribute(&key),
+        Effect::SetContactAttribute { key, value } => match value {
+            Some(value) => effects::set_contact_attribute(&key, &value),
+            None => effects::remove_contact_attribute(&key),
+        },
+        Effect::AddTag(tag) => effects::add_tag(&tag),
+        Effect::RemoveTag(tag) => effects::remove_tag(&tag),
+        Effect::Note(text) => effects::note(&text),
+        Effect::Metric { name, value } => effects::metric(&name, value),
+        Effect::Emit { name, fields } => effects::emit(&name, &fields),
+        Effect::HandOver { to, summary } => {
+            let to = match to {
+                Receiver::Queue(name) => effects::Receiver::Queue(name),
+                Receiver::Agent(name) => effects::Receiver::Agent(name),
+            };
+            effects::hand_over(&to, summary.as_deref())
+        }
+        Effect::Close => effects::close(),
+        Effect::SetTimer { name, due, fields } => {
+            let due = match due {
+                Due::At(moment) => effects::Due::At(moment),
+                Due::After(after) => {
+                    effects::Due::After(u64::try_from(after.as_millis()).unwrap_or(u64::MAX))
+                }
+            };
+            effects::set_timer(&name, due, &fields)
+        }
+        Effect::CancelTimer(name) => effects::cancel_timer(&name),
+        Effect::OptOut(OptOut::Marketing) => effects::opt_out(effects::OptOutScope::Marketing),
+        Effect::OptOut(OptOut::All) => effects::opt_out(effects::OptOutScope::All),
+        Effect::OptIn { words } => effects::opt_in(&words),
     }
 }
 
-pub(crate) fn reply_text(body: &str) -> Effect {
-    Ok(effects::reply_text(body)?)
-}
-
-pub(crate) fn reply_buttons(body: &str, footer: Option<&str>, buttons: &[Button]) -> Effect {
-    let button = |b: &Button| effects::Button {
-        id: b.id.clone(),
-        title: b.title.clone(),
-    };
-    let buttons: Vec<_> = buttons.iter().map(button).collect();
-    Ok(effects::reply_buttons(body, footer, &buttons)?)
-}
-
-pub(crate) fn reply_list(body: &str, button: &str, sections: &[Section]) -> Effect {
-    let row = |r: &Row| effects::Row {
-        id: r.id.clone(),
-        title: r.title.clone(),
-        description: r.description.clone(),
-    };
-    let section = |s: &Section| effects::Section {
-        title: s.title.clone(),
-        rows: s.rows.iter().map(row).collect(),
-    };
-    let sections: Vec<_> = sections.iter().map(section).collect();
-    Ok(effects::reply_list(body, button, &sections)?)
-}
-
-pub(crate) fn reply_template(
-    name: &str,
-    language: &str,
-    parameters: &[TemplateParameter],
-) -> Effect {
-    let parameter = |p: &TemplateParameter| effects::TemplateParameter {
-        name: p.name.clone(),
-        value: p.value.clone(),
-    };
-    let parameters: Vec<_> = parameters.iter().map(parameter).collect();
-    Ok(effects::reply_template(name, language, &parameters)?)
-}
-
-pub(crate) fn react(emoji: &str) -> Effect {
-    Ok(effects::react(emoji)?)
-}
-
-pub(crate) fn mark_read(typing: bool) -> Effect {
-    Ok(effects::mark_read(typing)?)
-}
-
-pub(crate) fn set_language(language: &str) -> Effect {
-    Ok(effects::set_language(language)?)
-}
-
-pub(crate) fn set_attribute(key: &str, value: &str) -> Effect {
-    Ok(effects::set_attribute(key, value)?)
-}
-
-pub(crate) fn add_tag(tag: &str) -> Effect {
-    Ok(effects::add_tag(tag)?)
-}
-
-pub(crate) fn remove_tag(tag: &str) -> Effect {
-    Ok(effects::remove_tag(tag)?)
-}
-
-pub(crate) fn hand_over(queue: &str, note: Option<&str>) -> Effect {
-    Ok(effects::hand_over(queue, note)?)
-}
-
-pub(crate) fn close() -> Effect {
-    Ok(effects::close()?)
+fn say(content: Content, quote: bool, purpose: Option<Purpose>) -> Asked {
+    if quote {
+        replies::quote()?;
+    }
+    if let Some(purpose) = purpose {
+        replies::mean(purpose)?;
+    }
+    match content {
+        Content::Text { body, preview } => replies::send_text(&body, preview),
+        Content::Image { file, caption } => replies::send_image(&file, caption.as_deref()),
+        Content::Video { file, caption } => replies::send_video(&file, caption.as_deref()),
+        Content::Audio { file, voice } => replies::send_audio(&file, voice),
+        Content::Document { document, caption } => {
+            replies::send_document(&document, caption.as_deref())
+        }
+        Content::Sticker(file) => replies::send_sticker(&file),
+        Content::Location(place) => replies::send_location(&place),
+        Content::Contacts(cards) => replies::send_contacts(&cards),
+        Content::Buttons {
+            header,
+            body,
+            footer,
+            buttons,
+        } => replies::send_buttons(header.as_ref(), &body, footer.as_deref(), &buttons),
+        Content::List {
+            header,
+            body,
+            footer,
+            button,
+            sections,
+        } => replies::send_rows(
+            header.as_deref(),
+            &body,
+            footer.as_deref(),
+            &button,
+            &sections,
+        ),
+        Content::Link(link) => replies::send_link(&link),
+        Content::Flow(flow) => replies::send_flow(&flow),
+        Content::AskLocation { body } => replies::ask_location(&body),
+        Content::AskAddress(form) => replies::ask_address(&form),
+        Content::AskPhone { body } => replies::ask_phone(&body),
+        Content::AskToCall { body } => replies::ask_to_call(&body),
+        Content::CallButton(button) => replies::send_call_button(&button),
+        Content::Product(product) => replies::send_product(&product),
+        Content::ProductList(list) => replies::send_product_list(&list),
+        Content::Catalog(catalog) => replies::send_catalog(&catalog),
+        Content::Carousel { body, cards } => replies::send_carousel(&body, &cards),
+        Content::ProductCarousel(carousel) => replies::send_product_carousel(&carousel),
+        Content::Template(template) => replies::send_template(&template),
+    }
 }
 
 pub(crate) fn log(level: Level, line: &str) {
@@ -124,28 +145,56 @@ pub(crate) fn config_all() -> String {
     config::all()
 }
 
-pub(crate) fn kv_get(key: &str) -> Result<Option<Vec<u8>>, KvError> {
-    Ok(kv::get(key)?)
+pub(crate) fn kv_get(space: Space, key: &str) -> Result<Option<Vec<u8>>, KvError> {
+    Ok(kv::get(space.into(), key)?)
 }
 
-pub(crate) fn kv_set(key: &str, value: &[u8]) -> Result<(), KvError> {
-    Ok(kv::set(key, value)?)
+pub(crate) fn kv_set(
+    space: Space,
+    key: &str,
+    value: &[u8],
+    ttl: Option<u64>,
+) -> Result<(), KvError> {
+    Ok(kv::set(space.into(), key, value, ttl)?)
 }
 
-pub(crate) fn kv_delete(key: &str) -> Result<(), KvError> {
-    Ok(kv::delete(key)?)
+pub(crate) fn kv_delete(space: Space, key: &str) -> Result<(), KvError> {
+    Ok(kv::delete(space.into(), key)?)
 }
 
-pub(crate) fn kv_add(key: &str, delta: i64) -> Result<(), KvError> {
-    Ok(kv::add(key, delta)?)
+pub(crate) fn kv_add(space: Space, key: &str, delta: i64) -> Result<(), KvError> {
+    Ok(kv::add(space.into(), key, delta)?)
 }
 
-impl From<effects::EffectError> for EffectError {
-    fn from(error: effects::EffectError) -> Self {
+pub(crate) fn kv_list(
+    space: Space,
+    prefix: &str,
+    after: Option<&str>,
+    most: u32,
+) -> Result<Page, KvError> {
+    let page = kv::list_keys(space.into(), prefix, after, most)?;
+    Ok(Page {
+        keys: page.keys,
+        next: page.next,
+    })
+}
+
+impl From<Space> for kv::Space {
+    fn from(space: Space) -> Self {
+        match space {
+            Space::Tenant => Self::Tenant,
+            Space::Contact => Self::Contact,
+            Space::Conversation => Self::Conversation,
+        }
+    }
+}
+
+impl From<refusal::EffectError> for EffectError {
+    fn from(error: refusal::EffectError) -> Self {
         match error {
-            effects::EffectError::Invalid(what) => Self::Invalid(what),
-            effects::EffectError::Quota(what) => Self::Quota(what),
-            effects::EffectError::Denied(what) => Self::Denied(what),
+            refusal::EffectError::Invalid(what) => Self::Invalid(what),
+            refusal::EffectError::Quota(what) => Self::Quota(what),
+            refusal::EffectError::Denied(what) => Self::Denied(what),
         }
     }
 }
@@ -161,7 +210,7 @@ impl From<kv::KvError> for KvError {
     }
 }
 
-impl From<Failure> for outcome::Failure {
+impl From<Failure> for types::Failure {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Reject(why) => Self::Reject(why),

@@ -1,44 +1,8 @@
 //! What came out of a turn, and the questions that tests ask about it.
 
+use crate::content::Content;
 use crate::log::Level;
-use crate::{Button, Failure, Route, Section, TemplateParameter};
-
-/// Everything a plugin can cause, as it was asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Effect {
-    Text(String),
-    Buttons {
-        body: String,
-        footer: Option<String>,
-        buttons: Vec<Button>,
-    },
-    List {
-        body: String,
-        button: String,
-        sections: Vec<Section>,
-    },
-    Template {
-        name: String,
-        language: String,
-        parameters: Vec<TemplateParameter>,
-    },
-    React(String),
-    MarkRead {
-        typing: bool,
-    },
-    SetLanguage(String),
-    SetAttribute {
-        key: String,
-        value: String,
-    },
-    AddTag(String),
-    RemoveTag(String),
-    HandOver {
-        queue: String,
-        note: Option<String>,
-    },
-    Close,
-}
+use crate::{Effect, Failure, Receiver, Route};
 
 /// One turn's result. After a failure `effects` has what earlier hooks of the turn asked for, after a retry nothing.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,40 +28,55 @@ impl Answer {
 
     /// The words of all replies, in order: texts, and the bodies of buttons and lists.
     pub fn texts(&self) -> Vec<&str> {
-        let body = |effect| match effect {
-            &Effect::Text(ref body)
-            | &Effect::Buttons { ref body, .. }
-            | &Effect::List { ref body, .. } => Some(body.as_str()),
+        let body = |content| match content {
+            &Content::Text { ref body, .. }
+            | &Content::Buttons { ref body, .. }
+            | &Content::List { ref body, .. } => Some(body.as_str()),
             _ => None,
         };
-        self.effects.iter().filter_map(body).collect()
+        self.said().into_iter().filter_map(body).collect()
+    }
+
+    /// Everything that was said, in order.
+    pub fn said(&self) -> Vec<&Content> {
+        self.effects.iter().filter_map(content_of).collect()
     }
 
     /// What the customer can tap, as (id, title): buttons and rows of all replies.
     pub fn choices(&self) -> Vec<(&str, &str)> {
-        self.effects.iter().flat_map(choices_of).collect()
+        self.said().into_iter().flat_map(choices_of).collect()
     }
 
     /// The queue that the conversation was given to.
     pub fn handed_over_to(&self) -> Option<&str> {
         self.effects.iter().find_map(|effect| match effect {
-            Effect::HandOver { queue, .. } => Some(queue.as_str()),
+            Effect::HandOver {
+                to: Receiver::Queue(queue),
+                ..
+            } => Some(queue.as_str()),
             _ => None,
         })
     }
 
     pub fn is_silent(&self) -> bool {
-        self.texts().is_empty()
+        self.said().is_empty()
     }
 }
 
-fn choices_of(effect: &Effect) -> Vec<(&str, &str)> {
+fn content_of(effect: &Effect) -> Option<&Content> {
     match effect {
-        Effect::Buttons { buttons, .. } => buttons
+        Effect::Say { content, .. } => Some(content),
+        _ => None,
+    }
+}
+
+fn choices_of(content: &Content) -> Vec<(&str, &str)> {
+    match content {
+        Content::Buttons { buttons, .. } => buttons
             .iter()
             .map(|b| (b.id.as_str(), b.title.as_str()))
             .collect(),
-        Effect::List { sections, .. } => sections
+        Content::List { sections, .. } => sections
             .iter()
             .flat_map(|s| &s.rows)
             .map(|r| (r.id.as_str(), r.title.as_str()))

@@ -1,41 +1,148 @@
 //! The host of native tests: the same functions as in Wasm, over the running [`Scene`].
 
-use super::answer::Effect;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::incoming::Incoming;
 use super::memory::TurnMemory;
 use super::rules;
 use super::scene::{Scene, with};
-use crate::kv::KvError;
+use crate::kv::{KvError, Page, Space};
 use crate::log::Level;
-use crate::{Button, EffectError, Kind, Section, TemplateParameter};
-
-type Asked = Result<(), EffectError>;
+use crate::message::{
+    CallPermission, Form, Forwarded, Kind, Location, Media, Order, Reaction, Referral,
+    ReferredProduct, SharedCard,
+};
+use crate::{Effect, EffectError, Field, ReceiptStatus, Value};
 
 /// The scripted message.
 #[derive(Debug, Clone)]
 pub(crate) struct Message {
     pub(crate) id: String,
-    pub(crate) kind: Kind,
-    pub(crate) text: String,
-    pub(crate) payload: Option<String>,
     pub(crate) sent_at: u64,
-    pub(crate) raw: String,
+    pub(crate) said: Incoming,
+}
+
+/// Accessors that give a copy of what the script says.
+macro_rules! copies {
+    ($($name:ident: $type:ty,)*) => {
+        $(pub(crate) fn $name(&self) -> $type {
+            self.said.$name.clone()
+        })*
+    };
 }
 
 impl Message {
     pub(crate) fn id(&self) -> String {
         self.id.clone()
     }
-    pub(crate) fn text(&self) -> String {
-        self.text.clone()
-    }
-    pub(crate) fn payload(&self) -> Option<String> {
-        self.payload.clone()
+    pub(crate) fn token(&self) -> String {
+        self.id.replacen("evt", "msg", 1)
     }
     pub(crate) fn sent_at(&self) -> u64 {
         self.sent_at
     }
     pub(crate) fn raw(&self) -> String {
-        self.raw.clone()
+        serde_json::json!({"type": "text", "text": {"body": self.said.text}}).to_string()
+    }
+    copies! {
+        kind: Kind,
+        text: String,
+        payload: Option<String>,
+        media: Option<Media>,
+        location: Option<Location>,
+        reaction: Option<Reaction>,
+        contacts: Vec<SharedCard>,
+        order: Option<Order>,
+        form: Option<Form>,
+        call_permission: Option<CallPermission>,
+        other_kind: Option<String>,
+        answers: Option<String>,
+        referral: Option<Referral>,
+        product: Option<ReferredProduct>,
+        forwarded: Forwarded,
+    }
+}
+
+fn found(fields: &[Field], name: &str) -> Option<Value> {
+    let field = fields.iter().find(|field| field.name == name);
+    field.map(|field| field.value.clone())
+}
+
+/// The scripted business event.
+#[derive(Debug, Clone)]
+pub(crate) struct Event {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) at: u64,
+    pub(crate) fields: Vec<Field>,
+}
+
+impl Event {
+    pub(crate) fn id(&self) -> String {
+        self.id.clone()
+    }
+    pub(crate) fn name(&self) -> String {
+        self.name.clone()
+    }
+    pub(crate) fn at(&self) -> u64 {
+        self.at
+    }
+    pub(crate) fn field(&self, name: &str) -> Option<Value> {
+        found(&self.fields, name)
+    }
+    pub(crate) fn fields(&self) -> Vec<Field> {
+        self.fields.clone()
+    }
+}
+
+/// A timer that is set.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Timer {
+    pub(crate) name: String,
+    pub(crate) set_at: u64,
+    pub(crate) due_at: u64,
+    pub(crate) fields: Vec<Field>,
+}
+
+impl Timer {
+    pub(crate) fn name(&self) -> String {
+        self.name.clone()
+    }
+    pub(crate) fn set_at(&self) -> u64 {
+        self.set_at
+    }
+    pub(crate) fn due_at(&self) -> u64 {
+        self.due_at
+    }
+    pub(crate) fn field(&self, name: &str) -> Option<Value> {
+        found(&self.fields, name)
+    }
+    pub(crate) fn fields(&self) -> Vec<Field> {
+        self.fields.clone()
+    }
+}
+
+/// The scripted receipt.
+#[derive(Debug, Clone)]
+pub(crate) struct Receipt {
+    pub(crate) send: String,
+    pub(crate) status: ReceiptStatus,
+    pub(crate) at: u64,
+    pub(crate) error: Option<i64>,
+}
+
+impl Receipt {
+    pub(crate) fn send(&self) -> String {
+        self.send.clone()
+    }
+    pub(crate) fn status(&self) -> ReceiptStatus {
+        self.status
+    }
+    pub(crate) fn at(&self) -> u64 {
+        self.at
+    }
+    pub(crate) fn error(&self) -> Option<i64> {
+        self.error
     }
 }
 
@@ -45,8 +152,9 @@ pub(crate) struct Conversation {
     pub(crate) id: String,
     pub(crate) display_name: Option<String>,
     pub(crate) language: Option<String>,
-    pub(crate) attributes: std::collections::BTreeMap<String, String>,
-    pub(crate) tags: std::collections::BTreeSet<String>,
+    pub(crate) attributes: BTreeMap<String, Value>,
+    pub(crate) contact_attributes: BTreeMap<String, Value>,
+    pub(crate) tags: BTreeSet<String>,
     pub(crate) is_new: bool,
 }
 
@@ -63,8 +171,16 @@ impl Conversation {
     pub(crate) fn language(&self) -> Option<String> {
         self.language.clone()
     }
-    pub(crate) fn attribute(&self, key: &str) -> Option<String> {
+    pub(crate) fn attribute(&self, key: &str) -> Option<Value> {
         self.attributes.get(key).cloned()
+    }
+    pub(crate) fn attributes(&self) -> Vec<Field> {
+        let all = self.attributes.iter();
+        all.map(|(name, value)| Field::new(name, value.clone()))
+            .collect()
+    }
+    pub(crate) fn contact_attribute(&self, key: &str) -> Option<Value> {
+        self.contact_attributes.get(key).cloned()
     }
     pub(crate) fn tags(&self) -> Vec<String> {
         self.tags.iter().cloned().collect()
@@ -72,89 +188,19 @@ impl Conversation {
     pub(crate) fn is_new(&self) -> bool {
         self.is_new
     }
+    /// The only plugin's, as long as nobody took it.
+    pub(crate) fn is_the_bots(&self) -> bool {
+        true
+    }
 }
 
-pub(crate) fn kind(message: &Message) -> Kind {
-    message.kind
-}
-
-fn ask(effect: Effect) -> Asked {
+pub(crate) fn ask(effect: Effect) -> Result<(), EffectError> {
     with(|scene| {
         let before = scene.kept.len() + scene.effects.len();
-        rules::check(&effect, scene.hook, before)?;
+        rules::check(&effect, scene.hook, before, &scene.heard)?;
         scene.effects.push(effect);
         Ok(())
     })
-}
-
-pub(crate) fn reply_text(body: &str) -> Asked {
-    ask(Effect::Text(body.to_owned()))
-}
-
-pub(crate) fn reply_buttons(body: &str, footer: Option<&str>, buttons: &[Button]) -> Asked {
-    ask(Effect::Buttons {
-        body: body.to_owned(),
-        footer: footer.map(str::to_owned),
-        buttons: buttons.to_vec(),
-    })
-}
-
-pub(crate) fn reply_list(body: &str, button: &str, sections: &[Section]) -> Asked {
-    ask(Effect::List {
-        body: body.to_owned(),
-        button: button.to_owned(),
-        sections: sections.to_vec(),
-    })
-}
-
-pub(crate) fn reply_template(
-    name: &str,
-    language: &str,
-    parameters: &[TemplateParameter],
-) -> Asked {
-    ask(Effect::Template {
-        name: name.to_owned(),
-        language: language.to_owned(),
-        parameters: parameters.to_vec(),
-    })
-}
-
-pub(crate) fn react(emoji: &str) -> Asked {
-    ask(Effect::React(emoji.to_owned()))
-}
-
-pub(crate) fn mark_read(typing: bool) -> Asked {
-    ask(Effect::MarkRead { typing })
-}
-
-pub(crate) fn set_language(language: &str) -> Asked {
-    ask(Effect::SetLanguage(language.to_owned()))
-}
-
-pub(crate) fn set_attribute(key: &str, value: &str) -> Asked {
-    ask(Effect::SetAttribute {
-        key: key.to_owned(),
-        value: value.to_owned(),
-    })
-}
-
-pub(crate) fn add_tag(tag: &str) -> Asked {
-    ask(Effect::AddTag(tag.to_owned()))
-}
-
-pub(crate) fn remove_tag(tag: &str) -> Asked {
-    ask(Effect::RemoveTag(tag.to_owned()))
-}
-
-pub(crate) fn hand_over(queue: &str, note: Option<&str>) -> Asked {
-    ask(Effect::HandOver {
-        queue: queue.to_owned(),
-        note: note.map(str::to_owned),
-    })
-}
-
-pub(crate) fn close() -> Asked {
-    ask(Effect::Close)
 }
 
 pub(crate) fn log(level: Level, line: &str) {
@@ -194,18 +240,32 @@ fn memory<R>(call: impl FnOnce(&mut TurnMemory) -> Result<R, KvError>) -> Result
     })
 }
 
-pub(crate) fn kv_get(key: &str) -> Result<Option<Vec<u8>>, KvError> {
-    memory(|memory| memory.get(key))
+pub(crate) fn kv_get(space: Space, key: &str) -> Result<Option<Vec<u8>>, KvError> {
+    memory(|memory| memory.get(space, key))
 }
 
-pub(crate) fn kv_set(key: &str, value: &[u8]) -> Result<(), KvError> {
-    memory(|memory| memory.set(key, value))
+pub(crate) fn kv_set(
+    space: Space,
+    key: &str,
+    value: &[u8],
+    ttl: Option<u64>,
+) -> Result<(), KvError> {
+    memory(|memory| memory.set(space, key, value, ttl))
 }
 
-pub(crate) fn kv_delete(key: &str) -> Result<(), KvError> {
-    memory(|memory| memory.delete(key))
+pub(crate) fn kv_delete(space: Space, key: &str) -> Result<(), KvError> {
+    memory(|memory| memory.delete(space, key))
 }
 
-pub(crate) fn kv_add(key: &str, delta: i64) -> Result<(), KvError> {
-    memory(|memory| memory.add(key, delta))
+pub(crate) fn kv_add(space: Space, key: &str, delta: i64) -> Result<(), KvError> {
+    memory(|memory| memory.add(space, key, delta))
+}
+
+pub(crate) fn kv_list(
+    space: Space,
+    prefix: &str,
+    after: Option<&str>,
+    most: u32,
+) -> Result<Page, KvError> {
+    memory(|memory| memory.list(space, prefix, after, most))
 }

@@ -4,12 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::time::Duration;
 
-use super::answer::{Answer, Effect};
-use super::backend::{Conversation, Message};
-use super::memory::{Memory, TurnMemory};
+use super::answer::Answer;
+use super::backend::{Conversation, Event, Message, Receipt, Timer};
+use super::incoming::Incoming;
+use super::memory::{Ends, Memory, TurnMemory};
 use super::scene::{Hook, Scene, play, with};
 use crate::kv::KvError;
-use crate::{AutoReply, Enrichment, Failure, Kind, Outcome, Route, Routing, Turn};
+use crate::{
+    AutoReply, Due, Effect, Enrichment, EventTurn, Failure, Field, Kind, OnEvent, OnReceipt,
+    OnTimer, Outcome, ReceiptStatus, ReceiptTurn, Route, Routing, TimerTurn, Turn,
+};
 
 type RouteHook = fn(&mut Turn<'_>) -> Result<Route, Failure>;
 
@@ -19,10 +23,14 @@ pub struct Customer {
     enrich: Option<fn(&mut Turn<'_>) -> Outcome>,
     route: Option<RouteHook>,
     reply: Option<fn(&mut Turn<'_>) -> Outcome>,
+    event: Option<fn(&mut EventTurn<'_>) -> Outcome>,
+    timer: Option<fn(&mut TimerTurn<'_>) -> Outcome>,
+    receipt: Option<fn(&mut ReceiptTurn<'_>) -> Outcome>,
     config: serde_json::Value,
     now: u64,
     turns: u64,
     memory: Memory,
+    ends: Ends,
     kv_error: Option<KvError>,
     conversations: BTreeMap<String, Talk>,
     current: String,
@@ -32,6 +40,16 @@ pub struct Customer {
 struct Talk {
     conversation: Conversation,
     offered: Vec<(String, String)>,
+    timers: Vec<Timer>,
+}
+
+/// A timer that is set, for a test to look at.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SetTimer {
+    pub name: String,
+    /// Unix milliseconds.
+    pub due_at: u64,
+    pub fields: Vec<Field>,
 }
 
 /// 1 January 2026, 12:00 UTC.
@@ -43,10 +61,14 @@ impl Default for Customer {
             enrich: None,
             route: None,
             reply: None,
+            event: None,
+            timer: None,
+            receipt: None,
             config: serde_json::json!({}),
             now: START,
             turns: 0,
             memory: Memory::new(),
+            ends: Ends::new(),
             kv_error: None,
             conversations: BTreeMap::new(),
             current: "cnv_1".to_owned(),
@@ -75,6 +97,21 @@ impl Customer {
         self
     }
 
+    pub fn on_event<P: OnEvent>(mut self) -> Self {
+        self.event = Some(P::handle);
+        self
+    }
+
+    pub fn on_timer<P: OnTimer>(mut self) -> Self {
+        self.timer = Some(P::fire);
+        self
+    }
+
+    pub fn on_receipt<P: OnReceipt>(mut self) -> Self {
+        self.receipt = Some(P::receive);
+        self
+    }
+
     /// The tenant's settings. They are not checked against the manifest's schema.
     pub fn config(mut self, config: serde_json::Value) -> Self {
         self.config = config;
@@ -91,8 +128,35 @@ impl Customer {
         self.now = now;
     }
 
-    pub fn waits(&mut self, time: Duration) {
-        self.now += u64::try_from(time.as_millis()).expect("a test's time");
+    /// Lets time pass. Timers of this conversation that fall due fire, each at its time; answers what came of them.
+    pub fn waits(&mut self, time: Duration) -> Vec<Answer> {
+        let end = self.now + u64::try_from(time.as_millis()).expect("a test's time");
+        let mut answers = Vec::new();
+        while let Some(timer) = self.next_due(end) {
+            self.now = self.now.max(timer.due_at);
+            answers.extend(self.fires(&timer));
+        }
+        self.now = end;
+        answers
+    }
+
+    /// Timers of this conversation, the next first.
+    pub fn timers(&mut self) -> Vec<SetTimer> {
+        let mut timers = self.talk().timers.clone();
+        timers.sort_by_key(|timer| timer.due_at);
+        let shown = timers.into_iter().map(|timer| SetTimer {
+            name: timer.name,
+            due_at: timer.due_at,
+            fields: timer.fields,
+        });
+        shown.collect()
+    }
+
+    fn next_due(&mut self, end: u64) -> Option<Timer> {
+        let timers = &mut self.talk().timers;
+        timers.sort_by_key(|timer| timer.due_at);
+        let due = timers.first().is_some_and(|timer| timer.due_at <= end);
+        due.then(|| timers.remove(0))
     }
 
     /// Speaks in another conversation of the same tenant; a new one the first time.
@@ -128,29 +192,107 @@ impl Customer {
         self.sends(Kind::Button, &title, Some(id))
     }
 
-    /// Any message: a picture with a caption, a tap on a button of last year.
+    /// A message of a kind, with words: a picture with a caption, a tap on a button of last year.
     pub fn sends(&mut self, kind: Kind, text: &str, payload: Option<&str>) -> Answer {
+        self.sends_message(Incoming {
+            kind,
+            payload: payload.map(str::to_owned),
+            ..Incoming::text(text)
+        })
+    }
+
+    /// Any message.
+    pub fn sends_message(&mut self, said: Incoming) -> Answer {
         self.turns += 1;
         let message = Message {
             id: format!("evt_{}", self.turns),
-            kind,
-            text: text.to_owned(),
-            payload: payload.map(str::to_owned),
             sent_at: self.now,
-            raw: serde_json::json!({"type": "text", "text": {"body": text}}).to_string(),
+            said,
         };
         let conversation = self.talk().conversation.clone();
-        let ((route, result), scene) = play(self.scene(), || self.stages(&message, conversation));
+        let scene = self.scene(&message.said.text);
+        let ((route, result), scene) = play(scene, || self.stages(&message, conversation));
         self.conclude(route, result, scene)
     }
 
-    fn scene(&self) -> Scene {
+    /// The tenant's systems tell of something about this customer.
+    ///
+    /// # Panics
+    /// When the plugin has no such hook.
+    #[track_caller]
+    pub fn told(&mut self, name: &str, fields: &[Field]) -> Answer {
+        let hook = self.event.expect("the plugin hears events");
+        let id = format!("event-{}", self.turns + 1);
+        let (at, name, fields) = (self.now, name.to_owned(), fields.to_vec());
+        let event = Event {
+            id,
+            name,
+            at,
+            fields,
+        };
+        self.occurs(Hook::OnEvent, |talk| {
+            hook(&mut Turn::about(crate::Event::new(&event), talk))
+        })
+    }
+
+    /// Meta tells what became of a message.
+    ///
+    /// # Panics
+    /// When the plugin has no such hook.
+    #[track_caller]
+    pub fn receipt(&mut self, send: &str, status: ReceiptStatus, error: Option<i64>) -> Answer {
+        let hook = self.receipt.expect("the plugin hears receipts");
+        let (send, at) = (send.to_owned(), self.now);
+        let receipt = Receipt {
+            send,
+            status,
+            at,
+            error,
+        };
+        self.occurs(Hook::OnReceipt, |talk| {
+            hook(&mut Turn::about(crate::Receipt::new(&receipt), talk))
+        })
+    }
+
+    fn fires(&mut self, timer: &Timer) -> Option<Answer> {
+        let hook = self.timer?;
+        Some(self.occurs(Hook::OnTimer, |talk| {
+            hook(&mut Turn::about(crate::Timer::new(timer), talk))
+        }))
+    }
+
+    /// A turn without a message: one hook.
+    fn occurs(&mut self, hook: Hook, call: impl FnOnce(&Conversation) -> Outcome) -> Answer {
+        self.turns += 1;
+        let mut talk = self.talk().conversation.clone();
+        talk.is_new = false;
+        let (result, scene) = play(self.scene(""), || {
+            with(|scene| scene.hook = hook);
+            let result = call(&talk);
+            if result.is_ok() {
+                with(Scene::keep);
+            } else {
+                with(Scene::undo);
+            }
+            result
+        });
+        let is_new = self.talk().conversation.is_new;
+        let answer = self.conclude(None, result, scene);
+        if !answer.effects.contains(&Effect::Close) {
+            self.talk().conversation.is_new = is_new;
+        }
+        answer
+    }
+
+    fn scene(&self, heard: &str) -> Scene {
+        let (memory, ends) = (self.memory.clone(), self.ends.clone());
         Scene {
             hook: Hook::Enrichment,
             now: self.now,
+            heard: heard.to_owned(),
             random: self.turns,
             config: self.config.clone(),
-            memory: TurnMemory::new(self.memory.clone()),
+            memory: TurnMemory::new(memory, ends, self.now, &self.current),
             kv_error: self.kv_error.clone(),
             kept: Vec::new(),
             effects: Vec::new(),
@@ -187,7 +329,7 @@ impl Customer {
         let (route, effects) = if again {
             (None, Vec::new())
         } else {
-            self.memory = scene.memory.commit();
+            (self.memory, self.ends) = scene.memory.commit();
             (route, scene.kept)
         };
         let answer = Answer {
@@ -196,7 +338,8 @@ impl Customer {
             failure: result.err(),
             log: scene.log,
         };
-        self.talk().take(&answer, again);
+        let now = self.now;
+        self.talk().take(&answer, again, now);
         answer
     }
 
@@ -220,7 +363,10 @@ impl Stages<'_> {
         call: fn(&mut Turn<'_>) -> Result<R, Failure>,
     ) -> Result<R, Failure> {
         with(|scene| scene.hook = hook);
-        let result = call(&mut Turn::new(self.message, &self.talk));
+        let result = call(&mut Turn::about(
+            crate::Message::new(self.message),
+            &self.talk,
+        ));
         if result.is_ok() {
             let effects = with(Scene::keep);
             effects.iter().for_each(|effect| self.talk.apply(effect));
@@ -238,16 +384,18 @@ impl Talk {
             display_name: Some("Ines".to_owned()),
             language: None,
             attributes: BTreeMap::new(),
+            contact_attributes: BTreeMap::new(),
             tags: BTreeSet::new(),
             is_new: true,
         };
         Self {
             conversation,
             offered: Vec::new(),
+            timers: Vec::new(),
         }
     }
 
-    fn take(&mut self, answer: &Answer, again: bool) {
+    fn take(&mut self, answer: &Answer, again: bool, now: u64) {
         let offered = answer.choices();
         if !offered.is_empty() {
             let owned = |(id, title): &(&str, &str)| ((*id).to_owned(), (*title).to_owned());
@@ -259,6 +407,35 @@ impl Talk {
         }
         for effect in &answer.effects {
             self.conversation.apply(effect);
+            self.time(effect, now);
+        }
+        // Timers are the bot's, in conversations that it has and that are not closed.
+        let over = |effect: &Effect| matches!(effect, Effect::Close | Effect::HandOver { .. });
+        if answer.effects.iter().any(over) {
+            self.timers.clear();
+        }
+    }
+
+    fn time(&mut self, effect: &Effect, now: u64) {
+        match effect {
+            Effect::SetTimer { name, due, fields } => {
+                let due_at = match due {
+                    Due::At(moment) => *moment,
+                    Due::After(after) => {
+                        now.saturating_add(u64::try_from(after.as_millis()).unwrap_or(u64::MAX))
+                    }
+                };
+                self.timers.retain(|timer| timer.name != *name);
+                self.timers.push(Timer {
+                    name: name.clone(),
+                    set_at: now,
+                    // As in the gateway: a second from now at the earliest.
+                    due_at: due_at.max(now + 1_000),
+                    fields: fields.clone(),
+                });
+            }
+            Effect::CancelTimer(name) => self.timers.retain(|timer| timer.name != *name),
+            _ => {}
         }
     }
 }
@@ -270,6 +447,15 @@ impl Conversation {
             Effect::SetLanguage(language) => self.language = Some(language.clone()),
             Effect::SetAttribute { key, value } => {
                 self.attributes.insert(key.clone(), value.clone());
+            }
+            Effect::RemoveAttribute(key) => {
+                self.attributes.remove(key);
+            }
+            Effect::SetContactAttribute { key, value } => {
+                match value {
+                    Some(value) => self.contact_attributes.insert(key.clone(), value.clone()),
+                    None => self.contact_attributes.remove(key),
+                };
             }
             Effect::AddTag(tag) => {
                 self.tags.insert(tag.clone());

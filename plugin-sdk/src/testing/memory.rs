@@ -1,16 +1,19 @@
 //! `kv` within one turn, as the gateway has it: writes wait for the turn's end, and an addition does not look.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::rules;
-use crate::kv::KvError;
+use crate::kv::{KvError, Page, Space};
 
-/// The plugin's memory between turns.
+/// The plugin's memory between turns: the tenant's space under its own keys, other spaces behind whose they are.
 pub(crate) type Memory = BTreeMap<String, Vec<u8>>;
+
+/// When values are gone.
+pub(crate) type Ends = BTreeMap<String, u64>;
 
 #[derive(Debug, Clone)]
 enum Write {
-    Set(Vec<u8>),
+    Set(Vec<u8>, Option<u64>),
     Delete,
     Add(i64),
 }
@@ -18,6 +21,10 @@ enum Write {
 /// The memory during a turn.
 pub(crate) struct TurnMemory {
     stored: Memory,
+    ends: Ends,
+    now: u64,
+    /// The conversation, whose spaces the turn sees beside the tenant's.
+    conversation: String,
     /// Of hooks that returned `Ok`.
     kept: BTreeMap<String, Write>,
     /// Kept and the running hook's.
@@ -25,48 +32,102 @@ pub(crate) struct TurnMemory {
 }
 
 impl TurnMemory {
-    pub(crate) fn new(stored: Memory) -> Self {
+    pub(crate) fn new(mut stored: Memory, ends: Ends, now: u64, conversation: &str) -> Self {
+        stored.retain(|key, _| ends.get(key).is_none_or(|end| *end > now));
         Self {
             stored,
+            ends,
+            now,
+            conversation: conversation.to_owned(),
             kept: BTreeMap::new(),
             pending: BTreeMap::new(),
         }
     }
 
-    pub(crate) fn get(&self, key: &str) -> Result<Option<Vec<u8>>, KvError> {
+    fn begin(&self, space: Space) -> String {
+        match space {
+            Space::Tenant => String::new(),
+            Space::Contact => format!("\u{1}con/{}/", self.conversation),
+            Space::Conversation => format!("\u{1}cnv/{}/", self.conversation),
+        }
+    }
+
+    fn item(&self, space: Space, key: &str) -> Result<String, KvError> {
         rules::check_key(key)?;
+        Ok(format!("{}{key}", self.begin(space)))
+    }
+
+    pub(crate) fn get(&self, space: Space, key: &str) -> Result<Option<Vec<u8>>, KvError> {
+        let key = &self.item(space, key)?;
         let stored = self.stored.get(key);
         match self.pending.get(key) {
-            Some(Write::Set(value)) => Ok(Some(value.clone())),
+            Some(Write::Set(value, _)) => Ok(Some(value.clone())),
             Some(Write::Delete) => Ok(None),
             Some(&Write::Add(delta)) => Ok(Some(sum(key, stored, delta)?)),
             None => Ok(stored.cloned()),
         }
     }
 
-    pub(crate) fn set(&mut self, key: &str, value: &[u8]) -> Result<(), KvError> {
-        rules::check_key(key)?;
+    pub(crate) fn set(
+        &mut self,
+        space: Space,
+        key: &str,
+        value: &[u8],
+        ttl: Option<u64>,
+    ) -> Result<(), KvError> {
+        let key = self.item(space, key)?;
         rules::check_value(value)?;
-        self.write(key, Write::Set(value.to_vec()))
+        let end = ttl.map(|ttl| self.now.saturating_add(ttl));
+        self.write(&key, Write::Set(value.to_vec(), end))
     }
 
-    pub(crate) fn delete(&mut self, key: &str) -> Result<(), KvError> {
-        rules::check_key(key)?;
-        self.write(key, Write::Delete)
+    pub(crate) fn delete(&mut self, space: Space, key: &str) -> Result<(), KvError> {
+        let key = self.item(space, key)?;
+        self.write(&key, Write::Delete)
     }
 
-    pub(crate) fn add(&mut self, key: &str, delta: i64) -> Result<(), KvError> {
-        rules::check_key(key)?;
+    pub(crate) fn add(&mut self, space: Space, key: &str, delta: i64) -> Result<(), KvError> {
+        let key = &self.item(space, key)?;
         let write = match self.pending.get(key) {
             None => Write::Add(delta),
             Some(&Write::Add(before)) => {
                 let sum = before.checked_add(delta);
                 Write::Add(sum.ok_or_else(|| rules::overflow(key))?)
             }
-            Some(Write::Delete) => Write::Set(sum(key, None, delta)?),
-            Some(Write::Set(value)) => Write::Set(sum(key, Some(value), delta)?),
+            Some(Write::Delete) => Write::Set(sum(key, None, delta)?, None),
+            Some(Write::Set(value, end)) => Write::Set(sum(key, Some(value), delta)?, *end),
         };
         self.write(key, write)
+    }
+
+    pub(crate) fn list(
+        &self,
+        space: Space,
+        prefix: &str,
+        after: Option<&str>,
+        most: u32,
+    ) -> Result<Page, KvError> {
+        if !(1..=100).contains(&most) {
+            return Err(KvError::Invalid("most: 1 to 100".to_owned()));
+        }
+        let begin = self.begin(space);
+        let wanted = |key: &str| {
+            let own = key.strip_prefix(&begin)?;
+            let foreign = begin.is_empty() && own.starts_with('\u{1}');
+            let fits = own.starts_with(prefix) && after.is_none_or(|after| own > after);
+            (fits && !foreign).then(|| own.to_owned())
+        };
+        let gone = |key: &String| matches!(self.pending.get(key), Some(Write::Delete));
+        let stored = self.stored.keys().filter(|key| !gone(key));
+        let written = self.pending.keys().filter(|key| !gone(key));
+        let all: BTreeSet<String> = stored
+            .chain(written)
+            .filter_map(|key| wanted(key))
+            .collect();
+        let keys: Vec<String> = all.iter().take(most as usize).cloned().collect();
+        let more = all.len() > keys.len();
+        let next = keys.last().filter(|_| more).cloned();
+        Ok(Page { keys, next })
     }
 
     fn write(&mut self, key: &str, write: Write) -> Result<(), KvError> {
@@ -85,10 +146,16 @@ impl TurnMemory {
     }
 
     /// The turn's end. An addition to what is no number leaves it as it is.
-    pub(crate) fn commit(mut self) -> Memory {
+    pub(crate) fn commit(mut self) -> (Memory, Ends) {
         for (key, write) in self.kept {
+            if !matches!(write, Write::Add(_)) {
+                self.ends.remove(&key);
+            }
             let value = match write {
-                Write::Set(value) => Some(value),
+                Write::Set(value, end) => {
+                    self.ends.extend(end.map(|end| (key.clone(), end)));
+                    Some(value)
+                }
                 Write::Delete => None,
                 Write::Add(delta) => match sum(&key, self.stored.get(&key), delta) {
                     Ok(sum) => Some(sum),
@@ -100,7 +167,7 @@ impl TurnMemory {
                 None => self.stored.remove(&key),
             };
         }
-        self.stored
+        (self.stored, self.ends)
     }
 }
 

@@ -20,15 +20,19 @@
 //!
 //! As in the gateway, effects are checked at the call; a hook's effects and `kv` writes count only when it returned `Ok`,
 //! and later hooks of the turn see the facts that it set. A hook that rejects or faults ends the turn for this plugin and
-//! leaves what earlier hooks did; one that asks for a retry leaves nothing of the turn. Time stands still during a turn.
+//! leaves what earlier hooks did; one that asks for a retry leaves nothing of the turn. Time stands still during a turn;
+//! [`Customer::waits`] lets it pass and fires what timers are due. Timers end when the conversation is handed over or closed.
 //! The gateway's limits of fuel, memory, host calls and of `kv` in all are not imitated.
 
 mod answer;
 pub(crate) mod backend;
 mod customer;
+mod incoming;
 mod memory;
 mod rules;
 mod scene;
 
-pub use answer::{Answer, Effect};
-pub use customer::Customer;
+pub use crate::Effect;
+pub use answer::Answer;
+pub use customer::{Customer, SetTimer};
+pub use incoming::Incoming;

@@ -5,57 +5,124 @@
 
 use std::collections::BTreeSet;
 
-use super::answer::Effect;
 use super::scene::Hook;
+use crate::content::Content;
 use crate::kv::KvError;
-use crate::{Button, EffectError, Section};
+use crate::{Button, Effect, EffectError, Purpose, Receiver, Section, Value};
 
 /// Effects of one turn that the host takes unless told otherwise.
 const EFFECTS: usize = 32;
 
-pub(crate) fn check(effect: &Effect, hook: Hook, before: usize) -> Result<(), EffectError> {
+pub(crate) fn check(
+    effect: &Effect,
+    hook: Hook,
+    before: usize,
+    heard: &str,
+) -> Result<(), EffectError> {
     if before >= EFFECTS {
         return Err(EffectError::Quota(format!("{EFFECTS} effects a turn")));
     }
-    if hook != Hook::AutoReply && !is_fact(effect) {
+    if !allowed(effect, hook) {
         return Err(EffectError::Denied(format!("not in {hook:?}")));
     }
-    content(effect).map_err(EffectError::Invalid)
+    shape(effect, heard).map_err(EffectError::Invalid)
 }
 
-fn is_fact(effect: &Effect) -> bool {
-    matches!(
-        effect,
-        Effect::SetLanguage(_)
-            | Effect::SetAttribute { .. }
-            | Effect::AddTag(_)
-            | Effect::RemoveTag(_)
-    )
-}
-
-fn content(effect: &Effect) -> Result<(), String> {
+fn allowed(effect: &Effect, hook: Hook) -> bool {
+    let has_message = matches!(hook, Hook::Enrichment | Hook::Routing | Hook::AutoReply);
+    let acts = matches!(hook, Hook::AutoReply | Hook::OnEvent | Hook::OnTimer);
     match effect {
-        Effect::Text(body) => words("body", body, 4096),
-        Effect::Buttons {
+        Effect::React(_) | Effect::MarkRead { .. } | Effect::OptIn { .. } => {
+            hook == Hook::AutoReply
+        }
+        Effect::OptOut(_) => has_message,
+        Effect::Say { quote, purpose, .. } => {
+            let answers = *quote || *purpose == Some(Purpose::Reply);
+            acts && (has_message || !answers)
+        }
+        Effect::HandOver { .. }
+        | Effect::Close
+        | Effect::SetTimer { .. }
+        | Effect::CancelTimer(_) => acts,
+        _ => true,
+    }
+}
+
+fn shape(effect: &Effect, heard: &str) -> Result<(), String> {
+    match effect {
+        Effect::Say { content, .. } => said(content),
+        Effect::AddTag(tag) | Effect::RemoveTag(tag) => length("tag", tag, 1, 64),
+        Effect::HandOver { to, .. } => match to {
+            Receiver::Queue(name) | Receiver::Agent(name) => length("name", name, 1, 64),
+        },
+        Effect::SetAttribute { key, value } => {
+            length("key", key, 1, 64)?;
+            check_attribute(value)
+        }
+        Effect::Note(text) => length("text", text, 1, 1024),
+        Effect::Metric { name, value } => {
+            check_name(name)?;
+            match value.is_finite() {
+                true => Ok(()),
+                false => Err("value: not finite".to_owned()),
+            }
+        }
+        Effect::Emit { name, fields } => {
+            check_name(name)?;
+            count("fields", fields.len(), 0, 32)
+        }
+        Effect::SetTimer { name, fields, .. } => {
+            length("name", name, 1, 64)?;
+            count("fields", fields.len(), 0, 32)
+        }
+        Effect::OptIn { words } if words.trim().is_empty() || !heard.contains(words.as_str()) => {
+            Err("words: they do not stand in this turn's message".to_owned())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_attribute(value: &Value) -> Result<(), String> {
+    match value {
+        Value::Text(text) => length("value", text, 0, 1024),
+        Value::Number(number) if !number.is_finite() => Err("value: not finite".to_owned()),
+        Value::Items(items) => count("value", items.len(), 0, 100),
+        _ => Ok(()),
+    }
+}
+
+/// Of metrics and events.
+fn check_name(name: &str) -> Result<(), String> {
+    let fine = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    match (1..=64).contains(&name.len()) && name.chars().all(fine) {
+        true => Ok(()),
+        false => Err(format!("name: `{}`", name.escape_debug())),
+    }
+}
+
+fn said(content: &Content) -> Result<(), String> {
+    match content {
+        Content::Text { body, .. } => words("body", body, 4096),
+        Content::Buttons {
             body,
             footer,
             buttons,
+            ..
         } => {
             words("body", body, 1024)?;
             words("footer", footer.as_deref().unwrap_or("-"), 60)?;
             check_buttons(buttons)
         }
-        Effect::List {
+        Content::List {
             body,
             button,
             sections,
+            ..
         } => {
             words("body", body, 4096)?;
             words("button", button, 20)?;
             check_sections(sections)
         }
-        Effect::AddTag(tag) | Effect::RemoveTag(tag) => length("tag", tag, 1, 64),
-        Effect::HandOver { queue, .. } => length("queue", queue, 1, 64),
         _ => Ok(()),
     }
 }

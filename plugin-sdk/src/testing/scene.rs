@@ -2,23 +2,28 @@
 
 use std::cell::RefCell;
 
-use super::answer::Effect;
 use super::memory::TurnMemory;
+use crate::Effect;
 use crate::kv::KvError;
 use crate::log::Level;
 
-/// Which hook is running: replies are for `AutoReply` only.
+/// Which hook is running: not every one may do everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Hook {
     Enrichment,
     Routing,
     AutoReply,
+    OnEvent,
+    OnTimer,
+    OnReceipt,
 }
 
 /// A turn that is running.
 pub(crate) struct Scene {
     pub(crate) hook: Hook,
     pub(crate) now: u64,
+    /// The words of the message.
+    pub(crate) heard: String,
     /// State of the seeded generator.
     pub(crate) random: u64,
     pub(crate) config: serde_json::Value,

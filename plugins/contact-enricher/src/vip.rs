@@ -2,7 +2,7 @@
 
 use vestibule_plugin::kv::{self, KvError};
 use vestibule_plugin::text::{Index, Words};
-use vestibule_plugin::{Outcome, Turn, info, warn};
+use vestibule_plugin::{Outcome, Turn, Value, info, warn};
 
 use crate::has_any;
 use crate::settings::Vip;
@@ -18,10 +18,11 @@ pub(crate) fn note(turn: &mut Turn<'_>, said: &Index<'_>, rule: &Vip) -> Outcome
     }
     let has_value = |(name, values): (&String, &Vec<String>)| {
         let value = turn.conversation().attribute(name);
+        let value = value.as_ref().and_then(Value::text);
         value.is_some_and(|value| {
             values
                 .iter()
-                .any(|wanted| Words::of(wanted) == Words::of(&value))
+                .any(|wanted| Words::of(wanted) == Words::of(value))
         })
     };
     let why = if has_any(said, &rule.words) {

@@ -30,7 +30,10 @@ fn tag(tag: &str) -> Effect {
 
 fn attribute(key: &str, value: &str) -> Effect {
     let (key, value) = (key.to_owned(), value.to_owned());
-    Effect::SetAttribute { key, value }
+    Effect::SetAttribute {
+        key,
+        value: value.into(),
+    }
 }
 
 fn is_vip(answer: &Answer) -> bool {

@@ -8,7 +8,7 @@ mod rule;
 mod settings;
 
 use vestibule_plugin::text::{Index, Words};
-use vestibule_plugin::{Failure, Kind, Route, Routing, Turn, config, info};
+use vestibule_plugin::{Failure, Kind, Route, Routing, Turn, Value, config, info};
 
 use rule::Matter;
 use settings::{Otherwise, Settings};
@@ -55,14 +55,19 @@ fn matter<'a>(turn: &Turn<'_>, said: &'a Words, settings: &Settings) -> Matter<'
         .rules
         .iter()
         .flat_map(|rule| rule.attributes.keys());
-    let value = |name: &String| Some((name.clone(), conversation.attribute(name)?));
+    let value = |name: &String| Some((name.clone(), text(conversation.attribute(name))?));
     Matter {
         said: Index::of(said),
         language: conversation.language(),
-        region: conversation.attribute(&settings.region_attribute),
+        region: text(conversation.attribute(&settings.region_attribute)),
         attributes: named.filter_map(value).collect(),
         tags: conversation.tags(),
     }
+}
+
+/// Rules compare texts.
+fn text(value: Option<Value>) -> Option<String> {
+    value.as_ref().and_then(Value::text).map(str::to_owned)
 }
 
 vestibule_plugin::export!(DepartmentRouter as routing; arena = 512 * 1024);

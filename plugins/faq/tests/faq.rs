@@ -2,6 +2,7 @@
 
 use plugin_faq::Faq;
 use serde_json::{Value, json};
+use vestibule_plugin::content::Content;
 use vestibule_plugin::testing::{Customer, Effect};
 use vestibule_plugin::{Enrichment, Failure, Kind, Outcome, Turn};
 
@@ -147,7 +148,13 @@ fn without_helpful_nothing_is_asked_and_old_buttons_pass() {
         .remove("helpful");
     let mut customer = Customer::new().auto_reply::<Faq>().config(settings);
     let answer = customer.says("opening hours");
-    assert!(matches!(answer.effects[..], [Effect::Text(_)]));
+    assert!(matches!(
+        answer.effects[..],
+        [Effect::Say {
+            content: Content::Text { .. },
+            ..
+        }]
+    ));
     let old = customer.sends(Kind::Button, "Yes", Some("faq/yes/hours"));
     assert!(old.effects.is_empty());
     let foreign = customer.sends(Kind::Button, "Opening hours", Some("menu/1"));
@@ -162,7 +169,16 @@ fn a_long_answer_is_followed_by_the_question() {
     let answer = customer.says("opening hours");
     assert!(matches!(
         answer.effects[..],
-        [Effect::Text(_), Effect::Buttons { .. }]
+        [
+            Effect::Say {
+                content: Content::Text { .. },
+                ..
+            },
+            Effect::Say {
+                content: Content::Buttons { .. },
+                ..
+            }
+        ]
     ));
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use plugin_menu::Menu;
 use serde_json::{Value, json};
+use vestibule_plugin::content::Content;
 use vestibule_plugin::kv::KvError;
 use vestibule_plugin::testing::{Customer, Effect};
 use vestibule_plugin::{Failure, Kind};
@@ -142,11 +143,29 @@ fn a_person_takes_over_after_a_word_to_the_customer() {
 #[test]
 fn three_choices_are_buttons_and_more_are_a_list() {
     let answer = with_buttons(3).says("hi");
-    assert!(matches!(answer.effects[0], Effect::Buttons { .. }));
+    assert!(matches!(
+        answer.effects[0],
+        Effect::Say {
+            content: Content::Buttons { .. },
+            ..
+        }
+    ));
     let answer = with_buttons(10).says("hi");
-    assert!(matches!(answer.effects[0], Effect::List { .. }));
+    assert!(matches!(
+        answer.effects[0],
+        Effect::Say {
+            content: Content::List { .. },
+            ..
+        }
+    ));
     let answer = with_buttons(11).says("hi");
-    assert!(matches!(answer.effects[0], Effect::Text(_)));
+    assert!(matches!(
+        answer.effects[0],
+        Effect::Say {
+            content: Content::Text { .. },
+            ..
+        }
+    ));
 }
 
 #[test]
@@ -170,7 +189,13 @@ fn equal_titles_are_shown_as_text() {
     let config =
         json!({"style": "buttons", "menu": {"title": "?", "items": [item("1"), item("2")]}});
     let answer = customer(config).says("hi");
-    assert!(matches!(answer.effects[..], [Effect::Text(_)]));
+    assert!(matches!(
+        answer.effects[..],
+        [Effect::Say {
+            content: Content::Text { .. },
+            ..
+        }]
+    ));
 }
 
 #[test]
@@ -180,7 +205,11 @@ fn a_long_title_becomes_a_row_that_goes_on_in_its_description() {
         {"key": "1", "title": title, "reply": "…"},
     ]}});
     let answer = customer(config).says("hi");
-    let Effect::List { sections, .. } = &answer.effects[0] else {
+    let Effect::Say {
+        content: Content::List { sections, .. },
+        ..
+    } = &answer.effects[0]
+    else {
         panic!("{answer:?}");
     };
     assert_eq!(sections[0].rows[0].title, "Everything about our au…");
@@ -222,8 +251,8 @@ fn who_wants_blue_ticks_gets_them_before_the_answer() {
     let answer = customer(json!({"mark_read": true})).says("hi");
     assert!(matches!(
         answer.effects[..],
-        [Effect::MarkRead { typing: false }, Effect::Text(_)]
+        [Effect::MarkRead { typing: false }, Effect::Say { .. }]
     ));
     let plain = as_it_comes().says("hi");
-    assert!(matches!(plain.effects[..], [Effect::Text(_)]));
+    assert!(matches!(plain.effects[..], [Effect::Say { .. }]));
 }

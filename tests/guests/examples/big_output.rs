@@ -1,4 +1,4 @@
-//! Hands the host a text of 8 MiB and a value of as much; says which of them was refused.
+//! Hands the host a text of 4 MiB and a value of as much; says which of them was refused.
 
 use vestibule_plugin::{AutoReply, Outcome, Turn};
 
@@ -6,7 +6,7 @@ struct Guest;
 
 impl AutoReply for Guest {
     fn reply(turn: &mut Turn<'_>) -> Outcome {
-        let large = "x".repeat(8 << 20);
+        let large = "x".repeat(4 << 20);
         let text = turn.reply_text(&large).is_err();
         let value = vestibule_plugin::kv::set("large", large.as_bytes()).is_err();
         turn.reply_text(&format!("text refused: {text}, value refused: {value}"))?;

@@ -96,6 +96,9 @@ fn body(operation: &str) -> Option<Value> {
         | "conversations.close"
         | "conversations.reopen"
         | "conversations.wake" => json!({}),
+        "events.tell" => {
+            json!({"id": "e-1", "name": "payment.succeeded", "number": "num_0000000000001", "contact": {"external_id": "k-1"}})
+        }
         "hooks.create" => json!({"url": "https://example.com/hook"}),
         "hooks.update" => json!({"enabled": false}),
         "hooks.replay" => json!({"after": 0}),
@@ -282,6 +285,7 @@ async fn installation(ground: &Ground, tenant: TenantId) -> String {
         paused: false,
         bounds: Bounds::default(),
         generation: 1,
+        hears_receipts: false,
         created_at: now,
         versions: Vec::new(),
     };

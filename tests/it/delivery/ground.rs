@@ -303,6 +303,7 @@ fn conversation(person: i64, number: NumberId, by: i64, now: Timestamp) -> Conve
         tags: std::collections::BTreeSet::default(),
         display_name: String::new(),
         username: String::new(),
+        contact_attributes: "{}".to_owned(),
         phone: String::new(),
         bsuid: String::new(),
         closed_at: None,

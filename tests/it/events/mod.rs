@@ -48,6 +48,7 @@ pub(crate) async fn talk(ground: &Ground, tenant: TenantId, number: &str, contac
         hand_back_at: None,
         display_name: String::new(),
         username: String::new(),
+        contact_attributes: "{}".to_owned(),
         phone: String::new(),
         bsuid: String::new(),
     };

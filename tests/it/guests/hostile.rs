@@ -67,7 +67,7 @@ async fn a_flood_of_host_calls_ends_by_its_host_calls() {
 }
 
 #[tokio::test]
-async fn eight_mebibytes_for_the_host_are_a_fault() {
+async fn four_mebibytes_for_the_host_are_a_fault() {
     ends_in(guests::BIG_OUTPUT, FaultKind::OutputBytes).await;
 }
 
@@ -75,4 +75,30 @@ async fn eight_mebibytes_for_the_host_are_a_fault() {
 async fn of_a_turn_that_faults_half_way_nothing_happens() {
     let report = ends_in(guests::HALF_EFFECTS_THEN_FAULT, FaultKind::Declared).await;
     assert!(report.kv.iter().all(|kv| kv.writes.is_empty()));
+}
+
+#[tokio::test]
+async fn timers_by_the_million_end_by_host_calls_and_few_by_their_quota() {
+    ends_in(guests::TIMERS_BY_THE_MILLION, FaultKind::HostCalls).await;
+    let stage = Stage::of(guests::TIMERS_BY_THE_MILLION, json!({})).await;
+    // Every second one lies beyond a year.
+    for (wanted, taken) in [("31", "16"), ("100", "16"), ("3", "2")] {
+        let report = stage.hears(wanted).await;
+        assert_eq!(texts(&report), [taken], "of {wanted}");
+    }
+}
+
+#[tokio::test]
+async fn attributes_that_are_none_are_refused_one_by_one() {
+    let report = twice(guests::ATTRIBUTE_BOMB).await;
+    let all = "list,item,text,nul,nan,infinite,day,line,vestibule.handed_back,full,twice";
+    assert_eq!(texts(&report), [all]);
+    assert_eq!(report.effects.len(), 1);
+}
+
+#[tokio::test]
+async fn nothing_that_is_forged_is_taken() {
+    let report = twice(guests::FORGER).await;
+    assert_eq!(texts(&report), ["taken: "]);
+    assert_eq!(report.effects.len(), 1);
 }

@@ -4,7 +4,7 @@
 mod hostile;
 mod largest;
 mod ordinary;
-mod stage;
+pub(crate) mod stage;
 
 use vestibule::plugin_host::{Inspection, inspect};
 use vestibule::reference_plugins::MENU;
@@ -13,14 +13,20 @@ use vestibule_tests::guests;
 /// Every guest, and the hooks that it exports.
 const HOOKS: &[(&str, &[&str])] = &[
     ("allocate", &["auto-reply"]),
+    ("attribute_bomb", &["auto-reply"]),
     ("big_output", &["auto-reply"]),
     ("brittle", &["auto-reply"]),
+    (
+        "clockwork",
+        &["auto-reply", "on-event", "on-timer", "on-receipt"],
+    ),
     ("counter", &["auto-reply"]),
     ("echo", &["auto-reply"]),
     ("enricher", &["enrichment"]),
     ("flood_effects", &["auto-reply"]),
     ("flood_host_calls", &["auto-reply"]),
     ("flood_logs", &["auto-reply"]),
+    ("forger", &["auto-reply"]),
     ("grow_memory", &["auto-reply"]),
     ("half_effects_then_fault", &["auto-reply"]),
     ("hoarder", &["auto-reply"]),
@@ -31,6 +37,8 @@ const HOOKS: &[(&str, &[&str])] = &[
     ("reject", &["auto-reply"]),
     ("retry_later", &["auto-reply"]),
     ("router", &["routing", "auto-reply"]),
+    ("says_everything", &["auto-reply"]),
+    ("timers_by_the_million", &["auto-reply"]),
     ("trap", &["auto-reply"]),
 ];
 

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use serde_json::json;
-use vestibule::plugin_host::{CallOutcome, Effect, Ending, KvWrite, Route};
+use vestibule::domain::attribute::Fields;
+use vestibule::domain::{Occasion, OutboxId, ReceiptStatus, Timestamp};
+use vestibule::plugin_host::{CallOutcome, Effect, Ending, FaultKind, KvWrite, Route};
 use vestibule::reference_plugins::MENU;
 use vestibule_tests::guests;
 use wasmparser::{Parser, Payload};
@@ -117,7 +119,7 @@ fn the_menu_imports_nothing_but_the_contract() {
         }
     }
     let foreign =
-        |name: &&String| !(name.starts_with("vestibule:plugin/") && name.ends_with("@0.1.0"));
+        |name: &&String| !(name.starts_with("vestibule:plugin/") && name.ends_with("@0.2.0"));
     assert!(!imports.is_empty());
     assert_eq!(imports.iter().find(foreign), None);
 }
@@ -133,4 +135,64 @@ fn memory_of(component: &[u8]) -> usize {
         }
     }
     usize::try_from(pages).expect("a small memory") * PAGE
+}
+
+#[tokio::test]
+async fn everything_that_can_be_said_is_said() {
+    let stage = Stage::of(guests::SAYS_EVERYTHING, json!({})).await;
+    let report = stage.hears("hi").await;
+    assert_eq!(fault(&report), None, "{:?}", report.calls);
+    let mut said: Vec<&str> = effects(&report)
+        .iter()
+        .map(|effect| effect.kind())
+        .collect();
+    said.sort_unstable();
+    let mut all = vestibule::domain::OutboundContent::KINDS.to_vec();
+    all.retain(|kind| *kind != "reaction");
+    all.push("react");
+    all.sort_unstable();
+    assert_eq!(said, all);
+}
+
+fn receipt() -> Occasion {
+    Occasion::Receipt {
+        send: OutboxId::from_raw(7),
+        status: ReceiptStatus::Read,
+        error: None,
+    }
+}
+
+#[tokio::test]
+async fn occasions_reach_the_hooks_that_hear_of_them() {
+    let stage = Stage::of(guests::CLOCKWORK, json!({})).await;
+    let fields: Fields = [("city".to_owned(), "Rome".into())].into();
+    let event = stage
+        .meets(Occasion::Event {
+            id: "1".to_owned(),
+            name: "paid".to_owned(),
+            fields: fields.clone(),
+        })
+        .await;
+    // The tenant has defined no such attribute of contacts.
+    assert_eq!(fault(&event), Some(FaultKind::Declared), "{event:?}");
+    let timer = |plugin: &str| Occasion::Timer {
+        plugin: plugin.to_owned(),
+        name: "remind".to_owned(),
+        set_at: Timestamp::ZERO,
+        due_at: Timestamp::ZERO,
+        fields: [("said".to_owned(), "tea".into())].into(),
+    };
+    let fired = stage.meets(timer("clockwork")).await;
+    assert_eq!(texts(&fired), ["You said: tea"]);
+    assert_eq!(stage.meets(timer("another")).await.ending, Ending::NotAsked);
+    let noted = stage.meets(receipt()).await;
+    assert_eq!(noted.ending, Ending::Noted);
+    assert_eq!(effects(&noted).len(), 1);
+}
+
+#[tokio::test]
+async fn a_plugin_that_hears_of_nothing_else_is_not_asked() {
+    let stage = Stage::of(guests::ECHO, json!({})).await;
+    let report = stage.meets(receipt()).await;
+    assert_eq!((report.ending, report.calls.len()), (Ending::Noted, 0));
 }

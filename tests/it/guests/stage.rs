@@ -8,22 +8,23 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use vestibule::domain::{
-    ContactId, ConversationId, EventId, InstallationId, TenantId, Timestamp, TurnId,
+    ContactId, ConversationId, EventId, InboundContent, InstallationId, Occasion, TenantId,
+    Timestamp, TurnId,
 };
 use vestibule::plugin_host::{
-    ArtifactId, ArtifactKey, CallOutcome, CompileLimits, Compiler, ComponentDigest, ConfigJson,
-    ConversationView, Effect, FaultKind, Grants, HostConfig, KvReader, KvUnavailable, Limits,
-    MessageKind, MessageView, PluginBinding, PluginHost, TurnReport, TurnRequest, inspect,
+    About, ArtifactId, ArtifactKey, CallOutcome, CompileLimits, Compiler, ComponentDigest,
+    ConfigJson, ConversationView, Effect, FaultKind, Grants, HostConfig, KvReader, KvUnavailable,
+    Limits, MessageView, OccasionView, PluginBinding, PluginHost, TurnReport, TurnRequest, inspect,
 };
 
 /// A host that runs one guest.
-pub(super) struct Stage {
+pub(crate) struct Stage {
     host: Arc<PluginHost>,
     binding: PluginBinding,
 }
 
 impl Stage {
-    pub(super) async fn of(component: &[u8], config: Value) -> Self {
+    pub(crate) async fn of(component: &[u8], config: Value) -> Self {
         let threads = HostConfig::new(1, tokio::runtime::Handle::current());
         let host = PluginHost::start(threads).expect("a host");
         let manifest = inspect(component).expect("a fitting upload").manifest;
@@ -45,39 +46,56 @@ impl Stage {
     }
 
     /// A turn about that text, with nothing in the plugin's memory.
-    pub(super) async fn hears(&self, text: &str) -> TurnReport {
-        let report = self.host.run_turn(self.turn(text)).await;
+    pub(crate) async fn hears(&self, text: &str) -> TurnReport {
+        self.is_told(message(text)).await
+    }
+
+    /// A turn about an occasion.
+    pub(crate) async fn meets(&self, occasion: Occasion) -> TurnReport {
+        let at = Timestamp::from_millis(1_794_999_999_900);
+        self.is_told(About::Occasion(OccasionView { occasion, at }))
+            .await
+    }
+
+    async fn is_told(&self, about: About) -> TurnReport {
+        let report = self.host.run_turn(self.turn(about)).await;
         report.expect("room for one turn")
     }
 
-    fn turn(&self, text: &str) -> TurnRequest {
+    fn turn(&self, about: About) -> TurnRequest {
         TurnRequest {
             turn: TurnId::from_raw(1),
             tenant: TenantId::from_raw(2),
             now: Timestamp::from_millis(1_795_000_000_000),
             seed: [5; 32],
-            message: MessageView {
-                id: EventId::from_raw(3),
-                kind: MessageKind::Text,
-                text: text.to_owned(),
-                payload: None,
-                sent_at: Timestamp::from_millis(1_794_999_999_900),
-                raw: "{}".to_owned(),
-            },
+            about,
             conversation: ConversationView {
                 id: ConversationId::from_raw(4),
                 contact: ContactId::from_raw(5),
                 display_name: Some("Ines".to_owned()),
                 language: None,
                 attributes: BTreeMap::new(),
+                contact_attributes: BTreeMap::new(),
                 tags: Default::default(),
                 is_new: false,
             },
             plugins: vec![self.binding.clone()],
             kv: Arc::new(Nothing),
             bot_owns: true,
+            contact_kinds: Arc::default(),
         }
     }
+}
+
+fn message(text: &str) -> About {
+    let body = text.to_owned();
+    About::Message(Box::new(MessageView {
+        id: EventId::from_raw(3),
+        message: InboundContent::Text { body }.into(),
+        sent_at: Timestamp::from_millis(1_794_999_999_900),
+        token: "msg_3".to_owned(),
+        raw: "{}".to_owned(),
+    }))
 }
 
 fn compiler() -> Compiler {
@@ -102,15 +120,15 @@ impl KvReader for Nothing {
 }
 
 /// The effects, without whose they are.
-pub(super) fn effects(report: &TurnReport) -> Vec<&Effect> {
+pub(crate) fn effects(report: &TurnReport) -> Vec<&Effect> {
     report.effects.iter().map(|e| &e.effect).collect()
 }
 
 /// Bodies of the text replies.
-pub(super) fn texts(report: &TurnReport) -> Vec<String> {
+pub(crate) fn texts(report: &TurnReport) -> Vec<String> {
     use vestibule::domain::OutboundContent;
     let text = |effect: &&Effect| match effect {
-        Effect::Reply { content } => match &**content {
+        Effect::Reply { content, .. } => match &**content {
             OutboundContent::Text { body, .. } => Some(body.clone()),
             _ => None,
         },
@@ -120,7 +138,7 @@ pub(super) fn texts(report: &TurnReport) -> Vec<String> {
 }
 
 /// The fault of the last call, if it ended in one.
-pub(super) fn fault(report: &TurnReport) -> Option<FaultKind> {
+pub(crate) fn fault(report: &TurnReport) -> Option<FaultKind> {
     match &report.calls.last()?.outcome {
         CallOutcome::Fault(fault) => Some(fault.kind),
         _ => None,

@@ -8,8 +8,9 @@ const LINES_MOST: usize = 600;
 /// From here on a file is named in the test's output as the next to split.
 const LINES_MANY: usize = 500;
 
+/// A folder stands for all of it.
 const LONG: &[(&str, &str)] = &[(
-    "plugin-sdk/src/bindings/host.rs",
+    "plugin-sdk/src/bindings/",
     "generated from the WIT contract",
 )];
 
@@ -56,7 +57,7 @@ fn files_can_be_read_in_one_sitting() {
     for (path, lines) in sized.iter().filter(|(_, lines)| *lines > LINES_MANY) {
         eprintln!("{path}: {lines} lines: split it by reason to change");
     }
-    let listed = |path: &str| LONG.iter().any(|(long, _)| *long == path);
+    let listed = |path: &str| LONG.iter().any(|(long, _)| path.starts_with(long));
     let offences: Vec<String> = sized
         .iter()
         .filter(|(path, lines)| *lines > LINES_MOST && !listed(path))

@@ -34,6 +34,7 @@ const LAYERS: &[&[&str]] = &[
         "events",
         "desk",
         "contacts",
+        "occasions",
         "outbox",
         "ownership",
         "directory",

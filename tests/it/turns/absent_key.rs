@@ -45,6 +45,7 @@ async fn who_comes_second_to_an_absent_key_waits_and_sees_it() {
     let value = KvValue {
         value: b"1".to_vec(),
         version: 7,
+        expires_at: 0,
     };
     kv::put_all_tenants(&mut tx, &[(key(), value.clone())])
         .await

@@ -145,7 +145,7 @@ impl ContactBody {
     }
 }
 
-fn problem(error: ContactError) -> Problem {
+pub(super) fn problem(error: ContactError) -> Problem {
     match error {
         ContactError::Invalid(wrong) => {
             let wrong = wrong.into_iter();

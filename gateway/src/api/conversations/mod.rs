@@ -5,6 +5,7 @@ mod change;
 mod get;
 mod history;
 mod list;
+mod notes;
 mod say;
 mod snooze;
 
@@ -14,7 +15,7 @@ use std::sync::Arc;
 use axum::Json;
 use http::StatusCode;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -34,6 +35,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
         .routes(routes!(list::list))
         .routes(routes!(get::get))
+        .routes(routes!(notes::list))
         .routes(routes!(history::history))
         .routes(routes!(change::take_over))
         .routes(routes!(assign::assign))
@@ -115,7 +117,8 @@ struct ConversationView {
     /// Meta charges nothing until then (a free entry point). It permits nothing.
     free_until: Option<Moment>,
     language: Option<String>,
-    attributes: BTreeMap<String, String>,
+    /// By name: text, number, true or false, a list of texts, or `{"date": "2026-11-25"}`.
+    attributes: BTreeMap<String, Value>,
     tags: BTreeSet<String>,
 }
 
@@ -161,7 +164,11 @@ fn view(row: &Conversation, came_from: &CameFrom) -> ConversationView {
         }),
         free_until: point.and_then(|point| point.free_until).map(Moment),
         language: row.language.clone(),
-        attributes: row.attributes.clone(),
+        attributes: row
+            .attributes
+            .iter()
+            .map(|(key, value)| (key.clone(), json!(value)))
+            .collect(),
         tags: row.tags.clone(),
     }
 }

@@ -1,7 +1,8 @@
-//! The tenant's events: in pages, and as a stream of server-sent events that goes on where it was cut.
+//! The tenant's events: told by its own systems; in pages, and as a stream of server-sent events that goes on where it was cut.
 
 mod list;
 mod stream;
+mod tell;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +23,7 @@ use crate::events::{Sealed, Shown};
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
-        .routes(routes!(list::list))
+        .routes(routes!(list::list, tell::tell))
         .routes(routes!(stream::stream))
 }
 

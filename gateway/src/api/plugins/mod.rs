@@ -5,6 +5,7 @@ mod allow;
 mod get;
 mod health;
 mod list;
+mod metrics;
 mod stop;
 mod upload;
 
@@ -27,6 +28,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(list::list, upload::upload))
         .routes(routes!(get::get))
         .routes(routes!(health::health))
+        .routes(routes!(metrics::metrics))
         .routes(routes!(stop::stop, allow::allow))
 }
 

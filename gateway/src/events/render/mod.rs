@@ -16,7 +16,9 @@ use crate::domain::number::Number;
 use crate::domain::{ConversationId, Numbered, StreamEvent, StreamKind, TenantId, Timestamp};
 use crate::storage::conversations::{self, Conversation, LoggedChange};
 use crate::storage::history::{self, InboundEntry};
+use crate::storage::notes::{self, Note};
 use crate::storage::outbox::{self, OutboxRow};
+use crate::storage::plugin_events::{self, Emitted};
 use crate::storage::receipts::{self, KeptReceipt};
 use crate::storage::{Result, Tx};
 
@@ -30,6 +32,8 @@ struct Rows<'a> {
     sends: HashMap<i64, OutboxRow>,
     receipts: Vec<KeptReceipt>,
     changes: HashMap<i64, LoggedChange>,
+    notes: HashMap<i64, Note>,
+    emitted: HashMap<i64, Emitted>,
 }
 
 /// Shows events, in their order.
@@ -94,6 +98,8 @@ impl<'a> Rows<'a> {
         let sends = subjects(numbered, is_of_send);
         let receipted = subjects(numbered, |kind| kind == StreamKind::MessageStatus);
         let changes = subjects(numbered, is_owner_change);
+        let noted = subjects(numbered, |kind| kind == StreamKind::ConversationNoted);
+        let emitted = subjects(numbered, |kind| kind == StreamKind::PluginEvent);
         Ok(Self {
             snapshot,
             elements: inbound::elements(tx, &inbound).await?,
@@ -110,6 +116,16 @@ impl<'a> Rows<'a> {
                 .collect(),
             receipts: receipts::of_sends(tx, tenant, &receipted).await?,
             changes: conversations::logged(tx, tenant, &changes)
+                .await?
+                .into_iter()
+                .map(|row| (row.id, row))
+                .collect(),
+            notes: notes::by_ids(tx, tenant, &noted)
+                .await?
+                .into_iter()
+                .map(|row| (row.id, row))
+                .collect(),
+            emitted: plugin_events::by_ids(tx, tenant, &emitted)
                 .await?
                 .into_iter()
                 .map(|row| (row.id, row))
@@ -139,9 +155,26 @@ impl<'a> Rows<'a> {
             K::ConversationClosed | K::ConversationReopened | K::ConversationWoke => {
                 data.insert("by".to_owned(), json!(event.note));
             }
+            K::ConversationNoted => {
+                data.insert("by".to_owned(), json!(event.note));
+                let note = self.notes.get(&event.subject).map(|note| &note.body);
+                data.insert("note".to_owned(), json!(note));
+            }
+            K::PluginEvent => self.emitted(event, &mut data),
             K::ConversationOpened => {}
         }
         Value::Object(data)
+    }
+
+    /// What a plugin told; its name alone when the rest is gone.
+    fn emitted(&self, event: &StreamEvent, data: &mut Map<String, Value>) {
+        data.insert("name".to_owned(), json!(event.note));
+        if let Some(emitted) = self.emitted.get(&event.subject) {
+            let plugin = json!({"name": emitted.plugin, "version": emitted.plugin_version});
+            data.insert("plugin".to_owned(), plugin);
+            let fields: Value = serde_json::from_str(&emitted.fields).unwrap_or_default();
+            data.insert("fields".to_owned(), fields);
+        }
     }
 
     /// Which conversation it is, whatever became of its row.

@@ -15,7 +15,7 @@ use crate::domain::{
 use crate::ownership::OwnedBuckets;
 use crate::storage::buckets;
 use crate::storage::conversations::{self, Conversation};
-use crate::storage::events::{self, EventKey, EventKind, Met, NewEvent, PendingEvent};
+use crate::storage::events::{self, EventKey, EventKind, Met, NewEvent, PendingEvent, Subject};
 use crate::storage::people::{self as contacts, ContactRow};
 use crate::storage::raw::{self, NewRaw, RawRow};
 use crate::storage::{StorageError, Tx, claims, entry_points, outbox};
@@ -36,7 +36,7 @@ pub(super) async fn commit(
     buckets::fence(&mut tx, &leases).await?;
     drop_known(attacher, &mut tx, &mut split, now).await?;
     let receipts = Receipts::of(&mut tx, &split.statuses).await?;
-    let attached = attach_messages(attacher, &mut tx, &split, &receipts, now).await?;
+    let mut attached = attach_messages(attacher, &mut tx, &split, &receipts, now).await?;
     let kept: Vec<NewEvent> = split
         .kept
         .iter()
@@ -44,7 +44,7 @@ pub(super) async fn commit(
         .collect();
     events::append_all_tenants(&mut tx, &kept).await?;
     owners::withdraw(&mut tx, &attached.taken, &receipts, now).await?;
-    receipts.apply(attacher, &mut tx, now).await?;
+    attached.turns = receipts.apply(attacher, &mut tx, now).await?;
     account::apply(attacher, &mut tx, &split.news, now).await?;
     forward_strays(attacher, &mut tx, &split, now).await?;
     let ids: Vec<RawId> = raws.iter().map(|row| RawId::from_raw(row.id)).collect();
@@ -153,7 +153,10 @@ async fn attach_messages(
     close_windows(tx, &people, &conversations).await?;
     for event in &mut attached.events {
         let conversation = &conversations[&(event.number, event.contact)];
-        let next = event.seq == conversation.done_seq + 1 && !moved.contains(&conversation.id);
+        // Of a conversation that was begun here, nothing is known of what the tenant keeps of its contact.
+        let next = event.seq == conversation.done_seq + 1
+            && !moved.contains(&conversation.id)
+            && !conversation.contact_attributes.is_empty();
         event.met = next.then(|| {
             Arc::new(Met {
                 conversation: conversation.clone(),
@@ -365,7 +368,7 @@ fn pending(event: &NewEvent, message: &Message) -> PendingEvent {
         ordinal: event.ordinal,
         at: event.at,
         wamid: event.wamid.clone(),
-        content: message.message.content.clone(),
+        subject: Subject::Message(message.message.clone()),
         word: event.word,
         element: Some(message.element.clone()),
         met: None,
@@ -449,6 +452,7 @@ fn new_conversation(
         display_name: message.profile_name.clone().unwrap_or_default(),
         username: message.username.clone().unwrap_or_default(),
         phone: digits(message.from.phone.as_ref()),
+        contact_attributes: String::new(),
         bsuid: opaque(message.from.bsuid.as_ref().or(message.from.parent.as_ref())),
     }
 }

@@ -64,6 +64,8 @@ impl Default for AttacherConfig {
 pub(super) struct Attached {
     /// Messages that wait for their turn, in order.
     pub events: Vec<PendingEvent>,
+    /// Receipts that wait for theirs.
+    turns: Vec<PendingEvent>,
     /// Confirmations of opt-outs.
     pub sends: Vec<OutboxRow>,
     /// Conversations that were taken from the bot.
@@ -172,9 +174,10 @@ impl Attacher {
         Ok(self.directory.snapshot())
     }
 
-    fn hand_on(&self, attached: Attached) {
+    fn hand_on(&self, mut attached: Attached) {
         (self.received)(&attached.events);
         (self.sends)(attached.sends);
+        attached.events.append(&mut attached.turns);
         if !attached.events.is_empty() && self.events.try_send(attached.events).is_err() {
             metrics::counter!(names::ATTACHED_LEFT).increment(1);
         }

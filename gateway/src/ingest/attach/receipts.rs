@@ -5,13 +5,17 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::split::Status;
 use super::{AttachError, Attacher};
+use crate::directory::NumberEntry;
 use crate::domain::{
-    AuditId, ContactId, ConversationId, HoldId, OutboxId, ReceiptStatus, TenantId, Timestamp,
+    AuditId, ContactId, ConversationId, EventId, HoldId, NumberId, Occasion, OutboxId,
+    ReceiptStatus, TenantId, Timestamp,
 };
 use crate::graph::errors::{HoldScope, SideEffect, classify};
 use crate::outbox::Stop;
+use crate::storage::conversations::{self, Conversation};
+use crate::storage::events::{self, PendingEvent};
 use crate::storage::holds;
-use crate::storage::receipts::{self, FailedSend, ReceiptRow, SentTo};
+use crate::storage::receipts::{self, Applied, FailedSend, Forward, ReceiptRow, SentTo};
 use crate::storage::{Tx, claims, entry_points, outbox, people};
 use crate::telemetry::names;
 use crate::tenants::holds::place_by_gateway;
@@ -26,6 +30,8 @@ pub(super) struct Receipts {
     pub conversations: Vec<ConversationId>,
     /// Until when conversations cost nothing.
     free: Vec<(TenantId, ConversationId, Timestamp)>,
+    /// Numbers of which a plugin hears receipts.
+    heard: BTreeSet<NumberId>,
 }
 
 impl Receipts {
@@ -38,10 +44,16 @@ impl Receipts {
             .collect();
         let free: HashMap<OutboxId, (TenantId, Timestamp)> =
             statuses.iter().filter_map(free_until).collect();
-        let ids: Vec<OutboxId> = telling.keys().chain(free.keys()).copied().collect();
+        let hearing = statuses.iter().filter(|status| is_heard(&status.entry));
+        let heard: BTreeSet<NumberId> = hearing.clone().map(|s| s.entry.number.id).collect();
+        // Their conversations are given a turn each, so they are locked before the sends.
+        let turned: BTreeSet<OutboxId> = hearing.filter_map(|s| s.receipt.outbox).collect();
+        let ids = telling.keys().chain(free.keys()).chain(&turned);
+        let ids: Vec<OutboxId> = ids.copied().collect();
         let mut stopped = Vec::new();
         let mut all = Self {
             rows,
+            heard,
             ..Self::default()
         };
         for sent in receipts::sent_to_all_tenants(tx, &ids).await? {
@@ -49,6 +61,9 @@ impl Receipts {
                 && *tenant == sent.tenant
             {
                 all.free.push((*tenant, sent.conversation, *until));
+                all.conversations.push(sent.conversation);
+            }
+            if turned.contains(&sent.outbox) {
                 all.conversations.push(sent.conversation);
             }
             match telling.get(&sent.outbox) {
@@ -74,7 +89,7 @@ impl Receipts {
         attacher: &Attacher,
         tx: &mut Tx,
         now: Timestamp,
-    ) -> Result<(), AttachError> {
+    ) -> Result<Vec<PendingEvent>, AttachError> {
         let applied = receipts::apply_all_tenants(tx, &self.rows, now).await?;
         for &(tenant, conversation, until) in &self.free {
             entry_points::extend_free(tx, tenant, conversation, until).await?;
@@ -83,6 +98,7 @@ impl Receipts {
             obey(tx, failed).await?;
         }
         place_holds(attacher, tx, &applied.failed, now).await?;
+        let turns = self.turns(attacher, tx, &applied, now).await?;
         for (outcome, n) in [
             ("fresh", applied.fresh - applied.backward),
             ("backward", applied.backward),
@@ -91,8 +107,59 @@ impl Receipts {
         ] {
             metrics::counter!(names::RECEIPTS, "outcome" => outcome).increment(n as u64);
         }
-        Ok(())
+        Ok(turns)
     }
+
+    /// Gives conversations a turn for every receipt that was news, where a plugin hears of them.
+    async fn turns(
+        &self,
+        attacher: &Attacher,
+        tx: &mut Tx,
+        applied: &Applied,
+        now: Timestamp,
+    ) -> Result<Vec<PendingEvent>, AttachError> {
+        let news = applied.forward.iter();
+        let news: Vec<&Forward> = news
+            .filter(|f| self.heard.contains(&f.send.number))
+            .collect();
+        if news.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<ConversationId> = news.iter().map(|f| f.send.conversation).collect();
+        let rows = conversations::lock_all_tenants(tx, &ids).await?;
+        let mut rows: HashMap<_, _> = rows.into_iter().map(|row| (row.id, row)).collect();
+        let (mut written, mut pending) = (Vec::new(), Vec::new());
+        for Forward {
+            send,
+            status,
+            at,
+            error,
+        } in news
+        {
+            let Some(row) = rows.get_mut(&send.conversation) else {
+                continue;
+            };
+            let occasion = Occasion::Receipt {
+                send: send.outbox,
+                status: *status,
+                error: (*error != 0).then_some(*error),
+            };
+            let id = EventId::from_raw(attacher.ids.next(now));
+            let (event, waits) = events::place_occasion(id, row, occasion, *at);
+            written.push(event);
+            pending.push(waits);
+        }
+        events::append_all_tenants(tx, &written).await?;
+        let mut changed: Vec<&Conversation> = rows.values().collect();
+        changed.sort_unstable_by_key(|row| row.id);
+        conversations::advance_all_tenants(tx, &changed).await?;
+        Ok(pending)
+    }
+}
+
+/// Does a plugin of the number hear of receipts?
+fn is_heard(entry: &NumberEntry) -> bool {
+    entry.installations.iter().any(|row| row.hears_receipts)
 }
 
 fn row(status: &Status) -> Option<ReceiptRow> {

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::domain::TenantId;
+use crate::domain::{TenantId, Timestamp};
 use crate::plugin_host::{KvEffects, KvWrite};
 use crate::storage::kv::{self, KvKey, KvOwner, KvValue};
 use crate::storage::{Result, Tx};
@@ -66,27 +66,35 @@ impl GroupMemory {
         &mut self,
         tenant: TenantId,
         turn: &TurnKv,
-        version: i64,
+        (version, at): (i64, Timestamp),
     ) -> Result<Vec<String>, Lost> {
-        if self.is_stale(tenant, turn) {
+        if self.is_stale(tenant, turn, at) {
             return Err(Lost);
         }
         let (mut writes, mut not_added) = (BTreeMap::new(), Vec::new());
         for (plugin, effects) in turn {
             for (item, write) in &effects.writes {
                 let key = key(tenant, plugin, item);
-                let value = match write {
-                    KvWrite::Set(value) => Some(value.clone()),
-                    KvWrite::Delete => None,
-                    KvWrite::Add(delta) => match added(self.now(&key), *delta) {
-                        Some(sum) => Some(sum),
-                        None => {
-                            not_added.push(format!("{plugin}/{item}"));
-                            continue;
-                        }
-                    },
+                let kept = |value: &Vec<u8>, expires_at| KvValue {
+                    value: value.clone(),
+                    version,
+                    expires_at,
                 };
-                writes.insert(key, value.map(|value| KvValue { value, version }));
+                let value = match write {
+                    KvWrite::Set(value) => Some(kept(value, 0)),
+                    KvWrite::SetUntil(value, until) => Some(kept(value, until.millis())),
+                    KvWrite::Delete => None,
+                    KvWrite::Add(delta) => {
+                        let before = self.now(&key).filter(|value| value.lives(at));
+                        let Some(sum) = added(before, *delta) else {
+                            not_added.push(format!("{plugin}/{}", readable(item)));
+                            continue;
+                        };
+                        // What ends by itself keeps its end.
+                        Some(kept(&sum, before.map_or(0, |value| value.expires_at)))
+                    }
+                };
+                writes.insert(key, value);
             }
         }
         self.make_room(&writes)?;
@@ -94,11 +102,12 @@ impl GroupMemory {
         Ok(not_added)
     }
 
-    fn is_stale(&self, tenant: TenantId, turn: &TurnKv) -> bool {
+    fn is_stale(&self, tenant: TenantId, turn: &TurnKv, at: Timestamp) -> bool {
         turn.iter().any(|(plugin, effects)| {
             effects.reads.iter().any(|(item, seen)| {
                 let key = key(tenant, plugin, item);
-                let version = self.stored.get(&key).map_or(0, |value| value.version);
+                let stored = self.stored.get(&key).filter(|value| value.lives(at));
+                let version = stored.map_or(0, |value| value.version);
                 self.after.contains_key(&key) || version != *seen
             })
         })
@@ -166,6 +175,11 @@ fn key(tenant: TenantId, plugin: &str, item: &str) -> KvKey {
     }
 }
 
+/// A key as people read it: spaces of the memory are told apart by a control character.
+fn readable(item: &str) -> String {
+    item.replace(char::is_control, "")
+}
+
 /// The sum as decimal text, as the plugin host reads numbers; none when the value is no number or the sum does not fit.
 fn added(before: Option<&KvValue>, delta: i64) -> Option<Vec<u8>> {
     let number = match before {
@@ -184,6 +198,7 @@ mod tests {
     use crate::domain::InstallationId;
 
     const TENANT: TenantId = TenantId::from_raw(1);
+    const NOW: Timestamp = Timestamp::from_millis(1_795_000_000_000);
 
     fn memory(stored: &[(&str, &str)], most: i64) -> GroupMemory {
         let mut memory = GroupMemory {
@@ -195,7 +210,12 @@ mod tests {
             let key = key(TENANT, "p", item);
             let value = value.as_bytes().to_vec();
             used += key.bytes(&value);
-            memory.stored.insert(key, KvValue { value, version: 7 });
+            let kept = KvValue {
+                value,
+                version: 7,
+                expires_at: 0,
+            };
+            memory.stored.insert(key, kept);
         }
         memory
             .used
@@ -235,9 +255,9 @@ mod tests {
     fn who_read_what_an_earlier_turn_of_the_group_wrote_lost() {
         let mut memory = memory(&[("k", "old")], 1000);
         let first = turn(&[("k", 7)], &[("k", set("new"))]);
-        assert_eq!(memory.take(TENANT, &first, 8), Ok(vec![]));
+        assert_eq!(memory.take(TENANT, &first, (8, NOW)), Ok(vec![]));
         let second = turn(&[("k", 7)], &[("k", set("newer"))]);
-        assert_eq!(memory.take(TENANT, &second, 9), Err(Lost));
+        assert_eq!(memory.take(TENANT, &second, (9, NOW)), Err(Lost));
         assert_eq!(value(&memory, "k").as_deref(), Some("new"));
     }
 
@@ -246,12 +266,12 @@ mod tests {
         let mut memory = memory(&[("k", "v")], 1000);
         for seen in [0, 6] {
             assert_eq!(
-                memory.take(TENANT, &turn(&[("k", seen)], &[]), 8),
+                memory.take(TENANT, &turn(&[("k", seen)], &[]), (8, NOW)),
                 Err(Lost)
             );
         }
         assert_eq!(
-            memory.take(TENANT, &turn(&[("absent", 0)], &[]), 8),
+            memory.take(TENANT, &turn(&[("absent", 0)], &[]), (8, NOW)),
             Ok(vec![])
         );
     }
@@ -261,7 +281,7 @@ mod tests {
         let mut memory = memory(&[("n", "40")], 1000);
         for version in [8, 9] {
             let one = turn(&[], &[("n", KvWrite::Add(1)), ("new", KvWrite::Add(5))]);
-            assert_eq!(memory.take(TENANT, &one, version), Ok(vec![]));
+            assert_eq!(memory.take(TENANT, &one, (version, NOW)), Ok(vec![]));
         }
         assert_eq!(value(&memory, "n").as_deref(), Some("42"));
         assert_eq!(value(&memory, "new").as_deref(), Some("10"));
@@ -280,7 +300,7 @@ mod tests {
             ],
         );
         let told = vec!["p/full".to_owned(), "p/name".to_owned()];
-        assert_eq!(memory.take(TENANT, &add, 8), Ok(told));
+        assert_eq!(memory.take(TENANT, &add, (8, NOW)), Ok(told));
         assert_eq!(value(&memory, "name").as_deref(), Some("Ines"));
         assert_eq!(value(&memory, "full"), Some(full));
         assert_eq!(value(&memory, "n").as_deref(), Some("1"));
@@ -290,12 +310,12 @@ mod tests {
     fn who_does_not_fit_lost_and_takes_no_room() {
         let mut memory = memory(&[("k", "123")], 10);
         let fits = turn(&[], &[("a", set("12345"))]);
-        assert_eq!(memory.take(TENANT, &fits, 8), Ok(vec![]));
+        assert_eq!(memory.take(TENANT, &fits, (8, NOW)), Ok(vec![]));
         assert_eq!(used(&memory), 10);
         let more = turn(&[], &[("b", set(""))]);
-        assert_eq!(memory.take(TENANT, &more, 9), Err(Lost));
+        assert_eq!(memory.take(TENANT, &more, (9, NOW)), Err(Lost));
         let swap = turn(&[], &[("a", KvWrite::Delete), ("b", set("1234"))]);
-        assert_eq!(memory.take(TENANT, &swap, 10), Ok(vec![]));
+        assert_eq!(memory.take(TENANT, &swap, (10, NOW)), Ok(vec![]));
         assert_eq!(used(&memory), 9);
     }
 
@@ -303,12 +323,31 @@ mod tests {
     fn who_shrinks_may_though_the_quota_was_lowered_below_it() {
         let mut memory = memory(&[("k", "1234567890")], 5);
         assert_eq!(
-            memory.take(TENANT, &turn(&[], &[("k", set("123456789"))]), 8),
+            memory.take(TENANT, &turn(&[], &[("k", set("123456789"))]), (8, NOW)),
             Ok(vec![])
         );
         assert_eq!(
-            memory.take(TENANT, &turn(&[], &[("k", set("1234567890"))]), 9),
+            memory.take(TENANT, &turn(&[], &[("k", set("1234567890"))]), (9, NOW)),
             Err(Lost)
         );
+    }
+
+    #[test]
+    fn what_has_ended_is_absent_and_what_is_added_to_keeps_its_end() {
+        let soon = NOW.millis() + 1;
+        let mut memory = memory(&[("gone", "5"), ("lives", "5")], 1000);
+        for (item, end) in [("gone", NOW.millis()), ("lives", soon)] {
+            let value = memory.stored.get_mut(&key(TENANT, "p", item));
+            value.expect("stored").expires_at = end;
+        }
+        let add = turn(
+            &[("gone", 0)],
+            &[("gone", KvWrite::Add(1)), ("lives", KvWrite::Add(1))],
+        );
+        assert_eq!(memory.take(TENANT, &add, (8, NOW)), Ok(vec![]));
+        let now = |item| memory.now(&key(TENANT, "p", item)).cloned();
+        let end = |item| now(item).map(|value| (value.value, value.expires_at));
+        assert_eq!(end("gone"), Some((b"1".to_vec(), 0)));
+        assert_eq!(end("lives"), Some((b"6".to_vec(), soon)));
     }
 }

@@ -174,8 +174,8 @@ fn only_what_has_to_go_is_left_out() {
 #[test]
 fn the_commit_can_add_what_it_found() {
     let (mut json, _) = written(&report(), &[]);
-    note_not_added(&mut json, &[]);
-    note_not_added(&mut json, &["menu/\"name\"".to_owned()]);
+    note_list(&mut json, "not_added", &[]);
+    note_list(&mut json, "not_added", &["menu/\"name\"".to_owned()]);
     let journal: Value = serde_json::from_str(&json).expect("still JSON");
     assert_eq!(journal["not_added"], json!(["menu/\"name\""]));
     assert_eq!(journal["owner"], "bot");

@@ -1,7 +1,8 @@
 //! Who is next, by tenant, by share of the slots, and alone.
 
 use super::*;
-use crate::domain::{ContactId, EventId, InboundContent, NumberId, RawId, Timestamp};
+use crate::domain::{ContactId, EventId, NumberId, Occasion, RawId, Timestamp};
+use crate::storage::events::Subject;
 
 /// Conversation `tenant * 1000 + n` belongs to `tenant`.
 fn event(conversation: i64, seq: i64) -> PendingEvent {
@@ -18,9 +19,11 @@ fn event(conversation: i64, seq: i64) -> PendingEvent {
         ordinal: 0,
         at: Timestamp::from_millis(1),
         wamid: String::new(),
-        content: InboundContent::Text {
-            body: String::new(),
-        },
+        subject: Subject::Occasion(Occasion::Event {
+            id: String::new(),
+            name: "tick".to_owned(),
+            fields: BTreeMap::new(),
+        }),
         word: 0,
         element: None,
         met: None,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::limits::{FUEL_SLICE, HOST_CALL_FUEL};
 use super::*;
+use crate::domain::InboundContent;
 
 /// A text of 24,672 zeros, where nothing else of the guest lies.
 const LONG: &str = "(i32.const 8192) (i32.const 24672)";
@@ -122,12 +123,17 @@ fn long_turn(host: &PluginHost, guest: &Guest) -> TurnRequest {
     let settings = serde_json::json!({ "long": long() }).to_string();
     binding.config = Arc::new(ConfigJson::parse(&settings).expect("an object"));
     let mut request = turn(vec![binding]);
-    request.message.text = long();
-    request.message.payload = Some(long());
-    request.message.raw = long();
+    let mut message = hears("");
+    message.message = InboundContent::TemplateButton {
+        payload: long(),
+        text: long(),
+    }
+    .into();
+    message.raw = long();
+    request.about = About::Message(Box::new(message));
     request.conversation.display_name = Some(long());
     request.conversation.language = Some(long());
-    request.conversation.attributes = BTreeMap::from([("long".to_owned(), long())]);
+    request.conversation.attributes = BTreeMap::from([("long".to_owned(), long().into())]);
     request.conversation.tags = BTreeSet::from([long()]);
     request.kv = Arc::new(MemoryKv::holding("long", long().as_bytes(), 1));
     request

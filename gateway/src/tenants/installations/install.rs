@@ -14,7 +14,7 @@ use super::{
 };
 use crate::domain::rollout::{Bounds, Stage};
 use crate::domain::{InstallationId, NumberId, TenantId};
-use crate::plugin_host::{Compiler, inspect};
+use crate::plugin_host::{Compiler, Hook, inspect};
 use crate::storage::installations::{self, Installation};
 use crate::storage::plugin_versions::{self, Version};
 use crate::storage::{Tx, changes, plugin_trust};
@@ -207,6 +207,7 @@ async fn bring_in(
     let installation = &mut changing.installation;
     installation.position = new.position.unwrap_or(installation.position);
     installation.bounds = new.bounds.unwrap_or(installation.bounds);
+    installation.hears_receipts |= uploaded.manifest.hooks().contains(Hook::OnReceipt);
     check_room(&mut changing.tx, tenant).await?;
     let now = changing.record("plugin.install").await?;
     commit(setup, changing.tx).await?;
@@ -229,6 +230,7 @@ async fn make(
         paused: false,
         bounds: Bounds::default(),
         generation: 1,
+        hears_receipts: false,
         created_at: setup.clock.now(),
         versions: Vec::new(),
     };

@@ -14,7 +14,7 @@ use crate::plugin_host::limits::{HOST_BYTE_FUEL, HOST_CALL_FUEL, LIST_ELEMENT_BY
 type Store<'a> = StoreContextMut<'a, GuestState>;
 
 /// Wires up a host function that never waits.
-pub(super) fn function<P, R>(
+pub(in crate::plugin_host::abi) fn function<P, R>(
     interface: &mut LinkerInstance<'_, GuestState>,
     name: &str,
     call: fn(&mut GuestState, P) -> wasmtime::Result<R>,
@@ -33,7 +33,7 @@ where
 }
 
 /// Wires up a host function that waits for the outside.
-pub(super) fn waiting_function<P, R>(
+pub(in crate::plugin_host::abi) fn waiting_function<P, R>(
     interface: &mut LinkerInstance<'_, GuestState>,
     name: &str,
     call: for<'a> fn(&'a mut GuestState, P) -> BoxFuture<'a, wasmtime::Result<R>>,
@@ -81,12 +81,12 @@ async fn pay(store: &mut Store<'_>, cost: u64) -> wasmtime::Result<()> {
 }
 
 /// Bytes that a value carries between guest and host.
-pub(super) trait Carried {
+pub(in crate::plugin_host::abi) trait Carried {
     fn carried(&self) -> usize;
 }
 
 /// What lists are made of. Each costs [`LIST_ELEMENT_BYTES`], however empty it is.
-pub(super) trait Element: Carried {}
+pub(in crate::plugin_host::abi) trait Element: Carried {}
 
 impl<T: Element> Carried for Vec<T> {
     fn carried(&self) -> usize {
@@ -134,16 +134,16 @@ impl<T: 'static> Carried for Resource<T> {
 /// Values of one size.
 macro_rules! flat {
     ($($type:ty),*) => {
-        $(impl Carried for $type {
+        $(impl $crate::plugin_host::abi::charge::Carried for $type {
             fn carried(&self) -> usize {
                 size_of::<Self>()
             }
         })*
     };
 }
-pub(super) use flat;
+pub(in crate::plugin_host::abi) use flat;
 
-flat!((), bool, u32, u64, i64);
+flat!((), bool, u8, u32, u64, i64);
 
 macro_rules! tuple {
     ($($part:ident),*) => {
@@ -160,3 +160,5 @@ macro_rules! tuple {
 tuple!(A);
 tuple!(A, B);
 tuple!(A, B, C);
+tuple!(A, B, C, D);
+tuple!(A, B, C, D, E);

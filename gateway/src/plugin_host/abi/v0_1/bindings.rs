@@ -1,7 +1,7 @@
-//! Typed bindings of the frozen WIT folder. Generated: nothing here is written by hand.
+//! Typed bindings of the frozen folder of 0.1.0. Generated: nothing here is written by hand.
 //!
-//! Only `kv` is async, because only it waits for something. The traits are implemented in `capability` and wired up
-//! by hand there, because the generated wiring has no way to the store's fuel.
+//! Only `kv` is async, because only it waits for something. The traits are implemented beside this file and wired up
+//! by hand, because the generated wiring has no way to the store's fuel.
 //! Resources carry no host data: a turn has one message and one conversation, so a handle's number means nothing.
 
 #![allow(

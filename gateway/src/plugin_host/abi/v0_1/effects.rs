@@ -3,11 +3,12 @@
 
 use wasmtime::component::LinkerInstance;
 
-use super::charge::{Carried, Element, function};
+use super::bindings::vestibule::plugin::effects::{self, EffectError};
+use crate::domain::Owner;
 use crate::domain::outbound::{
     ListRow, ListSection, Malformed, ReplyButton, TemplateContent, TemplateParameter, WellFormed,
 };
-use crate::plugin_host::bindings::vestibule::plugin::effects::{self, EffectError};
+use crate::plugin_host::abi::charge::{Carried, Element, function};
 use crate::plugin_host::effect::{Effect, EffectRefused};
 use crate::plugin_host::guest_state::GuestState;
 
@@ -57,14 +58,14 @@ fn wire_facts(to: &mut LinkerInstance<'_, GuestState>) -> wasmtime::Result<()> {
 }
 
 impl GuestState {
-    fn ask(&mut self, effect: Effect) -> Answer {
+    fn answer(&mut self, effect: Effect) -> Answer {
         Ok(self.push(effect).map_err(EffectError::from))
     }
 
     /// What no builder makes is no reply.
     fn reply(&mut self, content: Result<WellFormed, Malformed>) -> Answer {
         match content {
-            Ok(content) => self.ask(Effect::Reply { content }),
+            Ok(content) => self.answer(Effect::reply(content)),
             Err(malformed) => Ok(Err(EffectError::Invalid(malformed.to_string()))),
         }
     }
@@ -110,35 +111,41 @@ impl effects::Host for GuestState {
     }
 
     fn react(&mut self, emoji: String) -> Answer {
-        self.ask(Effect::React { emoji })
+        self.answer(Effect::React { emoji })
     }
 
     fn mark_read(&mut self, typing: bool) -> Answer {
-        self.ask(Effect::MarkRead { typing })
+        self.answer(Effect::MarkRead { typing })
     }
 
     fn set_language(&mut self, language: String) -> Answer {
-        self.ask(Effect::SetLanguage { language })
+        self.answer(Effect::SetLanguage { language })
     }
 
     fn set_attribute(&mut self, key: String, value: String) -> Answer {
-        self.ask(Effect::SetAttribute { key, value })
+        self.answer(Effect::SetAttribute {
+            key,
+            value: value.into(),
+        })
     }
 
     fn add_tag(&mut self, tag: String) -> Answer {
-        self.ask(Effect::AddTag { tag })
+        self.answer(Effect::AddTag { tag })
     }
 
     fn remove_tag(&mut self, tag: String) -> Answer {
-        self.ask(Effect::RemoveTag { tag })
+        self.answer(Effect::RemoveTag { tag })
     }
 
     fn hand_over(&mut self, queue: String, note: Option<String>) -> Answer {
-        self.ask(Effect::HandOver { queue, note })
+        self.answer(Effect::HandOver {
+            to: Owner::Queue(queue),
+            note,
+        })
     }
 
     fn close(&mut self) -> Answer {
-        self.ask(Effect::Close)
+        self.answer(Effect::Close)
     }
 }
 

@@ -3,10 +3,10 @@
 use futures::FutureExt;
 use wasmtime::component::LinkerInstance;
 
-use super::charge::{Carried, waiting_function};
-use crate::plugin_host::bindings::vestibule::plugin::kv::{self, KvError};
+use super::bindings::vestibule::plugin::kv::{self, KvError};
+use crate::plugin_host::abi::charge::{Carried, waiting_function};
 use crate::plugin_host::guest_state::GuestState;
-use crate::plugin_host::kv::KvRefused;
+use crate::plugin_host::kv::{KvRefused, Space};
 
 pub(super) fn wire(to: &mut LinkerInstance<'_, GuestState>) -> wasmtime::Result<()> {
     use kv::Host;
@@ -26,19 +26,29 @@ pub(super) fn wire(to: &mut LinkerInstance<'_, GuestState>) -> wasmtime::Result<
 
 impl kv::Host for GuestState {
     async fn get(&mut self, key: String) -> wasmtime::Result<Result<Option<Vec<u8>>, KvError>> {
-        Ok(self.kv.get(&key).await.map_err(KvError::from))
+        Ok(self
+            .kv
+            .get(Space::Tenant, &key)
+            .await
+            .map_err(KvError::from))
     }
 
     async fn set(&mut self, key: String, value: Vec<u8>) -> wasmtime::Result<Result<(), KvError>> {
-        Ok(self.kv.set(key, value).await.map_err(KvError::from))
+        let set = self.kv.set(Space::Tenant, &key, value, None).await;
+        Ok(set.map_err(KvError::from))
     }
 
     async fn delete(&mut self, key: String) -> wasmtime::Result<Result<(), KvError>> {
-        Ok(self.kv.delete(key).await.map_err(KvError::from))
+        Ok(self
+            .kv
+            .delete(Space::Tenant, &key)
+            .await
+            .map_err(KvError::from))
     }
 
     async fn add(&mut self, key: String, delta: i64) -> wasmtime::Result<Result<(), KvError>> {
-        Ok(self.kv.add(key, delta).await.map_err(KvError::from))
+        let added = self.kv.add(Space::Tenant, &key, delta).await;
+        Ok(added.map_err(KvError::from))
     }
 }
 

@@ -2,8 +2,8 @@
 
 use wasmtime::component::LinkerInstance;
 
-use super::charge::function;
-use crate::plugin_host::bindings::vestibule::plugin::clock;
+use super::bindings::vestibule::plugin::clock;
+use crate::plugin_host::abi::charge::function;
 use crate::plugin_host::guest_state::GuestState;
 
 pub(super) fn wire(to: &mut LinkerInstance<'_, GuestState>) -> wasmtime::Result<()> {

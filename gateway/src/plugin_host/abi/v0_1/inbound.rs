@@ -4,11 +4,12 @@
 
 use wasmtime::component::{LinkerInstance, Resource, ResourceType};
 
-use super::charge::{Carried, flat, function};
-use crate::plugin_host::bindings::vestibule::plugin::inbound;
-use crate::plugin_host::bindings::{Conversation, Message};
+use crate::domain::InboundContent;
+
+use super::bindings::vestibule::plugin::inbound;
+use super::bindings::{Conversation, Message};
+use crate::plugin_host::abi::charge::{flat, function};
 use crate::plugin_host::guest_state::GuestState;
-use crate::plugin_host::request::MessageKind;
 
 pub(super) fn wire(to: &mut LinkerInstance<'_, GuestState>) -> wasmtime::Result<()> {
     wire_message(to)?;
@@ -69,27 +70,27 @@ flat!(inbound::Kind);
 
 impl inbound::HostMessage for GuestState {
     fn id(&mut self, _: Resource<Message>) -> wasmtime::Result<String> {
-        Ok(self.request.message.id.to_string())
+        Ok(self.message()?.id.to_string())
     }
 
     fn kind(&mut self, _: Resource<Message>) -> wasmtime::Result<inbound::Kind> {
-        Ok(self.request.message.kind.into())
+        Ok(self.message()?.content().into())
     }
 
     fn text(&mut self, _: Resource<Message>) -> wasmtime::Result<String> {
-        Ok(self.request.message.text.clone())
+        Ok(self.message()?.text().to_owned())
     }
 
     fn payload(&mut self, _: Resource<Message>) -> wasmtime::Result<Option<String>> {
-        Ok(self.request.message.payload.clone())
+        Ok(self.message()?.payload().map(str::to_owned))
     }
 
     fn sent_at(&mut self, _: Resource<Message>) -> wasmtime::Result<u64> {
-        Ok(u64::try_from(self.request.message.sent_at.millis()).unwrap_or(0))
+        Ok(u64::try_from(self.message()?.sent_at.millis()).unwrap_or(0))
     }
 
     fn raw(&mut self, _: Resource<Message>) -> wasmtime::Result<String> {
-        Ok(self.request.message.raw.clone())
+        Ok(self.message()?.raw.clone())
     }
 
     fn drop(&mut self, _: Resource<Message>) -> wasmtime::Result<()> {
@@ -119,7 +120,11 @@ impl inbound::HostConversation for GuestState {
         _: Resource<Conversation>,
         key: String,
     ) -> wasmtime::Result<Option<String>> {
-        Ok(self.conversation.attributes.get(&key).cloned())
+        Ok(self
+            .conversation
+            .attributes
+            .get(&key)
+            .map(ToString::to_string))
     }
 
     fn tags(&mut self, _: Resource<Conversation>) -> wasmtime::Result<Vec<String>> {
@@ -135,15 +140,18 @@ impl inbound::HostConversation for GuestState {
     }
 }
 
-impl From<MessageKind> for inbound::Kind {
-    fn from(kind: MessageKind) -> Self {
-        match kind {
-            MessageKind::Text => Self::Text,
-            MessageKind::Button => Self::Button,
-            MessageKind::ListChoice => Self::ListChoice,
-            MessageKind::Media => Self::Media,
-            MessageKind::Reaction => Self::Reaction,
-            MessageKind::Other => Self::Other,
+impl From<&InboundContent> for inbound::Kind {
+    fn from(content: &InboundContent) -> Self {
+        match content {
+            InboundContent::Text { .. } => Self::Text,
+            InboundContent::ButtonReply { .. } | InboundContent::TemplateButton { .. } => {
+                Self::Button
+            }
+            InboundContent::ListReply { .. } => Self::ListChoice,
+            InboundContent::Media { .. } => Self::Media,
+            InboundContent::Reaction { .. } => Self::Reaction,
+            // This version has no more kinds: its plugins read these from `raw`.
+            _ => Self::Other,
         }
     }
 }

@@ -1,0 +1,99 @@
+//! Timers that are due become events of their conversations: each once, whoever looks and whoever was killed meanwhile.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::Occasions;
+use crate::domain::{ConversationId, Occasion};
+use crate::storage::buckets;
+use crate::storage::conversations::{self, Conversation};
+use crate::storage::timers::{self, Timer};
+use crate::storage::{Result, StorageError, events};
+
+/// How often due timers are looked for. The contract says that they may be late.
+const LOOK: Duration = Duration::from_millis(500);
+/// Timers of one transaction: some milliseconds of SQLite's writer.
+const MOST: i64 = 200;
+
+impl Occasions {
+    /// Keeps time until stopped, for the buckets that this node owns.
+    pub async fn keep_time(self, stop: CancellationToken) {
+        loop {
+            let more = match self.ring().await {
+                Ok(rang) => rang >= MOST.unsigned_abs() as usize,
+                Err(StorageError::Fenced(bucket)) => {
+                    tracing::info!(bucket, "a bucket was lost while its timers were due");
+                    false
+                }
+                Err(error) => {
+                    tracing::warn!(error = ?error, "timers that are due wait; trying again");
+                    false
+                }
+            };
+            if stop.is_cancelled() {
+                return;
+            }
+            if !more {
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = tokio::time::sleep(LOOK) => {}
+                }
+            }
+        }
+    }
+
+    /// Makes events of what is due; answers how many timers it looked at.
+    async fn ring(&self) -> Result<usize> {
+        let owned = self.owned.borrow().clone();
+        let now = self.clock.now();
+        let mut tx = self.db.read().await?;
+        let due = timers::due_all_tenants(&mut tx, &owned.buckets(), now, MOST).await?;
+        drop(tx);
+        if due.is_empty() {
+            return Ok(0);
+        }
+        let leases = owned.leases_of(due.iter().map(|(bucket, _)| *bucket));
+        let leases = leases.ok_or(StorageError::Fenced(-1))?;
+        let mut tx = self.db.begin().await?;
+        buckets::fence(&mut tx, &leases).await?;
+        let ids: BTreeSet<ConversationId> = due.iter().map(|(_, key)| key.conversation).collect();
+        let ids: Vec<ConversationId> = ids.into_iter().collect();
+        let mut rows: HashMap<ConversationId, Conversation> =
+            conversations::lock_all_tenants(&mut tx, &ids)
+                .await?
+                .into_iter()
+                .map(|row| (row.id, row))
+                .collect();
+        let (mut written, mut pending) = (Vec::new(), Vec::new());
+        for (_, key) in &due {
+            let Some(row) = rows.get_mut(&key.conversation) else {
+                continue;
+            };
+            // Cancelled, put off or taken since it was looked at: then there is nothing to do.
+            if let Some(timer) = timers::take_all_tenants(&mut tx, key, now).await? {
+                let (event, waits) = self.place(row, occasion(timer), now);
+                written.push(event);
+                pending.push(waits);
+            }
+        }
+        events::append_all_tenants(&mut tx, &written).await?;
+        let mut changed: Vec<&Conversation> = rows.values().collect();
+        changed.sort_unstable_by_key(|row| row.id);
+        conversations::advance_all_tenants(&mut tx, &changed).await?;
+        tx.commit().await?;
+        self.hand_on(pending);
+        Ok(due.len())
+    }
+}
+
+fn occasion(timer: Timer) -> Occasion {
+    Occasion::Timer {
+        plugin: timer.key.plugin,
+        name: timer.key.name,
+        set_at: timer.set_at,
+        due_at: timer.due_at,
+        fields: timer.fields,
+    }
+}

@@ -1,0 +1,159 @@
+//! The versions of the contract that this host runs, one folder each. What they share is in [`charge`].
+//!
+//! A version translates between its bindings and the host's own words ([`Effect`](super::effect::Effect),
+//! [`Failure`](super::hook::Failure), …): nothing outside its folder knows its types. A released one never changes but
+//! in how it is translated. A host function reads and writes [`GuestState`] and nothing else. What a guest gets wrong is
+//! answered with a value of the contract; only a limit ends it.
+
+mod charge;
+mod v0_1;
+mod v0_2;
+
+use std::fmt;
+
+use wasmtime::Store;
+use wasmtime::component::types::ComponentItem;
+use wasmtime::component::{
+    Component, ComponentNamedList, Instance, InstancePre, Lift, Linker, Lower,
+};
+
+use super::guest_state::GuestState;
+use super::hook::{Hook, HookSet, Returned};
+
+/// A released version of the contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Abi {
+    V0_1,
+    V0_2,
+}
+
+impl Abi {
+    /// Oldest first.
+    pub const ALL: [Self; 2] = [Self::V0_1, Self::V0_2];
+
+    /// What new plugins are built against.
+    pub const NEWEST: Self = Self::V0_2;
+
+    /// The version as manifests and components name it.
+    pub fn version(self) -> &'static str {
+        match self {
+            Self::V0_1 => "0.1.0",
+            Self::V0_2 => "0.2.0",
+        }
+    }
+
+    pub fn from_version(version: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|abi| abi.version() == version)
+    }
+
+    /// All versions, for those who are told what they could have used.
+    pub fn versions() -> String {
+        Self::ALL.map(Self::version).join(", ")
+    }
+
+    /// Interfaces that a component may import.
+    pub fn imports(self) -> &'static [&'static str] {
+        match self {
+            Self::V0_1 => &v0_1::IMPORTS,
+            Self::V0_2 => &v0_2::IMPORTS,
+        }
+    }
+
+    /// Hooks that it has.
+    pub fn hooks(self) -> &'static [Hook] {
+        match self {
+            Self::V0_1 => &Hook::ALL[..3],
+            Self::V0_2 => &Hook::ALL,
+        }
+    }
+
+    /// An interface's full name.
+    pub fn interface(self, name: &str) -> String {
+        format!("vestibule:plugin/{name}@{}", self.version())
+    }
+
+    /// The interface's own name and its version, if `name` is one of the contract's.
+    pub fn of_interface(name: &str) -> Option<(Self, &str)> {
+        let rest = name.strip_prefix("vestibule:plugin/")?;
+        let (interface, version) = rest.split_once('@')?;
+        Some((Self::from_version(version)?, interface))
+    }
+}
+
+impl fmt::Display for Abi {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.version())
+    }
+}
+
+/// Everything that plugins of any version may import.
+pub(super) fn add_to_linker(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
+    v0_1::add_to_linker(linker)?;
+    v0_2::add_to_linker(linker)
+}
+
+/// A component's hooks, type-checked and ready to be called.
+pub(super) enum Calls {
+    V0_1(v0_1::Calls),
+    V0_2(Box<v0_2::Calls>),
+}
+
+impl Calls {
+    /// An error: an exported hook is not what the contract says.
+    pub(super) fn of(
+        abi: Abi,
+        pre: &InstancePre<GuestState>,
+        hooks: HookSet,
+    ) -> wasmtime::Result<Self> {
+        Ok(match abi {
+            Abi::V0_1 => Self::V0_1(v0_1::Calls::of(pre, hooks)?),
+            Abi::V0_2 => Self::V0_2(Box::new(v0_2::Calls::of(pre, hooks)?)),
+        })
+    }
+
+    pub(super) async fn call(
+        &self,
+        store: &mut Store<GuestState>,
+        instance: &Instance,
+        hook: Hook,
+    ) -> wasmtime::Result<Returned> {
+        match self {
+            Self::V0_1(calls) => calls.call(store, instance, hook).await,
+            Self::V0_2(calls) => calls.call(store, instance, hook).await,
+        }
+    }
+}
+
+/// Does the component export this hook of this version?
+pub(super) fn exports(component: &Component, abi: Abi, hook: Hook) -> bool {
+    let interface = abi.interface(hook.name());
+    component.get_export_index(None, interface).is_some()
+}
+
+fn not_exported(hook: Hook) -> wasmtime::Error {
+    wasmtime::Error::msg(format!("{hook} is not exported"))
+}
+
+/// Compares an exported hook's type with the contract's, so that no call can fail over it.
+fn check_function<Params, Return>(
+    pre: &InstancePre<GuestState>,
+    abi: Abi,
+    hook: Hook,
+) -> wasmtime::Result<()>
+where
+    Params: ComponentNamedList + Lower,
+    Return: ComponentNamedList + Lift,
+{
+    let component = pre.component();
+    let instance = component.get_export_index(None, abi.interface(hook.name()));
+    let function = component.get_export(instance.as_ref(), hook.function());
+    match function {
+        Some((ComponentItem::ComponentFunc(function), _)) => {
+            function.typecheck::<Params, Return>(&pre.instance_type())
+        }
+        _ => Err(wasmtime::Error::msg(format!(
+            "{hook} has no function {}",
+            hook.function()
+        ))),
+    }
+}

@@ -1,0 +1,49 @@
+//! Version 0.2.0 of the contract (`wit/next`, released as `wit/vestibule-plugin-0.2.0`): one file per imported interface.
+
+mod ambient;
+mod bindings;
+mod calls;
+mod content;
+mod effects;
+mod inbound;
+mod kv;
+mod occasions;
+mod replies;
+mod values;
+
+use wasmtime::component::Linker;
+
+use super::Abi;
+use crate::plugin_host::guest_state::GuestState;
+
+pub(in crate::plugin_host) use calls::Calls;
+
+pub(super) const IMPORTS: [&str; 11] = [
+    "types",
+    "inbound",
+    "occasions",
+    "refusal",
+    "replies",
+    "effects",
+    "log",
+    "clock",
+    "random",
+    "config",
+    "kv",
+];
+
+pub(super) fn add_to_linker(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
+    let name = |interface: &str| Abi::V0_2.interface(interface);
+    // These two have types only.
+    linker.instance(&name("types"))?;
+    linker.instance(&name("refusal"))?;
+    inbound::wire(&mut linker.instance(&name("inbound"))?)?;
+    occasions::wire(&mut linker.instance(&name("occasions"))?)?;
+    replies::wire(&mut linker.instance(&name("replies"))?)?;
+    effects::wire(&mut linker.instance(&name("effects"))?)?;
+    ambient::wire_log(&mut linker.instance(&name("log"))?)?;
+    ambient::wire_clock(&mut linker.instance(&name("clock"))?)?;
+    ambient::wire_random(&mut linker.instance(&name("random"))?)?;
+    ambient::wire_config(&mut linker.instance(&name("config"))?)?;
+    kv::wire(&mut linker.instance(&name("kv"))?)
+}

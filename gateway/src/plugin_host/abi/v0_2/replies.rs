@@ -1,0 +1,234 @@
+//! `replies`: everything that can be said. The domain's builders say what is well formed; `content` translates.
+
+use wasmtime::component::LinkerInstance;
+
+use super::bindings::vestibule::plugin::refusal::EffectError;
+use super::bindings::vestibule::plugin::replies as wit;
+use super::content;
+use crate::domain::outbound::{ListSection, ReplyButton, WellFormed};
+use crate::domain::{DraftClass, OutboundContent};
+use crate::plugin_host::abi::charge::function;
+use crate::plugin_host::effect::Effect;
+use crate::plugin_host::guest_state::GuestState;
+
+type Wired = wasmtime::Result<()>;
+type Asked = Result<(), EffectError>;
+/// Content, or what of the guest's words is none.
+type Made = Result<OutboundContent, String>;
+
+pub(super) fn wire(to: &mut LinkerInstance<'_, GuestState>) -> Wired {
+    wire_manner(to)?;
+    wire_plain(to)?;
+    wire_media(to)?;
+    wire_interactive(to)?;
+    wire_questions(to)?;
+    wire_commerce(to)
+}
+
+impl GuestState {
+    /// Keeps a message aside, in the manner that was asked for it.
+    fn say(&mut self, content: Made) -> Asked {
+        let next = std::mem::take(&mut self.next);
+        let content = content.map_err(EffectError::Invalid)?;
+        let content = WellFormed::try_from(content)
+            .map_err(|malformed| EffectError::Invalid(malformed.to_string()))?;
+        self.ask(Effect::Reply {
+            content,
+            quote: next.quote,
+            purpose: next.purpose,
+        })
+    }
+
+    fn quote(&mut self) -> Asked {
+        self.has_message("quote")?;
+        self.next.quote = true;
+        Ok(())
+    }
+
+    fn mean(&mut self, purpose: wit::Purpose) -> Asked {
+        let class = match purpose {
+            wit::Purpose::Reply => {
+                self.has_message("reply to")?;
+                DraftClass::Reply
+            }
+            wit::Purpose::Utility => DraftClass::Utility,
+            wit::Purpose::Marketing => DraftClass::Marketing,
+            wit::Purpose::Authentication => DraftClass::Authentication,
+        };
+        self.next.purpose = Some(class);
+        Ok(())
+    }
+
+    fn has_message(&self, what: &str) -> Asked {
+        match self.hook.has_message() {
+            true => Ok(()),
+            false => {
+                let why = format!("{} has no message to {what}", self.hook);
+                Err(EffectError::Denied(why))
+            }
+        }
+    }
+}
+
+fn wire_manner(to: &mut LinkerInstance<'_, GuestState>) -> Wired {
+    function(to, "quote", |state, ()| Ok((state.quote(),)))?;
+    function(to, "mean", |state, (purpose,): (wit::Purpose,)| {
+        Ok((state.mean(purpose),))
+    })?;
+    function(to, "react", |state, (emoji,): (String,)| {
+        Ok((state.ask(Effect::React { emoji }),))
+    })?;
+    function(to, "mark-read", |state, (typing,): (bool,)| {
+        Ok((state.ask(Effect::MarkRead { typing }),))
+    })
+}
+
+fn wire_plain(to: &mut LinkerInstance<'_, GuestState>) -> Wired {
+    function(
+        to,
+        "send-text",
+        |state, (body, preview_url): (String, bool)| {
+            Ok((state.say(Ok(OutboundContent::Text { body, preview_url })),))
+        },
+    )?;
+    function(to, "send-location", |state, (place,): (wit::Place,)| {
+        Ok((state.say(content::place(place).map(OutboundContent::Location)),))
+    })?;
+    function(to, "send-contacts", |state, (cards,): (Vec<wit::Card>,)| {
+        Ok((state.say(content::cards(cards)),))
+    })?;
+    function(
+        to,
+        "send-template",
+        |state, (template,): (wit::Template,)| {
+            let template = content::template(template);
+            Ok((state.say(template.map(|t| OutboundContent::Template(Box::new(t)))),))
+        },
+    )
+}
+
+fn wire_media(to: &mut LinkerInstance<'_, GuestState>) -> Wired {
+    type Captioned = (wit::File, Option<String>);
+    function(to, "send-image", |state, (file, caption): Captioned| {
+        let image = content::captioned(file, caption);
+        Ok((state.say(Ok(OutboundContent::Image(image))),))
+    })?;
+    function(to, "send-video", |state, (file, caption): Captioned| {
+        let video = content::captioned(file, caption);
+        Ok((state.say(Ok(OutboundContent::Video(video))),))
+    })?;
+    function(
+        to,
+        "send-audio",
+        |state, (file, voice): (wit::File, bool)| {
+            let audio = content::audio(file, voice);
+            Ok((state.say(Ok(OutboundContent::Audio(audio))),))
+        },
+    )?;
+    function(
+        to,
+        "send-document",
+        |state, (document, caption): (wit::Document, Option<String>)| {
+            let document = content::document(document, caption);
+            Ok((state.say(Ok(OutboundContent::Document(document))),))
+        },
+    )?;
+    function(to, "send-sticker", |state, (file,): (wit::File,)| {
+        Ok((state.say(Ok(OutboundContent::Sticker(content::media(file)))),))
+    })
+}
+
+fn wire_interactive(to: &mut LinkerInstance<'_, GuestState>) -> Wired {
+    type Buttons = (
+        Option<wit::Header>,
+        String,
+        Option<String>,
+        Vec<wit::Button>,
+    );
+    function(
+        to,
+        "send-buttons",
+        |state, (header, body, footer, buttons): Buttons| {
+            Ok((state.say(Ok(OutboundContent::Buttons {
+                header: header.map(|header| Box::new(content::header(header))),
+                body,
+                footer,
+                buttons: buttons.into_iter().map(ReplyButton::from).collect(),
+            })),))
+        },
+    )?;
+    type Rows = (
+        Option<String>,
+        String,
+        Option<String>,
+        String,
+        Vec<wit::Section>,
+    );
+    function(
+        to,
+        "send-rows",
+        |state, (header, body, footer, button, sections): Rows| {
+            Ok((state.say(Ok(OutboundContent::List {
+                header,
+                body,
+                footer,
+                button,
+                sections: sections.into_iter().map(ListSection::from).collect(),
+            })),))
+        },
+    )?;
+    function(to, "send-link", |state, (link,): (wit::Link,)| {
+        Ok((state.say(Ok(content::link(link))),))
+    })?;
+    function(to, "send-flow", |state, (flow,): (wit::Flow,)| {
+        Ok((state.say(content::flow(flow)),))
+    })?;
+    function(
+        to,
+        "send-call-button",
+        |state, (button,): (wit::CallButton,)| Ok((state.say(Ok(content::call_button(button))),)),
+    )?;
+    function(
+        to,
+        "send-carousel",
+        |state, (body, cards): (String, Vec<wit::CarouselCard>)| {
+            Ok((state.say(Ok(content::carousel(body, cards))),))
+        },
+    )
+}
+
+fn wire_questions(to: &mut LinkerInstance<'_, GuestState>) -> Wired {
+    function(to, "ask-location", |state, (body,): (String,)| {
+        Ok((state.say(Ok(OutboundContent::LocationRequestMessage { body })),))
+    })?;
+    function(to, "ask-phone", |state, (body,): (String,)| {
+        Ok((state.say(Ok(OutboundContent::RequestContactInfo { body })),))
+    })?;
+    function(to, "ask-to-call", |state, (body,): (String,)| {
+        Ok((state.say(Ok(OutboundContent::CallPermissionRequest { body })),))
+    })?;
+    function(to, "ask-address", |state, (form,): (wit::AddressForm,)| {
+        Ok((state.say(Ok(content::address_form(form))),))
+    })
+}
+
+fn wire_commerce(to: &mut LinkerInstance<'_, GuestState>) -> Wired {
+    function(to, "send-product", |state, (product,): (wit::Product,)| {
+        Ok((state.say(Ok(content::product(product))),))
+    })?;
+    function(
+        to,
+        "send-product-list",
+        |state, (list,): (wit::ProductList,)| Ok((state.say(Ok(content::product_list(list))),)),
+    )?;
+    function(to, "send-catalog", |state, (catalog,): (wit::Catalog,)| {
+        Ok((state.say(Ok(content::catalog(catalog))),))
+    })?;
+    function(
+        to,
+        "send-product-carousel",
+        |state, (carousel,): (wit::ProductCarousel,)| {
+            Ok((state.say(Ok(content::product_carousel(carousel))),))
+        },
+    )
+}

@@ -1,0 +1,190 @@
+//! Timers that plugins have set. A timer that is due ends in the transaction that makes it an event of its conversation.
+
+use sqlx::FromRow;
+
+use super::{Result, StorageError, Tx, batch, execute, execute_rows, fetch_list, on_backend};
+use crate::domain::attribute::Fields;
+use crate::domain::{Bucket, ConversationId, TenantId, Timestamp};
+
+/// The name of a timer: what sets or cancels it, and whose it is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TimerKey {
+    pub conversation: ConversationId,
+    /// By name: versions share it.
+    pub plugin: String,
+    pub name: String,
+}
+
+/// A timer that is set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timer {
+    pub key: TimerKey,
+    pub tenant: TenantId,
+    pub bucket: Bucket,
+    pub set_at: Timestamp,
+    pub due_at: Timestamp,
+    pub fields: Fields,
+}
+
+/// Sets timers, in the place of those of the same names. Keys must be distinct and sorted; their conversations locked.
+pub async fn set_all_tenants(tx: &mut Tx, timers: &[Timer]) -> Result<()> {
+    for run in batch::runs(timers) {
+        let sql = batch::values(
+            "INSERT INTO timer (conversation, plugin, name, tenant, bucket, set_at, due_at, fields) VALUES",
+            run.len(),
+            8,
+            1,
+            "ON CONFLICT (conversation, plugin, name)
+             DO UPDATE SET set_at = excluded.set_at, due_at = excluded.due_at, fields = excluded.fields",
+        );
+        execute_rows!(tx, sql, run, |query, timer| {
+            query
+                .bind(timer.key.conversation.raw())
+                .bind(&timer.key.plugin)
+                .bind(&timer.key.name)
+                .bind(timer.tenant.raw())
+                .bind(timer.bucket.raw())
+                .bind(timer.set_at.millis())
+                .bind(timer.due_at.millis())
+                .bind(serde_json::to_string(&timer.fields).expect("fields are JSON"))
+        })?;
+    }
+    Ok(())
+}
+
+/// Ends timers by their names. Keys must be sorted.
+pub async fn cancel_all_tenants(tx: &mut Tx, keys: &[TimerKey]) -> Result<()> {
+    for run in batch::runs(keys) {
+        let sql = batch::values(
+            "DELETE FROM timer WHERE (conversation, plugin, name) IN (VALUES",
+            run.len(),
+            3,
+            1,
+            ")",
+        );
+        execute_rows!(tx, sql, run, |query, key| query
+            .bind(key.conversation.raw())
+            .bind(&key.plugin)
+            .bind(&key.name))?;
+    }
+    Ok(())
+}
+
+/// Ends every timer of these conversations: the bot has them no more, or they are closed.
+pub async fn end_of_all_tenants(tx: &mut Tx, conversations: &[ConversationId]) -> Result<()> {
+    let ids = batch::sorted(conversations.iter().map(|id| id.raw()));
+    for run in batch::runs(&ids) {
+        let sql = batch::list("DELETE FROM timer WHERE conversation IN", run.len(), 1, "");
+        execute_rows!(tx, sql, run, |query, id| query.bind(*id))?;
+    }
+    Ok(())
+}
+
+/// The names of the timers of these conversations.
+pub async fn names_of_all_tenants(
+    tx: &mut Tx,
+    conversations: &[ConversationId],
+) -> Result<Vec<TimerKey>> {
+    let ids = batch::sorted(conversations.iter().map(|id| id.raw()));
+    let mut found = Vec::new();
+    for run in batch::runs(&ids) {
+        let head = "SELECT conversation, plugin, name FROM timer WHERE conversation IN";
+        let sql = batch::list(head, run.len(), 1, "");
+        let rows: Vec<(i64, String, String)> = fetch_list!(tx, sql, [0_i64; 0], run)?;
+        found.extend(rows.into_iter().map(|(id, plugin, name)| TimerKey {
+            conversation: ConversationId::from_raw(id),
+            plugin,
+            name,
+        }));
+    }
+    Ok(found)
+}
+
+/// How many timers a tenant has; it is not counted beyond `most`.
+pub async fn count(tx: &mut Tx, tenant: TenantId, most: i64) -> Result<i64> {
+    const SQL: &str =
+        "SELECT COUNT(*) FROM (SELECT 1 FROM timer WHERE tenant = $1 LIMIT $2) AS counted";
+    Ok(on_backend!(tx, |conn| sqlx::query_scalar(SQL)
+        .bind(tenant.raw())
+        .bind(most)
+        .fetch_one(conn)
+        .await)?)
+}
+
+/// Timers of these buckets that are due, the longest due first; unlocked.
+pub async fn due_all_tenants(
+    tx: &mut Tx,
+    buckets: &[Bucket],
+    now: Timestamp,
+    most: i64,
+) -> Result<Vec<(Bucket, TimerKey)>> {
+    if buckets.is_empty() {
+        return Ok(Vec::new());
+    }
+    let buckets = batch::padded(&buckets.iter().map(|b| b.raw()).collect::<Vec<_>>());
+    let head =
+        "SELECT bucket, conversation, plugin, name FROM timer WHERE due_at <= $1 AND bucket IN";
+    let tail = "ORDER BY due_at LIMIT $2";
+    let sql = batch::list(head, buckets.len(), 3, tail);
+    let rows: Vec<(i64, i64, String, String)> =
+        fetch_list!(tx, sql, [now.millis(), most], &buckets)?;
+    let due = rows.into_iter().filter_map(|(bucket, id, plugin, name)| {
+        let key = TimerKey {
+            conversation: ConversationId::from_raw(id),
+            plugin,
+            name,
+        };
+        Some((Bucket::from_raw(bucket)?, key))
+    });
+    Ok(due.collect())
+}
+
+#[derive(FromRow)]
+struct Row {
+    tenant: i64,
+    bucket: i64,
+    set_at: i64,
+    due_at: i64,
+    fields: String,
+}
+
+/// Ends a timer that is due and answers it as it was; none when it was cancelled, put off or taken by somebody else.
+/// Its conversation must be locked.
+pub async fn take_all_tenants(
+    tx: &mut Tx,
+    key: &TimerKey,
+    now: Timestamp,
+) -> Result<Option<Timer>> {
+    const SQL: &str =
+        "DELETE FROM timer WHERE conversation = $1 AND plugin = $2 AND name = $3 AND due_at <= $4
+        RETURNING tenant, bucket, set_at, due_at, fields";
+    let row: Option<Row> = on_backend!(tx, |conn| sqlx::query_as(SQL)
+        .bind(key.conversation.raw())
+        .bind(&key.plugin)
+        .bind(&key.name)
+        .bind(now.millis())
+        .fetch_optional(conn)
+        .await)?;
+    row.map(|row| {
+        let corrupt = || StorageError::Corrupt(format!("a timer of {}", key.conversation));
+        Ok(Timer {
+            key: key.clone(),
+            tenant: TenantId::from_raw(row.tenant),
+            bucket: Bucket::from_raw(row.bucket).ok_or_else(corrupt)?,
+            set_at: Timestamp::from_millis(row.set_at),
+            due_at: Timestamp::from_millis(row.due_at),
+            fields: serde_json::from_str(&row.fields).map_err(|_| corrupt())?,
+        })
+    })
+    .transpose()
+}
+
+/// Ends every timer of a conversation of this tenant.
+pub async fn end_of(tx: &mut Tx, tenant: TenantId, conversation: ConversationId) -> Result<()> {
+    const SQL: &str = "DELETE FROM timer WHERE conversation = $1 AND tenant = $2";
+    execute!(
+        tx,
+        sqlx::query(SQL).bind(conversation.raw()).bind(tenant.raw())
+    )?;
+    Ok(())
+}

@@ -1,0 +1,114 @@
+//! Timers: they fire once, survive the process, and end when somebody else has the conversation.
+
+use vestibule::desk::{Asked, Change};
+use vestibule::domain::{ConversationId, Owner};
+use vestibule_tests::{TestDatabase, for_each_database};
+
+use super::ground::{Ground, start};
+
+const TIMERS: &str = "SELECT name FROM timer";
+const FIRED: &str = "SELECT CAST(COUNT(*) AS TEXT) FROM inbound_event WHERE kind = 5 AND state = 1
+    AND content LIKE '%\"occasion\":\"timer\"%'";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_timer_fires_once_with_what_it_was_given() {
+    for_each_database(async |database: TestDatabase| {
+        let ground = Ground::new(&database).await;
+        ground.says("remind 1", "I will.").await;
+        ground.reads("You said: remind 1").await;
+        ground.until(FIRED, &["1"]).await;
+        ground.all_done().await;
+        assert_eq!(ground.heard("You said: remind 1"), 1);
+        assert_eq!(database.texts(TIMERS).await, Vec::<String>::new());
+        // Nobody answered a person: what a timer says is business-initiated.
+        let class = "SELECT CAST(class AS TEXT) FROM outbox WHERE draft LIKE '%You said%'";
+        assert_eq!(database.texts(class).await, ["2"]);
+        ground.node.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_timer_outlives_its_node_and_setting_it_again_replaces_it() {
+    for_each_database(async |database: TestDatabase| {
+        let ground = Ground::new(&database).await;
+        ground.says("remind 3600", "I will.").await;
+        ground.customer.text("remind 2").expect("sent");
+        let due = "SELECT name FROM timer WHERE due_at - set_at = 2000";
+        ground.until(due, &["remind"]).await;
+        let Ground {
+            town,
+            node,
+            customer,
+            database,
+        } = ground;
+        node.end().await;
+        let node = start(&town).await;
+        let ground = Ground {
+            town,
+            node,
+            customer,
+            database,
+        };
+        ground.reads("You said: remind 2").await;
+        ground.until(FIRED, &["1"]).await;
+        ground.node.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn timers_end_when_they_are_cancelled_handed_over_closed_or_taken_over() {
+    for_each_database(async |database: TestDatabase| {
+        let ground = Ground::new(&database).await;
+        let set = async || {
+            ground.customer.text("remind 3600").expect("sent");
+            ground.until(TIMERS, &["remind"]).await;
+        };
+        set().await;
+        ground.customer.text("forget it").expect("sent");
+        ground.until(TIMERS, &[]).await;
+        set().await;
+        ground.customer.text("close").expect("sent");
+        ground.until(TIMERS, &[]).await;
+        set().await;
+        ground.all_done().await;
+        let (tenant, _) = ground.place().await;
+        let ids = database
+            .texts("SELECT CAST(id AS TEXT) FROM conversation")
+            .await;
+        let asked = Asked {
+            tenant,
+            conversation: ConversationId::from_raw(ids[0].parse().expect("an id")),
+            by: "ana".into(),
+            actor: None,
+            owner_version: None,
+            ending: Default::default(),
+        };
+        let to = Owner::Agent("ana".into());
+        let desk = &ground.node.followers.desk;
+        let give = Change::Give { to, note: None };
+        desk.change(&asked, give).await.expect("taken over");
+        assert_eq!(database.texts(TIMERS).await, Vec::<String>::new());
+        ground.node.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conversation_has_at_most_32_timers_and_the_journal_says_which_were_refused() {
+    for_each_database(async |database: TestDatabase| {
+        let ground = Ground::new(&database).await;
+        for _ in 0..3 {
+            ground.customer.text("timers 16").expect("sent");
+            ground.all_done().await;
+        }
+        let count = database.count("SELECT COUNT(*) FROM timer").await;
+        assert_eq!(count, 32);
+        let refused =
+            "SELECT CAST(COUNT(*) AS TEXT) FROM turn WHERE journal LIKE '%timers_refused%'";
+        assert_eq!(database.texts(refused).await, ["1"]);
+        ground.node.end().await;
+    })
+    .await;
+}
