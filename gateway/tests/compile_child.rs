@@ -143,7 +143,8 @@ async fn the_child_inherits_no_environment() {
                 .any(|own| line.starts_with(own))
         })
         .collect();
-    assert_eq!(foreign, Vec::<&str>::new());
+    // And what keeps our allocator from reserving addresses, which its limit counts.
+    assert_eq!(foreign, ["MIMALLOC_ARENA_RESERVE=0"]);
 }
 
 #[tokio::test]

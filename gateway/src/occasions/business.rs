@@ -16,7 +16,7 @@ use crate::domain::{
 use crate::storage::business_events;
 use crate::storage::conversations::{self, Conversation};
 use crate::storage::people::{self, IdentityKey};
-use crate::storage::{StorageError, Tx, contacts as rows, events};
+use crate::storage::{Ending, StorageError, Tx, contacts as rows, events};
 
 /// What somebody tells of.
 #[derive(Debug, Clone)]
@@ -75,8 +75,14 @@ const ID_MOST: usize = 200;
 const BYTES_MOST: usize = 8 << 10;
 
 impl Occasions {
-    /// Tells of an event: it has its turn, unless it was told before.
-    pub async fn tell(&self, tenant: TenantId, new: NewOccasion, by: &Actor) -> Result<Told> {
+    /// Tells of an event: it has its turn, unless it was told before. `ending`: when that is committed.
+    pub async fn tell(
+        &self,
+        tenant: TenantId,
+        new: NewOccasion,
+        by: &Actor,
+        ending: &Ending,
+    ) -> Result<Told> {
         let fields = check(&new)?;
         let snapshot = self.directory.snapshot();
         let entry = snapshot
@@ -108,8 +114,9 @@ impl Occasions {
         events::append_all_tenants(&mut tx, &[event]).await?;
         conversations::advance_all_tenants(&mut tx, &[&conversation]).await?;
         self.record(&mut tx, tenant, &new, told, by).await?;
-        tx.commit().await?;
-        self.hand_on(vec![pending]);
+        ending.commit(tx).await?;
+        let this = self.clone();
+        ending.then(move || this.hand_on(vec![pending]));
         Ok(Told {
             event: told.event,
             conversation: told.conversation,

@@ -230,7 +230,7 @@ pub(super) async fn tenant_with_everything(
         .post(&key, "/keys", &json!({"name": "k", "role": "agent"}))
         .await
         .id();
-    let hold = json!({"held": {"scope": "number", "number": number}, "reason": "drill"});
+    let hold = json!({"held": {"scope": "plugin", "plugin": "menu"}, "reason": "drill"});
     let hold = ground.post(&key, "/holds", &hold).await.id();
     let job = ground
         .post(&key, "/audit/verifications", &json!({}))

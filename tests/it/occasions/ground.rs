@@ -97,7 +97,9 @@ impl<'a> Ground<'a> {
 
     pub(super) async fn tell(&self, tenant: TenantId, event: NewOccasion) -> bool {
         let occasions = &self.node.followers.occasions;
-        let told = occasions.tell(tenant, event, &Actor::gateway()).await;
+        let told = occasions
+            .tell(tenant, event, &Actor::gateway(), &Default::default())
+            .await;
         told.expect("told").again
     }
 }

@@ -96,7 +96,8 @@ pub(super) async fn tell(
         at: event.at.map(|moment| moment.0),
         fields: event.fields,
     };
-    let told = api.occasions.tell(tenant, new, &caller.actor).await;
+    let (by, ending) = (&caller.actor, &caller.ending);
+    let told = api.occasions.tell(tenant, new, by, ending).await;
     let told = told.map_err(problem)?;
     let status = match told.again {
         true => StatusCode::OK,
