@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::exposed;
 use crate::access::Role;
-use crate::domain::{ApiKeyId, HoldId};
+use crate::domain::{ApiKeyId, HoldId, InstallationId, TurnId};
+use crate::replay::read::Asked;
 use crate::tenants::holds::Scope;
 
 /// A command. Names are what the operator typed: a name, our id, or Meta's.
@@ -72,6 +73,18 @@ pub enum Command {
         grants: BTreeSet<String>,
         position: i64,
     },
+    /// Turns of the journal, a page of them.
+    PluginJournal(Asked),
+    /// What an installation runs, or ran.
+    PluginSetup {
+        tenant: String,
+        installation: InstallationId,
+    },
+    /// One turn as its journal has it.
+    PluginTrace {
+        tenant: String,
+        turn: TurnId,
+    },
     HoldAdd {
         scope: Scope,
         reason: String,
@@ -130,6 +143,9 @@ impl Command {
             Self::CredentialAdd { .. } => "credential_add",
             Self::NumberAdd { .. } => "number_add",
             Self::PluginInstall { .. } => "plugin_install",
+            Self::PluginJournal(_) => "plugin_journal",
+            Self::PluginSetup { .. } => "plugin_setup",
+            Self::PluginTrace { .. } => "plugin_trace",
             Self::HoldAdd { .. } => "hold_add",
             Self::HoldLift { .. } => "hold_lift",
             Self::HoldList => "hold_list",

@@ -4,6 +4,7 @@
 //! decided in [`ask`]. Secrets come from a file, an environment variable or standard input, never from an argument:
 //! arguments are visible to every user of the machine.
 
+mod ago;
 mod ask;
 mod credential;
 mod demo;
@@ -15,10 +16,12 @@ mod migrate;
 mod number;
 mod output;
 mod plugin;
+mod replay;
 mod secret_input;
 mod serve;
 mod simulator;
 mod tenant;
+mod trace;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -170,7 +173,9 @@ async fn verb(config: &Config, json: bool, verb: Verb) -> anyhow::Result<ExitCod
         Verb::Tenant(verb) => verb.command()?,
         Verb::Credential(verb) => verb.command()?,
         Verb::Number(verb) => verb.command(),
-        Verb::Plugin(verb) => verb.command()?,
+        Verb::Plugin(plugin::Verb::Install(install)) => install.command()?,
+        Verb::Plugin(plugin::Verb::Replay(asked)) => return replay::run(config, json, asked).await,
+        Verb::Plugin(plugin::Verb::Trace(asked)) => return trace::run(config, json, asked).await,
         Verb::Hold(verb) => verb.command()?,
         Verb::Key(verb) => verb.command()?,
         Verb::Audit(AuditVerb::Verify { heads }) => Command::AuditVerify { heads },

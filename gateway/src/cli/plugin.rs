@@ -7,6 +7,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::{Args, Subcommand};
 
+use super::replay::Replay;
+use super::trace::Trace;
 use crate::admin::Command;
 use crate::reference_plugins;
 
@@ -14,6 +16,10 @@ use crate::reference_plugins;
 pub(super) enum Verb {
     /// Put a plugin into service, in the place of the version before it.
     Install(Install),
+    /// Try a candidate on the turns of the journal: would it have done the same? Nothing is sent.
+    Replay(Replay),
+    /// Show one turn: calls, fuel, memory, effects, what policy decided, log, faults.
+    Trace(Trace),
 }
 
 #[derive(Debug, Args)]
@@ -41,27 +47,27 @@ pub(super) struct Install {
     position: i64,
 }
 
-impl Verb {
+impl Install {
     pub(super) fn command(self) -> anyhow::Result<Command> {
-        let Self::Install(install) = self;
-        let wasm = component(&install.component)?;
-        let config = match &install.settings_file {
+        let wasm = component(&self.component)?;
+        let config = match &self.settings_file {
             Some(file) => std::fs::read_to_string(file)
                 .with_context(|| format!("cannot read {}", file.display()))?,
-            None => install.settings,
+            None => self.settings,
         };
         Ok(Command::PluginInstall {
-            tenant: install.tenant,
-            number: install.number,
+            tenant: self.tenant,
+            number: self.number,
             component: STANDARD.encode(wasm),
             config,
-            grants: install.grants.into_iter().collect(),
-            position: install.position,
+            grants: self.grants.into_iter().collect(),
+            position: self.position,
         })
     }
 }
 
-fn component(file: &Path) -> anyhow::Result<Vec<u8>> {
+/// The bytes of a file, or of a plugin that comes with the gateway.
+pub(super) fn component(file: &Path) -> anyhow::Result<Vec<u8>> {
     if let Some(name) = file
         .to_str()
         .and_then(|name| name.strip_prefix("reference:"))

@@ -4,14 +4,15 @@ mod effects;
 
 use super::caused::Caused;
 use super::journal::{DecisionLine, Journal, ReportLine};
-use super::turn::{Finished, TurnInput, Turns};
+use super::turn::{Finished, TurnInput, Turns, view};
 use crate::directory::facts::count_replies;
 use crate::domain::{
     Draft, DraftClass, HANDED_BACK, InstallationId, OutboundContent, OutboxId, Owner, OwnerChange,
     Sender, StreamEvent, StreamKind, Timestamp, TurnId,
 };
 use crate::plugin_host::{
-    CallOutcome, Effect, Ending, KvEffects, PluginBinding, Route, TurnReport,
+    CallOutcome, Effect, Ending, KvEffects, PluginBinding, Route, Seen, SeenPlugin, TurnReport,
+    setup_mark,
 };
 use crate::policy::{BacklogFact, Decision, decide};
 use crate::storage::conversations::Conversation;
@@ -29,6 +30,8 @@ pub(super) struct Drafts<'a> {
     sends: Vec<NewSend>,
     decisions: Vec<DecisionLine>,
     report: Option<TurnReport>,
+    /// What the plugins saw, for a replay.
+    seen: Option<Seen>,
     /// The send that each effect of the report became, if it became one.
     sent: Vec<Option<OutboxId>>,
     broken: Vec<String>,
@@ -54,6 +57,7 @@ impl<'a> Drafts<'a> {
             sends: Vec::new(),
             decisions: Vec::new(),
             report: None,
+            seen: None,
             sent: Vec::new(),
             broken: Vec::new(),
             kv: Vec::new(),
@@ -109,8 +113,24 @@ impl<'a> Drafts<'a> {
             .iter()
             .filter_map(|binding| generation(binding.installation))
             .collect();
+        self.seen = Some(self.seen_by(bindings));
         self.end(&report);
         self.report = Some(report);
+    }
+
+    fn seen_by(&self, bindings: &[PluginBinding]) -> Seen {
+        let installations = &self.input.entry.installations;
+        let plugins = bindings.iter().filter_map(|binding| {
+            let row = installations
+                .iter()
+                .find(|row| row.id == binding.installation)?;
+            Some(SeenPlugin {
+                installation: row.id,
+                setup: setup_mark(&row.digest, &row.config, &row.grants, &binding.limits),
+            })
+        });
+        let bot = self.input.conversation.owner.is_bot();
+        Seen::of(view(&self.input), bot, plugins.collect())
     }
 
     fn end(&mut self, report: &TurnReport) {
@@ -292,6 +312,8 @@ impl<'a> Drafts<'a> {
                 .report
                 .as_ref()
                 .map(|report| ReportLine::of(report, &self.sent)),
+            mark: self.report.as_ref().map(TurnReport::mark),
+            seen: self.seen.as_ref(),
             not_runnable: &self.broken,
             decisions: &self.decisions,
             cut: Vec::new(),

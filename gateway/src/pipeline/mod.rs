@@ -13,7 +13,6 @@ mod memory;
 mod plugins;
 mod queue;
 mod room;
-mod seeds;
 mod turn;
 
 use std::any::Any;
@@ -29,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 use crate::directory::Directory;
 use crate::domain::{Bucket, Clock, ContactId, ConversationId, IdGenerator, TenantId};
 use crate::ownership::Owned;
+use crate::plugin_host::Seeds;
 use crate::storage::conversations::{self, Conversation};
 use crate::storage::events::{self, PendingEvent};
 use crate::storage::outbox::OutboxRow;
@@ -42,7 +42,6 @@ use queue::Queue;
 use turn::{Finished, Ran, TurnInput, Turns};
 
 pub use plugins::Plugins;
-pub use seeds::Seeds;
 
 /// How turns are run.
 #[derive(Debug, Clone, Copy)]

@@ -44,6 +44,7 @@ pub mod people;
 pub mod plugin_events;
 pub mod raw;
 pub mod receipts;
+pub mod replays;
 mod rows;
 pub mod server;
 pub mod stream;
