@@ -119,3 +119,106 @@ impl TurnReport {
 fn json(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).expect("what plugins ask for is JSON")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Timestamp, TurnId};
+    use crate::plugin_host::{
+        AttributedEffect, Effect, Ending, HostAnswers, KvEffects, KvWrite, Route, TurnReport,
+    };
+
+    fn tag(tag: &str) -> AttributedEffect {
+        AttributedEffect {
+            installation: InstallationId::from_raw(1),
+            plugin: "echo".to_owned(),
+            version: "0.1.0".to_owned(),
+            effect: Effect::AddTag {
+                tag: tag.to_owned(),
+            },
+        }
+    }
+
+    fn report() -> TurnReport {
+        let write = |write| KvEffects {
+            installation: InstallationId::from_raw(1),
+            reads: Vec::new(),
+            writes: [("key".to_owned(), write)].into(),
+        };
+        TurnReport {
+            turn: TurnId::from_raw(1),
+            ending: Ending::Answered,
+            effects: vec![tag("a"), tag("b")],
+            route: Some(Route::Bot),
+            kv: vec![write(KvWrite::Set(b"1".to_vec()))],
+            calls: Vec::new(),
+            logs: Vec::new(),
+            retry_after: None,
+            host_answers: HostAnswers::default(),
+        }
+    }
+
+    #[test]
+    fn the_mark_moves_with_everything_that_was_asked_for() {
+        let changes: [fn(&mut TurnReport); 8] = [
+            |report| report.ending = Ending::Silent,
+            |report| report.route = Some(Route::Silence),
+            |report| report.effects.swap(0, 1),
+            |report| report.effects[0].installation = InstallationId::from_raw(2),
+            |report| drop(report.effects.pop()),
+            |report| report.kv[0].installation = InstallationId::from_raw(2),
+            |report| drop(report.kv[0].writes.insert("key".to_owned(), KvWrite::Add(1))),
+            |report| {
+                let until = KvWrite::SetUntil(b"1".to_vec(), Timestamp::from_millis(1));
+                report.kv[0].writes.insert("key".to_owned(), until);
+            },
+        ];
+        for (place, change) in changes.iter().enumerate() {
+            let mut changed = report();
+            change(&mut changed);
+            assert_ne!(changed.mark(), report().mark(), "change {place}");
+        }
+    }
+
+    #[test]
+    fn the_mark_stays_whichever_version_asked_and_whatever_was_read() {
+        let mut changed = report();
+        changed.effects[0].version = "0.2.0".to_owned();
+        changed.turn = TurnId::from_raw(2);
+        changed.kv[0].reads.push(("key".to_owned(), 3));
+        assert_eq!(changed.mark(), report().mark());
+    }
+
+    #[test]
+    fn a_setup_is_marked_part_by_part() {
+        let limits = Limits::default();
+        let mark = setup_mark("d", "{}", "[]", &limits);
+        let less = Limits { fuel: 1, ..limits.clone() };
+        for other in [
+            setup_mark("d{", "}", "[]", &limits),
+            setup_mark("d", "{}", "[\"kv\"]", &limits),
+            setup_mark("d", "{}", "[]", &less),
+        ] {
+            assert_ne!(other, mark);
+        }
+    }
+
+    #[test]
+    fn what_was_seen_reads_back_as_it_was() {
+        let seen = Seen {
+            display_name: Some("Ines".to_owned()),
+            tags: ["vip".to_owned()].into(),
+            bot: true,
+            plugins: vec![SeenPlugin {
+                installation: InstallationId::from_raw(1),
+                setup: "x".to_owned(),
+            }],
+            ..Seen::default()
+        };
+        let json = serde_json::to_string(&seen).expect("JSON");
+        assert!(!json.contains("language"), "{json}");
+        assert_eq!(serde_json::from_str::<Seen>(&json).expect("it reads"), seen);
+        let view = seen.view(ConversationId::from_raw(1), ContactId::from_raw(2));
+        assert_eq!(Seen::of(view, true, seen.plugins.clone()), seen);
+    }
+}
