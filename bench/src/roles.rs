@@ -1,14 +1,11 @@
 //! The processes under test beside the baseline: the gateway as `vestibule serve` runs it, the verbs that set it up, and
 //! the simulated Meta. Each is this binary again, so that one build measures what it was built from.
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use vestibule::admin::{self, Command, Local};
+use vestibule::admin::{self, Command, Local, PluginCommand, PluginInstall};
 use vestibule::app::{Node, StartOptions};
 use vestibule::clock::SystemClock;
 use vestibule::config::Config;
@@ -66,14 +63,8 @@ fn commands(cast: &Cast) -> Vec<Command> {
             replace: false,
         });
         commands.extend(numbers.iter().map(|number| number_add(&tenant, number)));
-        commands.push(Command::PluginInstall {
-            tenant,
-            number: None,
-            component: STANDARD.encode(guests::ECHO),
-            config: "{}".to_owned(),
-            grants: BTreeSet::new(),
-            position: 0,
-        });
+        let install = PluginInstall::new(&tenant, guests::ECHO);
+        commands.push(Command::Plugin(PluginCommand::Install(Box::new(install))));
     }
     commands
 }

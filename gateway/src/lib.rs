@@ -34,5 +34,6 @@ pub mod replay;
 pub mod secrets;
 pub mod simulator;
 pub mod storage;
+pub mod sync;
 pub mod telemetry;
 pub mod tenants;

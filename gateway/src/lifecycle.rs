@@ -14,6 +14,8 @@ use axum::{Json, Router};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use crate::sync::lock;
+
 /// Two tokens that every long-lived task watches. Clones are the same shutdown.
 #[derive(Debug, Clone, Default)]
 pub struct Shutdown {
@@ -114,10 +116,7 @@ impl Health {
 
     /// Whoever watches a need tells here how it is.
     pub fn set(&self, need: Need, met: bool) {
-        let mut lacking = self
-            .lacking
-            .lock()
-            .unwrap_or_else(|broken| broken.into_inner());
+        let mut lacking = lock(&self.lacking);
         if met {
             lacking.remove(&need);
         } else {
@@ -126,11 +125,7 @@ impl Health {
     }
 
     pub fn readiness(&self) -> Readiness {
-        let lacking = self
-            .lacking
-            .lock()
-            .unwrap_or_else(|broken| broken.into_inner())
-            .clone();
+        let lacking = lock(&self.lacking).clone();
         let draining = self.shutdown.soft.is_cancelled();
         Readiness {
             ready: lacking.is_empty() && !draining,

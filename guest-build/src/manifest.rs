@@ -34,6 +34,8 @@ pub struct Manifest {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub config_schema: Option<serde_json::Value>,
     pub state_schema: u32,
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub state_compatible: BTreeSet<u32>,
     pub limits: Limits,
 }
 
@@ -61,6 +63,8 @@ struct Written {
     grants: BTreeSet<String>,
     #[serde(default)]
     state_schema: u32,
+    #[serde(default)]
+    state_compatible: BTreeSet<u32>,
     #[serde(default)]
     limits: Limits,
     config: Option<Config>,
@@ -104,6 +108,7 @@ impl Manifest {
             grants: written.grants,
             config_schema,
             state_schema: written.state_schema,
+            state_compatible: written.state_compatible,
             limits: written.limits,
         }
     }

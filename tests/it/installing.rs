@@ -118,7 +118,7 @@ async fn what_cannot_run_is_refused_in_words_and_the_old_version_answers() {
             assert!(said.contains(says), "expected `{says}`: {said}");
         }
         let running = database
-            .texts("SELECT plugin_version FROM installation WHERE state = 'active'")
+            .texts("SELECT plugin_version FROM installation_version WHERE stage = 'active'")
             .await;
         assert_eq!(running, ["0.1.0"]);
         echoes(&town).await;

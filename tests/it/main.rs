@@ -17,6 +17,7 @@ mod harness;
 mod ingest;
 mod ingest_gap;
 mod installing;
+mod life;
 mod loops;
 mod neighbours;
 mod occasions;

@@ -35,7 +35,8 @@ async fn what_does_not_fit_is_refused_whole_and_nothing_changes() {
         let shown = install(&town, &json!({"style": "buttons"})).await;
         // What the plugin gets to see is shown: with the schema's defaults.
         assert!(shown.expect("it fits").contains("Write *menu* to see"));
-        let everything = "SELECT state || ' ' || config || ' ' || CAST(generation AS TEXT) FROM installation";
+        let everything = "SELECT i.state || ' ' || v.config || ' ' || CAST(i.generation AS TEXT) FROM installation i
+            JOIN installation_version v ON v.installation = i.id";
         let before = database.texts(everything).await;
         let stored: Value = stored_config(&database).await;
         assert_eq!(stored["style"], "buttons");
@@ -63,7 +64,7 @@ async fn what_does_not_fit_is_refused_whole_and_nothing_changes() {
 }
 
 async fn stored_config(database: &TestDatabase) -> Value {
-    let configs = database.texts("SELECT config FROM installation WHERE state = 'active'");
+    let configs = database.texts("SELECT config FROM installation_version WHERE stage = 'active'");
     serde_json::from_str(&configs.await[0]).expect("JSON")
 }
 

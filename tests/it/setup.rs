@@ -33,7 +33,10 @@ async fn empty(database: &TestDatabase) -> (tempfile::TempDir, SetupContext) {
         keyring: Arc::new(keyring),
         clock: Arc::new(ManualClock::at(NOW)),
         ids: Arc::new(IdGenerator::new(1, Timestamp::ZERO)),
+        require_signature: false,
+        changed: Arc::default(),
         by: vestibule::audit::Actor::gateway(),
+        ending: vestibule::storage::Ending::default(),
     };
     (dir, setup)
 }

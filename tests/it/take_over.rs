@@ -7,7 +7,7 @@ use std::sync::Arc;
 use vestibule::clock::SystemClock;
 use vestibule::desk::{Asked, Change, Desk};
 use vestibule::domain::{ConversationId, Owner, TenantId};
-use vestibule::storage::conversations;
+use vestibule::storage::{Ending, conversations};
 use vestibule_tests::town::Town;
 use vestibule_tests::{TestDatabase, for_each_database, guests, settle, wait};
 
@@ -100,6 +100,7 @@ async fn take_over(desk: &Desk, database: &TestDatabase, talk: Talk) -> Found {
         conversation: talk.id,
         by: "ana".into(),
         actor: None,
+        ending: Ending::default(),
         owner_version: None,
     };
     let change = Change::Give {

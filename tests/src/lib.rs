@@ -8,6 +8,7 @@ pub mod db;
 pub mod gateway;
 pub mod guests;
 pub mod load;
+pub mod manifest;
 pub mod postgres;
 pub mod process;
 pub mod town;

@@ -10,7 +10,7 @@ use crate::domain::{ApiKeyId, Clock, TenantId, Timestamp, UserId};
 use crate::secrets::{Keyring, SecretError, SystemEntropy};
 use crate::storage::api_keys::{self, ApiKey};
 use crate::storage::{Db, StorageError};
-use crate::tenants::{SetupContext, SetupError, check_text};
+use crate::tenants::{SetupContext, SetupError, check_text, keep_tenant};
 
 type Result<T, E = SetupError> = std::result::Result<T, E>;
 
@@ -41,6 +41,7 @@ pub async fn create(setup: &SetupContext, new: NewKey) -> Result<(ApiKey, Token)
         return Err(SetupError::invalid("the expiry", "must lie in the future"));
     }
     let mut tx = setup.db.begin().await?;
+    keep_tenant(&mut tx, new.realm).await?;
     let grant = grant(&mut tx, &new).await?;
     let (key, token) = make(setup, &new, &grant)?;
     api_keys::insert_key(&mut tx, new.realm, &key).await?;
@@ -48,7 +49,7 @@ pub async fn create(setup: &SetupContext, new: NewKey) -> Result<(ApiKey, Token)
     setup
         .record(&mut tx, new.realm, "key.create", key.id, None, became)
         .await?;
-    tx.commit().await?;
+    setup.commit(tx).await?;
     Ok((key, token))
 }
 
@@ -157,7 +158,7 @@ pub async fn rotate(
     setup
         .record(&mut tx, realm, "key.rotate", id, was, became)
         .await?;
-    tx.commit().await?;
+    setup.commit(tx).await?;
     Ok((key, token))
 }
 
@@ -175,7 +176,7 @@ pub async fn revoke(setup: &SetupContext, realm: TenantId, id: ApiKeyId) -> Resu
             .record(&mut tx, realm, "key.revoke", id, was, None)
             .await?;
     }
-    tx.commit().await?;
+    setup.commit(tx).await?;
     Ok(())
 }
 

@@ -46,7 +46,7 @@ pub async fn create(setup: &SetupContext, new: NewUser) -> Result<User> {
     setup
         .record(&mut tx, new.realm, "user.create", user.id, None, became)
         .await?;
-    tx.commit().await?;
+    setup.commit(tx).await?;
     Ok(user)
 }
 
@@ -77,7 +77,7 @@ pub async fn update(
     setup
         .record(&mut tx, realm, "user.update", id, Some(was), became)
         .await?;
-    tx.commit().await?;
+    setup.commit(tx).await?;
     Ok(user)
 }
 

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use crate::domain::number::Number;
 use crate::storage::apps::App;
 use crate::storage::holds::{Held, Hold};
-use crate::storage::installations::Installation;
 use crate::storage::outbox::OutboxRow;
 use crate::storage::tenants::Tenant;
 use crate::tenants::TenantSettings;
@@ -70,21 +69,6 @@ impl Answer {
         })
     }
 
-    pub(super) fn installation(installation: &Installation) -> Self {
-        Self::Record(record! {
-            "id" => installation.id,
-            "tenant" => installation.tenant,
-            "number" => installation.number,
-            "plugin" => installation.plugin,
-            "version" => installation.plugin_version,
-            "digest" => installation.digest,
-            "position" => installation.position,
-            "grants" => serde_json::from_str::<serde_json::Value>(&installation.grants).ok(),
-            // What the plugin gets to see: the schema's defaults are filled in.
-            "settings" => serde_json::from_str::<serde_json::Value>(&installation.config).ok(),
-        })
-    }
-
     pub(super) fn hold(hold: &Hold) -> Self {
         Self::Record(hold_record(hold))
     }
@@ -138,11 +122,16 @@ fn held(held: &Held) -> String {
         Held::Tenant(tenant) => format!("tenant {tenant}"),
         Held::Number(_, number) => format!("number {number}"),
         Held::Plugin(tenant, plugin) => format!("plugin {plugin} of tenant {tenant}"),
-        Held::Template(tenant, name, language) => {
-            format!("template {name} ({language}) of tenant {tenant}")
+        Held::Template(tenant, template) => {
+            let (name, language) = (&template.name, &template.language);
+            match template.account.as_str() {
+                "" => format!("template {name} ({language}) of tenant {tenant}"),
+                account => format!("template {name} ({language}) of account {account}"),
+            }
         }
         Held::Templates(tenant) => format!("every template of tenant {tenant}"),
         Held::NumberTemplates(_, number) => format!("every template of number {number}"),
+        Held::NumberReplies(_, number) => format!("every answer of number {number}"),
         Held::Credential(_, credential) => format!("credential {credential}"),
     }
 }

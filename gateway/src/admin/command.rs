@@ -1,12 +1,12 @@
 //! Everything that can be asked for. One JSON object each when it goes through the socket.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::exposed;
+use super::plugins::PluginCommand;
 use crate::access::Role;
 use crate::domain::{ApiKeyId, HoldId, InstallationId, TurnId};
 use crate::replay::read::Asked;
@@ -45,6 +45,22 @@ pub enum Command {
         tenant: String,
     },
     TenantList,
+    TenantRemove {
+        tenant: String,
+    },
+    AppRemove {
+        app: String,
+    },
+    CredentialRemove {
+        tenant: String,
+        credential: String,
+    },
+    NumberRemove {
+        tenant: String,
+        number: String,
+        /// Withdraw what is queued for it first.
+        cancel_queued: bool,
+    },
     CredentialAdd {
         tenant: String,
         name: String,
@@ -63,22 +79,14 @@ pub enum Command {
         time_zone: String,
         throughput: i64,
     },
-    PluginInstall {
-        tenant: String,
-        number: Option<String>,
-        /// The component, base64.
-        component: String,
-        /// JSON object.
-        config: String,
-        grants: BTreeSet<String>,
-        position: i64,
-    },
+    Plugin(PluginCommand),
     /// Turns of the journal, a page of them.
     PluginJournal(Asked),
     /// What an installation runs, or ran.
     PluginSetup {
         tenant: String,
         installation: InstallationId,
+        version: Option<i64>,
     },
     /// One turn as its journal has it.
     PluginTrace {
@@ -140,9 +148,13 @@ impl Command {
             Self::TenantSet { .. } => "tenant_set",
             Self::TenantShow { .. } => "tenant_show",
             Self::TenantList => "tenant_list",
+            Self::TenantRemove { .. } => "tenant_remove",
+            Self::AppRemove { .. } => "app_remove",
+            Self::CredentialRemove { .. } => "credential_remove",
+            Self::NumberRemove { .. } => "number_remove",
             Self::CredentialAdd { .. } => "credential_add",
             Self::NumberAdd { .. } => "number_add",
-            Self::PluginInstall { .. } => "plugin_install",
+            Self::Plugin(command) => command.verb(),
             Self::PluginJournal(_) => "plugin_journal",
             Self::PluginSetup { .. } => "plugin_setup",
             Self::PluginTrace { .. } => "plugin_trace",

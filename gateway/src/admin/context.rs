@@ -4,25 +4,21 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-
 use super::answer::{Answer, record};
 use super::command::Command;
 use super::error::AdminError;
 use super::lock::remove_leftover;
-use super::{audit, keys};
+use super::{audit, keys, plugins};
 use crate::audit::OPERATOR;
 use crate::plugin_host::Compiler;
 use crate::replay::{read, trace};
 use crate::storage::{StorageError, backup, counts, migrate, nodes, outbox};
 use crate::telemetry::names;
 use crate::tenants::apps::{self, NewApp};
-use crate::tenants::installations::{self, NewInstallation};
 use crate::tenants::numbers::{self, NewNumber};
 use crate::tenants::{
     SetupContext, SetupError, add_tenant, all_tenants, credentials, find_tenant, holds,
-    keys as sealing_keys, set_tenant,
+    keys as sealing_keys, removal, set_tenant,
 };
 
 /// What commands work on.
@@ -83,6 +79,10 @@ async fn dispatch(context: &AdminContext, command: Command) -> Result<Answer, Ad
         )),
         Command::TenantShow { tenant } => Ok(Answer::tenant(&find_tenant(setup, &tenant).await?)),
         Command::TenantList => Ok(Answer::tenants(&all_tenants(setup).await?)),
+        Command::TenantRemove { .. }
+        | Command::AppRemove { .. }
+        | Command::CredentialRemove { .. }
+        | Command::NumberRemove { .. } => remove(setup, command).await,
         Command::CredentialAdd {
             tenant,
             name,
@@ -95,12 +95,16 @@ async fn dispatch(context: &AdminContext, command: Command) -> Result<Answer, Ad
             ))
         }
         Command::NumberAdd { .. } => number_add(setup, command).await,
-        Command::PluginInstall { .. } => plugin_install(context, command).await,
+        Command::Plugin(command) => plugins::execute(context, command).await,
         Command::PluginJournal(asked) => Ok(whole(&read::page(setup, &asked).await?)),
         Command::PluginSetup {
             tenant,
             installation,
-        } => Ok(whole(&read::setup_of(setup, &tenant, installation).await?)),
+            version,
+        } => {
+            let found = read::setup_of(setup, &tenant, installation, version).await?;
+            Ok(whole(&found))
+        }
         Command::PluginTrace { tenant, turn } => Ok(whole(&trace::of(setup, &tenant, turn).await?)),
         Command::HoldAdd {
             scope,
@@ -146,6 +150,36 @@ fn whole(value: &impl serde::Serialize) -> Answer {
     }
 }
 
+async fn remove(setup: &SetupContext, command: Command) -> Result<Answer, AdminError> {
+    let mut answer = record! {};
+    let removed = match command {
+        Command::TenantRemove { tenant } => {
+            let job = removal::tenant(setup, &tenant).await?;
+            answer.insert("job".to_owned(), serde_json::json!(job.id));
+            tenant
+        }
+        Command::AppRemove { app } => {
+            removal::app(setup, &app).await?;
+            app
+        }
+        Command::CredentialRemove { tenant, credential } => {
+            removal::named_credential(setup, &tenant, &credential).await?;
+            credential
+        }
+        Command::NumberRemove {
+            tenant,
+            number,
+            cancel_queued,
+        } => {
+            removal::named_number(setup, &tenant, &number, cancel_queued).await?;
+            number
+        }
+        _ => return Err(AdminError::Failed("nothing to remove".to_owned())),
+    };
+    answer.insert("removed".to_owned(), serde_json::json!(removed));
+    Ok(Answer::Record(answer))
+}
+
 async fn number_add(setup: &SetupContext, command: Command) -> Result<Answer, AdminError> {
     let Command::NumberAdd {
         tenant,
@@ -173,33 +207,6 @@ async fn number_add(setup: &SetupContext, command: Command) -> Result<Answer, Ad
         throughput,
     };
     Ok(Answer::number(&numbers::add(setup, &new).await?))
-}
-
-async fn plugin_install(context: &AdminContext, command: Command) -> Result<Answer, AdminError> {
-    let Command::PluginInstall {
-        tenant,
-        number,
-        component,
-        config,
-        grants,
-        position,
-    } = command
-    else {
-        return Err(AdminError::Failed("not an installation".to_owned()));
-    };
-    let wasm = STANDARD
-        .decode(component)
-        .map_err(|_| AdminError::Refused("the component is not base64".to_owned()))?;
-    let new = NewInstallation {
-        tenant,
-        number,
-        wasm,
-        config,
-        grants,
-        position,
-    };
-    let installed = installations::install(&context.setup, &context.compiler, &new).await?;
-    Ok(Answer::installation(&installed))
 }
 
 async fn sends_doubts(setup: &SetupContext, limit: usize) -> Result<Answer, StorageError> {

@@ -12,7 +12,7 @@ use crate::domain::{Clock, IdGenerator};
 use crate::ownership::{self, Holder};
 use crate::plugin_host::{CompileLimits, Compiler};
 use crate::secrets::{Keyring, KeyringError, Missing, Source, SystemEntropy};
-use crate::storage::{self, Db, OpenOptions, StorageError, migrate, nodes};
+use crate::storage::{self, Db, Ending, OpenOptions, StorageError, migrate, nodes};
 use crate::tenants::SetupContext;
 
 /// How long a verb may take before its id slot could be given to somebody else. Compiling may take two minutes.
@@ -117,7 +117,10 @@ impl Local {
             keyring,
             clock: Arc::new(SystemClock),
             ids: Arc::new(IdGenerator::new(slot.number, slot.id_floor)),
+            require_signature: config.plugins.require_signature,
+            changed: Arc::default(),
             by: Actor::command_line(rustix::process::getuid().as_raw()),
+            ending: Ending::default(),
         };
         let compiler = Arc::new(compiler(config)?);
         Ok(Self {

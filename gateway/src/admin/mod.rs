@@ -13,6 +13,7 @@ mod exposed;
 mod keys;
 mod local;
 mod lock;
+mod plugins;
 mod socket;
 
 pub use answer::Answer;
@@ -22,6 +23,7 @@ pub use context::{AdminContext, execute};
 pub use error::AdminError;
 pub use local::{Local, OpenError, compiler, load_keyring, lock, open_database};
 pub use lock::{DataLock, LockError, prepare_data_dir};
+pub use plugins::{PluginCommand, PluginInstall, PluginSource};
 pub use socket::serve;
 
 #[cfg(test)]

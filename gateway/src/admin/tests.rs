@@ -12,7 +12,7 @@ use crate::domain::time::ManualClock;
 use crate::domain::{IdGenerator, Timestamp};
 use crate::plugin_host::{CompileLimits, Compiler};
 use crate::secrets::{Keyring, Missing, Source, SystemEntropy};
-use crate::storage::{self, OpenOptions};
+use crate::storage::{self, Ending, OpenOptions};
 use crate::telemetry::Captured;
 use crate::tenants::SetupContext;
 
@@ -43,7 +43,10 @@ async fn context(dir: &tempfile::TempDir) -> AdminContext {
         keyring: Arc::new(keyring),
         clock: Arc::new(ManualClock::at(now)),
         ids: Arc::new(IdGenerator::new(1, Timestamp::ZERO)),
+        require_signature: false,
+        changed: Arc::default(),
         by: crate::audit::Actor::gateway(),
+        ending: Ending::default(),
     };
     let compiler = Compiler::new("/nonexistent".into(), CompileLimits::default());
     AdminContext {
@@ -204,14 +207,8 @@ async fn a_backup_is_its_owners_alone_and_never_overwrites() {
 async fn a_component_that_is_none_is_refused_before_anything_compiles() {
     let server = start().await;
     assert!(server.ask(tenant("acme")).await.is_ok());
-    let install = Command::PluginInstall {
-        tenant: "acme".to_owned(),
-        number: None,
-        component: "AGFzbQ==".to_owned(),
-        config: "{}".to_owned(),
-        grants: Default::default(),
-        position: 0,
-    };
+    let install = PluginInstall::new("acme", b"\0asm");
+    let install = Command::Plugin(PluginCommand::Install(Box::new(install)));
     assert!(matches!(
         server.ask(install).await,
         Err(AdminError::Refused(_))

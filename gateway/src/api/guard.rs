@@ -16,6 +16,8 @@ use super::{Api, State, document, permissions};
 use crate::access::keys::{self, Believed, Denied};
 use crate::access::{Principal, Token};
 use crate::audit::Actor;
+use crate::plugin_host::COMPONENT_BYTES;
+use crate::storage::Ending;
 use crate::telemetry::names;
 
 /// Who asks, for handlers.
@@ -23,6 +25,8 @@ use crate::telemetry::names;
 pub struct Caller {
     pub principal: Principal,
     pub actor: Actor,
+    /// When what they change is committed.
+    pub ending: Ending,
 }
 
 impl Caller {
@@ -101,8 +105,11 @@ async fn through(
     response
 }
 
-/// Operations that take more than `api.max_body_bytes`: an upload is base64 of up to 16 MiB, and its settings.
-const LARGE: [(&str, usize); 1] = [("plugins.install", 24 << 20)];
+/// Operations that take more than `api.max_body_bytes`: an upload; a file of a message has the limit of its kind.
+const LARGE: [(&str, usize); 2] = [
+    ("plugins.upload", COMPONENT_BYTES),
+    ("media.upload", super::media::LARGEST_FORM),
+];
 
 fn limit_body(api: &Api, operation: &str, request: &mut Request) {
     let large = LARGE.iter().find(|(name, _)| *name == operation);
@@ -150,6 +157,7 @@ fn caller(api: &Api, believed: &Believed, request: &Request) -> Caller {
     Caller {
         actor: believed.principal.actor(address(api, request), agent),
         principal: believed.principal.clone(),
+        ending: Ending::default(),
     }
 }
 

@@ -1,11 +1,12 @@
 //! `Idempotency-Key`: a POST that is sent again with the same key gets the answer of the first and changes nothing.
 //!
-//! Kept for a day for each API key. The answer is sealed, because it may show a secret that is shown once. A process that
-//! ended in the middle of a request leaves it open whether something changed: the same key then gets a 409 that says so,
-//! and never runs a second time.
+//! Kept for a day for each API key. The answer is written in the transaction of the change that it tells of ([`Ending`]):
+//! a gateway that dies in the middle leaves both or neither, and a repeated request finds the answer, or is the first.
+//! Two nodes that work on the same key at once: the second to write undoes its change and gives the first's answer.
+//! The answer is sealed, because it may show a secret that is shown once.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -13,6 +14,7 @@ use axum::extract::{FromRequest, Request};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use http::response::Parts;
 use http::{Method, StatusCode};
 use http_body_util::BodyExt;
 use secrecy::{ExposeSecret, SecretString};
@@ -23,13 +25,14 @@ use super::guard::Caller;
 use super::input::unread;
 use super::problem::Problem;
 use super::{Answer, Api, State};
+use crate::domain::ApiKeyId;
 use crate::secrets::Place;
+use crate::storage::Ending;
 use crate::storage::idempotency::{self, Remembered};
+use crate::sync::lock;
 
 /// How long an answer is kept.
 pub const KEPT: Duration = Duration::from_secs(86_400);
-/// A request that took longer than this has lost its process. Compiling an upload may take two minutes.
-const UNDER_WAY_MOST: Duration = Duration::from_secs(300);
 const NAME: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 const KEY_BYTES: usize = 128;
@@ -42,10 +45,17 @@ struct Kept {
     body: String,
 }
 
-/// One request's claim.
+/// Keys whose first request this node works on.
+#[derive(Debug, Clone, Default)]
+pub struct Claims(Arc<Mutex<HashSet<(ApiKeyId, String)>>>);
+
+/// One request under its key.
 struct Claim {
     caller: Caller,
     item: String,
+    /// SHA-256 of what is asked.
+    request: Vec<u8>,
+    claims: Claims,
 }
 
 pub(super) async fn remember(
@@ -56,14 +66,12 @@ pub(super) async fn remember(
     if request.method() != Method::POST || !request.headers().contains_key(NAME) {
         return next.run(request).await;
     }
-    match begin(&api, request).await {
-        Ok(Begun::First(claim, request)) => {
-            let response = next.run(request).await;
-            keep(&api, &claim, response).await
-        }
-        Ok(Begun::Again(response)) => response,
-        Err(problem) => problem.into_response(),
-    }
+    let answered = match begin(&api, request).await {
+        Ok(Begun::First(claim, request)) => finish(&api, &claim, next.run(request).await).await,
+        Ok(Begun::Again(response)) => Ok(response),
+        Err(problem) => Err(problem),
+    };
+    answered.unwrap_or_else(IntoResponse::into_response)
 }
 
 enum Begun {
@@ -72,7 +80,7 @@ enum Begun {
 }
 
 async fn begin(api: &Arc<Api>, request: Request) -> Answer<Begun> {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let item = parts
         .headers
         .get(NAME)
@@ -83,36 +91,55 @@ async fn begin(api: &Arc<Api>, request: Request) -> Answer<Begun> {
     let item = item
         .ok_or_else(|| Problem::bad_parameter("Idempotency-Key", "must have 1 to 128 characters"))?
         .to_owned();
-    let caller = Caller::of(&parts)?.clone();
+    let mut caller = Caller::of(&parts)?.clone();
+    caller.ending = Ending::with_answer();
+    parts.extensions.insert(caller.clone());
     // The limit of the body is a layer's extension of the request.
     let mut whole = Request::new(body);
     *whole.extensions_mut() = parts.extensions.clone();
     let body = Bytes::from_request(whole, api)
         .await
         .map_err(|error| unread(&error))?;
-    let asked = digest(&parts.uri.to_string(), &body);
-    let now = api.setup.clock.now();
-    let mut tx = api.setup.db.begin().await?;
-    let principal = &caller.principal;
-    let known = idempotency::claim(
-        &mut tx,
-        principal.realm,
-        principal.key,
-        &item,
-        &asked,
-        now,
-        now.minus(KEPT),
-    )
-    .await?;
-    tx.commit().await?;
-    let claim = Claim { caller, item };
-    match known {
+    let request = digest(&parts.uri.to_string(), &body);
+    let claim = api.claims.claim(caller, item, request)?;
+    match known(api, &claim).await? {
+        Some(known) => again(api, &claim, &known).map(Begun::Again),
         None => Ok(Begun::First(
             claim,
             Request::from_parts(parts, Body::from(body)),
         )),
-        Some(known) => again(api, &claim, &asked, known).map(Begun::Again),
     }
+}
+
+impl Claims {
+    fn claim(&self, caller: Caller, item: String, request: Vec<u8>) -> Answer<Claim> {
+        if !lock(&self.0).insert((caller.principal.key, item.clone())) {
+            let detail = "the first request with this Idempotency-Key is still under way";
+            let busy = Problem::new(StatusCode::CONFLICT, "idempotency_under_way", detail);
+            return Err(busy.with_header(RETRY_AFTER, HeaderValue::from_static("1")));
+        }
+        Ok(Claim {
+            caller,
+            item,
+            request,
+            claims: self.clone(),
+        })
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        let key = (self.caller.principal.key, std::mem::take(&mut self.item));
+        lock(&self.claims.0).remove(&key);
+    }
+}
+
+async fn known(api: &Api, claim: &Claim) -> Answer<Option<Remembered>> {
+    let principal = &claim.caller.principal;
+    let since = api.setup.clock.now().minus(KEPT);
+    let mut tx = api.setup.db.read().await?;
+    let (realm, key) = (principal.realm, principal.key);
+    Ok(idempotency::find(&mut tx, realm, key, &claim.item, since).await?)
 }
 
 fn digest(uri: &str, body: &[u8]) -> Vec<u8> {
@@ -123,24 +150,21 @@ fn digest(uri: &str, body: &[u8]) -> Vec<u8> {
     hash.finalize().to_vec()
 }
 
-fn again(api: &Api, claim: &Claim, asked: &[u8], known: Remembered) -> Answer<Response> {
-    if known.request != asked {
+fn again(api: &Api, claim: &Claim, known: &Remembered) -> Answer<Response> {
+    if known.request != claim.request {
         return Err(Problem::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "idempotency_key_reused",
             "this Idempotency-Key was used for another request",
         ));
     }
-    let Some((status, sealed)) = known.answer else {
-        return Err(unfinished(api.setup.clock.now().since(known.began_at)));
-    };
-    let opened = api.setup.keyring.open(claim.place(), &sealed);
+    let opened = api.setup.keyring.open(claim.place(), &known.response);
     let opened = opened.map_err(|error| Problem::failed(&error))?;
     let kept: Kept =
         serde_json::from_str(opened.expose_secret()).map_err(|error| Problem::failed(&error))?;
     let mut response = kept.body.into_response();
     *response.status_mut() =
-        StatusCode::from_u16(status).map_err(|error| Problem::failed(&error))?;
+        StatusCode::from_u16(known.status).map_err(|error| Problem::failed(&error))?;
     let headers = response.headers_mut();
     headers.remove(CONTENT_TYPE);
     for (name, value) in &kept.headers {
@@ -152,66 +176,69 @@ fn again(api: &Api, claim: &Claim, asked: &[u8], known: Remembered) -> Answer<Re
     Ok(response)
 }
 
-fn unfinished(age: Duration) -> Problem {
-    if age <= UNDER_WAY_MOST {
-        let detail = "the first request with this Idempotency-Key is still under way";
-        return Problem::new(StatusCode::CONFLICT, "idempotency_under_way", detail)
-            .with_header(RETRY_AFTER, HeaderValue::from_static("1"));
-    }
-    Problem::new(
-        StatusCode::CONFLICT,
-        "idempotency_outcome_unknown",
-        "the first request with this Idempotency-Key never ended: look whether it changed something, then use a new key",
-    )
-}
-
-/// A gateway's failure is not kept: whether something changed is as unknown as after a crash.
-async fn keep(api: &Api, claim: &Claim, response: Response) -> Response {
+/// Ends the change together with its answer. When the gateway failed, neither stays: the request can be sent again.
+async fn finish(api: &Api, claim: &Claim, response: Response) -> Answer<Response> {
+    let mut change = claim.caller.ending.take();
     if response.status().is_server_error() {
-        return response;
+        return Ok(response);
     }
     let (parts, body) = response.into_parts();
-    let Ok(body) = body
+    let body = body
         .collect()
         .await
-        .map(http_body_util::Collected::to_bytes)
-    else {
-        return Response::from_parts(parts, Body::empty());
+        .map_err(|error| Problem::failed(&error))?;
+    let body = body.to_bytes();
+    let answer = sealed(api, claim, &parts, &body)?;
+    let mut tx = match change.tx.take() {
+        Some(tx) => tx,
+        None => api.setup.db.begin().await?,
     };
+    let principal = &claim.caller.principal;
+    let now = api.setup.clock.now();
+    let first = idempotency::remember(
+        &mut tx,
+        principal.realm,
+        principal.key,
+        &claim.item,
+        &answer,
+        now,
+        now.minus(KEPT),
+    )
+    .await?;
+    if first {
+        tx.commit().await?;
+        change.done();
+        return Ok(Response::from_parts(parts, Body::from(body)));
+    }
+    drop(tx);
+    let known = known(api, claim).await?;
+    again(api, claim, &known.ok_or_else(not_known)?)
+}
+
+/// It was there a moment ago: its day ended just now.
+fn not_known() -> Problem {
+    let detail = "the answer to this Idempotency-Key was just let go of: send the request again";
+    Problem::new(StatusCode::CONFLICT, "idempotency_under_way", detail)
+        .with_header(RETRY_AFTER, HeaderValue::from_static("1"))
+}
+
+fn sealed(api: &Api, claim: &Claim, parts: &Parts, body: &Bytes) -> Answer<Remembered> {
     let header = |name: &HeaderName| {
         let value = parts.headers.get(name)?.to_str().ok()?;
         Some((name.to_string(), value.to_owned()))
     };
     let kept = Kept {
         headers: HEADERS.iter().filter_map(header).collect(),
-        body: String::from_utf8_lossy(&body).into_owned(),
+        body: String::from_utf8_lossy(body).into_owned(),
     };
-    if let Err(problem) = store(api, claim, parts.status, &kept).await {
-        // The change is done and its answer is known: to fail now would tell the client less.
-        tracing::warn!(?problem, "the answer to an Idempotency-Key was not kept");
-    }
-    Response::from_parts(parts, Body::from(body))
-}
-
-async fn store(api: &Api, claim: &Claim, status: StatusCode, kept: &Kept) -> Answer<()> {
-    let text = serde_json::to_string(kept).map_err(|error| Problem::failed(&error))?;
-    let sealed = api
-        .setup
-        .keyring
-        .seal(claim.place(), &SecretString::from(text));
-    let sealed = sealed.map_err(|error| Problem::failed(&error))?;
-    let principal = &claim.caller.principal;
-    let mut tx = api.setup.db.begin().await?;
-    idempotency::answer(
-        &mut tx,
-        principal.realm,
-        principal.key,
-        &claim.item,
-        status.as_u16(),
-        &sealed,
-    )
-    .await?;
-    Ok(tx.commit().await?)
+    let text = serde_json::to_string(&kept).map_err(|error| Problem::failed(&error))?;
+    let text = SecretString::from(text);
+    let response = api.setup.keyring.seal(claim.place(), &text);
+    Ok(Remembered {
+        request: claim.request.clone(),
+        status: parts.status.as_u16(),
+        response: response.map_err(|error| Problem::failed(&error))?,
+    })
 }
 
 impl Claim {

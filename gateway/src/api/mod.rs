@@ -5,6 +5,8 @@
 //! handler with its extractors ([`input`], [`page`], [`place`], [`etag`]). Errors are [`problem::Problem`]s. Rules live
 //! in the services, which the command line calls too; nothing here decides what a name may look like.
 
+mod account_events;
+mod account_facts;
 mod apps;
 mod audit;
 mod browse;
@@ -21,15 +23,18 @@ mod holds;
 mod hooks;
 mod idempotency;
 mod input;
+mod installations;
 mod jobs;
 mod keys;
 mod me;
+mod media;
 mod messages;
 mod moment;
 mod numbers;
 mod page;
 pub mod permissions;
 mod place;
+mod plugin_keys;
 mod plugins;
 pub mod problem;
 mod rate;
@@ -44,7 +49,6 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::audit::Actor;
 use crate::desk::Desk;
 use crate::hooks::Endpoints;
 use crate::jobs::Wake;
@@ -54,9 +58,11 @@ use crate::plugin_host::Compiler;
 use crate::tenants::SetupContext;
 
 pub use events::Streams;
-pub use idempotency::KEPT as ANSWERS_KEPT;
+pub use idempotency::{Claims, KEPT as ANSWERS_KEPT};
+pub use media::Media;
 pub use rate::Rates;
 
+use guard::Caller;
 use problem::Problem;
 
 /// Below this every resource lies.
@@ -70,11 +76,13 @@ pub struct Api {
     pub health: Health,
     pub jobs: Wake,
     pub rates: Rates,
+    pub claims: Claims,
     pub max_body: usize,
     pub desk: Desk,
     pub endpoints: Endpoints,
     pub occasions: Occasions,
     pub streams: events::Streams,
+    pub media: Media,
     /// The header in which a proxy says who asks; `None`: whoever is connected.
     pub address_header: Option<String>,
 }
@@ -84,14 +92,25 @@ type Answer<T> = Result<T, Problem>;
 
 impl Api {
     /// The services, acting for whoever asks.
-    fn acting(&self, actor: &Actor) -> SetupContext {
-        self.setup.acting(actor.clone())
+    fn acting(&self, caller: &Caller) -> SetupContext {
+        SetupContext {
+            ending: caller.ending.clone(),
+            ..self.setup.acting(caller.actor.clone())
+        }
+    }
+
+    /// Tells the runner of jobs what the caller did, once it is committed.
+    fn wake_jobs(&self, caller: &Caller) {
+        let jobs = self.jobs.clone();
+        caller.ending.then(move || jobs.now());
     }
 }
 
 /// Every resource.
 fn resources() -> OpenApiRouter<Arc<Api>> {
     let all = OpenApiRouter::new()
+        .merge(account_events::routes())
+        .merge(account_facts::routes())
         .merge(apps::routes())
         .merge(audit::routes())
         .merge(contacts::routes())
@@ -101,11 +120,14 @@ fn resources() -> OpenApiRouter<Arc<Api>> {
         .merge(health::routes())
         .merge(holds::routes())
         .merge(hooks::routes())
+        .merge(installations::routes())
         .merge(jobs::routes())
         .merge(keys::routes())
         .merge(me::routes())
+        .merge(media::routes())
         .merge(messages::routes())
         .merge(numbers::routes())
+        .merge(plugin_keys::routes())
         .merge(plugins::routes())
         .merge(roles::routes())
         .merge(tenants::routes())

@@ -12,6 +12,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use http::request::Parts;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use sha2::Sha256;
 use utoipa::{IntoParams, ToSchema};
 
@@ -30,6 +31,8 @@ pub struct Page {
     pub limit: i64,
     /// The last id of the page before.
     pub after: Option<i64>,
+    /// The same of a list whose items have no id: its own key of the last item.
+    after_text: Option<String>,
     key: zeroize::Zeroizing<[u8; 32]>,
     question: String,
 }
@@ -88,23 +91,59 @@ impl Page {
         }
     }
 
+    /// As [`Page::of`], for rows that are in the order of a key of several parts.
+    pub fn of_keyed<R, K: Serialize, T>(
+        &self,
+        mut rows: Vec<R>,
+        key: impl Fn(&R) -> K,
+        show: impl FnMut(R) -> T,
+    ) -> Paged<T> {
+        let fits = usize::try_from(self.limit).unwrap_or(usize::MAX);
+        let more = rows.len() > fits;
+        rows.truncate(fits);
+        let last = rows.last().filter(|_| more).map(key);
+        let cursor = |last| self.sealed(&serde_json::to_vec(&last).unwrap_or_default());
+        Paged {
+            items: rows.into_iter().map(show).collect(),
+            next_cursor: last.map(cursor),
+        }
+    }
+
+    /// The key after which to read, for such lists.
+    pub fn after_key<K: DeserializeOwned + Default>(&self) -> K {
+        let last = self.after_text.as_deref();
+        last.and_then(|last| serde_json::from_str(last).ok())
+            .unwrap_or_default()
+    }
+
     fn cursor(&self, last: i64) -> String {
-        let mut bytes = last.to_be_bytes().to_vec();
-        bytes.extend(&self.tag(last)[..TAG_BYTES]);
+        self.sealed(&last.to_be_bytes())
+    }
+
+    fn sealed(&self, last: &[u8]) -> String {
+        let bytes = [last, &self.tag(last)[..TAG_BYTES]].concat();
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    fn read_cursor(&self, text: &str) -> Option<i64> {
+    fn read_cursor(&self, text: &str) -> Option<Vec<u8>> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-        let (last, tag) = bytes.split_first_chunk::<8>()?;
-        let last = i64::from_be_bytes(*last);
-        (tag == &self.tag(last)[..TAG_BYTES]).then_some(last)
+        let (last, tag) = bytes.split_at_checked(bytes.len().checked_sub(TAG_BYTES)?)?;
+        (tag == &self.tag(last)[..TAG_BYTES]).then(|| last.to_vec())
     }
 
-    fn tag(&self, last: i64) -> Vec<u8> {
+    /// Takes what a cursor says: an id, or the key of a list that has none.
+    fn begin_after(&mut self, last: Vec<u8>) -> Option<()> {
+        match <[u8; 8]>::try_from(last.as_slice()) {
+            Ok(id) => self.after = Some(i64::from_be_bytes(id)),
+            Err(_) => self.after_text = Some(String::from_utf8(last).ok()?),
+        }
+        Some(())
+    }
+
+    fn tag(&self, last: &[u8]) -> Vec<u8> {
         let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&self.key[..])
             .expect("HMAC takes keys of any length");
-        mac.update(&last.to_be_bytes());
+        mac.update(last);
         mac.update(self.question.as_bytes());
         mac.finalize().into_bytes().to_vec()
     }
@@ -122,12 +161,14 @@ impl FromRequestParts<Arc<Api>> for Page {
         let mut page = Self {
             limit: read_limit(limit.as_deref())?,
             after: None,
+            after_text: None,
             key: api.setup.keyring.cursor_key(),
             question: format!("{} {} {query:?}", caller.principal.realm, parts.uri.path()),
         };
         if let Some(cursor) = cursor {
             let wrong = || Problem::bad_parameter("cursor", "is not one of this list");
-            page.after = Some(page.read_cursor(&cursor).ok_or_else(wrong)?);
+            let last = page.read_cursor(&cursor).ok_or_else(wrong)?;
+            page.begin_after(last).ok_or_else(wrong)?;
         }
         Ok(page)
     }
@@ -151,6 +192,7 @@ mod tests {
         Page {
             limit: 2,
             after: None,
+            after_text: None,
             key: zeroize::Zeroizing::new([7; 32]),
             question: question.to_owned(),
         }
@@ -161,15 +203,27 @@ mod tests {
         let page = page("numbers");
         let full = page.of(vec![1, 2, 3], |id| *id, |id| id);
         assert_eq!(full.items, [1, 2]);
-        assert_eq!(page.read_cursor(&full.next_cursor.expect("more")), Some(2));
+        let last = page.read_cursor(&full.next_cursor.expect("more"));
+        assert_eq!(last, Some(2_i64.to_be_bytes().to_vec()));
         assert_eq!(page.of(vec![1, 2], |id| *id, |id| id).next_cursor, None);
     }
 
     #[test]
     fn a_cursor_fits_the_list_that_it_was_given_for() {
         let cursor = page("numbers").cursor(5);
-        assert_eq!(page("numbers").read_cursor(&cursor), Some(5));
+        assert!(page("numbers").read_cursor(&cursor).is_some());
         assert_eq!(page("users").read_cursor(&cursor), None);
         assert_eq!(page("numbers").read_cursor("AAAA"), None);
+    }
+
+    #[test]
+    fn a_key_of_several_parts_comes_back_as_it_was() {
+        let mut page = page("facts");
+        let rows = vec![("a", 1), ("b", 2), ("c", 3)];
+        let full = page.of_keyed(rows, |row| (row.0.to_owned(), row.1), |row| row);
+        let last = page.read_cursor(&full.next_cursor.expect("more"));
+        page.begin_after(last.expect("it is of this list"))
+            .expect("text");
+        assert_eq!(page.after_key::<(String, i64)>(), ("b".to_owned(), 2));
     }
 }

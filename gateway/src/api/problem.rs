@@ -176,6 +176,9 @@ impl Problem {
                 "exists",
                 format!("{what} `{name}` exists already"),
             ),
+            error @ SetupError::InUse { .. } => {
+                Self::new(StatusCode::CONFLICT, "in_use", error.to_string())
+            }
             SetupError::Invalid { field, problem } => {
                 let pointer = pointer(field).or_else(|| field_pointer(field));
                 Self::invalid(vec![FieldProblem::at(
@@ -197,12 +200,12 @@ impl Problem {
             SetupError::Settings(_) if error.is_refusal() => {
                 Self::invalid(vec![FieldProblem::at("/settings", error.to_string())])
             }
-            SetupError::Component(_) | SetupError::Unfit(_) => {
-                Self::invalid(vec![FieldProblem::at("/component", error.to_string())])
+            // The body is the component: it has no fields.
+            SetupError::Upload(problems) => {
+                let whole = |problem| FieldProblem::at("", problem);
+                Self::invalid(problems.into_iter().map(whole).collect())
             }
-            SetupError::Compile(_) if error.is_refusal() => {
-                Self::invalid(vec![FieldProblem::at("/component", error.to_string())])
-            }
+            SetupError::State(problem) => Self::new(StatusCode::CONFLICT, "state", problem),
             error => Self::failed(&error),
         }
     }
@@ -210,7 +213,9 @@ impl Problem {
 
 /// Where a service's field stands in bodies, for those that stand in the same place in every body.
 fn field_pointer(field: &str) -> Option<&'static str> {
-    const FIELDS: [(&str, &str); 24] = [
+    const FIELDS: [(&str, &str); 26] = [
+        ("the public key", "/public_key"),
+        ("the stage", "/stage"),
         ("the URL", "/url"),
         ("the number", "/after"),
         ("the hook's secret", "/secret"),

@@ -7,6 +7,7 @@ use http::HeaderMap;
 use http::header::{HeaderName, HeaderValue, RETRY_AFTER};
 
 use crate::domain::{ApiKeyId, Timestamp};
+use crate::sync::lock;
 
 /// Buckets that are full again are dropped when there are more than so many.
 const KEPT: usize = 10_000;
@@ -40,10 +41,7 @@ impl Rates {
 
     pub fn take(&self, key: ApiKeyId, now: Timestamp) -> Left {
         let now = now.millis();
-        let mut buckets = self
-            .full_at
-            .lock()
-            .unwrap_or_else(|broken| broken.into_inner());
+        let mut buckets = lock(&self.full_at);
         if buckets.len() > KEPT {
             buckets.retain(|_, full_at| *full_at > now);
         }

@@ -19,7 +19,7 @@ use siphasher::sip::SipHasher13;
 use tokio::sync::mpsc;
 
 use crate::admin::{self, AdminContext, DataLock};
-use crate::api::{Api, Rates, Streams};
+use crate::api::{Api, Claims, Media, Rates, Streams};
 use crate::audit::{self, Actor, VerifyJob};
 use crate::clock::SystemClock;
 use crate::config::Config;
@@ -33,12 +33,12 @@ use crate::ingest::{Attacher, AttacherConfig, Intake, RawWriter, RawWriterConfig
 use crate::jobs::{Runner, Wake};
 use crate::lifecycle::{Health, Shutdown};
 use crate::ownership::{self, Keeper, KeeperConfig, Owned, UnderWay, Wakeups};
-use crate::pipeline::{Pipeline, PipelineConfig, PipelineParts, Plugins};
+use crate::pipeline::{Pipeline, PipelineConfig, PipelineParts, Plugins, Rollouts};
 use crate::plugin_host::{ArtifactKey, HostConfig, PluginHost, Seeds};
 use crate::secrets::Keyring;
-use crate::storage::{Db, migrate};
+use crate::storage::{Db, Ending, migrate};
 use crate::telemetry;
-use crate::tenants::SetupContext;
+use crate::tenants::{EraseJob, SetupContext};
 
 use parts::Parts;
 pub use ports::plugin_limits;
@@ -102,6 +102,8 @@ struct Shared {
     wakeups: Arc<Wakeups>,
     shutdown: Shutdown,
     parts: Parts,
+    /// This node's name among the holders of slots.
+    holder: String,
 }
 
 impl Node {
@@ -122,8 +124,9 @@ impl Node {
         let keyring = Arc::new(admin::load_keyring(config)?);
         monitor::begin_ingest(&db, options.clock.as_ref()).await?;
         let directory = Arc::new(Directory::load(db.clone(), keyring.clone()).await?);
+        let holder = ownership::holder_name(ownership::Holder::Node, options.clock.now());
         let keeper = KeeperConfig {
-            holder: ownership::holder_name(ownership::Holder::Node, options.clock.now()),
+            holder: holder.clone(),
             ttl: config.leases.ttl,
             tick: config.leases.renew_every,
         };
@@ -141,6 +144,7 @@ impl Node {
             wakeups: Arc::default(),
             shutdown: options.shutdown.clone(),
             parts: Parts::new(options.shutdown.clone()),
+            holder,
         };
         let turns_paused = Arc::new(AtomicBool::new(false));
         let intake = shared.start_delivery(config, options.observer.clone())?;
@@ -156,11 +160,18 @@ impl Node {
             health: health.clone(),
             jobs,
             rates: Rates::new(config.api.requests_per_minute),
+            claims: Claims::default(),
             max_body: config.api.max_body_bytes,
             desk: followers.desk.clone(),
             endpoints: followers.endpoints.clone(),
             occasions: followers.occasions.clone(),
-            streams: Streams::new(followers.sealed.clone(), shared.shutdown.soft().clone()),
+            streams: Streams::new(
+                followers.sealed.clone(),
+                shared.shutdown.soft().clone(),
+                config.api.event_streams,
+                config.api.event_heartbeat,
+            ),
+            media: Media::new(graph(config)?),
             address_header: config.api.client_address_header.clone(),
         });
         let (http, api) = shared.start_http(config, &health, api).await?;
@@ -199,11 +210,6 @@ impl Shared {
         config: &Config,
         observer: Arc<dyn Observer>,
     ) -> anyhow::Result<crate::delivery::Intake> {
-        let http = http_client(&HttpClientConfig {
-            connect_timeout: config.graph.connect_timeout,
-            max_idle: config.graph.max_idle_connections,
-            ..HttpClientConfig::default()
-        })?;
         let port = Arc::new(DirectoryPort::new(self.directory.clone()));
         let gate = Arc::new(BacklogGate::default());
         self.parts.work(
@@ -218,7 +224,7 @@ impl Shared {
         );
         let world = World {
             db: self.db.clone(),
-            graph: GraphClient::new(http, &config.graph.base_url, &config.graph.version),
+            graph: graph(config)?,
             clock: self.clock.clone(),
             monotonic: Arc::new(ProcessTime::start()),
             draw: Arc::new(Chance::new(seed(), self.ids.clone(), self.clock.clone())),
@@ -250,7 +256,18 @@ impl Shared {
             self.directory.clone(),
             key,
             plugin_limits(&config.plugins),
+            self.clock.clone(),
         ));
+        let rollouts = Rollouts::new(
+            self.admin_context(config)?.setup,
+            self.directory.clone(),
+            self.holder.clone(),
+            &self.keyring.pseudonym_key(),
+        );
+        let keeping = rollouts
+            .clone()
+            .keep(plugins.clone(), self.shutdown.soft().clone());
+        self.parts.work("rollouts", keeping);
         let (events, attached) = mpsc::channel(256);
         let pipeline = Pipeline::new(PipelineParts {
             db: self.db.clone(),
@@ -265,6 +282,7 @@ impl Shared {
             ids: self.ids.clone(),
             directory: self.directory.clone(),
             plugins,
+            rollouts,
             seeds: Seeds::new(&self.keyring.pseudonym_key()),
             owned: self.owned.clone(),
             events: attached,
@@ -374,7 +392,10 @@ impl Shared {
                 keyring: self.keyring.clone(),
                 clock: self.clock.clone(),
                 ids: self.ids.clone(),
+                require_signature: config.plugins.require_signature,
+                changed: self.wakeups.setup.clone(),
                 by: Actor::gateway(),
+                ending: Ending::default(),
             },
             compiler: Arc::new(admin::compiler(config)?),
         })
@@ -392,6 +413,7 @@ impl Shared {
             clock: self.clock.clone(),
             kinds: vec![
                 Arc::new(VerifyJob(self.keyring.chain_key())),
+                Arc::new(EraseJob),
                 Arc::new(ImportJob {
                     ids: self.ids.clone(),
                     clock: self.clock.clone(),
@@ -467,6 +489,17 @@ impl Shared {
         }
         self.parts.end_upkeep_after_work();
     }
+}
+
+/// A client with connections of its own: files must not wait for sends, nor sends for files.
+fn graph(config: &Config) -> anyhow::Result<GraphClient> {
+    let http = http_client(&HttpClientConfig {
+        connect_timeout: config.graph.connect_timeout,
+        max_idle: config.graph.max_idle_connections,
+        ..HttpClientConfig::default()
+    })?;
+    let (base_url, version) = (&config.graph.base_url, &config.graph.version);
+    Ok(GraphClient::new(http, base_url, version))
 }
 
 /// For jitter only; not a secret.

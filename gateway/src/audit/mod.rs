@@ -38,6 +38,16 @@ pub enum AuditError {
     Salt(#[source] SecretError),
 }
 
+/// For those whose other errors are the database's.
+impl From<AuditError> for StorageError {
+    fn from(error: AuditError) -> Self {
+        match error {
+            AuditError::Storage(error) => error,
+            error @ AuditError::Salt(_) => Self::Unmade(error.to_string()),
+        }
+    }
+}
+
 /// What happened, as whoever did it tells it.
 #[derive(Debug, Clone)]
 pub struct Record<'a> {

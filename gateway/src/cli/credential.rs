@@ -26,27 +26,36 @@ pub(super) enum Verb {
         #[arg(long)]
         replace: bool,
     },
+    /// Remove an access token that no number sends with any more.
+    Remove {
+        /// Name or id of the tenant.
+        #[arg(long)]
+        tenant: String,
+        /// Its name or id.
+        credential: String,
+    },
 }
 
 impl Verb {
     pub(super) fn command(self) -> anyhow::Result<Command> {
-        let Self::Add {
-            tenant,
-            name,
-            token_file,
-            token_env,
-            replace,
-        } = self;
-        let token = secret_input::one(
-            "the access token",
-            token_file.as_deref(),
-            token_env.as_deref(),
-        )?;
-        Ok(Command::CredentialAdd {
-            tenant,
-            name,
-            token,
-            replace,
+        Ok(match self {
+            Self::Add {
+                tenant,
+                name,
+                token_file,
+                token_env,
+                replace,
+            } => Command::CredentialAdd {
+                tenant,
+                name,
+                token: secret_input::one(
+                    "the access token",
+                    token_file.as_deref(),
+                    token_env.as_deref(),
+                )?,
+                replace,
+            },
+            Self::Remove { tenant, credential } => Command::CredentialRemove { tenant, credential },
         })
     }
 }

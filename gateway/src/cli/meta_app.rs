@@ -13,6 +13,11 @@ pub(super) enum Verb {
     Add(Add),
     /// Add another secret to an app, as when Meta's is being reset.
     AddSecret(AddSecret),
+    /// Remove an app that has no numbers any more.
+    Remove {
+        /// Meta's id, our id or the name of the app.
+        app: String,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -72,6 +77,7 @@ impl Verb {
                 )?,
                 is_default: add.default,
             },
+            Self::Remove { app } => Command::AppRemove { app },
             Self::AddSecret(add) => Command::AppAddSecret {
                 secret: secret_input::one(
                     "the app secret",

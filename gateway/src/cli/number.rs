@@ -8,6 +8,17 @@ use crate::admin::Command;
 pub(super) enum Verb {
     /// Connect a business phone number.
     Add(Add),
+    /// Disconnect a number. Its history stays; connected again for the same tenant it is the same number.
+    Remove {
+        /// Name or id of the tenant.
+        #[arg(long)]
+        tenant: String,
+        /// Meta's phone-number id, our id or the number as it is displayed.
+        number: String,
+        /// Withdraw what is queued for it; without this, queued sends are a reason to refuse.
+        #[arg(long)]
+        cancel_queued: bool,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -42,7 +53,20 @@ pub(super) struct Add {
 
 impl Verb {
     pub(super) fn command(self) -> Command {
-        let Self::Add(add) = self;
+        let add = match self {
+            Self::Add(add) => add,
+            Self::Remove {
+                tenant,
+                number,
+                cancel_queued,
+            } => {
+                return Command::NumberRemove {
+                    tenant,
+                    number,
+                    cancel_queued,
+                };
+            }
+        };
         Command::NumberAdd {
             tenant: add.tenant,
             app: add.app,

@@ -1,31 +1,147 @@
 //! `vestibule plugin …`
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::{Args, Subcommand};
 
-use super::replay::Replay;
-use super::trace::Trace;
-use crate::admin::Command;
+use super::{ask, output};
+use crate::admin::{Answer, Command, PluginCommand, PluginInstall, PluginSource};
+use crate::clock::SystemClock;
+use crate::config::Config;
+use crate::domain::rollout::Stage;
+use crate::domain::{Clock, InstallationId, TurnId, id};
 use crate::reference_plugins;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
-    /// Put a plugin into service, in the place of the version before it.
+    /// Upload a component; nothing runs by it. Everything that is wrong with it is told at once.
+    Push {
+        /// The component file, or `reference:NAME`.
+        component: PathBuf,
+        /// Name or id of the tenant. Default: the upload is for every tenant.
+        #[arg(long)]
+        tenant: Option<String>,
+        #[command(flatten)]
+        signed: Signed,
+    },
+    /// Bring a version into service, or as a candidate into its trial.
     Install(Install),
-    /// Try a candidate on the turns of the journal: would it have done the same? Nothing is sent.
-    Replay(Replay),
-    /// Show one turn: calls, fuel, memory, effects, what policy decided, log, faults.
-    Trace(Trace),
+    /// What is installed: the active version and the candidate of each.
+    List {
+        /// Name or id of the tenant. Default: all tenants.
+        #[arg(long)]
+        tenant: Option<String>,
+    },
+    /// What is uploaded.
+    Uploads {
+        /// Name or id of the tenant. Default: what is for every tenant.
+        #[arg(long)]
+        tenant: Option<String>,
+    },
+    /// Versions of an installation, those to which it can be rolled back too.
+    Versions { installation: InstallationId },
+    /// Move a candidate on: waiting, shadow, canary, active.
+    Promote {
+        installation: InstallationId,
+        /// Where to. Default: the next stage.
+        #[arg(long)]
+        stage: Option<Stage>,
+        /// Of the conversations, for a canary. Default: 10.
+        #[arg(long)]
+        percent: Option<i64>,
+        #[command(flatten)]
+        state: State,
+    },
+    /// Let nothing of an installation run, or nothing of its candidate.
+    Pause {
+        installation: InstallationId,
+        /// Only the candidate; the active version goes on.
+        #[arg(long)]
+        candidate: bool,
+    },
+    /// Let a paused installation run again.
+    Resume { installation: InstallationId },
+    /// Go back at once: the candidate goes; without one the last good version comes back.
+    Rollback {
+        installation: InstallationId,
+        /// The number of the version to go back to (`plugin versions`).
+        #[arg(long)]
+        to: Option<i64>,
+        #[command(flatten)]
+        state: State,
+    },
+    /// Take an installation out of service.
+    Remove { installation: InstallationId },
+    /// Stop an upload everywhere, whoever installed it.
+    Stop {
+        digest: String,
+        /// For those who meet it.
+        #[arg(long)]
+        reason: String,
+    },
+    /// Lift the stop of an upload.
+    Allow { digest: String },
+    /// How an upload does, wherever it is installed.
+    Health {
+        digest: String,
+        /// Name or id of the tenant. Default: all tenants.
+        #[arg(long)]
+        tenant: Option<String>,
+    },
+    /// What a plugin wrote to its log, and its faults, in the last quarter of an hour.
+    Logs {
+        installation: InstallationId,
+        /// Only what came after this turn.
+        #[arg(long)]
+        after: Option<TurnId>,
+        /// Go on with what comes, until Ctrl-C.
+        #[arg(long)]
+        follow: bool,
+    },
+    /// Keys whose signatures of uploads are believed.
+    #[command(subcommand)]
+    Key(Key),
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Key {
+    /// Believe a key.
+    Add {
+        name: String,
+        /// Ed25519: 32 bytes in base64.
+        public_key: String,
+    },
+    /// All keys, those that are revoked too.
+    List,
+    /// Believe a key no more. What it signed stays installed.
+    Revoke { name: String },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Signed {
+    /// File with an Ed25519 signature of the component's bytes, 64 bytes.
+    #[arg(long, requires = "key", value_name = "FILE")]
+    signature: Option<PathBuf>,
+    /// The name of the key that made it.
+    #[arg(long, requires = "signature")]
+    key: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct State {
+    /// You answer for it that both versions understand the memory that they share.
+    #[arg(long)]
+    state_is_safe: bool,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Install {
-    /// The component file; `reference:menu`, `reference:faq`, `reference:department-router` and
-    /// `reference:contact-enricher` are the plugins that come with the gateway.
+    /// The component file, or the digest of an upload; `reference:menu`, `reference:faq`, `reference:department-router`
+    /// and `reference:contact-enricher` are the plugins that come with the gateway.
     component: PathBuf,
     /// Name or id of the tenant.
     #[arg(long)]
@@ -33,41 +149,180 @@ pub(super) struct Install {
     /// One number of the tenant: Meta's id, our id, or as it is displayed. Default: all its numbers.
     #[arg(long)]
     number: Option<String>,
-    /// The plugin's settings, a JSON object.
-    #[arg(long = "settings", default_value = "{}", value_name = "JSON")]
-    settings: String,
+    /// The plugin's settings, a JSON object. Default: as the version before it has them.
+    #[arg(long = "settings", value_name = "JSON")]
+    settings: Option<String>,
     /// File with the plugin's settings.
     #[arg(long, conflicts_with = "settings", value_name = "FILE")]
     settings_file: Option<PathBuf>,
-    /// What it may use, of what its manifest asks for. May be given several times.
+    /// What it may use, of what its manifest asks for. May be given several times. Default: as the version before it.
     #[arg(long = "grant", value_name = "NAME")]
     grants: Vec<String>,
     /// Plugins of a turn run in this order; numbers below zero are for those that come first.
-    #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
-    position: i64,
+    #[arg(long, allow_negative_numbers = true)]
+    position: Option<i64>,
+    /// Where it begins: waiting, shadow, canary or active.
+    #[arg(long, default_value_t = Stage::Active)]
+    stage: Stage,
+    /// Of the conversations, for a canary.
+    #[arg(long, default_value_t = 10)]
+    percent: i64,
+    /// When a candidate goes by itself, a JSON object like {"fault_percent": 1}; what is left out is the default.
+    #[arg(long, value_name = "JSON")]
+    bounds: Option<String>,
+    #[command(flatten)]
+    state: State,
+    #[command(flatten)]
+    signed: Signed,
+}
+
+impl Verb {
+    pub(super) fn command(self) -> anyhow::Result<Command> {
+        Ok(Command::Plugin(match self {
+            Self::Push {
+                component,
+                tenant,
+                signed,
+            } => PluginCommand::Push {
+                tenant,
+                component: STANDARD.encode(bytes_of(&component)?),
+                signature: signed.read()?,
+            },
+            Self::Install(install) => PluginCommand::Install(Box::new(install.read()?)),
+            Self::List { tenant } => PluginCommand::List { tenant },
+            Self::Uploads { tenant } => PluginCommand::Uploads { tenant },
+            Self::Versions { installation } => PluginCommand::Versions { installation },
+            Self::Promote {
+                installation,
+                stage,
+                percent,
+                state,
+            } => PluginCommand::Promote {
+                installation,
+                stage,
+                percent,
+                state_is_safe: state.state_is_safe,
+            },
+            Self::Pause {
+                installation,
+                candidate,
+            } => PluginCommand::Pause {
+                installation,
+                only_candidate: candidate,
+            },
+            Self::Resume { installation } => PluginCommand::Resume { installation },
+            Self::Rollback {
+                installation,
+                to,
+                state,
+            } => PluginCommand::Rollback {
+                installation,
+                to,
+                state_is_safe: state.state_is_safe,
+            },
+            Self::Remove { installation } => PluginCommand::Remove { installation },
+            Self::Stop { digest, reason } => PluginCommand::Stop { digest, reason },
+            Self::Allow { digest } => PluginCommand::Allow { digest },
+            Self::Health { digest, tenant } => PluginCommand::Health { digest, tenant },
+            Self::Logs {
+                installation,
+                after,
+                ..
+            } => PluginCommand::Logs {
+                installation,
+                after,
+            },
+            Self::Key(Key::Add { name, public_key }) => PluginCommand::KeyAdd { name, public_key },
+            Self::Key(Key::List) => PluginCommand::KeyList,
+            Self::Key(Key::Revoke { name }) => PluginCommand::KeyRevoke { name },
+        }))
+    }
+}
+
+/// Between two looks at a log that somebody follows.
+const LOOK: Duration = Duration::from_secs(2);
+/// Where a look begins that found nothing before: further back than any turn takes to commit.
+const OVERLAP: Duration = Duration::from_secs(60);
+
+/// Prints a plugin's log as it comes, until the process is told to end.
+pub(super) async fn follow(
+    config: &Config,
+    json: bool,
+    installation: InstallationId,
+    mut after: Option<TurnId>,
+) -> anyhow::Result<()> {
+    loop {
+        let since = id::first_id_at(SystemClock.now().minus(OVERLAP));
+        let command = PluginCommand::Logs {
+            installation,
+            after,
+        };
+        let answer = ask::ask(config, Command::Plugin(command)).await?;
+        if let Answer::List(lines) = &answer
+            && let Some(last) = lines.last()
+        {
+            let turn = last["turn"].as_str().unwrap_or_default();
+            after = Some(turn.parse().context("a turn's id")?);
+            output::answer(&answer, json);
+        } else {
+            after = after.max(Some(TurnId::from_raw(since)));
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+impl Signed {
+    /// As the gateway reads it, `NAME:BASE64`.
+    fn read(&self) -> anyhow::Result<Option<String>> {
+        let (Some(file), Some(key)) = (&self.signature, &self.key) else {
+            return Ok(None);
+        };
+        let bytes =
+            std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+        Ok(Some(format!("{key}:{}", STANDARD.encode(bytes))))
+    }
 }
 
 impl Install {
-    pub(super) fn command(self) -> anyhow::Result<Command> {
-        let wasm = component(&self.component)?;
+    fn read(self) -> anyhow::Result<PluginInstall> {
         let config = match &self.settings_file {
-            Some(file) => std::fs::read_to_string(file)
-                .with_context(|| format!("cannot read {}", file.display()))?,
+            Some(file) => Some(
+                std::fs::read_to_string(file)
+                    .with_context(|| format!("cannot read {}", file.display()))?,
+            ),
             None => self.settings,
         };
-        Ok(Command::PluginInstall {
+        let bounds = self.bounds.as_deref().map(serde_json::from_str);
+        Ok(PluginInstall {
             tenant: self.tenant,
             number: self.number,
-            component: STANDARD.encode(wasm),
+            source: match digest(&self.component) {
+                Some(digest) => PluginSource::Digest(digest),
+                None => PluginSource::Component {
+                    component: STANDARD.encode(bytes_of(&self.component)?),
+                    signature: self.signed.read()?,
+                },
+            },
             config,
-            grants: self.grants.into_iter().collect(),
+            grants: (!self.grants.is_empty()).then(|| self.grants.into_iter().collect()),
             position: self.position,
+            bounds: bounds.transpose().context("the bounds do not read")?,
+            stage: self.stage,
+            percent: self.percent,
+            state_is_safe: self.state.state_is_safe,
         })
     }
 }
 
+/// A digest has the length that no sensible file name has.
+fn digest(component: &Path) -> Option<String> {
+    let text = component.to_str()?;
+    let hex = text.bytes().all(|b| b.is_ascii_hexdigit());
+    (text.len() == 64 && hex).then(|| text.to_ascii_lowercase())
+}
+
 /// The bytes of a file, or of a plugin that comes with the gateway.
-pub(super) fn component(file: &Path) -> anyhow::Result<Vec<u8>> {
+pub(super) fn bytes_of(file: &Path) -> anyhow::Result<Vec<u8>> {
     if let Some(name) = file
         .to_str()
         .and_then(|name| name.strip_prefix("reference:"))

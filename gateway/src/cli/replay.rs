@@ -21,9 +21,9 @@ use crate::app::plugin_limits;
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::domain::{Clock, InstallationId, Timestamp};
-use crate::plugin_host::{ArtifactKey, HostConfig, PluginHost};
+use crate::plugin_host::{ArtifactKey, HostConfig, PluginHost, SeenPlugin};
 use crate::replay::read::{Asked, Page, Setup, just_before};
-use crate::replay::{Bound, Entry, Part, Recorded, Stage, Tally, network};
+use crate::replay::{Bound, Entry, Part, PartKey, Recorded, Stage, Tally, network};
 use crate::secrets::{Entropy, SystemEntropy};
 
 #[derive(Debug, Args)]
@@ -31,7 +31,7 @@ pub(super) struct Replay {
     /// Name or id of the tenant.
     #[arg(long)]
     tenant: String,
-    /// Whose turns: the id that `plugin install` printed. It need not run any more.
+    /// Whose turns: the id that `plugin list` prints. It need not run any more.
     #[arg(long)]
     installation: InstallationId,
     /// The component to try in its place: a file, or `reference:NAME`.
@@ -59,7 +59,7 @@ pub(super) struct Replay {
 const BROKEN: u8 = 3;
 
 pub(super) async fn run(config: &Config, json: bool, asked: Replay) -> anyhow::Result<ExitCode> {
-    let wasm = plugin::component(&asked.candidate)?;
+    let wasm = plugin::bytes_of(&asked.candidate)?;
     let mut tally = Tally::default();
     let turns = read(config, &asked, &mut tally).await?;
     let stage = stage(config, &asked, &wasm, &turns).await?;
@@ -145,16 +145,17 @@ async fn stage(
         .map_err(anyhow::Error::msg)?;
     let key = ArtifactKey::new(secret);
     let limits = plugin_limits(&config.plugins);
-    let own = setup(config, asked, asked.installation).await?;
+    let own = setup(config, asked, asked.installation, None).await?;
     let candidate = (asked.installation, &own, wasm);
     let candidate = Part::candidate(&host, &compiler, &key, &limits, candidate)
         .await
         .context("the candidate cannot be tried")?;
     let ran = turns.iter().flat_map(|turn| &turn.seen.plugins);
-    let ran: BTreeSet<InstallationId> = ran.map(|plugin| plugin.installation).collect();
+    let ran: BTreeSet<PartKey> = ran.map(SeenPlugin::key).collect();
     let mut parts = HashMap::new();
-    for id in ran {
-        let setup = setup(config, asked, id).await;
+    for key_of in ran {
+        let (id, version) = key_of;
+        let setup = setup(config, asked, id, Some(version)).await;
         let part = match &setup {
             Ok(setup) => {
                 let wasm = STANDARD.decode(&setup.component)?;
@@ -165,9 +166,11 @@ async fn stage(
             Err(error) => Err(anyhow::anyhow!("{error:#}")),
         };
         match part {
-            Ok(part) => drop(parts.insert(id, part)),
+            Ok(part) => drop(parts.insert(key_of, part)),
             // Its turns are left out, and counted.
-            Err(error) => output::note(&format!("{id} cannot run again: {error:#}")),
+            Err(error) => output::note(&format!(
+                "{id}, version {version}, cannot run again: {error:#}"
+            )),
         }
     }
     Ok(Stage {
@@ -183,11 +186,13 @@ async fn setup(
     config: &Config,
     asked: &Replay,
     installation: InstallationId,
+    version: Option<i64>,
 ) -> anyhow::Result<Setup> {
     let tenant = asked.tenant.clone();
     let command = Command::PluginSetup {
         tenant,
         installation,
+        version,
     };
     get(config, command).await
 }

@@ -30,6 +30,11 @@ pub(super) enum Verb {
     },
     /// All tenants.
     List,
+    /// Remove a tenant that has no numbers, credentials, plugins and hooks any more, and forget its people.
+    Remove {
+        /// Name or id of the tenant.
+        tenant: String,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -55,6 +60,7 @@ impl Verb {
             },
             Self::Show { tenant } => Command::TenantShow { tenant },
             Self::List => Command::TenantList,
+            Self::Remove { tenant } => Command::TenantRemove { tenant },
         })
     }
 }

@@ -52,6 +52,8 @@ fn not_zero(config: &Config) -> Vec<(&'static str, u128)> {
             "api.requests_per_minute",
             config.api.requests_per_minute.into(),
         ),
+        ("api.event_streams", config.api.event_streams as u128),
+        ("api.event_heartbeat", config.api.event_heartbeat.as_nanos()),
         (
             "database.postgres_connections",
             database.postgres_connections.into(),

@@ -39,6 +39,8 @@ sections! {
         listen: Option<SocketAddr>,
         max_body_bytes: usize,
         requests_per_minute: u32,
+        event_streams: usize,
+        event_heartbeat: Duration,
         client_address_header: Option<String>,
     }
 
@@ -108,6 +110,7 @@ sections! {
         compile_cpu: Duration,
         compile_timeout: Duration,
         compile_memory_bytes: u64,
+        require_signature: bool,
     }
 
     /// Hooks out.

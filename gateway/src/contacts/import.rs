@@ -103,14 +103,9 @@ pub async fn begin(
     let texts: Vec<String> = items.iter().map(Value::to_string).collect();
     let mut tx = setup.db.begin().await?;
     contacts::add_import(&mut tx, tenant, import, &texts).await?;
-    tx.commit().await?;
     let total = i64::try_from(items.len()).ok();
-    jobs::create(
-        setup,
-        tenant,
-        ImportJob::NAME,
-        &json!({"import": import}),
-        total,
-    )
-    .await
+    let params = json!({"import": import});
+    let job = jobs::queue(setup, &mut tx, tenant, ImportJob::NAME, &params, total).await?;
+    setup.commit(tx).await?;
+    Ok(job)
 }

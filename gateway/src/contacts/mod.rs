@@ -53,8 +53,26 @@ fn unknown(id: ContactId) -> SetupError {
     }
 }
 
-/// Puts a contact: finds it by the tenant's key or its phone, or makes it.
+/// Attempts at a change that somebody else's comes before. The second one finds what they did, so it is rarely lost.
+const ATTEMPTS: usize = 5;
+
+/// Puts a contact: finds it by the tenant's key or its phone, or makes it. Of several who put the same new one at once,
+/// one makes it, and the others change it.
 pub async fn upsert(
+    setup: &SetupContext,
+    tenant: TenantId,
+    new: &NewContact,
+) -> Result<(Contact, bool), ContactError> {
+    let mut attempts = 1;
+    loop {
+        match upsert_once(setup, tenant, new).await {
+            Err(error) if error.is_lost_race() && attempts < ATTEMPTS => attempts += 1,
+            done => return done,
+        }
+    }
+}
+
+async fn upsert_once(
     setup: &SetupContext,
     tenant: TenantId,
     new: &NewContact,
@@ -74,12 +92,28 @@ pub async fn upsert(
     setup
         .record(&mut tx, tenant, action, contact.id, None, became)
         .await?;
-    tx.commit().await?;
+    setup.commit(tx).await?;
     Ok((contact, made))
 }
 
 /// Changes a contact as it was read.
 pub async fn update(
+    setup: &SetupContext,
+    tenant: TenantId,
+    id: ContactId,
+    expected: &Expected,
+    change: &NewContact,
+) -> Result<Contact, ContactError> {
+    let mut attempts = 1;
+    loop {
+        match update_once(setup, tenant, id, expected, change).await {
+            Err(error) if error.is_lost_race() && attempts < ATTEMPTS => attempts += 1,
+            done => return done,
+        }
+    }
+}
+
+async fn update_once(
     setup: &SetupContext,
     tenant: TenantId,
     id: ContactId,
@@ -96,7 +130,7 @@ pub async fn update(
     setup
         .record(&mut tx, tenant, "contact.update", id, None, became)
         .await?;
-    tx.commit().await?;
+    setup.commit(tx).await?;
     Ok(contact)
 }
 
@@ -128,7 +162,7 @@ pub async fn define(
             became,
         )
         .await?;
-    Ok(tx.commit().await?)
+    setup.commit(tx).await
 }
 
 /// The attributes of a tenant.

@@ -58,6 +58,16 @@ pub enum ContactError {
     Storage(#[from] StorageError),
 }
 
+impl ContactError {
+    /// Somebody else put the same key or phone at this moment.
+    pub(super) fn is_lost_race(&self) -> bool {
+        match self {
+            Self::Storage(error) | Self::Setup(SetupError::Storage(error)) => error.is_lost_race(),
+            _ => false,
+        }
+    }
+}
+
 /// A contact that was put.
 #[derive(Debug)]
 pub struct Put {
@@ -66,10 +76,13 @@ pub struct Put {
     pub made: bool,
 }
 
+/// What of a contact is another's.
+const KEY: &str = "the external id";
 const KEY_MOST: usize = 200;
 const NAME_MOST: usize = 200;
 
-/// Puts a contact within the caller's transaction.
+/// Puts a contact within the caller's transaction. When somebody else puts the same one at this moment, it fails with an
+/// error that [`is_lost_race`](StorageError::is_lost_race): put again, it finds theirs.
 pub async fn put(
     tx: &mut Tx,
     tenant: TenantId,
@@ -90,6 +103,7 @@ pub async fn put(
         Some(key) => contacts::lock_external(tx, tenant, key).await?,
         None => None,
     };
+    let free = by_key.is_none();
     let key = phone.as_ref().map(|phone| IdentityKey {
         tenant,
         scope: String::new(),
@@ -109,7 +123,7 @@ pub async fn put(
         (Some(contact), None) => match key {
             // It has another phone: people change numbers by their own message, never by somebody's list.
             Some(_) if !contact.phone.is_empty() => {
-                return Err(ContactError::Taken("the external id"));
+                return Err(ContactError::Taken(KEY));
             }
             Some(key) => (give_phone(tx, tenant, contact, &key, now).await?, false),
             None => (contact, false),
@@ -127,8 +141,10 @@ pub async fn put(
         }
         (None, None) => (make(tx, tenant, next_id(), key.as_ref(), now).await?, true),
     };
-    apply(tx, tenant, known, new, &mut contact).await?;
-    Ok(Put { contact, made })
+    match apply(tx, tenant, known, new, &mut contact).await {
+        Err(ContactError::Taken(KEY)) if free => Err(StorageError::Raced.into()),
+        applied => applied.map(|()| Put { contact, made }),
+    }
 }
 
 fn phone(new: &NewContact) -> Result<Option<Phone>, ContactError> {
@@ -148,7 +164,7 @@ async fn give_phone(
     now: Timestamp,
 ) -> Result<Contact, ContactError> {
     if people::add_identities_all_tenants(tx, &[(key.clone(), contact.id)], now).await? == 0 {
-        return Err(ContactError::Taken("the phone"));
+        return Err(StorageError::Raced.into());
     }
     contact.phone.clone_from(&key.value);
     let row = row(tenant, &contact);
@@ -168,6 +184,9 @@ async fn make(
         display_name: String::new(),
         phone: key.map_or_else(String::new, |key| key.value.clone()),
         bsuid: String::new(),
+        parent_bsuid: String::new(),
+        username: String::new(),
+        moved_at: None,
         external_id: String::new(),
         attributes: "{}".to_owned(),
         version: 0,
@@ -177,7 +196,7 @@ async fn make(
     if let Some(key) = key
         && people::add_identities_all_tenants(tx, &[(key.clone(), id)], now).await? == 0
     {
-        return Err(ContactError::Taken("the phone"));
+        return Err(StorageError::Raced.into());
     }
     Ok(contact)
 }
@@ -225,7 +244,7 @@ pub(super) async fn apply(
     if let Some(key) = &new.external_id {
         let other = contacts::lock_external(tx, tenant, key).await?;
         if other.is_some_and(|other| other.id != contact.id) {
-            return Err(ContactError::Taken("the external id"));
+            return Err(ContactError::Taken(KEY));
         }
         contact.external_id.clone_from(key);
     }

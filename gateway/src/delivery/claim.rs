@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use crate::domain::{
-    Bucket, ContactId, ConversationId, Draft, OutboundContent, OutboxId, OutboxState, Timestamp,
+    Bucket, ContactId, ConversationId, Draft, OutboundContent, OutboxId, OutboxState, Recipient,
+    Timestamp,
 };
 use crate::ownership::{OwnedBuckets, UnderWay, Work};
 use crate::policy::{
@@ -16,11 +17,14 @@ use crate::storage::buckets::{Lease, fence};
 use crate::storage::claims::{
     ConversationFacts, conversation_facts_all_tenants, set_pair_debts_all_tenants,
 };
-use crate::storage::outbox::{Move, OutboxRow, move_all_tenants, unclaim_all_tenants};
+use crate::storage::outbox::{
+    Move, OutboxRow, move_all_tenants, readdress_all_tenants, unclaim_all_tenants,
+};
 use crate::storage::people::Consents;
 use crate::storage::{Result, StorageError, Tx, people, raw};
 use crate::telemetry::{CommitTimer, names};
 
+use super::address::AddressBook;
 use super::pacing;
 use super::world::World;
 
@@ -103,6 +107,7 @@ pub(super) async fn claim(
         .await?
         .into_iter()
         .collect();
+    readdress_all_tenants(&mut tx, &readdressed(&judged, &moved)).await?;
     tx.commit().await?;
     Ok(sort(
         &world.under_way,
@@ -160,6 +165,21 @@ fn change(row: &OutboxRow, verdict: &Verdict) -> Option<Move> {
     }
 }
 
+/// What goes to somebody's new number: the row says where it went.
+fn readdressed<'a>(
+    judged: &'a [(OutboxRow, Verdict)],
+    moved: &HashSet<OutboxId>,
+) -> Vec<&'a Draft> {
+    let own = judged
+        .iter()
+        .filter(|(row, _)| moved.contains(&row.draft.id));
+    own.filter_map(|(row, verdict)| match verdict {
+        Verdict::Go { draft, .. } if draft.recipient != row.draft.recipient => Some(&**draft),
+        _ => None,
+    })
+    .collect()
+}
+
 /// A row that turns out to be gone costs its pair one message that was not sent: rare, and paid in six seconds.
 fn debts(judged: &[(OutboxRow, Verdict)]) -> Vec<(ConversationId, Timestamp)> {
     judged
@@ -197,6 +217,7 @@ fn sort(
                 row.state = OutboxState::Claimed;
                 row.attempts += 1;
                 row.changed_at = now;
+                row.draft.recipient.clone_from(&draft.recipient);
                 if let Some(&lease) = leases.iter().find(|lease| lease.bucket == row.bucket) {
                     outcome.claimed.push(Claimed {
                         row,
@@ -221,6 +242,7 @@ fn sort(
 struct Ground {
     consent: Consents,
     conversations: HashMap<ConversationId, ConversationFacts>,
+    addresses: AddressBook,
     backlog: BTreeMap<Bucket, Option<Timestamp>>,
 }
 
@@ -229,6 +251,8 @@ impl Ground {
         let conversations: Vec<ConversationId> =
             rows.iter().map(|row| row.draft.conversation).collect();
         let conversations = conversation_facts_all_tenants(tx, &conversations).await?;
+        let conversations = conversations.into_iter().map(|row| (row.id, row)).collect();
+        let addresses = AddressBook::load(tx, rows, &conversations, &consent).await?;
         let mut backlog = BTreeMap::new();
         for row in rows
             .iter()
@@ -240,20 +264,28 @@ impl Ground {
         }
         Ok(Self {
             consent,
-            conversations: conversations.into_iter().map(|row| (row.id, row)).collect(),
+            conversations,
+            addresses,
             backlog,
         })
     }
 
     fn judge(&self, world: &World, row: &OutboxRow, now: Timestamp) -> Verdict {
-        let Some(facts) = self.facts(world, &row.draft, row.bucket) else {
-            let reason = "orphan: its number, conversation or contact is gone".to_owned();
-            return Verdict::End {
-                state: OutboxState::Failed,
-                reason,
-            };
+        let failed = |reason: &str| Verdict::End {
+            state: OutboxState::Failed,
+            reason: reason.to_owned(),
         };
-        let (verdict, word) = match recheck(&facts, &row.draft, now) {
+        let Some(facts) = self.facts(world, &row.draft, row.bucket) else {
+            return failed("orphan: its number, conversation or contact is gone");
+        };
+        let Some(recipient) = self.recipient(world, &row.draft) else {
+            return failed("no_address: the person is known by no phone or user id any more");
+        };
+        let draft = Draft {
+            recipient,
+            ..row.draft.clone()
+        };
+        let (verdict, word) = match recheck(&facts, &draft, now) {
             Decision::Cleared(draft) => (self.pace(draft, now), "cleared"),
             Decision::Deferred { until, reason } => (
                 Verdict::Later {
@@ -270,6 +302,12 @@ impl Ground {
         metrics::counter!(names::POLICY_DECISIONS, "gate" => "claim", "outcome" => word)
             .increment(1);
         verdict
+    }
+
+    fn recipient(&self, world: &World, draft: &Draft) -> Option<Recipient> {
+        let facts = self.conversations.get(&draft.conversation)?;
+        let (addresses, consent) = (&self.addresses, &self.consent);
+        addresses.recipient(world, draft, facts, consent)
     }
 
     /// Ticks are no messages to the person: they cost the pair nothing.

@@ -4,12 +4,13 @@
 //! each number has received: Meta counts them into the same throughput (facts §6.7).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::mpsc;
 
 use crate::domain::NumberId;
 use crate::storage::outbox::OutboxRow;
+use crate::sync::lock;
 
 /// Batches that wait; each is one commit's rows. A guess: a claim takes milliseconds, a commit too.
 const BATCHES: usize = 1024;
@@ -65,12 +66,6 @@ impl Intake {
             *received.entry(number).or_default() += 1;
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex
-        .lock()
-        .unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 impl Fresh {

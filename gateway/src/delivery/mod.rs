@@ -5,6 +5,7 @@
 //! what may go when; `engine` is the one task that holds them. The database is the truth and every commit is fenced:
 //! what is in memory may be lost or stale at any time. No transaction is open while a call is under way (promise 10).
 
+mod address;
 mod call;
 mod claim;
 mod config;

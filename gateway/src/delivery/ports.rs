@@ -7,7 +7,9 @@ use futures::future::BoxFuture;
 use secrecy::SecretString;
 
 use crate::domain::number::Number;
-use crate::domain::{ConversationId, HoldId, NumberId, OutboxId, OutboxState, TenantId, Timestamp};
+use crate::domain::{
+    AuditId, ConversationId, HoldId, NumberId, OutboxId, OutboxState, TenantId, Timestamp,
+};
 use crate::policy::ActiveHold;
 
 /// Access tokens, opened.
@@ -49,6 +51,8 @@ pub trait Draw: Send + Sync {
     fn jitter(&self) -> f64;
 
     fn hold_id(&self) -> HoldId;
+    /// Of the audit log's entry about it.
+    fn audit_id(&self) -> AuditId;
 }
 
 /// Who wants to see every attempt: `demo`, traces, a Cloud-API client that waits for its row. Must not block.

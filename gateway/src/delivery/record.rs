@@ -6,10 +6,11 @@ use crate::domain::{ContactId, OutboxId, TenantId, Timestamp};
 use crate::graph::errors::SideEffect;
 use crate::outbox::{Ended, Given, Limits, after_answer, after_give_back, after_unsendable};
 use crate::storage::buckets::{Lease, fence};
-use crate::storage::holds::{Held, insert_hold_all_tenants};
+use crate::storage::holds::Held;
 use crate::storage::outbox::{OutboxRow, move_all_tenants};
 use crate::storage::{Result, Tx, claims, people};
 use crate::telemetry::CommitTimer;
+use crate::tenants::holds::place_by_gateway;
 
 use super::call::{Answered, CallEnd};
 use super::world::{Placed, World};
@@ -145,7 +146,7 @@ async fn place_holds(
         };
         let draft = &one.row.draft;
         let number = world.directory.number(draft.number);
-        let Some(held) = stop.held(draft, number.map(|number| number.credential)) else {
+        let Some(held) = stop.held(draft, number.as_deref()) else {
             tracing::warn!(outbox = %one.row.draft.id, scope = ?stop.scope, reason = stop.reason,
                 "Meta stopped something that we cannot hold");
             continue;
@@ -157,7 +158,7 @@ async fn place_holds(
         tracing::warn!(outbox = %one.row.draft.id, ?held, reason = stop.reason, "hold placed");
         let code = one.given.change.error.unwrap_or(0);
         let hold = stop.hold(world.draw.hold_id(), held.clone(), "delivery", code, now);
-        insert_hold_all_tenants(tx, &hold).await?;
+        place_by_gateway(tx, &hold, world.draw.audit_id()).await?;
         holds.push(held);
     }
     Ok(holds)

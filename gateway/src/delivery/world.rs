@@ -7,11 +7,12 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::domain::time::Clock;
-use crate::domain::{HoldId, IdGenerator, Timestamp};
+use crate::domain::{AuditId, HoldId, IdGenerator, Timestamp};
 use crate::graph::GraphClient;
 use crate::ownership::UnderWay;
 use crate::storage::Db;
 use crate::storage::holds::Held;
+use crate::sync::lock;
 
 use super::config::DeliveryConfig;
 use super::ports::{Credentials, Directory, Draw, Monotonic, Observer, Receipts};
@@ -41,19 +42,13 @@ const PLACED_LATELY: Duration = Duration::from_secs(60);
 
 impl Placed {
     pub(super) fn is_new(&self, held: &Held, now: Timestamp) -> bool {
-        let mut placed = self
-            .0
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut placed = lock(&self.0);
         placed.retain(|(_, at)| now.since(*at) < PLACED_LATELY);
         !placed.iter().any(|(other, _)| other == held)
     }
 
     pub(super) fn remember(&self, held: Held, now: Timestamp) {
-        let mut placed = self
-            .0
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut placed = lock(&self.0);
         placed.push((held, now));
     }
 }
@@ -95,15 +90,16 @@ impl Chance {
 
 impl Draw for Chance {
     fn jitter(&self) -> f64 {
-        let mut rng = self
-            .rng
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut rng = lock(&self.rng);
         // 53 bits are what a float between 0 and 1 holds.
         (rng.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
     fn hold_id(&self) -> HoldId {
         HoldId::from_raw(self.ids.next(self.clock.now()))
+    }
+
+    fn audit_id(&self) -> AuditId {
+        AuditId::from_raw(self.ids.next(self.clock.now()))
     }
 }

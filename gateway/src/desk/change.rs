@@ -76,7 +76,7 @@ impl Desk {
             let states = (Some(was), shown(&row));
             self.record(&mut tx, asked, action, row.id.to_string(), states)
                 .await?;
-            tx.commit().await?;
+            asked.ending.commit(tx).await?;
         }
         Ok(row)
     }

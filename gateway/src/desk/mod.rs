@@ -21,7 +21,7 @@ use crate::ownership::{Owned, Wakeups};
 use crate::policy::Refusal;
 use crate::storage::conversations::{self, Conversation};
 use crate::storage::outbox::{self, OutboxRow};
-use crate::storage::{Db, StorageError, Tx, timers as set_timers};
+use crate::storage::{Db, Ending, StorageError, Tx, timers as set_timers};
 
 pub use change::Change;
 pub use say::{Said, Speaker, Words};
@@ -89,6 +89,8 @@ pub struct Asked {
     pub by: String,
     /// For the audit log, when it is somebody from outside.
     pub actor: Option<Actor>,
+    /// When the change is committed.
+    pub ending: Ending,
     /// The change is refused when the owner has changed since this version.
     pub owner_version: Option<i64>,
 }
@@ -153,7 +155,8 @@ impl Desk {
             note,
         };
         let log = self.ids.next(now);
-        conversations::change_owner(tx, row.tenant, row.id, &change, log, now).await?;
+        let entry = (log, std::mem::replace(&mut row.last_entry, log));
+        conversations::change_owner(tx, row.tenant, row.id, &change, entry, now).await?;
         outbox::cancel_bot(tx, row.tenant, row.number, row.id, &change.to, now).await?;
         if !change.to.is_bot() {
             set_timers::end_of(tx, row.tenant, row.id).await?;

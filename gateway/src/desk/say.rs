@@ -4,7 +4,8 @@ use serde_json::json;
 
 use super::{Asked, Desk, DeskError, Result};
 use crate::domain::{
-    Draft, DraftClass, OutboundContent, OutboxId, Owner, Sender, StreamEvent, StreamKind, Timestamp,
+    Bucket, Draft, DraftClass, OutboundContent, OutboxId, Owner, Sender, StreamEvent, StreamKind,
+    Timestamp,
 };
 use crate::policy::{BacklogFact, Cleared, Decision, decide};
 use crate::storage::conversations::{self, Conversation};
@@ -97,9 +98,10 @@ impl Desk {
             (None, became),
         )
         .await?;
-        tx.commit().await?;
         let send = rows.first().cloned().ok_or(DeskError::NotFound)?;
-        self.hand_on(rows, &row);
+        asked.ending.commit(tx).await?;
+        let (desk, bucket) = (self.clone(), row.bucket);
+        asked.ending.then(move || desk.hand_on(rows, bucket));
         Ok(Said {
             send,
             conversation: row,
@@ -174,8 +176,8 @@ impl Desk {
     }
 
     /// To the delivery that owns the bucket, here or on another node.
-    fn hand_on(&self, rows: Vec<OutboxRow>, row: &Conversation) {
-        if self.owned.borrow().owns(row.bucket) {
+    fn hand_on(&self, rows: Vec<OutboxRow>, bucket: Bucket) {
+        if self.owned.borrow().owns(bucket) {
             (self.sends)(rows);
         } else {
             self.wakeups.sends_elsewhere();

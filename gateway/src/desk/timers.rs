@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Asked, Desk, DeskError, Result};
 use crate::domain::{ConversationId, StreamKind, TenantId};
-use crate::storage::conversations;
+use crate::storage::{Ending, conversations};
 
 /// How often what is due is looked for: both are told in minutes.
 const LOOK: Duration = Duration::from_secs(1);
@@ -45,6 +45,7 @@ impl Desk {
             conversation,
             by: GATEWAY.to_owned(),
             actor: None,
+            ending: Ending::default(),
             owner_version: None,
         };
         let now = self.clock.now();

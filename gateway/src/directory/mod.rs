@@ -10,11 +10,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
+use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::ownership::Wakeups;
 use crate::secrets::Keyring;
 use crate::storage::{Db, changes};
+use crate::sync;
 use crate::tenants::{Setup, SetupError};
 
 pub use snapshot::{AppEntry, NumberEntry, Snapshot, TenantEntry};
@@ -28,6 +30,9 @@ pub struct Directory {
     db: Db,
     keyring: Arc<Keyring>,
     current: RwLock<Arc<Snapshot>>,
+    /// One reads at a time: who comes second finds that nothing is new.
+    reading: Mutex<()>,
+    version: watch::Sender<i64>,
     /// The last try to read it again failed.
     stale: AtomicBool,
 }
@@ -38,16 +43,20 @@ impl Directory {
         Ok(Self {
             db,
             keyring,
+            version: watch::Sender::new(snapshot.version),
             current: RwLock::new(Arc::new(snapshot)),
+            reading: Mutex::default(),
             stale: AtomicBool::new(false),
         })
     }
 
     pub fn snapshot(&self) -> Arc<Snapshot> {
-        self.current
-            .read()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-            .clone()
+        sync::read(&self.current).clone()
+    }
+
+    /// Moves when setup was read anew.
+    pub fn changes(&self) -> watch::Receiver<i64> {
+        self.version.subscribe()
     }
 
     /// Could setup be read when it was last looked at? While not, the old one stays, and bodies that may need the new
@@ -64,6 +73,7 @@ impl Directory {
     }
 
     async fn read_again(&self) -> Result<bool, SetupError> {
+        let _alone = self.reading.lock().await;
         let mut tx = self.db.read().await?;
         let version = changes::setup_version_all_tenants(&mut tx).await?;
         drop(tx);
@@ -71,16 +81,17 @@ impl Directory {
             return Ok(false);
         }
         let snapshot = Arc::new(read(&self.db, &self.keyring).await?);
-        let mut current = self
-            .current
-            .write()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
-        // Two may read at the same time: the older reading must not win.
-        let newer = snapshot.version > current.version;
-        if newer {
+        let version = snapshot.version;
+        {
+            let mut current = sync::write(&self.current);
+            // Two may read at the same time: the older reading must not win.
+            if version <= current.version {
+                return Ok(false);
+            }
             *current = snapshot;
         }
-        Ok(newer)
+        self.version.send_replace(version);
+        Ok(true)
     }
 
     /// Keeps the snapshot fresh until stopped.

@@ -65,6 +65,8 @@ pub struct Snapshot {
     default_app: Option<Arc<AppEntry>>,
     by_phone_number_id: HashMap<String, Arc<NumberEntry>>,
     by_id: HashMap<NumberId, Arc<NumberEntry>>,
+    former: HashMap<NumberId, Arc<Number>>,
+    rollouts: Vec<Installation>,
 }
 
 impl Snapshot {
@@ -72,6 +74,12 @@ impl Snapshot {
         let mut snapshot = Self {
             version: setup.version,
             ingest_gap_until: setup.ingest_gap_until,
+            former: setup
+                .former
+                .iter()
+                .map(|number| (number.id, number.clone()))
+                .collect(),
+            rollouts: setup.rollouts().cloned().collect(),
             ..Self::default()
         };
         for app in &setup.apps {
@@ -148,6 +156,16 @@ impl Snapshot {
 
     pub fn number(&self, id: NumberId) -> Option<&Arc<NumberEntry>> {
         self.by_id.get(&id)
+    }
+
+    /// A number that was taken away: nothing of it is done any more, and its past can be told.
+    pub fn former(&self, id: NumberId) -> Option<&Arc<Number>> {
+        self.former.get(&id)
+    }
+
+    /// Installations with a candidate, those of tenants without numbers too.
+    pub fn rollouts(&self) -> &[Installation] {
+        &self.rollouts
     }
 
     pub fn numbers(&self) -> impl Iterator<Item = &Arc<NumberEntry>> {

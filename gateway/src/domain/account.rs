@@ -93,6 +93,8 @@ pub enum Extent {
     Everything,
     /// What the business begins; replies go on.
     Templates,
+    /// What answers a person; what the business begins goes on.
+    Answers,
 }
 
 /// Why Meta stops something. A release names the causes that it ends, so that it lifts nothing else.

@@ -9,6 +9,8 @@ use std::sync::Mutex;
 
 use super::time::Timestamp;
 
+use crate::sync::lock;
+
 /// 2025-01-01T00:00:00Z.
 const EPOCH_MS: i64 = 1_735_689_600_000;
 const NODE_BITS: u32 = 10;
@@ -71,15 +73,18 @@ impl IdGenerator {
         *self.state() = State::new(node, floor);
     }
 
+    /// The node number of the ids that it makes now.
+    pub fn node(&self) -> u16 {
+        u16::try_from(self.state().node).unwrap_or(0)
+    }
+
     /// The time of the newest id: the floor for whoever gets this node number next.
     pub fn high_water(&self) -> Timestamp {
         Timestamp::from_millis(self.state().ms + EPOCH_MS)
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        lock(&self.state)
     }
 }
 
@@ -219,7 +224,7 @@ ids! {
     TurnId = "trn";
     /// A send, from draft to receipt. Travels to Meta in `biz_opaque_callback_data`.
     OutboxId = "out";
-    /// A plugin version installed for a tenant.
+    /// A plugin's place at a tenant, whatever version runs there.
     InstallationId = "ins";
     /// A stop put on some scope by an operator or by the gateway itself.
     HoldId = "hld";

@@ -16,6 +16,7 @@ pub mod occasion;
 pub mod outbound;
 pub mod outbox;
 pub mod receipt;
+pub mod rollout;
 pub mod stream;
 pub mod time;
 

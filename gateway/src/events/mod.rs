@@ -13,6 +13,7 @@ use crate::directory::Snapshot;
 use crate::domain::{ConversationId, StreamKind, TenantId, Timestamp};
 use crate::storage::{Db, Result, stream};
 
+pub use render::elements;
 pub use sealer::{Sealed, Sealer};
 
 /// An event as followers get it, by hook, stream or page.
@@ -76,4 +77,16 @@ pub async fn page(
         .collect();
     let events = render::shown(&mut tx, snapshot, tenant, &wanted).await?;
     Ok(Page::Events { events, position })
+}
+
+/// A tenant's events of these numbers, by number: those that are still kept.
+pub async fn of(
+    db: &Db,
+    snapshot: &Snapshot,
+    tenant: TenantId,
+    seqs: &[i64],
+) -> Result<Vec<Shown>> {
+    let mut tx = db.read().await?;
+    let numbered = stream::numbered(&mut tx, tenant, seqs).await?;
+    render::shown(&mut tx, snapshot, tenant, &numbered).await
 }

@@ -1,6 +1,7 @@
 //! Endpoints as tenants set them up: added, changed, removed, sent back to a number; dead letters looked at and revived.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -11,10 +12,12 @@ use crate::egress::Egress;
 use crate::secrets::{Entropy, Place};
 use crate::storage::hooks::{self, Delivery, Hook};
 use crate::storage::stream::{self, Reach};
-use crate::tenants::{Expected, SetupContext, SetupError, revision};
+use crate::tenants::{Expected, SetupContext, SetupError, keep_tenant, revision};
 
 /// Endpoints that one tenant may have. A guess: each reads the whole stream.
 const MOST: usize = 20;
+/// An old secret signs for at most so long beside the one that replaces it.
+const OVERLAP_MOST: Duration = Duration::from_secs(30 * 86_400);
 
 /// What changes of endpoints work with, beside the context of every change. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -58,6 +61,14 @@ pub(super) fn place(tenant: TenantId, id: HookId) -> Place {
     }
 }
 
+/// Where the one before lies, while it signs too.
+pub(super) fn old_place(tenant: TenantId, id: HookId) -> Place {
+    Place {
+        column: "old_secret",
+        ..place(tenant, id)
+    }
+}
+
 /// What an endpoint says, without its secret: for its revision and the audit log.
 fn shown(hook: &Hook) -> Value {
     let kinds: Vec<&str> = hook.kinds.iter().map(|kind| kind.word()).collect();
@@ -91,6 +102,7 @@ impl Endpoints {
         };
         let id = HookId::from_raw(setup.next_id());
         let mut tx = setup.db.begin().await?;
+        keep_tenant(&mut tx, tenant).await?;
         let most = i64::try_from(MOST).unwrap_or(i64::MAX);
         let others = hooks::list(&mut tx, tenant, HookId::from_raw(0), most).await?;
         if others.len() >= MOST {
@@ -113,13 +125,15 @@ impl Endpoints {
             next_try_at: Timestamp::ZERO,
             last_error: String::new(),
             created_at: setup.clock.now(),
+            old_secret: Vec::new(),
+            old_secret_until: Timestamp::ZERO,
         };
         hooks::insert_hook(&mut tx, tenant, &hook).await?;
         let became = Some(shown(&hook));
         setup
             .record(&mut tx, tenant, "hook.create", id, None, became)
             .await?;
-        tx.commit().await?;
+        setup.commit(tx).await?;
         Ok((hook, secret))
     }
 
@@ -162,6 +176,8 @@ impl Endpoints {
         hook.enabled = change.enabled.unwrap_or(hook.enabled);
         if let Some(text) = change.secret {
             hook.secret = setup.keyring.seal(place(tenant, id), parse(text)?.text())?;
+            hook.old_secret = Vec::new();
+            hook.old_secret_until = Timestamp::ZERO;
         }
         if !hooks::update_hook(&mut tx, tenant, &hook, hook.version).await? {
             return Err(SetupError::Changed);
@@ -170,8 +186,47 @@ impl Endpoints {
         setup
             .record(&mut tx, tenant, "hook.update", id, was, became)
             .await?;
-        tx.commit().await?;
-        self.get(setup, tenant, id).await
+        let hook = hooks::find(&mut tx, tenant, id).await?;
+        setup.commit(tx).await?;
+        hook.ok_or_else(|| unknown(id))
+    }
+
+    /// Gives an endpoint a new secret, its own or one that is made here; the old one signs beside it for `overlap`. Answers
+    /// the endpoint with the new secret, which is not shown again.
+    pub async fn rotate(
+        &self,
+        setup: &SetupContext,
+        tenant: TenantId,
+        id: HookId,
+        secret: Option<SecretString>,
+        overlap: Duration,
+    ) -> Result<(Hook, Secret)> {
+        if overlap > OVERLAP_MOST {
+            let problem = "must be at most 30 days".to_owned();
+            return Err(invalid("the overlap", problem));
+        }
+        let secret = match secret {
+            Some(text) => parse(text)?,
+            None => Secret::generate(&*self.entropy)?,
+        };
+        let mut tx = setup.db.begin().await?;
+        let found = hooks::find(&mut tx, tenant, id).await?;
+        let mut hook = found.ok_or_else(|| unknown(id))?;
+        let old = setup.keyring.open(place(tenant, id), &hook.secret)?;
+        hook.old_secret = setup.keyring.seal(old_place(tenant, id), &old)?;
+        hook.old_secret_until = setup.clock.now().plus(overlap);
+        hook.secret = setup.keyring.seal(place(tenant, id), secret.text())?;
+        if !hooks::update_hook(&mut tx, tenant, &hook, hook.version).await? {
+            return Err(SetupError::Changed);
+        }
+        let until = hook.old_secret_until.to_string();
+        let became = Some(json!({"old_secret_until": until}));
+        setup
+            .record(&mut tx, tenant, "hook.rotate", id, None, became)
+            .await?;
+        let hook = hooks::find(&mut tx, tenant, id).await?;
+        setup.commit(tx).await?;
+        Ok((hook.ok_or_else(|| unknown(id))?, secret))
     }
 
     /// Removes an endpoint with its dead letters.
@@ -183,7 +238,7 @@ impl Endpoints {
         setup
             .record(&mut tx, tenant, "hook.delete", id, Some(was), None)
             .await?;
-        Ok(tx.commit().await?)
+        setup.commit(tx).await
     }
 
     /// Delivers everything after this number, again if need be.
@@ -200,12 +255,13 @@ impl Endpoints {
         }
         let position = within(after, stream::reach(&mut tx, tenant).await?)?;
         hooks::set_position(&mut tx, tenant, id, position).await?;
+        let hook = hooks::find(&mut tx, tenant, id).await?;
         let became = Some(json!({"position": position}));
         setup
             .record(&mut tx, tenant, "hook.replay", id, None, became)
             .await?;
-        tx.commit().await?;
-        self.get(setup, tenant, id).await
+        setup.commit(tx).await?;
+        hook.ok_or_else(|| unknown(id))
     }
 
     /// Tries dead letters again: those of these numbers, or all. Answers how many.
@@ -225,7 +281,7 @@ impl Endpoints {
         setup
             .record(&mut tx, tenant, "hook.revive", id, None, became)
             .await?;
-        tx.commit().await?;
+        setup.commit(tx).await?;
         Ok(revived)
     }
 

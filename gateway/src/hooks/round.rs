@@ -8,13 +8,14 @@ use std::time::Duration;
 use futures::StreamExt as _;
 
 use super::backoff;
-use super::endpoints::place;
+use super::endpoints::{old_place, place};
 use super::pump::{PumpParts, bucket};
-use super::sign::Secret;
+use super::sign::{self, Secret};
 use crate::domain::{ConversationId, HookId, TenantId, Timestamp};
 use crate::events::{self, Page, Shown};
 use crate::storage::hooks::{self, Delivery, Hook, Progress, delivery};
 use crate::storage::{Result, StorageError, buckets};
+use crate::sync::{into_inner, lock};
 use crate::telemetry::names;
 
 /// Events of the stream looked at in one round.
@@ -45,19 +46,13 @@ async fn one(parts: &PumpParts, tenant: TenantId, id: HookId) -> Result<bool> {
     let open = hook.failures >= backoff::OPENS;
     let due = hooks::due(&mut tx, tenant, id, now, if open { 1 } else { RETRIES }).await?;
     drop(tx);
-    let secret = match parts.keyring.open(place(tenant, id), &hook.secret) {
-        Ok(text) => Secret::parse(text),
-        Err(error) => {
-            tracing::error!(hook = %id, %error, "an endpoint's secret does not open");
-            None
-        }
-    };
-    let Some(secret) = secret else {
+    let secrets = secrets(parts, &hook, now);
+    if secrets.is_empty() {
         return Ok(false);
-    };
+    }
     let round = Round {
         parts,
-        secret,
+        secrets,
         failures: AtomicI64::new(hook.failures),
         gone: AtomicBool::new(false),
         last_error: Mutex::new(hook.last_error.clone()),
@@ -76,10 +71,30 @@ async fn one(parts: &PumpParts, tenant: TenantId, id: HookId) -> Result<bool> {
     Ok(goes_on && moved && !round.is_open())
 }
 
+/// What signs now: the secret, and the one before while it may. None: the secret does not open.
+fn secrets(parts: &PumpParts, hook: &Hook, now: Timestamp) -> Vec<Secret> {
+    let open = |place, envelope: &[u8]| match parts.keyring.open(place, envelope) {
+        Ok(text) => Secret::parse(text),
+        Err(error) => {
+            tracing::error!(hook = %hook.id, %error, "an endpoint's secret does not open");
+            None
+        }
+    };
+    let Some(secret) = open(place(hook.tenant, hook.id), &hook.secret) else {
+        return Vec::new();
+    };
+    let mut secrets = vec![secret];
+    if now < hook.old_secret_until {
+        secrets.extend(open(old_place(hook.tenant, hook.id), &hook.old_secret));
+    }
+    secrets
+}
+
 struct Round<'a> {
     parts: &'a PumpParts,
     hook: Hook,
-    secret: Secret,
+    /// The newest first.
+    secrets: Vec<Secret>,
     /// In a row, up to now.
     failures: AtomicI64,
     /// It answered 410: nobody wants these events any more.
@@ -100,20 +115,17 @@ impl Round<'_> {
 
     /// Tries failed events again, one after the other.
     async fn again(&self, due: Vec<Delivery>) -> Result<Vec<Delivery>> {
+        if due.is_empty() {
+            return Ok(due);
+        }
+        let snapshot = self.parts.directory.snapshot();
+        let (db, tenant) = (&self.parts.db, self.hook.tenant);
+        let seqs: Vec<i64> = due.iter().map(|one| one.seq).collect();
+        let kept = events::of(db, &snapshot, tenant, &seqs).await?;
         let mut tried = Vec::new();
         for mut one in due {
-            let snapshot = self.parts.directory.snapshot();
-            let (db, tenant) = (&self.parts.db, self.hook.tenant);
-            let page = events::page(db, &snapshot, tenant, one.seq - 1, &[], 1).await?;
-            let shown = match page {
-                Page::Events { events, .. } => events
-                    .into_iter()
-                    .next()
-                    .filter(|shown| shown.seq == one.seq),
-                Page::Gone { .. } => None,
-            };
-            match shown {
-                Some(shown) => match self.attempt(&shown).await {
+            match kept.iter().find(|shown| shown.seq == one.seq) {
+                Some(shown) => match self.attempt(shown).await {
                     Ok(()) => one.state = delivery::DONE,
                     Err(error) => self.put_off(&mut one, error),
                 },
@@ -223,9 +235,7 @@ impl Round<'_> {
                 }
             })
             .await;
-        results
-            .into_inner()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        into_inner(results)
     }
 
     /// One request. No transaction is open.
@@ -249,7 +259,7 @@ impl Round<'_> {
     async fn request(&self, event: &Shown) -> Result<(), Failed> {
         let body = serde_json::to_string(event).map_err(|_| Failed::of("not JSON"))?;
         let id = format!("{}.{}", event.tenant, event.seq);
-        let headers = self.secret.headers(&id, self.parts.clock.now(), &body);
+        let headers = sign::headers(&self.secrets, &id, self.parts.clock.now(), &body);
         let headers = headers.ok_or_else(|| Failed::of("the secret cannot sign"))?;
         let answer = self
             .parts
@@ -324,10 +334,4 @@ impl Failed {
             retry_after: Duration::ZERO,
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex
-        .lock()
-        .unwrap_or_else(|poisoned| poisoned.into_inner())
 }

@@ -47,25 +47,31 @@ impl Secret {
         STANDARD.decode(text).ok().map(zeroize::Zeroizing::new)
     }
 
-    /// The headers of one request.
-    pub(super) fn headers(
-        &self,
-        id: &str,
-        at: Timestamp,
-        body: &str,
-    ) -> Option<[(&'static str, String); 3]> {
-        let seconds = (at.millis() / 1000).to_string();
+    fn sign(&self, id: &str, seconds: &str, body: &str) -> Option<String> {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.key()?).ok()?;
-        for part in [id, ".", &seconds, ".", body] {
+        for part in [id, ".", seconds, ".", body] {
             mac.update(part.as_bytes());
         }
         let signature = STANDARD.encode(mac.finalize().into_bytes());
-        Some([
-            (WEBHOOK_ID, id.to_owned()),
-            (TIMESTAMP, seconds),
-            (SIGNATURE, format!("v1,{signature}")),
-        ])
+        Some(format!("v1,{signature}"))
     }
+}
+
+/// The headers of one request. The standard allows several signatures, between spaces: whoever checks takes any of them.
+pub(super) fn headers(
+    secrets: &[Secret],
+    id: &str,
+    at: Timestamp,
+    body: &str,
+) -> Option<[(&'static str, String); 3]> {
+    let seconds = (at.millis() / 1000).to_string();
+    let signatures = secrets.iter().map(|secret| secret.sign(id, &seconds, body));
+    let signatures: Vec<String> = signatures.collect::<Option<_>>()?;
+    Some([
+        (WEBHOOK_ID, id.to_owned()),
+        (TIMESTAMP, seconds),
+        (SIGNATURE, signatures.join(" ")),
+    ])
 }
 
 #[cfg(test)]
@@ -76,7 +82,8 @@ mod tests {
     #[test]
     fn the_standards_example_is_signed_as_it_says() {
         let secret = Secret::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned().into());
-        let headers = secret.expect("a secret").headers(
+        let headers = headers(
+            &[secret.expect("a secret")],
             "msg_p5jXN8AQM9LWM0D4loKWxJek",
             Timestamp::from_secs(1_614_265_330),
             r#"{"test": 2432232314}"#,

@@ -13,6 +13,7 @@ pub use runner::{Runner, Wake};
 use serde_json::{Value, json};
 
 use crate::domain::{Bucket, JobId, TenantId};
+use crate::storage::Tx;
 use crate::storage::jobs::{self, Job, JobState, Reject};
 use crate::tenants::{SetupContext, SetupError};
 
@@ -21,6 +22,21 @@ type Result<T, E = SetupError> = std::result::Result<T, E>;
 /// Queues a job. `params` hold no secret; `total` when the number of items is known.
 pub async fn create(
     setup: &SetupContext,
+    tenant: TenantId,
+    kind: &'static str,
+    params: &Value,
+    total: Option<i64>,
+) -> Result<Job> {
+    let mut tx = setup.db.begin().await?;
+    let job = queue(setup, &mut tx, tenant, kind, params, total).await?;
+    setup.commit(tx).await?;
+    Ok(job)
+}
+
+/// The same, in the transaction of what the job works on.
+pub async fn queue(
+    setup: &SetupContext,
+    tx: &mut Tx,
     tenant: TenantId,
     kind: &'static str,
     params: &Value,
@@ -48,13 +64,11 @@ pub async fn create(
         changed_at: now,
         ended_at: None,
     };
-    let mut tx = setup.db.begin().await?;
-    jobs::insert_job(&mut tx, tenant, &job).await?;
+    jobs::insert_job(tx, tenant, &job).await?;
     let became = Some(json!({"kind": kind}));
     setup
-        .record(&mut tx, tenant, "job.create", id, None, became)
+        .record(tx, tenant, "job.create", id, None, became)
         .await?;
-    tx.commit().await?;
     Ok(job)
 }
 
@@ -105,7 +119,7 @@ async fn change(
     job.changed_at = setup.clock.now();
     jobs::update_job(&mut tx, tenant, &job).await?;
     setup.record(&mut tx, tenant, action, id, was, None).await?;
-    tx.commit().await?;
+    setup.commit(tx).await?;
     Ok(job)
 }
 

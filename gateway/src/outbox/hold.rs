@@ -1,8 +1,9 @@
 //! What Meta's "stop" comes to, whether it answered a send or came later as a `failed`: which hold is placed, and why.
 
-use crate::domain::{CredentialId, Draft, HoldId, Timestamp};
+use crate::domain::number::Number;
+use crate::domain::{Draft, HoldId, Timestamp};
 use crate::graph::errors::{Action, HoldScope, Verdict};
-use crate::storage::holds::{Held, Hold};
+use crate::storage::holds::{Held, HeldTemplate, Hold};
 
 /// A scope that must stop until somebody or something clears it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,17 +28,22 @@ impl Stop {
         })
     }
 
-    /// What to hold, `draft` being the send that met the error and `credential` its number's. `None`: a scope that we
-    /// have no hold for; the send has failed and says why.
-    pub fn held(&self, draft: &Draft, credential: Option<CredentialId>) -> Option<Held> {
+    /// What to hold, `draft` being the send that met the error and `number` the one it was sent from. `None`: a scope
+    /// that we have no hold for; the send has failed and says why.
+    pub fn held(&self, draft: &Draft, number: Option<&Number>) -> Option<Held> {
         match self.scope {
             HoldScope::Tenant => Some(Held::Tenant(draft.tenant)),
             HoldScope::Number => Some(Held::Number(draft.tenant, draft.number)),
-            HoldScope::Token => Some(Held::Credential(draft.tenant, credential?)),
+            HoldScope::Token => Some(Held::Credential(draft.tenant, number?.credential)),
             HoldScope::Template => {
                 let template = draft.content.template()?;
-                let (name, language) = (template.name.clone(), template.language.clone());
-                Some(Held::Template(draft.tenant, name, language))
+                let held = HeldTemplate {
+                    // A number that is gone has no account any more: then it is every one of the tenant's.
+                    account: number.map_or_else(String::new, |number| number.waba_id.clone()),
+                    name: template.name.clone(),
+                    language: template.language.clone(),
+                };
+                Some(Held::Template(draft.tenant, held))
             }
             HoldScope::TenantTemplates => Some(Held::Templates(draft.tenant)),
             HoldScope::Feature => None,

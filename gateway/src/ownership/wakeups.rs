@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::storage::notify::SETUP_CHANGED;
 use crate::storage::{self, Db};
 
 const COALESCE: Duration = Duration::from_millis(5);
@@ -26,8 +27,8 @@ pub struct Wakeups {
     /// Look for sends now. Turns and confirmations are committed by whoever owns their bucket and handed to its own
     /// delivery; what people and clients write may be committed anywhere, and rings here. So do tests that stand time still.
     pub outbox: Notify,
-    /// Setup changed: caches are stale.
-    pub setup: Notify,
+    /// Setup changed: caches are stale. Shared with whoever changes it in this process.
+    pub setup: Arc<Notify>,
     /// A body waits for another node: tell everybody.
     elsewhere: Notify,
     /// A send does.
@@ -86,6 +87,7 @@ impl Wakeups {
         match word {
             RAW => self.raw.notify_one(),
             SENDS => self.outbox.notify_one(),
+            SETUP_CHANGED => self.setup.notify_one(),
             _ => {}
         }
     }

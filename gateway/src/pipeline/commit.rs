@@ -1,6 +1,8 @@
 //! The commit of turns: many in one transaction, each of them whole or not at all.
 //!
-//! Order of locks: leases, contacts and consent (of the few turns that change them), conversations by id, plugins' usage by owner, plugin memory by key. A turn whose conversation,
+//! Order of locks: leases, contacts and consent (of the few turns that change them), conversations by id, plugins' usage by
+//! owner, plugin memory by key, installations by id (shared: a switch of versions waits for those who commit, and who comes
+//! after it sees it). A turn whose conversation,
 //! memory or installation moved since it began lost a race: it writes nothing and runs again; the others of its group
 //! commit. After a database
 //! error the turns of the group run again and commit one by one, so that one bad turn does not take the others with it.
@@ -33,6 +35,8 @@ pub(super) enum Fate {
     Committed,
     /// Something that it looked at moved: run it again.
     LostRace,
+    /// A plugin of it is not what it was: another version, other settings. Run it again with what is installed now.
+    Switched,
     /// The bucket is somebody else's by now, and so is the turn.
     NotOurs,
     /// Its group did not commit, perhaps because of another turn: run it again and commit it by itself.
@@ -71,7 +75,7 @@ impl Committer {
                     "turns of a bucket that was lost are left to its new owner"
                 );
                 (
-                    HashSet::new(),
+                    Losers::new(),
                     if single { Fate::NotOurs } else { Fate::Singly },
                     Vec::new(),
                 )
@@ -79,19 +83,13 @@ impl Committer {
             Err(error) => {
                 tracing::error!(error = ?error, turns = ours.len(), "turns did not commit");
                 (
-                    HashSet::new(),
+                    Losers::new(),
                     if single { Fate::Failed } else { Fate::Singly },
                     Vec::new(),
                 )
             }
         };
-        let fate = |index| {
-            if lost.contains(&index) {
-                Fate::LostRace
-            } else {
-                failed
-            }
-        };
+        let fate = |index| lost.get(&index).copied().unwrap_or(failed);
         let keys = ours
             .iter()
             .enumerate()
@@ -113,7 +111,7 @@ impl Committer {
     }
 
     /// Writes what wins its races; answers the places of those that lost.
-    async fn write(&self, group: &mut [Finished]) -> Result<(HashSet<usize>, Vec<OutboxRow>)> {
+    async fn write(&self, group: &mut [Finished]) -> Result<(Losers, Vec<OutboxRow>)> {
         let mut tx = self.db.begin().await?;
         let _held = CommitTimer::start("turns", group.len());
         let leases = self.leases(group)?;
@@ -125,7 +123,7 @@ impl Committer {
         let mut winners: Vec<&mut Finished> = group
             .iter_mut()
             .enumerate()
-            .filter(|(index, _)| !lost.contains(index))
+            .filter(|(index, _)| !lost.contains_key(index))
             .map(|(_, turn)| turn)
             .collect();
         caused::admit_timers(&mut tx, &self.timers, &mut winners).await?;
@@ -134,12 +132,16 @@ impl Committer {
             .iter_mut()
             .flat_map(|turn| chain(turn, &locked))
             .collect();
+        let log: Vec<OwnerLogRow> = winners
+            .iter_mut()
+            .flat_map(|turn| self.owner_log(turn))
+            .collect();
         let winners: Vec<&Finished> = winners.into_iter().map(|turn| &*turn).collect();
         let rows = if winners.is_empty() {
             Vec::new()
         } else {
             people.write(&mut tx, &winners).await?;
-            self.write_winners(&mut tx, &winners, &mut memory, sends)
+            self.write_winners(&mut tx, &winners, &mut memory, (sends, log))
                 .await?
         };
         tx.commit().await?;
@@ -159,7 +161,7 @@ impl Committer {
         tx: &mut Tx,
         winners: &[&Finished],
         memory: &mut GroupMemory,
-        sends: Vec<NewSend>,
+        (sends, log): (Vec<NewSend>, Vec<OwnerLogRow>),
     ) -> Result<Vec<OutboxRow>> {
         let done: Vec<(EventId, TurnId)> = winners
             .iter()
@@ -182,10 +184,6 @@ impl Committer {
         for event in winners.iter().flat_map(|turn| &turn.told) {
             tx.tell(event.clone());
         }
-        let log: Vec<OwnerLogRow> = winners
-            .iter()
-            .flat_map(|turn| self.owner_log(turn))
-            .collect();
         conversations::log_owners_all_tenants(tx, &log).await?;
         memory.write(tx).await?;
         caused::write(tx, winners).await?;
@@ -194,19 +192,25 @@ impl Committer {
         outbox::insert_all_tenants(tx, sends).await
     }
 
-    fn owner_log(&self, turn: &Finished) -> Vec<OwnerLogRow> {
-        let last = turn.conversation.owner_version;
+    /// A winner's changes of owner, behind its sends in the history.
+    fn owner_log(&self, turn: &mut Finished) -> Vec<OwnerLogRow> {
+        let version = turn.conversation.owner_version;
         let count = i64::try_from(turn.owner_changes.len()).unwrap_or(0);
+        let last = &mut turn.conversation.last_entry;
         turn.owner_changes
             .iter()
-            .zip(last - count + 1..)
-            .map(|(change, owner_version)| OwnerLogRow {
-                id: self.ids.next(turn.row.at),
-                tenant: turn.event.tenant,
-                conversation: turn.event.conversation,
-                owner_version,
-                change: change.clone(),
-                at: turn.row.at,
+            .zip(version - count + 1..)
+            .map(|(change, owner_version)| {
+                let id = self.ids.next(turn.row.at);
+                OwnerLogRow {
+                    id,
+                    tenant: turn.event.tenant,
+                    conversation: turn.event.conversation,
+                    owner_version,
+                    change: change.clone(),
+                    at: turn.row.at,
+                    prev: std::mem::replace(last, id),
+                }
             })
             .collect()
     }
@@ -227,21 +231,29 @@ fn chain(turn: &mut Finished, locked: &Rows) -> Vec<NewSend> {
 /// The group's conversations as they stand.
 type Rows = HashMap<ConversationId, Locked>;
 
+/// Turns that write nothing, by their place in the group, and why.
+type Losers = HashMap<usize, Fate>;
+
 /// Finds the turns that looked at something that has moved since; takes the others' writes into `memory`.
 async fn losers(
     tx: &mut Tx,
     group: &mut [Finished],
     locked: &Rows,
     memory: &mut GroupMemory,
-) -> Result<HashSet<usize>> {
+) -> Result<Losers> {
     let running = generations(tx, group).await?;
-    let mut lost = HashSet::new();
+    let mut lost = Losers::new();
     for (index, turn) in group.iter_mut().enumerate() {
         let row = locked.get(&turn.event.conversation);
         let moved = row.map(|row| row.version) != Some(turn.seen_version);
-        let retired = turn.ran.iter().any(|ran| !running.contains(ran));
-        if moved || retired {
-            lost.insert(index);
+        let switched = turn.ran.iter().any(|ran| !running.contains(ran));
+        if moved || switched {
+            let fate = if switched {
+                Fate::Switched
+            } else {
+                Fate::LostRace
+            };
+            lost.insert(index, fate);
             continue;
         }
         match memory.take(
@@ -251,7 +263,7 @@ async fn losers(
         ) {
             Ok(not_added) => journal::note_list(&mut turn.row.journal, "not_added", &not_added),
             Err(kv::Lost) => {
-                lost.insert(index);
+                lost.insert(index, Fate::LostRace);
             }
         }
     }
@@ -274,7 +286,7 @@ async fn generations(tx: &mut Tx, group: &[Finished]) -> Result<HashSet<(Install
         .flat_map(|turn| turn.ran.iter().map(|(id, _)| *id))
         .collect();
     let ids: Vec<InstallationId> = ids.into_iter().collect();
-    Ok(installations::running_all_tenants(tx, &ids)
+    Ok(installations::hold_generations_all_tenants(tx, &ids)
         .await?
         .into_iter()
         .collect())

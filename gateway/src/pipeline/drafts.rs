@@ -4,6 +4,7 @@ mod effects;
 
 use super::caused::Caused;
 use super::journal::{DecisionLine, Journal, ReportLine};
+use super::trial::TrialLine;
 use super::turn::{Finished, TurnInput, Turns, view};
 use crate::directory::facts::count_replies;
 use crate::domain::{
@@ -18,6 +19,7 @@ use crate::policy::{BacklogFact, Decision, decide};
 use crate::storage::conversations::Conversation;
 use crate::storage::events::Subject;
 use crate::storage::outbox::NewSend;
+use crate::storage::plugin_health::Part;
 
 /// A turn's result in the making.
 pub(super) struct Drafts<'a> {
@@ -38,6 +40,8 @@ pub(super) struct Drafts<'a> {
     kv: Vec<(String, KvEffects)>,
     caused: Caused,
     ran: Vec<(InstallationId, i64)>,
+    /// Versions on trial beside them.
+    pub trials: Vec<TrialLine>,
     /// Stable word for the journal.
     pub outcome: &'static str,
 }
@@ -63,6 +67,7 @@ impl<'a> Drafts<'a> {
             kv: Vec::new(),
             caused: Caused::default(),
             ran: Vec::new(),
+            trials: Vec::new(),
             outcome: "silent",
         }
     }
@@ -113,24 +118,26 @@ impl<'a> Drafts<'a> {
             .iter()
             .filter_map(|binding| generation(binding.installation))
             .collect();
-        self.seen = Some(self.seen_by(bindings));
         self.end(&report);
         self.report = Some(report);
     }
 
-    fn seen_by(&self, bindings: &[PluginBinding]) -> Seen {
+    /// Notes what these plugins saw.
+    pub(super) fn seen(&mut self, bindings: &[PluginBinding], parts: &[Part]) {
         let installations = &self.input.entry.installations;
-        let plugins = bindings.iter().filter_map(|binding| {
-            let row = installations
-                .iter()
-                .find(|row| row.id == binding.installation)?;
+        let plugins = bindings.iter().zip(parts).filter_map(|(binding, part)| {
+            let mut rows = installations.iter();
+            let row = rows.find(|row| row.id == part.installation)?;
+            let version = row.versions.iter().find(|row| row.seq == part.seq)?;
+            let (config, grants) = (&version.config, &version.grants);
             Some(SeenPlugin {
                 installation: row.id,
-                setup: setup_mark(&row.digest, &row.config, &row.grants, &binding.limits),
+                version: version.seq,
+                setup: setup_mark(&version.digest, config, grants, &binding.limits),
             })
         });
         let bot = self.input.conversation.owner.is_bot();
-        Seen::of(view(&self.input), bot, plugins.collect())
+        self.seen = Some(Seen::of(view(&self.input), bot, plugins.collect()));
     }
 
     fn end(&mut self, report: &TurnReport) {
@@ -316,6 +323,7 @@ impl<'a> Drafts<'a> {
             seen: self.seen.as_ref(),
             not_runnable: &self.broken,
             decisions: &self.decisions,
+            trials: &self.trials,
             cut: Vec::new(),
         };
         let timers_end = !keeps_timers(&conversation) && keeps_timers(&input.conversation);

@@ -9,12 +9,13 @@ use std::time::Duration;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use super::trial::TrialLine;
 use crate::domain::{InstallationId, OutboxId};
 use crate::plugin_host::{
     CallTrace, Effect, Ending, HostAnswers, KvEffects, KvWrite, LogLine, Route, Seen, TurnReport,
 };
 
-/// Most bytes of one journal, with a little more for what is never cut. Above it go, in this order: the store's answers
+/// Most bytes of one journal, with a little more for what is never cut. Above it go, in this order: versions on trial, the store's answers
 /// (the turn cannot be replayed then), the plugins' log, effects, memory, what they saw. A guess: an ordinary turn's has half a kilobyte,
 /// and the host's own bounds on answers and log fit one at a time.
 const BYTES: usize = 128 << 10;
@@ -51,6 +52,9 @@ pub(super) struct Journal<'a> {
     pub not_runnable: &'a [String],
     #[serde(skip_serializing_if = "<[DecisionLine]>::is_empty")]
     pub decisions: &'a [DecisionLine],
+    /// Versions on trial: what they wanted, and what became of it.
+    #[serde(skip_serializing_if = "<[TrialLine]>::is_empty")]
+    pub trials: &'a [TrialLine],
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub cut: Vec<&'static str>,
 }
@@ -156,6 +160,11 @@ impl Journal<'_> {
     /// As JSON, within its bounds.
     pub(super) fn into_json(mut self) -> String {
         let mut json = self.json();
+        if json.len() > BYTES && !self.trials.is_empty() {
+            self.trials = &[];
+            self.cut.push("trials");
+            json = self.json();
+        }
         for part in ["host_answers", "logs", "effects", "kv"] {
             if json.len() <= BYTES {
                 break;

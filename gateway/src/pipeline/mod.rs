@@ -12,7 +12,9 @@ mod journal;
 mod memory;
 mod plugins;
 mod queue;
+mod rollouts;
 mod room;
+mod trial;
 mod turn;
 
 use std::any::Any;
@@ -26,14 +28,14 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::directory::Directory;
-use crate::domain::{Bucket, Clock, ContactId, ConversationId, IdGenerator, TenantId};
+use crate::domain::{Bucket, Clock, ContactId, ConversationId, IdGenerator, NumberId, TenantId};
 use crate::ownership::Owned;
 use crate::plugin_host::Seeds;
 use crate::storage::conversations::{self, Conversation};
 use crate::storage::events::{self, PendingEvent};
 use crate::storage::outbox::OutboxRow;
 use crate::storage::people::{self, Consents};
-use crate::storage::{Db, Result};
+use crate::storage::{Db, Result, former_numbers};
 use crate::telemetry::names;
 
 use commit::{Committer, Fate, TimerCounts};
@@ -42,6 +44,7 @@ use queue::Queue;
 use turn::{Finished, Ran, TurnInput, Turns};
 
 pub use plugins::Plugins;
+pub use rollouts::Rollouts;
 
 /// How turns are run.
 #[derive(Debug, Clone, Copy)]
@@ -78,6 +81,7 @@ pub struct PipelineParts {
     pub ids: Arc<IdGenerator>,
     pub directory: Arc<Directory>,
     pub plugins: Arc<Plugins>,
+    pub rollouts: Arc<Rollouts>,
     pub seeds: Seeds,
     pub owned: Owned,
     /// Messages as ingest attaches them.
@@ -133,6 +137,7 @@ impl Pipeline {
             plugins: parts.plugins.clone(),
             memory: Memory::start(parts.db.clone(), used.clone(), kv_total(&parts.config)),
             seeds: parts.seeds.clone(),
+            rollouts: parts.rollouts.clone(),
         };
         Self {
             queue: Queue::new(parts.config.concurrency, parts.config.queue),
@@ -291,22 +296,23 @@ impl Pipeline {
 
     fn begin(&mut self, event: PendingEvent, loaded: &Loaded) {
         let (conversation, seq) = (event.conversation, event.seq);
-        let entry = self
-            .parts
-            .directory
-            .snapshot()
-            .number(event.number)
-            .cloned();
         let met = event.met.clone();
         let row = met.as_ref().map(|met| &met.conversation);
         let row = row.or_else(|| loaded.conversations.get(&conversation));
-        let (Some(row), Some(entry)) = (row, entry) else {
-            // The number is newer than our view of the setup, or gone: it comes with a fresh view.
+        let Some(row) = row else {
             return self.later(conversation, AGAIN);
         };
         if seq <= row.done_seq {
             return self.queue.done(conversation, seq);
         }
+        let snapshot = self.parts.directory.snapshot();
+        let Some(entry) = snapshot.number(event.number).cloned() else {
+            if snapshot.former(event.number).is_some() {
+                self.end_turns(event.tenant, event.number);
+            }
+            // Else the number is newer than our view of the setup: it comes with a fresh view.
+            return self.later(conversation, AGAIN);
+        };
         if seq > row.done_seq + 1 {
             // An earlier message is in the database only.
             return self.queue.forget(conversation);
@@ -364,6 +370,7 @@ impl Pipeline {
             Fate::Committed => "committed",
             Fate::NotOurs => "not_ours",
             Fate::LostRace => "lost_race",
+            Fate::Switched => "switched",
             Fate::Singly => "singly",
             Fate::Failed => "failed",
         };
@@ -371,12 +378,36 @@ impl Pipeline {
         match fate {
             Fate::Committed | Fate::NotOurs => self.queue.done(conversation, seq),
             Fate::LostRace => self.queue.lost_race(conversation),
+            Fate::Switched => self.with_fresh_setup(conversation),
             Fate::Singly => {
                 self.queue.note(conversation, |tries| tries.single = true);
                 self.queue.again(conversation);
             }
             Fate::Failed => self.later(conversation, AGAIN),
         }
+    }
+
+    /// A message that was attached while its number was being taken away: nobody answers it.
+    fn end_turns(&self, tenant: TenantId, number: NumberId) {
+        let db = self.parts.db.clone();
+        tokio::spawn(async move {
+            if let Err(error) = end_turns(&db, tenant, number).await {
+                tracing::warn!(%error, %number, "messages of a number that is gone wait; trying again");
+            }
+        });
+    }
+
+    /// Runs the turn again once setup is read: with the old one it would only run for the retired version again.
+    fn with_fresh_setup(&mut self, conversation: ConversationId) {
+        self.queue.park(conversation);
+        let (ran, directory) = (self.ran.0.clone(), self.parts.directory.clone());
+        tokio::spawn(async move {
+            if let Err(error) = directory.refresh().await {
+                tracing::warn!(%error, "setup could not be read after a switch; trying again");
+                tokio::time::sleep(AGAIN).await;
+            }
+            let _ = ran.send(Report::Due(conversation));
+        });
     }
 
     fn later(&mut self, conversation: ConversationId, after: Duration) {
@@ -393,6 +424,12 @@ impl Pipeline {
 struct Loaded {
     conversations: HashMap<ConversationId, Conversation>,
     consent: Consents,
+}
+
+async fn end_turns(db: &Db, tenant: TenantId, number: NumberId) -> Result<()> {
+    let mut tx = db.begin().await?;
+    former_numbers::end_turns(&mut tx, tenant, number).await?;
+    tx.commit().await
 }
 
 async fn waiting(

@@ -2,15 +2,20 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use crate::directory::{Directory, NumberEntry};
-use crate::domain::{InstallationId, TenantId};
+use crate::domain::rollout::Bounds;
+use crate::domain::{Clock, InstallationId, TenantId, Timestamp};
 use crate::plugin_host::{
     ArtifactId, ArtifactKey, ComponentDigest, ConfigJson, Grants, Limits, Manifest, Plugin,
     PluginBinding, PluginHost,
 };
 use crate::storage::installations::Installation;
+use crate::storage::plugin_health::Part;
+use crate::storage::plugin_versions::Version;
 use crate::storage::{Db, StorageError, components};
+use crate::sync::lock;
 use crate::tenants::installations::engine_name;
 
 /// Why an installed plugin cannot run. It counts as that plugin's fault; the others of the turn go on.
@@ -33,11 +38,14 @@ impl From<StorageError> for NotRunnable {
 }
 
 impl NotRunnable {
-    /// Will it be the same next time, as long as the installation does not change?
-    fn lasts(&self) -> bool {
-        !matches!(self, Self::Storage(_))
+    /// May it be otherwise in a moment, though nobody changes the installation? An artifact may be compiled anew.
+    pub(super) fn passes(&self) -> bool {
+        matches!(self, Self::Storage(_) | Self::NoArtifact(_))
     }
 }
+
+/// How long what may pass is not tried again: not with every message.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
 
 type Runnable = Result<PluginBinding, NotRunnable>;
 
@@ -50,8 +58,28 @@ pub struct Plugins {
     limits: Limits,
     /// By component: tenants that uploaded the same bytes still have one each (tenants never meet).
     loaded: Mutex<HashMap<(TenantId, String), Arc<Plugin>>>,
-    /// With the generation they are of. What cannot run is remembered too: it is not read again for every message.
-    bindings: Mutex<HashMap<InstallationId, (i64, Runnable)>>,
+    /// By installation and version. What cannot run is remembered too: it is not read again for every message.
+    bindings: Mutex<HashMap<(InstallationId, i64), Bound>>,
+    clock: Arc<dyn Clock>,
+}
+
+#[derive(Clone)]
+struct Bound {
+    /// The installation's when it was made.
+    generation: i64,
+    runnable: Runnable,
+    /// Not tried again before; `None`: not before the installation changes.
+    again_at: Option<Timestamp>,
+}
+
+/// Who plays in a turn, in order.
+pub(super) struct Cast {
+    pub bindings: Vec<PluginBinding>,
+    /// Beside each binding: which version it is, and the bounds of its installation.
+    pub parts: Vec<Part>,
+    pub bounds: Vec<Bounds>,
+    /// Plugins that should play and cannot.
+    pub broken: Vec<String>,
 }
 
 impl Plugins {
@@ -61,6 +89,7 @@ impl Plugins {
         directory: Arc<Directory>,
         key: ArtifactKey,
         limits: Limits,
+        clock: Arc<dyn Clock>,
     ) -> Self {
         Self {
             host,
@@ -70,6 +99,7 @@ impl Plugins {
             limits,
             loaded: Mutex::default(),
             bindings: Mutex::default(),
+            clock,
         }
     }
 
@@ -77,32 +107,74 @@ impl Plugins {
         &self.host
     }
 
-    /// What runs for a number, in order. Plugins that cannot run are left out and reported.
-    pub(super) async fn bindings(&self, entry: &NumberEntry) -> (Vec<PluginBinding>, Vec<String>) {
-        let (mut bindings, mut broken) = (Vec::new(), Vec::new());
+    /// What runs for a number, in order, each in the version that is chosen. Plugins that cannot run are left out and
+    /// reported; a candidate that cannot run leaves its place to the active version.
+    pub(super) async fn cast<'a>(
+        &self,
+        entry: &'a NumberEntry,
+        choose: impl Fn(&'a Installation) -> Option<&'a Version>,
+    ) -> Cast {
+        let mut cast = Cast {
+            bindings: Vec::new(),
+            parts: Vec::new(),
+            bounds: Vec::new(),
+            broken: Vec::new(),
+        };
         for installation in &entry.installations {
-            match self.binding(installation).await {
-                Ok(binding) => bindings.push(binding),
+            if installation.paused {
+                cast.broken.push(installation.plugin.clone());
+                continue;
+            }
+            match choose(installation) {
+                Some(version) => self.add_to(&mut cast, installation, version).await,
+                // A first version on its way is not missed; one that was stopped is.
+                None if installation.candidate().is_some() => {}
+                None => cast.broken.push(installation.plugin.clone()),
+            }
+        }
+        cast
+    }
+
+    async fn add_to(&self, cast: &mut Cast, installation: &Installation, chosen: &Version) {
+        let active = installation.active();
+        let others = active.filter(|active| active.seq != chosen.seq);
+        for version in std::iter::once(chosen).chain(others) {
+            match self.binding(installation, version).await {
+                Ok(binding) => {
+                    cast.bindings.push(binding);
+                    cast.parts
+                        .push(super::rollouts::part(installation, version));
+                    cast.bounds.push(installation.bounds);
+                    return;
+                }
                 Err(error) => {
-                    tracing::warn!(installation = %installation.id, %error, "a plugin cannot run");
-                    broken.push(installation.plugin.clone());
+                    let (id, version) = (installation.id, version.seq);
+                    tracing::warn!(installation = %id, version, %error, "a plugin cannot run");
                 }
             }
         }
-        (bindings, broken)
+        cast.broken.push(installation.plugin.clone());
     }
 
-    async fn binding(&self, installation: &Installation) -> Runnable {
-        if let Some((generation, known)) = lock(&self.bindings).get(&installation.id)
-            && *generation == installation.generation
+    /// A version as turns run it.
+    pub(super) async fn binding(&self, installation: &Installation, version: &Version) -> Runnable {
+        let key = (installation.id, version.seq);
+        let now = self.clock.now();
+        let known = lock(&self.bindings).get(&key).cloned();
+        if let Some(known) = known
+            && known.generation == installation.generation
+            && known.again_at.is_none_or(|again| now < again)
         {
-            return known.clone();
+            return known.runnable;
         }
-        let runnable = self.bind(installation).await;
-        if runnable.as_ref().err().is_none_or(NotRunnable::lasts) {
-            let entry = (installation.generation, runnable.clone());
-            lock(&self.bindings).insert(installation.id, entry);
-        }
+        let runnable = self.bind(installation, version).await;
+        let passes = runnable.as_ref().err().is_some_and(NotRunnable::passes);
+        let bound = Bound {
+            generation: installation.generation,
+            runnable: runnable.clone(),
+            again_at: passes.then(|| now.plus(TRY_AGAIN)),
+        };
+        lock(&self.bindings).insert(key, bound);
         // Something is new, so something may be gone.
         self.forget_retired();
         runnable
@@ -112,21 +184,22 @@ impl Plugins {
     fn forget_retired(&self) {
         let snapshot = self.directory.snapshot();
         let installed = || snapshot.numbers().flat_map(|number| &number.installations);
-        let ids: HashSet<_> = installed().map(|row| row.id).collect();
-        let components: HashSet<_> = installed()
-            .map(|row| (row.tenant, row.digest.as_str()))
+        let versions = || installed().flat_map(|row| row.versions.iter().map(move |v| (row, v)));
+        let keys: HashSet<_> = versions().map(|(row, v)| (row.id, v.seq)).collect();
+        let components: HashSet<_> = versions()
+            .map(|(row, v)| (row.tenant, v.digest.as_str()))
             .collect();
-        lock(&self.bindings).retain(|id, _| ids.contains(id));
+        lock(&self.bindings).retain(|key, _| keys.contains(key));
         lock(&self.loaded)
             .retain(|(tenant, digest), _| components.contains(&(*tenant, digest.as_str())));
     }
 
-    async fn bind(&self, installation: &Installation) -> Runnable {
+    async fn bind(&self, installation: &Installation, version: &Version) -> Runnable {
         let corrupt = |what: &str| NotRunnable::Corrupt(what.to_owned());
-        let plugin = self.plugin(installation).await?;
-        let config = ConfigJson::parse(&installation.config).map_err(|_| corrupt("config"))?;
+        let plugin = self.plugin(installation.tenant, &version.digest).await?;
+        let config = ConfigJson::parse(&version.config).map_err(|_| corrupt("config"))?;
         let grants: Vec<String> =
-            serde_json::from_str(&installation.grants).map_err(|_| corrupt("grants"))?;
+            serde_json::from_str(&version.grants).map_err(|_| corrupt("grants"))?;
         Ok(PluginBinding {
             limits: self.limits.for_asked(plugin.manifest().limits),
             plugin,
@@ -136,23 +209,21 @@ impl Plugins {
         })
     }
 
-    async fn plugin(&self, installation: &Installation) -> Result<Arc<Plugin>, NotRunnable> {
-        let key = (installation.tenant, installation.digest.clone());
+    async fn plugin(&self, tenant: TenantId, hex: &str) -> Result<Arc<Plugin>, NotRunnable> {
+        let key = (tenant, hex.to_owned());
         if let Some(plugin) = lock(&self.loaded).get(&key) {
             return Ok(plugin.clone());
         }
-        let plugin = self.load(installation).await?;
+        let plugin = self.load(tenant, hex).await?;
         lock(&self.loaded).insert(key, plugin.clone());
         Ok(plugin)
     }
 
-    async fn load(&self, installation: &Installation) -> Result<Arc<Plugin>, NotRunnable> {
+    async fn load(&self, tenant: TenantId, hex: &str) -> Result<Arc<Plugin>, NotRunnable> {
         let load = |error: &dyn std::fmt::Display| NotRunnable::Load(error.to_string());
-        let digest = digest(&installation.digest)
-            .ok_or_else(|| NotRunnable::Corrupt("digest".to_owned()))?;
+        let digest = digest(hex).ok_or_else(|| NotRunnable::Corrupt("digest".to_owned()))?;
         let id = ArtifactId::current(digest).map_err(|error| load(&error))?;
         let mut tx = self.db.read().await?;
-        let (tenant, hex) = (installation.tenant, installation.digest.as_str());
         let sealed = components::artifact(&mut tx, tenant, hex, &engine_name(&id)).await?;
         let sealed = sealed.ok_or_else(|| NotRunnable::NoArtifact(engine_name(&id)))?;
         let manifest = components::manifest(&mut tx, tenant, hex).await?;
@@ -169,10 +240,4 @@ impl Plugins {
 fn digest(hex_text: &str) -> Option<ComponentDigest> {
     let bytes = hex::decode(hex_text).ok()?;
     bytes.try_into().ok().map(ComponentDigest)
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex
-        .lock()
-        .unwrap_or_else(|poisoned| poisoned.into_inner())
 }

@@ -15,6 +15,7 @@ use super::journal;
 use super::memory::Memory;
 use super::plugins::Plugins;
 use super::queue::Tries;
+use super::rollouts::Rollouts;
 use crate::directory::NumberEntry;
 use crate::domain::attribute::Fields;
 use crate::domain::{Clock, IdGenerator, InstallationId, Timestamp, TurnId};
@@ -39,6 +40,7 @@ pub(super) struct Turns {
     pub plugins: Arc<Plugins>,
     pub memory: Memory,
     pub seeds: Seeds,
+    pub rollouts: Arc<Rollouts>,
 }
 
 /// A message or occasion about to have its turn, with its conversation and consent as they stood a moment ago.
@@ -84,7 +86,7 @@ pub(super) enum Ran {
 
 /// A plugin may ask for another try this often; then the message falls back. A guess: a store that is away for longer
 /// than five tries is the plugin's to handle.
-const RETRIES: u32 = 5;
+pub(super) const RETRIES: u32 = 5;
 /// How long to wait when the plugin host is full.
 const NO_ROOM: Duration = Duration::from_millis(5);
 
@@ -99,13 +101,16 @@ impl Turns {
             word::CONSENT => drafts.outcome = "consent_word",
             word::HUMAN if input.conversation.owner.is_bot() => drafts.human_requested(),
             _ if input.entry.installations.is_empty() => drafts.outcome = "no_plugin",
-            _ => match self.ask_plugins(&input, turn, now).await {
-                Ok((report, bindings, broken)) => {
+            _ => match self.perform(&input, turn, now).await {
+                Ok(performed) => {
+                    let report = performed.report;
                     count(&report);
                     if let Some(later) = later(&report, input.tries.retries) {
                         return later;
                     }
-                    drafts.apply(report, &bindings, &broken);
+                    drafts.trials = performed.trials;
+                    drafts.seen(&performed.bindings, &performed.parts);
+                    drafts.apply(report, &performed.bindings, &performed.broken);
                 }
                 Err(Overload::Full | Overload::TenantShare) => {
                     return Ran::Later {
@@ -122,14 +127,15 @@ impl Turns {
         Ran::Finished(Box::new(drafts.finish(input)))
     }
 
-    async fn ask_plugins(
+    /// Runs these plugins. Who they are, [`trial`](super::trial) says.
+    pub(super) async fn ask_plugins(
         &self,
         input: &TurnInput,
         turn: TurnId,
         now: Timestamp,
-    ) -> Result<(TurnReport, Vec<PluginBinding>, Vec<String>), Overload> {
-        let (bindings, broken) = self.plugins.bindings(&input.entry).await;
-        let names = bindings
+        plugins: Vec<PluginBinding>,
+    ) -> Result<TurnReport, Overload> {
+        let names = plugins
             .iter()
             .map(|binding| (binding.installation, binding.plugin.name().to_owned()));
         let request = TurnRequest {
@@ -140,12 +146,11 @@ impl Turns {
             about: self.about(&input.event).await,
             conversation: view(input),
             kv: self.memory.of_turn(names.collect(), now),
-            plugins: bindings.clone(),
+            plugins,
             bot_owns: input.conversation.owner.is_bot(),
             contact_kinds: input.entry.tenant.contact_kinds.clone(),
         };
-        let report = self.plugins.host().run_turn(request).await?;
-        Ok((report, bindings, broken))
+        self.plugins.host().run_turn(request).await
     }
 
     async fn about(&self, event: &PendingEvent) -> About {

@@ -22,6 +22,17 @@ pub struct Inspection {
     pub data_bytes: usize,
 }
 
+/// Everything that is wrong with an upload, in the order in which it was met.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+pub struct InspectErrors(pub Vec<InspectError>);
+
+impl From<InspectError> for InspectErrors {
+    fn from(error: InspectError) -> Self {
+        Self(vec![error])
+    }
+}
+
 /// Why an upload is refused, for its author.
 #[derive(Debug, thiserror::Error)]
 pub enum InspectError {
@@ -57,17 +68,24 @@ const FUNCTION_BYTES: usize = 1 << 20;
 const ITEMS: usize = 200_000;
 
 /// Inspects an upload. Takes time linear in its length and allocates next to nothing.
-pub fn inspect(component: &[u8]) -> Result<Inspection, InspectError> {
+///
+/// What is wrong is collected; only what makes the rest unreadable or too much ends the look.
+pub fn inspect(component: &[u8]) -> Result<Inspection, InspectErrors> {
     if component.len() > COMPONENT_BYTES {
-        return Err(InspectError::TooLarge);
+        return Err(InspectError::TooLarge.into());
     }
     if Parser::is_core_wasm(component) {
-        return Err(InspectError::CoreModule);
+        return Err(InspectError::CoreModule.into());
     }
     let mut survey = Survey::default();
     for payload in Parser::new(0).parse_all(component) {
-        let payload = payload.map_err(not_a_component)?;
-        survey.read(&payload)?;
+        let read = payload
+            .map_err(not_a_component)
+            .and_then(|payload| survey.read(&payload));
+        if let Err(error) = read {
+            survey.problems.push(error);
+            return Err(InspectErrors(survey.problems));
+        }
     }
     survey.conclude()
 }
@@ -88,26 +106,42 @@ struct Survey {
     /// What it imports and exports of the contract, in full, with the version.
     used: Vec<(Abi, String)>,
     manifest: Option<Manifest>,
+    /// There is one, good or not.
+    has_manifest: bool,
+    problems: Vec<InspectError>,
 }
 
+/// More problems than this tell nobody more.
+const PROBLEMS: usize = 100;
+
 impl Survey {
+    fn complain(&mut self, problem: InspectError) {
+        if self.problems.len() < PROBLEMS {
+            self.problems.push(problem);
+        }
+    }
+
     fn read(&mut self, payload: &Payload<'_>) -> Result<(), InspectError> {
         if self.depth > 0
             && let Some(what) = code_of_a_component(payload)
         {
-            return Err(InspectError::Nested(what));
+            self.complain(InspectError::Nested(what));
         }
         match payload {
             Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => self.enter()?,
             Payload::End(_) => self.depth = self.depth.saturating_sub(1),
             Payload::CustomSection(section) if self.depth == 0 && section.name() == SECTION => {
-                self.read_manifest(section.data())?;
+                if let Err(error) = self.read_manifest(section.data()) {
+                    self.complain(error.into());
+                }
             }
             Payload::ComponentImportSection(imports) if self.depth == 0 => {
                 for import in imports.clone() {
                     let name = import.map_err(not_a_component)?.name.name;
-                    let abi = check_import(name)?;
-                    self.used.push((abi, name.to_owned()));
+                    match check_import(name) {
+                        Ok(abi) => self.used.push((abi, name.to_owned())),
+                        Err(error) => self.complain(error),
+                    }
                 }
             }
             Payload::ComponentExportSection(exports) if self.depth == 0 => {
@@ -140,12 +174,12 @@ impl Survey {
         at_most("modules", self.modules, INSTANCES)
     }
 
-    fn read_manifest(&mut self, section: &[u8]) -> Result<(), InspectError> {
-        if self.manifest.is_some() {
-            return Err(ManifestError::Several.into());
+    fn read_manifest(&mut self, section: &[u8]) -> Result<(), ManifestError> {
+        if std::mem::replace(&mut self.has_manifest, true) {
+            return Err(ManifestError::Several);
         }
         if section.len() > MANIFEST_BYTES {
-            return Err(ManifestError::TooLarge.into());
+            return Err(ManifestError::TooLarge);
         }
         self.manifest = Some(Manifest::parse(section)?);
         Ok(())
@@ -185,30 +219,41 @@ impl Survey {
         at_most("items", self.items, ITEMS)
     }
 
-    fn conclude(self) -> Result<Inspection, InspectError> {
-        let manifest = self.manifest.ok_or(ManifestError::Missing)?;
-        // The manifest was checked: there is no other.
-        let claimed = Abi::from_version(&manifest.abi).ok_or(ManifestError::Missing)?;
-        let other = self.used.into_iter().find(|(abi, _)| *abi != claimed);
-        if let Some((_, found)) = other {
-            return Err(InspectError::OtherVersion { claimed, found });
+    fn conclude(mut self) -> Result<Inspection, InspectErrors> {
+        let hooks: HookSet = self.hooks.iter().copied().collect();
+        if !self.has_manifest {
+            self.complain(ManifestError::Missing.into());
         }
-        let hooks: HookSet = self.hooks.into_iter().collect();
-        if hooks.is_empty() {
-            return Err(InspectError::NoHook(claimed));
+        // The manifest was checked: there is no other version.
+        let abi = self
+            .manifest
+            .as_ref()
+            .and_then(|m| Abi::from_version(&m.abi));
+        let other = abi.and_then(|claimed| {
+            let other = self.used.iter().find(|(abi, _)| *abi != claimed);
+            other.map(|(_, found)| (claimed, found.clone()))
+        });
+        if let Some((claimed, found)) = other {
+            self.complain(InspectError::OtherVersion { claimed, found });
+        } else if hooks.is_empty() {
+            self.complain(InspectError::NoHook(abi.unwrap_or(Abi::NEWEST)));
         }
-        if hooks != manifest.hooks() {
-            return Err(InspectError::OtherHooks {
-                claimed: manifest.hooks().to_string(),
+        let claimed = self.manifest.as_ref().map(Manifest::hooks);
+        if let Some(claimed) = claimed.filter(|claimed| *claimed != hooks && !hooks.is_empty()) {
+            self.complain(InspectError::OtherHooks {
+                claimed: claimed.to_string(),
                 exported: hooks.to_string(),
             });
         }
-        Ok(Inspection {
-            manifest,
-            hooks,
-            functions: self.functions,
-            data_bytes: self.data_bytes,
-        })
+        match self.manifest {
+            Some(manifest) if self.problems.is_empty() => Ok(Inspection {
+                manifest,
+                hooks,
+                functions: self.functions,
+                data_bytes: self.data_bytes,
+            }),
+            _ => Err(InspectErrors(self.problems)),
+        }
     }
 }
 
@@ -286,6 +331,28 @@ mod tests {
             let wat = format!("(component (import {import:?} (instance)))");
             let component = wat::parse_str(wat).expect("valid WAT");
             assert!(refusal(&component).contains(import));
+        }
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_told_at_once() {
+        let manifest = r#"{"name":"Echo","version":"1","abi":"0.1.0","interfaces":["auto-reply"],"grants":["moon"]}"#;
+        let wat = format!(
+            "(component (import \"wasi:cli/exit@0.2.6\" (instance)) (import \"env\" (func)) (component (core module))
+            (@custom \"vestibule:manifest\" {manifest:?}))"
+        );
+        let component = wat::parse_str(wat).expect("valid WAT");
+        let told = refusal(&component);
+        for problem in [
+            "wasi:cli/exit",
+            "`env`",
+            "a module in a component",
+            "`name`",
+            "`version`",
+            "no grant `moon`",
+            "exports no hook",
+        ] {
+            assert!(told.contains(problem), "{problem}: {told}");
         }
     }
 

@@ -38,6 +38,10 @@ pub struct Manifest {
     /// Versions with the same number share their memory in `kv`.
     #[serde(default)]
     pub state_schema: u32,
+    /// Numbers of other schemas whose memory this version understands, and whose versions understand what it writes: to
+    /// go back and forth between them is safe.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub state_compatible: BTreeSet<u32>,
     /// Limits it asks for; what is absent is the default.
     #[serde(default)]
     pub limits: LimitsAsked,
@@ -64,11 +68,9 @@ pub enum ManifestError {
     TooLarge,
     #[error("the manifest is not the JSON that is expected: {0}")]
     Json(serde_json::Error),
-    #[error("manifest field `{field}`: {problem}")]
-    Field {
-        field: &'static str,
-        problem: String,
-    },
+    /// Every field that is wrong, and what is wrong with it.
+    #[error("{}", .0.iter().map(|(field, problem)| format!("manifest field `{field}`: {problem}")).collect::<Vec<_>>().join("; "))]
+    Fields(Vec<(&'static str, String)>),
 }
 
 impl Manifest {
@@ -90,32 +92,43 @@ impl Manifest {
             .collect()
     }
 
+    /// Do two versions understand each other's memory? They do when they keep it alike, or when one of them says so.
+    pub fn shares_state_with(&self, other: &Self) -> bool {
+        self.state_schema == other.state_schema
+            || self.state_compatible.contains(&other.state_schema)
+            || other.state_compatible.contains(&self.state_schema)
+    }
+
     fn check(&self) -> Result<(), ManifestError> {
-        let wrong = |field, problem: String| Err(ManifestError::Field { field, problem });
+        let mut wrong = Vec::new();
         if !is_name(&self.name) {
             let problem = "1 to 64 lower-case letters, digits and hyphens".to_owned();
-            return wrong("name", problem);
+            wrong.push(("name", problem));
         }
         if !is_version(&self.version) {
             let problem = format!("`{}` is not a version like 1.2.3", self.version);
-            return wrong("version", problem);
+            wrong.push(("version", problem));
         }
-        let Some(abi) = Abi::from_version(&self.abi) else {
+        let abi = Abi::from_version(&self.abi);
+        if abi.is_none() {
             let problem = format!("this host has {}, not `{}`", Abi::versions(), self.abi);
-            return wrong("abi", problem);
-        };
+            wrong.push(("abi", problem));
+        }
+        let abi = abi.unwrap_or(Abi::NEWEST);
         let has =
             |name: &str| Hook::from_name(name).is_some_and(|hook| abi.hooks().contains(&hook));
-        if let Some(unknown) = self.interfaces.iter().find(|name| !has(name)) {
-            return wrong("interfaces", format!("{abi} has no hook `{unknown}`"));
-        }
-        if let Some(unknown) = self.grants.iter().find(|g| !GRANTS.contains(&&***g)) {
-            return wrong("grants", format!("there is no grant `{unknown}`"));
-        }
+        let hooks = self.interfaces.iter().filter(|name| !has(name));
+        wrong.extend(hooks.map(|hook| ("interfaces", format!("{abi} has no hook `{hook}`"))));
+        let grants = self.grants.iter();
+        let grants = grants.filter(|grant| !GRANTS.contains(&grant.as_str()));
+        wrong.extend(grants.map(|grant| ("grants", format!("there is no grant `{grant}`"))));
         if self.config_schema.as_ref().is_some_and(|s| !s.is_object()) {
-            return wrong("config_schema", "not a JSON object".to_owned());
+            wrong.push(("config_schema", "not a JSON object".to_owned()));
         }
-        Ok(())
+        match wrong.is_empty() {
+            true => Ok(()),
+            false => Err(ManifestError::Fields(wrong)),
+        }
     }
 }
 
@@ -197,6 +210,17 @@ mod tests {
             let problem = parse(changes.clone()).expect_err("invalid");
             assert!(problem.contains(expected), "{changes}: {problem}");
         }
+    }
+
+    #[test]
+    fn memory_is_shared_by_equal_schemas_or_where_one_side_says_so() {
+        let schema = |changes| parse(changes).expect("valid");
+        let one = schema(json!({"state_schema": 1}));
+        let two = schema(json!({"state_schema": 2}));
+        let careful = schema(json!({"state_schema": 2, "state_compatible": [1]}));
+        assert!(one.shares_state_with(&one));
+        assert!(!one.shares_state_with(&two) && !two.shares_state_with(&one));
+        assert!(one.shares_state_with(&careful) && careful.shares_state_with(&one));
     }
 
     #[test]

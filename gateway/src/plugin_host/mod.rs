@@ -50,11 +50,11 @@ pub use engine::WASMTIME_VERSION;
 pub use fault::{Fault, FaultKind};
 pub use hook::{Hook, HookSet};
 pub use host::{HostConfig, Overload, PluginHost, StartError};
-pub use inspect::{InspectError, Inspection, inspect};
+pub use inspect::{InspectError, InspectErrors, Inspection, inspect};
 pub use kv::{
     HostAnswer, HostAnswers, KvAnswer, KvEffects, KvReader, KvUnavailable, KvWrite, ListAsked,
 };
-pub use limits::{Limits, PLUGINS_PER_TURN};
+pub use limits::{COMPONENT_BYTES, Limits, PLUGINS_PER_TURN};
 pub use manifest::{LimitsAsked, Manifest, ManifestError};
 pub use plugin::{LoadError, Plugin};
 pub use recorded::{Seen, SeenPlugin, setup_mark};

@@ -41,7 +41,16 @@ pub struct Seen {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SeenPlugin {
     pub installation: InstallationId,
+    /// Its number within the installation.
+    pub version: i64,
     pub setup: String,
+}
+
+impl SeenPlugin {
+    /// The installation and the number of the version in it.
+    pub fn key(&self) -> (InstallationId, i64) {
+        (self.installation, self.version)
+    }
 }
 
 impl Seen {
@@ -167,7 +176,13 @@ mod tests {
             |report| report.effects[0].installation = InstallationId::from_raw(2),
             |report| drop(report.effects.pop()),
             |report| report.kv[0].installation = InstallationId::from_raw(2),
-            |report| drop(report.kv[0].writes.insert("key".to_owned(), KvWrite::Add(1))),
+            |report| {
+                drop(
+                    report.kv[0]
+                        .writes
+                        .insert("key".to_owned(), KvWrite::Add(1)),
+                )
+            },
             |report| {
                 let until = KvWrite::SetUntil(b"1".to_vec(), Timestamp::from_millis(1));
                 report.kv[0].writes.insert("key".to_owned(), until);
@@ -193,7 +208,10 @@ mod tests {
     fn a_setup_is_marked_part_by_part() {
         let limits = Limits::default();
         let mark = setup_mark("d", "{}", "[]", &limits);
-        let less = Limits { fuel: 1, ..limits.clone() };
+        let less = Limits {
+            fuel: 1,
+            ..limits.clone()
+        };
         for other in [
             setup_mark("d{", "}", "[]", &limits),
             setup_mark("d", "{}", "[\"kv\"]", &limits),
@@ -211,6 +229,7 @@ mod tests {
             bot: true,
             plugins: vec![SeenPlugin {
                 installation: InstallationId::from_raw(1),
+                version: 2,
                 setup: "x".to_owned(),
             }],
             ..Seen::default()

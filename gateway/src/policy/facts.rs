@@ -47,8 +47,10 @@ pub enum HoldScope {
         name: String,
         language: String,
     },
-    /// Every template of the tenant; replies go on.
+    /// Every template of the tenant or number; replies go on.
     Templates,
+    /// Every answer of the number; what the business begins goes on.
+    Replies,
     Credential,
 }
 

@@ -45,6 +45,7 @@ impl HoldScope {
                 template.is_some_and(|t| t.name == *held && t.language == *spoken)
             }
             Self::Templates => draft.content.template().is_some(),
+            Self::Replies => !draft.class.is_business_initiated(),
         }
     }
 
@@ -56,6 +57,7 @@ impl HoldScope {
             Self::Plugin { .. } => Reason::HoldPlugin,
             Self::Template { .. } => Reason::HoldTemplate,
             Self::Templates => Reason::HoldTemplates,
+            Self::Replies => Reason::HoldReplies,
             Self::Credential => Reason::HoldCredential,
         }
     }
@@ -102,6 +104,8 @@ mod tests {
             (spring, &reply, "cleared"),
             (HoldScope::Templates, &sale, "hold_templates"),
             (HoldScope::Templates, &reply, "cleared"),
+            (HoldScope::Replies, &reply, "hold_replies"),
+            (HoldScope::Replies, &sale, "cleared"),
         ];
         for (scope, draft, expected) in cases {
             let mut facts = facts();

@@ -56,6 +56,8 @@ reasons! {
         "The template is on hold in this language.";
     HoldTemplates = "hold_templates", 131064,
         "All templates of the tenant are on hold.";
+    HoldReplies = "hold_replies", 131031,
+        "The number may not answer: Meta has restricted its answers.";
     OwnerNotBot = "owner_not_bot", 131005,
         "Automatic messages are not sent while somebody else owns the conversation.";
     OwnerChanged = "owner_changed", 131005,

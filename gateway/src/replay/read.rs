@@ -9,7 +9,7 @@ use crate::graph::webhook;
 use crate::plugin_host::{CallTrace, ContactKinds, HostAnswers, Seeds, Seen, message_token};
 use crate::storage::events::Subject;
 use crate::storage::replays::{self, Installed, KeptEvent, KeptTurn};
-use crate::storage::{Tx, components, contacts, raw};
+use crate::storage::{Tx, contacts, raw};
 use crate::tenants::{SetupContext, SetupError, find_tenant};
 
 type Result<T> = std::result::Result<T, SetupError>;
@@ -80,7 +80,7 @@ pub async fn page(setup: &SetupContext, asked: &Asked) -> Result<Page> {
     let tenant = find_tenant(setup, &asked.tenant).await?.id;
     let seeds = Seeds::new(&setup.keyring.pseudonym_key());
     let mut tx = setup.db.read().await?;
-    installed(&mut tx, tenant, asked.installation).await?;
+    installed(&mut tx, tenant, asked.installation, None).await?;
     let rows = replays::turns(&mut tx, tenant, asked.after, asked.before, ROWS).await?;
     let mut next = (rows.len() as i64 == ROWS).then(|| rows[rows.len() - 1].id);
     let (mut entries, mut bytes) = (Vec::new(), 0);
@@ -105,18 +105,19 @@ pub async fn page(setup: &SetupContext, asked: &Asked) -> Result<Page> {
     Ok(Page { entries, next })
 }
 
-/// An installation's component and setup, whether or not it still runs.
+/// The component and setup of an installation's version, whether or not it still runs.
 pub async fn setup_of(
     setup: &SetupContext,
     tenant: &str,
     installation: InstallationId,
+    version: Option<i64>,
 ) -> Result<Setup> {
     use base64::Engine as _;
     let tenant = find_tenant(setup, tenant).await?.id;
     let mut tx = setup.db.read().await?;
-    let row = installed(&mut tx, tenant, installation).await?;
-    let component = components::component(&mut tx, tenant, &row.digest).await?;
-    let (wasm, _) = component.ok_or_else(|| SetupError::not_found("component", &row.digest))?;
+    let row = installed(&mut tx, tenant, installation, version).await?;
+    let wasm = replays::wasm(&mut tx, tenant, &row.digest).await?;
+    let wasm = wasm.ok_or_else(|| SetupError::not_found("component", &row.digest))?;
     let kinds = contacts::definitions(&mut tx, tenant).await?;
     let kinds = kinds
         .into_iter()
@@ -133,8 +134,13 @@ pub async fn setup_of(
     })
 }
 
-async fn installed(tx: &mut Tx, tenant: TenantId, id: InstallationId) -> Result<Installed> {
-    replays::installed(tx, tenant, id)
+async fn installed(
+    tx: &mut Tx,
+    tenant: TenantId,
+    id: InstallationId,
+    version: Option<i64>,
+) -> Result<Installed> {
+    replays::installed(tx, tenant, id, version)
         .await?
         .ok_or_else(|| SetupError::not_found("installation of this tenant", &id.to_string()))
 }

@@ -12,7 +12,7 @@ use super::recorded::{Left, Recorded, Said, faulted, fuel};
 use crate::domain::{InstallationId, TenantId};
 use crate::plugin_host::{
     About, ArtifactError, ArtifactId, ArtifactKey, CompileError, Compiler, ComponentDigest,
-    ConfigError, ConfigJson, ContactKinds, Grants, HostAnswers, InspectError, KvReader,
+    ConfigError, ConfigJson, ContactKinds, Grants, HostAnswers, InspectErrors, KvReader,
     KvUnavailable, Limits, ListAsked, LoadError, MessageView, OccasionView, Overload,
     PluginBinding, PluginHost, SettingsError, TurnReport, TurnRequest, inspect, setup_mark,
 };
@@ -21,7 +21,7 @@ use crate::plugin_host::{
 #[derive(Debug, thiserror::Error)]
 pub enum StageError {
     #[error("not a plugin")]
-    Component(#[from] InspectError),
+    Component(#[from] InspectErrors),
     #[error("the candidate is the plugin `{candidate}`, the installation is one of `{installed}`")]
     OtherPlugin {
         candidate: String,
@@ -46,6 +46,9 @@ pub enum StageError {
     #[error("a turn's seed does not read")]
     Seed,
 }
+
+/// An installation and the number of its version.
+pub type PartKey = (InstallationId, i64);
 
 /// A plugin as it runs, with the mark of its setup.
 #[derive(Clone)]
@@ -133,8 +136,8 @@ pub struct Stage {
     pub host: Arc<PluginHost>,
     pub tenant: TenantId,
     pub contact_kinds: Arc<ContactKinds>,
-    /// What ran, by its installation.
-    pub parts: HashMap<InstallationId, Part>,
+    /// What ran.
+    pub parts: HashMap<PartKey, Part>,
     pub candidate: Part,
 }
 
@@ -142,9 +145,8 @@ impl Stage {
     /// Runs a turn with the candidate and, when it did not do what was done then, with what ran then: only what that does
     /// again is a difference of the candidate's.
     pub async fn judge(&self, recorded: &Recorded) -> Result<Verdict, StageError> {
-        let known = |of: &InstallationId| self.parts.contains_key(of);
-        let mut plugins = recorded.seen.plugins.iter().map(|part| part.installation);
-        if !plugins.all(|installation| known(&installation)) {
+        let mut plugins = recorded.seen.plugins.iter();
+        if !plugins.all(|seen| self.parts.contains_key(&seen.key())) {
             return Ok(Verdict::Left(Left::PluginGone));
         }
         let of = self.candidate.binding.installation;
@@ -174,7 +176,7 @@ impl Stage {
     fn setup_changed(&self, recorded: &Recorded) -> bool {
         let mut plugins = recorded.seen.plugins.iter();
         plugins.any(|seen| {
-            let now = self.parts.get(&seen.installation);
+            let now = self.parts.get(&seen.key());
             now.is_none_or(|part| part.mark != seen.setup)
         })
     }
@@ -205,7 +207,7 @@ impl Stage {
         let plugins = recorded.seen.plugins.iter().filter_map(|seen| {
             match candidate && seen.installation == of {
                 true => Some(self.candidate.binding.clone()),
-                false => Some(self.parts.get(&seen.installation)?.binding.clone()),
+                false => Some(self.parts.get(&seen.key())?.binding.clone()),
             }
         });
         Ok(TurnRequest {

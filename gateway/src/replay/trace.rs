@@ -1,5 +1,7 @@
 //! One turn as its journal has it, for whoever wants to know why a plugin did what it did.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use crate::domain::{InstallationId, TenantId, TurnId};
@@ -18,8 +20,8 @@ pub async fn of(setup: &SetupContext, tenant: &str, turn: TurnId) -> Result<Valu
     let row = row.ok_or_else(|| SetupError::not_found("turn of this tenant", &turn.to_string()))?;
     let journal: Value = serde_json::from_str(&row.journal).unwrap_or_default();
     let mut plugins = Map::new();
-    for id in installations(&journal) {
-        let name = name(&mut tx, tenant, &id).await?;
+    for (id, version) in installations(&journal) {
+        let name = name(&mut tx, tenant, &id, version).await?;
         plugins.insert(id, name);
     }
     Ok(json!({
@@ -33,23 +35,25 @@ pub async fn of(setup: &SetupContext, tenant: &str, turn: TurnId) -> Result<Valu
     }))
 }
 
-/// Ids of installations that calls or what was seen name.
-fn installations(journal: &Value) -> Vec<String> {
+/// Installations that calls or what was seen name, and their versions.
+fn installations(journal: &Value) -> BTreeMap<String, Option<i64>> {
+    // The second list knows the versions.
     let lists = [&journal["report"]["calls"], &journal["seen"]["plugins"]];
     let rows = lists.into_iter().filter_map(Value::as_array).flatten();
-    let mut ids: Vec<String> = rows
-        .filter_map(|row| row["installation"].as_str().map(str::to_owned))
-        .collect();
-    ids.sort_unstable();
-    ids.dedup();
-    ids
+    rows.filter_map(|row| {
+        Some((
+            row["installation"].as_str()?.to_owned(),
+            row["version"].as_i64(),
+        ))
+    })
+    .collect()
 }
 
-async fn name(tx: &mut Tx, tenant: TenantId, id: &str) -> Result<Value> {
+async fn name(tx: &mut Tx, tenant: TenantId, id: &str, version: Option<i64>) -> Result<Value> {
     let Ok(id) = id.parse::<InstallationId>() else {
         return Ok(Value::Null);
     };
-    let row = replays::installed(tx, tenant, id).await?;
+    let row = replays::installed(tx, tenant, id, version).await?;
     Ok(row.map_or(Value::Null, |row| {
         json!(format!("{} {}", row.plugin, row.plugin_version))
     }))

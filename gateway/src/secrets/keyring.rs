@@ -12,6 +12,8 @@ use super::envelope::{self, Place};
 use super::key_file::{self, KeyFileError};
 use super::keys::{KeyId, Keys, KeysError};
 
+use crate::sync;
+
 /// Where the keys come from.
 #[derive(Debug, Clone)]
 pub enum Source {
@@ -168,18 +170,12 @@ impl Keyring {
     }
 
     fn keys(&self) -> Arc<Keys> {
-        let keys = self
-            .keys
-            .read()
-            .unwrap_or_else(|broken| broken.into_inner());
+        let keys = sync::read(&self.keys);
         Arc::clone(&keys)
     }
 
     fn replace(&self, keys: Keys) {
-        let mut slot = self
-            .keys
-            .write()
-            .unwrap_or_else(|broken| broken.into_inner());
+        let mut slot = sync::write(&self.keys);
         *slot = Arc::new(keys);
     }
 }

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::number::Number;
 use crate::domain::Timestamp;
+use crate::sync::lock;
 
 /// The settings of one number.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -66,9 +67,7 @@ pub(super) struct AccountCell(Mutex<Account>);
 
 impl AccountCell {
     pub fn lock(&self) -> MutexGuard<'_, Account> {
-        self.0
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        lock(&self.0)
     }
 }
 

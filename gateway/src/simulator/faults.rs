@@ -5,6 +5,8 @@ use std::sync::{Mutex, MutexGuard};
 
 use serde::{Deserialize, Serialize};
 
+use crate::sync::lock;
+
 /// One line of the script.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -169,9 +171,7 @@ pub(super) struct Faults {
 
 impl Faults {
     fn script(&self) -> MutexGuard<'_, Vec<Fault>> {
-        self.script
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        lock(&self.script)
     }
 
     pub fn add(&self, fault: Fault) {

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::world::World;
 use crate::domain::Timestamp;
+use crate::sync::lock;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long a URL may be used (§5.2).
@@ -85,9 +86,7 @@ impl MediaStore {
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.kept
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        lock(&self.kept)
     }
 
     /// Keeps a file; older ones make room.

@@ -17,6 +17,7 @@ use super::phone::Watch;
 use super::rate::Throughput;
 use super::wamid::{self, Direction};
 use crate::domain::Timestamp;
+use crate::sync::lock;
 
 /// Enough that two threads seldom meet on one lock.
 const SHARDS: usize = 64;
@@ -47,9 +48,7 @@ struct Shard {
 
 impl Shard {
     fn customers(&self) -> MutexGuard<'_, HashMap<String, Customer>> {
-        self.customers
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        lock(&self.customers)
     }
 }
 

@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 
 use super::counters::Counters;
 use crate::domain::Timestamp;
+use crate::sync::lock;
 
 /// When a request's head and body had been read.
 #[derive(Debug, Clone, Copy)]
@@ -83,9 +84,7 @@ impl RequestLog {
     }
 
     fn kept(&self) -> MutexGuard<'_, VecDeque<Arc<RequestRecord>>> {
-        self.kept
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        lock(&self.kept)
     }
 
     pub fn record(&self, new: NewRecord<'_>, counters: &Counters) {

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::counters::Counters;
 use crate::domain::Timestamp;
+use crate::sync::lock;
 
 /// One breach: a request that Meta would have refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -36,9 +37,7 @@ impl Violations {
     }
 
     fn kept(&self) -> MutexGuard<'_, VecDeque<Violation>> {
-        self.kept
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        lock(&self.kept)
     }
 
     pub fn record(&self, violation: Violation, counters: &Counters) {

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::error::GraphError;
 use super::world::World;
 use crate::domain::Timestamp;
+use crate::sync::lock;
 
 /// How long somebody written to outside of a window counts (§6.6).
 const ROLLING: Duration = Duration::from_secs(24 * 60 * 60);
@@ -113,9 +114,7 @@ pub(super) struct Businesses(Mutex<Known>);
 
 impl Businesses {
     fn known(&self) -> MutexGuard<'_, Known> {
-        self.0
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        lock(&self.0)
     }
 }
 

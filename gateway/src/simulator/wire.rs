@@ -15,6 +15,7 @@ use super::phone::Watch;
 use super::webhook::{PostError, Target};
 use super::world::monotonic;
 use crate::domain::{Clock, Timestamp};
+use crate::sync::lock;
 
 /// What fits on a page that somebody scrolls through.
 const KEPT: usize = 300;
@@ -92,9 +93,7 @@ impl WireLog {
     }
 
     fn kept(&self) -> MutexGuard<'_, VecDeque<Arc<Exchange>>> {
-        self.kept
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        lock(&self.kept)
     }
 
     pub fn record(&self, new: NewExchange<'_>) {

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::config::{Checks, SimNumber, SimulatorConfig, StatusPolicy};
 use super::counters::{Counters, CountersNow};
+use super::error::GraphError;
 use super::faults::Faults;
 use super::identity::chat_key;
 use super::media::MediaStore;
@@ -24,6 +25,7 @@ use super::waba::Businesses;
 use super::webhook::{Outlet, PostError, Target};
 use super::wire::WireLog;
 use crate::domain::Clock;
+use crate::sync::{read, write};
 
 /// Something was named that the simulator does not know.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -215,6 +217,37 @@ impl World {
         Ok(())
     }
 
+    /// A number's or account's own callback (§1.3), which must answer the handshake first. Empty takes it away.
+    ///
+    /// # Errors
+    /// The URL is none that the simulator posts to, or nobody there knows the token.
+    pub(super) async fn set_callback(
+        &self,
+        id: &str,
+        url: &str,
+        verify_token: &str,
+    ) -> Result<(), GraphError> {
+        if url.is_empty() {
+            self.outlet.set_callback(id, None);
+            return Ok(());
+        }
+        if url.len() > 200 {
+            return Err(GraphError::too_long("override_callback_uri", 200));
+        }
+        let secret = read(&self.app_secret).clone();
+        let wrong = |why: &str| GraphError::new(100, format!("override_callback_uri: {why}"));
+        let target = Target::parse(url, &secret);
+        let target = Arc::new(target.map_err(|error| wrong(&error.to_string()))?);
+        let answered = self.outlet.handshake_with(&target, verify_token).await;
+        match answered {
+            Ok(true) => {}
+            Ok(false) => return Err(wrong("the callback did not echo the challenge")),
+            Err(error) => return Err(wrong(&error.to_string())),
+        }
+        self.outlet.set_callback(id, Some(Target::clone(&target)));
+        Ok(())
+    }
+
     pub fn overview(&self) -> Overview {
         let numbers = read(&self.numbers);
         Overview {
@@ -231,15 +264,6 @@ impl World {
             statuses: self.status_policy().as_ref().clone(),
         }
     }
-}
-
-fn read<T>(lock: &RwLock<T>) -> std::sync::RwLockReadGuard<'_, T> {
-    lock.read().unwrap_or_else(|poisoned| poisoned.into_inner())
-}
-
-fn write<T>(lock: &RwLock<T>) -> std::sync::RwLockWriteGuard<'_, T> {
-    lock.write()
-        .unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 /// The monotonic clock of this machine.

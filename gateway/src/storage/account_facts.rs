@@ -1,5 +1,6 @@
 //! What Meta says of accounts, numbers, templates and flows: every word of it is kept, the latest holds.
 
+use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 
 use super::{Result, Tx, execute, on_backend};
@@ -12,6 +13,20 @@ pub enum FactKind {
     Number = 2,
     Template = 3,
     Flow = 4,
+}
+
+impl FactKind {
+    pub const ALL: [Self; 4] = [Self::Account, Self::Number, Self::Template, Self::Flow];
+
+    /// Stable word for clients.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Account => "account",
+            Self::Number => "number",
+            Self::Template => "template",
+            Self::Flow => "flow",
+        }
+    }
 }
 
 /// One thing that Meta said.
@@ -82,14 +97,60 @@ pub struct Standing {
     pub value: String,
 }
 
-/// The latest of every fact of a tenant, by subject and name.
-pub async fn standing(tx: &mut Tx, tenant: TenantId) -> Result<Vec<Standing>> {
+/// Where a fact stands in the order of the table.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place(pub String, pub i64, pub String, pub String, pub String);
+
+impl Standing {
+    pub fn place(&self) -> Place {
+        let Self {
+            account,
+            name,
+            language,
+            fact,
+            ..
+        } = self.clone();
+        Place(account, self.kind, name, language, fact)
+    }
+}
+
+/// Which facts are asked for; what is empty does not matter.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    pub account: String,
+    /// One of [`FactKind`]; 0: any.
+    pub kind: i64,
+    pub name: String,
+}
+
+/// The latest of every fact of a tenant, by subject and name, after a place.
+pub async fn standing(
+    tx: &mut Tx,
+    tenant: TenantId,
+    filter: &Filter,
+    after: &Place,
+    most: i64,
+) -> Result<Vec<Standing>> {
     const SQL: &str = "SELECT account, kind, name, language, fact, at, value FROM account_fact f
-        WHERE tenant = $1 AND NOT EXISTS (SELECT 1 FROM account_fact l
-            WHERE l.tenant = f.tenant AND l.account = f.account AND l.kind = f.kind AND l.name = f.name
-                AND l.language = f.language AND l.fact = f.fact AND l.at > f.at)
-        ORDER BY account, kind, name, language, fact";
+        WHERE tenant = $1 AND (account, kind, name, language, fact) > ($2, $3, $4, $5, $6)
+            AND ($7 = '' OR account = $7) AND ($8 = 0 OR kind = $8) AND ($9 = '' OR name = $9)
+            AND NOT EXISTS (SELECT 1 FROM account_fact l
+                WHERE l.tenant = f.tenant AND l.account = f.account AND l.kind = f.kind AND l.name = f.name
+                    AND l.language = f.language AND l.fact = f.fact AND l.at > f.at)
+        ORDER BY account, kind, name, language, fact LIMIT $10";
     Ok(on_backend!(tx, |conn| {
-        sqlx::query_as(SQL).bind(tenant.raw()).fetch_all(conn).await
+        sqlx::query_as(SQL)
+            .bind(tenant.raw())
+            .bind(&after.0)
+            .bind(after.1)
+            .bind(&after.2)
+            .bind(&after.3)
+            .bind(&after.4)
+            .bind(&filter.account)
+            .bind(filter.kind)
+            .bind(&filter.name)
+            .bind(most)
+            .fetch_all(conn)
+            .await
     })?)
 }

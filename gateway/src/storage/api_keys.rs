@@ -44,6 +44,13 @@ struct Row {
     last_used_at: i64,
 }
 
+#[derive(FromRow)]
+struct PresentedRow {
+    #[sqlx(flatten)]
+    key: Row,
+    works: i64,
+}
+
 macro_rules! select {
     ($rest:literal) => {
         concat!(
@@ -79,24 +86,16 @@ pub async fn presented_key_all_tenants(
     tx: &mut Tx,
     id: ApiKeyId,
 ) -> Result<Option<(ApiKey, bool)>> {
-    let row: Option<Row> = on_backend!(tx, |conn| sqlx::query_as(select!("WHERE id = $1"))
+    // A key of nobody in particular has no person who could stop.
+    const SQL: &str = "SELECT k.id, k.tenant, k.name, k.role, k.scopes, k.user_id, k.hash, k.created_by, k.created_at,
+            k.expires_at, k.revoked_at, k.replaced_by, k.last_used_at,
+            CASE WHEN k.user_id = 0 THEN 1 ELSE COALESCE(u.active, 0) END AS works
+        FROM api_key k LEFT JOIN api_user u ON u.id = k.user_id AND u.tenant = k.tenant WHERE k.id = $1";
+    let row: Option<PresentedRow> = on_backend!(tx, |conn| sqlx::query_as(SQL)
         .bind(id.raw())
         .fetch_optional(conn)
         .await)?;
-    let Some(key) = row.map(ApiKey::from) else {
-        return Ok(None);
-    };
-    let Some(user) = key.user else {
-        return Ok(Some((key, true)));
-    };
-    let active: Option<i64> = on_backend!(tx, |conn| {
-        sqlx::query_scalar("SELECT active FROM api_user WHERE tenant = $1 AND id = $2")
-            .bind(key.tenant.raw())
-            .bind(user.raw())
-            .fetch_optional(conn)
-            .await
-    })?;
-    Ok(Some((key, active == Some(1))))
+    Ok(row.map(|row| (row.key.into(), row.works == 1)))
 }
 
 pub async fn key(tx: &mut Tx, tenant: TenantId, id: ApiKeyId) -> Result<Option<ApiKey>> {
@@ -146,6 +145,13 @@ pub async fn end_key(
 pub async fn revoke_key(tx: &mut Tx, tenant: TenantId, id: ApiKeyId, now: Timestamp) -> Result<()> {
     const SQL: &str = "UPDATE api_key SET revoked_at = $3 WHERE tenant = $1 AND id = $2";
     stamp(tx, tenant, SQL, id, now).await
+}
+
+/// Ends every key of a tenant at once.
+pub async fn revoke_keys(tx: &mut Tx, tenant: TenantId, now: Timestamp) -> Result<()> {
+    const SQL: &str = "UPDATE api_key SET revoked_at = $2 WHERE tenant = $1 AND revoked_at = 0";
+    execute!(tx, sqlx::query(SQL).bind(tenant.raw()).bind(now.millis()))?;
+    Ok(())
 }
 
 pub async fn key_was_used(

@@ -100,6 +100,17 @@ pub async fn retire_older_secrets_all_tenants(
     Ok(retired)
 }
 
+/// Lets go of an app with its secrets.
+pub async fn delete_app_all_tenants(tx: &mut Tx, id: AppId) -> Result<()> {
+    for sql in [
+        "DELETE FROM app_secret WHERE app = $1",
+        "DELETE FROM app WHERE id = $1",
+    ] {
+        execute!(tx, sqlx::query(sql).bind(id.raw()))?;
+    }
+    changes::bump_setup_all_tenants(tx).await
+}
+
 /// Every app, oldest first.
 pub async fn apps_all_tenants(tx: &mut Tx) -> Result<Vec<App>> {
     const SQL: &str =

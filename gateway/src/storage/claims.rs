@@ -4,18 +4,51 @@
 //! outbox, and rows of one kind by id, so that no two transactions wait for each other.
 
 use super::{Result, StorageError, Tx, batch, execute, execute_rows, fetch_list, rows::moment};
-use crate::domain::{ConversationId, Owner, TenantId, Timestamp};
+use crate::domain::{ContactId, ConversationId, Owner, Recipient, TenantId, Timestamp};
+use sqlx::FromRow;
 
 /// What bears on a send to one conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConversationFacts {
     pub id: ConversationId,
+    pub contact: ContactId,
     pub owner: Owner,
     pub owner_version: i64,
     pub last_inbound_at: Option<Timestamp>,
     pub closed_by_meta_at: Option<Timestamp>,
     /// Pair pacing: until when the person's share of Meta's patience is spent.
     pub pair_debt_at: Timestamp,
+    /// What the contact's row shows; empty when unknown.
+    phone: String,
+    bsuid: String,
+    parent_bsuid: String,
+}
+
+impl ConversationFacts {
+    /// Does the contact's row show this? It shows one BSUID of several.
+    pub fn is_reached_by(&self, recipient: &Recipient) -> bool {
+        match recipient {
+            Recipient::Phone(phone) => phone.digits() == self.phone,
+            Recipient::Bsuid(id) => [&self.bsuid, &self.parent_bsuid]
+                .into_iter()
+                .any(|own| own == id.as_str()),
+        }
+    }
+}
+
+#[derive(FromRow)]
+struct Row {
+    id: i64,
+    contact: i64,
+    owner: i64,
+    owner_name: String,
+    owner_version: i64,
+    last_inbound_at: i64,
+    closed_by_meta_at: i64,
+    pair_debt_at: i64,
+    phone: String,
+    bsuid: String,
+    parent_bsuid: String,
 }
 
 /// The facts of these conversations, unlocked: an owner who changes withdraws what is queued, and a claim of a row that
@@ -28,23 +61,27 @@ pub async fn conversation_facts_all_tenants(
         return Ok(Vec::new());
     }
     let ids = batch::padded(&ids.iter().map(|id| id.raw()).collect::<Vec<_>>());
-    let head = "SELECT id, owner, owner_name, owner_version, last_inbound_at, closed_by_meta_at, pair_debt_at
-        FROM conversation WHERE id IN";
+    let head = "SELECT c.id, c.contact, c.owner, c.owner_name, c.owner_version, c.last_inbound_at, c.closed_by_meta_at,
+            c.pair_debt_at, p.phone, p.bsuid, p.parent_bsuid
+        FROM conversation c JOIN contact p ON p.id = c.contact WHERE c.id IN";
     let sql = batch::list(head, ids.len(), 1, "");
-    let rows: Vec<(i64, i64, String, i64, i64, i64, i64)> = fetch_list!(tx, sql, [0_i64; 0], &ids)?;
+    let rows: Vec<Row> = fetch_list!(tx, sql, [0_i64; 0], &ids)?;
     rows.into_iter().map(facts).collect()
 }
 
-fn facts(row: (i64, i64, String, i64, i64, i64, i64)) -> Result<ConversationFacts> {
-    let (id, owner, name, owner_version, inbound, closed, debt) = row;
+fn facts(row: Row) -> Result<ConversationFacts> {
     Ok(ConversationFacts {
-        id: ConversationId::from_raw(id),
-        owner: Owner::from_parts(owner, &name)
-            .ok_or_else(|| StorageError::Corrupt(format!("owner of conversation {id}")))?,
-        owner_version,
-        last_inbound_at: moment(inbound),
-        closed_by_meta_at: moment(closed),
-        pair_debt_at: Timestamp::from_millis(debt),
+        id: ConversationId::from_raw(row.id),
+        contact: ContactId::from_raw(row.contact),
+        owner: Owner::from_parts(row.owner, &row.owner_name)
+            .ok_or_else(|| StorageError::Corrupt(format!("owner of conversation {}", row.id)))?,
+        owner_version: row.owner_version,
+        last_inbound_at: moment(row.last_inbound_at),
+        closed_by_meta_at: moment(row.closed_by_meta_at),
+        pair_debt_at: Timestamp::from_millis(row.pair_debt_at),
+        phone: row.phone,
+        bsuid: row.bsuid,
+        parent_bsuid: row.parent_bsuid,
     })
 }
 

@@ -1,45 +1,115 @@
 //! Uploaded components and what was compiled from them.
+//!
+//! Each tenant has its own, whatever bytes others uploaded. Those of the operator's realm are everybody's to install:
+//! whoever asks for a tenant's finds them too, behind the tenant's own.
 
-use super::{Result, Tx, execute, on_backend};
+use sqlx::FromRow;
+
+use super::{Result, Tx, execute, on_backend, rows};
 use crate::domain::{TenantId, Timestamp};
 
-/// Keeps an upload. The same bytes again change nothing.
+/// An upload, without its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Component {
+    /// In the order of uploads.
+    pub upload: i64,
+    /// Tenant 0: the operator's.
+    pub tenant: TenantId,
+    /// SHA-256, hex.
+    pub digest: String,
+    /// JSON.
+    pub manifest: String,
+    pub bytes: i64,
+    pub uploaded_by: String,
+    /// The name of the key that signed it; `""`: nobody did.
+    pub signed_by: String,
+    pub created_at: Timestamp,
+}
+
+#[derive(FromRow)]
+struct Row {
+    upload: i64,
+    tenant: i64,
+    digest: String,
+    manifest: String,
+    bytes: i64,
+    uploaded_by: String,
+    signed_by: String,
+    created_at: i64,
+}
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT upload, tenant, digest, manifest, bytes, uploaded_by, signed_by, created_at FROM component ",
+            $rest
+        )
+    };
+}
+
+/// Keeps an upload. The same bytes again change nothing, but for a signature that they did not have.
 pub async fn insert_component(
     tx: &mut Tx,
     tenant: TenantId,
-    digest: &str,
+    new: &Component,
     wasm: &[u8],
-    manifest: &str,
-    now: Timestamp,
 ) -> Result<()> {
-    const SQL: &str = "INSERT INTO component (tenant, digest, wasm, manifest, created_at)
-        VALUES ($1, $2, $3, $4, $5) ON CONFLICT (tenant, digest) DO NOTHING";
+    const SQL: &str = "INSERT INTO component (tenant, digest, wasm, manifest, bytes, uploaded_by, signed_by, created_at,
+            upload)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (tenant, digest) DO UPDATE
+        SET signed_by = CASE WHEN excluded.signed_by = '' THEN component.signed_by ELSE excluded.signed_by END";
     execute!(
         tx,
         sqlx::query(SQL)
             .bind(tenant.raw())
-            .bind(digest)
+            .bind(&new.digest)
             .bind(wasm)
-            .bind(manifest)
-            .bind(now.millis())
+            .bind(&new.manifest)
+            .bind(new.bytes)
+            .bind(&new.uploaded_by)
+            .bind(&new.signed_by)
+            .bind(new.created_at.millis())
+            .bind(new.upload)
     )?;
     Ok(())
 }
 
-/// An upload and its manifest.
-pub async fn component(
-    tx: &mut Tx,
-    tenant: TenantId,
-    digest: &str,
-) -> Result<Option<(Vec<u8>, String)>> {
-    const SQL: &str = "SELECT wasm, manifest FROM component WHERE tenant = $1 AND digest = $2";
-    Ok(on_backend!(tx, |conn| {
+/// An upload that the tenant may install.
+pub async fn component(tx: &mut Tx, tenant: TenantId, digest: &str) -> Result<Option<Component>> {
+    const SQL: &str =
+        select!("WHERE tenant IN ($1, 0) AND digest = $2 ORDER BY tenant DESC LIMIT 1");
+    let row: Option<Row> = on_backend!(tx, |conn| {
         sqlx::query_as(SQL)
             .bind(tenant.raw())
             .bind(digest)
             .fetch_optional(conn)
             .await
-    })?)
+    })?;
+    Ok(row.map(Component::from))
+}
+
+/// Did anybody upload it?
+pub async fn is_known_all_tenants(tx: &mut Tx, digest: &str) -> Result<bool> {
+    const SQL: &str = "SELECT tenant FROM component WHERE digest = $1 LIMIT 1";
+    let found: Option<i64> = on_backend!(tx, |conn| {
+        sqlx::query_scalar(SQL)
+            .bind(digest)
+            .fetch_optional(conn)
+            .await
+    })?;
+    Ok(found.is_some())
+}
+
+/// Uploads that the tenant may install, oldest first.
+pub async fn components_of(
+    tx: &mut Tx,
+    tenant: TenantId,
+    after: i64,
+    most: i64,
+) -> Result<Vec<Component>> {
+    const SQL: &str = select!("WHERE tenant IN ($1, 0) AND upload > $2 ORDER BY upload LIMIT $3");
+    let rows: Vec<Row> = rows::page(tx, tenant, SQL, after, most).await?;
+    Ok(rows.into_iter().map(Component::from).collect())
 }
 
 /// Keeps sealed machine code for one engine. A later one replaces it: both were compiled from the same bytes.
@@ -73,7 +143,8 @@ pub async fn artifact(
     engine: &str,
 ) -> Result<Option<Vec<u8>>> {
     const SQL: &str =
-        "SELECT sealed FROM artifact WHERE tenant = $1 AND digest = $2 AND engine = $3";
+        "SELECT sealed FROM artifact WHERE tenant IN ($1, 0) AND digest = $2 AND engine = $3
+        ORDER BY tenant DESC LIMIT 1";
     Ok(on_backend!(tx, |conn| {
         sqlx::query_scalar(SQL)
             .bind(tenant.raw())
@@ -86,12 +157,21 @@ pub async fn artifact(
 
 /// The manifest of a kept upload, JSON.
 pub async fn manifest(tx: &mut Tx, tenant: TenantId, digest: &str) -> Result<Option<String>> {
-    const SQL: &str = "SELECT manifest FROM component WHERE tenant = $1 AND digest = $2";
-    Ok(on_backend!(tx, |conn| {
-        sqlx::query_scalar(SQL)
-            .bind(tenant.raw())
-            .bind(digest)
-            .fetch_optional(conn)
-            .await
-    })?)
+    let found = component(tx, tenant, digest).await?;
+    Ok(found.map(|component| component.manifest))
+}
+
+impl From<Row> for Component {
+    fn from(row: Row) -> Self {
+        Self {
+            upload: row.upload,
+            tenant: TenantId::from_raw(row.tenant),
+            digest: row.digest,
+            manifest: row.manifest,
+            bytes: row.bytes,
+            uploaded_by: row.uploaded_by,
+            signed_by: row.signed_by,
+            created_at: Timestamp::from_millis(row.created_at),
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use sqlx::FromRow;
 
-use super::{Result, Tx, batch, execute, execute_rows, on_backend};
+use super::{Result, Tx, batch, execute, execute_rows, on_backend, rows::moment};
 use crate::domain::{ContactId, TenantId, Timestamp};
 
 /// A contact.
@@ -12,6 +12,11 @@ pub struct Contact {
     pub display_name: String,
     pub phone: String,
     pub bsuid: String,
+    pub parent_bsuid: String,
+    /// As they show it; it may become somebody else's.
+    pub username: String,
+    /// When Meta last said that they have another number or user id.
+    pub moved_at: Option<Timestamp>,
     /// The tenant's own key; empty: none.
     pub external_id: String,
     /// JSON object.
@@ -27,6 +32,9 @@ struct Row {
     display_name: String,
     phone: String,
     bsuid: String,
+    parent_bsuid: String,
+    username: String,
+    moved_at: i64,
     external_id: String,
     attributes: String,
     version: i64,
@@ -39,6 +47,9 @@ fn contact(row: Row) -> Contact {
         display_name: row.display_name,
         phone: row.phone,
         bsuid: row.bsuid,
+        parent_bsuid: row.parent_bsuid,
+        username: row.username,
+        moved_at: moment(row.moved_at),
         external_id: row.external_id,
         attributes: row.attributes,
         version: row.version,
@@ -46,7 +57,8 @@ fn contact(row: Row) -> Contact {
     }
 }
 
-const COLUMNS: &str = "SELECT id, display_name, phone, bsuid, external_id, attributes, version, created_at FROM contact";
+const COLUMNS: &str = "SELECT id, display_name, phone, bsuid, parent_bsuid, username, moved_at, external_id, attributes,
+    version, created_at FROM contact";
 
 /// One contact of a tenant.
 pub async fn find(tx: &mut Tx, tenant: TenantId, id: ContactId) -> Result<Option<Contact>> {

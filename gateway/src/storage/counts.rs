@@ -9,7 +9,7 @@ const COUNTS: [(&str, &str); 11] = [
     ("numbers", "SELECT COUNT(*) FROM number"),
     (
         "installations",
-        "SELECT COUNT(*) FROM installation WHERE state = 'active'",
+        "SELECT COUNT(*) FROM installation WHERE state <> 'retired'",
     ),
     ("holds", "SELECT COUNT(*) FROM hold WHERE lifted_at = 0"),
     (

@@ -118,3 +118,10 @@ fn read((id, tenant, name, token, created_at): Row) -> Credential {
         created_at: Timestamp::from_millis(created_at),
     }
 }
+
+/// Lets go of a credential.
+pub async fn delete_credential(tx: &mut Tx, tenant: TenantId, id: CredentialId) -> Result<()> {
+    const SQL: &str = "DELETE FROM credential WHERE tenant = $1 AND id = $2";
+    execute!(tx, sqlx::query(SQL).bind(tenant.raw()).bind(id.raw()))?;
+    changes::bump_setup_all_tenants(tx).await
+}

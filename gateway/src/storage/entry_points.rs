@@ -2,8 +2,44 @@
 //!
 //! Everything here only moves forward by Meta's time, so that a doubled or reordered webhook changes nothing.
 
-use super::{Result, Tx, execute, on_backend};
+use std::collections::HashMap;
+
+use super::{Result, Tx, batch, execute, fetch_list, on_backend, rows::moment};
 use crate::domain::{ConversationId, TenantId, Timestamp};
+
+/// Where a conversation came from, and until when it costs nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EntryPoint {
+    /// JSON of the last ad or post; empty: none.
+    pub referral: String,
+    /// Meta's time of the message that told it.
+    pub referral_at: Option<Timestamp>,
+    pub free_until: Option<Timestamp>,
+}
+
+/// The entry points of a tenant's conversations.
+pub async fn of_conversations(
+    tx: &mut Tx,
+    tenant: TenantId,
+    conversations: &[ConversationId],
+) -> Result<HashMap<ConversationId, EntryPoint>> {
+    let ids = batch::sorted(conversations.iter().map(|id| id.raw()));
+    let mut found = HashMap::new();
+    for run in batch::runs(&ids) {
+        let head = "SELECT id, referral, referral_at, free_until FROM conversation WHERE tenant = $1 AND id IN";
+        let sql = batch::list(head, run.len(), 2, "");
+        let rows: Vec<(i64, String, i64, i64)> = fetch_list!(tx, sql, [tenant.raw()], run)?;
+        found.extend(rows.into_iter().map(|(id, referral, at, free)| {
+            let point = EntryPoint {
+                referral,
+                referral_at: moment(at),
+                free_until: moment(free),
+            };
+            (ConversationId::from_raw(id), point)
+        }));
+    }
+    Ok(found)
+}
 
 /// The person came from an ad or post, by a message of `at`.
 pub async fn set_referral(

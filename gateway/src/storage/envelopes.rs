@@ -3,7 +3,7 @@
 use super::{Result, Tx, execute, on_backend};
 
 /// Where envelopes lie: table, column, and whether its rows have a tenant.
-const PLACES: [(&str, &str, &str, &str); 4] = [
+const PLACES: [(&str, &str, &str, &str); 5] = [
     (
         "app",
         "verify_token",
@@ -27,6 +27,12 @@ const PLACES: [(&str, &str, &str, &str); 4] = [
         "secret",
         "SELECT tenant, id, secret FROM hook ORDER BY id",
         "UPDATE hook SET secret = $3 WHERE id = $1 AND secret = $2",
+    ),
+    (
+        "hook",
+        "old_secret",
+        "SELECT tenant, id, old_secret FROM hook WHERE old_secret_until > 0 ORDER BY id",
+        "UPDATE hook SET old_secret = $3 WHERE id = $1 AND old_secret = $2",
     ),
 ];
 

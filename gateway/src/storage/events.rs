@@ -35,6 +35,20 @@ pub enum EventKind {
     Kept = 9,
 }
 
+impl EventKind {
+    pub fn from_code(code: i64) -> Option<Self> {
+        [
+            Self::Message,
+            Self::Stale,
+            Self::Notice,
+            Self::Account,
+            Self::Kept,
+        ]
+        .into_iter()
+        .find(|kind| *kind as i64 == code)
+    }
+}
+
 /// What ingest found in a message, for its turn to act on.
 pub mod word {
     pub const NONE: i64 = 0;

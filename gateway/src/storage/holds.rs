@@ -14,12 +14,30 @@ pub enum Held {
     Number(TenantId, NumberId),
     Plugin(TenantId, String),
     /// A template in one language.
-    Template(TenantId, String, String),
+    Template(TenantId, HeldTemplate),
     /// Every template of a tenant.
     Templates(TenantId),
     Credential(TenantId, CredentialId),
     /// Every template that a number sends; its replies go on.
     NumberTemplates(TenantId, NumberId),
+    /// Every answer of a number; what the business begins goes on.
+    NumberReplies(TenantId, NumberId),
+}
+
+/// A template of one WABA: two accounts of a tenant may each have one of the same name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldTemplate {
+    /// WABA; empty, as holds of before had it: every account of the tenant.
+    pub account: String,
+    pub name: String,
+    pub language: String,
+}
+
+impl HeldTemplate {
+    /// Is it one of that account?
+    pub fn is_of(&self, account: &str) -> bool {
+        self.account.is_empty() || self.account == account
+    }
 }
 
 /// A hold as it is stored.
@@ -43,6 +61,7 @@ struct Row {
     target: i64,
     name: String,
     language: String,
+    account: String,
     reason: String,
     placed_by: String,
     placed_at: i64,
@@ -53,9 +72,10 @@ struct Row {
 /// Places a hold.
 pub async fn insert_hold_all_tenants(tx: &mut Tx, hold: &Hold) -> Result<()> {
     const SQL: &str =
-        "INSERT INTO hold (id, tenant, scope, target, name, language, reason, placed_by, placed_at, until_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
-    let (tenant, scope, target, name, language) = hold.held.columns();
+        "INSERT INTO hold (id, tenant, scope, target, name, language, account, reason, placed_by, placed_at, until_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+    let (tenant, scope, target) = hold.held.columns();
+    let (name, language, account) = hold.held.texts();
     execute!(
         tx,
         sqlx::query(SQL)
@@ -65,6 +85,7 @@ pub async fn insert_hold_all_tenants(tx: &mut Tx, hold: &Hold) -> Result<()> {
             .bind(target)
             .bind(name)
             .bind(language)
+            .bind(account)
             .bind(&hold.reason)
             .bind(&hold.placed_by)
             .bind(hold.placed_at.millis())
@@ -82,15 +103,17 @@ pub async fn is_news_all_tenants(
     now: Timestamp,
 ) -> Result<bool> {
     const SQL: &str = "SELECT COUNT(*) FROM hold
-        WHERE tenant = $1 AND scope = $2 AND target = $3 AND name = $4 AND language = $5
-            AND (lifted_at >= $6 OR (lifted_at = 0 AND (until_at = 0 OR until_at > $7)))";
-    let (tenant, scope, target, name, language) = held.columns();
+        WHERE tenant = $1 AND scope = $2 AND target = $3 AND name = $4 AND language = $5 AND account IN ('', $6)
+            AND (lifted_at >= $7 OR (lifted_at = 0 AND (until_at = 0 OR until_at > $8)))";
+    let (tenant, scope, target) = held.columns();
+    let (name, language, account) = held.texts();
     let known: i64 = on_backend!(tx, |conn| sqlx::query_scalar(SQL)
         .bind(tenant)
         .bind(scope)
         .bind(target)
         .bind(name)
         .bind(language)
+        .bind(account)
         .bind(at.millis())
         .bind(now.millis())
         .fetch_one(conn)
@@ -106,15 +129,17 @@ pub async fn is_held_by_all_tenants(
     now: Timestamp,
 ) -> Result<bool> {
     const SQL: &str = "SELECT COUNT(*) FROM hold
-        WHERE tenant = $1 AND scope = $2 AND target = $3 AND name = $4 AND language = $5 AND placed_by = $6
-            AND lifted_at = 0 AND (until_at = 0 OR until_at > $7)";
-    let (tenant, scope, target, name, language) = held.columns();
+        WHERE tenant = $1 AND scope = $2 AND target = $3 AND name = $4 AND language = $5 AND account IN ('', $6)
+            AND placed_by = $7 AND lifted_at = 0 AND (until_at = 0 OR until_at > $8)";
+    let (tenant, scope, target) = held.columns();
+    let (name, language, account) = held.texts();
     let held: i64 = on_backend!(tx, |conn| sqlx::query_scalar(SQL)
         .bind(tenant)
         .bind(scope)
         .bind(target)
         .bind(name)
         .bind(language)
+        .bind(account)
         .bind(placed_by)
         .bind(now.millis())
         .fetch_one(conn)
@@ -122,32 +147,34 @@ pub async fn is_held_by_all_tenants(
     Ok(held > 0)
 }
 
-/// Lifts what a hold of this origin stops. Answers how many there were.
+/// Lifts what a hold of this origin stops. Answers the holds that there were.
 pub async fn lift_held_by_all_tenants(
     tx: &mut Tx,
     held: &Held,
     placed_by: &str,
     now: Timestamp,
-) -> Result<u64> {
-    const SQL: &str = "UPDATE hold SET lifted_at = $7
-        WHERE tenant = $1 AND scope = $2 AND target = $3 AND name = $4 AND language = $5 AND placed_by = $6
-            AND lifted_at = 0";
-    let (tenant, scope, target, name, language) = held.columns();
-    let lifted = execute!(
-        tx,
-        sqlx::query(SQL)
-            .bind(tenant)
-            .bind(scope)
-            .bind(target)
-            .bind(name)
-            .bind(language)
-            .bind(placed_by)
-            .bind(now.millis())
-    )?;
-    if lifted > 0 {
+) -> Result<Vec<Hold>> {
+    const SQL: &str = "UPDATE hold SET lifted_at = $8
+        WHERE tenant = $1 AND scope = $2 AND target = $3 AND name = $4 AND language = $5 AND account IN ('', $6)
+            AND placed_by = $7 AND lifted_at = 0
+        RETURNING id, tenant, scope, target, name, language, account, reason, placed_by, placed_at, until_at, lifted_at";
+    let (tenant, scope, target) = held.columns();
+    let (name, language, account) = held.texts();
+    let lifted: Vec<Row> = on_backend!(tx, |conn| sqlx::query_as(SQL)
+        .bind(tenant)
+        .bind(scope)
+        .bind(target)
+        .bind(name)
+        .bind(language)
+        .bind(account)
+        .bind(placed_by)
+        .bind(now.millis())
+        .fetch_all(conn)
+        .await)?;
+    if !lifted.is_empty() {
         changes::bump_setup_all_tenants(tx).await?;
     }
-    Ok(lifted)
+    lifted.into_iter().map(Hold::try_from).collect()
 }
 
 /// Lifts a hold of any tenant or of all. `false`: there is none, or it was lifted before.
@@ -158,10 +185,49 @@ pub async fn lift_hold_all_tenants(tx: &mut Tx, hold: HoldId, now: Timestamp) ->
     Ok(lifted == 1)
 }
 
+/// Lifts what stops a number that goes. Answers how many there were.
+pub async fn lift_of_number(
+    tx: &mut Tx,
+    tenant: TenantId,
+    number: NumberId,
+    now: Timestamp,
+) -> Result<u64> {
+    lift_of(tx, tenant, number.raw(), "scope IN (2, 7)", now).await
+}
+
+/// Lifts what stops a credential that goes. Answers how many there were.
+pub async fn lift_of_credential(
+    tx: &mut Tx,
+    tenant: TenantId,
+    credential: CredentialId,
+    now: Timestamp,
+) -> Result<u64> {
+    lift_of(tx, tenant, credential.raw(), "scope = 5", now).await
+}
+
+async fn lift_of(
+    tx: &mut Tx,
+    tenant: TenantId,
+    target: i64,
+    scopes: &'static str,
+    now: Timestamp,
+) -> Result<u64> {
+    let sql = sqlx::AssertSqlSafe(format!(
+        "UPDATE hold SET lifted_at = $3 WHERE tenant = $1 AND target = $2 AND {scopes} AND lifted_at = 0"
+    ));
+    Ok(execute!(
+        tx,
+        sqlx::query(sql)
+            .bind(tenant.raw())
+            .bind(target)
+            .bind(now.millis())
+    )?)
+}
+
 /// Holds that are not lifted, oldest first. Some may be over by their own time: whoever asks judges by its clock.
 pub async fn holds_all_tenants(tx: &mut Tx) -> Result<Vec<Hold>> {
     const SQL: &str =
-        "SELECT id, tenant, scope, target, name, language, reason, placed_by, placed_at, until_at, lifted_at
+        "SELECT id, tenant, scope, target, name, language, account, reason, placed_by, placed_at, until_at, lifted_at
         FROM hold WHERE lifted_at = 0 ORDER BY id";
     let rows: Vec<Row> = on_backend!(tx, |conn| sqlx::query_as(SQL).fetch_all(conn).await)?;
     rows.into_iter().map(Hold::try_from).collect()
@@ -170,7 +236,7 @@ pub async fn holds_all_tenants(tx: &mut Tx) -> Result<Vec<Hold>> {
 /// A hold, whoever's and lifted or not.
 pub async fn hold_all_tenants(tx: &mut Tx, id: HoldId) -> Result<Option<Hold>> {
     const SQL: &str =
-        "SELECT id, tenant, scope, target, name, language, reason, placed_by, placed_at, until_at,
+        "SELECT id, tenant, scope, target, name, language, account, reason, placed_by, placed_at, until_at,
             lifted_at FROM hold WHERE id = $1";
     let row: Option<Row> = on_backend!(tx, |conn| sqlx::query_as(SQL)
         .bind(id.raw())
@@ -187,7 +253,7 @@ pub async fn holds_of(
     after: i64,
     most: i64,
 ) -> Result<Vec<Hold>> {
-    const SQL: &str = "SELECT id, tenant, scope, target, name, language, reason, placed_by, placed_at, until_at,
+    const SQL: &str = "SELECT id, tenant, scope, target, name, language, account, reason, placed_by, placed_at, until_at,
             lifted_at FROM hold
         WHERE lifted_at = 0 AND ($1 = 0 OR tenant IN (0, $1)) AND (until_at = 0 OR until_at > $2) AND id > $3
         ORDER BY id LIMIT $4";
@@ -202,17 +268,27 @@ pub async fn holds_of(
 }
 
 impl Held {
-    /// `(tenant, scope, target, name, language)` as the table has them.
-    fn columns(&self) -> (i64, i64, i64, &str, &str) {
+    /// `(tenant, scope, target)` as the table has them.
+    fn columns(&self) -> (i64, i64, i64) {
         match self {
-            Self::All => (0, 0, 0, "", ""),
-            Self::Tenant(tenant) => (tenant.raw(), 1, 0, "", ""),
-            Self::Number(tenant, number) => (tenant.raw(), 2, number.raw(), "", ""),
-            Self::Plugin(tenant, name) => (tenant.raw(), 3, 0, name, ""),
-            Self::Template(tenant, name, language) => (tenant.raw(), 4, 0, name, language),
-            Self::Credential(tenant, credential) => (tenant.raw(), 5, credential.raw(), "", ""),
-            Self::Templates(tenant) => (tenant.raw(), 6, 0, "", ""),
-            Self::NumberTemplates(tenant, number) => (tenant.raw(), 7, number.raw(), "", ""),
+            Self::All => (0, 0, 0),
+            Self::Tenant(tenant) => (tenant.raw(), 1, 0),
+            Self::Number(tenant, number) => (tenant.raw(), 2, number.raw()),
+            Self::Plugin(tenant, _) => (tenant.raw(), 3, 0),
+            Self::Template(tenant, _) => (tenant.raw(), 4, 0),
+            Self::Credential(tenant, credential) => (tenant.raw(), 5, credential.raw()),
+            Self::Templates(tenant) => (tenant.raw(), 6, 0),
+            Self::NumberTemplates(tenant, number) => (tenant.raw(), 7, number.raw()),
+            Self::NumberReplies(tenant, number) => (tenant.raw(), 8, number.raw()),
+        }
+    }
+
+    /// `(name, language, account)`, empty where they do not matter.
+    fn texts(&self) -> (&str, &str, &str) {
+        match self {
+            Self::Plugin(_, name) => (name, "", ""),
+            Self::Template(_, template) => (&template.name, &template.language, &template.account),
+            _ => ("", "", ""),
         }
     }
 }
@@ -227,10 +303,18 @@ impl TryFrom<Row> for Hold {
             1 => Held::Tenant(tenant),
             2 => Held::Number(tenant, NumberId::from_raw(row.target)),
             3 => Held::Plugin(tenant, row.name),
-            4 => Held::Template(tenant, row.name, row.language),
+            4 => Held::Template(
+                tenant,
+                HeldTemplate {
+                    account: row.account,
+                    name: row.name,
+                    language: row.language,
+                },
+            ),
             5 => Held::Credential(tenant, CredentialId::from_raw(row.target)),
             6 => Held::Templates(tenant),
             7 => Held::NumberTemplates(tenant, NumberId::from_raw(row.target)),
+            8 => Held::NumberReplies(tenant, NumberId::from_raw(row.target)),
             scope => return Err(StorageError::Corrupt(format!("hold scope {scope}"))),
         };
         Ok(Self {

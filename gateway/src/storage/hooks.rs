@@ -26,6 +26,10 @@ pub struct Hook {
     pub next_try_at: Timestamp,
     pub last_error: String,
     pub created_at: Timestamp,
+    /// Envelope of the secret before; empty: none.
+    pub old_secret: Vec<u8>,
+    /// Until then it signs beside the new one.
+    pub old_secret_until: Timestamp,
 }
 
 #[derive(FromRow)]
@@ -42,10 +46,12 @@ struct HookRow {
     next_try_at: i64,
     last_error: String,
     created_at: i64,
+    old_secret: Vec<u8>,
+    old_secret_until: i64,
 }
 
 const COLUMNS: &str = "SELECT id, tenant, url, secret, kinds, enabled, version, position, failures, next_try_at, last_error,
-    created_at FROM hook";
+    created_at, old_secret, old_secret_until FROM hook";
 
 fn hook(row: HookRow) -> Result<Hook> {
     let words: Vec<String> = serde_json::from_str(&row.kinds)
@@ -67,6 +73,8 @@ fn hook(row: HookRow) -> Result<Hook> {
         next_try_at: Timestamp::from_millis(row.next_try_at),
         last_error: row.last_error,
         created_at: Timestamp::from_millis(row.created_at),
+        old_secret: row.old_secret,
+        old_secret_until: Timestamp::from_millis(row.old_secret_until),
     })
 }
 
@@ -123,7 +131,7 @@ pub async fn list(tx: &mut Tx, tenant: TenantId, after: HookId, limit: i64) -> R
 pub async fn update_hook(tx: &mut Tx, tenant: TenantId, hook: &Hook, version: i64) -> Result<bool> {
     const SQL: &str =
         "UPDATE hook SET url = $3, secret = $4, kinds = $5, enabled = $6, version = version + 1,
-            failures = 0, next_try_at = 0
+            failures = 0, next_try_at = 0, old_secret = $8, old_secret_until = $9
         WHERE tenant = $1 AND id = $2 AND version = $7";
     let touched = execute!(
         tx,
@@ -135,6 +143,8 @@ pub async fn update_hook(tx: &mut Tx, tenant: TenantId, hook: &Hook, version: i6
             .bind(kinds_json(&hook.kinds))
             .bind(i64::from(hook.enabled))
             .bind(version)
+            .bind(&hook.old_secret)
+            .bind(hook.old_secret_until.millis())
     )?;
     Ok(touched == 1)
 }

@@ -3,87 +3,71 @@
 use super::{Db, Result, Tx, execute, on_backend};
 use crate::domain::{ApiKeyId, TenantId, Timestamp};
 
-/// What is known of an idempotency key.
+/// What a key was used for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Remembered {
     /// SHA-256 of what was asked.
     pub request: Vec<u8>,
-    /// `None`: under way, or its process ended in the middle.
-    pub answer: Option<(u16, Vec<u8>)>,
-    pub began_at: Timestamp,
+    pub status: u16,
+    /// Envelope of headers and body.
+    pub response: Vec<u8>,
 }
 
-/// Claims a key for a request. `None`: it is ours; else what is known of it.
-pub async fn claim(
+/// What is known of a key since a time.
+pub async fn find(
     tx: &mut Tx,
     tenant: TenantId,
     principal: ApiKeyId,
     item: &str,
-    request: &[u8],
-    now: Timestamp,
-    forgotten: Timestamp,
+    since: Timestamp,
 ) -> Result<Option<Remembered>> {
-    const OLD: &str =
-        "DELETE FROM idempotency WHERE principal = $1 AND item = $2 AND created_at < $3";
-    const NEW: &str =
-        "INSERT INTO idempotency (principal, item, tenant, request, status, response, created_at)
-        VALUES ($1, $2, $3, $4, 0, $5, $6) ON CONFLICT (principal, item) DO NOTHING";
-    const KNOWN: &str = "SELECT request, status, response, created_at FROM idempotency WHERE principal = $1 AND item = $2";
-    execute!(
-        tx,
-        sqlx::query(OLD)
-            .bind(principal.raw())
-            .bind(item)
-            .bind(forgotten.millis())
-    )?;
-    let added = execute!(
-        tx,
-        sqlx::query(NEW)
-            .bind(principal.raw())
-            .bind(item)
+    const SQL: &str = "SELECT request, status, response FROM idempotency
+        WHERE tenant = $1 AND principal = $2 AND item = $3 AND created_at >= $4";
+    let row: Option<(Vec<u8>, i64, Vec<u8>)> = on_backend!(tx, |conn| {
+        sqlx::query_as(SQL)
             .bind(tenant.raw())
-            .bind(request)
-            .bind(Vec::<u8>::new())
-            .bind(now.millis())
-    )?;
-    if added == 1 {
-        return Ok(None);
-    }
-    let (request, status, response, at): (Vec<u8>, i64, Vec<u8>, i64) =
-        on_backend!(tx, |conn| sqlx::query_as(KNOWN)
             .bind(principal.raw())
             .bind(item)
-            .fetch_one(conn)
-            .await)?;
-    let status = u16::try_from(status).unwrap_or_default();
-    Ok(Some(Remembered {
+            .bind(since.millis())
+            .fetch_optional(conn)
+            .await
+    })?;
+    Ok(row.map(|(request, status, response)| Remembered {
         request,
-        answer: (status != 0).then_some((status, response)),
-        began_at: Timestamp::from_millis(at),
+        status: u16::try_from(status).unwrap_or_default(),
+        response,
     }))
 }
 
-/// Keeps the answer of a claimed request.
-pub async fn answer(
+/// Remembers an answer, in the transaction of what it tells of. `false`: another request with the key was faster, and this
+/// transaction must not be committed. Whoever is about to be faster is waited for.
+pub async fn remember(
     tx: &mut Tx,
     tenant: TenantId,
     principal: ApiKeyId,
     item: &str,
-    status: u16,
-    response: &[u8],
-) -> Result<()> {
-    const SQL: &str = "UPDATE idempotency SET status = $4, response = $5
-        WHERE tenant = $1 AND principal = $2 AND item = $3 AND status = 0";
-    execute!(
+    answer: &Remembered,
+    now: Timestamp,
+    since: Timestamp,
+) -> Result<bool> {
+    const SQL: &str =
+        "INSERT INTO idempotency (principal, item, tenant, request, status, response, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (principal, item) DO UPDATE SET tenant = excluded.tenant,
+            request = excluded.request, status = excluded.status, response = excluded.response,
+            created_at = excluded.created_at WHERE idempotency.created_at < $8";
+    let written = execute!(
         tx,
         sqlx::query(SQL)
-            .bind(tenant.raw())
             .bind(principal.raw())
             .bind(item)
-            .bind(i64::from(status))
-            .bind(response)
+            .bind(tenant.raw())
+            .bind(&answer.request)
+            .bind(i64::from(answer.status))
+            .bind(&answer.response)
+            .bind(now.millis())
+            .bind(since.millis())
     )?;
-    Ok(())
+    Ok(written == 1)
 }
 
 /// Rows deleted in one transaction: nobody waits for the writer longer than that takes.

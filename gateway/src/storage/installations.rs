@@ -1,32 +1,47 @@
-//! Which plugin version runs for whom.
+//! Which plugins run for whom. What runs in an installation are its [`versions`](super::plugin_versions).
+//!
+//! Whoever changes one bumps the counter of setup first: changes of setup wait for each other there, so that nobody
+//! decides by what somebody else is changing.
+
+use std::collections::HashMap;
 
 use sqlx::FromRow;
 
-use super::{Result, Tx, batch, changes, execute, fetch_list, on_backend, rows};
+use super::plugin_versions::{self, Version};
+use super::{Result, StorageError, Tx, batch, execute, fetch_list, on_backend, rows};
+use crate::domain::rollout::{Bounds, Stage};
 use crate::domain::{InstallationId, NumberId, TenantId, Timestamp};
 
-/// An installation that runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A plugin's place at a tenant.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Installation {
     pub id: InstallationId,
     pub tenant: TenantId,
     /// `None`: every number of the tenant.
     pub number: Option<NumberId>,
     pub plugin: String,
-    pub plugin_version: String,
-    /// SHA-256 of the component, hex.
-    pub digest: String,
     /// Plugins of a turn run in this order.
     pub position: i64,
-    /// JSON object.
-    pub config: String,
-    /// JSON array of names.
-    pub grants: String,
+    /// Nothing of it runs until somebody resumes it.
+    pub paused: bool,
+    pub bounds: Bounds,
     /// Moves with every change: a commit checks that it still runs under the generation that it began with.
     pub generation: i64,
-    /// Its plugin exports `on-receipt`.
+    /// A version of it that is or was in service exports `on-receipt`: receipts are events for it.
     pub hears_receipts: bool,
     pub created_at: Timestamp,
+    /// Those that are not retired: one active, one candidate at most.
+    pub versions: Vec<Version>,
+}
+
+impl Installation {
+    pub fn active(&self) -> Option<&Version> {
+        self.versions.iter().find(|v| v.stage == Stage::Active)
+    }
+
+    pub fn candidate(&self) -> Option<&Version> {
+        self.versions.iter().find(|v| v.stage.is_candidate())
+    }
 }
 
 #[derive(FromRow)]
@@ -35,70 +50,87 @@ struct Row {
     tenant: i64,
     number: i64,
     plugin: String,
-    plugin_version: String,
-    digest: String,
     position: i64,
-    config: String,
-    grants: String,
+    state: String,
+    bounds: String,
     generation: i64,
     hears_receipts: i64,
     created_at: i64,
 }
 
-/// Puts an installation into service in the place of whatever version of that plugin ran for the same numbers.
-pub async fn replace_installation(
-    tx: &mut Tx,
-    tenant: TenantId,
-    installation: &Installation,
-) -> Result<()> {
-    const SQL: &str = "INSERT INTO installation (id, tenant, number, plugin, plugin_version, digest, position, config,
-            grants, state, generation, created_at, hears_receipts)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'active', $10, $11, $12)";
-    let number = installation.number.map_or(0, NumberId::raw);
-    retire_installations(tx, tenant, &installation.plugin, number).await?;
-    execute!(
-        tx,
-        sqlx::query(SQL)
-            .bind(installation.id.raw())
-            .bind(tenant.raw())
-            .bind(number)
-            .bind(&installation.plugin)
-            .bind(&installation.plugin_version)
-            .bind(&installation.digest)
-            .bind(installation.position)
-            .bind(&installation.config)
-            .bind(&installation.grants)
-            .bind(installation.generation)
-            .bind(installation.created_at.millis())
-            .bind(i64::from(installation.hears_receipts))
-    )?;
-    changes::bump_setup_all_tenants(tx).await
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, tenant, number, plugin, position, state, bounds, generation, hears_receipts, created_at
+                FROM installation ",
+            $rest
+        )
+    };
 }
 
-async fn retire_installations(
-    tx: &mut Tx,
-    tenant: TenantId,
-    plugin: &str,
-    number: i64,
-) -> Result<()> {
-    const SQL: &str = "UPDATE installation SET state = 'retired', generation = generation + 1
-        WHERE tenant = $1 AND plugin = $2 AND number = $3 AND state = 'active'";
+fn state(paused: bool) -> &'static str {
+    if paused { "paused" } else { "active" }
+}
+
+fn bounds_text(bounds: &Bounds) -> Result<String> {
+    serde_json::to_string(bounds).map_err(|error| StorageError::Corrupt(error.to_string()))
+}
+
+/// A new installation without versions.
+pub async fn insert(tx: &mut Tx, tenant: TenantId, new: &Installation) -> Result<()> {
+    const SQL: &str = "INSERT INTO installation (id, tenant, number, plugin, position, state, bounds, generation, created_at,
+            hears_receipts)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
     execute!(
         tx,
         sqlx::query(SQL)
+            .bind(new.id.raw())
             .bind(tenant.raw())
-            .bind(plugin)
-            .bind(number)
+            .bind(new.number.map_or(0, NumberId::raw))
+            .bind(&new.plugin)
+            .bind(new.position)
+            .bind(state(new.paused))
+            .bind(bounds_text(&new.bounds)?)
+            .bind(new.generation)
+            .bind(new.created_at.millis())
+            .bind(i64::from(new.hears_receipts))
     )?;
     Ok(())
 }
 
-/// For which numbers of the tenant an installation runs, one for each; `None`: for all of them.
+/// Writes what can be changed of an installation and moves its generation: turns that began before commit nothing.
+pub async fn update(tx: &mut Tx, tenant: TenantId, changed: &Installation) -> Result<()> {
+    const SQL: &str =
+        "UPDATE installation SET position = $3, state = $4, bounds = $5, hears_receipts = $6,
+            generation = generation + 1
+        WHERE tenant = $1 AND id = $2 AND state <> 'retired'";
+    execute!(
+        tx,
+        sqlx::query(SQL)
+            .bind(tenant.raw())
+            .bind(changed.id.raw())
+            .bind(changed.position)
+            .bind(state(changed.paused))
+            .bind(bounds_text(&changed.bounds)?)
+            .bind(i64::from(changed.hears_receipts))
+    )?;
+    Ok(())
+}
+
+/// Takes an installation out of service for good.
+pub async fn retire(tx: &mut Tx, tenant: TenantId, id: InstallationId) -> Result<()> {
+    const SQL: &str = "UPDATE installation SET state = 'retired', generation = generation + 1
+        WHERE tenant = $1 AND id = $2 AND state <> 'retired'";
+    execute!(tx, sqlx::query(SQL).bind(tenant.raw()).bind(id.raw()))?;
+    Ok(())
+}
+
+/// For which numbers of the tenant an installation stands, one for each; `None`: for all of them.
 pub async fn numbers_of_installations(
     tx: &mut Tx,
     tenant: TenantId,
 ) -> Result<Vec<Option<NumberId>>> {
-    const SQL: &str = "SELECT number FROM installation WHERE tenant = $1 AND state = 'active'";
+    const SQL: &str = "SELECT number FROM installation WHERE tenant = $1 AND state <> 'retired'";
     let rows: Vec<(i64,)> = on_backend!(tx, |conn| sqlx::query_as(SQL)
         .bind(tenant.raw())
         .fetch_all(conn)
@@ -107,80 +139,135 @@ pub async fn numbers_of_installations(
     Ok(rows.into_iter().map(number).collect())
 }
 
-/// Every installation that runs, in the order of its tenant's turns.
+/// Every installation, in the order of its tenant's turns.
 pub async fn installations_all_tenants(tx: &mut Tx) -> Result<Vec<Installation>> {
-    const SQL: &str = "SELECT id, tenant, number, plugin, plugin_version, digest, position, config, grants, generation,
-            hears_receipts, created_at FROM installation WHERE state = 'active' ORDER BY tenant, position, id";
+    const SQL: &str = select!("WHERE state <> 'retired' ORDER BY tenant, position, id");
     let rows: Vec<Row> = on_backend!(tx, |conn| sqlx::query_as(SQL).fetch_all(conn).await)?;
-    Ok(rows.into_iter().map(Installation::from).collect())
+    let mut versions: HashMap<InstallationId, Vec<Version>> = HashMap::new();
+    for (id, version) in plugin_versions::in_service_all_tenants(tx).await? {
+        versions.entry(id).or_default().push(version);
+    }
+    let read = |row: Row| {
+        let versions = versions.remove(&InstallationId::from_raw(row.id));
+        row.read(versions.unwrap_or_default())
+    };
+    rows.into_iter().map(read).collect()
 }
 
-/// A tenant's installation that runs.
+/// A tenant's installation.
 pub async fn installation(
     tx: &mut Tx,
     tenant: TenantId,
     id: InstallationId,
 ) -> Result<Option<Installation>> {
-    const SQL: &str = "SELECT id, tenant, number, plugin, plugin_version, digest, position, config, grants, generation,
-            hears_receipts, created_at FROM installation WHERE tenant = $1 AND id = $2 AND state = 'active'";
+    const SQL: &str = select!("WHERE tenant = $1 AND id = $2 AND state <> 'retired'");
     let row: Option<Row> = rows::one(tx, tenant, SQL, id.raw()).await?;
-    Ok(row.map(Installation::from))
+    with_versions(tx, tenant, row).await
 }
 
-/// A tenant's installations that run, after an id, oldest first.
+/// The installation of a plugin for a number of the tenant; `None`: for all of them.
+pub async fn of_plugin(
+    tx: &mut Tx,
+    tenant: TenantId,
+    plugin: &str,
+    number: Option<NumberId>,
+) -> Result<Option<Installation>> {
+    const SQL: &str =
+        select!("WHERE tenant = $1 AND plugin = $2 AND number = $3 AND state <> 'retired'");
+    let row: Option<Row> = on_backend!(tx, |conn| {
+        sqlx::query_as(SQL)
+            .bind(tenant.raw())
+            .bind(plugin)
+            .bind(number.map_or(0, NumberId::raw))
+            .fetch_optional(conn)
+            .await
+    })?;
+    with_versions(tx, tenant, row).await
+}
+
+async fn with_versions(
+    tx: &mut Tx,
+    tenant: TenantId,
+    row: Option<Row>,
+) -> Result<Option<Installation>> {
+    let Some(row) = row else {
+        return Ok(None);
+    };
+    let id = InstallationId::from_raw(row.id);
+    let mut versions = plugin_versions::of_installation(tx, tenant, id).await?;
+    versions.retain(|version| version.stage != Stage::Retired);
+    row.read(versions).map(Some)
+}
+
+/// A tenant's installations, after an id, oldest first.
 pub async fn installations_of(
     tx: &mut Tx,
     tenant: TenantId,
     after: i64,
     most: i64,
 ) -> Result<Vec<Installation>> {
-    const SQL: &str = "SELECT id, tenant, number, plugin, plugin_version, digest, position, config, grants, generation,
-            hears_receipts, created_at FROM installation WHERE tenant = $1 AND state = 'active' AND id > $2 ORDER BY id LIMIT $3";
+    const SQL: &str =
+        select!("WHERE tenant = $1 AND state <> 'retired' AND id > $2 ORDER BY id LIMIT $3");
     let rows: Vec<Row> = rows::page(tx, tenant, SQL, after, most).await?;
-    Ok(rows.into_iter().map(Installation::from).collect())
+    let mut found = Vec::new();
+    for row in rows {
+        found.extend(with_versions(tx, tenant, Some(row)).await?);
+    }
+    Ok(found)
 }
 
-/// Takes an installation out of service.
-pub async fn retire_installation(tx: &mut Tx, tenant: TenantId, id: InstallationId) -> Result<()> {
-    const SQL: &str = "UPDATE installation SET state = 'retired', generation = generation + 1
-        WHERE tenant = $1 AND id = $2 AND state = 'active'";
-    execute!(tx, sqlx::query(SQL).bind(tenant.raw()).bind(id.raw()))?;
-    changes::bump_setup_all_tenants(tx).await
+/// Whose an installation is: for operators, who name it alone.
+pub async fn tenant_of_all_tenants(tx: &mut Tx, id: InstallationId) -> Result<Option<TenantId>> {
+    const SQL: &str = "SELECT tenant FROM installation WHERE id = $1 AND state <> 'retired'";
+    let tenant: Option<i64> = on_backend!(tx, |conn| {
+        sqlx::query_scalar(SQL)
+            .bind(id.raw())
+            .fetch_optional(conn)
+            .await
+    })?;
+    Ok(tenant.map(TenantId::from_raw))
 }
 
-/// Which of these installations run, and under which generation.
-pub async fn running_all_tenants(
+/// Under which generation these installations stand, kept so until the transaction ends: a switch of versions waits for
+/// it, and what commits after the switch sees it.
+pub async fn hold_generations_all_tenants(
     tx: &mut Tx,
     ids: &[InstallationId],
 ) -> Result<Vec<(InstallationId, i64)>> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let ids = batch::padded(&ids.iter().map(|id| id.raw()).collect::<Vec<_>>());
-    let head = "SELECT id, generation FROM installation WHERE state = 'active' AND id IN";
-    let rows: Vec<(i64, i64)> =
-        fetch_list!(tx, batch::list(head, ids.len(), 1, ""), [0_i64; 0], &ids)?;
+    let ids = batch::padded(&batch::sorted(ids.iter().map(|id| id.raw())));
+    let head = "SELECT id, generation FROM installation WHERE state <> 'retired' AND id IN";
+    let lock = if tx.is_postgres() {
+        "ORDER BY id FOR SHARE"
+    } else {
+        ""
+    };
+    let sql = batch::list(head, ids.len(), 1, lock);
+    let rows: Vec<(i64, i64)> = fetch_list!(tx, sql, [0_i64; 0], &ids)?;
     Ok(rows
         .into_iter()
         .map(|(id, generation)| (InstallationId::from_raw(id), generation))
         .collect())
 }
 
-impl From<Row> for Installation {
-    fn from(row: Row) -> Self {
-        Self {
-            id: InstallationId::from_raw(row.id),
-            tenant: TenantId::from_raw(row.tenant),
-            number: (row.number != 0).then(|| NumberId::from_raw(row.number)),
-            plugin: row.plugin,
-            plugin_version: row.plugin_version,
-            digest: row.digest,
-            position: row.position,
-            config: row.config,
-            grants: row.grants,
-            generation: row.generation,
-            hears_receipts: row.hears_receipts != 0,
-            created_at: Timestamp::from_millis(row.created_at),
-        }
+impl Row {
+    fn read(self, versions: Vec<Version>) -> Result<Installation> {
+        let bounds = serde_json::from_str(&self.bounds)
+            .map_err(|error| StorageError::Corrupt(format!("bounds: {error}")))?;
+        Ok(Installation {
+            id: InstallationId::from_raw(self.id),
+            tenant: TenantId::from_raw(self.tenant),
+            number: (self.number != 0).then(|| NumberId::from_raw(self.number)),
+            plugin: self.plugin,
+            position: self.position,
+            paused: self.state == "paused",
+            bounds,
+            generation: self.generation,
+            hears_receipts: self.hears_receipts != 0,
+            created_at: Timestamp::from_millis(self.created_at),
+            versions,
+        })
     }
 }

@@ -155,6 +155,16 @@ pub async fn open_jobs_all_tenants(
 }
 
 /// Writes everything of a job that a step or a person may have changed.
+/// How many jobs of a tenant are not over.
+pub async fn open_jobs(tx: &mut Tx, tenant: TenantId) -> Result<i64> {
+    const SQL: &str =
+        "SELECT COUNT(*) FROM job WHERE tenant = $1 AND state IN ('queued', 'running')";
+    Ok(on_backend!(tx, |conn| sqlx::query_scalar(SQL)
+        .bind(tenant.raw())
+        .fetch_one(conn)
+        .await)?)
+}
+
 pub async fn update_job(tx: &mut Tx, tenant: TenantId, job: &Job) -> Result<()> {
     const SQL: &str = "UPDATE job SET state = $3, progress = $4, done = $5, total = $6, rejected = $7, result = $8,
             problem = $9, cancel = $10, attempts = $11, changed_at = $12, ended_at = $13

@@ -6,6 +6,7 @@
 //! [`Tx::pick`] and the binds are shared.
 
 pub mod account_facts;
+pub mod addresses;
 pub mod api_keys;
 pub mod apps;
 pub mod audit;
@@ -20,10 +21,13 @@ pub mod contacts;
 pub mod conversations;
 pub mod counts;
 pub mod credentials;
+mod ending;
 pub mod entry_points;
 pub mod envelopes;
+pub mod erase;
 pub mod events;
 pub mod forget;
+pub mod former_numbers;
 pub mod history;
 pub mod holds;
 pub mod hooks;
@@ -42,6 +46,9 @@ pub mod outbox;
 pub mod partitions;
 pub mod people;
 pub mod plugin_events;
+pub mod plugin_health;
+pub mod plugin_trust;
+pub mod plugin_versions;
 pub mod raw;
 pub mod receipts;
 pub mod replays;
@@ -59,6 +66,7 @@ use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
 use crate::domain::StreamEvent;
 
+pub use ending::{Change, Ending};
 pub use open::{OpenOptions, open};
 pub use writer::Announced;
 
@@ -76,6 +84,26 @@ pub enum StorageError {
     Fenced(i64),
     #[error("a row does not read as what it should be: {0}")]
     Corrupt(String),
+    /// What belongs into the row could not be made.
+    #[error("a row could not be written: {0}")]
+    Unmade(String),
+    /// Another transaction wrote first what this one found free.
+    #[error("another transaction was faster")]
+    Raced,
+}
+
+impl StorageError {
+    /// Did it fail because somebody else was faster? The same from its beginning finds what they did.
+    pub fn is_lost_race(&self) -> bool {
+        const DEADLOCK: &str = "40P01";
+        match self {
+            Self::Raced => true,
+            Self::Sqlx(sqlx::Error::Database(error)) => {
+                error.is_unique_violation() || error.code().as_deref() == Some(DEADLOCK)
+            }
+            _ => false,
+        }
+    }
 }
 
 pub type Result<T, E = StorageError> = std::result::Result<T, E>;

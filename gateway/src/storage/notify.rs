@@ -6,6 +6,9 @@ use super::{Db, Result};
 
 const CHANNEL: &str = "vestibule";
 
+/// The word that says that setup changed.
+pub const SETUP_CHANGED: &str = "setup";
+
 /// Wakes every listening node, this one too.
 pub async fn send(db: &Db, word: &str) -> Result<()> {
     if let Db::Postgres(pool) = db {

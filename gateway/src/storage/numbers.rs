@@ -7,7 +7,7 @@ use crate::domain::number::Number;
 use crate::domain::{AppId, CredentialId, NumberId, TenantId, Timestamp};
 
 #[derive(FromRow)]
-struct Row {
+pub(super) struct Row {
     id: i64,
     tenant: i64,
     app: i64,

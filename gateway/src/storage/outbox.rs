@@ -10,7 +10,7 @@ use std::collections::HashMap;
 
 use sqlx::FromRow;
 
-use super::{Result, StorageError, Tx, batch, execute_rows, on_backend};
+use super::{Result, StorageError, Tx, batch, execute, execute_rows, on_backend};
 use crate::domain::{
     Bucket, ContactId, ConversationId, Draft, DraftClass, NumberId, OutboundContent, OutboxId,
     OutboxState, Owner, ReceiptStatus, Recipient, Sender, StreamEvent, StreamKind, TenantId,
@@ -18,7 +18,7 @@ use crate::domain::{
 };
 use crate::policy::{Cleared, silences};
 
-pub use lists::{by_ids, doubted, open};
+pub use lists::{by_ids, doubted, open, open_of_number, queued_of_number};
 
 /// One send, as stored.
 #[derive(Debug, Clone, PartialEq)]
@@ -151,6 +151,19 @@ fn draft_json(draft: &Draft) -> String {
         owner_version: draft.owner_version,
     })
     .expect("structs of strings always serialise")
+}
+
+/// Writes down to whom sends went after all: people change number while something waits. The rows are locked already.
+pub async fn readdress_all_tenants(tx: &mut Tx, drafts: &[&Draft]) -> Result<()> {
+    for draft in drafts {
+        execute!(
+            tx,
+            sqlx::query("UPDATE outbox SET draft = $2 WHERE id = $1")
+                .bind(draft.id.raw())
+                .bind(draft_json(draft))
+        )?;
+    }
+    Ok(())
 }
 
 /// The predicate of the index `outbox_todo`, word for word: SQLite uses a partial index only then.

@@ -105,15 +105,38 @@ pub async fn turn(tx: &mut Tx, tenant: TenantId, turn: TurnId) -> Result<Option<
     row.map(kept).transpose()
 }
 
-/// An installation of a tenant, in service or not.
+/// A version of a tenant's installation, in service or not; without a number the active one, or the last.
 pub async fn installed(
     tx: &mut Tx,
     tenant: TenantId,
     installation: InstallationId,
+    version: Option<i64>,
 ) -> Result<Option<Installed>> {
-    const SQL: &str = "SELECT plugin, plugin_version, digest, config, grants FROM installation
-        WHERE tenant = $1 AND id = $2";
-    rows::one(tx, tenant, SQL, installation.raw()).await
+    const SQL: &str = "SELECT i.plugin, v.plugin_version, v.digest, v.config, v.grants
+        FROM installation i JOIN installation_version v ON v.installation = i.id
+        WHERE i.tenant = $1 AND i.id = $2 AND (v.seq = $3 OR $3 = 0)
+        ORDER BY (CASE WHEN v.stage = 'active' THEN 0 ELSE 1 END), v.seq DESC LIMIT 1";
+    Ok(on_backend!(tx, |conn| {
+        sqlx::query_as(SQL)
+            .bind(tenant.raw())
+            .bind(installation.raw())
+            .bind(version.unwrap_or(0))
+            .fetch_optional(conn)
+            .await
+    })?)
+}
+
+/// The bytes of an upload of the tenant, or of one for every tenant.
+pub async fn wasm(tx: &mut Tx, tenant: TenantId, digest: &str) -> Result<Option<Vec<u8>>> {
+    const SQL: &str = "SELECT wasm FROM component WHERE tenant IN ($1, 0) AND digest = $2
+        ORDER BY tenant DESC LIMIT 1";
+    Ok(on_backend!(tx, |conn| {
+        sqlx::query_scalar(SQL)
+            .bind(tenant.raw())
+            .bind(digest)
+            .fetch_optional(conn)
+            .await
+    })?)
 }
 
 fn kept(row: Row) -> Result<KeptTurn> {

@@ -46,6 +46,35 @@ pub async fn set_settings(tx: &mut Tx, tenant: TenantId, settings: &str) -> Resu
     Ok(changed == 1)
 }
 
+/// Is the tenant there? It stays until this transaction ends: whoever wants to remove it waits, and then finds what
+/// this transaction adds.
+pub async fn keep(tx: &mut Tx, tenant: TenantId) -> Result<bool> {
+    held(tx, tenant, "FOR SHARE").await
+}
+
+/// Is the tenant there? Whoever wants to [`keep`] it waits until this transaction ends, and then finds none.
+pub async fn keep_free(tx: &mut Tx, tenant: TenantId) -> Result<bool> {
+    held(tx, tenant, "FOR UPDATE").await
+}
+
+async fn held(tx: &mut Tx, tenant: TenantId, lock: &'static str) -> Result<bool> {
+    // SQLite has one writer: whoever is in its transaction is alone.
+    let lock = tx.pick("", lock);
+    let sql = sqlx::AssertSqlSafe(format!("SELECT id FROM tenant WHERE id = $1 {lock}"));
+    let id: Option<i64> = on_backend!(tx, |conn| sqlx::query_scalar(sql)
+        .bind(tenant.raw())
+        .fetch_optional(conn)
+        .await)?;
+    Ok(id.is_some())
+}
+
+/// Lets go of a tenant's own row.
+pub async fn delete_tenant(tx: &mut Tx, tenant: TenantId) -> Result<()> {
+    const SQL: &str = "DELETE FROM tenant WHERE id = $1";
+    execute!(tx, sqlx::query(SQL).bind(tenant.raw()))?;
+    changes::bump_setup_all_tenants(tx).await
+}
+
 /// Every tenant, oldest first.
 pub async fn tenants_all_tenants(tx: &mut Tx) -> Result<Vec<Tenant>> {
     const SQL: &str = "SELECT id, name, settings, created_at FROM tenant ORDER BY id";

@@ -1,6 +1,6 @@
 //! The journal of turns: what went in and what came out, enough to replay it.
 
-use super::{Result, StorageError, Tx, batch, execute_rows, on_backend};
+use super::{Result, StorageError, Tx, batch, execute_rows, on_backend, rows};
 use crate::domain::{
     ConversationId, EventId, InboundContent, NumberId, TenantId, Timestamp, TurnId,
 };
@@ -43,6 +43,33 @@ pub async fn append_all_tenants(tx: &mut Tx, rows: &[&TurnRow]) -> Result<()> {
         })?;
     }
     Ok(())
+}
+
+/// A journal with its turn.
+#[derive(Debug, Clone)]
+pub struct JournalRow {
+    pub id: TurnId,
+    pub at: Timestamp,
+    /// JSON.
+    pub journal: String,
+}
+
+/// A tenant's journals after this turn, oldest first.
+pub async fn journals_after(
+    tx: &mut Tx,
+    tenant: TenantId,
+    turn: TurnId,
+    most: i64,
+) -> Result<Vec<JournalRow>> {
+    const SQL: &str =
+        "SELECT id, at, journal FROM turn WHERE tenant = $1 AND id > $2 ORDER BY id LIMIT $3";
+    let rows: Vec<(i64, i64, String)> = rows::page(tx, tenant, SQL, turn.raw(), most).await?;
+    let read = |(id, at, journal)| JournalRow {
+        id: TurnId::from_raw(id),
+        at: Timestamp::from_millis(at),
+        journal,
+    };
+    Ok(rows.into_iter().map(read).collect())
 }
 
 /// A turn as people are told of it: its message beside what became of it. Turns of occasions are none of these.

@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::oneshot;
 
+use crate::sync::lock;
+
 /// After so many acknowledging commits in a row somebody else has a turn, if anybody waits: what was acknowledged must
 /// be worked off too. A guess: an acknowledging commit of 32 bodies takes 0.7 ms and another one 3 to 6 ms, which leaves
 /// the others a quarter of the time while acknowledgements want all of it.
@@ -74,9 +76,7 @@ impl WriterGate {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        lock(&self.state)
     }
 
     /// Who waits and is next.

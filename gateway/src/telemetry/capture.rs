@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, Once};
 use tracing::subscriber::DefaultGuard;
 
 use crate::config::{Log, LogFormat};
+use crate::sync::lock;
 
 use super::logs;
 
@@ -22,7 +23,7 @@ struct Buffer(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Buffer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut lines = self.0.lock().unwrap_or_else(|broken| broken.into_inner());
+        let mut lines = lock(&self.0);
         lines.extend_from_slice(bytes);
         Ok(bytes.len())
     }
@@ -47,11 +48,7 @@ impl Captured {
     }
 
     pub fn text(&self) -> String {
-        let lines = self
-            .lines
-            .0
-            .lock()
-            .unwrap_or_else(|broken| broken.into_inner());
+        let lines = lock(&self.lines.0);
         String::from_utf8_lossy(&lines).into_owned()
     }
 

@@ -58,7 +58,7 @@ pub async fn add(setup: &SetupContext, new: &NewApp) -> Result<App> {
     setup
         .record(&mut tx, OPERATOR, "app.create", id, None, became)
         .await?;
-    tx.commit().await?;
+    setup.commit(tx).await?;
     Ok(app)
 }
 
@@ -81,7 +81,7 @@ pub async fn add_secret(
     setup
         .record(&mut tx, OPERATOR, "app.add_secret", app.id, None, became)
         .await?;
-    tx.commit().await?;
+    setup.commit(tx).await?;
     Ok(retired)
 }
 

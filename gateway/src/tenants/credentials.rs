@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::apps::check_secret;
 use super::error::check_text;
-use super::{Result, SetupContext, SetupError, find, places};
+use super::{Result, SetupContext, SetupError, find, keep_tenant, places};
 use crate::domain::{CredentialId, TenantId};
 use crate::storage::credentials::{self, Credential};
 
@@ -17,10 +17,22 @@ pub async fn add(
     token: &SecretString,
     replace: bool,
 ) -> Result<CredentialId> {
+    Ok(put(setup, tenant, name, token, replace).await?.id)
+}
+
+/// The same; answers the credential as it is stored.
+pub async fn put(
+    setup: &SetupContext,
+    tenant: &str,
+    name: &str,
+    token: &SecretString,
+    replace: bool,
+) -> Result<Credential> {
     check_text("the credential's name", name, 100)?;
     check_secret("the access token", token)?;
     let mut tx = setup.db.begin().await?;
     let tenant = find::tenant(&mut tx, tenant).await?;
+    keep_tenant(&mut tx, tenant).await?;
     if let Some(old) = credentials::credential_by_name(&mut tx, tenant, name).await? {
         if !replace {
             return Err(SetupError::taken("credential", name));
@@ -38,8 +50,11 @@ pub async fn add(
                 became,
             )
             .await?;
-        tx.commit().await?;
-        return Ok(old.id);
+        setup.commit(tx).await?;
+        return Ok(Credential {
+            token: sealed,
+            ..old
+        });
     }
     let id = CredentialId::from_raw(setup.next_id());
     let sealed = setup.keyring.seal(places::token(tenant, id), token)?;
@@ -51,8 +66,14 @@ pub async fn add(
     setup
         .record(&mut tx, tenant, "credential.create", id, None, became)
         .await?;
-    tx.commit().await?;
-    Ok(id)
+    setup.commit(tx).await?;
+    Ok(Credential {
+        id,
+        tenant,
+        name: name.to_owned(),
+        token: sealed,
+        created_at: now,
+    })
 }
 
 /// A tenant's credential.

@@ -1,7 +1,9 @@
 //! Why a change of setup was refused, or failed.
 
+use std::fmt::Display;
+
 use crate::audit::AuditError;
-use crate::plugin_host::{CompileError, InspectError, SettingsError};
+use crate::plugin_host::{CompileError, SettingsError};
 use crate::secrets::{KeyringError, SecretError};
 use crate::storage::StorageError;
 
@@ -17,19 +19,27 @@ pub enum SetupError {
         field: &'static str,
         problem: String,
     },
+    /// Other things stand on it, and go first.
+    #[error("{what} `{name}` still has {left}")]
+    InUse {
+        what: &'static str,
+        name: String,
+        left: String,
+    },
     /// Somebody else was faster; whoever edits must read again.
     #[error("it has changed since it was read")]
     Changed,
-    #[error("the component cannot be installed: {0}")]
-    Component(#[from] InspectError),
+    /// Everything that is wrong with an upload.
+    #[error("the upload is refused:{}", .0.iter().map(|problem| format!("\n  {problem}")).collect::<String>())]
+    Upload(Vec<String>),
+    /// Things are not such that this can be done.
+    #[error("{0}")]
+    State(String),
     /// Settings of an installation, or the schema that they are checked against.
     #[error(transparent)]
     Settings(#[from] SettingsError),
     #[error("the component does not compile: {0}")]
     Compile(#[from] CompileError),
-    /// It compiles and would not run: another shape of a hook, more tables than there may be …
-    #[error("the component does not fit this gateway: {0}")]
-    Unfit(String),
     #[error("the database failed")]
     Storage(#[from] StorageError),
     #[error("the audit log could not be written")]
@@ -46,10 +56,12 @@ impl SetupError {
     /// Is it for whoever asked to put right?
     pub fn is_refusal(&self) -> bool {
         match self {
-            Self::NotFound { .. } | Self::Taken { .. } | Self::Invalid { .. } | Self::Changed => {
-                true
-            }
-            Self::Component(_) | Self::Unfit(_) | Self::Keyring(KeyringError::NotAFile) => true,
+            Self::NotFound { .. }
+            | Self::Taken { .. }
+            | Self::Invalid { .. }
+            | Self::InUse { .. }
+            | Self::Changed => true,
+            Self::Upload(_) | Self::State(_) | Self::Keyring(KeyringError::NotAFile) => true,
             Self::Settings(error) => error.is_refusal(),
             Self::Compile(error) => !matches!(
                 error,
@@ -68,9 +80,39 @@ impl SetupError {
         Self::Invalid { field, problem }
     }
 
+    pub(crate) fn state(problem: impl Into<String>) -> Self {
+        Self::State(problem.into())
+    }
+
+    /// Two versions that do not understand each other's memory.
+    pub(crate) fn other_state() -> Self {
+        Self::state(
+            "the two versions keep their memory by different state schemas: neither manifest says that this is safe \
+             (`state_compatible`), so whoever asks has to (`state_is_safe`)",
+        )
+    }
+
     pub(crate) fn not_found(what: &'static str, name: &str) -> Self {
         let name = name.to_owned();
         Self::NotFound { what, name }
+    }
+
+    /// `left`: how many of what; those of which there are none are left out. `Ok`: nothing is left.
+    pub(crate) fn unless_free(
+        what: &'static str,
+        name: impl Display,
+        left: &[(i64, &str)],
+    ) -> Result<(), Self> {
+        let some = left.iter().filter(|(count, _)| *count > 0);
+        let some: Vec<String> = some.map(|(count, of)| format!("{of} ({count})")).collect();
+        match some.is_empty() {
+            true => Ok(()),
+            false => Err(Self::InUse {
+                what,
+                name: name.to_string(),
+                left: some.join(", "),
+            }),
+        }
     }
 
     pub(crate) fn taken(what: &'static str, name: &str) -> Self {

@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 
 use super::error::check_text;
 use super::{Result, SetupContext, SetupError, find};
-use crate::audit::OPERATOR;
-use crate::domain::{HoldId, NumberId, TenantId};
-use crate::storage::Tx;
+use crate::audit::{self, Actor, OPERATOR, Record};
+use crate::domain::{AuditId, HoldId, NumberId, TenantId, Timestamp};
 use crate::storage::holds::{self, Held, Hold};
+use crate::storage::{StorageError, Tx};
 
 /// What shall be stopped, in the operator's words.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -49,7 +49,7 @@ pub async fn add(
     setup
         .record(&mut tx, realm, "hold.place", hold.id, None, became)
         .await?;
-    tx.commit().await?;
+    setup.commit(tx).await?;
     Ok(hold)
 }
 
@@ -65,7 +65,50 @@ pub async fn lift(setup: &SetupContext, hold: HoldId) -> Result<()> {
             .record(&mut tx, realm, "hold.lift", hold, was, None)
             .await?;
     }
-    tx.commit().await?;
+    setup.commit(tx).await?;
+    Ok(())
+}
+
+/// Places a hold that the gateway itself found necessary, in the transaction of what told it so. `entry`: of the audit
+/// log.
+pub async fn place_by_gateway(
+    tx: &mut Tx,
+    hold: &Hold,
+    entry: AuditId,
+) -> Result<(), StorageError> {
+    holds::insert_hold_all_tenants(tx, hold).await?;
+    let by = Actor::gateway();
+    let record = Record {
+        tenant: realm(&hold.held),
+        action: "hold.place",
+        object: hold.id.to_string(),
+        was: None,
+        became: Some(shown(hold)),
+        by: &by,
+    };
+    Ok(audit::append(tx, entry, hold.placed_at, record).await?)
+}
+
+/// Lifts what holds of this origin stop, because of something that the gateway was told.
+pub async fn lift_by_gateway(
+    tx: &mut Tx,
+    (held, origin): (&Held, &str),
+    why: &str,
+    now: Timestamp,
+    mut entry: impl FnMut() -> AuditId,
+) -> Result<(), StorageError> {
+    let by = Actor::gateway();
+    for hold in holds::lift_held_by_all_tenants(tx, held, origin, now).await? {
+        let record = Record {
+            tenant: realm(&hold.held),
+            action: "hold.lift",
+            object: hold.id.to_string(),
+            was: Some(shown(&hold)),
+            became: Some(json!({"because": why})),
+            by: &by,
+        };
+        audit::append(tx, entry(), now, record).await?;
+    }
     Ok(())
 }
 
@@ -116,6 +159,7 @@ pub fn realm(held: &Held) -> TenantId {
         | Held::Template(tenant, ..)
         | Held::Templates(tenant)
         | Held::NumberTemplates(tenant, _)
+        | Held::NumberReplies(tenant, _)
         | Held::Credential(tenant, _) => *tenant,
     }
 }

@@ -40,7 +40,7 @@ pub async fn rewrap(setup: &SetupContext) -> Result<Rotated> {
     setup
         .record(&mut tx, OPERATOR, "keys.rewrap", newest, None, became)
         .await?;
-    tx.commit().await?;
+    setup.commit(tx).await?;
     Ok(Rotated { newest, rewrapped })
 }
 

@@ -1,10 +1,12 @@
 //! Setup: apps, tenants, credentials, numbers, holds, plugin installations. What an operator says, checked and stored.
 //!
 //! Each function is one change in one transaction, and bumps the counter by which running nodes notice it. Secrets
-//! are sealed here and opened in [`setup`], nowhere else. Nothing here waits for the network.
+//! are sealed here and opened in [`setup`], nowhere else. Nothing here waits for the network,
+//! but a promotion of a plugin's version for the nodes to load it.
 
 pub mod apps;
 pub mod credentials;
+mod erasure;
 mod error;
 mod find;
 pub mod holds;
@@ -12,6 +14,8 @@ pub mod installations;
 pub mod keys;
 pub mod numbers;
 mod places;
+pub mod plugin_keys;
+pub mod removal;
 mod revision;
 mod settings;
 pub mod setup;
@@ -22,20 +26,22 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+pub use erasure::EraseJob;
 pub use error::SetupError;
 pub(crate) use error::check_text;
 pub use revision::{Expected, revision};
 pub use settings::TenantSettings;
 pub use setup::Setup;
 pub use tenant::{
-    add as add_tenant, all as all_tenants, find as find_tenant, page as page_of_tenants,
-    revision_of as tenant_revision, set as set_tenant, set_if as set_tenant_if,
+    add as add_tenant, all as all_tenants, create as create_tenant, find as find_tenant,
+    page as page_of_tenants, revision_of as tenant_revision, set as set_tenant,
+    set_if as set_tenant_if,
 };
 
 use crate::audit::{self, Actor, Record};
 use crate::domain::{AuditId, Clock, IdGenerator, TenantId};
 use crate::secrets::Keyring;
-use crate::storage::{Db, Tx};
+use crate::storage::{self, Db, Ending, Tx};
 
 /// What every change needs.
 #[derive(Debug, Clone)]
@@ -44,8 +50,14 @@ pub struct SetupContext {
     pub keyring: Arc<Keyring>,
     pub clock: Arc<dyn Clock>,
     pub ids: Arc<IdGenerator>,
+    /// `plugins.require_signature`: uploads without a good signature are refused.
+    pub require_signature: bool,
+    /// Rung when what this node has read of setup is out of date.
+    pub changed: Arc<tokio::sync::Notify>,
     /// Who asks: every change is recorded under this name.
     pub by: Actor,
+    /// When a change is committed.
+    pub ending: Ending,
 }
 
 impl SetupContext {
@@ -53,6 +65,20 @@ impl SetupContext {
     #[must_use]
     pub fn acting(&self, by: Actor) -> Self {
         Self { by, ..self.clone() }
+    }
+
+    /// For a step that others must see before the last one can be made: a request that is sent again may make it again.
+    pub(crate) fn at_once(&self) -> Self {
+        let ending = Ending::default();
+        Self {
+            ending,
+            ..self.clone()
+        }
+    }
+
+    /// Ends a change: the last that a service does for it.
+    pub(crate) async fn commit(&self, tx: Tx) -> Result<()> {
+        Ok(self.ending.commit(tx).await?)
     }
 
     pub(crate) fn next_id(&self) -> i64 {
@@ -79,6 +105,14 @@ impl SetupContext {
         };
         let id = AuditId::from_raw(self.next_id());
         Ok(audit::append(tx, id, self.clock.now(), record).await?)
+    }
+}
+
+/// Something is about to be added to a tenant, who must not be removed meanwhile. The operator's realm is always there.
+pub(crate) async fn keep_tenant(tx: &mut Tx, tenant: TenantId) -> Result<()> {
+    match tenant == audit::OPERATOR || storage::tenants::keep(tx, tenant).await? {
+        true => Ok(()),
+        false => Err(SetupError::not_found("tenant", &tenant.to_string())),
     }
 }
 

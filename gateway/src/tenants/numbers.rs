@@ -6,6 +6,7 @@ use super::error::{check_meta_id, check_text};
 use super::{Expected, Result, SetupContext, SetupError, find, revision};
 use crate::domain::number::Number;
 use crate::domain::{NumberId, TenantId};
+use crate::storage::former_numbers::{self, FormerNumber};
 use crate::storage::{changes, numbers};
 
 /// A new number as the operator gives it.
@@ -31,9 +32,13 @@ pub struct NewNumber {
 pub async fn add(setup: &SetupContext, new: &NewNumber) -> Result<Number> {
     check(new)?;
     let mut tx = setup.db.begin().await?;
+    // Whoever takes its app or credential away at the same time waits, and then finds the number.
+    changes::bump_setup_all_tenants(&mut tx).await?;
     let tenant = find::tenant(&mut tx, &new.tenant).await?;
+    let known = former_numbers::take_back(&mut tx, tenant, &new.phone_number_id).await?;
     let number = Number {
-        id: NumberId::from_raw(setup.next_id()),
+        // One that comes back has its conversations again.
+        id: known.unwrap_or_else(|| NumberId::from_raw(setup.next_id())),
         tenant,
         app: find::app(&mut tx, new.app.as_deref()).await?.id,
         credential: find::credential(&mut tx, tenant, &new.credential).await?,
@@ -52,7 +57,7 @@ pub async fn add(setup: &SetupContext, new: &NewNumber) -> Result<Number> {
     setup
         .record(&mut tx, tenant, "number.create", number.id, None, became)
         .await?;
-    tx.commit().await?;
+    setup.commit(tx).await?;
     Ok(number)
 }
 
@@ -98,8 +103,18 @@ pub async fn update(
     setup
         .record(&mut tx, tenant, "number.update", id, was, became)
         .await?;
-    tx.commit().await?;
+    setup.commit(tx).await?;
     Ok(number)
+}
+
+/// A tenant's number that was taken away.
+pub async fn find_former(
+    setup: &SetupContext,
+    tenant: TenantId,
+    id: NumberId,
+) -> Result<Option<FormerNumber>> {
+    let mut tx = setup.db.read().await?;
+    Ok(former_numbers::find(&mut tx, tenant, id).await?)
 }
 
 /// A tenant's number.

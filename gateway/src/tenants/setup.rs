@@ -15,7 +15,8 @@ use crate::storage::holds::{Held, Hold};
 use crate::storage::installations::Installation;
 use crate::storage::tenants::Tenant;
 use crate::storage::{
-    Tx, apps, changes, contacts, credentials, holds, ingest_life, installations, numbers, tenants,
+    Tx, apps, changes, contacts, credentials, former_numbers, holds, ingest_life, installations,
+    numbers, tenants,
 };
 
 /// A Meta app that takes webhooks.
@@ -38,6 +39,8 @@ pub struct Setup {
     tenants: HashMap<TenantId, Tenant>,
     /// By Meta's phone-number id.
     numbers: HashMap<String, Arc<Number>>,
+    /// Numbers that are gone, for what is told of their past.
+    pub former: Vec<Arc<Number>>,
     tokens: HashMap<CredentialId, SecretString>,
     holds: Vec<Hold>,
     installations: HashMap<TenantId, Vec<Installation>>,
@@ -69,6 +72,11 @@ impl Setup {
             numbers: numbers
                 .into_iter()
                 .map(|number| (number.phone_number_id.clone(), Arc::new(number)))
+                .collect(),
+            former: former_numbers::all_tenants(tx)
+                .await?
+                .into_iter()
+                .map(|former| Arc::new(former.number))
                 .collect(),
             tokens: load_tokens(tx, keyring).await?,
             holds: holds::holds_all_tenants(tx).await?,
@@ -122,7 +130,13 @@ impl Setup {
         self.holds.iter().filter_map(active).collect()
     }
 
-    /// What runs for a number, in order.
+    /// Installations with a candidate.
+    pub fn rollouts(&self) -> impl Iterator<Item = &Installation> {
+        let all = self.installations.values().flatten();
+        all.filter(|installation| installation.candidate().is_some())
+    }
+
+    /// What is installed for a number, in order.
     pub fn installations(&self, number: &Number) -> impl Iterator<Item = &Installation> {
         let of_tenant = self.installations.get(&number.tenant);
         let concerns =
@@ -138,12 +152,15 @@ fn scope(held: &Held, number: &Number) -> Option<HoldScope> {
         Held::Tenant(tenant) if of(tenant) => HoldScope::Tenant,
         Held::Number(tenant, id) if of(tenant) && *id == number.id => HoldScope::Number,
         Held::Plugin(tenant, name) if of(tenant) => HoldScope::Plugin { name: name.clone() },
-        Held::Template(tenant, name, language) if of(tenant) => HoldScope::Template {
-            name: name.clone(),
-            language: language.clone(),
-        },
+        Held::Template(tenant, template) if of(tenant) && template.is_of(&number.waba_id) => {
+            HoldScope::Template {
+                name: template.name.clone(),
+                language: template.language.clone(),
+            }
+        }
         Held::Templates(tenant) if of(tenant) => HoldScope::Templates,
         Held::NumberTemplates(tenant, id) if of(tenant) && *id == number.id => HoldScope::Templates,
+        Held::NumberReplies(tenant, id) if of(tenant) && *id == number.id => HoldScope::Replies,
         Held::Credential(tenant, id) if of(tenant) && *id == number.credential => {
             HoldScope::Credential
         }

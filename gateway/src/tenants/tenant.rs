@@ -14,20 +14,30 @@ const SETTINGS: &str = "the tenant's settings";
 
 /// Adds a tenant. `settings` is a JSON object, `{}` for none; anything wrong in it is refused, all of it at once.
 pub async fn add(setup: &SetupContext, name: &str, settings: &str) -> Result<TenantId> {
+    Ok(create(setup, name, settings).await?.id)
+}
+
+/// The same; answers the tenant as it is stored.
+pub async fn create(setup: &SetupContext, name: &str, settings: &str) -> Result<Tenant> {
     check_text("the tenant's name", name, 100)?;
     let settings = checked(settings)?;
-    let tenant = TenantId::from_raw(setup.next_id());
-    let now = setup.clock.now();
+    let id = TenantId::from_raw(setup.next_id());
+    let created_at = setup.clock.now();
     let mut tx = setup.db.begin().await?;
-    if !tenants::insert_tenant(&mut tx, tenant, name, &settings, now).await? {
+    if !tenants::insert_tenant(&mut tx, id, name, &settings, created_at).await? {
         return Err(SetupError::taken("tenant", name));
     }
     let became = Some(shown(name, &settings));
     setup
-        .record(&mut tx, tenant, "tenant.create", tenant, None, became)
+        .record(&mut tx, id, "tenant.create", id, None, became)
         .await?;
-    tx.commit().await?;
-    Ok(tenant)
+    setup.commit(tx).await?;
+    Ok(Tenant {
+        id,
+        name: name.to_owned(),
+        settings,
+        created_at,
+    })
 }
 
 /// Replaces all settings of a tenant, which is named by name or id. What is not said has its default again.
@@ -57,7 +67,7 @@ pub async fn set_if(
     setup
         .record(&mut tx, id, "tenant.update", id, was, became)
         .await?;
-    tx.commit().await?;
+    setup.commit(tx).await?;
     Ok(Tenant { settings, ..old })
 }
 

@@ -24,6 +24,9 @@ impl AutoReply for Menu {
             return Ok(());
         }
         let settings: Settings = config::read()?;
+        if settings.mark_read {
+            turn.mark_read(false)?;
+        }
         let conversation = turn.conversation().id();
         let here = Place::recall(&conversation, &settings.menu)?;
         let wish = Wish::of(&turn.message(), &here, &settings);

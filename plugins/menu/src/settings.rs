@@ -23,6 +23,8 @@ pub(crate) struct Settings {
     pub(crate) handed_over: String,
     /// What opens a list of choices, at most 20 characters.
     pub(crate) list_button: String,
+    /// Shows the blue ticks before it answers: one more request to Meta a message.
+    pub(crate) mark_read: bool,
 }
 
 /// How choices are shown.
@@ -70,6 +72,7 @@ impl Default for Settings {
             hint: "Write *menu* to see the choices again.".to_owned(),
             handed_over: "One moment, a person will answer you here.".to_owned(),
             list_button: "Choose".to_owned(),
+            mark_read: false,
         }
     }
 }

@@ -245,3 +245,14 @@ fn a_memory_that_does_not_answer_has_the_turn_run_again() {
         Some(Failure::Reject(_))
     ));
 }
+
+#[test]
+fn who_wants_blue_ticks_gets_them_before_the_answer() {
+    let answer = customer(json!({"mark_read": true})).says("hi");
+    assert!(matches!(
+        answer.effects[..],
+        [Effect::MarkRead { typing: false }, Effect::Say { .. }]
+    ));
+    let plain = as_it_comes().says("hi");
+    assert!(matches!(plain.effects[..], [Effect::Say { .. }]));
+}

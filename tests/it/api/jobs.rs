@@ -17,7 +17,7 @@ use vestibule::jobs::{self, JobKind, Runner, Step, StepError, Wake};
 use vestibule::ownership::OwnedBuckets;
 use vestibule::secrets::{Keyring, Missing, Source, SystemEntropy};
 use vestibule::storage::jobs::{Job, JobState, Reject};
-use vestibule::storage::{self, StorageError, Tx, buckets, nodes};
+use vestibule::storage::{self, Ending, StorageError, Tx, buckets, nodes};
 use vestibule::tenants::SetupContext;
 use vestibule_tests::{TestDatabase, for_each_database, until};
 
@@ -96,7 +96,10 @@ impl Works {
             keyring: Arc::new(keyring),
             clock: Arc::new(SystemClock),
             ids: Arc::new(IdGenerator::new(slot.number, slot.id_floor)),
+            require_signature: false,
+            changed: Arc::default(),
             by: Actor::gateway(),
+            ending: Ending::default(),
         };
         let (owned, watched) = watch::channel(Arc::default());
         let (kind, wake) = (Arc::new(Count::default()), Wake::default());

@@ -4,30 +4,35 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 use vestibule::access::{Grant, Role, Scope};
 use vestibule::api::document;
 use vestibule::api::permissions::{self, Rule};
 use vestibule::audit::OPERATOR;
+use vestibule::domain::rollout::{Bounds, Stage};
 use vestibule::domain::{InstallationId, TenantId};
+use vestibule::simulator::SimulatorHandle;
+use vestibule::storage::components::{self, Component};
 use vestibule::storage::installations::{self, Installation};
+use vestibule::storage::plugin_versions::{self, Version};
 use vestibule_tests::for_each_database;
 
 use super::Ground;
 use super::ground::{Answer, answer};
 
 /// One operation of the document.
-struct Route {
-    method: String,
+pub(super) struct Route {
+    pub(super) method: String,
     path: String,
-    rule: &'static Rule,
+    pub(super) rule: &'static Rule,
     /// It takes `?tenant=`.
-    takes_tenant: bool,
+    pub(super) takes_tenant: bool,
     /// The names of its path's parameters.
     objects: Vec<String>,
 }
 
-fn routes() -> Vec<Route> {
+pub(super) fn routes() -> Vec<Route> {
     let mut routes = Vec::new();
     for (path, item) in document::json()["paths"].as_object().expect("paths") {
         for (method, operation) in item.as_object().expect("methods") {
@@ -72,7 +77,12 @@ fn body(operation: &str) -> Option<Value> {
         "keys.create" => json!({"name": "k", "role": "agent"}),
         "keys.rotate" => json!({"overlap_seconds": 0}),
         "holds.place" => json!({"held": {"scope": "tenant"}, "reason": "drill"}),
-        "plugins.install" => json!({"component": "AGFzbQ=="}),
+        "plugins.stop" => json!({"reason": "drill"}),
+        "plugin_keys.add" => json!({"name": "acme", "public_key": "AAAA"}),
+        "installations.install" => json!({"digest": DIGEST, "stage": "waiting"}),
+        "installations.update" => json!({"position": 1}),
+        "installations.promote" => json!({"stage": "waiting"}),
+        "installations.pause" | "installations.roll_back" => json!({}),
         "audit.verify" => json!({}),
         "contacts.upsert" => json!({"external_id": "k-1"}),
         "contacts.update" => json!({"name": "Ada"}),
@@ -92,8 +102,11 @@ fn body(operation: &str) -> Option<Value> {
         "hooks.create" => json!({"url": "https://example.com/hook"}),
         "hooks.update" => json!({"enabled": false}),
         "hooks.replay" => json!({"after": 0}),
+        "hooks.rotate" => json!({"overlap_seconds": 60}),
         "hooks.revive" => json!({}),
-        "messages.cancel" | "jobs.cancel" | "jobs.resume" => return None,
+        // A form, which `media.rs` sends, and an upload, which is no JSON.
+        "media.upload" | "plugins.upload" => return None,
+        "messages.cancel" | "jobs.cancel" | "jobs.resume" | "installations.resume" => return None,
         other => panic!("{other} wants a body: give the matrix one"),
     })
 }
@@ -106,6 +119,16 @@ impl Route {
         ids: &BTreeMap<String, String>,
         query: &str,
     ) -> Answer {
+        answer(self.request(ground, key, ids, query)).await
+    }
+
+    pub(super) fn request(
+        &self,
+        ground: &Ground,
+        key: &str,
+        ids: &BTreeMap<String, String>,
+        query: &str,
+    ) -> RequestBuilder {
         let mut path = self.path.clone();
         for (name, id) in ids {
             path = path.replace(&format!("{{{name}}}"), id);
@@ -114,8 +137,8 @@ impl Route {
         let request = request.header("if-match", "*");
         let wants_body = ["POST", "PATCH", "PUT"].contains(&self.method.as_str());
         match wants_body.then(|| body(self.rule.operation)).flatten() {
-            Some(body) => answer(request.json(&body)).await,
-            None => answer(request).await,
+            Some(body) => request.json(&body),
+            None => request,
         }
     }
 
@@ -141,10 +164,16 @@ impl Route {
 /// Ids that are nobody's, for every kind of parameter there is.
 fn nobodys(routes: &[Route]) -> BTreeMap<String, String> {
     let names = routes.iter().flat_map(|route| &route.objects);
-    names
-        .map(|name| (name.clone(), format!("{}_0000000000007", prefix(name))))
-        .collect()
+    let nobodys = |name: &String| match name.as_str() {
+        "digest" => "f".repeat(64),
+        "signing_key" => "nobody".to_owned(),
+        name => format!("{}_0000000000007", prefix(name)),
+    };
+    names.map(|name| (name.clone(), nobodys(name))).collect()
 }
+
+/// Of the tenant's upload.
+const DIGEST: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 
 fn prefix(parameter: &str) -> &'static str {
     match parameter {
@@ -155,13 +184,14 @@ fn prefix(parameter: &str) -> &'static str {
         "user" => "usr",
         "key" => "key",
         "hold" => "hld",
-        "plugin" => "ins",
+        "installation" => "ins",
         "entry" => "aud",
         "job" => "job",
         "contact" => "con",
         "conversation" => "cnv",
         "message" => "out",
         "hook" => "hok",
+        "event" => "evt",
         other => {
             panic!("the matrix does not know what a {other} is: give it an object of a tenant")
         }
@@ -169,7 +199,9 @@ fn prefix(parameter: &str) -> &'static str {
 }
 
 /// A tenant with one of everything.
-async fn tenant_with_everything(ground: &Ground) -> (TenantId, BTreeMap<String, String>) {
+pub(super) async fn tenant_with_everything(
+    ground: &Ground,
+) -> (TenantId, BTreeMap<String, String>) {
     let tenant = ground.tenant("first").await;
     let key = ground.key(tenant, Role::TenantAdmin).await;
     let app = json!({"meta_app_id": "1001", "verify_token": "verify", "secrets": ["secret"]});
@@ -204,12 +236,14 @@ async fn tenant_with_everything(ground: &Ground) -> (TenantId, BTreeMap<String, 
         .post(&key, "/audit/verifications", &json!({}))
         .await
         .id();
+    let event = super::media::picture(ground, tenant, &key, &number, &talk, &contact).await;
     let entry = ground.get(&key, "/audit").await.body["items"][0]["id"].clone();
     let ids = [
         ("contact", contact),
         ("conversation", talk),
         ("message", message.to_owned()),
         ("hook", hook),
+        ("event", event),
         ("tenant", tenant.to_string()),
         ("app", app),
         ("credential", credential),
@@ -217,51 +251,92 @@ async fn tenant_with_everything(ground: &Ground) -> (TenantId, BTreeMap<String, 
         ("user", user),
         ("key", other_key),
         ("hold", hold),
-        ("plugin", plugin(ground, tenant).await),
+        ("installation", installation(ground, tenant).await),
+        ("digest", DIGEST.to_owned()),
+        ("signing_key", "nobody".to_owned()),
         ("entry", entry.as_str().expect("an entry").to_owned()),
         ("job", job),
     ];
     (tenant, ids.map(|(name, id)| (name.to_owned(), id)).into())
 }
 
-/// A row will do: nobody runs it here.
-async fn plugin(ground: &Ground, tenant: TenantId) -> String {
+/// Rows will do: nobody runs it here.
+async fn installation(ground: &Ground, tenant: TenantId) -> String {
     let setup = ground.setup();
     let now = setup.clock.now();
+    let manifest =
+        json!({"name": "menu", "version": "1.0.0", "abi": "0.1.0", "interfaces": ["auto-reply"]});
+    let component = Component {
+        upload: 1,
+        tenant,
+        digest: DIGEST.to_owned(),
+        manifest: manifest.to_string(),
+        bytes: 4,
+        uploaded_by: "somebody".to_owned(),
+        signed_by: String::new(),
+        created_at: now,
+    };
     let installation = Installation {
         id: InstallationId::from_raw(setup.ids.next(now)),
         tenant,
         number: None,
         plugin: "menu".to_owned(),
-        plugin_version: "1.0.0".to_owned(),
-        digest: "00".to_owned(),
         position: 0,
-        config: "{}".to_owned(),
-        grants: "[]".to_owned(),
+        paused: false,
+        bounds: Bounds::default(),
         generation: 1,
         hears_receipts: false,
         created_at: now,
+        versions: Vec::new(),
+    };
+    let version = Version {
+        seq: 1,
+        digest: DIGEST.to_owned(),
+        version: "1.0.0".to_owned(),
+        config: "{}".to_owned(),
+        asked: "[]".to_owned(),
+        grants: "[]".to_owned(),
+        granted_by: "somebody".to_owned(),
+        granted_at: now,
+        stage: Stage::Waiting,
+        percent: 0,
+        good: false,
+        reason: String::new(),
+        changed_at: now,
+        created_at: now,
     };
     let mut tx = setup.db.begin().await.expect("a transaction");
-    installations::replace_installation(&mut tx, tenant, &installation)
+    components::insert_component(&mut tx, tenant, &component, b"wasm")
+        .await
+        .expect("a row");
+    installations::insert(&mut tx, tenant, &installation)
+        .await
+        .expect("a row");
+    plugin_versions::insert(&mut tx, tenant, installation.id, &version)
         .await
         .expect("a row");
     tx.commit().await.expect("a commit");
     installation.id.to_string()
 }
 
-async fn ground(database: &vestibule_tests::TestDatabase) -> Ground {
+/// With a Meta that knows the first tenant's number: files come from there.
+pub(super) async fn ground(database: &vestibule_tests::TestDatabase) -> (Ground, SimulatorHandle) {
+    let meta = super::media::meta().await;
+    let url = meta.base_url();
     // Time stands still, so that a minute's requests are all there are.
-    Ground::with(database, |deployment| {
-        deployment.with("api.requests_per_minute", "60000")
+    let ground = Ground::with(database, |deployment| {
+        deployment
+            .with("api.requests_per_minute", "60000")
+            .with("graph.base_url", &url)
     })
-    .await
+    .await;
+    (ground, meta)
 }
 
 #[tokio::test]
 async fn nobody_comes_in_without_a_good_key() {
     for_each_database(async |database| {
-        let ground = ground(&database).await;
+        let (ground, _meta) = ground(&database).await;
         let routes = routes();
         let ids = nobodys(&routes);
         let expired = ground
@@ -302,7 +377,7 @@ async fn nobody_comes_in_without_a_good_key() {
 #[tokio::test]
 async fn every_role_may_do_what_its_row_says_and_nothing_else() {
     for_each_database(async |database| {
-        let ground = ground(&database).await;
+        let (ground, _meta) = ground(&database).await;
         let routes = routes();
         let ids = nobodys(&routes);
         let tenant = ground.tenant("first").await;
@@ -342,7 +417,7 @@ async fn every_role_may_do_what_its_row_says_and_nothing_else() {
 #[tokio::test]
 async fn another_tenants_things_are_answered_as_things_that_do_not_exist() {
     for_each_database(async |database| {
-        let ground = ground(&database).await;
+        let (ground, _meta) = ground(&database).await;
         let routes = routes();
         let (first, ids) = tenant_with_everything(&ground).await;
         let nobodys = nobodys(&routes);

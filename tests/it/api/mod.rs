@@ -4,10 +4,14 @@ mod audit;
 mod business_events;
 mod foundation;
 mod ground;
+mod idempotency;
 mod jobs;
 mod matrix;
+mod media;
 mod openapi;
 mod plugins;
+mod removals;
 mod resources;
+mod round_trip;
 
 pub(crate) use ground::Ground;

@@ -2,16 +2,20 @@
 
 use serde_json::{Value, json};
 use vestibule::reference_plugins::MENU;
-use vestibule_tests::{Business, Deployment, Program, TestDatabase, for_each_database, guests};
+use vestibule_tests::manifest::saying;
+use vestibule_tests::{
+    Business, Deployment, GatewayProcess, Program, TestDatabase, for_each_database, guests,
+};
 
 use super::ground::{Answer, answer};
 
 /// A node that serves, and the key of an operator.
 struct Served {
-    node: vestibule_tests::GatewayProcess,
+    node: GatewayProcess,
     deployment: Deployment,
     client: reqwest::Client,
     key: String,
+    tenant: String,
 }
 
 impl Served {
@@ -22,88 +26,261 @@ impl Served {
         let made = ["key", "add", "--operator", "--json"];
         let made: Value =
             serde_json::from_str(&deployment.run("node", &made, &[]).await).expect("JSON");
-        let node = deployment.start("node").await;
-        Self {
-            node,
+        let mut served = Self {
+            node: deployment.start("node").await,
             client: reqwest::Client::builder().build().expect("a client"),
             key: made["key"].as_str().expect("shown once").to_owned(),
             deployment,
-        }
+            tenant: String::new(),
+        };
+        let tenants = served.ask("GET", "/tenants", None).await;
+        let tenant = tenants.body["items"][0]["id"].as_str().expect("an id");
+        served.tenant = format!("?tenant={tenant}");
+        served
+    }
+
+    fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
+        let method: reqwest::Method = method.parse().expect("a method");
+        let url = format!("http://{}/api/v1{path}", self.node.http());
+        self.client.request(method, url).bearer_auth(&self.key)
     }
 
     async fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Answer {
-        let method: reqwest::Method = method.parse().expect("a method");
-        let url = format!("http://{}/api/v1{path}", self.node.http());
-        let request = self.client.request(method, url).bearer_auth(&self.key);
+        let request = self.request(method, path);
         match body {
             Some(body) => answer(request.json(body)).await,
             None => answer(request).await,
         }
     }
+
+    /// About the tenant.
+    async fn of_tenant(&self, method: &str, path: &str, body: Option<&Value>) -> Answer {
+        self.ask(method, &format!("{path}{}", self.tenant), body)
+            .await
+    }
+
+    async fn upload(&self, component: &[u8]) -> Answer {
+        let request = self.request("POST", &format!("/plugins{}", self.tenant));
+        let request = request.header("content-type", "application/wasm");
+        answer(request.body(component.to_vec())).await
+    }
 }
 
-fn base64(component: &[u8]) -> String {
-    use base64::Engine as _;
-    base64::engine::general_purpose::STANDARD.encode(component)
+fn digest(answer: &Answer) -> String {
+    let digest = answer.body["digest"].as_str();
+    digest.unwrap_or_else(|| panic!("{answer:?}")).to_owned()
 }
 
 #[tokio::test]
-async fn a_plugin_is_uploaded_seen_and_taken_out_of_service() {
+async fn a_plugin_is_uploaded_installed_changed_and_taken_out_of_service() {
     for_each_database(async |database| {
         let mut served = Served::on(&database).await;
-        let tenants = served.ask("GET", "/tenants", None).await;
-        let tenant = tenants.body["items"][0]["id"]
-            .as_str()
-            .expect("an id")
-            .to_owned();
-        let at = format!("/plugins?tenant={tenant}");
-        let upload = json!({"component": base64(guests::ECHO)});
-        let installed = served.ask("POST", &at, Some(&upload)).await;
+        let uploaded = served.upload(guests::ECHO).await;
         assert_eq!(
-            (installed.status, &installed.body["plugin"]),
+            (uploaded.status, &uploaded.body["plugin"]),
             (201, &json!("echo")),
+            "{uploaded:?}"
+        );
+        assert_eq!(uploaded.body["asks_for"], json!(["kv"]));
+        let digest = digest(&uploaded);
+        let again = served.upload(guests::ECHO).await;
+        assert_eq!(again.body, uploaded.body, "the same bytes change nothing");
+        let kept = served
+            .of_tenant("GET", &format!("/plugins/{digest}"), None)
+            .await;
+        assert_eq!(kept.body, uploaded.body);
+        let listed = served.of_tenant("GET", "/plugins", None).await;
+        assert_eq!(listed.body["items"], json!([uploaded.body]));
+
+        let new = json!({"digest": digest, "grants": ["kv"], "settings": {"prefix": "> "}});
+        let installed = served.of_tenant("POST", "/installations", Some(&new)).await;
+        assert_eq!(
+            (installed.status, &installed.body["active"]["stage"]),
+            (201, &json!("active")),
             "{installed:?}"
         );
-        let path = format!("/plugins/{}?tenant={tenant}", installed.id());
-        assert_eq!(served.ask("GET", &path, None).await.body, installed.body);
-        let no_plugin = served
-            .ask("POST", &at, Some(&json!({"component": "AGFzbQ=="})))
-            .await;
-        assert_eq!(no_plugin.status, 422);
-        assert!(
-            no_plugin.wrong()[0].starts_with("/component: "),
-            "{no_plugin:?}"
+        assert_eq!(installed.body["active"]["grants"]["given"], json!(["kv"]));
+        let path = format!("/installations/{}", installed.id());
+        let seen = served.of_tenant("GET", &path, None).await;
+        assert_eq!(seen.body, installed.body);
+
+        let change = json!({"position": 5, "grants": [], "settings": {"prefix": "! "}});
+        let url = format!("{path}{}", served.tenant);
+        let patch = |tag: String| {
+            answer(
+                served
+                    .request("PATCH", &url)
+                    .header("if-match", tag)
+                    .json(&change),
+            )
+        };
+        let changed = patch(seen.header("etag").to_owned()).await;
+        assert_eq!(
+            (changed.status, &changed.body["position"]),
+            (200, &json!(5)),
+            "{changed:?}"
         );
-        let grant = json!({"component": base64(guests::ECHO), "grants": ["moon"]});
-        let grant = served.ask("POST", &at, Some(&grant)).await;
-        assert!(grant.wrong()[0].starts_with("/grants: "), "{grant:?}");
-        let settings = json!({"component": base64(MENU), "settings": {"style": "opera"}});
-        let settings = served.ask("POST", &at, Some(&settings)).await;
+        let active = &changed.body["active"];
+        assert_eq!(
+            (&active["settings"]["prefix"], &active["grants"]["given"]),
+            (&json!("! "), &json!([]))
+        );
+        let stale = patch(seen.header("etag").to_owned()).await;
+        assert_eq!((stale.status, stale.problem()), (412, "changed"));
+        let more = json!({"grants": ["moon", "sun"]});
+        let more = answer(
+            served
+                .request("PATCH", &url)
+                .header("if-match", "*")
+                .json(&more),
+        )
+        .await;
+        assert!(
+            more.wrong()[0].starts_with("/grants: the grants contain `moon`, `sun`"),
+            "{more:?}"
+        );
+
+        assert_eq!(served.of_tenant("DELETE", &path, None).await.status, 204);
+        assert_eq!(served.of_tenant("GET", &path, None).await.status, 404);
+        served
+            .deployment
+            .run("node", &["audit", "verify"], &[])
+            .await;
+        served.node.terminate().await;
+        let secret = served.key.split('.').next_back().expect("two parts");
+        assert!(!served.node.logs().contains(secret));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_version_goes_through_its_stages_by_the_api() {
+    for_each_database(async |database| {
+        let mut served = Served::on(&database).await;
+        let first = digest(&served.upload(guests::ECHO).await);
+        let second = saying(guests::ECHO, &json!({"version": "2.0.0"}));
+        let second = digest(&served.upload(&second).await);
+        let new = json!({"digest": first, "settings": {"prefix": "> "}});
+        let installed = served.of_tenant("POST", "/installations", Some(&new)).await;
+        let path = format!("/installations/{}", installed.id());
+        let new = json!({"digest": second, "stage": "waiting"});
+        let waits = served.of_tenant("POST", "/installations", Some(&new)).await;
+        assert_eq!(waits.body["candidate"]["stage"], "waiting", "{waits:?}");
+        // What is left out goes on as it was.
+        assert_eq!(waits.body["candidate"]["settings"], json!({"prefix": "> "}));
+        let promote = format!("{path}/promote");
+        for (body, stage, percent) in [
+            (json!({}), "shadow", 0),
+            (json!({}), "canary", 10),
+            (json!({"stage": "canary", "percent": 50}), "canary", 50),
+        ] {
+            let moved = served.of_tenant("POST", &promote, Some(&body)).await;
+            let candidate = &moved.body["candidate"];
+            assert_eq!(
+                (&candidate["stage"], &candidate["percent"]),
+                (&json!(stage), &json!(percent)),
+                "{moved:?}"
+            );
+        }
+        let pause = json!({"only_candidate": true});
+        let paused = served
+            .of_tenant("POST", &format!("{path}/pause"), Some(&pause))
+            .await;
+        assert_eq!(paused.body["candidate"]["stage"], "waiting");
+        let active = served
+            .of_tenant("POST", &promote, Some(&json!({"stage": "active"})))
+            .await;
+        assert_eq!(
+            (&active.body["active"]["version"], &active.body["candidate"]),
+            (&json!("2.0.0"), &Value::Null),
+            "{active:?}"
+        );
+        let none = served.of_tenant("POST", &promote, Some(&json!({}))).await;
+        assert_eq!((none.status, none.problem()), (409, "state"));
+        let back = served
+            .of_tenant("POST", &format!("{path}/rollback"), Some(&json!({})))
+            .await;
+        assert_eq!(back.body["active"]["version"], "0.1.0", "{back:?}");
+        let versions = served
+            .of_tenant("GET", &format!("{path}/versions"), None)
+            .await;
+        let reasons: Vec<_> = versions.body["items"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .collect();
+        assert!(
+            reasons[0]["reason"]
+                .as_str()
+                .expect("why")
+                .starts_with("rolled back by "),
+            "{versions:?}"
+        );
+        let health = served
+            .ask("GET", &format!("/plugins/{second}/health"), None)
+            .await;
+        assert_eq!(
+            (health.status, &health.body["all"]["turns"]),
+            (200, &json!(0)),
+            "{health:?}"
+        );
+        let logs = served.of_tenant("GET", &format!("{path}/logs"), None).await;
+        assert_eq!((logs.status, &logs.body["items"]), (200, &json!([])));
+        let stop = json!({"reason": "drill"});
+        let stopped = served
+            .ask("POST", &format!("/plugins/{first}/stop"), Some(&stop))
+            .await;
+        assert_eq!(stopped.body["installations"], 1, "{stopped:?}");
+        let refused = json!({"digest": first, "stage": "waiting"});
+        let refused = served
+            .of_tenant("POST", "/installations", Some(&refused))
+            .await;
+        assert_eq!((refused.status, refused.problem()), (409, "state"));
+        assert!(served.node.terminate().await.success());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn everything_that_is_wrong_with_an_upload_is_told_at_once() {
+    for_each_database(async |database| {
+        let mut served = Served::on(&database).await;
+        let fields =
+            json!({"version": "one", "grants": ["moon", "sun"], "interfaces": ["routing"]});
+        let refused = served.upload(&saying(guests::ECHO, &fields)).await;
+        assert_eq!(refused.status, 422, "{refused:?}");
+        let told = refused.wrong().join("\n");
+        for problem in ["`version`", "no grant `moon`", "no grant `sun`"] {
+            assert!(told.contains(problem), "{problem}: {told}");
+        }
+        let json = answer(
+            served
+                .request("POST", &format!("/plugins{}", served.tenant))
+                .json(&json!({})),
+        )
+        .await;
+        assert_eq!((json.status, json.problem()), (415, "not_wasm"));
+        let large = served.upload(&vec![0; (16 << 20) + 1]).await;
+        assert_eq!((large.status, large.problem()), (413, "too_large"));
+        let menu = digest(&served.upload(MENU).await);
+        let settings = json!({"digest": menu, "settings": {"style": "opera"}});
+        let settings = served
+            .of_tenant("POST", "/installations", Some(&settings))
+            .await;
         assert_eq!(settings.status, 422, "{settings:?}");
         assert!(
             settings.wrong()[0].starts_with("/settings/style: "),
             "{settings:?}"
         );
-        assert_eq!(served.ask("DELETE", &path, None).await.status, 204);
-        assert_eq!(served.ask("GET", &path, None).await.status, 404);
-        assert_eq!(served.ask("GET", &at, None).await.body["items"], json!([]));
-        // The command line and the API saw the same log, and no key is in the node's.
-        served
-            .deployment
-            .run("node", &["audit", "verify"], &[])
+        let bounds = json!({"digest": menu, "bounds": {"fault_percent": 200}});
+        let bounds = served
+            .of_tenant("POST", "/installations", Some(&bounds))
             .await;
-        let requests = served
-            .node
-            .metric("vestibule_api_requests_total", "plugins.install")
-            .await;
-        assert!(requests >= 3.0, "{requests}");
-        served.node.terminate().await;
         assert!(
-            !served
-                .node
-                .logs()
-                .contains(served.key.split('.').next_back().expect("two parts"))
+            bounds.wrong()[0].starts_with("/bounds/fault_percent"),
+            "{bounds:?}"
         );
+        assert!(served.node.terminate().await.success());
     })
     .await;
 }

@@ -59,7 +59,7 @@ async fn a_business_is_onboarded_by_the_api_alone() {
         let number = ground.post(&admin, "/numbers", &number).await;
         assert_eq!(
             shown(&number),
-            r#"201 {"app":"app_…","connected_at":"TIME","credential":"crd_…","display_number":"+49 151 12345678","id":"num_…","phone_number_id":"3001","portfolio":"2001","throughput":80,"time_zone":"Europe/Berlin","waba_id":"2001"}"#
+            r#"201 {"app":"app_…","connected_at":"TIME","credential":"crd_…","display_number":"+49 151 12345678","id":"num_…","phone_number_id":"3001","portfolio":"2001","removed_at":null,"throughput":80,"time_zone":"Europe/Berlin","waba_id":"2001"}"#
         );
         // What the API set up is what a node works from and what the command line sees.
         ground.node.directory.refresh().await.expect("it reads");

@@ -140,6 +140,9 @@ async fn errors_that_stop_a_scope_place_one_hold_each() {
         let mut tx = ground.db.read().await.expect("a transaction");
         let holds = holds_all_tenants(&mut tx).await.expect("holds");
         assert_eq!(holds.len(), expected, "{holds:?}");
+        drop(tx);
+        let audited = "SELECT COUNT(*) FROM audit_entry WHERE action = 'hold.place' AND actor_kind = 'gateway'";
+        assert_eq!(database.count(audited).await, 5);
         let placed = holds
             .iter()
             .find(|hold| hold.held == number)

@@ -125,7 +125,7 @@ async fn a_conversation_that_is_taken_over_gets_nothing_more_of_the_bot() {
             TENANT,
             conversation,
             &change,
-            ground.ids.next(now),
+            (ground.ids.next(now), 0),
             now,
         )
         .await

@@ -33,6 +33,8 @@ pub struct Posted {
     /// Absent for mark-as-read.
     pub outbox: Option<OutboxId>,
     pub text: String,
+    /// `to` or `recipient`, as it stood there.
+    pub recipient: String,
     /// Does it show the person somebody typing?
     pub typing: bool,
     /// By the clock that the node's own time limit goes by.
@@ -91,6 +93,11 @@ impl FakeGraph {
             .collect()
     }
 
+    pub fn recipients(&self) -> Vec<String> {
+        let posted = self.posted().into_iter();
+        posted.map(|posted| posted.recipient).collect()
+    }
+
     pub fn crossed(&self) -> bool {
         self.script.lock().expect("a script").crossed
     }
@@ -130,6 +137,11 @@ fn arrived(script: &Mutex<Script>, body: &Value, to: &str, at: Duration) -> Repl
             .as_str()
             .and_then(|id| id.parse().ok()),
         typing: !body["typing_indicator"].is_null(),
+        recipient: body["to"]
+            .as_str()
+            .or(body["recipient"].as_str())
+            .unwrap_or_default()
+            .to_owned(),
         text: body["text"]["body"].as_str().unwrap_or_default().to_owned(),
         at,
     });

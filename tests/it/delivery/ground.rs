@@ -17,8 +17,8 @@ use vestibule::delivery::{
 use vestibule::domain::number::Number;
 use vestibule::domain::time::ManualClock;
 use vestibule::domain::{
-    AppId, Bucket, Clock, ContactId, ConversationId, CredentialId, IdGenerator, NumberId, OutboxId,
-    OutboxState, Owner, TenantId, Timestamp,
+    AppId, Bucket, Clock, ContactId, ConversationId, CredentialId, IdGenerator, IdentityKind,
+    NumberId, OutboxId, OutboxState, Owner, TenantId, Timestamp,
 };
 use vestibule::graph::GraphClient;
 use vestibule::graph::client::{HttpClientConfig, http_client};
@@ -26,7 +26,7 @@ use vestibule::ownership::{OwnedBuckets, UnderWay, Wakeups};
 use vestibule::policy::ActiveHold;
 use vestibule::storage::conversations::{self, Conversation};
 use vestibule::storage::outbox::{self, OutboxRow};
-use vestibule::storage::people::{self, ContactRow};
+use vestibule::storage::people::{self, ContactRow, IdentityKey};
 use vestibule::storage::{Db, buckets, nodes};
 use vestibule_tests::{TestDatabase, until};
 
@@ -104,10 +104,25 @@ impl Ground {
                 ..ContactRow::blank(TENANT, ContactId::from_raw(id))
             })
             .collect();
+        let phones: Vec<(IdentityKey, ContactId)> = contacts
+            .iter()
+            .map(|row| {
+                let key = IdentityKey {
+                    tenant: TENANT,
+                    scope: String::new(),
+                    kind: IdentityKind::Phone,
+                    value: row.phone.clone(),
+                };
+                (key, row.id)
+            })
+            .collect();
         let mut tx = self.db.begin().await.expect("a transaction");
         people::add_contacts_all_tenants(&mut tx, &contacts, now)
             .await
             .expect("contacts");
+        people::add_identities_all_tenants(&mut tx, &phones, now)
+            .await
+            .expect("identities");
         tx.commit().await.expect("a commit");
     }
 

@@ -10,5 +10,6 @@ mod doubt;
 mod errors;
 mod gates;
 mod merges;
+mod moved;
 mod opt_out_races;
 mod order;

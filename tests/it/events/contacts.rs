@@ -87,3 +87,53 @@ async fn an_import_takes_what_it_can_and_keeps_the_rest_with_the_reason() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn of_two_clients_who_put_the_same_new_contact_one_makes_it_and_nobody_is_refused() {
+    for_each_database(async |database| {
+        let ground = Ground::on(&database).await;
+        let (_, key, _) = business(&ground, "acme", 0).await;
+        for round in 0..20 {
+            let by = match round % 3 {
+                0 => json!({"external_id": format!("r-{round}")}),
+                1 => json!({"phone": format!("+49 151 777{round:04}")}),
+                _ => json!({"external_id": format!("r-{round}"), "phone": format!("+49 151 777{round:04}")}),
+            };
+            let put = || ground.post(&key, "/contacts", &by);
+            let (one, other) = tokio::join!(put(), put());
+            let mut statuses = [one.status, other.status];
+            statuses.sort_unstable();
+            assert_eq!(statuses, [200, 201], "{by}: {one:?} {other:?}");
+            assert_eq!(one.id(), other.id());
+        }
+        ground.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_two_contacts_that_get_the_same_key_at_once_one_is_refused() {
+    for_each_database(async |database| {
+        let ground = Ground::on(&database).await;
+        let (_, key, _) = business(&ground, "acme", 0).await;
+        for round in 0..10 {
+            let contact = async |n: u32| {
+                let body = json!({"phone": format!("+49 151 78{n}{round:04}")});
+                ground.post(&key, "/contacts", &body).await.id()
+            };
+            let (one, other) = (contact(1).await, contact(2).await);
+            let change = json!({"external_id": format!("same-{round}")});
+            let give = async |id: &str| {
+                ground
+                    .patch(&key, &format!("/contacts/{id}"), "*", &change)
+                    .await
+            };
+            let (one, other) = tokio::join!(give(&one), give(&other));
+            let mut statuses = [one.status, other.status];
+            statuses.sort_unstable();
+            assert_eq!(statuses, [200, 409], "{one:?} {other:?}");
+        }
+        ground.end().await;
+    })
+    .await;
+}

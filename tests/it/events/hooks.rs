@@ -300,3 +300,82 @@ async fn urls_and_types_that_cannot_be_are_refused_with_their_place() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_secret_signs_beside_the_new_one_until_the_overlap_is_over() {
+    for_each_database(async |database| {
+        let ground = ground(&database).await;
+        let (tenant, key, _) = business(&ground, "acme", 0).await;
+        let receiver = Receiver::start().await;
+        let hook = hook(&ground, &key, &receiver, &["conversation.woke"]).await;
+        let rotate = format!("/hooks/{hook}/rotate");
+        let rotated = ground
+            .post(&key, &rotate, &json!({"overlap_seconds": 3600}))
+            .await;
+        assert_eq!(rotated.status, 200, "{rotated:?}");
+        assert_eq!(rotated.header("cache-control"), "no-store");
+        let new = rotated.body["secret"]
+            .as_str()
+            .expect("shown once")
+            .to_owned();
+        let until = ground
+            .clock
+            .now()
+            .plus(Duration::from_secs(3600))
+            .to_string();
+        assert_eq!(
+            field(&ground, &key, &hook, "old_secret_until").await,
+            json!(until)
+        );
+        // The endpoint does not know the new one yet; then it does.
+        happen(&ground, tenant, 1, 1).await;
+        assert_eq!(receiver.until_taken([2]).await[0].signatures, 2);
+        receiver.knows(&new);
+        happen(&ground, tenant, 1, 1).await;
+        assert_eq!(receiver.until_taken([3]).await[1].signatures, 2);
+        ground.clock.advance(Duration::from_secs(3600));
+        happen(&ground, tenant, 1, 1).await;
+        assert_eq!(receiver.until_taken([4]).await[2].signatures, 1);
+        // One of the tenant's own, with no overlap; and one that was leaked is replaced at once, whatever signs beside it.
+        let own = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+        let rotation = json!({"overlap_seconds": 0, "secret": own});
+        assert_eq!(ground.post(&key, &rotate, &rotation).await.status, 200);
+        receiver.knows(own);
+        happen(&ground, tenant, 1, 1).await;
+        assert_eq!(receiver.until_taken([5]).await[3].signatures, 1);
+        assert_eq!(
+            ground
+                .post(&key, &rotate, &json!({"overlap_seconds": 3600}))
+                .await
+                .status,
+            200
+        );
+        let change = json!({"secret": own});
+        assert_eq!(
+            ground
+                .patch(&key, &format!("/hooks/{hook}"), "*", &change)
+                .await
+                .status,
+            200
+        );
+        assert_eq!(
+            field(&ground, &key, &hook, "old_secret_until").await,
+            json!(null)
+        );
+        happen(&ground, tenant, 1, 1).await;
+        assert_eq!(receiver.until_taken([6]).await[4].signatures, 1);
+        for (rotation, at) in [
+            (json!({"overlap_seconds": 2_592_001}), "/overlap_seconds"),
+            (
+                json!({"overlap_seconds": 0, "secret": "hunter2"}),
+                "/secret",
+            ),
+        ] {
+            let wrong = ground.post(&key, &rotate, &rotation).await;
+            assert_eq!(wrong.status, 422);
+            assert!(wrong.wrong()[0].starts_with(at), "{wrong:?}");
+        }
+        ground.end().await;
+    })
+    .await;
+}

@@ -36,12 +36,10 @@ async fn history_comes_in_pages_newest_first_and_what_is_queued_can_be_withdrawn
             let page = ground.get(&key, &path).await;
             assert_eq!(page.status, 200, "{page:?}");
             for entry in page.body["items"].as_array().expect("items") {
-                seen.push(
-                    entry["out"]["content"]["body"]
-                        .as_str()
-                        .expect("a text")
-                        .to_owned(),
-                );
+                seen.push(match entry["out"]["content"]["body"].as_str() {
+                    Some(text) => text.to_owned(),
+                    None => format!("{} by {}", entry["owner"]["reason"], entry["owner"]["by"]),
+                });
             }
             match page.body["next_cursor"].as_str() {
                 Some(cursor) => path = format!("{base}&cursor={cursor}"),
@@ -55,7 +53,9 @@ async fn history_comes_in_pages_newest_first_and_what_is_queued_can_be_withdrawn
                 "message 3",
                 "message 2",
                 "message 1",
-                "message 0"
+                "message 0",
+                // That a human wrote is what took it over.
+                "\"human_message\" by \"a key of the tests\""
             ]
         );
         let id = first["message"]["id"].as_str().expect("an id");
@@ -80,6 +80,71 @@ async fn history_comes_in_pages_newest_first_and_what_is_queued_can_be_withdrawn
         assert_eq!(withdrawn.body["state"], "cancelled");
         let again = ground.post(&key, &path, &json!({})).await;
         assert_eq!((again.status, again.problem()), (409, "not_queued"));
+        ground.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn changes_of_owner_stand_in_the_history_where_they_happened() {
+    for_each_database(async |database| {
+        let ground = Ground::on(&database).await;
+        let (_, key, talk) = business(&ground, "acme", 0).await;
+        let act = async |verb: &str, body: Value| {
+            let path = format!("/conversations/{talk}/{verb}");
+            let done = ground.post(&key, &path, &body).await;
+            assert_eq!(done.status, 200, "{done:?}");
+        };
+        let queue = json!({"to": "queue", "name": "sales", "note": "wants a quote"});
+        act("assign", queue).await;
+        say(&ground, &key, &talk, "One moment.").await;
+        act("hand_back", json!({})).await;
+        act("take_over", json!({})).await;
+        say(&ground, &key, &talk, "I am back.").await;
+        act("close", json!({})).await;
+        // One at a time: a page may end with either kind of entry.
+        let (mut seen, base) = (Vec::new(), format!("/conversations/{talk}/history?limit=1"));
+        let mut path = base.clone();
+        loop {
+            let page = ground.get(&key, &path).await.body;
+            let entry = &page["items"][0];
+            seen.push(match entry["out"]["content"]["body"].as_str() {
+                Some(text) => text.to_owned(),
+                None => format!(
+                    "{}: {} → {}",
+                    entry["owner"]["reason"],
+                    entry["owner"]["from"]["kind"],
+                    entry["owner"]["to"]["kind"]
+                ),
+            });
+            match page["next_cursor"].as_str() {
+                Some(cursor) => path = format!("{base}&cursor={cursor}"),
+                None => break,
+            }
+        }
+        let seen: Vec<String> = seen
+            .iter()
+            .rev()
+            .map(|entry| entry.replace('"', ""))
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                "assigned: bot → queue",
+                "human_message: queue → external",
+                "One moment.",
+                "hand_back: external → bot",
+                "take_over: bot → external",
+                "I am back.",
+                "closed: external → bot",
+            ]
+        );
+        let whole = ground
+            .get(&key, &format!("/conversations/{talk}/history"))
+            .await
+            .body;
+        assert_eq!(whole["items"][6]["owner"]["note"], "wants a quote");
+        assert_eq!(whole["items"][6]["owner"]["owner_version"], 1);
         ground.end().await;
     })
     .await;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use vestibule::domain::{Clock, ConversationId, StreamEvent, StreamKind, TenantId};
-use vestibule_tests::for_each_database;
+use vestibule_tests::{Deployment, for_each_database, until};
 
 use super::{business, everything, until_numbered};
 use crate::api::Ground;
@@ -21,7 +21,7 @@ fn learn(state: &mut State, event: &Value) {
 }
 
 /// Things happen to fifty conversations, some in one transaction, some alone.
-async fn happen(ground: &Ground, tenant: TenantId) {
+async fn happen(ground: &Ground, tenant: TenantId, events: i64) {
     let kinds = [
         StreamKind::ConversationClosed,
         StreamKind::ConversationReopened,
@@ -29,7 +29,7 @@ async fn happen(ground: &Ground, tenant: TenantId) {
     ];
     let now = ground.clock.now();
     let mut n = 0;
-    while n < EVENTS {
+    while n < events {
         let mut tx = ground.setup().db.begin().await.expect("a transaction");
         for _ in 0..=n % 7 {
             let kind = kinds[usize::try_from(n % 3).expect("small")];
@@ -37,7 +37,7 @@ async fn happen(ground: &Ground, tenant: TenantId) {
             let event = StreamEvent::new(tenant, conversation, kind, now);
             tx.tell(event.noting(format!("somebody {n}")));
             n += 1;
-            if n == EVENTS {
+            if n == events {
                 break;
             }
         }
@@ -64,13 +64,19 @@ impl Connection {
     /// The next event, comments passed over.
     async fn next(&mut self) -> (i64, Value) {
         loop {
+            if let Some(event) = event(&self.block().await) {
+                return event;
+            }
+        }
+    }
+
+    /// What comes next: an event or a comment.
+    async fn block(&mut self) -> String {
+        loop {
             if let Some((block, rest)) = self.text.split_once("\n\n") {
                 let (block, rest) = (block.to_owned(), rest.to_owned());
                 self.text = rest;
-                if let Some(event) = event(&block) {
-                    return event;
-                }
-                continue;
+                return block;
             }
             let chunk = self.response.chunk().await.expect("the stream goes on");
             let chunk = chunk.expect("the stream does not end");
@@ -112,7 +118,7 @@ async fn a_stream_that_is_cut_again_and_again_ends_with_the_state_of_a_fresh_one
             }
             (state, cuts)
         };
-        let ((state, cuts), ()) = tokio::join!(follower, happen(&ground, tenant));
+        let ((state, cuts), ()) = tokio::join!(follower, happen(&ground, tenant, EVENTS));
         assert!(cuts > 5, "it was cut {cuts} times only");
         let fresh = until_numbered(&ground, &key, all).await;
         let mut expected = State::new();
@@ -121,6 +127,89 @@ async fn a_stream_that_is_cut_again_and_again_ends_with_the_state_of_a_fresh_one
             .for_each(|event| learn(&mut expected, event));
         assert_eq!(state, expected);
         assert_eq!(fresh.len(), all);
+        ground.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_cut_for_ten_minutes_of_500_events_ends_as_a_fresh_one() {
+    for_each_database(async |database| {
+        let ground = Ground::on(&database).await;
+        let (tenant, key, _) = business(&ground, "acme", 0).await;
+        until_numbered(&ground, &key, 1).await;
+        let mut cut = Connection::open(&ground, &key, 0).await;
+        let mut state = State::new();
+        let (last, first) = cut.next().await;
+        learn(&mut state, &first);
+        drop(cut);
+        for _ in 0..10 {
+            ground.clock.advance(std::time::Duration::from_secs(60));
+            happen(&ground, tenant, EVENTS / 10).await;
+        }
+        until_numbered(&ground, &key, 501).await;
+        let follow = async |from: i64, mut state: State| {
+            let mut connection = Connection::open(&ground, &key, from).await;
+            for expected in from + 1..=EVENTS + 1 {
+                let (seq, event) = connection.next().await;
+                assert_eq!(seq, expected, "nothing is missing and nothing comes twice");
+                learn(&mut state, &event);
+            }
+            state
+        };
+        let resumed = follow(last, state).await;
+        assert_eq!(resumed, follow(0, State::new()).await);
+        assert!(resumed.len() > 40, "many conversations are in it");
+        ground.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_stream_says_that_it_is_there_and_then_what_happens() {
+    for_each_database(async |database| {
+        let often = |deployment: Deployment| deployment.with("api.event_heartbeat", "20ms");
+        let ground = Ground::with(&database, often).await;
+        let (tenant, key, _) = business(&ground, "acme", 0).await;
+        until_numbered(&ground, &key, 1).await;
+        let mut connection = Connection::open(&ground, &key, 1).await;
+        assert_eq!(connection.block().await, ": following");
+        for _ in 0..3 {
+            assert_eq!(connection.block().await, ": still here");
+        }
+        happen(&ground, tenant, 1).await;
+        assert_eq!(connection.next().await.0, 2);
+        assert_eq!(connection.block().await, ": still here");
+        ground.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_stream_too_many_is_refused_until_another_ends() {
+    for_each_database(async |database| {
+        let two = |deployment: Deployment| {
+            deployment
+                .with("api.event_streams", "2")
+                .with("api.event_heartbeat", "20ms")
+                .with("api.requests_per_minute", "60000")
+        };
+        let ground = Ground::with(&database, two).await;
+        let (_, key, _) = business(&ground, "acme", 0).await;
+        let first = Connection::open(&ground, &key, 0).await;
+        let second = Connection::open(&ground, &key, 0).await;
+        let third = ground.get(&key, "/events/stream").await;
+        assert_eq!((third.status, third.problem()), (503, "full"), "{third:?}");
+        assert_eq!(third.header("retry-after"), "10");
+        // Pages are for everybody still.
+        assert_eq!(ground.get(&key, "/events").await.status, 200);
+        drop(first);
+        until("the place of the one that ended is free", async || {
+            let again = ground.get(&key, "/events/stream").await;
+            (again.status == 200).then_some(())
+        })
+        .await;
+        drop(second);
         ground.end().await;
     })
     .await;

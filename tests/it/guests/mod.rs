@@ -15,6 +15,7 @@ const HOOKS: &[(&str, &[&str])] = &[
     ("allocate", &["auto-reply"]),
     ("attribute_bomb", &["auto-reply"]),
     ("big_output", &["auto-reply"]),
+    ("brittle", &["auto-reply"]),
     (
         "clockwork",
         &["auto-reply", "on-event", "on-timer", "on-receipt"],

@@ -3,22 +3,38 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use vestibule::domain::{Clock, HoldId};
+use vestibule::domain::{Clock, DraftClass, HoldId, TenantId};
 use vestibule::policy::HoldScope;
-use vestibule::storage::account_facts::standing;
-use vestibule::storage::holds::{Held, Hold, holds_all_tenants, insert_hold_all_tenants};
+use vestibule::storage::account_facts::{Filter, Place, standing};
+use vestibule::storage::audit;
+use vestibule::storage::holds::{
+    Held, HeldTemplate, Hold, holds_all_tenants, insert_hold_all_tenants,
+};
 use vestibule_tests::for_each_database;
 
 use super::desk::{Desk, NUMBERS};
+use super::sends::{decided, opened, reply, template as template_of};
 
 const TEMPLATE: &str = "spring_sale";
 
 async fn hear(desk: &Desk, field: &str, value: Value, secs_ago: u64) {
+    hear_of(desk, "990001", field, value, secs_ago).await;
+}
+
+async fn hear_of(desk: &Desk, account: &str, field: &str, value: Value, secs_ago: u64) {
     let changes = json!([{ "field": field, "value": value }]);
-    let entry = json!([{ "id": "990001", "time": desk.ago(secs_ago), "changes": changes }]);
+    let entry = json!([{ "id": account, "time": desk.ago(secs_ago), "changes": changes }]);
     let body = json!({ "object": "whatsapp_business_account", "entry": entry });
     assert_eq!(desk.post_by(0, &body).await, 200);
     desk.attach().await;
+}
+
+fn of_account(account: &str) -> HeldTemplate {
+    HeldTemplate {
+        account: account.to_owned(),
+        name: TEMPLATE.to_owned(),
+        language: "en".to_owned(),
+    }
 }
 
 fn template(event: &str) -> Value {
@@ -48,6 +64,25 @@ async fn place(desk: &Desk, held: Held, placed_by: &str) {
     tx.commit().await.expect("a commit");
 }
 
+/// What the audit log says that the gateway did to holds, the oldest first.
+async fn audited(desk: &Desk, tenant: TenantId) -> Vec<String> {
+    let mut tx = desk.db.read().await.expect("a transaction");
+    let entries = audit::entries(&mut tx, tenant, i64::MAX, 50).await;
+    let entries = entries.expect("a readable log").into_iter().rev();
+    let by_gateway = entries.filter(|e| e.actor_kind == "gateway" && e.action.starts_with("hold."));
+    by_gateway
+        .map(|entry| {
+            let read = |text: &str| serde_json::from_str::<Value>(text).unwrap_or_default();
+            let (was, became) = (read(&entry.was), read(&entry.became));
+            let by = was["by"].as_str().or(became["by"].as_str());
+            let because = became["because"].as_str().unwrap_or("");
+            format!("{} {} {because}", entry.action, by.expect("an origin"))
+                .trim_end()
+                .to_owned()
+        })
+        .collect()
+}
+
 /// Who placed the holds that are in force.
 async fn in_force(desk: &Desk) -> Vec<String> {
     let mut tx = desk.db.read().await.expect("a transaction");
@@ -69,7 +104,7 @@ async fn meta_lifts_what_its_own_errors_stopped_and_nothing_that_a_person_did() 
         let desk = Desk::open(&database).await;
         let number = desk.owner.snapshot().number_named(NUMBERS[0]).cloned();
         let number = number.expect("the number").number.clone();
-        let held = || Held::Template(number.tenant, TEMPLATE.into(), "en".into());
+        let held = || Held::Template(number.tenant, of_account(&number.waba_id));
         place(&desk, held(), "delivery: Meta's error 132015").await;
         place(&desk, held(), "ana").await;
         hear(
@@ -105,6 +140,17 @@ async fn meta_lifts_what_its_own_errors_stopped_and_nothing_that_a_person_did() 
         assert_eq!(in_force(&desk).await.len(), 4);
         hear(&desk, "account_update", ban("REINSTATE"), 20).await;
         assert_eq!(in_force(&desk).await, ["ana", "ben"]);
+        assert_eq!(
+            audited(&desk, number.tenant).await,
+            [
+                "hold.place webhook: template state",
+                "hold.lift delivery: Meta's error 132015 Meta took it back: template state",
+                "hold.lift webhook: template state Meta took it back: template state",
+                "hold.place webhook: account disabled",
+                "hold.lift webhook: account disabled Meta took it back: account disabled",
+                "hold.lift receipt: Meta's error 131031 Meta took it back: account disabled",
+            ]
+        );
     })
     .await;
 }
@@ -180,7 +226,9 @@ async fn of_each_fact_the_latest_stands_whatever_came_last() {
         let number = desk.owner.snapshot().number_named(NUMBERS[0]).cloned();
         let tenant = number.expect("the number").number.tenant;
         let mut tx = desk.db.read().await.expect("a transaction");
-        let facts = standing(&mut tx, tenant).await.expect("facts");
+        let facts = standing(&mut tx, tenant, &Filter::default(), &Place::default(), 100)
+            .await
+            .expect("facts");
         let facts: Vec<String> = facts
             .iter()
             .map(|fact| format!("{} {} = {}", fact.name, fact.fact, fact.value))
@@ -192,6 +240,73 @@ async fn of_each_fact_the_latest_stands_whatever_came_last() {
             "spring_sale status = APPROVED",
         ];
         assert_eq!(facts, expected);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_template_is_held_for_the_account_whose_it_is_and_released_for_it() {
+    for_each_database(async |database| {
+        let desk = Desk::open(&database).await;
+        desk.add_number_of(0, "770003", "990003").await;
+        for directory in [&desk.receiver, &desk.owner] {
+            directory.refresh().await.expect("readable setup");
+        }
+        let held = async |phone_number_id: &str| {
+            desk.owner.refresh().await.expect("readable setup");
+            let entry = desk.owner.snapshot().number_named(phone_number_id).cloned();
+            entry.expect("the number").holds.len()
+        };
+        let status = "message_template_status_update";
+        hear(&desk, status, template("PAUSED"), 50).await;
+        assert_eq!((held(NUMBERS[0]).await, held("770003").await), (1, 0));
+        hear_of(&desk, "990003", status, template("DISABLED"), 45).await;
+        assert_eq!((held(NUMBERS[0]).await, held("770003").await), (1, 1));
+        hear(&desk, status, template("APPROVED"), 40).await;
+        assert_eq!((held(NUMBERS[0]).await, held("770003").await), (0, 1));
+
+        // One from before accounts were known of holds every account, and any of them releases it.
+        let snapshot = desk.owner.snapshot();
+        let tenant = snapshot.number_named("770003").expect("it").number.tenant;
+        place(
+            &desk,
+            Held::Template(tenant, of_account("")),
+            "webhook: template state",
+        )
+        .await;
+        assert_eq!((held(NUMBERS[0]).await, held("770003").await), (1, 2));
+        hear_of(&desk, "990003", status, template("APPROVED"), 30).await;
+        assert_eq!((held(NUMBERS[0]).await, held("770003").await), (0, 0));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn restricted_answers_hold_answers_alone_and_a_restricted_beginning_only_what_begins() {
+    for_each_database(async |database| {
+        let cases = [
+            (
+                "RESTRICTED_BIZ_INITIATED_MESSAGING",
+                ["cleared", "hold_templates"],
+            ),
+            (
+                "RESTRICTED_CUSTOMER_INITIATED_MESSAGING",
+                ["hold_replies", "cleared"],
+            ),
+        ];
+        let desk = Desk::open(&database).await;
+        let conversation = opened(&desk, &database).await;
+        for (n, (kind, expected)) in cases.into_iter().enumerate() {
+            let until = desk.ago(0) + 1_000;
+            let value = json!({ "event": "ACCOUNT_RESTRICTION", "restriction_info": [
+                { "restriction_type": kind, "expiration": until }] });
+            hear(&desk, "account_update", value, 50 - n as u64).await;
+            desk.owner.refresh().await.expect("readable setup");
+            let what = [reply("hi"), template_of(DraftClass::Utility)];
+            let decided = what.map(|what| decided(&desk, &conversation, what));
+            assert_eq!(decided, expected, "{kind}");
+            desk.clock.advance(Duration::from_secs(2_000));
+        }
     })
     .await;
 }

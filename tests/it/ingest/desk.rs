@@ -34,6 +34,7 @@ pub const APPS: [&str; 2] = ["900100", "900200"];
 pub const NUMBERS: [&str; 2] = ["770001", "770002"];
 pub const TENANTS: [&str; 2] = ["shop", "bank"];
 const PORTFOLIO: &str = "a-portfolio";
+const WABA: &str = "990001";
 
 pub struct Desk {
     pub db: Db,
@@ -69,7 +70,10 @@ impl Desk {
             keyring: keyring.clone(),
             clock: clock.clone(),
             ids: ids.clone(),
+            require_signature: false,
+            changed: Arc::default(),
             by: vestibule::audit::Actor::gateway(),
+            ending: vestibule::storage::Ending::default(),
         };
         for n in 0..2 {
             set_up(&setup, n).await;
@@ -167,7 +171,12 @@ impl Desk {
 
     /// Adds a number to a tenant's app. Only who reads setup again knows it.
     pub async fn add_number(&self, n: usize, phone_number_id: &str) {
-        add_number(&self.setup, n, phone_number_id).await;
+        add_number(&self.setup, n, phone_number_id, WABA).await;
+    }
+
+    /// The same, of another account.
+    pub async fn add_number_of(&self, n: usize, phone_number_id: &str, waba_id: &str) {
+        add_number(&self.setup, n, phone_number_id, waba_id).await;
     }
 
     /// Meta's time, in whole seconds, so long ago.
@@ -208,16 +217,16 @@ async fn set_up(setup: &SetupContext, n: usize) {
     credentials::add(setup, TENANTS[n], "main", &token, false)
         .await
         .expect("a credential");
-    add_number(setup, n, NUMBERS[n]).await;
+    add_number(setup, n, NUMBERS[n], WABA).await;
 }
 
-async fn add_number(setup: &SetupContext, n: usize, phone_number_id: &str) {
+async fn add_number(setup: &SetupContext, n: usize, phone_number_id: &str, waba_id: &str) {
     let number = NewNumber {
         tenant: TENANTS[n].to_owned(),
         app: Some(APPS[n].to_owned()),
         credential: "main".to_owned(),
         portfolio: Some(PORTFOLIO.to_owned()),
-        waba_id: "990001".to_owned(),
+        waba_id: waba_id.to_owned(),
         phone_number_id: phone_number_id.to_owned(),
         display_number: "+44 1632 960111".to_owned(),
         time_zone: "Europe/London".to_owned(),

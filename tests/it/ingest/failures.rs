@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use vestibule::domain::{Clock, DraftClass, OutboxState, Timestamp};
 use vestibule::policy::{WindowFacts, WindowState};
 use vestibule::storage::conversations::Conversation;
-use vestibule::storage::holds::{Held, holds_all_tenants, lift_hold_all_tenants};
+use vestibule::storage::holds::{Held, HeldTemplate, holds_all_tenants, lift_hold_all_tenants};
 use vestibule::storage::outbox::OutboxRow;
 use vestibule::storage::people;
 use vestibule_tests::for_each_database;
@@ -172,10 +172,15 @@ async fn a_stop_in_the_body_that_merges_its_person_is_the_survivors() {
 
 /// What a failure's code stops.
 fn stops(code: i64, row: &OutboxRow) -> Held {
+    let template = HeldTemplate {
+        account: "990001".into(),
+        name: "spring_sale".into(),
+        language: "en".into(),
+    };
     let (tenant, number, _) = whose(row);
     match code {
         131_048 => Held::Number(tenant, number),
-        132_015 => Held::Template(tenant, "spring_sale".into(), "en".into()),
+        132_015 => Held::Template(tenant, template),
         131_064 => Held::Templates(tenant),
         _ => Held::Tenant(tenant),
     }
@@ -209,6 +214,10 @@ async fn a_failure_that_stops_a_scope_places_one_hold_until_somebody_lifts_it() 
     .await;
 }
 
+/// As the audit log tells it.
+const PLACED_BY_GATEWAY: &str =
+    "SELECT COUNT(*) FROM audit_entry WHERE action = 'hold.place' AND actor_kind = 'gateway'";
+
 #[tokio::test]
 async fn a_thousand_failures_of_one_cause_place_one_hold_and_other_errors_none() {
     for_each_database(async |database| {
@@ -230,6 +239,7 @@ async fn a_thousand_failures_of_one_cause_place_one_hold_and_other_errors_none()
         desk.hear(&[json!({ "statuses": statuses })]).await;
         let held = database.count("SELECT COUNT(*) FROM hold").await;
         assert_eq!(held, 2);
+        assert_eq!(database.count(PLACED_BY_GATEWAY).await, 2);
     })
     .await;
 }

@@ -25,13 +25,13 @@ use super::sends::put;
 use super::state::{State, state};
 
 /// Ids and the time that the fixtures are written with.
-const NUMBER: &str = "770001112223334";
-const WABA: &str = "990001112223334";
-const PORTFOLIO: &str = "550001112223334";
-const OUTBOX: &str = "out_000000000001a";
-const NOW: i64 = 1_795_254_000;
-const PHONE: &str = "447700900123";
-const BSUID: &str = "GB.4410093827716523";
+pub(crate) const NUMBER: &str = "770001112223334";
+pub(crate) const WABA: &str = "990001112223334";
+pub(crate) const PORTFOLIO: &str = "550001112223334";
+pub(crate) const OUTBOX: &str = "out_000000000001a";
+pub(crate) const NOW: i64 = 1_795_254_000;
+pub(crate) const PHONE: &str = "447700900123";
+pub(crate) const BSUID: &str = "GB.4410093827716523";
 
 #[tokio::test]
 async fn every_fixture_causes_what_its_snapshot_shows() {
@@ -265,7 +265,7 @@ impl<'a> Business<'a> {
 }
 
 /// The text with its unix times, in seconds or milliseconds, moved.
-fn shifted(text: &str, moved: impl Fn(i64) -> i64) -> String {
+pub(crate) fn shifted(text: &str, moved: impl Fn(i64) -> i64) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(start) = rest.find(|c: char| c.is_ascii_digit()) {

@@ -4,12 +4,13 @@
 mod accounts;
 mod backlog;
 mod belonging;
+mod chains;
 mod consent;
 mod desk;
 mod endpoint;
 mod events;
 mod failures;
-mod fixtures;
+pub(crate) mod fixtures;
 mod future;
 mod locks;
 mod moves;

@@ -128,9 +128,9 @@ const CASES: &[Case] = &[
         people: &["447700900123 GB.9987711223344556, 0, 2 + 1"],
     },
     Case {
-        name: "nobody whom we know",
+        name: "nobody whom we know yet is remembered as one",
         steps: &[UserId(Some(NEW), 400), Number(None, 300)],
-        people: &[],
+        people: &["447700900999 GB.9987711223344556, 0, 0 + 2"],
     },
 ];
 

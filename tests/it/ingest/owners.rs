@@ -98,7 +98,7 @@ async fn change_owner(desk: &Desk, database: &vestibule_tests::TestDatabase, to:
     let mut tx = desk.db.begin().await.expect("a transaction");
     let (tenant, id) = (conversation.tenant, conversation.id);
     let log = desk.ids.next(now);
-    conversations::change_owner(&mut tx, tenant, id, &change, log, now)
+    conversations::change_owner(&mut tx, tenant, id, &change, (log, 0), now)
         .await
         .expect("changed");
     tx.commit().await.expect("a commit");

@@ -80,6 +80,25 @@ pub async fn queued(
     rows.expect("inserted")
 }
 
+/// What policy says of it as things stand: `cleared`, or the reason's code.
+pub fn decided(
+    desk: &Desk,
+    to: &Conversation,
+    what: (OutboundContent, DraftClass),
+) -> &'static str {
+    let now = desk.clock.now();
+    let snapshot = desk.owner.snapshot();
+    let entry = snapshot.number_named(NUMBERS[0]).expect("the number");
+    let draft = draft(desk, to, &what);
+    let (consent, backlog) = (ConsentState::default(), BacklogFact::default());
+    let facts = entry.facts(to, consent, backlog, &draft.content, now);
+    match decide(&facts, &draft, now) {
+        Decision::Cleared(_) => "cleared",
+        Decision::Refused(refusal) => refusal.reason.code(),
+        Decision::Deferred { reason, .. } => reason.code(),
+    }
+}
+
 fn draft(desk: &Desk, to: &Conversation, what: &(OutboundContent, DraftClass)) -> Draft {
     let now = desk.clock.now();
     Draft {

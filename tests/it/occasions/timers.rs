@@ -83,6 +83,7 @@ async fn timers_end_when_they_are_cancelled_handed_over_closed_or_taken_over() {
             by: "ana".into(),
             actor: None,
             owner_version: None,
+            ending: Default::default(),
         };
         let to = Owner::Agent("ana".into());
         let desk = &ground.node.followers.desk;

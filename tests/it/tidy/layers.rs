@@ -6,6 +6,8 @@ use super::source::{Source, sources};
 /// The rooms of `gateway/src` from the inside out. A room may import rooms further inside, and nothing beside itself
 /// unless [`BESIDE`] says so.
 const LAYERS: &[&[&str]] = &[
+    // Locks, for everybody.
+    &["sync"],
     &["domain"],
     &[
         "clock",
@@ -65,7 +67,7 @@ const BESIDE: &[(&str, &str)] = &[
 /// Rooms that see less than their layer would let them.
 const ONLY: &[(&str, &[&str])] = &[
     // A second, independent reading of Meta's rules: what it shared with the gateway it could not check.
-    ("simulator", &["domain"]),
+    ("simulator", &["domain", "sync"]),
     ("policy", &["domain"]),
 ];
 
@@ -77,6 +79,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("boon", &["plugin_host"]),
     // The filter that a replay puts on itself.
     ("seccompiler", &["replay"]),
+    // Signatures of uploads; TLS has it by itself.
+    ("ring", &["tenants"]),
     // `app` and `cli` build the one client that everybody is handed; the simulator posts webhooks with it.
     ("reqwest", &["graph", "egress", "simulator", "app", "cli"]),
 ];

@@ -7,6 +7,7 @@ use super::source::sources;
 const WITHOUT_TENANT: &[(&str, &str)] = &[
     ("mod.rs", "connections and transactions"),
     ("open.rs", "connections and transactions"),
+    ("ending.rs", "transactions"),
     ("migrate.rs", "the schema"),
     ("partitions.rs", "the schema"),
     ("notify.rs", "a word between nodes; it carries no row"),

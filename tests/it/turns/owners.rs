@@ -42,7 +42,7 @@ async fn take_over(database: &TestDatabase) {
     );
     let slot = slot.slot;
     let log = IdGenerator::new(slot.number, slot.id_floor).next(now);
-    conversations::change_owner(&mut tx, tenant, id, &change, log, now)
+    conversations::change_owner(&mut tx, tenant, id, &change, (log, 0), now)
         .await
         .expect("changed")
         .expect("the conversation is there");
@@ -120,10 +120,18 @@ async fn a_turn_with_more_plugins_than_there_can_be_falls_back() {
     // No verb installs a ninth. Were it there all the same, the turn must not be tried for ever.
     database
         .execute(
-            "INSERT INTO installation (id, tenant, number, plugin, plugin_version, digest, position, config, grants, state,
-                generation, created_at)
-             SELECT id + 1, tenant, number, 'ninth', plugin_version, digest, position, config, grants, state, generation,
-                created_at FROM installation ORDER BY id DESC LIMIT 1",
+            "INSERT INTO installation (id, tenant, number, plugin, position, state, generation, created_at)
+             SELECT id + 1, tenant, number, 'ninth', position, state, generation, created_at FROM installation
+             ORDER BY id DESC LIMIT 1",
+        )
+        .await;
+    database
+        .execute(
+            "INSERT INTO installation_version (installation, seq, tenant, digest, plugin_version, config, asked, grants,
+                granted_by, granted_at, stage, percent, good, reason, changed_at, created_at)
+             SELECT installation + 1, seq, tenant, digest, plugin_version, config, asked, grants, granted_by, granted_at,
+                stage, percent, good, reason, changed_at, created_at FROM installation_version
+             ORDER BY installation DESC LIMIT 1",
         )
         .await;
     let node = start(&town, "node").await;

@@ -44,7 +44,7 @@ pub(super) async fn add_secret(
     ObjectId(id): ObjectId<AppId>,
     Input(new): Input<NewSecret>,
 ) -> Answer<Json<SecretAdded>> {
-    let setup = api.acting(&caller.actor);
+    let setup = api.acting(&caller);
     let retired =
         apps::add_secret(&setup, &id.to_string(), &new.secret.0, new.retire_older).await?;
     Ok(Json(SecretAdded { retired }))

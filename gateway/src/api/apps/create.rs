@@ -52,7 +52,7 @@ pub(super) async fn create(
         secrets: new.secrets.into_iter().map(|secret| secret.0).collect(),
         is_default: new.default,
     };
-    let added = apps::add(&api.acting(&caller.actor), &new).await;
+    let added = apps::add(&api.acting(&caller), &new).await;
     let app = added.map_err(|error| Problem::of(error, &[("the app secret", "/secrets")]))?;
     Ok((StatusCode::CREATED, Json(view(&app))).into_response())
 }

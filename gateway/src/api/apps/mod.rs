@@ -2,6 +2,7 @@
 
 mod add_secret;
 mod create;
+mod delete;
 mod get;
 mod list;
 
@@ -20,7 +21,7 @@ use crate::storage::apps::App;
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
         .routes(routes!(list::list, create::create))
-        .routes(routes!(get::get))
+        .routes(routes!(get::get, delete::delete))
         .routes(routes!(add_secret::add_secret))
 }
 

@@ -47,9 +47,9 @@ pub(super) async fn verify(
         let detail = "must be a head as a verification tells it, SEQ:MAC";
         return Err(Problem::invalid(vec![FieldProblem::at("/head", detail)]));
     }
-    let setup = api.acting(&caller.actor);
+    let setup = api.acting(&caller);
     let params = json!({"head": asked.head});
     let job = jobs::create(&setup, realm, VerifyJob::NAME, &params, None).await?;
-    api.jobs.now();
+    api.wake_jobs(&caller);
     Ok(resource::accepted(&job))
 }

@@ -98,7 +98,7 @@ pub(super) async fn define(
     InTenant(tenant): InTenant,
     Input(body): Input<AttributeBody>,
 ) -> Answer<Response> {
-    let setup = api.acting(&caller.actor);
+    let setup = api.acting(&caller);
     let named = [("the attribute's name", "/name")];
     contacts::define(&setup, tenant, &body.name, body.kind.kind())
         .await

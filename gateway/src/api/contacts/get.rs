@@ -19,5 +19,5 @@ pub(super) async fn get(
     ObjectId(id): ObjectId<ContactId>,
 ) -> Answer<Tagged<ContactView>> {
     let contact = contacts::get(&api.setup, tenant, id).await?;
-    Ok(tagged(&contact))
+    tagged(&api, &contact).await
 }

@@ -43,9 +43,9 @@ pub(super) async fn import(
     InTenant(tenant): InTenant,
     Input(body): Input<ImportBody>,
 ) -> Answer<Response> {
-    let setup = api.acting(&caller.actor);
+    let setup = api.acting(&caller);
     let job = contacts::import(&setup, tenant, &body.contacts).await?;
-    api.jobs.now();
+    api.wake_jobs(&caller);
     let place = format!("{ROOT}/jobs/{}", job.id);
     let body = Json(ImportBegun { job: job.id });
     Ok((StatusCode::ACCEPTED, [(LOCATION, place)], body).into_response())

@@ -8,7 +8,7 @@ use super::super::page::{Page, PageParams, Paged};
 use super::super::place::{InTenant, TenantParam};
 use super::super::problem::Problem;
 use super::super::{Answer, State};
-use super::{ContactView, view};
+use super::{ContactView, consents, view};
 use crate::contacts;
 use crate::domain::Phone;
 use crate::storage::contacts::Filter;
@@ -51,5 +51,10 @@ pub(super) async fn list(
     };
     let (after, most) = (page.after(), page.most());
     let rows = contacts::page(&api.setup, tenant, &filter, after, most).await?;
-    Ok(Json(page.of(rows, |row| row.id.raw(), |row| view(&row))))
+    let said = consents(&api, &rows).await?;
+    Ok(Json(page.of(
+        rows,
+        |row| row.id.raw(),
+        |row| view(&row, &said),
+    )))
 }

@@ -16,13 +16,15 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::Api;
 use super::etag::Tagged;
 use super::moment::Moment;
 use super::problem::{FieldProblem, Problem};
+use super::{Answer, Api};
 use crate::contacts::{ContactError, NewContact, revision_of};
 use crate::domain::ContactId;
+use crate::policy::ConsentState;
 use crate::storage::contacts::Contact;
+use crate::storage::people::{self, Consents};
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
@@ -43,12 +45,52 @@ struct ContactView {
     phone: Option<String>,
     /// Meta's id of a person who shows no phone.
     bsuid: Option<String>,
+    /// The id that linked portfolios share.
+    parent_bsuid: Option<String>,
+    /// As they show it. It may become somebody else's: never a key.
+    username: Option<String>,
+    /// When Meta last said that they have another number or user id.
+    moved_at: Option<Moment>,
+    /// The contact that this one turned out to be: that one's words count.
+    merged_into: Option<ContactId>,
+    consent: ConsentView,
     #[schema(value_type = Object)]
     attributes: Value,
     created_at: Moment,
 }
 
-fn view(contact: &Contact) -> ContactView {
+/// What the person has said about being written to.
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[schema(as = Consent)]
+struct ConsentView {
+    /// `none`, `marketing` (END, CANCEL …), `business_initiated` (STOP …), `all_but_security` (STOPALL), `everything`.
+    opted_out: String,
+    /// Of the latest word that stopped or lifted anything.
+    since: Option<Moment>,
+    /// May they be answered?
+    replies_open: bool,
+    /// They stopped marketing in WhatsApp itself.
+    marketing_stopped_at: Option<Moment>,
+}
+
+fn consent(state: &ConsentState) -> ConsentView {
+    ConsentView {
+        opted_out: state.opt_out.word().to_owned(),
+        since: state.since.map(Moment),
+        replies_open: state.replies_open(),
+        marketing_stopped_at: state.meta_stopped_at.map(Moment),
+    }
+}
+
+/// What people have said is read with them: one question a page.
+async fn consents(api: &Api, contacts: &[Contact]) -> Answer<Consents> {
+    let ids: Vec<ContactId> = contacts.iter().map(|contact| contact.id).collect();
+    let mut tx = api.setup.db.read().await?;
+    Ok(people::read_consent_all_tenants(&mut tx, &ids).await?)
+}
+
+fn view(contact: &Contact, said: &Consents) -> ContactView {
+    let own = said.of(contact.id);
     let some = |text: &String| (!text.is_empty()).then(|| text.clone());
     ContactView {
         id: contact.id,
@@ -56,16 +98,22 @@ fn view(contact: &Contact) -> ContactView {
         name: contact.display_name.clone(),
         phone: some(&contact.phone),
         bsuid: some(&contact.bsuid),
+        parent_bsuid: some(&contact.parent_bsuid),
+        username: some(&contact.username),
+        moved_at: contact.moved_at.map(Moment),
+        merged_into: own.map(|row| row.contact).filter(|id| *id != contact.id),
+        consent: own.map(|row| consent(&row.state)).unwrap_or_default(),
         attributes: serde_json::from_str(&contact.attributes).unwrap_or_default(),
         created_at: Moment(contact.created_at),
     }
 }
 
-fn tagged(contact: &Contact) -> Tagged<ContactView> {
-    Tagged {
+async fn tagged(api: &Api, contact: &Contact) -> Answer<Tagged<ContactView>> {
+    let said = consents(api, std::slice::from_ref(contact)).await?;
+    Ok(Tagged {
         revision: revision_of(contact),
-        body: view(contact),
-    }
+        body: view(contact, &said),
+    })
 }
 
 /// A contact as a client puts it; what is left out stays.

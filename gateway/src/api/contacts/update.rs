@@ -48,7 +48,7 @@ pub(super) async fn update(
         name: change.name,
         attributes: change.attributes,
     };
-    let setup = api.acting(&caller.actor);
+    let setup = api.acting(&caller);
     let contact = contacts::update(&setup, tenant, id, &expected, &change).await;
-    Ok(tagged(&contact.map_err(problem)?))
+    tagged(&api, &contact.map_err(problem)?).await
 }

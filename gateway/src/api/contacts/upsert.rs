@@ -28,7 +28,7 @@ pub(super) async fn upsert(
     InTenant(tenant): InTenant,
     Input(body): Input<ContactBody>,
 ) -> Answer<Response> {
-    let setup = api.acting(&caller.actor);
+    let setup = api.acting(&caller);
     let put = contacts::upsert(&setup, tenant, &body.into_new()).await;
     let (contact, made) = put.map_err(problem)?;
     let status = if made {
@@ -36,5 +36,6 @@ pub(super) async fn upsert(
     } else {
         StatusCode::OK
     };
-    Ok((status, tagged(&contact)).into_response())
+    let shown = tagged(&api, &contact).await?;
+    Ok((status, shown).into_response())
 }

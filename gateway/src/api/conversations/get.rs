@@ -5,7 +5,7 @@ use axum::Json;
 use super::super::place::{InTenant, ObjectId, TenantParam};
 use super::super::problem::Problem;
 use super::super::{Answer, Api, State};
-use super::{ConversationView, view};
+use super::{ConversationView, shown};
 use crate::domain::{ConversationId, TenantId};
 use crate::storage::conversations::{self, Conversation};
 
@@ -20,7 +20,8 @@ pub(super) async fn get(
     InTenant(tenant): InTenant,
     ObjectId(id): ObjectId<ConversationId>,
 ) -> Answer<Json<ConversationView>> {
-    Ok(Json(view(&found(&api, tenant, id).await?)))
+    let row = found(&api, tenant, id).await?;
+    Ok(Json(shown(&api, &row).await?))
 }
 
 pub(super) async fn found(api: &Api, tenant: TenantId, id: ConversationId) -> Answer<Conversation> {

@@ -8,7 +8,7 @@ use super::super::page::{Page, PageParams, Paged};
 use super::super::place::{InTenant, TenantParam};
 use super::super::problem::Problem;
 use super::super::{Answer, State};
-use super::{ConversationView, view};
+use super::{ConversationView, came_from, view};
 use crate::domain::{ContactId, NumberId};
 use crate::storage::conversations::{self, Filter, OwnedBy};
 
@@ -46,7 +46,13 @@ pub(super) async fn list(
     let mut tx = api.setup.db.read().await?;
     let (before, most) = (page.before(), page.most());
     let rows = conversations::page(&mut tx, tenant, &filter, before, most).await?;
-    Ok(Json(page.of(rows, |row| row.id.raw(), |row| view(&row))))
+    drop(tx);
+    let from = came_from(&api, tenant, &rows).await?;
+    Ok(Json(page.of(
+        rows,
+        |row| row.id.raw(),
+        |row| view(&row, &from),
+    )))
 }
 
 fn filter(wanted: &Wanted) -> Answer<Filter> {

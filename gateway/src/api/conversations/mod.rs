@@ -9,7 +9,7 @@ mod notes;
 mod say;
 mod snooze;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use axum::Json;
@@ -29,6 +29,7 @@ use crate::desk::{Asked, Change, DeskError, Speaker};
 use crate::domain::{ContactId, ConversationId, NumberId, Owner, TenantId};
 use crate::policy::Reason;
 use crate::storage::conversations::Conversation;
+use crate::storage::entry_points::{self, EntryPoint};
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
@@ -74,8 +75,21 @@ fn owner(owner: &Owner) -> OwnerView {
 struct PersonView {
     id: ContactId,
     name: String,
+    /// As they show it; never a key.
+    username: Option<String>,
     phone: Option<String>,
     bsuid: Option<String>,
+}
+
+/// The ad or post that the customer came from last.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = CameFrom)]
+struct CameFromView {
+    /// Meta's time of the message that told it.
+    at: Option<Moment>,
+    /// `source_type`, `source_id`, `source_url`, `headline`, `body`, `ctwa_clid` …: what Meta told.
+    #[schema(value_type = Object)]
+    referral: Value,
 }
 
 /// A conversation of one contact with one number.
@@ -97,13 +111,34 @@ struct ConversationView {
     human_replied_at: Option<Moment>,
     /// Meta's time of the customer's last message: it opens the window for 24 hours.
     last_inbound_at: Option<Moment>,
+    /// Meta said that the window is closed, or that they have another number since: it is, until they write again.
+    window_closed_at: Option<Moment>,
+    came_from: Option<CameFromView>,
+    /// Meta charges nothing until then (a free entry point). It permits nothing.
+    free_until: Option<Moment>,
     language: Option<String>,
     /// By name: text, number, true or false, a list of texts, or `{"date": "2026-11-25"}`.
     attributes: BTreeMap<String, Value>,
     tags: BTreeSet<String>,
 }
 
-fn view(row: &Conversation) -> ConversationView {
+/// Where they came from is read with conversations: one question a page.
+async fn came_from(api: &Api, tenant: TenantId, rows: &[Conversation]) -> Answer<CameFrom> {
+    let ids: Vec<ConversationId> = rows.iter().map(|row| row.id).collect();
+    let mut tx = api.setup.db.read().await?;
+    Ok(entry_points::of_conversations(&mut tx, tenant, &ids).await?)
+}
+
+type CameFrom = HashMap<ConversationId, EntryPoint>;
+
+async fn shown(api: &Api, row: &Conversation) -> Answer<ConversationView> {
+    let came_from = came_from(api, row.tenant, std::slice::from_ref(row)).await?;
+    Ok(view(row, &came_from))
+}
+
+fn view(row: &Conversation, came_from: &CameFrom) -> ConversationView {
+    let point = came_from.get(&row.id);
+    let from = point.filter(|point| !point.referral.is_empty());
     let some = |text: &String| (!text.is_empty()).then(|| text.clone());
     ConversationView {
         id: row.id,
@@ -111,6 +146,7 @@ fn view(row: &Conversation) -> ConversationView {
         contact: PersonView {
             id: row.contact,
             name: row.display_name.clone(),
+            username: some(&row.username),
             phone: some(&row.phone),
             bsuid: some(&row.bsuid),
         },
@@ -121,6 +157,12 @@ fn view(row: &Conversation) -> ConversationView {
         hand_back_at: row.hand_back_at.map(Moment),
         human_replied_at: row.human_replied_at.map(Moment),
         last_inbound_at: row.last_inbound_at.map(Moment),
+        window_closed_at: row.closed_by_meta_at.map(Moment),
+        came_from: from.map(|point| CameFromView {
+            at: point.referral_at.map(Moment),
+            referral: serde_json::from_str(&point.referral).unwrap_or_default(),
+        }),
+        free_until: point.and_then(|point| point.free_until).map(Moment),
         language: row.language.clone(),
         attributes: row
             .attributes
@@ -152,13 +194,15 @@ fn asked(
         conversation,
         by: speaker(caller).owner().name().to_owned(),
         actor: Some(caller.actor.clone()),
+        ending: caller.ending.clone(),
         owner_version,
     }
 }
 
 async fn change(api: &Api, asked: &Asked, change: Change) -> Answer<Json<ConversationView>> {
     let row = api.desk.change(asked, change).await;
-    Ok(Json(view(&row.map_err(|error| problem(error, asked))?)))
+    let row = row.map_err(|error| problem(error, asked))?;
+    Ok(Json(shown(api, &row).await?))
 }
 
 fn problem(error: DeskError, asked: &Asked) -> Problem {

@@ -14,7 +14,7 @@ use super::super::place::{InTenant, ObjectId, TenantParam};
 use super::super::problem::{FieldProblem, Problem};
 use super::super::{Answer, State};
 use super::get::found;
-use super::{ConversationView, asked, problem, speaker, view};
+use super::{ConversationView, asked, problem, shown, speaker};
 use crate::desk::Words;
 use crate::domain::{ConversationId, DraftClass, OutboundContent};
 
@@ -86,8 +86,9 @@ pub(super) async fn say(
     let said = api.desk.say(&asked, words).await;
     let said = said.map_err(|error| problem(error, &asked))?;
     let body = QueuedMessage {
-        message: messages::view(&said.send),
-        conversation: view(&said.conversation),
+        // It has just been written: nothing can have come of it yet.
+        message: messages::view(&said.send, &messages::Receipts::new()),
+        conversation: shown(&api, &said.conversation).await?,
         took_over: said.took_over,
     };
     Ok((StatusCode::CREATED, Json(body)).into_response())

@@ -38,9 +38,8 @@ pub(super) async fn create(
     InTenant(tenant): InTenant,
     Input(new): Input<NewCredential>,
 ) -> Answer<Response> {
-    let setup = api.acting(&caller.actor);
+    let setup = api.acting(&caller);
     let name = tenant.to_string();
-    let id = credentials::add(&setup, &name, &new.name, &new.token.0, false).await?;
-    let credential = credentials::find_one(&setup, tenant, id).await?;
+    let credential = credentials::put(&setup, &name, &new.name, &new.token.0, false).await?;
     Ok((StatusCode::CREATED, Json(view(&credential))).into_response())
 }

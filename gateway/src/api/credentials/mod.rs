@@ -1,6 +1,7 @@
 //! Access tokens for Graph: written, replaced, never shown.
 
 mod create;
+mod delete;
 mod get;
 mod list;
 mod replace_token;
@@ -20,7 +21,7 @@ use crate::storage::credentials::Credential;
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
         .routes(routes!(list::list, create::create))
-        .routes(routes!(get::get))
+        .routes(routes!(get::get, delete::delete))
         .routes(routes!(replace_token::replace_token))
 }
 

@@ -35,7 +35,7 @@ pub(super) async fn replace_token(
     ObjectId(id): ObjectId<CredentialId>,
     Input(new): Input<NewToken>,
 ) -> Answer<StatusCode> {
-    let setup = api.acting(&caller.actor);
+    let setup = api.acting(&caller);
     let credential = credentials::find_one(&setup, tenant, id).await?;
     let tenant = tenant.to_string();
     credentials::add(&setup, &tenant, &credential.name, &new.token.0, true).await?;

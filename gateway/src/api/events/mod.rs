@@ -5,6 +5,7 @@ mod stream;
 mod tell;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -33,17 +34,17 @@ pub struct Streams {
     /// They end when the node begins to.
     stop: CancellationToken,
     room: Arc<Semaphore>,
+    heartbeat: Duration,
 }
 
-/// Streams open at once on one node. A guess: each is a connection and a page of events in memory.
-const OPEN_MOST: usize = 1000;
-
 impl Streams {
-    pub fn new(sealed: Sealed, stop: CancellationToken) -> Self {
+    /// At most so many are open at once, and each that is silent for `heartbeat` says that it is there.
+    pub fn new(sealed: Sealed, stop: CancellationToken, most: usize, heartbeat: Duration) -> Self {
         Self {
             sealed,
             stop,
-            room: Arc::new(Semaphore::new(OPEN_MOST)),
+            room: Arc::new(Semaphore::new(most)),
+            heartbeat,
         }
     }
 }

@@ -2,13 +2,12 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::Query;
 use axum::response::{IntoResponse, Response};
 use futures::stream::{self, Stream};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -23,8 +22,6 @@ use crate::storage;
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// Events read at once.
 const PAGE: usize = 100;
-/// A comment is sent when nothing else was for so long: proxies close what is silent for a minute.
-const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// Follow events as they happen
 ///
@@ -40,6 +37,7 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
     ),
     responses(
         (status = 200, description = "The stream", content_type = "text/event-stream", body = String),
+        (status = 503, description = "As many streams are open as the node bears", body = ref("#/components/schemas/Problem")),
         (status = 410, description = "What comes next is past retention", body = ref("#/components/schemas/Problem")),
     ),
 )]
@@ -57,8 +55,9 @@ pub(super) async fn stream(
     let after = number("Last-Event-ID", last)?.or(wanted.after()?);
     let room = api.streams.room.clone().try_acquire_owned();
     let room = room.map_err(|_| {
-        let detail = "this node has as many open streams as it bears";
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "full", detail)
+        let detail = "this node has as many open streams as it bears (api.event_streams): try another, or again later";
+        let wait = HeaderValue::from_static("10");
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "full", detail).with_header(RETRY_AFTER, wait)
     })?;
     // Before the first look, so that what is sealed during it wakes us.
     let sealed = api.streams.sealed.clone();
@@ -141,7 +140,7 @@ impl Follower {
             tokio::select! {
                 () = self.api.streams.stop.cancelled() => return None,
                 changed = self.sealed.changed() => changed.ok()?,
-                () = tokio::time::sleep(HEARTBEAT) => return Some(": still here\n\n".to_owned()),
+                () = tokio::time::sleep(self.api.streams.heartbeat) => return Some(": still here\n\n".to_owned()),
             }
         }
     }

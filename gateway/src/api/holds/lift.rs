@@ -34,6 +34,6 @@ pub(super) async fn lift(
             "this hold was not placed by your tenant: ask the operator",
         ));
     }
-    holds::lift(&api.acting(&caller.actor), id).await?;
+    holds::lift(&api.acting(&caller), id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

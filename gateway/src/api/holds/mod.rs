@@ -39,9 +39,17 @@ enum HeldView {
     /// What a plugin wants to send; the plugin goes on running.
     Plugin { plugin: String },
     /// A template in one language: placed by the gateway when Meta pauses it.
-    Template { name: String, language: String },
+    Template {
+        name: String,
+        language: String,
+        /// The WhatsApp account whose template it is; `null`: of every account of the tenant.
+        #[serde(default)]
+        account: Option<String>,
+    },
     /// Every template of a number: placed by the gateway when Meta stops them.
     NumberTemplates { number: NumberId },
+    /// Every answer of a number, and nothing that the business begins: placed by the gateway when Meta restricts it.
+    NumberReplies { number: NumberId },
     /// Every template of the tenant; replies without one go on.
     AllTemplates,
     /// Every send with a credential.
@@ -72,9 +80,17 @@ fn view(hold: &Hold) -> HoldView {
             let plugin = name.clone();
             (Some(*tenant), HeldView::Plugin { plugin })
         }
-        Held::Template(tenant, name, language) => {
-            let (name, language) = (name.clone(), language.clone());
-            (Some(*tenant), HeldView::Template { name, language })
+        Held::Template(tenant, template) => {
+            let held = HeldView::Template {
+                name: template.name.clone(),
+                language: template.language.clone(),
+                account: Some(template.account.clone()).filter(|account| !account.is_empty()),
+            };
+            (Some(*tenant), held)
+        }
+        Held::NumberReplies(tenant, number) => {
+            let number = *number;
+            (Some(*tenant), HeldView::NumberReplies { number })
         }
         Held::NumberTemplates(tenant, number) => {
             let number = *number;

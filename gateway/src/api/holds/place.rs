@@ -57,7 +57,7 @@ pub(super) async fn place(
         false => format!("{OF_TENANT}{name}"),
     };
     let by: String = by.chars().take(100).collect();
-    let setup = api.acting(&caller.actor);
+    let setup = api.acting(&caller);
     let placed = holds::add(&setup, &scope, &new.reason, &by, lasts).await;
     let named = [
         ("number", "/held/number"),
@@ -96,9 +96,11 @@ fn scope(realm: TenantId, held: HeldView) -> Answer<Scope> {
             tenant,
             credential: credential.to_string(),
         },
-        HeldView::Template { .. } | HeldView::NumberTemplates { .. } => {
+        HeldView::Template { .. }
+        | HeldView::NumberTemplates { .. }
+        | HeldView::NumberReplies { .. } => {
             return Err(wrong(
-                "template and number_templates are for the gateway to place, when Meta stops them",
+                "template, number_templates and number_replies are for the gateway to place, when Meta stops them",
             ));
         }
     })

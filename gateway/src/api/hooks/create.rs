@@ -13,7 +13,8 @@ use super::super::input::Input;
 use super::super::place::{InTenant, TenantParam};
 use super::super::{Answer, State};
 use super::{HookView, kinds, view};
-use crate::hooks::NewHook;
+use crate::hooks::{NewHook, Secret};
+use crate::storage::hooks::Hook;
 
 /// A new endpoint.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -68,15 +69,20 @@ pub(super) async fn create(
         enabled: new.enabled,
         after: new.after,
     };
-    let setup = api.acting(&caller.actor);
+    let setup = api.acting(&caller);
     let (hook, secret) = api.endpoints.add(&setup, tenant, new).await?;
+    Ok(shown_once(StatusCode::CREATED, &hook, &secret))
+}
+
+/// A hook with a secret that nobody is shown again.
+pub(super) fn shown_once(status: StatusCode, hook: &Hook, secret: &Secret) -> Response {
     let body = NewHookView {
-        hook: view(&hook),
+        hook: view(hook),
         secret: secret.text().expose_secret().to_owned(),
     };
-    let mut response = (StatusCode::CREATED, Json(body)).into_response();
+    let mut response = (status, Json(body)).into_response();
     response
         .headers_mut()
         .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(response)
+    response
 }

@@ -19,7 +19,7 @@ pub(super) async fn delete(
     InTenant(tenant): InTenant,
     ObjectId(id): ObjectId<HookId>,
 ) -> Answer<StatusCode> {
-    let setup = api.acting(&caller.actor);
+    let setup = api.acting(&caller);
     api.endpoints.remove(&setup, tenant, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -7,6 +7,7 @@ mod get;
 mod list;
 mod replay;
 mod revive;
+mod rotate;
 mod update;
 
 use std::sync::Arc;
@@ -31,6 +32,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(replay::replay))
         .routes(routes!(dead_letters::dead_letters))
         .routes(routes!(revive::revive))
+        .routes(routes!(rotate::rotate))
 }
 
 /// An endpoint that follows events, without its secret.
@@ -50,6 +52,8 @@ struct HookView {
     paused_until: Option<Moment>,
     last_error: Option<String>,
     created_at: Moment,
+    /// Until then requests are signed with the secret before too.
+    old_secret_until: Option<Moment>,
 }
 
 fn view(hook: &Hook) -> HookView {
@@ -68,6 +72,8 @@ fn view(hook: &Hook) -> HookView {
         paused_until: (hook.next_try_at > Timestamp::ZERO).then_some(Moment(hook.next_try_at)),
         last_error: some(&hook.last_error),
         created_at: Moment(hook.created_at),
+        old_secret_until: (hook.old_secret_until > Timestamp::ZERO)
+            .then_some(Moment(hook.old_secret_until)),
     }
 }
 

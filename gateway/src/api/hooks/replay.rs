@@ -36,7 +36,7 @@ pub(super) async fn replay(
     ObjectId(id): ObjectId<HookId>,
     Input(body): Input<ReplayBody>,
 ) -> Answer<Tagged<HookView>> {
-    let setup = api.acting(&caller.actor);
+    let setup = api.acting(&caller);
     let hook = api.endpoints.replay(&setup, tenant, id, body.after).await?;
     Ok(tagged(&hook))
 }

@@ -40,7 +40,7 @@ pub(super) async fn revive(
     ObjectId(id): ObjectId<HookId>,
     Input(body): Input<ReviveBody>,
 ) -> Answer<Json<Revived>> {
-    let setup = api.acting(&caller.actor);
+    let setup = api.acting(&caller);
     let revived = api
         .endpoints
         .revive(&setup, tenant, id, &body.events)

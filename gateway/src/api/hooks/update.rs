@@ -48,7 +48,7 @@ pub(super) async fn update(
         secret: change.secret.map(Into::into),
         enabled: change.enabled,
     };
-    let setup = api.acting(&caller.actor);
+    let setup = api.acting(&caller);
     let hook = api
         .endpoints
         .change(&setup, tenant, id, &expected, change)

@@ -23,7 +23,7 @@ pub(super) async fn cancel(
     Realm(realm): Realm,
     ObjectId(id): ObjectId<JobId>,
 ) -> Answer<Json<JobView>> {
-    let job = jobs::cancel(&api.acting(&caller.actor), realm, id).await?;
-    api.jobs.now();
+    let job = jobs::cancel(&api.acting(&caller), realm, id).await?;
+    api.wake_jobs(&caller);
     Ok(Json(view(&job)))
 }

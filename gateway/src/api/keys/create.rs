@@ -63,7 +63,7 @@ pub(super) async fn create(
         user: new.user,
         expires_at: new.expires_at.map(|at| at.0),
     };
-    let made = keys::create(&api.acting(&caller.actor), new).await;
+    let made = keys::create(&api.acting(&caller), new).await;
     let named = [("user", "/user"), ("the user", "/user")];
     let (key, token) = made.map_err(|error| Problem::of(error, &named))?;
     shown(&key, &token)

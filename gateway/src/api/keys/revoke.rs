@@ -22,6 +22,6 @@ pub(super) async fn revoke(
     Realm(realm): Realm,
     ObjectId(id): ObjectId<ApiKeyId>,
 ) -> Answer<StatusCode> {
-    keys::revoke(&api.acting(&caller.actor), realm, id).await?;
+    keys::revoke(&api.acting(&caller), realm, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

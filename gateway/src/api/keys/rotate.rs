@@ -40,6 +40,6 @@ pub(super) async fn rotate(
     Input(rotation): Input<Rotation>,
 ) -> Answer<Response> {
     let overlap = Duration::from_secs(rotation.overlap_seconds.into());
-    let (key, token) = keys::rotate(&api.acting(&caller.actor), realm, id, overlap).await?;
+    let (key, token) = keys::rotate(&api.acting(&caller), realm, id, overlap).await?;
     shown(&key, &token)
 }

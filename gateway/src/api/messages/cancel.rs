@@ -8,7 +8,7 @@ use super::super::guard::Caller;
 use super::super::place::{InTenant, ObjectId, TenantParam};
 use super::super::problem::Problem;
 use super::super::{Answer, State};
-use super::{MessageView, view};
+use super::{MessageView, receipts, view};
 use crate::domain::{OutboxId, OutboxState};
 use crate::storage::outbox::{self, Move};
 
@@ -26,7 +26,7 @@ pub(super) async fn cancel(
     InTenant(tenant): InTenant,
     ObjectId(id): ObjectId<OutboxId>,
 ) -> Answer<Json<MessageView>> {
-    let setup = api.acting(&caller.actor);
+    let setup = api.acting(&caller);
     let none = || Problem::no_such("message", &id.to_string());
     let mut tx = setup.db.begin().await?;
     let row = outbox::find(&mut tx, tenant, id).await?.ok_or_else(none)?;
@@ -41,10 +41,11 @@ pub(super) async fn cancel(
         let detail = format!("the message is {}", row.state.word());
         return Err(Problem::new(StatusCode::CONFLICT, "not_queued", detail));
     }
+    let receipts = receipts(&mut tx, tenant, [&row]).await?;
     let became = Some(json!({"state": "cancelled"}));
     setup
         .record(&mut tx, tenant, "message.cancel", id, None, became)
         .await?;
-    tx.commit().await?;
-    Ok(Json(view(&row)))
+    setup.commit(tx).await?;
+    Ok(Json(view(&row, &receipts)))
 }

@@ -6,7 +6,7 @@ use super::super::guard::Caller;
 use super::super::place::{InTenant, ObjectId, TenantParam};
 use super::super::problem::Problem;
 use super::super::{Answer, State};
-use super::{MessageView, view};
+use super::{MessageView, receipts, view};
 use crate::access::{Principal, Scope};
 use crate::domain::{NumberId, OutboxId};
 use crate::storage::outbox;
@@ -27,7 +27,8 @@ pub(super) async fn get(
     let row = outbox::find(&mut tx, tenant, id).await?;
     let row = row.filter(|row| may_use(&caller.principal, row.draft.number));
     let row = row.ok_or_else(|| Problem::no_such("message", &id.to_string()))?;
-    Ok(Json(view(&row)))
+    let receipts = receipts(&mut tx, tenant, [&row]).await?;
+    Ok(Json(view(&row, &receipts)))
 }
 
 /// Is the number within what a narrow token is for? Keys with a role are for all.

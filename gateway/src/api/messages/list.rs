@@ -8,7 +8,7 @@ use super::super::page::{Page, PageParams, Paged};
 use super::super::place::{InTenant, TenantParam};
 use super::super::problem::Problem;
 use super::super::{Answer, State};
-use super::{MessageView, view};
+use super::{MessageView, receipts, view};
 use crate::domain::Bucket;
 use crate::storage::outbox;
 
@@ -49,9 +49,10 @@ pub(super) async fn list(
         "doubted" => outbox::doubted(&mut tx, tenant, before, most).await?,
         _ => return Err(Problem::bad_parameter("state", "must be open or doubted")),
     };
+    let receipts = receipts(&mut tx, tenant, &rows).await?;
     Ok(Json(page.of(
         rows,
         |row| row.draft.id.raw(),
-        |row| view(&row),
+        |row| view(&row, &receipts),
     )))
 }

@@ -4,6 +4,7 @@ mod cancel;
 mod get;
 mod list;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -14,10 +15,12 @@ use utoipa_axum::routes;
 
 pub(super) use get::may_use;
 
-use super::Api;
 use super::moment::Moment;
-use crate::domain::{ContactId, ConversationId, NumberId, OutboxId, ReceiptStatus};
+use super::{Answer, Api};
+use crate::domain::{ContactId, ConversationId, NumberId, OutboxId, ReceiptStatus, TenantId};
+use crate::storage::Tx;
 use crate::storage::outbox::OutboxRow;
+use crate::storage::receipts::{self, KeptReceipt};
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
@@ -39,6 +42,11 @@ pub(super) struct MessageView {
     state: String,
     /// How far it got: `sent`, `delivered`, `read`, `played`, `failed`; `null`: nothing is known yet.
     receipt: Option<String>,
+    /// What Meta told of it, in order of progress.
+    receipts: Vec<ReceiptView>,
+    /// To whom it goes or went: `phone` or `bsuid`.
+    #[schema(value_type = Object)]
+    recipient: Value,
     /// Meta's id of it.
     wamid: Option<String>,
     /// Meta's last error code.
@@ -60,7 +68,49 @@ pub(super) struct MessageView {
     changed_at: Moment,
 }
 
-pub(super) fn view(row: &OutboxRow) -> MessageView {
+/// One thing that Meta told of a message out.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Receipt)]
+struct ReceiptView {
+    /// `sent`, `delivered`, `read`, `played`, `failed`.
+    status: String,
+    /// Meta's time.
+    at: Moment,
+    /// Meta's error code.
+    error: Option<i64>,
+    /// What Meta says that it costs, as it came.
+    #[schema(value_type = Option<Object>)]
+    pricing: Option<Value>,
+}
+
+fn receipt(row: &KeptReceipt) -> ReceiptView {
+    ReceiptView {
+        status: ReceiptStatus::from_code(row.status)
+            .map_or("unknown", ReceiptStatus::word)
+            .to_owned(),
+        at: Moment(row.at),
+        error: (row.error != 0).then_some(row.error),
+        pricing: serde_json::from_str(&row.pricing).ok(),
+    }
+}
+
+pub(super) type Receipts = HashMap<OutboxId, Vec<KeptReceipt>>;
+
+/// Receipts are read with their messages: one question a page.
+pub(super) async fn receipts(
+    tx: &mut Tx,
+    tenant: TenantId,
+    rows: impl IntoIterator<Item = &OutboxRow>,
+) -> Answer<Receipts> {
+    let ids: Vec<i64> = rows.into_iter().map(|row| row.draft.id.raw()).collect();
+    let mut found = Receipts::new();
+    for row in receipts::of_sends(tx, tenant, &ids).await? {
+        found.entry(row.outbox).or_default().push(row);
+    }
+    Ok(found)
+}
+
+pub(super) fn view(row: &OutboxRow, receipts: &Receipts) -> MessageView {
     let draft = &row.draft;
     MessageView {
         id: draft.id,
@@ -71,6 +121,13 @@ pub(super) fn view(row: &OutboxRow) -> MessageView {
         receipt: row
             .receipt
             .map(|status: ReceiptStatus| status.word().to_owned()),
+        receipts: receipts
+            .get(&draft.id)
+            .into_iter()
+            .flatten()
+            .map(receipt)
+            .collect(),
+        recipient: json!(draft.recipient),
         wamid: row.wamid.clone(),
         error: row.error,
         reason: (!row.reason.is_empty()).then(|| row.reason.clone()),

@@ -77,7 +77,7 @@ pub(super) async fn create(
         time_zone: new.time_zone,
         throughput: new.throughput,
     };
-    let added = numbers::add(&api.acting(&caller.actor), &new).await;
+    let added = numbers::add(&api.acting(&caller), &new).await;
     let named = [("credential", "/credential"), ("app", "/app")];
     let number = added.map_err(|error| Problem::of(error, &named))?;
     Ok((StatusCode::CREATED, tagged(&number)).into_response())

@@ -1,6 +1,7 @@
 //! `GET /numbers/{number}`
 
 use super::super::etag::Tagged;
+use super::super::moment::Moment;
 use super::super::place::{InTenant, ObjectId, TenantParam};
 use super::super::{Answer, State};
 use super::{NumberView, tagged};
@@ -8,6 +9,8 @@ use crate::domain::NumberId;
 use crate::tenants::numbers;
 
 /// One number
+///
+/// One that was disconnected too: `removed_at` says when.
 #[utoipa::path(
     get, path = "/numbers/{number}", operation_id = "numbers.get", tag = "numbers",
     params(("number" = NumberId, Path), TenantParam),
@@ -18,5 +21,10 @@ pub(super) async fn get(
     InTenant(tenant): InTenant,
     ObjectId(id): ObjectId<NumberId>,
 ) -> Answer<Tagged<NumberView>> {
+    if let Some(former) = numbers::find_former(&api.setup, tenant, id).await? {
+        let mut tagged = tagged(&former.number);
+        tagged.body.removed_at = Some(Moment(former.removed_at));
+        return Ok(tagged);
+    }
     Ok(tagged(&numbers::find_one(&api.setup, tenant, id).await?))
 }

@@ -1,6 +1,7 @@
 //! Business phone numbers.
 
 mod create;
+mod delete;
 mod get;
 mod list;
 mod update;
@@ -22,7 +23,7 @@ use crate::tenants::numbers;
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
         .routes(routes!(list::list, create::create))
-        .routes(routes!(get::get, update::update))
+        .routes(routes!(get::get, update::update, delete::delete))
 }
 
 /// A business phone number.
@@ -43,6 +44,8 @@ struct NumberView {
     /// Messages a second.
     throughput: i64,
     connected_at: Moment,
+    /// It was disconnected then: only its past is here.
+    removed_at: Option<Moment>,
 }
 
 fn view(number: &Number) -> NumberView {
@@ -57,6 +60,7 @@ fn view(number: &Number) -> NumberView {
         time_zone: number.time_zone.clone(),
         throughput: number.throughput,
         connected_at: Moment(number.connected_at),
+        removed_at: None,
     }
 }
 

@@ -48,7 +48,7 @@ pub(super) async fn update(
         time_zone: change.time_zone,
         throughput: change.throughput,
     };
-    let setup = api.acting(&caller.actor);
+    let setup = api.acting(&caller);
     let changed = numbers::update(&setup, tenant, id, change, &expected).await;
     let named = [("credential", "/credential")];
     Ok(tagged(

@@ -1,25 +1,23 @@
-//! `GET /plugins/{plugin}`
+//! `GET /plugins/{digest}`
 
 use axum::Json;
 
-use super::super::place::{InTenant, ObjectId, TenantParam};
+use super::super::place::{ObjectId, Realm, TenantParam};
 use super::super::{Answer, State};
-use super::{PluginView, view};
-use crate::domain::InstallationId;
+use super::{Digest, PluginView, view};
 use crate::tenants::installations;
 
-/// One plugin in service
+/// One upload
 #[utoipa::path(
-    get, path = "/plugins/{plugin}", operation_id = "plugins.get", tag = "plugins",
-    params(("plugin" = InstallationId, Path), TenantParam),
-    responses((status = 200, description = "The plugin", body = PluginView)),
+    get, path = "/plugins/{digest}", operation_id = "plugins.get", tag = "plugins",
+    params(("digest" = String, Path, description = "SHA-256 of the component"), TenantParam),
+    responses((status = 200, description = "The upload", body = PluginView)),
 )]
 pub(super) async fn get(
     axum::extract::State(api): State,
-    InTenant(tenant): InTenant,
-    ObjectId(id): ObjectId<InstallationId>,
+    Realm(realm): Realm,
+    ObjectId(Digest(digest)): ObjectId<Digest>,
 ) -> Answer<Json<PluginView>> {
-    Ok(Json(view(
-        &installations::find_one(&api.setup, tenant, id).await?,
-    )))
+    let upload = installations::find_upload(&api.setup, realm, &digest).await?;
+    Ok(Json(view(&upload)))
 }

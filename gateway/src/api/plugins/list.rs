@@ -3,14 +3,14 @@
 use axum::Json;
 
 use super::super::page::{Page, PageParams, Paged};
-use super::super::place::{InTenant, TenantParam};
+use super::super::place::{Realm, TenantParam};
 use super::super::{Answer, State};
 use super::{PluginView, view};
 use crate::tenants::installations;
 
-/// A tenant's plugins in service
+/// Uploads that a tenant can install
 ///
-/// Oldest installation first.
+/// Its own and those that the operator gave to all, oldest first.
 #[utoipa::path(
     get, path = "/plugins", operation_id = "plugins.list", tag = "plugins",
     params(TenantParam, PageParams),
@@ -18,9 +18,13 @@ use crate::tenants::installations;
 )]
 pub(super) async fn list(
     axum::extract::State(api): State,
-    InTenant(tenant): InTenant,
+    Realm(realm): Realm,
     page: Page,
 ) -> Answer<Json<Paged<PluginView>>> {
-    let rows = installations::page(&api.setup, tenant, page.after(), page.most()).await?;
-    Ok(Json(page.of(rows, |row| row.id.raw(), |row| view(&row))))
+    let rows = installations::page_of_uploads(&api.setup, realm, page.after(), page.most()).await?;
+    Ok(Json(page.of(
+        rows,
+        |row| row.component.upload,
+        |row| view(&row),
+    )))
 }

@@ -1,11 +1,15 @@
-//! Plugins that run for a tenant: uploaded, looked at, taken out of service. To stop what one says, place a hold on it.
+//! Uploads: components that can be installed, each known by its digest. A tenant's own, and those that the operator gave
+//! to all.
 
+mod allow;
 mod get;
-mod install;
+mod health;
 mod list;
 mod metrics;
-mod remove;
+mod stop;
+mod upload;
 
+use std::str::FromStr;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -16,45 +20,84 @@ use utoipa_axum::routes;
 
 use super::Api;
 use super::moment::Moment;
-use crate::domain::{InstallationId, NumberId};
-use crate::storage::installations::Installation;
+use crate::audit::OPERATOR;
+use crate::tenants::installations::Uploaded;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
-        .routes(routes!(list::list, install::install))
-        .routes(routes!(get::get, remove::remove))
+        .routes(routes!(list::list, upload::upload))
+        .routes(routes!(get::get))
+        .routes(routes!(health::health))
         .routes(routes!(metrics::metrics))
+        .routes(routes!(stop::stop, allow::allow))
 }
 
-/// A plugin in service.
+/// SHA-256 of a component, 64 small hexadecimal digits.
+struct Digest(String);
+
+impl FromStr for Digest {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let hex = text
+            .bytes()
+            .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+        (text.len() == 64 && hex)
+            .then(|| Self(text.to_owned()))
+            .ok_or(())
+    }
+}
+
+/// An upload.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Plugin)]
 struct PluginView {
-    id: InstallationId,
-    /// `null`: for every number of the tenant.
-    number: Option<NumberId>,
+    /// SHA-256 of the component: what it is installed by.
+    digest: String,
     plugin: String,
     version: String,
-    /// SHA-256 of the component.
-    digest: String,
-    /// Plugins of a turn run in this order.
-    position: i64,
+    description: String,
+    /// The version of the plugin contract that it was built against.
+    abi: String,
+    /// What it is called for.
+    hooks: Vec<String>,
+    /// Grants that it asks for.
+    asks_for: Vec<String>,
+    /// Fuel and memory that it asks for.
     #[schema(value_type = Object)]
-    settings: Value,
-    grants: Vec<String>,
-    installed_at: Moment,
+    limits: Value,
+    /// JSON Schema of its settings.
+    #[schema(value_type = Option<Object>)]
+    settings_schema: Option<Value>,
+    /// Versions with the same number understand each other's memory.
+    state_schema: u32,
+    /// Other numbers whose memory it understands, and whose versions understand its own.
+    state_compatible: Vec<u32>,
+    bytes: i64,
+    /// The name of the key that signed it.
+    signed_by: Option<String>,
+    /// The operator gave it to every tenant.
+    shared: bool,
+    uploaded_at: Moment,
 }
 
-fn view(installation: &Installation) -> PluginView {
+fn view(upload: &Uploaded) -> PluginView {
+    let (component, manifest) = (&upload.component, &upload.manifest);
     PluginView {
-        id: installation.id,
-        number: installation.number,
-        plugin: installation.plugin.clone(),
-        version: installation.plugin_version.clone(),
-        digest: installation.digest.clone(),
-        position: installation.position,
-        settings: serde_json::from_str(&installation.config).unwrap_or(Value::Null),
-        grants: serde_json::from_str(&installation.grants).unwrap_or_default(),
-        installed_at: Moment(installation.created_at),
+        digest: component.digest.clone(),
+        plugin: manifest.name.clone(),
+        version: manifest.version.clone(),
+        description: manifest.description.clone(),
+        abi: manifest.abi.clone(),
+        hooks: manifest.interfaces.clone(),
+        asks_for: manifest.grants.iter().cloned().collect(),
+        limits: serde_json::json!(manifest.limits),
+        settings_schema: manifest.config_schema.clone(),
+        state_schema: manifest.state_schema,
+        state_compatible: manifest.state_compatible.iter().copied().collect(),
+        bytes: component.bytes,
+        signed_by: (!component.signed_by.is_empty()).then(|| component.signed_by.clone()),
+        shared: component.tenant == OPERATOR,
+        uploaded_at: Moment(component.created_at),
     }
 }

@@ -10,7 +10,7 @@ use super::super::guard::Caller;
 use super::super::input::Input;
 use super::super::{Answer, State};
 use super::{TenantView, check_settings, tagged};
-use crate::tenants::{add_tenant, find_tenant};
+use crate::tenants::create_tenant;
 
 /// A new tenant.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -40,9 +40,8 @@ pub(super) async fn create(
     caller: Caller,
     Input(new): Input<NewTenant>,
 ) -> Answer<Response> {
-    let setup = api.acting(&caller.actor);
+    let setup = api.acting(&caller);
     let settings = check_settings(&new.settings)?;
-    let id = add_tenant(&setup, &new.name, &settings).await?;
-    let tenant = find_tenant(&setup, &id.to_string()).await?;
+    let tenant = create_tenant(&setup, &new.name, &settings).await?;
     Ok((StatusCode::CREATED, tagged(&tenant)).into_response())
 }

@@ -1,6 +1,7 @@
 //! Tenants: businesses on this deployment.
 
 mod create;
+mod delete;
 mod get;
 mod list;
 mod update;
@@ -24,7 +25,7 @@ use crate::tenants::{TenantSettings, tenant_revision};
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
         .routes(routes!(list::list, create::create))
-        .routes(routes!(get::get, update::update))
+        .routes(routes!(get::get, update::update, delete::delete))
 }
 
 /// A tenant.

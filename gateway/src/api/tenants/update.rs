@@ -39,7 +39,7 @@ pub(super) async fn update(
 ) -> Answer<Tagged<TenantView>> {
     own(&caller, id)?;
     let settings = check_settings(&change.settings)?;
-    let setup = api.acting(&caller.actor);
+    let setup = api.acting(&caller);
     let tenant = set_tenant_if(&setup, &id.to_string(), &settings, &expected).await?;
     Ok(tagged(&tenant))
 }

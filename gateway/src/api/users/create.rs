@@ -44,6 +44,6 @@ pub(super) async fn create(
         email: new.email,
         role: new.role,
     };
-    let user = users::create(&api.acting(&caller.actor), new).await?;
+    let user = users::create(&api.acting(&caller), new).await?;
     Ok((StatusCode::CREATED, tagged(&user)).into_response())
 }

@@ -49,7 +49,7 @@ pub(super) async fn update(
         role: change.role,
         active: change.active,
     };
-    let setup = api.acting(&caller.actor);
+    let setup = api.acting(&caller);
     let user = users::update(&setup, realm, id, change, &expected).await?;
     Ok(tagged(&user))
 }

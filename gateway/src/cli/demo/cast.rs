@@ -51,6 +51,7 @@ const NAMES: [&str; 4] = [
 const BAKERY: &str = r#"{
     "style": "buttons",
     "list_button": "Our cakes",
+    "mark_read": true,
     "menu": { "title": "Welcome to *Quay Bakery*! What can we do for you?", "items": [
         { "key": "1", "title": "Opening hours", "reply": "We are open every day from 7 to 18 o'clock." },
         { "key": "2", "title": "Cakes", "submenu": { "title": "Baked this morning:", "items": [
@@ -62,7 +63,10 @@ const BAKERY: &str = r#"{
         { "key": "0", "title": "A person", "hand_over": "counter" }
     ] }
 }"#;
-pub(super) const TENANTS: [(&str, &str); 2] = [("Quay Bakery", BAKERY), ("Harbour Bikes", "{}")];
+pub(super) const TENANTS: [(&str, &str); 2] = [
+    ("Quay Bakery", BAKERY),
+    ("Harbour Bikes", r#"{ "mark_read": true }"#),
+];
 
 /// Names of businesses and customers.
 pub(super) fn furnish(simulator: &SimulatorHandle) -> anyhow::Result<()> {

@@ -174,7 +174,11 @@ pub(super) fn plugin(story: &Story, call: &Value, setup: &Snapshot) -> String {
     });
     installed.map_or_else(
         || "?".to_owned(),
-        |one| format!("{} {}", one.plugin, one.plugin_version),
+        |one| {
+            let version = one.active().or(one.candidate());
+            let version = version.map_or("", |version| &version.version);
+            format!("{} {version}", one.plugin)
+        },
     )
 }
 

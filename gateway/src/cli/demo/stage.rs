@@ -5,8 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -17,7 +15,7 @@ use super::cast::{
 };
 use super::show;
 use super::story::{Attempts, Story, Teller};
-use crate::admin::{self, Command};
+use crate::admin::{self, Command, PluginCommand, PluginInstall};
 use crate::app::{Node, StartOptions};
 use crate::clock::SystemClock;
 use crate::config::Config;
@@ -209,14 +207,12 @@ async fn onboard(node: &Node) -> anyhow::Result<()> {
     }
     commands.extend(NUMBERS.iter().map(number_command));
     for (tenant, config) in TENANTS {
-        commands.push(Command::PluginInstall {
-            tenant: tenant.to_owned(),
-            number: None,
-            component: STANDARD.encode(MENU),
-            config: config.to_owned(),
-            grants: ["kv".to_owned()].into(),
-            position: 0,
-        });
+        let install = PluginInstall {
+            config: Some(config.to_owned()),
+            grants: Some(["kv".to_owned()].into()),
+            ..PluginInstall::new(tenant, MENU)
+        };
+        commands.push(Command::Plugin(PluginCommand::Install(Box::new(install))));
     }
     for command in commands {
         let verb = command.verb();

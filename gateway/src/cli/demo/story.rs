@@ -17,6 +17,7 @@ use crate::domain::{
 use crate::storage::outbox::{self, OutboxRow};
 use crate::storage::turns::{self, Told};
 use crate::storage::{Db, Result};
+use crate::sync::lock;
 
 /// How often the journal is looked at.
 const LOOK: Duration = Duration::from_millis(25);
@@ -53,7 +54,7 @@ impl Observer for Attempts {
 
 impl Attempts {
     fn all(&self) -> std::sync::MutexGuard<'_, HashMap<OutboxId, SendTrace>> {
-        self.0.lock().unwrap_or_else(|broken| broken.into_inner())
+        lock(&self.0)
     }
 }
 

@@ -9,7 +9,7 @@ use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::domain::{Clock, IdGenerator, Timestamp};
 use crate::storage::server::{Server, server_all_tenants};
-use crate::storage::{Db, StorageError, migrate, nodes};
+use crate::storage::{Db, Ending, StorageError, migrate, nodes};
 use crate::tenants::{SetupContext, keys};
 
 /// Beyond it Meta's timestamps and ours no longer tell the same window; ids and leases use the database's clock.
@@ -123,7 +123,10 @@ async fn envelopes(config: &Config, db: &Db) -> Finding {
         keyring,
         clock: Arc::new(SystemClock),
         ids: Arc::new(IdGenerator::new(0, Timestamp::ZERO)),
+        require_signature: config.plugins.require_signature,
+        changed: Arc::default(),
         by: crate::audit::Actor::gateway(),
+        ending: Ending::default(),
     };
     match keys::verify(&setup).await {
         Ok(count) => Finding::good(WHAT, format!("{count}, all open with these keys")),

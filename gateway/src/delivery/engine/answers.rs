@@ -140,7 +140,8 @@ impl Delivery {
                 | Held::Plugin(..)
                 | Held::Template(..)
                 | Held::Templates(_)
-                | Held::NumberTemplates(..) => {}
+                | Held::NumberTemplates(..)
+                | Held::NumberReplies(..) => {}
             }
         }
     }

@@ -11,7 +11,7 @@ use crate::storage::history::InboundEntry;
 use crate::storage::{Result, Tx, raw};
 
 /// The elements as Meta sent them, for those whose body is still kept. A body is read once, however many messages it holds.
-pub(super) async fn elements(tx: &mut Tx, inbound: &[InboundEntry]) -> Result<HashMap<i64, Value>> {
+pub async fn elements(tx: &mut Tx, inbound: &[InboundEntry]) -> Result<HashMap<i64, Value>> {
     let mut by_raw: HashMap<RawId, Vec<&InboundEntry>> = HashMap::new();
     for entry in inbound {
         by_raw.entry(entry.raw).or_default().push(entry);

@@ -8,6 +8,8 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
 
+pub use inbound::elements;
+
 use super::Shown;
 use crate::directory::Snapshot;
 use crate::domain::number::Number;
@@ -185,9 +187,11 @@ impl<'a> Rows<'a> {
 
     fn number(&self, conversation: ConversationId) -> Option<&Number> {
         let row = self.conversations.get(&conversation)?;
-        self.snapshot
-            .number(row.number)
-            .map(|entry| entry.number.as_ref())
+        let connected = self.snapshot.number(row.number);
+        connected
+            .map(|entry| &entry.number)
+            .or_else(|| self.snapshot.former(row.number))
+            .map(AsRef::as_ref)
     }
 
     /// A `value` of Meta's with its head: whose number it is, and whose person (facts §2.1).
@@ -196,7 +200,8 @@ impl<'a> Rows<'a> {
         value.insert("messaging_product".to_owned(), json!("whatsapp"));
         if let Some(number) = self.number(conversation) {
             let metadata = json!({
-                "display_phone_number": number.display_number.trim_start_matches('+'),
+                // Digits alone, as Meta has it (facts §1.2).
+                "display_phone_number": number.display_number.chars().filter(char::is_ascii_digit).collect::<String>(),
                 "phone_number_id": number.phone_number_id,
             });
             value.insert("metadata".to_owned(), metadata);

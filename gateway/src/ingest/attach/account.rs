@@ -3,18 +3,19 @@
 //!
 //! Only the latest of a fact is obeyed, by Meta's time: a webhook that comes twice, late or out of order changes nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::batch::event_at;
 use super::split::News;
 use super::{AttachError, Attacher};
 use crate::domain::account::{Cause, Extent, Order, Stop, Subject};
 use crate::domain::number::Number;
-use crate::domain::{EventId, HoldId, TenantId, Timestamp};
+use crate::domain::{AuditId, EventId, HoldId, TenantId, Timestamp};
 use crate::storage::account_facts::{self, FactKind, FactRow};
 use crate::storage::events::{EventKind, NewEvent};
-use crate::storage::holds::{self, Held, Hold};
+use crate::storage::holds::{self, Held, HeldTemplate, Hold};
 use crate::storage::{Tx, events, numbers};
+use crate::tenants::holds::{lift_by_gateway, place_by_gateway};
 
 /// Keeps and obeys the news of a batch, in order.
 pub(super) async fn apply(
@@ -141,7 +142,8 @@ impl Told<'_> {
             let placed_by = placed_by(stop.cause);
             // Meta may extend a restriction: the last word of it counts.
             if stop.until.is_some() {
-                holds::lift_held_by_all_tenants(tx, &held, &placed_by, self.now).await?;
+                self.lift(tx, &held, &placed_by, "Meta told its end anew")
+                    .await?;
             } else if holds::is_held_by_all_tenants(tx, &held, &placed_by, self.now).await? {
                 continue;
             }
@@ -155,15 +157,15 @@ impl Told<'_> {
                 until: stop.until,
                 lifted_at: None,
             };
-            holds::insert_hold_all_tenants(tx, &hold).await?;
+            place_by_gateway(tx, &hold, self.entry()).await?;
         }
         Ok(())
     }
 
     /// Lifts what this cause stopped, also where a send met its error before the webhook came. What people hold stays.
     async fn release(&self, tx: &mut Tx, cause: Cause) -> Result<(), AttachError> {
-        let mut held = self.held(Extent::Everything);
-        held.extend(self.held(Extent::Templates));
+        let extents = [Extent::Everything, Extent::Templates, Extent::Answers];
+        let mut held: Vec<Held> = extents.into_iter().flat_map(|one| self.held(one)).collect();
         if self.one.news.subject == Subject::Account {
             // Such an error held the tenant: it does not say which of the accounts it was.
             held.push(Held::Tenant(self.tenant));
@@ -172,22 +174,49 @@ impl Told<'_> {
             ["receipt", "delivery"].map(|part| format!("{part}: Meta's error {code}"))
         });
         let origins: Vec<String> = by_errors.chain([placed_by(cause)]).collect();
+        let why = format!("Meta took it back: {}", cause.word());
         for held in &held {
             for origin in &origins {
-                holds::lift_held_by_all_tenants(tx, held, origin, self.now).await?;
+                self.lift(tx, held, origin, &why).await?;
             }
         }
         Ok(())
     }
 
+    async fn lift(
+        &self,
+        tx: &mut Tx,
+        held: &Held,
+        origin: &str,
+        why: &str,
+    ) -> Result<(), AttachError> {
+        let entry = || self.entry();
+        Ok(lift_by_gateway(tx, (held, origin), why, self.now, entry).await?)
+    }
+
+    /// Of the audit log.
+    fn entry(&self) -> AuditId {
+        AuditId::from_raw(self.attacher.ids.next(self.now))
+    }
+
     fn held(&self, extent: Extent) -> Vec<Held> {
         let tenant = self.tenant;
         if let Subject::Template { name, language } = &self.one.news.subject {
-            return vec![Held::Template(tenant, name.clone(), language.clone())];
+            // Of the accounts that it is about: another of the tenant's may have a template of that name.
+            let accounts: BTreeSet<&String> =
+                self.numbers.iter().map(|number| &number.waba_id).collect();
+            let template = |account: &String| HeldTemplate {
+                account: account.clone(),
+                name: name.clone(),
+                language: language.clone(),
+            };
+            let held = accounts.into_iter().map(template);
+            return held.map(|one| Held::Template(tenant, one)).collect();
         }
         let held = |number: &&Number| match extent {
             Extent::Everything => Held::Number(tenant, number.id),
             Extent::Templates => Held::NumberTemplates(tenant, number.id),
+            Extent::Answers => Held::NumberReplies(tenant, number.id),
         };
         self.numbers.iter().map(held).collect()
     }

@@ -141,8 +141,8 @@ async fn attach_messages(
         }
         written.push(event);
     }
+    written.extend(notices(attacher, changes, &people, &mut conversations, now));
     let spoken: BTreeSet<ConversationId> = written.iter().filter_map(|e| e.conversation).collect();
-    written.extend(notices(attacher, changes, &people, &conversations, now));
     events::append_all_tenants(tx, &written).await?;
     let mut changed: Vec<&Conversation> = conversations
         .values()
@@ -178,7 +178,7 @@ async fn of_changed(
 ) -> Result<Vec<ConversationId>, AttachError> {
     let mut pairs = BTreeSet::new();
     for (change, contact) in changes.iter().zip(&people.changed) {
-        pairs.extend(contact.map(|contact| (change.entry.number.id, contact)));
+        pairs.insert((change.entry.number.id, *contact));
     }
     for (tenant, contact, _) in &people.closed {
         let snapshot = attacher.directory.snapshot();
@@ -210,26 +210,35 @@ async fn close_windows(
     Ok(())
 }
 
-/// What Meta said of people, as events of their conversations; of nobody's when we do not know them.
+/// What Meta said of people, as events of their conversations, if they have some.
 fn notices(
     attacher: &Attacher,
     changes: &[Change],
     people: &Resolved,
-    conversations: &Conversations,
+    conversations: &mut Conversations,
     now: Timestamp,
 ) -> Vec<NewEvent> {
-    let notice = |(change, contact): (&Change, &Option<ContactId>)| {
+    let notice = |(change, contact): (&Change, &ContactId)| {
         let number = &change.entry.number;
-        let conversation = contact.and_then(|contact| conversations.get(&(number.id, contact)));
+        let base = event_at(attacher, &change.place, now);
+        let conversation = conversations.get_mut(&(number.id, *contact));
+        let (conversation, prev) = match conversation {
+            Some(row) => {
+                let prev = std::mem::replace(&mut row.last_entry, base.id.raw());
+                (Some(row.id), prev)
+            }
+            None => (None, 0),
+        };
         NewEvent {
             tenant: Some(number.tenant),
             number: Some(number.id),
-            conversation: conversation.map(|conversation| conversation.id),
-            contact: *contact,
+            conversation,
+            contact: Some(*contact),
             kind: EventKind::Notice,
             wamid: change.wamid.clone(),
             content: json(&change.message),
-            ..event_at(attacher, &change.place, now)
+            prev,
+            ..base
         }
     };
     changes.iter().zip(&people.changed).map(notice).collect()

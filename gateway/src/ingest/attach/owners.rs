@@ -57,7 +57,8 @@ pub(super) async fn obey(
         }
     }
     let log = attacher.ids.next(now);
-    let owner_version = conversations::change_owner(tx, tenant, id, &change, log, now).await?;
+    let entry = (log, std::mem::replace(&mut conversation.last_entry, log));
+    let owner_version = conversations::change_owner(tx, tenant, id, &change, entry, now).await?;
     conversation.owner_version = owner_version.unwrap_or(conversation.owner_version);
     let taken = change.from.is_bot();
     conversation.owner = change.to;

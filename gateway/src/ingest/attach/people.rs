@@ -10,7 +10,7 @@ use self::identities::Keys;
 use super::split::{Change, Split};
 use super::{AttachError, Attacher};
 use crate::domain::number::Number;
-use crate::domain::{ContactId, IdentityKind, PersonRef, TenantId, Timestamp};
+use crate::domain::{ContactId, IdentityKind, NumberId, PersonRef, TenantId, Timestamp};
 use crate::storage::Tx;
 use crate::storage::people::{self, ContactRow, Identity, IdentityKey, Moved};
 
@@ -47,8 +47,8 @@ pub(super) fn authors(split: &Split) -> Vec<Author<'_>> {
 pub(super) struct Resolved {
     /// Of every author, in order.
     pub authors: Vec<ContactId>,
-    /// Of every change of identity, in order; `None`: nobody whom we know.
-    pub changed: Vec<Option<ContactId>>,
+    /// Of every change of identity, in order.
+    pub changed: Vec<ContactId>,
     /// Who has another number since, and so no open window until they write again (§2.3).
     pub closed: Vec<(TenantId, ContactId, Timestamp)>,
 }
@@ -111,8 +111,14 @@ pub(super) async fn resolve(
         let contact = people.contact(tx, author, keys, id).await?;
         resolved.authors.push(contact);
     }
+    let snapshot = attacher.directory.snapshot();
     for change in changes {
-        let changed = people.change(tx, change).await?;
+        let tenant = change.entry.number.tenant;
+        let numbers = snapshot.numbers().map(|entry| &entry.number);
+        let own = numbers.filter(|number| number.tenant == tenant);
+        let numbers: Vec<NumberId> = own.map(|number| number.id).collect();
+        let id = || ContactId::from_raw(attacher.ids.next(now));
+        let changed = people.change(tx, change, &numbers, id).await?;
         resolved.changed.push(changed);
     }
     people.write(tx, now).await?;
@@ -120,7 +126,7 @@ pub(super) async fn resolve(
     for contact in resolved
         .authors
         .iter_mut()
-        .chain(resolved.changed.iter_mut().flatten())
+        .chain(resolved.changed.iter_mut())
     {
         *contact = people.is_now(*contact);
     }
@@ -210,7 +216,11 @@ impl People {
     ) -> Result<(), AttachError> {
         if self.new_contacts.remove(&gone).is_none() {
             self.merged.push((tenant, gone, stays));
-            for key in keys.all() {
+            let is_history = |key: &&IdentityKey| {
+                let known = self.known.get(*key);
+                known.is_some_and(|identity| identity.superseded_at.is_some())
+            };
+            for key in keys.all().filter(|key| !is_history(key)) {
                 people::update_contact(tx, tenant, &identities::learned(key, stays)).await?;
             }
         }

@@ -7,8 +7,8 @@ use super::split::Status;
 use super::{AttachError, Attacher};
 use crate::directory::NumberEntry;
 use crate::domain::{
-    ContactId, ConversationId, EventId, HoldId, NumberId, Occasion, OutboxId, ReceiptStatus,
-    TenantId, Timestamp,
+    AuditId, ContactId, ConversationId, EventId, HoldId, NumberId, Occasion, OutboxId,
+    ReceiptStatus, TenantId, Timestamp,
 };
 use crate::graph::errors::{HoldScope, SideEffect, classify};
 use crate::outbox::Stop;
@@ -18,6 +18,7 @@ use crate::storage::holds;
 use crate::storage::receipts::{self, Applied, FailedSend, Forward, ReceiptRow, SentTo};
 use crate::storage::{Tx, claims, entry_points, outbox, people};
 use crate::telemetry::names;
+use crate::tenants::holds::place_by_gateway;
 
 /// The receipts of a batch, and whose rows they may change beside their sends'.
 #[derive(Default)]
@@ -246,8 +247,8 @@ async fn place_hold(
     };
     let snapshot = attacher.directory.snapshot();
     let number = snapshot.number(row.draft.number);
-    let credential = number.map(|entry| entry.number.credential);
-    let Some(held) = stop.held(&row.draft, credential) else {
+    let number = number.map(|entry| entry.number.as_ref());
+    let Some(held) = stop.held(&row.draft, number) else {
         tracing::warn!(%outbox, scope = ?stop.scope, reason = stop.reason,
             "Meta stopped something that we cannot hold");
         return Ok(());
@@ -256,7 +257,8 @@ async fn place_hold(
         tracing::warn!(%outbox, ?held, reason = stop.reason, "hold placed");
         let id = HoldId::from_raw(attacher.ids.next(now));
         let hold = stop.hold(id, held, "receipt", failed.error, now);
-        holds::insert_hold_all_tenants(tx, &hold).await?;
+        let entry = AuditId::from_raw(attacher.ids.next(now));
+        place_by_gateway(tx, &hold, entry).await?;
     }
     Ok(())
 }

@@ -299,7 +299,7 @@ impl Split {
         snapshot: &Snapshot,
     ) {
         let word = item.kind.word().to_owned();
-        if let ItemKind::Account(news) = item.kind {
+        if let Some(news) = news(item.kind, item.phone_number_id.is_none(), &word) {
             let entries = concerned(snapshot, app, &item.waba_id, &news.subject);
             if !entries.is_empty() {
                 self.news.push(News {
@@ -317,6 +317,20 @@ impl Split {
             what: format!("{whose}.{word}"),
             preference: None,
         });
+    }
+}
+
+/// What is said of an account. What we do not understand is, too, when it names an account and no number: its tenants
+/// see that it came.
+fn news(kind: ItemKind, names_no_number: bool, word: &str) -> Option<Box<AccountNews>> {
+    match kind {
+        ItemKind::Account(news) => Some(news),
+        ItemKind::Other { .. } if names_no_number => Some(Box::new(AccountNews {
+            what: word.to_owned(),
+            subject: Subject::Account,
+            facts: Vec::new(),
+        })),
+        _ => None,
     }
 }
 

@@ -45,6 +45,7 @@ fn written(report: &TurnReport, sent: &[Option<OutboxId>]) -> (String, Value) {
         seen: None,
         not_runnable: &[],
         decisions: &[],
+        trials: &[],
         cut: Vec::new(),
     };
     let json = journal.into_json();

@@ -28,8 +28,11 @@ pub enum Abi {
 }
 
 impl Abi {
-    /// Oldest first: what new plugins are built against is the last.
+    /// Oldest first.
     pub const ALL: [Self; 2] = [Self::V0_1, Self::V0_2];
+
+    /// What new plugins are built against.
+    pub const NEWEST: Self = Self::V0_2;
 
     /// The version as manifests and components name it.
     pub fn version(self) -> &'static str {

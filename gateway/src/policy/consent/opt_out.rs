@@ -20,6 +20,17 @@ impl OptOut {
         self as i64
     }
 
+    /// Stable word for people and clients.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Marketing => "marketing",
+            Self::BusinessInitiated => "business_initiated",
+            Self::AllButSecurity => "all_but_security",
+            Self::Everything => "everything",
+        }
+    }
+
     pub fn from_code(code: i64) -> Option<Self> {
         [
             Self::None,

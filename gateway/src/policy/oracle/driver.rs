@@ -145,6 +145,7 @@ fn scope(on: Held) -> HoldScope {
         Held::SaleTemplate => template("en"),
         Held::SaleTemplateElsewhere => template("de"),
         Held::EveryTemplate => HoldScope::Templates,
+        Held::EveryAnswer => HoldScope::Replies,
     }
 }
 

@@ -63,6 +63,7 @@ pub enum Held {
     SaleTemplate,
     SaleTemplateElsewhere,
     EveryTemplate,
+    EveryAnswer,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -205,6 +206,7 @@ fn held(dice: &mut Dice) -> Held {
         Held::SaleTemplate,
         Held::SaleTemplateElsewhere,
         Held::EveryTemplate,
+        Held::EveryAnswer,
     ])
 }
 

@@ -170,6 +170,9 @@ impl Past<'_> {
                 }
                 Held::SaleTemplate if is_template(wish.what) => "hold_template",
                 Held::EveryTemplate if is_template(wish.what) => "hold_templates",
+                Held::EveryAnswer if matches!(wish.class, Reply | OptOutConfirmation) => {
+                    "hold_replies"
+                }
                 _ => continue,
             };
             if !lifted && self.now < until {

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::super::wamid;
 use super::super::world::World;
 use crate::domain::Timestamp;
+use crate::sync::lock;
 
 /// Enough to scroll back through an afternoon of trying things out.
 const KEPT: usize = 500;
@@ -59,9 +60,7 @@ pub(crate) struct Stories {
 
 impl Stories {
     fn kept(&self) -> MutexGuard<'_, VecDeque<Arc<Told>>> {
-        self.kept
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        lock(&self.kept)
     }
 
     /// Does a gateway tell anything here?

@@ -46,11 +46,11 @@ impl Call<'_> {
         Ok(self.select(waba_id, &fields, &usual)?.into())
     }
 
-    pub(super) fn account_edge(&self, waba_id: &str, edge: &str) -> Answered {
+    pub(super) async fn account_edge(&self, waba_id: &str, edge: &str) -> Answered {
         self.account(waba_id)?;
         match (self.method, edge) {
             ("GET", "phone_numbers") => self.account_numbers(waba_id),
-            ("GET" | "POST" | "DELETE", "subscribed_apps") => self.subscribed_apps(waba_id),
+            ("GET" | "POST" | "DELETE", "subscribed_apps") => self.subscribed_apps(waba_id).await,
             (_, "message_templates") => self.templates(waba_id),
             ("POST", "upsert_message_templates") => self.upsert_templates(waba_id),
             _ => Err(self.no_such_method()),
@@ -70,7 +70,7 @@ impl Call<'_> {
         ))
     }
 
-    fn subscribed_apps(&self, waba_id: &str) -> Answered {
+    async fn subscribed_apps(&self, waba_id: &str) -> Answered {
         match self.method {
             "GET" => {
                 let subscribed = self.world.waba(waba_id).subscribed;
@@ -82,16 +82,17 @@ impl Call<'_> {
                 let uri = self
                     .given(&body, "override_callback_uri")
                     .unwrap_or_default();
-                if uri.len() > 200 {
-                    return Err(GraphError::too_long("override_callback_uri", 200));
-                }
+                let token = self.given(&body, "verify_token").unwrap_or_default();
+                self.world.set_callback(waba_id, &uri, &token).await?;
                 self.world.change_waba(waba_id, |waba| {
                     waba.subscribed.insert(APP.to_owned(), uri);
                 });
             }
-            _ => self
-                .world
-                .change_waba(waba_id, |waba| waba.subscribed.clear()),
+            _ => {
+                self.world.set_callback(waba_id, "", "").await?;
+                self.world
+                    .change_waba(waba_id, |waba| waba.subscribed.clear());
+            }
         }
         Ok(success())
     }

@@ -96,7 +96,7 @@ impl Call<'_> {
         }
         match parts {
             [id] if id.starts_with("upload:") => self.upload(id),
-            [id] => self.object(id),
+            [id] => self.object(id).await,
             [_, "uploads"] => self.begin_upload(),
             [id, "media"] => self.upload_media(&*self.number(id)?).await,
             [
@@ -105,7 +105,7 @@ impl Call<'_> {
                 | "upsert_message_templates"
                 | "phone_numbers"
                 | "subscribed_apps",
-            ] => self.account_edge(id, parts[1]),
+            ] => self.account_edge(id, parts[1]).await,
             [id, "unpause"] => self.unpause(id),
             [id, edge] => self.number_edge(&*self.number(id)?, edge),
             _ => Err(GraphError::unknown_object(&parts.join("/"))),
@@ -113,9 +113,12 @@ impl Call<'_> {
     }
 
     /// `/{id}`: a number, an account, a medium or a template.
-    fn object(&self, id: &str) -> Answered {
+    async fn object(&self, id: &str) -> Answered {
         if self.world.number(id).is_ok() {
-            return self.number_object(&*self.number(id)?);
+            return match self.method {
+                "POST" => self.webhook_configuration(&*self.number(id)?).await,
+                _ => self.number_object(&*self.number(id)?),
+            };
         }
         if self.world.has_waba(id) {
             return self.account_object(id);

@@ -28,14 +28,13 @@ const PROFILE: &[(&str, usize)] = &[
 ];
 
 impl Call<'_> {
-    /// `GET|POST /{number}`
+    /// `GET /{number}`
     pub(super) fn number_object(&self, number: &Number) -> Answered {
         match self.method {
             "GET" => {
                 let all = self.number_fields(number);
                 Ok(self.select(number.id(), &all, USUAL)?.into())
             }
-            "POST" => self.webhook_configuration(number),
             _ => Err(self.no_such_method()),
         }
     }
@@ -85,16 +84,15 @@ impl Call<'_> {
         fields.as_object().cloned().unwrap_or_default()
     }
 
-    /// The phone's own callback override (§1.3).
-    fn webhook_configuration(&self, number: &Number) -> Answered {
+    /// `POST /{number}`: the phone's own callback override (§1.3).
+    pub(super) async fn webhook_configuration(&self, number: &Number) -> Answered {
         let body = self.json()?;
         let given = &body["webhook_configuration"];
         let uri = given["override_callback_uri"].as_str().ok_or_else(|| {
             GraphError::new(100, "The parameter webhook_configuration is required.")
         })?;
-        if uri.len() > 200 {
-            return Err(GraphError::too_long("override_callback_uri", 200));
-        }
+        let token = given["verify_token"].as_str().unwrap_or_default();
+        self.world.set_callback(number.id(), uri, token).await?;
         let mut account = number.account.lock();
         match uri {
             "" => drop(account.state.settings.remove("webhook_configuration")),

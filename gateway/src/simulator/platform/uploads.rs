@@ -10,6 +10,8 @@ use serde_json::json;
 use super::super::error::GraphError;
 use super::{Answer, Answered, Call};
 
+use crate::sync::lock;
+
 const TYPES: &[&str] = &[
     "application/pdf",
     "image/jpeg",
@@ -32,9 +34,7 @@ pub(in super::super) struct Uploads(Mutex<(u64, HashMap<String, Session>)>);
 
 impl Uploads {
     fn lock(&self) -> MutexGuard<'_, (u64, HashMap<String, Session>)> {
-        self.0
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        lock(&self.0)
     }
 }
 

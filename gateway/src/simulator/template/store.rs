@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use super::super::world::World;
 use super::{Held, ReviewPolicy, TemplateSpec};
 
+use crate::sync::lock;
+
 /// Most messages that pacing holds at once; an older one is dropped, as if it had never been released.
 const HELD: usize = 10_000;
 
@@ -24,9 +26,7 @@ pub(in super::super) struct Templates(Mutex<Kept>);
 
 impl Templates {
     fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.0
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        lock(&self.0)
     }
 }
 

@@ -35,7 +35,7 @@ impl Endpoint {
     pub(super) async fn start() -> Self {
         let kept = Arc::new(Kept::default());
         let router = Router::new()
-            .route("/hook", post(hook))
+            .route("/hook", post(hook).get(handshake))
             .with_state(Arc::clone(&kept));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
             .await
@@ -79,6 +79,18 @@ impl Endpoint {
     pub(super) fn received(&self) -> Vec<Received> {
         self.kept.received.lock().expect("no panic").clone()
     }
+}
+
+/// Whoever knows the token `t` gets the challenge back.
+async fn handshake(axum::extract::RawQuery(query): axum::extract::RawQuery) -> String {
+    let query = query.unwrap_or_default();
+    let part = |name: &str| {
+        let mut parts = query.split('&').filter_map(|part| part.split_once('='));
+        parts.find(|(key, _)| *key == name).map(|(_, value)| value)
+    };
+    let known = part("hub.verify_token") == Some("t");
+    let challenge = part("hub.challenge").filter(|_| known);
+    challenge.unwrap_or("no").to_owned()
 }
 
 async fn hook(State(kept): State<Arc<Kept>>, headers: HeaderMap, body: Bytes) -> StatusCode {

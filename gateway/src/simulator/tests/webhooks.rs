@@ -232,3 +232,42 @@ impl Bench {
         self.code(&text(body)).await
     }
 }
+
+#[tokio::test]
+async fn a_numbers_own_callback_is_followed_before_its_accounts_and_that_before_the_apps() {
+    let bench = Bench::start().await;
+    let (accounts, numbers) = (Endpoint::start().await, Endpoint::start().await);
+    let apps = format!("{WABA}/subscribed_apps");
+    let of_account =
+        |token| json!({ "override_callback_uri": accounts.url(), "verify_token": token });
+    let refused = bench.graph("POST", &apps, &of_account("wrong")).await;
+    assert_eq!(refused.1["error"]["code"], 100, "{refused:?}");
+    assert_eq!(bench.graph("POST", &apps, &of_account("t")).await.0, 200);
+    let heard = async |endpoint: &Endpoint, words: &str| {
+        bench.ines().text(words).expect("sent");
+        bench.simulator.webhooks_idle().await;
+        let last = endpoint.received().last().expect("a webhook").value();
+        assert_eq!(last["messages"][0]["text"]["body"], words);
+    };
+    heard(&accounts, "to the account's").await;
+    let of_number = |url: &str| json!({ "webhook_configuration": { "override_callback_uri": url, "verify_token": "t" } });
+    let own = of_number(&numbers.url());
+    assert_eq!(bench.graph("POST", NUMBER, &own).await.0, 200);
+    heard(&numbers, "to the number's").await;
+    // Another account's number, and what is no conversation, go to the app's.
+    let other = bench.simulator.customer(OTHER, INES).expect("a number");
+    other.text("elsewhere").expect("sent");
+    let value = json!({ "user_preferences": [] });
+    let simulator = &bench.simulator;
+    simulator
+        .field_changes(NUMBER, "user_preferences", &value)
+        .expect("a number");
+    simulator.webhooks_idle().await;
+    assert_eq!(bench.endpoint.received().len(), 2);
+    assert_eq!(bench.graph("POST", NUMBER, &of_number("")).await.0, 200);
+    heard(&accounts, "the account's again").await;
+    bench.graph("DELETE", &apps, &Value::Null).await;
+    heard(&bench.endpoint, "the app's again").await;
+    let received = numbers.received();
+    assert!(received.len() == 1 && received[0].is_signed_with(SECRET));
+}

@@ -17,7 +17,9 @@ pub(crate) enum Kind {
 /// One update: a message, a status or a whole change of another field, already JSON.
 #[derive(Debug, Clone)]
 pub(crate) struct Update {
-    waba_id: String,
+    pub(super) waba_id: String,
+    /// Empty for an account's.
+    pub(super) number_id: String,
     metadata: String,
     kind: Kind,
     element: String,
@@ -38,6 +40,7 @@ impl Update {
     ) -> Self {
         Self {
             waba_id: number.waba_id().to_owned(),
+            number_id: number.id().to_owned(),
             metadata: number.metadata.clone(),
             kind,
             element,
@@ -51,12 +54,35 @@ impl Update {
     pub fn of_account(waba_id: &str, field: &str, element: String, time: i64) -> Self {
         Self {
             waba_id: waba_id.to_owned(),
+            number_id: String::new(),
             metadata: String::new(),
             kind: Kind::Field(field.to_owned()),
             element,
             contact: None,
             time: Some(time),
             lane: Number::lane(waba_id),
+        }
+    }
+}
+
+/// Fields beside `messages` that go where a number's or account's own callback is; all others go to the app's (§1.3).
+const FOLLOWING: [&str; 9] = [
+    "calls",
+    "group_lifecycle_update",
+    "group_participants_update",
+    "group_settings_update",
+    "group_status_update",
+    "history",
+    "smb_message_echoes",
+    "smb_app_state_sync",
+    "messaging_handovers",
+];
+
+impl Update {
+    pub(super) fn follows_override(&self) -> bool {
+        match &self.kind {
+            Kind::Message | Kind::Status => true,
+            Kind::Field(field) => FOLLOWING.contains(&field.as_str()),
         }
     }
 }

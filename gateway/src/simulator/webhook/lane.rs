@@ -9,7 +9,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use super::super::world::monotonic;
 use super::body::{self, Update};
 use super::outlet::Shared;
-use super::post::{PostError, Poster};
+use super::post::{PostError, Poster, Target};
 use super::sign::Signature;
 
 /// What a lane is asked to do.
@@ -25,6 +25,8 @@ pub(super) struct Attempt {
     body: Bytes,
     updates: usize,
     number: u32,
+    /// `None`: the app's callback, wherever that is by then.
+    to: Option<Arc<Target>>,
 }
 
 /// Runs until every sender is gone or the simulator stops.
@@ -47,13 +49,13 @@ pub(super) async fn run(shared: Arc<Shared>, lane: usize, mut jobs: UnboundedRec
                 Job::Redeliver(attempt) => deliver(&shared, lane, &mut poster, attempt).await,
             }
         }
-        if !updates.is_empty() {
+        for (to, updates) in shared.callbacks.sorted(std::mem::take(&mut updates)) {
             let attempt = Attempt {
                 body: body::body(&updates),
                 updates: updates.len(),
                 number: 1,
+                to,
             };
-            updates.clear();
             deliver(&shared, lane, &mut poster, attempt).await;
         }
     }
@@ -84,7 +86,8 @@ async fn post(
     poster: &mut Poster,
     attempt: &Attempt,
 ) -> Result<StatusCode, PostError> {
-    let target = shared.target().ok_or(PostError::NoTarget)?;
+    let own = attempt.to.clone().or_else(|| shared.target());
+    let target = own.ok_or(PostError::NoTarget)?;
     let began = monotonic();
     let answer = poster
         .post(&target, attempt.body.clone(), Signature::Valid)

@@ -3,6 +3,7 @@
 //! Neighbours: `status` and `action` make the updates; nothing here knows what a message means.
 
 mod body;
+mod callback;
 mod json;
 mod lane;
 mod outlet;

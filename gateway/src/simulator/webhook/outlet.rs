@@ -16,9 +16,12 @@ use super::super::counters::Counters;
 use super::super::wire::WireLog;
 use super::super::world::monotonic;
 use super::body::{self, Update};
+use super::callback::Callbacks;
 use super::lane::{self, Job};
 use super::post::{PostError, Poster, Target};
 use super::sign::Signature;
+
+use crate::sync::{lock, read, write};
 
 /// In which order held updates are put into the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -58,6 +61,7 @@ pub(super) struct Shared {
     pub wire: Arc<WireLog>,
     pub stop: CancellationToken,
     target: RwLock<Option<Arc<Target>>>,
+    pub callbacks: Callbacks,
     lanes: RwLock<Vec<UnboundedSender<Job>>>,
     /// Updates dispatched and neither accepted nor given up.
     waiting: AtomicUsize,
@@ -70,15 +74,11 @@ impl Shared {
     }
 
     pub fn target(&self) -> Option<Arc<Target>> {
-        let target = self.target.read();
-        target
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-            .clone()
+        read(&self.target).clone()
     }
 
     pub fn push(&self, lane: usize, job: Job) {
-        let lanes = self.lanes.read();
-        let lanes = lanes.unwrap_or_else(|poisoned| poisoned.into_inner());
+        let lanes = read(&self.lanes);
         if let Some(sender) = lanes.get(lane % lanes.len().max(1)) {
             // A lane is gone only when the simulator has stopped.
             let _stopped = sender.send(job);
@@ -123,6 +123,7 @@ impl Outlet {
             wire,
             stop,
             target: RwLock::new(target.map(Arc::new)),
+            callbacks: Callbacks::default(),
             lanes: RwLock::default(),
             waiting: AtomicUsize::new(0),
             idle: Notify::new(),
@@ -132,10 +133,7 @@ impl Outlet {
             tokio::spawn(lane::run(Arc::clone(&shared), lane, jobs));
             sender
         });
-        *shared
-            .lanes
-            .write()
-            .unwrap_or_else(|poisoned| poisoned.into_inner()) = lanes.collect();
+        *write(&shared.lanes) = lanes.collect();
         Self {
             shared,
             holding: AtomicBool::new(false),
@@ -144,18 +142,17 @@ impl Outlet {
     }
 
     pub fn set_target(&self, target: Target) {
-        let mut slot = self
-            .shared
-            .target
-            .write()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut slot = write(&self.shared.target);
         *slot = Some(Arc::new(target));
     }
 
+    /// The callback of a number or account of its own; `None` takes it away.
+    pub fn set_callback(&self, id: &str, target: Option<Target>) {
+        self.shared.callbacks.set(id, target);
+    }
+
     fn held(&self) -> MutexGuard<'_, Vec<Update>> {
-        self.held
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        lock(&self.held)
     }
 
     /// Sends an update, or keeps it while webhooks are held.
@@ -197,7 +194,8 @@ impl Outlet {
         self.held().len()
     }
 
-    /// Lets everything held go as one POST and says what each of the `times` was answered. Not redelivered.
+    /// Lets everything held go as one POST for each callback, and says what each of the `times` was answered. Not
+    /// redelivered.
     ///
     /// # Errors
     /// A POST had no answer; those before it had one.
@@ -213,8 +211,13 @@ impl Outlet {
         if flush.order == FlushOrder::Reversed {
             updates.reverse();
         }
-        self.deliver(body::body(&updates), flush.signature, flush.times)
-            .await
+        let mut answers = Vec::new();
+        for (to, updates) in self.shared.callbacks.sorted(updates) {
+            let body = body::body(&updates);
+            let own = to.or_else(|| self.shared.target());
+            answers.extend(self.post(own, body, flush.signature, flush.times).await?);
+        }
+        Ok(answers)
     }
 
     /// Posts exactly these bytes `times` times, one after the other. Not redelivered.
@@ -227,7 +230,18 @@ impl Outlet {
         signature: Signature,
         times: u32,
     ) -> Result<Vec<StatusCode>, PostError> {
-        let target = self.shared.target().ok_or(PostError::NoTarget)?;
+        self.post(self.shared.target(), body, signature, times)
+            .await
+    }
+
+    async fn post(
+        &self,
+        target: Option<Arc<Target>>,
+        body: Bytes,
+        signature: Signature,
+        times: u32,
+    ) -> Result<Vec<StatusCode>, PostError> {
+        let target = target.ok_or(PostError::NoTarget)?;
         let mut poster = Poster::new(self.shared.timeout());
         let mut answers = Vec::new();
         for _ in 0..times {
@@ -250,8 +264,20 @@ impl Outlet {
     /// No answer came.
     pub async fn handshake(&self, verify_token: &str) -> Result<bool, PostError> {
         let target = self.shared.target().ok_or(PostError::NoTarget)?;
+        self.handshake_with(&target, verify_token).await
+    }
+
+    /// The same with another callback, before it is set.
+    ///
+    /// # Errors
+    /// No answer came.
+    pub async fn handshake_with(
+        &self,
+        target: &Arc<Target>,
+        verify_token: &str,
+    ) -> Result<bool, PostError> {
         Poster::new(self.shared.timeout())
-            .handshake(&target, verify_token, "1158201444")
+            .handshake(target, verify_token, "1158201444")
             .await
     }
 

@@ -29,6 +29,16 @@ pub(crate) struct Target {
     signer: Signer,
 }
 
+/// Without its secret.
+impl std::fmt::Debug for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Target")
+            .field("authority", &self.authority)
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Why a POST had no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum PostError {

@@ -12,15 +12,17 @@ pub struct OwnerLogRow {
     pub owner_version: i64,
     pub change: OwnerChange,
     pub at: Timestamp,
+    /// The entry of its conversation before this one, which is the last from now on.
+    pub prev: i64,
 }
 
 /// Appends to the ownership log.
 pub async fn log_owners_all_tenants(tx: &mut Tx, rows: &[OwnerLogRow]) -> Result<()> {
     for run in batch::runs(rows) {
         let sql = batch::values(
-            "INSERT INTO owner_log (id, tenant, conversation, owner_version, change, at) VALUES",
+            "INSERT INTO owner_log (id, tenant, conversation, owner_version, change, at, prev) VALUES",
             run.len(),
-            6,
+            7,
             1,
             "",
         );
@@ -32,6 +34,7 @@ pub async fn log_owners_all_tenants(tx: &mut Tx, rows: &[OwnerLogRow]) -> Result
                 .bind(row.owner_version)
                 .bind(serde_json::to_string(&row.change).expect("an owner change is JSON"))
                 .bind(row.at.millis())
+                .bind(row.prev)
         })?;
     }
     for row in rows {
@@ -99,14 +102,15 @@ pub async fn logged(tx: &mut Tx, tenant: TenantId, ids: &[i64]) -> Result<Vec<Lo
 
 /// Changes the owner in a transaction of its own kind: a person taking over, or handing back.
 ///
-/// `None`: no such conversation, or it moved since `expected_version`. The version moves, so a bot's turn that began
+/// The line is an entry of the conversation's history behind `prev`: whoever stores the conversation says that it is the
+/// last. `None`: no such conversation, or it moved since `expected_version`. The version moves, so a bot's turn that began
 /// before commits nothing.
 pub async fn change_owner(
     tx: &mut Tx,
     tenant: TenantId,
     id: ConversationId,
     change: &OwnerChange,
-    log_id: i64,
+    (log_id, prev): (i64, i64),
     now: Timestamp,
 ) -> Result<Option<i64>> {
     let owner_version: Option<i64> = on_backend!(tx, |conn| {
@@ -130,6 +134,7 @@ pub async fn change_owner(
             owner_version,
             change,
             at: now,
+            prev,
         };
         log_owners_all_tenants(tx, &[row]).await?;
     }

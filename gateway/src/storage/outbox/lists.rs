@@ -1,8 +1,8 @@
 //! Sends as people look at them: by id, not done, doubted.
 
 use super::super::{Result, Tx, batch, fetch_list, on_backend};
-use super::{COLUMNS, OutboxRow, Row, TODO, row};
-use crate::domain::{Bucket, TenantId};
+use super::{COLUMNS, OutboxRow, Row, TODO, limit_of, row};
+use crate::domain::{Bucket, NumberId, OutboxState, TenantId};
 
 /// Sends of a tenant, for those ids that are sends of it and still there, by id.
 pub async fn by_ids(tx: &mut Tx, tenant: TenantId, ids: &[i64]) -> Result<Vec<OutboxRow>> {
@@ -57,5 +57,44 @@ pub async fn doubted(
             .fetch_all(conn)
             .await
     })?;
+    rows.into_iter().map(row).collect()
+}
+
+/// How many sends of a number are in each state that is not an end.
+pub async fn open_of_number(
+    tx: &mut Tx,
+    tenant: TenantId,
+    number: NumberId,
+) -> Result<Vec<(OutboxState, i64)>> {
+    let sql = sqlx::AssertSqlSafe(format!(
+        "SELECT state, COUNT(*) FROM outbox WHERE {TODO} AND bucket = $1 AND number = $2 AND tenant = $3 GROUP BY state"
+    ));
+    let rows: Vec<(i64, i64)> = on_backend!(tx, |conn| sqlx::query_as(sql)
+        .bind(Bucket::of(number).raw())
+        .bind(number.raw())
+        .bind(tenant.raw())
+        .fetch_all(conn)
+        .await)?;
+    let known = |(state, count)| Some((OutboxState::from_code(state)?, count));
+    Ok(rows.into_iter().filter_map(known).collect())
+}
+
+/// What is queued for one number, oldest first: a page of `limit` rows.
+pub async fn queued_of_number(
+    tx: &mut Tx,
+    tenant: TenantId,
+    number: NumberId,
+    limit: usize,
+) -> Result<Vec<OutboxRow>> {
+    let sql = sqlx::AssertSqlSafe(format!(
+        "{COLUMNS} WHERE {TODO} AND state = 0 AND bucket = $1 AND number = $2 AND tenant = $3 ORDER BY id LIMIT $4"
+    ));
+    let rows: Vec<Row> = on_backend!(tx, |conn| sqlx::query_as(sql)
+        .bind(Bucket::of(number).raw())
+        .bind(number.raw())
+        .bind(tenant.raw())
+        .bind(limit_of(limit))
+        .fetch_all(conn)
+        .await)?;
     rows.into_iter().map(row).collect()
 }

@@ -197,8 +197,7 @@ pub async fn after(
     let mut found = Vec::new();
     let mut position = after;
     for (first, body) in rows {
-        let events = codec::events(tenant, &body)
-            .ok_or_else(|| StorageError::Corrupt(format!("stream block at {first} of {tenant}")))?;
+        let events = codec::events(tenant, &body).ok_or_else(|| corrupt(first, tenant))?;
         for (seq, event) in (first..).zip(events).filter(|(seq, _)| *seq > after) {
             if found.len() >= most {
                 return Ok((found, position));
@@ -208,6 +207,41 @@ pub async fn after(
         }
     }
     Ok((found, position))
+}
+
+/// A tenant's events of these numbers, by number: those that are still kept.
+pub async fn numbered(tx: &mut Tx, tenant: TenantId, seqs: &[i64]) -> Result<Vec<Numbered>> {
+    let seqs = batch::sorted(seqs.iter().copied());
+    let mut found = Vec::with_capacity(seqs.len());
+    for run in batch::runs(&seqs) {
+        // The block that a number stands in is the last that begins at it or before it.
+        let sql = batch::values(
+            "SELECT first_seq, body FROM stream_block WHERE tenant = $1 AND first_seq IN
+                (SELECT (SELECT first_seq FROM stream_block WHERE tenant = $1 AND first_seq <= v.column1
+                    ORDER BY first_seq DESC LIMIT 1) FROM (VALUES",
+            run.len(),
+            1,
+            2,
+            ") AS v) ORDER BY first_seq",
+        );
+        let rows: Vec<BlockRow> = on_backend!(tx, |conn| {
+            let mut query = sqlx::query_as(sql).bind(tenant.raw());
+            for seq in run {
+                query = query.bind(seq);
+            }
+            query.fetch_all(conn).await
+        })?;
+        for (first, body) in rows {
+            let events = codec::events(tenant, &body).ok_or_else(|| corrupt(first, tenant))?;
+            let asked = (first..).zip(events).filter(|(seq, _)| run.contains(seq));
+            found.extend(asked.filter_map(|(seq, event)| Some(Numbered { seq, event: event? })));
+        }
+    }
+    Ok(found)
+}
+
+fn corrupt(first: i64, tenant: TenantId) -> StorageError {
+    StorageError::Corrupt(format!("stream block at {first} of {tenant}"))
 }
 
 /// The newest block after this one, of any tenant: "did anything happen?"

@@ -66,7 +66,8 @@ fn hold(cause: Cause, reason: &str) -> Option<Order> {
     }))
 }
 
-/// Two of the restrictions stop what we send; the others are for people to know. Restricted utility templates are
+/// Two of the restrictions stop what we send, each its own half of it (§1.5: "matching traffic"): where Meta stops
+/// everything (§6.10) it names both. The others are for people to know. Restricted utility templates are
 /// refused by Meta one by one (131064), and only it knows which of ours it counts as such.
 fn restriction(info: &Object<'_>) -> Option<Fact> {
     let kind = info.string("restriction_type")?;
@@ -88,7 +89,7 @@ fn restriction(info: &Object<'_>) -> Option<Fact> {
         )),
         "RESTRICTED_CUSTOMER_INITIATED_MESSAGING" => Some(stop(
             Cause::CustomerInitiatedRestricted,
-            Extent::Everything,
+            Extent::Answers,
             "it may not answer",
         )),
         _ => None,

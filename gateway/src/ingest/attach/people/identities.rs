@@ -160,9 +160,17 @@ impl People {
         self.superseded.insert(key.clone(), (contact, at));
     }
 
+    /// Nobody was known by this, and the contact was until `at`.
+    pub(super) fn remember(&mut self, key: &IdentityKey, contact: ContactId, at: Timestamp) {
+        self.new_identities.push((key.clone(), contact));
+        self.supersede(key, contact, at);
+    }
+
     pub(super) async fn write(&mut self, tx: &mut Tx, now: Timestamp) -> Result<(), AttachError> {
         let mut known_ones = Vec::new();
-        for (key, contact) in &self.new_identities {
+        // What is history already is shown nowhere.
+        let shown = |(key, _): &&(IdentityKey, _)| !self.superseded.contains_key(key);
+        for (key, contact) in self.new_identities.iter().filter(shown) {
             match self.new_contacts.get_mut(contact) {
                 Some(row) => column(row, key).clone_from(&key.value),
                 None => known_ones.push((key.tenant, learned(key, *contact))),

@@ -1,4 +1,4 @@
-//! `DELETE /plugins/{plugin}`
+//! `DELETE /installations/{installation}`
 
 use http::StatusCode;
 
@@ -12,8 +12,8 @@ use crate::tenants::installations;
 ///
 /// A turn that is under way with it commits nothing of it. What it remembers (`kv`) stays for its next installation.
 #[utoipa::path(
-    delete, path = "/plugins/{plugin}", operation_id = "plugins.remove", tag = "plugins",
-    params(("plugin" = InstallationId, Path), TenantParam),
+    delete, path = "/installations/{installation}", operation_id = "installations.remove", tag = "plugins",
+    params(("installation" = InstallationId, Path), TenantParam),
     responses((status = 204, description = "Out of service")),
 )]
 pub(super) async fn remove(
@@ -22,6 +22,6 @@ pub(super) async fn remove(
     InTenant(tenant): InTenant,
     ObjectId(id): ObjectId<InstallationId>,
 ) -> Answer<StatusCode> {
-    installations::remove(&api.acting(&caller.actor), tenant, id).await?;
+    installations::remove(&api.acting(&caller), tenant, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,0 +1,511 @@
+//! Plugins by the command line: what is asked for, and what is answered.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::answer::{Answer, record};
+use super::context::AdminContext;
+use super::error::AdminError;
+use crate::audit::OPERATOR;
+use crate::domain::rollout::{Bounds, Sizes, Stage, Tally};
+use crate::domain::{InstallationId, TenantId, TurnId, id};
+use crate::storage::installations::Installation;
+use crate::storage::plugin_versions::Version;
+use crate::tenants::installations::{self, NewInstallation, Promotion, Rollback, Source, Uploaded};
+use crate::tenants::plugin_keys::{self, Signature};
+use crate::tenants::{SetupContext, SetupError, find_tenant};
+
+/// What can be asked for about plugins.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "verb", rename_all = "snake_case", deny_unknown_fields)]
+pub enum PluginCommand {
+    Push {
+        /// `None`: for every tenant.
+        tenant: Option<String>,
+        /// Base64.
+        component: String,
+        /// `NAME:BASE64`.
+        signature: Option<String>,
+    },
+    Install(Box<PluginInstall>),
+    List {
+        /// `None`: of all tenants.
+        tenant: Option<String>,
+    },
+    Uploads {
+        tenant: Option<String>,
+    },
+    Versions {
+        installation: InstallationId,
+    },
+    Promote {
+        installation: InstallationId,
+        stage: Option<Stage>,
+        percent: Option<i64>,
+        state_is_safe: bool,
+    },
+    Pause {
+        installation: InstallationId,
+        only_candidate: bool,
+    },
+    Resume {
+        installation: InstallationId,
+    },
+    Rollback {
+        installation: InstallationId,
+        to: Option<i64>,
+        state_is_safe: bool,
+    },
+    Remove {
+        installation: InstallationId,
+    },
+    Stop {
+        digest: String,
+        reason: String,
+    },
+    Allow {
+        digest: String,
+    },
+    Health {
+        digest: String,
+        /// `None`: at all tenants.
+        tenant: Option<String>,
+    },
+    Logs {
+        installation: InstallationId,
+        /// Go on after this turn; `None`: a quarter of an hour ago.
+        after: Option<TurnId>,
+    },
+    KeyAdd {
+        name: String,
+        public_key: String,
+    },
+    KeyList,
+    KeyRevoke {
+        name: String,
+    },
+}
+
+/// A plugin to install.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PluginInstall {
+    pub tenant: String,
+    pub number: Option<String>,
+    pub source: PluginSource,
+    /// JSON object.
+    pub config: Option<String>,
+    pub grants: Option<BTreeSet<String>>,
+    pub position: Option<i64>,
+    pub bounds: Option<Bounds>,
+    pub stage: Stage,
+    pub percent: i64,
+    pub state_is_safe: bool,
+}
+
+/// What is installed.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PluginSource {
+    Digest(String),
+    Component {
+        /// Base64.
+        component: String,
+        /// `NAME:BASE64`.
+        signature: Option<String>,
+    },
+}
+
+impl PluginInstall {
+    /// A component that is to be active at once for every number of the tenant, without settings and grants.
+    pub fn new(tenant: &str, component: &[u8]) -> Self {
+        Self {
+            tenant: tenant.to_owned(),
+            number: None,
+            source: PluginSource::Component {
+                component: STANDARD.encode(component),
+                signature: None,
+            },
+            config: None,
+            grants: None,
+            position: None,
+            bounds: None,
+            stage: Stage::Active,
+            percent: 100,
+            state_is_safe: false,
+        }
+    }
+}
+
+impl PluginCommand {
+    /// Its name in logs and metrics.
+    pub fn verb(&self) -> &'static str {
+        match self {
+            Self::Push { .. } => "plugin_push",
+            Self::Install(_) => "plugin_install",
+            Self::List { .. } => "plugin_list",
+            Self::Uploads { .. } => "plugin_uploads",
+            Self::Versions { .. } => "plugin_versions",
+            Self::Promote { .. } => "plugin_promote",
+            Self::Pause { .. } => "plugin_pause",
+            Self::Resume { .. } => "plugin_resume",
+            Self::Rollback { .. } => "plugin_rollback",
+            Self::Remove { .. } => "plugin_remove",
+            Self::Stop { .. } => "plugin_stop",
+            Self::Allow { .. } => "plugin_allow",
+            Self::Health { .. } => "plugin_health",
+            Self::Logs { .. } => "plugin_logs",
+            Self::KeyAdd { .. } => "plugin_key_add",
+            Self::KeyList => "plugin_key_list",
+            Self::KeyRevoke { .. } => "plugin_key_revoke",
+        }
+    }
+}
+
+/// Longer than anybody's list of installations is read.
+const LIST_MOST: i64 = 10_000;
+/// Journals that one look for log lines reads.
+const JOURNALS: i64 = 500;
+/// How far back a look begins that does not say where.
+const LOGS_SINCE: Duration = Duration::from_secs(900);
+
+pub(super) async fn execute(
+    context: &AdminContext,
+    command: PluginCommand,
+) -> Result<Answer, AdminError> {
+    let setup = &context.setup;
+    match command {
+        PluginCommand::Push {
+            tenant,
+            component,
+            signature,
+        } => {
+            let realm = realm(setup, tenant).await?;
+            let (wasm, signature) = (bytes(&component)?, signed(signature)?);
+            let compiler = &context.compiler;
+            let uploaded =
+                installations::upload(setup, compiler, realm, &wasm, signature.as_ref()).await?;
+            Ok(Answer::Record(upload_record(&uploaded)))
+        }
+        PluginCommand::Install(install) => plugin_install(context, *install).await,
+        PluginCommand::List { tenant } => list(setup, tenant).await,
+        PluginCommand::Uploads { tenant } => {
+            let realm = realm(setup, tenant).await?;
+            let uploads = installations::page_of_uploads(setup, realm, 0, LIST_MOST).await?;
+            Ok(Answer::List(uploads.iter().map(upload_record).collect()))
+        }
+        PluginCommand::Versions { installation } => {
+            let tenant = installations::tenant_of(setup, installation).await?;
+            let versions = installations::versions(setup, tenant, installation).await?;
+            Ok(Answer::List(versions.iter().map(version_record).collect()))
+        }
+        PluginCommand::Health { digest, tenant } => health(setup, tenant, &digest).await,
+        PluginCommand::Logs {
+            installation,
+            after,
+        } => logs(setup, installation, after).await,
+        PluginCommand::Stop { digest, reason } => {
+            let stopped = installations::stop(setup, &digest, &reason).await?;
+            Ok(Answer::Record(
+                record! { "stopped" => digest, "installations" => stopped, },
+            ))
+        }
+        PluginCommand::Allow { digest } => {
+            installations::allow(setup, &digest).await?;
+            Ok(Answer::Record(record! { "allowed" => digest, }))
+        }
+        PluginCommand::KeyAdd { name, public_key } => {
+            let key = plugin_keys::add(setup, &name, &public_key).await?;
+            Ok(Answer::Record(record! { "name" => key.name, }))
+        }
+        PluginCommand::KeyList => key_list(setup).await,
+        PluginCommand::KeyRevoke { name } => {
+            plugin_keys::revoke(setup, &name).await?;
+            Ok(Answer::Record(record! { "revoked" => name, }))
+        }
+        moves => stages(setup, moves).await,
+    }
+}
+
+/// What moves an installation through its life.
+async fn stages(setup: &SetupContext, command: PluginCommand) -> Result<Answer, AdminError> {
+    let (id, done) = match command {
+        PluginCommand::Promote {
+            installation: id,
+            stage,
+            percent,
+            state_is_safe,
+        } => {
+            let promotion = Promotion {
+                stage,
+                percent,
+                state_is_safe,
+            };
+            let tenant = installations::tenant_of(setup, id).await?;
+            let done = installations::promote(setup, tenant, id, &promotion).await?;
+            (id, Some(done))
+        }
+        PluginCommand::Pause {
+            installation: id,
+            only_candidate,
+        } => {
+            let tenant = installations::tenant_of(setup, id).await?;
+            let done = installations::pause(setup, tenant, id, only_candidate).await?;
+            (id, Some(done))
+        }
+        PluginCommand::Resume { installation: id } => {
+            let tenant = installations::tenant_of(setup, id).await?;
+            (id, Some(installations::resume(setup, tenant, id).await?))
+        }
+        PluginCommand::Rollback {
+            installation: id,
+            to,
+            state_is_safe,
+        } => {
+            let tenant = installations::tenant_of(setup, id).await?;
+            let rollback = Rollback { to, state_is_safe };
+            let done = installations::roll_back(setup, tenant, id, &rollback).await?;
+            (id, Some(done))
+        }
+        PluginCommand::Remove { installation: id } => {
+            let tenant = installations::tenant_of(setup, id).await?;
+            installations::remove(setup, tenant, id).await?;
+            (id, None)
+        }
+        other => {
+            let verb = other.verb();
+            return Err(AdminError::Failed(format!("{verb} moves nothing")));
+        }
+    };
+    Ok(match done {
+        Some(installation) => Answer::installation(&installation),
+        None => Answer::Record(record! { "removed" => id, }),
+    })
+}
+
+async fn plugin_install(
+    context: &AdminContext,
+    install: PluginInstall,
+) -> Result<Answer, AdminError> {
+    let source = match install.source {
+        PluginSource::Digest(digest) => Source::Digest(digest),
+        PluginSource::Component {
+            component,
+            signature,
+        } => Source::Wasm {
+            bytes: bytes(&component)?,
+            signature: signed(signature)?,
+        },
+    };
+    let new = NewInstallation {
+        tenant: install.tenant,
+        number: install.number,
+        source,
+        config: install.config,
+        grants: install.grants,
+        position: install.position,
+        bounds: install.bounds,
+        stage: install.stage,
+        percent: install.percent,
+        state_is_safe: install.state_is_safe,
+    };
+    let installed = installations::install(&context.setup, &context.compiler, &new).await?;
+    Ok(Answer::installation(&installed))
+}
+
+fn bytes(component: &str) -> Result<Vec<u8>, AdminError> {
+    let decoded = STANDARD.decode(component);
+    decoded.map_err(|_| AdminError::Refused("the component is not base64".to_owned()))
+}
+
+fn signed(signature: Option<String>) -> Result<Option<Signature>, AdminError> {
+    let read = |text: String| {
+        let wrong = || AdminError::Refused("the signature must be NAME:BASE64".to_owned());
+        Signature::read(&text).ok_or_else(wrong)
+    };
+    signature.map(read).transpose()
+}
+
+async fn realm(setup: &SetupContext, tenant: Option<String>) -> Result<TenantId, SetupError> {
+    match tenant {
+        Some(name) => Ok(find_tenant(setup, &name).await?.id),
+        None => Ok(OPERATOR),
+    }
+}
+
+async fn list(setup: &SetupContext, tenant: Option<String>) -> Result<Answer, AdminError> {
+    let tenants = match tenant {
+        Some(name) => vec![find_tenant(setup, &name).await?],
+        None => crate::tenants::all_tenants(setup).await?,
+    };
+    let mut rows = Vec::new();
+    for tenant in tenants {
+        let installed = installations::page(setup, tenant.id, 0, LIST_MOST).await?;
+        rows.extend(installed.iter().map(|row| {
+            let of = |version: Option<&Version>| {
+                let text = |v: &Version| match v.stage {
+                    Stage::Canary => format!("{} (canary {} %)", v.version, v.percent),
+                    Stage::Active => v.version.clone(),
+                    stage => format!("{} ({stage})", v.version),
+                };
+                version.map(text)
+            };
+            record! {
+                "id" => row.id,
+                "tenant" => tenant.name,
+                "number" => row.number,
+                "plugin" => row.plugin,
+                "position" => row.position,
+                "active" => of(row.active()),
+                "candidate" => of(row.candidate()),
+                "paused" => row.paused,
+            }
+        }));
+    }
+    Ok(Answer::List(rows))
+}
+
+fn upload_record(upload: &Uploaded) -> BTreeMap<String, Value> {
+    let (component, manifest) = (&upload.component, &upload.manifest);
+    record! {
+        "digest" => component.digest,
+        "plugin" => manifest.name,
+        "version" => manifest.version,
+        "abi" => manifest.abi,
+        "hooks" => manifest.interfaces,
+        "asks_for" => manifest.grants,
+        "bytes" => component.bytes,
+        "signed_by" => component.signed_by,
+        "for" => if component.tenant == OPERATOR { "every tenant".to_owned() } else { component.tenant.to_string() },
+        "uploaded_at" => component.created_at.to_string(),
+    }
+}
+
+fn version_record(version: &Version) -> BTreeMap<String, Value> {
+    record! {
+        "seq" => version.seq,
+        "version" => version.version,
+        "stage" => version.stage,
+        "percent" => version.percent,
+        "digest" => version.digest,
+        "since" => version.changed_at.to_string(),
+        "why" => version.reason,
+    }
+}
+
+async fn health(
+    setup: &SetupContext,
+    tenant: Option<String>,
+    digest: &str,
+) -> Result<Answer, AdminError> {
+    let realm = realm(setup, tenant).await?;
+    let health = installations::health(setup, realm, digest).await?;
+    let rows = health.parts.iter().map(|(part, tally)| {
+        let mut row = tally_record(tally);
+        row.extend(record! {
+            "installation" => part.installation,
+            "tenant" => part.tenant,
+            "seq" => part.seq,
+            "stage" => part.stage,
+        });
+        row
+    });
+    Ok(Answer::List(rows.collect()))
+}
+
+fn tally_record(tally: &Tally) -> BTreeMap<String, Value> {
+    let faults = tally.faults.iter();
+    let faults: Vec<String> = faults.map(|(kind, n)| format!("{kind} {n}")).collect();
+    let quantiles = |sizes: &Sizes| {
+        let at = [0.5, 0.9, 0.99].map(|part| sizes.quantile(part).unwrap_or(0));
+        json!(at)
+    };
+    record! {
+        "turns" => tally.turns,
+        "faults" => faults,
+        "fuel_p50_p90_p99" => quantiles(&tally.fuel),
+        "us_p50_p90_p99" => quantiles(&tally.latency),
+        "same" => tally.same,
+        "different" => tally.different,
+        "fell_back" => tally.fell_back,
+    }
+}
+
+async fn logs(
+    setup: &SetupContext,
+    installation: InstallationId,
+    after: Option<TurnId>,
+) -> Result<Answer, AdminError> {
+    let tenant = installations::tenant_of(setup, installation).await?;
+    let since = setup.clock.now().minus(LOGS_SINCE);
+    let mut after = after.unwrap_or(TurnId::from_raw(id::first_id_at(since)));
+    let mut rows = Vec::new();
+    loop {
+        let (found, last) =
+            installations::logs(setup, tenant, installation, after, JOURNALS).await?;
+        rows.extend(found.iter().map(|line| {
+            record! {
+                "turn" => line.turn,
+                "at" => line.at.to_string(),
+                "hook" => line.hook,
+                "level" => line.level,
+                "trial" => line.trial,
+                "message" => line.message,
+            }
+        }));
+        if last == after || !rows.is_empty() {
+            return Ok(Answer::List(rows));
+        }
+        after = last;
+    }
+}
+
+async fn key_list(setup: &SetupContext) -> Result<Answer, AdminError> {
+    let keys = plugin_keys::list(setup).await?;
+    let rows = keys.iter().map(|key| {
+        record! {
+            "name" => key.name,
+            "public_key" => STANDARD.encode(&key.public_key),
+            "created_at" => key.created_at.to_string(),
+            "revoked_at" => key.revoked_at.map(|at| at.to_string()),
+        }
+    });
+    Ok(Answer::List(rows.collect()))
+}
+
+impl Answer {
+    pub(super) fn installation(installation: &Installation) -> Self {
+        let settings = |v: &Version| serde_json::from_str::<Value>(&v.config).ok();
+        let version = |v: &Version| {
+            let mut row = version_record(v);
+            row.extend(record! {
+                "grants" => serde_json::from_str::<Value>(&v.grants).ok(),
+                "asks_for" => serde_json::from_str::<Value>(&v.asked).ok(),
+                // What the plugin gets to see: the schema's defaults are filled in.
+                "settings" => settings(v),
+            });
+            row
+        };
+        let mut row = record! {
+            "id" => installation.id,
+            "tenant" => installation.tenant,
+            "number" => installation.number,
+            "plugin" => installation.plugin,
+            "position" => installation.position,
+            "paused" => installation.paused,
+            "bounds" => installation.bounds,
+        };
+        if let Some(active) = installation.active() {
+            row.insert("active".to_owned(), json!(version(active)));
+        }
+        if let Some(candidate) = installation.candidate() {
+            row.insert("candidate".to_owned(), json!(version(candidate)));
+        }
+        Self::Record(row)
+    }
+}

@@ -1,0 +1,149 @@
+//! Installations: what runs for a tenant, in which version, with which settings and grants. `docs/plugins-life.md` tells
+//! the story. To stop what one says, place a hold on it.
+
+mod get;
+mod install;
+mod list;
+mod logs;
+mod pause;
+mod promote;
+mod remove;
+mod resume;
+mod roll_back;
+mod update;
+mod versions;
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::Api;
+use super::etag::Tagged;
+use super::moment::Moment;
+use crate::domain::rollout::{Bounds, Stage};
+use crate::domain::{InstallationId, NumberId};
+use crate::storage::installations::Installation;
+use crate::storage::plugin_versions::Version;
+use crate::tenants::installations::revision_of;
+
+pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new()
+        .routes(routes!(list::list, install::install))
+        .routes(routes!(get::get, update::update, remove::remove))
+        .routes(routes!(versions::versions))
+        .routes(routes!(promote::promote))
+        .routes(routes!(pause::pause))
+        .routes(routes!(resume::resume))
+        .routes(routes!(roll_back::roll_back))
+        .routes(routes!(logs::logs))
+}
+
+/// Where the fields of services stand in these bodies.
+const NAMED: [(&str, &str); 7] = [
+    ("number", "/number"),
+    ("digest", "/digest"),
+    ("the settings", "/settings"),
+    ("the grants", "/grants"),
+    ("the percentage", "/percent"),
+    ("the bounds:", "/bounds"),
+    ("version", "/to"),
+];
+
+/// A plugin's place at a tenant.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Installation)]
+struct InstallationView {
+    id: InstallationId,
+    /// `null`: for every number of the tenant.
+    number: Option<NumberId>,
+    plugin: String,
+    /// Plugins of a turn run in this order.
+    position: i64,
+    /// Nothing of it runs.
+    paused: bool,
+    /// When a candidate goes by itself.
+    bounds: Bounds,
+    /// What answers.
+    active: Option<VersionView>,
+    /// What is on its way into service.
+    candidate: Option<VersionView>,
+    installed_at: Moment,
+}
+
+/// A version in an installation.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PluginVersion)]
+struct VersionView {
+    /// Its number within the installation.
+    seq: i64,
+    version: String,
+    /// SHA-256 of the component.
+    digest: String,
+    stage: Stage,
+    /// Of the conversations, while in canary.
+    percent: i64,
+    /// As the plugin sees them: the schema's defaults are filled in.
+    #[schema(value_type = Object)]
+    settings: Value,
+    grants: GrantsView,
+    /// When it came where it is.
+    since: Moment,
+    /// Why it is there.
+    reason: String,
+    installed_at: Moment,
+}
+
+/// What a version may use.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PluginGrants)]
+struct GrantsView {
+    asked: Vec<String>,
+    given: Vec<String>,
+    given_by: String,
+    given_at: Moment,
+}
+
+fn version_view(version: &Version) -> VersionView {
+    VersionView {
+        seq: version.seq,
+        version: version.version.clone(),
+        digest: version.digest.clone(),
+        stage: version.stage,
+        percent: version.percent,
+        settings: serde_json::from_str(&version.config).unwrap_or(Value::Null),
+        grants: GrantsView {
+            asked: serde_json::from_str(&version.asked).unwrap_or_default(),
+            given: serde_json::from_str(&version.grants).unwrap_or_default(),
+            given_by: version.granted_by.clone(),
+            given_at: Moment(version.granted_at),
+        },
+        since: Moment(version.changed_at),
+        reason: version.reason.clone(),
+        installed_at: Moment(version.created_at),
+    }
+}
+
+fn view(installation: &Installation) -> InstallationView {
+    InstallationView {
+        id: installation.id,
+        number: installation.number,
+        plugin: installation.plugin.clone(),
+        position: installation.position,
+        paused: installation.paused,
+        bounds: installation.bounds,
+        active: installation.active().map(version_view),
+        candidate: installation.candidate().map(version_view),
+        installed_at: Moment(installation.created_at),
+    }
+}
+
+fn tagged(installation: &Installation) -> Tagged<InstallationView> {
+    Tagged {
+        revision: revision_of(installation),
+        body: view(installation),
+    }
+}

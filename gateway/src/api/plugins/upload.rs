@@ -1,0 +1,93 @@
+//! `POST /plugins`
+
+use axum::Json;
+use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
+use futures::StreamExt;
+use http::StatusCode;
+use http::header::{CONTENT_TYPE, HeaderMap};
+
+use super::super::guard::Caller;
+use super::super::place::{Realm, TenantParam};
+use super::super::problem::Problem;
+use super::super::{Answer, State};
+use super::{PluginView, view};
+use crate::plugin_host::COMPONENT_BYTES;
+use crate::tenants::installations;
+use crate::tenants::plugin_keys::Signature;
+
+const SIGNATURE: &str = "vestibule-signature";
+
+/// Upload a plugin
+///
+/// The component is inspected, compiled in a limited process and loaded for a trial; everything that is wrong with it is
+/// told at once. Nothing runs by it: install it by its digest. The same bytes again change nothing. An operator who names
+/// no tenant gives it to all of them. This may take a minute.
+#[utoipa::path(
+    post, path = "/plugins", operation_id = "plugins.upload", tag = "plugins",
+    params(
+        TenantParam,
+        ("Vestibule-Signature" = Option<String>, Header,
+            description = "Who signed it: `NAME:BASE64`, an Ed25519 signature of the component's bytes by a registered key"),
+    ),
+    request_body(content = Vec<u8>, content_type = "application/wasm", description = "The component, at most 16 MiB"),
+    responses((status = 201, description = "Kept", body = PluginView)),
+)]
+pub(super) async fn upload(
+    axum::extract::State(api): State,
+    caller: Caller,
+    Realm(realm): Realm,
+    request: Request,
+) -> Answer<Response> {
+    let signature = signature(request.headers())?;
+    let wasm = bytes(request).await?;
+    let setup = api.acting(&caller);
+    let uploaded =
+        installations::upload(&setup, &api.compiler, realm, &wasm, signature.as_ref()).await?;
+    Ok((StatusCode::CREATED, Json(view(&uploaded))).into_response())
+}
+
+fn signature(headers: &HeaderMap) -> Answer<Option<Signature>> {
+    let Some(value) = headers.get(SIGNATURE) else {
+        return Ok(None);
+    };
+    let read = value.to_str().ok().and_then(Signature::read);
+    let wrong = || Problem::bad_parameter("Vestibule-Signature", "must be NAME:BASE64");
+    read.map(Some).ok_or_else(wrong)
+}
+
+/// The body as it streams in, no further than a component may be long.
+async fn bytes(request: Request) -> Answer<Vec<u8>> {
+    let content_type = request.headers().get(CONTENT_TYPE);
+    let content_type = content_type.and_then(|value| value.to_str().ok());
+    if !matches!(
+        content_type,
+        Some("application/wasm" | "application/octet-stream")
+    ) {
+        return Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "not_wasm",
+            "the body must be application/wasm",
+        ));
+    }
+    let mut wasm = Vec::new();
+    let mut chunks = request.into_body().into_data_stream();
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|_| {
+            Problem::new(
+                StatusCode::BAD_REQUEST,
+                "unreadable",
+                "the body did not arrive whole",
+            )
+        })?;
+        if wasm.len() + chunk.len() > COMPONENT_BYTES {
+            return Err(Problem::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too_large",
+                format!("a component has at most {COMPONENT_BYTES} bytes"),
+            ));
+        }
+        wasm.extend_from_slice(&chunk);
+    }
+    Ok(wasm)
+}

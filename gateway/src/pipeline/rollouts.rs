@@ -1,0 +1,360 @@
+//! Candidates on this node: which conversations they get, what they did, and when they must go.
+//!
+//! Counted in memory and judged at once; added to the database's counts once a second (active versions: less often), so
+//! that all nodes judge by what all of them saw. [`Rollouts::keep`] also loads what is to come into service and says so.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::Plugins;
+use crate::directory::Directory;
+use crate::domain::rollout::{Bounds, Stage, Tally};
+use crate::domain::{ConversationId, InstallationId};
+use crate::storage::installations::Installation;
+use crate::storage::plugin_health::{self, Part};
+use crate::storage::plugin_versions::Version;
+use crate::storage::{Result, StorageError};
+use crate::telemetry::names;
+use crate::tenants::SetupContext;
+use crate::tenants::installations::roll_back_by_itself;
+
+/// How often candidates' counts go to the database, and come back with those of other nodes.
+const FLUSH: Duration = Duration::from_secs(1);
+/// Every so many of these those of all versions go there: nobody waits for them.
+const ALL_EVERY: u32 = 15;
+/// Versions whose counts share a transaction, so that SQLite's writer is not held for thousands.
+const TOGETHER: usize = 64;
+
+/// What one version did in one turn.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Once {
+    pub fuel: u64,
+    pub wall_us: u64,
+    pub fault: Option<&'static str>,
+    /// In shadow: did it want what the active version did?
+    pub same: Option<bool>,
+    /// The active version had to take the turn over.
+    pub fell_back: bool,
+}
+
+/// What all rollouts of this node share.
+pub struct Rollouts {
+    setup: SetupContext,
+    directory: Arc<Directory>,
+    /// The node's name, of this life.
+    holder: String,
+    sticky: Hmac<Sha256>,
+    state: Mutex<State>,
+    /// A candidate must go.
+    news: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    seen: HashMap<Part, Seen>,
+    /// Must go, and why. It gets no turn here any more, whatever the database says yet.
+    tripped: HashMap<Part, String>,
+    /// Candidates of which the database knows that they are loaded here.
+    reported: HashSet<(InstallationId, i64)>,
+}
+
+#[derive(Default)]
+struct Seen {
+    /// What the database knew last, all nodes together.
+    known: Tally,
+    /// What it does not know yet.
+    pending: Tally,
+    /// By what a candidate is judged: its bounds and the fuel that it has.
+    rule: (Bounds, u64),
+}
+
+impl Seen {
+    fn verdict(&self) -> Option<String> {
+        let mut all = self.known.clone();
+        all.add(&self.pending);
+        let (bounds, fuel_limit) = &self.rule;
+        bounds.verdict(&all, *fuel_limit)
+    }
+}
+
+impl Rollouts {
+    /// `key`: which conversations a canary gets depends on it, so that nobody outside can choose.
+    pub fn new(
+        setup: SetupContext,
+        directory: Arc<Directory>,
+        holder: String,
+        key: &[u8; 32],
+    ) -> Arc<Self> {
+        let mut sticky =
+            <Hmac<Sha256> as KeyInit>::new_from_slice(key).expect("HMAC takes keys of any length");
+        sticky.update(b"vestibule canary");
+        Arc::new(Self {
+            setup,
+            directory,
+            holder,
+            sticky,
+            state: Mutex::default(),
+            news: Notify::new(),
+        })
+    }
+
+    /// The version that answers a conversation.
+    pub(super) fn choose<'a>(
+        &self,
+        installation: &'a Installation,
+        conversation: ConversationId,
+    ) -> Option<&'a Version> {
+        let candidate = installation.candidate();
+        let canary = candidate.filter(|version| {
+            version.stage == Stage::Canary
+                && self.draws(conversation, installation.id, version)
+                && !self.is_tripped(&part(installation, version))
+        });
+        canary.or(installation.active())
+    }
+
+    /// The version that looks on.
+    pub(super) fn shadow<'a>(&self, installation: &'a Installation) -> Option<&'a Version> {
+        installation.candidate().filter(|version| {
+            version.stage == Stage::Shadow
+                && !installation.paused
+                && !self.is_tripped(&part(installation, version))
+        })
+    }
+
+    /// The same conversations as long as the canary runs; a larger share has those of the smaller one in it.
+    fn draws(&self, conversation: ConversationId, id: InstallationId, version: &Version) -> bool {
+        let mut mac = self.sticky.clone();
+        mac.update(&conversation.raw().to_be_bytes());
+        mac.update(&id.raw().to_be_bytes());
+        mac.update(&version.seq.to_be_bytes());
+        let bytes = mac.finalize().into_bytes();
+        let drawn = u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+        i64::from(drawn % 100) < version.percent
+    }
+
+    fn is_tripped(&self, part: &Part) -> bool {
+        self.state().tripped.contains_key(part)
+    }
+
+    /// Counts a turn of a version, and judges a candidate by it.
+    pub(super) fn note(&self, part: Part, bounds: &Bounds, fuel_limit: u64, once: &Once) {
+        let mut state = self.state();
+        let seen = state.seen.entry(part).or_default();
+        seen.rule = (*bounds, fuel_limit);
+        let tally = &mut seen.pending;
+        tally.turns += 1;
+        tally.fuel.note(once.fuel);
+        tally.latency.note(once.wall_us);
+        tally.fell_back += u64::from(once.fell_back);
+        match once.same {
+            Some(true) => tally.same += 1,
+            Some(false) => tally.different += 1,
+            None => {}
+        }
+        if let Some(kind) = once.fault {
+            *tally.faults.entry(kind.to_owned()).or_default() += 1;
+        }
+        let verdict = match part.stage.is_candidate() {
+            true => seen.verdict(),
+            false => None,
+        };
+        if let Some(why) = verdict {
+            state.tripped.entry(part).or_insert(why);
+            self.news.notify_one();
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Until stopped: takes out what must go, brings counts to the database, loads candidates.
+    pub async fn keep(self: Arc<Self>, plugins: Arc<Plugins>, stop: CancellationToken) {
+        let mut tick = tokio::time::interval(FLUSH);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut changed = self.directory.changes();
+        let mut ticks = 0_u32;
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = self.news.notified() => {}
+                Ok(()) = changed.changed() => self.load_candidates(&plugins).await,
+                _ = tick.tick() => {
+                    ticks = ticks.wrapping_add(1);
+                    self.load_candidates(&plugins).await;
+                    self.flush_or_say(ticks.is_multiple_of(ALL_EVERY)).await;
+                }
+            }
+            self.take_out().await;
+        }
+        self.flush_or_say(true).await;
+    }
+
+    async fn take_out(&self) {
+        let tripped = self.state().tripped.clone();
+        for (part, why) in tripped {
+            match roll_back_by_itself(&self.setup, &part, &why).await {
+                Ok(true) => {
+                    metrics::counter!(names::PLUGIN_ROLLBACKS, "stage" => part.stage.word())
+                        .increment(1);
+                    let (installation, version) = (part.installation, part.seq);
+                    tracing::warn!(%installation, version, why, "a candidate was rolled back by itself");
+                }
+                Ok(false) => {}
+                // It gets no turn here, and the next tick tries again.
+                Err(error) => {
+                    tracing::warn!(%error, "a candidate could not be rolled back yet");
+                    continue;
+                }
+            }
+            // What is read from now on knows it as retired.
+            if let Err(error) = self.directory.refresh().await {
+                tracing::debug!(%error, "setup could not be read; the candidate stays out");
+                continue;
+            }
+            self.state().tripped.remove(&part);
+        }
+    }
+
+    async fn flush_or_say(&self, all: bool) {
+        if let Err(error) = self.flush(all).await {
+            tracing::warn!(error = ?error, "what plugins did was not added up yet");
+        }
+    }
+
+    async fn flush(&self, all: bool) -> Result<()> {
+        let parts: Vec<Part> = {
+            let state = self.state();
+            let due = state.seen.keys();
+            due.filter(|part| all || part.stage.is_candidate())
+                .copied()
+                .collect()
+        };
+        for parts in parts.chunks(TOGETHER) {
+            self.flush_some(parts).await?;
+        }
+        Ok(())
+    }
+
+    async fn flush_some(&self, parts: &[Part]) -> Result<()> {
+        let mut done = Vec::new();
+        for part in parts {
+            if let Some(seen) = self.state().seen.get_mut(part) {
+                let pending = std::mem::take(&mut seen.pending);
+                if pending.turns > 0 {
+                    done.push((*part, pending));
+                }
+            }
+        }
+        // One order for all nodes.
+        done.sort_by_key(|(part, _)| *part);
+        if let Err(error) = self.add(&done).await {
+            let mut state = self.state();
+            for (part, pending) in done {
+                state.seen.entry(part).or_default().pending.add(&pending);
+            }
+            return Err(error);
+        }
+        self.learn(parts).await
+    }
+
+    async fn add(&self, done: &[(Part, Tally)]) -> Result<()> {
+        if done.is_empty() {
+            return Ok(());
+        }
+        let node = i64::from(self.setup.ids.node());
+        let mut tx = self.setup.db.begin().await?;
+        plugin_health::add_all_tenants(&mut tx, node, done).await?;
+        tx.commit().await
+    }
+
+    /// Candidates are judged by what all nodes saw; what is none any more, or was idle, is forgotten.
+    async fn learn(&self, parts: &[Part]) -> Result<()> {
+        let mut tx = self.setup.db.read().await?;
+        for part in parts {
+            if part.stage.is_candidate() && self.stands(part) {
+                let known = plugin_health::of_part(&mut tx, part.tenant, part).await?;
+                let mut state = self.state();
+                let seen = state.seen.entry(*part).or_default();
+                seen.known = known;
+                // What the other nodes saw may be what was missing.
+                if let Some(why) = seen.verdict() {
+                    state.tripped.entry(*part).or_insert(why);
+                }
+            } else {
+                let mut state = self.state();
+                let idle = |seen: &Seen| seen.pending.turns == 0;
+                if state.seen.get(part).is_some_and(idle) {
+                    state.seen.remove(part);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn stands(&self, part: &Part) -> bool {
+        let snapshot = self.directory.snapshot();
+        let mut candidates = snapshot.rollouts().iter();
+        candidates.any(|installation| {
+            let candidate = installation.candidate();
+            installation.id == part.installation && candidate.is_some_and(|v| v.seq == part.seq)
+        })
+    }
+
+    /// Loads what may come into service and says so, or why it cannot be loaded.
+    async fn load_candidates(&self, plugins: &Plugins) {
+        let snapshot = self.directory.snapshot();
+        let mut candidates = HashSet::new();
+        for installation in snapshot.rollouts() {
+            let Some(version) = installation.candidate() else {
+                continue;
+            };
+            candidates.insert((installation.id, version.seq));
+            if let Err(error) = self.load(plugins, installation, version).await {
+                tracing::warn!(error = ?error, "that a plugin is loaded could not be said yet");
+            }
+        }
+        let mut state = self.state();
+        state.reported.retain(|known| candidates.contains(known));
+    }
+
+    async fn load(
+        &self,
+        plugins: &Plugins,
+        installation: &Installation,
+        version: &Version,
+    ) -> Result<(), StorageError> {
+        let key = (installation.id, version.seq);
+        if self.state().reported.contains(&key) {
+            return Ok(());
+        }
+        let problem = match plugins.binding(installation, version).await {
+            Ok(_) => String::new(),
+            Err(error) if error.passes() => return Ok(()),
+            Err(error) => error.to_string(),
+        };
+        let (tenant, id, holder) = (installation.tenant, installation.id, &self.holder);
+        let mut tx = self.setup.db.begin().await?;
+        plugin_health::report_loaded(&mut tx, tenant, id, version.seq, holder, &problem).await?;
+        tx.commit().await?;
+        self.state().reported.insert(key);
+        Ok(())
+    }
+}
+
+/// A version as it is counted.
+pub(super) fn part(installation: &Installation, version: &Version) -> Part {
+    Part {
+        tenant: installation.tenant,
+        installation: installation.id,
+        seq: version.seq,
+        stage: version.stage,
+    }
+}

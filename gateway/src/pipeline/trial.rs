@@ -1,0 +1,380 @@
+//! A turn with versions under trial: a canary that fails is replaced by the active version before anybody notices, and
+//! shadows look on.
+//!
+//! Nothing is committed before all of it is over, so a run is thrown away by forgetting its report.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::plugins::Cast;
+use super::rollouts::{Once, part};
+use super::turn::{RETRIES, TurnInput, Turns};
+use crate::domain::rollout::Stage;
+use crate::domain::{InstallationId, Timestamp, TurnId};
+use crate::plugin_host::{
+    CallOutcome, CallTrace, Effect, Ending, LogLine, Overload, PluginBinding, Route, TurnReport,
+};
+use crate::storage::installations::Installation;
+use crate::storage::plugin_health::Part;
+use crate::storage::plugin_versions::Version;
+
+/// What the plugins of a turn did, and those on trial beside them.
+pub(super) struct Performed {
+    pub report: TurnReport,
+    pub bindings: Vec<PluginBinding>,
+    /// Which version each of them is.
+    pub parts: Vec<Part>,
+    pub broken: Vec<String>,
+    pub trials: Vec<TrialLine>,
+}
+
+/// A version on trial, as the journal keeps it.
+#[derive(Debug, Serialize)]
+pub(super) struct TrialLine {
+    installation: InstallationId,
+    seq: i64,
+    version: String,
+    stage: Stage,
+    /// Why the active version answered in its place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fell_back: Option<&'static str>,
+    /// Did it want what the active version did?
+    #[serde(skip_serializing_if = "Option::is_none")]
+    same: Option<bool>,
+    ending: Ending,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    route: Option<Route>,
+    /// What it wanted; nothing of it was applied.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    effects: Vec<Effect>,
+    calls: Vec<CallTrace>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    logs: Vec<LogLine>,
+}
+
+/// How long a turn waits for a shadow. Its fuel bounds it to some milliseconds of work; this is for a busy machine, where
+/// customers come first.
+const SHADOW: Duration = Duration::from_millis(250);
+
+/// A candidate that asks for more time than a plugin may is as good as faulty.
+const ASKED_TOO_OFTEN: &str = "retry";
+
+impl Turns {
+    /// Runs the plugins that this conversation gets; shadows after them.
+    pub(super) async fn perform(
+        &self,
+        input: &TurnInput,
+        turn: TurnId,
+        now: Timestamp,
+    ) -> Result<Performed, Overload> {
+        let mut trials = Vec::new();
+        let mut gone = HashSet::new();
+        let (mut cast, report) = loop {
+            let cast = self.cast(input, &gone).await;
+            let report = self
+                .ask_plugins(input, turn, now, cast.bindings.clone())
+                .await?;
+            let failed = failed_canaries(&cast, &report, input.tries.retries);
+            if failed.is_empty() {
+                break (cast, report);
+            }
+            for (part, why) in failed {
+                self.note(&cast, &report, &part, Some(why));
+                trials.push(TrialLine::of(&cast, &part, &report).after(why));
+                gone.insert(part.installation);
+            }
+        };
+        // A first version that failed has nobody behind it but the tenant's fallback.
+        let alone = input.entry.installations.iter();
+        let alone = alone.filter(|one| gone.contains(&one.id) && one.active().is_none());
+        cast.broken.extend(alone.map(|one| one.plugin.clone()));
+        if report.ending != Ending::Retry {
+            for part in &cast.parts {
+                self.note(&cast, &report, part, None);
+            }
+            self.shadows(input, turn, now, (&cast, &report), &mut trials)
+                .await;
+        }
+        Ok(Performed {
+            report,
+            bindings: cast.bindings,
+            parts: cast.parts,
+            broken: cast.broken,
+            trials,
+        })
+    }
+
+    /// Who plays: canaries where the conversation is theirs and they have not failed in this turn.
+    async fn cast(&self, input: &TurnInput, gone: &HashSet<InstallationId>) -> Cast {
+        let conversation = input.event.conversation;
+        let choose = |installation| self.rollouts.choose(installation, conversation);
+        self.plugins
+            .cast(&input.entry, |installation| {
+                match gone.contains(&installation.id) {
+                    true => installation.active(),
+                    false => choose(installation),
+                }
+            })
+            .await
+    }
+
+    /// Counts what a version did, if it was asked.
+    fn note(&self, cast: &Cast, report: &TurnReport, part: &Part, fell_back: Option<&'static str>) {
+        if let Some(mut once) = did(report, part.installation) {
+            once.fault = once.fault.or(fell_back);
+            once.fell_back = fell_back.is_some();
+            self.count(cast, part, &once);
+        }
+    }
+
+    fn count(&self, cast: &Cast, part: &Part, once: &Once) {
+        let place = cast.parts.iter().position(|other| other == part);
+        let bounds = place.and_then(|place| cast.bounds.get(place));
+        let binding = place.and_then(|place| cast.bindings.get(place));
+        if let (Some(bounds), Some(binding)) = (bounds, binding) {
+            self.rollouts.note(*part, bounds, binding.limits.fuel, once);
+        }
+    }
+
+    /// Runs each candidate in shadow in the place of its active version, with everybody else as they were, and compares.
+    async fn shadows(
+        &self,
+        input: &TurnInput,
+        turn: TurnId,
+        now: Timestamp,
+        real: (&Cast, &TurnReport),
+        trials: &mut Vec<TrialLine>,
+    ) {
+        for installation in &input.entry.installations {
+            let Some(version) = self.rollouts.shadow(installation) else {
+                continue;
+            };
+            let shadow = self.shadow(input, turn, now, real, (installation, version));
+            // Who had no time or no room has shown nothing.
+            if let Ok(Some(line)) = tokio::time::timeout(SHADOW, shadow).await {
+                trials.push(line);
+            }
+        }
+    }
+
+    async fn shadow(
+        &self,
+        input: &TurnInput,
+        turn: TurnId,
+        now: Timestamp,
+        (cast, report): (&Cast, &TurnReport),
+        (installation, version): (&Installation, &Version),
+    ) -> Option<TrialLine> {
+        let part = part(installation, version);
+        let played = |other: &Installation| {
+            let mut parts = cast.parts.iter();
+            parts
+                .find(|part| part.installation == other.id)
+                .map(|part| part.seq)
+        };
+        let with_it = self
+            .plugins
+            .cast(&input.entry, |other| match other.id == installation.id {
+                true => Some(version),
+                false => {
+                    let seq = played(other)?;
+                    other.versions.iter().find(|version| version.seq == seq)
+                }
+            })
+            .await;
+        // It does not load, which the report of the node says.
+        if !with_it.parts.contains(&part) {
+            return None;
+        }
+        let plugins = with_it.bindings.clone();
+        let shown = self.ask_plugins(input, turn, now, plugins).await.ok()?;
+        let mut once = did(&shown, installation.id)?;
+        let compares = once.fault.is_none() && played(installation).is_some();
+        let of = |report| wanted(report, installation.id);
+        once.same = compares.then(|| of(&shown) == of(report));
+        self.count(&with_it, &part, &once);
+        let mut line = TrialLine::of(&with_it, &part, &shown);
+        line.same = once.same;
+        Some(line)
+    }
+}
+
+/// Canaries that could not end their part of the turn, and why.
+fn failed_canaries(cast: &Cast, report: &TurnReport, retries: u32) -> Vec<(Part, &'static str)> {
+    let failed = |part: &Part| {
+        let mut calls = report.calls.iter();
+        let last = calls.rfind(|call| call.installation == part.installation)?;
+        match &last.outcome {
+            CallOutcome::Fault(fault) if !fault.kind.is_ours() => Some(fault.kind.name()),
+            CallOutcome::Retry { .. } if retries >= RETRIES => Some(ASKED_TOO_OFTEN),
+            _ => None,
+        }
+    };
+    let canaries = cast.parts.iter().filter(|part| part.stage == Stage::Canary);
+    canaries
+        .filter_map(|part| failed(part).map(|why| (*part, why)))
+        .collect()
+}
+
+/// What an installation did in a turn; `None`: it was not asked.
+fn did(report: &TurnReport, installation: InstallationId) -> Option<Once> {
+    let calls = report.calls.iter();
+    let mut calls = calls
+        .filter(|call| call.installation == installation)
+        .peekable();
+    calls.peek()?;
+    Some(calls.fold(Once::default(), |mut once, call| {
+        once.fuel += call.fuel;
+        once.wall_us += call.wall_us;
+        if let CallOutcome::Fault(fault) = &call.outcome
+            && !fault.kind.is_ours()
+        {
+            once.fault = Some(fault.kind.name());
+        }
+        once
+    }))
+}
+
+/// What is compared: what it asked for, and where the turn went by it.
+fn wanted(
+    report: &TurnReport,
+    installation: InstallationId,
+) -> (Vec<&Effect>, Option<&Route>, Ending) {
+    (
+        effects(report, installation).collect(),
+        report.route.as_ref(),
+        report.ending,
+    )
+}
+
+fn effects(report: &TurnReport, installation: InstallationId) -> impl Iterator<Item = &Effect> {
+    let own = report.effects.iter();
+    let own = own.filter(move |effect| effect.installation == installation);
+    own.map(|effect| &effect.effect)
+}
+
+impl TrialLine {
+    fn of(cast: &Cast, part: &Part, report: &TurnReport) -> Self {
+        let id = part.installation;
+        let binding = cast
+            .bindings
+            .iter()
+            .find(|binding| binding.installation == id);
+        let version = binding.map_or("", |binding| binding.plugin.version());
+        let calls = report.calls.iter().filter(|call| call.installation == id);
+        let logs = report.logs.iter().filter(|line| line.installation == id);
+        Self {
+            installation: id,
+            seq: part.seq,
+            version: version.to_owned(),
+            stage: part.stage,
+            fell_back: None,
+            same: None,
+            ending: report.ending,
+            route: report.route.clone(),
+            effects: effects(report, id).cloned().collect(),
+            calls: calls.cloned().collect(),
+            logs: logs.cloned().collect(),
+        }
+    }
+
+    fn after(mut self, why: &'static str) -> Self {
+        self.fell_back = Some(why);
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::TenantId;
+    use crate::plugin_host::{Fault, FaultKind, Hook, HostAnswers};
+
+    const CANARY: InstallationId = InstallationId::from_raw(1);
+    const ACTIVE: InstallationId = InstallationId::from_raw(2);
+
+    fn cast() -> Cast {
+        let part = |installation, stage| Part {
+            tenant: TenantId::from_raw(9),
+            installation,
+            seq: 1,
+            stage,
+        };
+        Cast {
+            bindings: Vec::new(),
+            parts: vec![part(CANARY, Stage::Canary), part(ACTIVE, Stage::Active)],
+            bounds: Vec::new(),
+            broken: Vec::new(),
+        }
+    }
+
+    /// A turn in which one plugin was called, and this came of it.
+    fn report(installation: InstallationId, outcome: CallOutcome) -> TurnReport {
+        let call = CallTrace {
+            installation,
+            hook: Hook::AutoReply,
+            outcome,
+            fuel: 7,
+            wall_us: 3,
+            memory_peak: 0,
+            host_calls: 0,
+            log_lines: 0,
+            log_dropped: 0,
+        };
+        TurnReport {
+            turn: TurnId::from_raw(1),
+            ending: Ending::Unanswered,
+            effects: Vec::new(),
+            route: None,
+            kv: Vec::new(),
+            calls: vec![call],
+            logs: Vec::new(),
+            retry_after: None,
+            host_answers: HostAnswers::default(),
+        }
+    }
+
+    fn fault(kind: FaultKind) -> CallOutcome {
+        CallOutcome::Fault(Fault {
+            kind,
+            hook: Hook::AutoReply,
+            message: String::new(),
+            frames: Vec::new(),
+        })
+    }
+
+    fn failed(report: &TurnReport, retries: u32) -> Option<&'static str> {
+        let failed = failed_canaries(&cast(), report, retries);
+        failed.first().map(|(_, why)| *why)
+    }
+
+    #[test]
+    fn a_canary_fails_by_its_own_fault_alone() {
+        let of_canary = |kind| failed(&report(CANARY, fault(kind)), 0);
+        assert_eq!(of_canary(FaultKind::Trap), Some("trap"));
+        assert_eq!(of_canary(FaultKind::OutOfFuel), Some("out_of_fuel"));
+        assert_eq!(of_canary(FaultKind::Overload), None, "that is ours");
+        assert_eq!(failed(&report(ACTIVE, fault(FaultKind::Trap)), 0), None);
+        assert_eq!(failed(&report(CANARY, CallOutcome::Ok), 9), None);
+    }
+
+    #[test]
+    fn a_canary_that_asks_for_more_tries_than_there_are_has_failed() {
+        let asks = report(CANARY, CallOutcome::Retry { after_ms: 50 });
+        assert_eq!(failed(&asks, RETRIES - 1), None);
+        assert_eq!(failed(&asks, RETRIES), Some("retry"));
+    }
+
+    #[test]
+    fn who_was_not_asked_did_nothing() {
+        let trapped = report(CANARY, fault(FaultKind::Trap));
+        let did_it = did(&trapped, CANARY).expect("it was asked");
+        assert_eq!(
+            (did_it.fault, did_it.fuel, did_it.wall_us),
+            (Some("trap"), 7, 3)
+        );
+        assert!(did(&trapped, ACTIVE).is_none());
+    }
+}

@@ -1,0 +1,86 @@
+//! What is kept of the people of a tenant that is gone: let go of, some rows at a time.
+//!
+//! Messages, sends, journals and bodies grow with traffic and have no index by tenant: retention lets go of those, as of
+//! everybody's. The audit log stays.
+
+use super::{Result, Tx, batch, execute, fetch_list};
+use crate::domain::TenantId;
+
+/// Rows of one statement: some milliseconds of the writer.
+const MOST: i64 = 200;
+
+/// Parents with what hangs on them: `(parent, [(table, its column)])`.
+const FAMILIES: [(&str, &[(&str, &str)]); 3] = [
+    (
+        "contact",
+        &[("consent", "contact"), ("identity", "contact")],
+    ),
+    ("conversation", &[("owner_log", "conversation")]),
+    ("job", &[("job_reject", "job")]),
+];
+
+/// Tables of their own, with their primary keys.
+const TABLES: [(&str, &str); 12] = [
+    ("contact_attribute", "tenant, name"),
+    ("contact_import", "id, ordinal"),
+    ("identity", "tenant, scope, kind, value"),
+    ("plugin_kv", "tenant, plugin, item"),
+    ("plugin_kv_usage", "tenant, plugin"),
+    (
+        "account_fact",
+        "tenant, account, kind, name, language, fact, at",
+    ),
+    ("stream_block", "id"),
+    ("stream_head", "tenant"),
+    ("former_number", "id"),
+    ("hold", "id"),
+    ("api_key", "id"),
+    ("api_user", "id"),
+];
+
+/// Lets go of some of it. Answers how many rows; 0: nothing is left.
+pub async fn people(tx: &mut Tx, tenant: TenantId) -> Result<u64> {
+    for (parent, children) in FAMILIES {
+        let sql = sqlx::AssertSqlSafe(format!(
+            "SELECT id FROM {parent} WHERE tenant = $1 ORDER BY id LIMIT {MOST}"
+        ));
+        let ids: Vec<i64> = super::on_backend!(tx, |conn| sqlx::query_scalar(sql)
+            .bind(tenant.raw())
+            .fetch_all(conn)
+            .await)?;
+        if !ids.is_empty() {
+            for (table, column) in children {
+                delete(tx, tenant, table, column, &ids).await?;
+            }
+            return delete(tx, tenant, parent, "id", &ids).await;
+        }
+    }
+    for (table, key) in TABLES {
+        let sql = sqlx::AssertSqlSafe(format!(
+            "DELETE FROM {table} WHERE tenant = $1 AND ({key}) IN
+                (SELECT {key} FROM {table} WHERE tenant = $1 LIMIT {MOST})"
+        ));
+        let gone = execute!(tx, sqlx::query(sql).bind(tenant.raw()))?;
+        if gone > 0 {
+            return Ok(gone);
+        }
+    }
+    Ok(0)
+}
+
+async fn delete(
+    tx: &mut Tx,
+    tenant: TenantId,
+    table: &str,
+    column: &str,
+    ids: &[i64],
+) -> Result<u64> {
+    let mut gone = 0;
+    for run in batch::runs(ids) {
+        let head = format!("DELETE FROM {table} WHERE tenant = $1 AND {column} IN");
+        let sql = batch::list(&head, run.len(), 2, "RETURNING 1");
+        let rows: Vec<(i32,)> = fetch_list!(tx, sql, [tenant.raw()], run)?;
+        gone += rows.len() as u64;
+    }
+    Ok(gone)
+}

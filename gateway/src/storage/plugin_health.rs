@@ -1,0 +1,178 @@
+//! What versions did, added up by each node, and which nodes have a candidate loaded.
+//!
+//! A node writes rows of its own only and adds to them: no row is shared, and none is written more than once a second.
+
+use std::collections::BTreeMap;
+
+use super::{Result, Tx, batch, execute, execute_rows, on_backend};
+use crate::domain::rollout::{Stage, Tally};
+use crate::domain::{InstallationId, TenantId};
+
+/// One version in one stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Part {
+    pub tenant: TenantId,
+    pub installation: InstallationId,
+    pub seq: i64,
+    pub stage: Stage,
+}
+
+/// Adds what a node's versions did since it last said so.
+pub async fn add_all_tenants(tx: &mut Tx, node: i64, done: &[(Part, Tally)]) -> Result<()> {
+    const HEAD: &str = "INSERT INTO plugin_health (installation, seq, stage, node, measure, item, tenant, n) VALUES";
+    const TAIL: &str = "ON CONFLICT (installation, seq, stage, node, measure, item)
+        DO UPDATE SET n = plugin_health.n + excluded.n";
+    let mut rows: Vec<(&Part, String, i64, i64)> = Vec::new();
+    for (part, tally) in done {
+        let of_part = tally.rows().into_iter();
+        rows.extend(of_part.map(|(measure, item, n)| (part, measure, item, n)));
+    }
+    for run in batch::runs(&rows) {
+        let sql = batch::values(HEAD, run.len(), 8, 1, TAIL);
+        execute_rows!(tx, sql, run, |query, (part, measure, item, n)| {
+            query
+                .bind(part.installation.raw())
+                .bind(part.seq)
+                .bind(part.stage.word())
+                .bind(node)
+                .bind(measure)
+                .bind(item)
+                .bind(part.tenant.raw())
+                .bind(n)
+        })?;
+    }
+    Ok(())
+}
+
+/// What all nodes together saw of a version in a stage.
+pub async fn of_part(tx: &mut Tx, tenant: TenantId, part: &Part) -> Result<Tally> {
+    const SQL: &str = "SELECT measure, item, CAST(SUM(n) AS BIGINT) FROM plugin_health
+        WHERE tenant = $1 AND installation = $2 AND seq = $3 AND stage = $4 GROUP BY measure, item";
+    let rows: Vec<(String, i64, i64)> = on_backend!(tx, |conn| {
+        sqlx::query_as(SQL)
+            .bind(tenant.raw())
+            .bind(part.installation.raw())
+            .bind(part.seq)
+            .bind(part.stage.word())
+            .fetch_all(conn)
+            .await
+    })?;
+    let mut tally = Tally::default();
+    for (measure, item, n) in rows {
+        tally.take_row(&measure, item, n);
+    }
+    Ok(tally)
+}
+
+type Row = (i64, i64, i64, String, String, i64, i64);
+
+/// What a digest did at one tenant.
+pub async fn of_digest(
+    tx: &mut Tx,
+    tenant: TenantId,
+    digest: &str,
+) -> Result<BTreeMap<Part, Tally>> {
+    const SQL: &str = "SELECT h.tenant, h.installation, h.seq, h.stage, h.measure, h.item, CAST(SUM(h.n) AS BIGINT)
+        FROM installation_version v JOIN plugin_health h ON h.installation = v.installation AND h.seq = v.seq
+        WHERE v.tenant = $1 AND v.digest = $2
+        GROUP BY h.tenant, h.installation, h.seq, h.stage, h.measure, h.item";
+    let rows: Vec<Row> = on_backend!(tx, |conn| {
+        sqlx::query_as(SQL)
+            .bind(tenant.raw())
+            .bind(digest)
+            .fetch_all(conn)
+            .await
+    })?;
+    Ok(added_up(rows))
+}
+
+/// What a digest did wherever it runs.
+pub async fn of_digest_all_tenants(tx: &mut Tx, digest: &str) -> Result<BTreeMap<Part, Tally>> {
+    const SQL: &str = "SELECT h.tenant, h.installation, h.seq, h.stage, h.measure, h.item, CAST(SUM(h.n) AS BIGINT)
+        FROM installation_version v JOIN plugin_health h ON h.installation = v.installation AND h.seq = v.seq
+        WHERE v.digest = $1 GROUP BY h.tenant, h.installation, h.seq, h.stage, h.measure, h.item";
+    let rows: Vec<Row> = on_backend!(tx, |conn| sqlx::query_as(SQL)
+        .bind(digest)
+        .fetch_all(conn)
+        .await)?;
+    Ok(added_up(rows))
+}
+
+fn added_up(rows: Vec<Row>) -> BTreeMap<Part, Tally> {
+    let mut parts: BTreeMap<Part, Tally> = BTreeMap::new();
+    for (tenant, installation, seq, stage, measure, item, n) in rows {
+        // A stage that only a newer gateway knows has no place here.
+        let Some(stage) = Stage::from_word(&stage) else {
+            continue;
+        };
+        let part = Part {
+            tenant: TenantId::from_raw(tenant),
+            installation: InstallationId::from_raw(installation),
+            seq,
+            stage,
+        };
+        parts.entry(part).or_default().take_row(&measure, item, n);
+    }
+    parts
+}
+
+/// Says that this node has a candidate loaded, or why it could not.
+pub async fn report_loaded(
+    tx: &mut Tx,
+    tenant: TenantId,
+    installation: InstallationId,
+    seq: i64,
+    holder: &str,
+    problem: &str,
+) -> Result<()> {
+    const SQL: &str = "INSERT INTO node_plugin (installation, seq, holder, tenant, problem) VALUES ($1, $2, $3, $4, $5)
+        ON CONFLICT (installation, seq, holder) DO UPDATE SET problem = excluded.problem";
+    execute!(
+        tx,
+        sqlx::query(SQL)
+            .bind(installation.raw())
+            .bind(seq)
+            .bind(holder)
+            .bind(tenant.raw())
+            .bind(problem)
+    )?;
+    Ok(())
+}
+
+/// Which nodes said what about a candidate: their names and their problems, `""` for none.
+pub async fn loaded(
+    tx: &mut Tx,
+    tenant: TenantId,
+    installation: InstallationId,
+    seq: i64,
+) -> Result<BTreeMap<String, String>> {
+    const SQL: &str = "SELECT holder, problem FROM node_plugin WHERE tenant = $1 AND installation = $2 AND seq = $3";
+    let rows: Vec<(String, String)> = on_backend!(tx, |conn| {
+        sqlx::query_as(SQL)
+            .bind(tenant.raw())
+            .bind(installation.raw())
+            .bind(seq)
+            .fetch_all(conn)
+            .await
+    })?;
+    Ok(rows.into_iter().collect())
+}
+
+/// The rollout is over: nobody asks any more who had it loaded.
+pub async fn forget_loaded(
+    tx: &mut Tx,
+    tenant: TenantId,
+    installation: InstallationId,
+    seq: i64,
+) -> Result<()> {
+    const SQL: &str =
+        "DELETE FROM node_plugin WHERE tenant = $1 AND installation = $2 AND seq = $3";
+    execute!(
+        tx,
+        sqlx::query(SQL)
+            .bind(tenant.raw())
+            .bind(installation.raw())
+            .bind(seq)
+    )?;
+    Ok(())
+}

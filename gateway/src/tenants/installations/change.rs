@@ -1,0 +1,106 @@
+//! Changing an installation in place: settings, grants, position, bounds. And taking it out.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+
+use super::super::{Expected, Result, SetupContext, SetupError};
+use super::{
+    Changing, check_bounds, check_grants, commit, find_one, manifest_of, names, revision_of,
+    settings_for, shown,
+};
+use crate::domain::rollout::{Bounds, Stage};
+use crate::domain::{InstallationId, TenantId};
+use crate::plugin_host::Compiler;
+use crate::storage::installations::{self, Installation};
+use crate::storage::plugin_versions::Version;
+
+/// What is to be changed; what is left out stays.
+#[derive(Debug, Clone, Default)]
+pub struct InstallationChange {
+    pub position: Option<i64>,
+    pub bounds: Option<Bounds>,
+    /// A JSON object: replaces all settings.
+    pub config: Option<String>,
+    /// Replaces all grants.
+    pub grants: Option<BTreeSet<String>>,
+    /// Whose settings and grants: of the candidate, not of the active version.
+    pub of_candidate: bool,
+}
+
+/// Changes an installation. The settings are checked before the transaction, as they are when it is installed.
+pub async fn change(
+    setup: &SetupContext,
+    compiler: &Compiler,
+    tenant: TenantId,
+    id: InstallationId,
+    expected: &Expected,
+    change: &InstallationChange,
+) -> Result<Installation> {
+    change.bounds.as_ref().map_or(Ok(()), check_bounds)?;
+    let seen = find_one(setup, tenant, id).await?;
+    expected.check(&revision_of(&seen))?;
+    let version = meant(&seen, change.of_candidate).cloned();
+    let config = match (&change.config, &version) {
+        (None, _) => None,
+        (Some(_), None) => return Err(no_version()),
+        (Some(config), Some(version)) => {
+            let mut tx = setup.db.read().await?;
+            let manifest = manifest_of(&mut tx, tenant, &version.digest).await?;
+            drop(tx);
+            Some(settings_for(compiler, &manifest, config).await?)
+        }
+    };
+    if let Some(grants) = &change.grants {
+        let version = version.as_ref().ok_or_else(no_version)?;
+        check_grants(&seen.plugin, &names(&version.asked), grants)?;
+    }
+    let mut changing = Changing::begin(setup, tenant, id).await?;
+    expected.check(&revision_of(&changing.installation))?;
+    let installation = &mut changing.installation;
+    installation.position = change.position.unwrap_or(installation.position);
+    installation.bounds = change.bounds.unwrap_or(installation.bounds);
+    if config.is_some() || change.grants.is_some() {
+        let now = meant(&changing.installation, change.of_candidate).cloned();
+        // Checked against this version: it must still be there.
+        let mut now = now
+            .filter(|now| Some(now.seq) == version.as_ref().map(|v| v.seq))
+            .ok_or(SetupError::Changed)?;
+        now.config = config.unwrap_or(now.config);
+        if let Some(grants) = &change.grants {
+            now.grants = json!(grants).to_string();
+            now.granted_by = setup.by.label();
+            now.granted_at = setup.clock.now();
+        }
+        changing.write(&now).await?;
+    }
+    changing.end("plugin.change").await
+}
+
+fn no_version() -> SetupError {
+    SetupError::state("the installation has no such version")
+}
+
+fn meant(installation: &Installation, candidate: bool) -> Option<&Version> {
+    match candidate {
+        true => installation.candidate(),
+        false => installation.active().or(installation.candidate()),
+    }
+}
+
+/// Takes an installation out of service. Turns that are under way with it commit nothing.
+pub async fn remove(setup: &SetupContext, tenant: TenantId, id: InstallationId) -> Result<()> {
+    let mut changing = Changing::begin(setup, tenant, id).await?;
+    let reason = format!("removed by {}", setup.by.label());
+    for version in changing.installation.versions.clone() {
+        changing
+            .place(version, Stage::Retired, reason.clone())
+            .await?;
+    }
+    installations::retire(&mut changing.tx, tenant, id).await?;
+    let was = Some(shown(&changing.installation));
+    setup
+        .record(&mut changing.tx, tenant, "plugin.remove", id, was, None)
+        .await?;
+    commit(setup, changing.tx).await
+}

@@ -1,0 +1,363 @@
+//! The life of plugins at tenants: uploaded, installed, tried in shadow and canary, active, rolled back, stopped.
+//!
+//! Every change bumps the counter of setup before it looks at anything, so changes come one after another, and moves
+//! the installation's generation: a turn that began before commits nothing after it. `docs/plugins-life.md` is the
+//! story of it for people.
+
+mod change;
+mod health;
+mod install;
+mod logs;
+mod rollout;
+mod stop;
+mod upload;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::tenant::json_object;
+use super::{Result, SetupContext, SetupError, revision};
+use crate::domain::rollout::Stage;
+use crate::domain::{InstallationId, TenantId};
+use crate::plugin_host::{ArtifactId, Compiler, Manifest, PLUGINS_PER_TURN};
+use crate::storage::installations::{self, Installation};
+use crate::storage::plugin_versions::{self, Version};
+use crate::storage::{Tx, changes, components, notify};
+
+pub use change::{InstallationChange, change, remove};
+pub use health::{Health, health};
+pub use install::{NewInstallation, Source, install};
+pub use logs::{LogEntry, logs};
+pub use rollout::{Promotion, Rollback, pause, promote, resume, roll_back, roll_back_by_itself};
+pub use stop::{allow, stop, stop_of};
+pub use upload::{Uploaded, find as find_upload, page as page_of_uploads, upload};
+
+/// Retired versions that are kept for a rollback (issue 4).
+const KEPT: usize = 10;
+
+/// An installation.
+pub async fn find_one(
+    setup: &SetupContext,
+    tenant: TenantId,
+    id: InstallationId,
+) -> Result<Installation> {
+    let mut tx = setup.db.read().await?;
+    required(&mut tx, tenant, id).await
+}
+
+/// Whose it is, for operators, who name an installation alone.
+pub async fn tenant_of(setup: &SetupContext, id: InstallationId) -> Result<TenantId> {
+    let mut tx = setup.db.read().await?;
+    installations::tenant_of_all_tenants(&mut tx, id)
+        .await?
+        .ok_or_else(|| SetupError::not_found("installation", &id.to_string()))
+}
+
+/// Installations after an id, oldest first.
+pub async fn page(
+    setup: &SetupContext,
+    tenant: TenantId,
+    after: i64,
+    most: i64,
+) -> Result<Vec<Installation>> {
+    let mut tx = setup.db.read().await?;
+    Ok(installations::installations_of(&mut tx, tenant, after, most).await?)
+}
+
+/// All versions that are kept, the newest first.
+pub async fn versions(
+    setup: &SetupContext,
+    tenant: TenantId,
+    id: InstallationId,
+) -> Result<Vec<Version>> {
+    let mut tx = setup.db.read().await?;
+    required(&mut tx, tenant, id).await?;
+    let mut versions = plugin_versions::of_installation(&mut tx, tenant, id).await?;
+    versions.reverse();
+    Ok(versions)
+}
+
+/// What an installation says now, in short: for whoever edits it.
+pub fn revision_of(installation: &Installation) -> String {
+    let version = |v: &Version| json!([v.seq, v.stage, v.percent, v.config, v.grants]);
+    let versions: Vec<Value> = installation.versions.iter().map(version).collect();
+    revision(&json!([
+        installation.position,
+        installation.paused,
+        installation.bounds,
+        versions
+    ]))
+}
+
+/// The text by which an artifact's engine is known in the database.
+pub fn engine_name(id: &ArtifactId) -> String {
+    format!("{} {:016x}", id.wasmtime, id.compatibility)
+}
+
+async fn required(tx: &mut Tx, tenant: TenantId, id: InstallationId) -> Result<Installation> {
+    installations::installation(tx, tenant, id)
+        .await?
+        .ok_or_else(|| SetupError::not_found("installation", &id.to_string()))
+}
+
+/// As the audit log shows it: settings may hold what the tenant thinks a secret, so they are left out.
+fn shown(installation: &Installation) -> Value {
+    let version = |v: &Version| {
+        json!({
+            "seq": v.seq,
+            "version": v.version,
+            "digest": v.digest,
+            "stage": v.stage,
+            "percent": v.percent,
+            "grants": names(&v.grants),
+        })
+    };
+    json!({
+        "plugin": installation.plugin,
+        "number": installation.number,
+        "position": installation.position,
+        "paused": installation.paused,
+        "bounds": installation.bounds,
+        "versions": installation.versions.iter().map(version).collect::<Vec<_>>(),
+    })
+}
+
+/// Names as a column holds them.
+fn names(text: &str) -> BTreeSet<String> {
+    serde_json::from_str(text).unwrap_or_default()
+}
+
+/// A change of one installation under way: nobody else changes setup until it ends.
+struct Changing<'a> {
+    setup: &'a SetupContext,
+    tx: Tx,
+    tenant: TenantId,
+    installation: Installation,
+    was: Value,
+}
+
+impl<'a> Changing<'a> {
+    async fn begin(
+        setup: &'a SetupContext,
+        tenant: TenantId,
+        id: InstallationId,
+    ) -> Result<Changing<'a>> {
+        let mut tx = setup.db.begin().await?;
+        changes::bump_setup_all_tenants(&mut tx).await?;
+        Self::within(setup, tx, tenant, id).await
+    }
+
+    async fn within(
+        setup: &'a SetupContext,
+        mut tx: Tx,
+        tenant: TenantId,
+        id: InstallationId,
+    ) -> Result<Changing<'a>> {
+        let installation = required(&mut tx, tenant, id).await?;
+        Ok(Self {
+            setup,
+            tx,
+            tenant,
+            was: shown(&installation),
+            installation,
+        })
+    }
+
+    /// The version that may come into service.
+    fn candidate(&self) -> Result<Version> {
+        let candidate = self.installation.candidate().cloned();
+        candidate.ok_or_else(|| SetupError::state("the installation has no candidate"))
+    }
+
+    async fn all_versions(&mut self) -> Result<Vec<Version>> {
+        let id = self.installation.id;
+        Ok(plugin_versions::of_installation(&mut self.tx, self.tenant, id).await?)
+    }
+
+    async fn write(&mut self, version: &Version) -> Result<()> {
+        let id = self.installation.id;
+        Ok(plugin_versions::update(&mut self.tx, self.tenant, id, version).await?)
+    }
+
+    /// Puts a version where it shall stand.
+    async fn place(&mut self, mut version: Version, stage: Stage, reason: String) -> Result<()> {
+        version.stage = stage;
+        version.reason = reason;
+        version.changed_at = self.setup.clock.now();
+        if stage != Stage::Canary {
+            version.percent = 0;
+        }
+        if stage == Stage::Active {
+            version.good = true;
+        }
+        if !stage.is_candidate() {
+            let id = self.installation.id;
+            crate::storage::plugin_health::forget_loaded(
+                &mut self.tx,
+                self.tenant,
+                id,
+                version.seq,
+            )
+            .await?;
+        }
+        self.write(&version).await
+    }
+
+    /// Takes the active version out; `good`: one may come back to it.
+    async fn retire_active(&mut self, reason: &str, good: bool) -> Result<()> {
+        if let Some(mut active) = self.installation.active().cloned() {
+            active.good = good;
+            self.place(active, Stage::Retired, reason.to_owned())
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn manifest(&mut self, version: &Version) -> Result<Manifest> {
+        manifest_of(&mut self.tx, self.tenant, &version.digest).await
+    }
+
+    /// May both write the same memory, one after the other?
+    async fn share_state(&mut self, one: &Version, other: &Version) -> Result<bool> {
+        let (one, other) = (self.manifest(one).await?, self.manifest(other).await?);
+        Ok(one.shares_state_with(&other))
+    }
+
+    /// Writes the rest, with the audit log, within the transaction.
+    async fn record(&mut self, action: &'static str) -> Result<Installation> {
+        self.forget_oldest().await?;
+        let (tenant, id) = (self.tenant, self.installation.id);
+        installations::update(&mut self.tx, tenant, &self.installation).await?;
+        let now = required(&mut self.tx, tenant, id).await?;
+        let became = Some(shown(&now));
+        let was = Some(std::mem::take(&mut self.was));
+        self.setup
+            .record(&mut self.tx, tenant, action, id, was, became)
+            .await?;
+        Ok(now)
+    }
+
+    /// Commits; from then on no turn that began before commits anything of this installation.
+    async fn end(mut self, action: &'static str) -> Result<Installation> {
+        let now = self.record(action).await?;
+        commit(self.setup, self.tx).await?;
+        Ok(now)
+    }
+
+    async fn forget_oldest(&mut self) -> Result<()> {
+        let mut retired = self.all_versions().await?;
+        retired.retain(|version| version.stage == Stage::Retired);
+        retired.sort_by_key(|version| std::cmp::Reverse((version.changed_at, version.seq)));
+        for version in retired.iter().skip(KEPT) {
+            let id = self.installation.id;
+            plugin_versions::forget(&mut self.tx, self.tenant, id, version.seq).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Commits a change of setup and wakes the nodes: they need not wait for their next look.
+async fn commit(setup: &SetupContext, tx: Tx) -> Result<()> {
+    setup.commit(tx).await?;
+    let (changed, db) = (setup.changed.clone(), setup.db.clone());
+    setup.ending.then(move || {
+        changed.notify_one();
+        tokio::spawn(async move {
+            if let Err(error) = notify::send(&db, notify::SETUP_CHANGED).await {
+                tracing::debug!(%error, "other nodes were not woken; they look by themselves");
+            }
+        });
+    });
+    Ok(())
+}
+
+async fn manifest_of(tx: &mut Tx, tenant: TenantId, digest: &str) -> Result<Manifest> {
+    let text = components::manifest(tx, tenant, digest).await?;
+    let text = text.ok_or_else(|| SetupError::not_found("digest", digest))?;
+    serde_json::from_str(&text)
+        .map_err(|error| SetupError::Engine(format!("a stored manifest: {error}")))
+}
+
+/// The settings as the plugin is to see them: checked against its schema, the schema's defaults filled in.
+async fn settings_for(compiler: &Compiler, manifest: &Manifest, text: &str) -> Result<String> {
+    let settings = json_object("the settings", text)?;
+    let settings = compiler.check_settings(manifest, settings).await?;
+    Ok(Value::Object(settings).to_string())
+}
+
+/// No more than the manifest asks for: every grant that is more is named.
+fn check_grants(plugin: &str, asked: &BTreeSet<String>, grants: &BTreeSet<String>) -> Result<()> {
+    let more: Vec<String> = grants
+        .difference(asked)
+        .map(|grant| format!("`{grant}`"))
+        .collect();
+    match more.is_empty() {
+        true => Ok(()),
+        false => Err(SetupError::invalid(
+            "the grants",
+            format!(
+                "contain {}, which {plugin} does not ask for",
+                more.join(", ")
+            ),
+        )),
+    }
+}
+
+fn check_bounds(bounds: &crate::domain::rollout::Bounds) -> Result<()> {
+    let problems = bounds.problems();
+    match problems.is_empty() {
+        true => Ok(()),
+        false => {
+            let problems: Vec<String> = problems
+                .iter()
+                .map(|(field, problem)| format!("{field} {problem}"))
+                .collect();
+            Err(SetupError::invalid("the bounds:", problems.join(", ")))
+        }
+    }
+}
+
+/// Nobody is put into retirement by a promotion: that is a rollback.
+fn check_stage(stage: Stage) -> Result<()> {
+    match stage {
+        Stage::Retired => Err(SetupError::invalid(
+            "the stage",
+            "must be waiting, shadow, canary or active",
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn check_percent(percent: i64) -> Result<()> {
+    match (1..=100).contains(&percent) {
+        true => Ok(()),
+        false => Err(SetupError::invalid("the percentage", "must be 1 to 100")),
+    }
+}
+
+/// A turn has room for so many plugins, and a number gets its own and those of the whole tenant. Counted after the
+/// change.
+async fn check_room(tx: &mut Tx, tenant: TenantId) -> Result<()> {
+    let running = installations::numbers_of_installations(tx, tenant).await?;
+    let everywhere = running.iter().filter(|number| number.is_none()).count();
+    let of_number = |number| running.iter().filter(|n| **n == Some(number)).count();
+    let most_on_one = running
+        .iter()
+        .flatten()
+        .map(|&number| of_number(number))
+        .max();
+    if everywhere + most_on_one.unwrap_or(0) > PLUGINS_PER_TURN {
+        let problem = format!(
+            "would be more than {PLUGINS_PER_TURN} on one number, those for all numbers included"
+        );
+        return Err(SetupError::invalid("the plugins", problem));
+    }
+    Ok(())
+}
+
+/// How long a promotion waits for nodes to load a version, and between two looks. A component of SpiderMonkey loads in
+/// milliseconds; a node that takes longer than this has another trouble.
+const LOAD_WAIT: Duration = Duration::from_secs(30);
+const LOAD_LOOK: Duration = Duration::from_millis(25);

@@ -1,0 +1,220 @@
+//! An upload: looked at, compiled and loaded for a trial in limited child processes, then kept. Nothing runs by it.
+
+use serde_json::{Map, json};
+
+use super::super::plugin_keys::{self, Signature};
+use super::super::{Result, SetupContext, SetupError};
+use super::engine_name;
+use crate::domain::TenantId;
+use crate::plugin_host::{
+    ArtifactId, ArtifactKey, CompileError, Compiler, ComponentDigest, InspectError, Manifest,
+    SettingsError, TrialError, inspect, try_to_load,
+};
+use crate::storage::components::{self, Component};
+use crate::storage::plugin_trust;
+
+/// An upload that is kept.
+#[derive(Debug, Clone)]
+pub struct Uploaded {
+    pub component: Component,
+    pub manifest: Manifest,
+}
+
+/// Takes an upload in: of a tenant, or of the operator for all tenants.
+///
+/// What is wrong with it is told all at once. Compiling may take long and holds no transaction; the same bytes again
+/// are answered from what is kept.
+pub async fn upload(
+    setup: &SetupContext,
+    compiler: &Compiler,
+    realm: TenantId,
+    wasm: &[u8],
+    signature: Option<&Signature>,
+) -> Result<Uploaded> {
+    let digest = ComponentDigest::of(wasm);
+    let mut problems = not_believed(setup, &digest, wasm, signature).await?;
+    let manifest = match inspect(wasm) {
+        Ok(inspection) => Some(inspection.manifest),
+        Err(found) => {
+            problems.extend(found.0.iter().map(InspectError::to_string));
+            None
+        }
+    };
+    let manifest = match manifest {
+        Some(manifest) => {
+            problems.extend(schema_problems(compiler, &manifest).await?);
+            manifest
+        }
+        None => return Err(SetupError::Upload(problems)),
+    };
+    // Compiling is what an upload costs: not for one that is refused anyway.
+    if !problems.is_empty() {
+        return Err(SetupError::Upload(problems));
+    }
+    let id = ArtifactId::current(digest).map_err(|error| SetupError::Engine(error.to_string()))?;
+    let sealed = match is_compiled(setup, realm, &id).await? {
+        true => None,
+        false => Some(compile(setup, compiler, &id, wasm, &manifest).await?),
+    };
+    let now = setup.clock.now();
+    let component = Component {
+        upload: setup.next_id(),
+        tenant: realm,
+        digest: id.component.to_string(),
+        manifest: json!(manifest).to_string(),
+        bytes: i64::try_from(wasm.len()).unwrap_or(i64::MAX),
+        uploaded_by: setup.by.label(),
+        signed_by: signature.map_or_else(String::new, |signature| signature.key.clone()),
+        created_at: now,
+    };
+    keep(setup, realm, &component, wasm, sealed.as_deref(), &id).await?;
+    let mut tx = setup.db.read().await?;
+    let kept = components::component(&mut tx, realm, &component.digest).await?;
+    Ok(Uploaded {
+        component: kept.unwrap_or(component),
+        manifest,
+    })
+}
+
+async fn keep(
+    setup: &SetupContext,
+    realm: TenantId,
+    component: &Component,
+    wasm: &[u8],
+    sealed: Option<&[u8]>,
+    id: &ArtifactId,
+) -> Result<()> {
+    let mut tx = setup.db.begin().await?;
+    components::insert_component(&mut tx, realm, component, wasm).await?;
+    if let Some(sealed) = sealed {
+        let (engine, now) = (engine_name(id), component.created_at);
+        components::put_artifact(&mut tx, realm, &component.digest, &engine, sealed, now).await?;
+    }
+    let became = Some(json!({"bytes": component.bytes, "signed_by": component.signed_by}));
+    setup
+        .record(
+            &mut tx,
+            realm,
+            "plugin.upload",
+            &component.digest,
+            None,
+            became,
+        )
+        .await?;
+    setup.commit(tx).await?;
+    Ok(())
+}
+
+/// Why nobody believes it, whatever it consists of.
+async fn not_believed(
+    setup: &SetupContext,
+    digest: &ComponentDigest,
+    wasm: &[u8],
+    signature: Option<&Signature>,
+) -> Result<Vec<String>> {
+    let mut problems = Vec::new();
+    let mut tx = setup.db.read().await?;
+    if let Some(stop) = plugin_trust::stop_of_all_tenants(&mut tx, &digest.to_string()).await? {
+        problems.push(format!("the operator has stopped it: {}", stop.reason));
+    }
+    match signature {
+        Some(signature) => {
+            problems.extend(plugin_keys::problem_with(&mut tx, signature, wasm).await?);
+        }
+        None if setup.require_signature => {
+            problems
+                .push("it is not signed, and this gateway takes signed uploads only".to_owned());
+        }
+        None => {}
+    }
+    Ok(problems)
+}
+
+/// A schema that is none would refuse every installation.
+async fn schema_problems(compiler: &Compiler, manifest: &Manifest) -> Result<Vec<String>> {
+    match compiler.check_settings(manifest, Map::new()).await {
+        Err(error @ SettingsError::Schema(_)) => Ok(vec![error.to_string()]),
+        Err(error) if !error.is_refusal() => Err(error.into()),
+        // Settings that it demands are given when it is installed.
+        Ok(_) | Err(_) => Ok(Vec::new()),
+    }
+}
+
+async fn is_compiled(setup: &SetupContext, realm: TenantId, id: &ArtifactId) -> Result<bool> {
+    let mut tx = setup.db.read().await?;
+    let digest = id.component.to_string();
+    let kept = components::component(&mut tx, realm, &digest).await?;
+    let own = kept.is_some_and(|kept| kept.tenant == realm);
+    let artifact = components::artifact(&mut tx, realm, &digest, &engine_name(id)).await?;
+    Ok(own && artifact.is_some())
+}
+
+async fn compile(
+    setup: &SetupContext,
+    compiler: &Compiler,
+    id: &ArtifactId,
+    wasm: &[u8],
+    manifest: &Manifest,
+) -> Result<Vec<u8>> {
+    let machine_code = compiler.compile(wasm.to_vec()).await.map_err(refused)?;
+    let key = ArtifactKey::new(*setup.keyring.artifact_mac_key());
+    let sealed = key.seal(id, &machine_code);
+    try_out(&key, id, &sealed, manifest)?;
+    Ok(sealed)
+}
+
+fn refused(error: CompileError) -> SetupError {
+    match SetupError::Compile(error) {
+        error if error.is_refusal() => SetupError::Upload(vec![error.to_string()]),
+        error => error,
+    }
+}
+
+/// Opens what would be stored and loads it as a node will: what cannot run must not come into service.
+fn try_out(key: &ArtifactKey, id: &ArtifactId, sealed: &[u8], manifest: &Manifest) -> Result<()> {
+    let artifact = key
+        .open(id, sealed)
+        .map_err(|error| SetupError::Engine(error.to_string()))?;
+    try_to_load(&artifact, manifest).map_err(|error| match error {
+        TrialError::Load(error) => {
+            let why = with_causes(&error);
+            SetupError::Upload(vec![format!(
+                "the component does not fit this gateway: {why}"
+            )])
+        }
+        error @ TrialError::Engine(_) => SetupError::Engine(with_causes(&error)),
+    })
+}
+
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+/// An upload that a tenant may install, or that the operator gave to all.
+pub async fn find(setup: &SetupContext, realm: TenantId, digest: &str) -> Result<Uploaded> {
+    let mut tx = setup.db.read().await?;
+    let found = components::component(&mut tx, realm, digest).await?;
+    found.map_or_else(|| Err(SetupError::not_found("digest", digest)), read)
+}
+
+/// Uploads that a tenant may install, oldest first.
+pub async fn page(
+    setup: &SetupContext,
+    realm: TenantId,
+    after: i64,
+    most: i64,
+) -> Result<Vec<Uploaded>> {
+    let mut tx = setup.db.read().await?;
+    let rows = components::components_of(&mut tx, realm, after, most).await?;
+    rows.into_iter().map(read).collect()
+}
+
+fn read(component: Component) -> Result<Uploaded> {
+    let manifest = serde_json::from_str(&component.manifest)
+        .map_err(|error| SetupError::Engine(format!("a stored manifest: {error}")))?;
+    Ok(Uploaded {
+        component,
+        manifest,
+    })
+}

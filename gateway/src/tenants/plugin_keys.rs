@@ -1,0 +1,109 @@
+//! Keys that sign uploads: registered by the operator, asked when an upload says who signed it.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ring::signature::{ED25519, UnparsedPublicKey};
+
+use super::{Result, SetupContext, SetupError, check_text};
+use crate::audit::OPERATOR;
+use crate::storage::Tx;
+use crate::storage::plugin_trust::{self, SigningKey};
+
+/// What an upload says of who signed it: Ed25519 over the component's bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signature {
+    /// The key's name.
+    pub key: String,
+    pub bytes: Vec<u8>,
+}
+
+impl Signature {
+    /// Reads `NAME:BASE64`, as the header and the command line have it.
+    pub fn read(text: &str) -> Option<Self> {
+        let (key, bytes) = text.rsplit_once(':')?;
+        Some(Self {
+            key: key.to_owned(),
+            bytes: STANDARD.decode(bytes.trim()).ok()?,
+        })
+    }
+}
+
+const NAME_MOST: usize = 64;
+const KEY_BYTES: usize = 32;
+
+/// Registers a key. `public_key`: its 32 bytes in base64.
+pub async fn add(setup: &SetupContext, name: &str, public_key: &str) -> Result<SigningKey> {
+    check_text("the key's name", name, NAME_MOST)?;
+    let bytes = STANDARD.decode(public_key.trim()).ok();
+    let bytes = bytes.filter(|bytes| bytes.len() == KEY_BYTES);
+    let wrong =
+        || SetupError::invalid("the public key", "must be the base64 of 32 bytes (Ed25519)");
+    let key = SigningKey {
+        name: name.to_owned(),
+        public_key: bytes.ok_or_else(wrong)?,
+        created_at: setup.clock.now(),
+        revoked_at: None,
+    };
+    let mut tx = setup.db.begin().await?;
+    if !plugin_trust::add_key_all_tenants(&mut tx, &key).await? {
+        return Err(SetupError::taken("signing key", name));
+    }
+    let became = Some(serde_json::json!({"public_key": public_key.trim()}));
+    setup
+        .record(&mut tx, OPERATOR, "plugin_key.add", name, None, became)
+        .await?;
+    setup.commit(tx).await?;
+    Ok(key)
+}
+
+/// Every key, those that are revoked too.
+pub async fn list(setup: &SetupContext) -> Result<Vec<SigningKey>> {
+    let mut tx = setup.db.read().await?;
+    Ok(plugin_trust::keys_all_tenants(&mut tx).await?)
+}
+
+/// Believes a key no more. What it signed stays installed: to take that out, stop its digest.
+pub async fn revoke(setup: &SetupContext, name: &str) -> Result<()> {
+    let mut tx = setup.db.begin().await?;
+    if !plugin_trust::revoke_key_all_tenants(&mut tx, name, setup.clock.now()).await? {
+        return Err(SetupError::not_found("signing key", name));
+    }
+    setup
+        .record(&mut tx, OPERATOR, "plugin_key.revoke", name, None, None)
+        .await?;
+    setup.commit(tx).await?;
+    Ok(())
+}
+
+/// What is wrong with a signature, in words; nothing when it is good.
+pub(super) async fn problem_with(
+    tx: &mut Tx,
+    signature: &Signature,
+    wasm: &[u8],
+) -> Result<Option<String>> {
+    let keys = plugin_trust::keys_all_tenants(tx).await?;
+    let known = keys.iter().find(|key| key.name == signature.key);
+    let Some(key) = known.filter(|key| key.revoked_at.is_none()) else {
+        let problem = format!("the signing key `{}` is not registered here", signature.key);
+        return Ok(Some(problem));
+    };
+    let public = UnparsedPublicKey::new(&ED25519, &key.public_key);
+    let good = public.verify(wasm, &signature.bytes).is_ok();
+    Ok((!good).then(|| format!("the signature is not that of the key `{}`", key.name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signature_is_a_name_and_base64() {
+        let read = Signature::read("acme:ci:AQID").expect("a name with a colon");
+        assert_eq!(
+            (read.key.as_str(), read.bytes.as_slice()),
+            ("acme:ci", &[1, 2, 3][..])
+        );
+        assert_eq!(Signature::read("AQID"), None);
+        assert_eq!(Signature::read("acme:%%"), None);
+    }
+}
