@@ -30,6 +30,7 @@ pub mod pipeline;
 pub mod plugin_host;
 pub mod policy;
 pub mod reference_plugins;
+pub mod replay;
 pub mod secrets;
 pub mod simulator;
 pub mod storage;

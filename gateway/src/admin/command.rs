@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::exposed;
 use super::plugins::PluginCommand;
 use crate::access::Role;
-use crate::domain::{ApiKeyId, HoldId};
+use crate::domain::{ApiKeyId, HoldId, InstallationId, TurnId};
+use crate::replay::read::Asked;
 use crate::tenants::holds::Scope;
 
 /// A command. Names are what the operator typed: a name, our id, or Meta's.
@@ -79,6 +80,19 @@ pub enum Command {
         throughput: i64,
     },
     Plugin(PluginCommand),
+    /// Turns of the journal, a page of them.
+    PluginJournal(Asked),
+    /// What an installation runs, or ran.
+    PluginSetup {
+        tenant: String,
+        installation: InstallationId,
+        version: Option<i64>,
+    },
+    /// One turn as its journal has it.
+    PluginTrace {
+        tenant: String,
+        turn: TurnId,
+    },
     HoldAdd {
         scope: Scope,
         reason: String,
@@ -141,6 +155,9 @@ impl Command {
             Self::CredentialAdd { .. } => "credential_add",
             Self::NumberAdd { .. } => "number_add",
             Self::Plugin(command) => command.verb(),
+            Self::PluginJournal(_) => "plugin_journal",
+            Self::PluginSetup { .. } => "plugin_setup",
+            Self::PluginTrace { .. } => "plugin_trace",
             Self::HoldAdd { .. } => "hold_add",
             Self::HoldLift { .. } => "hold_lift",
             Self::HoldList => "hold_list",

@@ -11,6 +11,7 @@ use super::lock::remove_leftover;
 use super::{audit, keys, plugins};
 use crate::audit::OPERATOR;
 use crate::plugin_host::Compiler;
+use crate::replay::{read, trace};
 use crate::storage::{StorageError, backup, counts, migrate, nodes, outbox};
 use crate::telemetry::names;
 use crate::tenants::apps::{self, NewApp};
@@ -95,6 +96,16 @@ async fn dispatch(context: &AdminContext, command: Command) -> Result<Answer, Ad
         }
         Command::NumberAdd { .. } => number_add(setup, command).await,
         Command::Plugin(command) => plugins::execute(context, command).await,
+        Command::PluginJournal(asked) => Ok(whole(&read::page(setup, &asked).await?)),
+        Command::PluginSetup {
+            tenant,
+            installation,
+            version,
+        } => {
+            let found = read::setup_of(setup, &tenant, installation, version).await?;
+            Ok(whole(&found))
+        }
+        Command::PluginTrace { tenant, turn } => Ok(whole(&trace::of(setup, &tenant, turn).await?)),
         Command::HoldAdd {
             scope,
             reason,
@@ -128,6 +139,14 @@ async fn dispatch(context: &AdminContext, command: Command) -> Result<Answer, Ad
         Command::Status => status(setup)
             .await
             .map_err(|error| AdminError::failed(&error)),
+    }
+}
+
+/// A value that serde writes as an object, as it is.
+fn whole(value: &impl serde::Serialize) -> Answer {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::Object(fields)) => Answer::Record(fields.into_iter().collect()),
+        other => Answer::Record(record! { "answer" => other.ok(), }),
     }
 }
 

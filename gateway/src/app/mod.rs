@@ -33,14 +33,15 @@ use crate::ingest::{Attacher, AttacherConfig, Intake, RawWriter, RawWriterConfig
 use crate::jobs::{Runner, Wake};
 use crate::lifecycle::{Health, Shutdown};
 use crate::ownership::{self, Keeper, KeeperConfig, Owned, UnderWay, Wakeups};
-use crate::pipeline::{Pipeline, PipelineConfig, PipelineParts, Plugins, Rollouts, Seeds};
-use crate::plugin_host::{ArtifactKey, HostConfig, PluginHost};
+use crate::pipeline::{Pipeline, PipelineConfig, PipelineParts, Plugins, Rollouts};
+use crate::plugin_host::{ArtifactKey, HostConfig, PluginHost, Seeds};
 use crate::secrets::Keyring;
 use crate::storage::{Db, Ending, migrate};
 use crate::telemetry;
 use crate::tenants::{EraseJob, SetupContext};
 
 use parts::Parts;
+pub use ports::plugin_limits;
 use ports::{BacklogGate, DirectoryPort};
 
 pub use followers::Followers;
@@ -254,7 +255,7 @@ impl Shared {
             self.db.clone(),
             self.directory.clone(),
             key,
-            ports::limits(&config.plugins),
+            plugin_limits(&config.plugins),
             self.clock.clone(),
         ));
         let rollouts = Rollouts::new(

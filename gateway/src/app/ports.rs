@@ -72,7 +72,7 @@ impl delivery::Receipts for BacklogGate {
 }
 
 /// The plugin host's limits as configured.
-pub(super) fn limits(plugins: &config::Plugins) -> Limits {
+pub fn plugin_limits(plugins: &config::Plugins) -> Limits {
     Limits {
         fuel: plugins.fuel,
         memory: plugins.memory_bytes,

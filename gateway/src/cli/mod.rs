@@ -4,6 +4,7 @@
 //! decided in [`ask`]. Secrets come from a file, an environment variable or standard input, never from an argument:
 //! arguments are visible to every user of the machine.
 
+mod ago;
 mod ask;
 mod credential;
 mod demo;
@@ -15,10 +16,12 @@ mod migrate;
 mod number;
 mod output;
 mod plugin;
+mod replay;
 mod secret_input;
 mod serve;
 mod simulator;
 mod tenant;
+mod trace;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -71,7 +74,7 @@ enum Verb {
     Number(number::Verb),
     /// Plugins.
     #[command(subcommand)]
-    Plugin(plugin::Verb),
+    Plugin(PluginVerb),
     /// Holds: stop sending, for everything, a tenant, a number, a plugin or a credential.
     #[command(subcommand)]
     Hold(hold::Verb),
@@ -96,6 +99,16 @@ enum Verb {
     },
     /// What there is, and what waits.
     Status,
+}
+
+#[derive(Debug, Subcommand)]
+enum PluginVerb {
+    #[command(flatten)]
+    Setup(plugin::Verb),
+    /// Try a candidate on the turns of the journal: would it have done the same? Nothing is sent.
+    Replay(replay::Replay),
+    /// Show one turn: calls, fuel, memory, effects, what policy decided, log, faults.
+    Trace(trace::Trace),
 }
 
 #[derive(Debug, Subcommand)]
@@ -170,15 +183,17 @@ async fn verb(config: &Config, json: bool, verb: Verb) -> anyhow::Result<ExitCod
         Verb::Tenant(verb) => verb.command()?,
         Verb::Credential(verb) => verb.command()?,
         Verb::Number(verb) => verb.command(),
-        Verb::Plugin(plugin::Verb::Logs {
+        Verb::Plugin(PluginVerb::Replay(asked)) => return replay::run(config, json, asked).await,
+        Verb::Plugin(PluginVerb::Trace(asked)) => return trace::run(config, json, asked).await,
+        Verb::Plugin(PluginVerb::Setup(plugin::Verb::Logs {
             installation,
             after,
             follow: true,
-        }) => {
+        })) => {
             plugin::follow(config, json, installation, after).await?;
             return Ok(ExitCode::SUCCESS);
         }
-        Verb::Plugin(verb) => verb.command()?,
+        Verb::Plugin(PluginVerb::Setup(verb)) => verb.command()?,
         Verb::Hold(verb) => verb.command()?,
         Verb::Key(verb) => verb.command()?,
         Verb::Audit(AuditVerb::Verify { heads }) => Command::AuditVerify { heads },

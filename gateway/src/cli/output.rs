@@ -29,6 +29,11 @@ pub(super) fn dim(text: &str) -> String {
     }
 }
 
+/// For whoever waits for the answer.
+pub(super) fn note(text: &str) {
+    eprintln!("{text}");
+}
+
 pub(super) fn error(text: &str) {
     eprintln!("vestibule: {text}");
 }

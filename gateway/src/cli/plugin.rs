@@ -321,7 +321,8 @@ fn digest(component: &Path) -> Option<String> {
     (text.len() == 64 && hex).then(|| text.to_ascii_lowercase())
 }
 
-fn bytes_of(file: &Path) -> anyhow::Result<Vec<u8>> {
+/// The bytes of a file, or of a plugin that comes with the gateway.
+pub(super) fn bytes_of(file: &Path) -> anyhow::Result<Vec<u8>> {
     if let Some(name) = file
         .to_str()
         .and_then(|name| name.strip_prefix("reference:"))

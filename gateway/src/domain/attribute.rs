@@ -65,7 +65,8 @@ impl AttributeValue {
 }
 
 /// What an attribute of contacts may hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum AttributeKind {
     Text,
     Number,

@@ -5,19 +5,21 @@ mod effects;
 use super::caused::Caused;
 use super::journal::{DecisionLine, Journal, ReportLine};
 use super::trial::TrialLine;
-use super::turn::{Finished, TurnInput, Turns};
+use super::turn::{Finished, TurnInput, Turns, view};
 use crate::directory::facts::count_replies;
 use crate::domain::{
     Draft, DraftClass, HANDED_BACK, InstallationId, OutboundContent, OutboxId, Owner, OwnerChange,
     Sender, StreamEvent, StreamKind, Timestamp, TurnId,
 };
 use crate::plugin_host::{
-    CallOutcome, Effect, Ending, KvEffects, PluginBinding, Route, TurnReport,
+    CallOutcome, Effect, Ending, KvEffects, PluginBinding, Route, Seen, SeenPlugin, TurnReport,
+    setup_mark,
 };
 use crate::policy::{BacklogFact, Decision, decide};
 use crate::storage::conversations::Conversation;
 use crate::storage::events::Subject;
 use crate::storage::outbox::NewSend;
+use crate::storage::plugin_health::Part;
 
 /// A turn's result in the making.
 pub(super) struct Drafts<'a> {
@@ -30,6 +32,8 @@ pub(super) struct Drafts<'a> {
     sends: Vec<NewSend>,
     decisions: Vec<DecisionLine>,
     report: Option<TurnReport>,
+    /// What the plugins saw, for a replay.
+    seen: Option<Seen>,
     /// The send that each effect of the report became, if it became one.
     sent: Vec<Option<OutboxId>>,
     broken: Vec<String>,
@@ -57,6 +61,7 @@ impl<'a> Drafts<'a> {
             sends: Vec::new(),
             decisions: Vec::new(),
             report: None,
+            seen: None,
             sent: Vec::new(),
             broken: Vec::new(),
             kv: Vec::new(),
@@ -115,6 +120,24 @@ impl<'a> Drafts<'a> {
             .collect();
         self.end(&report);
         self.report = Some(report);
+    }
+
+    /// Notes what these plugins saw.
+    pub(super) fn seen(&mut self, bindings: &[PluginBinding], parts: &[Part]) {
+        let installations = &self.input.entry.installations;
+        let plugins = bindings.iter().zip(parts).filter_map(|(binding, part)| {
+            let mut rows = installations.iter();
+            let row = rows.find(|row| row.id == part.installation)?;
+            let version = row.versions.iter().find(|row| row.seq == part.seq)?;
+            let (config, grants) = (&version.config, &version.grants);
+            Some(SeenPlugin {
+                installation: row.id,
+                version: version.seq,
+                setup: setup_mark(&version.digest, config, grants, &binding.limits),
+            })
+        });
+        let bot = self.input.conversation.owner.is_bot();
+        self.seen = Some(Seen::of(view(&self.input), bot, plugins.collect()));
     }
 
     fn end(&mut self, report: &TurnReport) {
@@ -296,6 +319,8 @@ impl<'a> Drafts<'a> {
                 .report
                 .as_ref()
                 .map(|report| ReportLine::of(report, &self.sent)),
+            mark: self.report.as_ref().map(TurnReport::mark),
+            seen: self.seen.as_ref(),
             not_runnable: &self.broken,
             decisions: &self.decisions,
             trials: &self.trials,

@@ -12,11 +12,11 @@ use sha2::{Digest, Sha256};
 use super::trial::TrialLine;
 use crate::domain::{InstallationId, OutboxId};
 use crate::plugin_host::{
-    CallTrace, Effect, Ending, HostAnswers, KvEffects, KvWrite, LogLine, Route, TurnReport,
+    CallTrace, Effect, Ending, HostAnswers, KvEffects, KvWrite, LogLine, Route, Seen, TurnReport,
 };
 
 /// Most bytes of one journal, with a little more for what is never cut. Above it go, in this order: versions on trial, the store's answers
-/// (the turn cannot be replayed then), the plugins' log, effects, memory. A guess: an ordinary turn's has half a kilobyte,
+/// (the turn cannot be replayed then), the plugins' log, effects, memory, what they saw. A guess: an ordinary turn's has half a kilobyte,
 /// and the host's own bounds on answers and log fit one at a time.
 const BYTES: usize = 128 << 10;
 
@@ -42,6 +42,12 @@ pub(super) struct Journal<'a> {
     pub lost_races: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub report: Option<ReportLine<'a>>,
+    /// Of all that the plugins asked for: a replay compares it ([`TurnReport::mark`]).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mark: Option<String>,
+    /// What they saw beside the event.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seen: Option<&'a Seen>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     pub not_runnable: &'a [String],
     #[serde(skip_serializing_if = "<[DecisionLine]>::is_empty")]
@@ -167,6 +173,10 @@ impl Journal<'_> {
                 self.cut.push(part);
                 json = self.json();
             }
+        }
+        if json.len() > BYTES && self.seen.take().is_some() {
+            self.cut.push("seen");
+            json = self.json();
         }
         json
     }

@@ -14,7 +14,6 @@ mod plugins;
 mod queue;
 mod rollouts;
 mod room;
-mod seeds;
 mod trial;
 mod turn;
 
@@ -31,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 use crate::directory::Directory;
 use crate::domain::{Bucket, Clock, ContactId, ConversationId, IdGenerator, NumberId, TenantId};
 use crate::ownership::Owned;
+use crate::plugin_host::Seeds;
 use crate::storage::conversations::{self, Conversation};
 use crate::storage::events::{self, PendingEvent};
 use crate::storage::outbox::OutboxRow;
@@ -45,7 +45,6 @@ use turn::{Finished, Ran, TurnInput, Turns};
 
 pub use plugins::Plugins;
 pub use rollouts::Rollouts;
-pub use seeds::Seeds;
 
 /// How turns are run.
 #[derive(Debug, Clone, Copy)]

@@ -24,6 +24,8 @@ use crate::storage::plugin_versions::Version;
 pub(super) struct Performed {
     pub report: TurnReport,
     pub bindings: Vec<PluginBinding>,
+    /// Which version each of them is.
+    pub parts: Vec<Part>,
     pub broken: Vec<String>,
     pub trials: Vec<TrialLine>,
 }
@@ -98,6 +100,7 @@ impl Turns {
         Ok(Performed {
             report,
             bindings: cast.bindings,
+            parts: cast.parts,
             broken: cast.broken,
             trials,
         })
@@ -338,6 +341,7 @@ mod tests {
             kind,
             hook: Hook::AutoReply,
             message: String::new(),
+            frames: Vec::new(),
         })
     }
 

@@ -16,14 +16,13 @@ use super::memory::Memory;
 use super::plugins::Plugins;
 use super::queue::Tries;
 use super::rollouts::Rollouts;
-use super::seeds::Seeds;
 use crate::directory::NumberEntry;
 use crate::domain::attribute::Fields;
 use crate::domain::{Clock, IdGenerator, InstallationId, Timestamp, TurnId};
 use crate::graph::webhook;
 use crate::plugin_host::{
     About, CallOutcome, ContactKinds, ConversationView, Ending, KvEffects, MessageView,
-    OccasionView, Overload, PluginBinding, TurnReport, TurnRequest, message_token,
+    OccasionView, Overload, PluginBinding, Seeds, TurnReport, TurnRequest, message_token,
 };
 use crate::policy::ConsentState;
 use crate::storage::conversations::Conversation;
@@ -110,6 +109,7 @@ impl Turns {
                         return later;
                     }
                     drafts.trials = performed.trials;
+                    drafts.seen(&performed.bindings, &performed.parts);
                     drafts.apply(report, &performed.bindings, &performed.broken);
                 }
                 Err(Overload::Full | Overload::TenantShare) => {
@@ -204,7 +204,8 @@ fn later(report: &TurnReport, retries: u32) -> Option<Ran> {
     (!asked || retries < RETRIES).then_some(Ran::Later { after, asked })
 }
 
-fn view(input: &TurnInput) -> ConversationView {
+/// The conversation as plugins see it.
+pub(super) fn view(input: &TurnInput) -> ConversationView {
     let conversation = &input.conversation;
     let said = matches!(input.event.subject, Subject::Message(_));
     ConversationView {
@@ -321,6 +322,7 @@ mod tests {
             kind: FaultKind::Overload,
             hook: Hook::AutoReply,
             message: "no room".to_owned(),
+            frames: Vec::new(),
         }))
     }
 

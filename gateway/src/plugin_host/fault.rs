@@ -1,7 +1,7 @@
 //! Faults: what went wrong in a call, with its true cause. A value, never an error that bubbles.
 
 use serde::{Deserialize, Serialize};
-use wasmtime::{PoolConcurrencyLimitError, Trap, WasmtimeBug};
+use wasmtime::{FrameInfo, PoolConcurrencyLimitError, Trap, WasmBacktrace, WasmtimeBug};
 
 use super::guest_state::GuestState;
 use super::hook::Hook;
@@ -15,6 +15,9 @@ pub struct Fault {
     pub hook: Hook,
     /// For the plugin's author: what happened and which limit, if one, was met.
     pub message: String,
+    /// Where the guest was, innermost function first, by the names that it carries. Empty when it did not trap.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub frames: Vec<String>,
 }
 
 impl Fault {
@@ -24,6 +27,7 @@ impl Fault {
             kind,
             hook,
             message,
+            frames: Vec::new(),
         }
     }
 }
@@ -85,6 +89,33 @@ impl FaultKind {
 /// and a host function that stops the guest like any error. A guest that was refused memory, went on and then looped
 /// or recursed without end did that.
 pub(super) fn of_error(error: &wasmtime::Error, hook: Hook, state: &GuestState) -> Fault {
+    Fault {
+        frames: frames(error),
+        ..cause(error, hook, state)
+    }
+}
+
+/// Functions shown of a trap, and characters of a name. A guess: a panic of Rust has a dozen of its own frames.
+const FRAMES: usize = 24;
+const FRAME_CHARS: usize = 160;
+
+/// Names are the guest's own words: cut, and on one line.
+fn frames(error: &wasmtime::Error) -> Vec<String> {
+    let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else {
+        return Vec::new();
+    };
+    let name = |frame: &FrameInfo| match frame.func_name() {
+        Some(name) => format!("{:#}", rustc_demangle::demangle(name))
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(FRAME_CHARS)
+            .collect(),
+        None => format!("function {}", frame.func_index()),
+    };
+    backtrace.frames().iter().take(FRAMES).map(name).collect()
+}
+
+fn cause(error: &wasmtime::Error, hook: Hook, state: &GuestState) -> Fault {
     if let Some(stop) = state.stopped() {
         return Fault::new(stop.kind, hook, stop.message.clone());
     }

@@ -28,8 +28,10 @@ mod limits;
 mod manifest;
 mod memory_limiter;
 mod plugin;
+mod recorded;
 mod report;
 mod request;
+mod seeds;
 mod settings;
 mod stages;
 #[cfg(test)]
@@ -49,10 +51,13 @@ pub use fault::{Fault, FaultKind};
 pub use hook::{Hook, HookSet};
 pub use host::{HostConfig, Overload, PluginHost, StartError};
 pub use inspect::{InspectError, InspectErrors, Inspection, inspect};
-pub use kv::{HostAnswer, HostAnswers, KvEffects, KvReader, KvUnavailable, KvWrite, ListAsked};
+pub use kv::{
+    HostAnswer, HostAnswers, KvAnswer, KvEffects, KvReader, KvUnavailable, KvWrite, ListAsked,
+};
 pub use limits::{COMPONENT_BYTES, Limits, PLUGINS_PER_TURN};
 pub use manifest::{LimitsAsked, Manifest, ManifestError};
 pub use plugin::{LoadError, Plugin};
+pub use recorded::{Seen, SeenPlugin, setup_mark};
 pub use report::{
     AttributedEffect, CallOutcome, CallTrace, Ending, LogLevel, LogLine, Route, TurnReport,
 };
@@ -60,5 +65,6 @@ pub use request::{
     About, ConfigError, ConfigJson, ContactKinds, ConversationView, Grants, MessageView,
     OccasionView, PluginBinding, TurnRequest, message_token,
 };
+pub use seeds::Seeds;
 pub use settings::{SettingsError, SettingsProblem};
 pub use trial::{TrialError, try_to_load};

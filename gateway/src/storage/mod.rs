@@ -51,6 +51,7 @@ pub mod plugin_trust;
 pub mod plugin_versions;
 pub mod raw;
 pub mod receipts;
+pub mod replays;
 mod rows;
 pub mod server;
 pub mod stream;

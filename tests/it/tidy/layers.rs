@@ -41,6 +41,7 @@ const LAYERS: &[&[&str]] = &[
         "access",
         "audit",
         "jobs",
+        "replay",
     ],
     &[
         "admin",
@@ -76,6 +77,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("wasmtime", &["plugin_host"]),
     // What a stranger's schema asks of it is bounded by the limited child only.
     ("boon", &["plugin_host"]),
+    // The filter that a replay puts on itself.
+    ("seccompiler", &["replay"]),
     // Signatures of uploads; TLS has it by itself.
     ("ring", &["tenants"]),
     // `app` and `cli` build the one client that everybody is handed; the simulator posts webhooks with it.

@@ -16,7 +16,7 @@ impl Seeds {
         Self(mac)
     }
 
-    pub(super) fn of(&self, event: EventId) -> [u8; 32] {
+    pub fn of(&self, event: EventId) -> [u8; 32] {
         let mut mac = self.0.clone();
         mac.update(&event.raw().to_be_bytes());
         mac.finalize().into_bytes().into()

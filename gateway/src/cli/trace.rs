@@ -1,0 +1,196 @@
+//! `vestibule plugin trace`: one turn, call by call.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::Value;
+
+use super::{ask, output};
+use crate::admin::Command;
+use crate::app::plugin_limits;
+use crate::config::Config;
+use crate::domain::TurnId;
+
+#[derive(Debug, Args)]
+pub(super) struct Trace {
+    /// The turn's id; sends and replays name it.
+    turn: TurnId,
+    /// Name or id of the tenant.
+    #[arg(long)]
+    tenant: String,
+}
+
+pub(super) async fn run(config: &Config, json: bool, asked: Trace) -> anyhow::Result<ExitCode> {
+    let command = Command::PluginTrace {
+        tenant: asked.tenant,
+        turn: asked.turn,
+    };
+    let answer = ask::ask(config, command).await?;
+    match json {
+        true => output::answer(&answer, true),
+        false => {
+            let most = plugin_limits(&config.plugins).fuel;
+            output::line(&text(&serde_json::to_value(answer)?, most));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `most`: the fuel that a turn of a plugin has, if its manifest asks for no less.
+fn text(trace: &Value, most: u64) -> String {
+    let plain = |name: &str| trace[name].as_str().unwrap_or("-");
+    let journal = &trace["journal"];
+    let mut lines = vec![
+        format!("turn          {}", plain("turn")),
+        format!("conversation  {}", plain("conversation")),
+        format!("at            {}", plain("at")),
+        format!(
+            "about         {}",
+            journal["message"].as_str().unwrap_or("-")
+        ),
+        format!("outcome       {}", plain("outcome")),
+    ];
+    let report = &journal["report"];
+    let name = |row: &Value| {
+        let id = row["installation"].as_str().unwrap_or("-");
+        trace["plugins"][id].as_str().unwrap_or(id).to_owned()
+    };
+    section(&mut lines, "calls", rows(&report["calls"]), |call| {
+        call_line(&name(call), call, most)
+    });
+    let answers = &report["host_answers"];
+    section(
+        &mut lines,
+        "memory read",
+        rows(&answers["answers"]),
+        |row| format!("{}  {} = {}", name(row), row["key"], row["answer"]),
+    );
+    section(
+        &mut lines,
+        "memory listed",
+        rows(&answers["lists"]),
+        |row| format!("{}  {}* = {}", name(row), row["prefix"], row["answer"]),
+    );
+    section(&mut lines, "memory written", rows(&report["kv"]), |row| {
+        format!("{}  {}", name(row), row["writes"])
+    });
+    section(&mut lines, "effects", rows(&report["effects"]), |row| {
+        effect_line(&name(row), row)
+    });
+    section(&mut lines, "policy", rows(&journal["decisions"]), |row| {
+        decision_line(row)
+    });
+    section(&mut lines, "log", rows(&report["logs"]), |row| {
+        let level = row["level"].as_str().unwrap_or("-");
+        let message = row["message"].as_str().unwrap_or("");
+        format!("{}  {level:5}  {message}", name(row))
+    });
+    section(
+        &mut lines,
+        "could not run",
+        rows(&journal["not_runnable"]),
+        |row| row.as_str().unwrap_or("-").to_owned(),
+    );
+    section(
+        &mut lines,
+        "left out of the journal",
+        rows(&journal["cut"]),
+        |row| row.as_str().unwrap_or("-").to_owned(),
+    );
+    lines.join("\n")
+}
+
+fn rows(list: &Value) -> &[Value] {
+    list.as_array().map_or(&[], Vec::as_slice)
+}
+
+fn section(lines: &mut Vec<String>, head: &str, rows: &[Value], line: impl Fn(&Value) -> String) {
+    if !rows.is_empty() {
+        lines.push(format!("\n{head}"));
+        lines.extend(rows.iter().map(|row| format!("  {}", line(row))));
+    }
+}
+
+fn call_line(plugin: &str, call: &Value, most: u64) -> String {
+    let number = |name: &str| call[name].as_u64().unwrap_or(0);
+    let share = 100.0 * number("fuel") as f64 / most.max(1) as f64;
+    let outcome = match &call["outcome"] {
+        Value::String(word) => word.clone(),
+        Value::Object(parts) => parts
+            .iter()
+            .map(|(word, what)| format!("{word}: {}", told(what)))
+            .collect(),
+        _ => "-".to_owned(),
+    };
+    format!(
+        "{plugin}  {}  {} µs  fuel {} ({share:.2} % of {most})  memory {} KiB  {} host calls  {outcome}",
+        call["hook"].as_str().unwrap_or("-"),
+        number("wall_us"),
+        number("fuel"),
+        number("memory_peak") >> 10,
+        number("host_calls"),
+    )
+}
+
+/// What an outcome says beside its word: a reason, or a fault with the frames of its trap, each on its own line.
+fn told(what: &Value) -> String {
+    let (Some(kind), Some(message)) = (what["kind"].as_str(), what["message"].as_str()) else {
+        return what
+            .as_str()
+            .map_or_else(|| what.to_string(), str::to_owned);
+    };
+    let frames = rows(&what["frames"]).iter().filter_map(Value::as_str);
+    let frames: String = frames.map(|frame| format!("\n      in {frame}")).collect();
+    format!("{kind}: {message}{frames}")
+}
+
+fn effect_line(plugin: &str, row: &Value) -> String {
+    match (row["sent"].as_str(), &row["effect"]) {
+        (Some(send), _) => format!("{plugin}  became the send {send}"),
+        (None, effect) => format!("{plugin}  {effect}"),
+    }
+}
+
+fn decision_line(row: &Value) -> String {
+    let send = row["send"].as_str().unwrap_or("-");
+    let kind = row["kind"].as_str().unwrap_or("-");
+    let decided = match (row["refused"].as_str(), row["deferred_until"].as_i64()) {
+        (Some(reason), _) => format!("refused: {reason}"),
+        (None, Some(until)) => {
+            let until = crate::domain::Timestamp::from_millis(until);
+            format!("deferred until {until}")
+        }
+        (None, None) => "cleared".to_owned(),
+    };
+    format!("{send}  {kind}  {decided}")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_turn_is_told_call_by_call() {
+        let trace = json!({
+            "turn": "trn_1", "conversation": "cnv_1", "at": "today", "outcome": "fallback",
+            "plugins": {"ins_1": "echo 1.0.0"},
+            "journal": {"message": "text", "report": {
+                "calls": [{"installation": "ins_1", "hook": "auto-reply", "fuel": 500, "wall_us": 70,
+                    "memory_peak": 65536, "host_calls": 3, "outcome": {"fault": {"kind": "trap",
+                        "message": "panicked", "frames": ["echo::boom", "echo::reply"]}}}],
+                "logs": [{"installation": "ins_1", "level": "warn", "message": "oh"}],
+            }, "decisions": [{"send": "out_1", "kind": "text", "refused": "window_closed"}]},
+        });
+        let text = text(&trace, 1_000);
+        for part in [
+            "echo 1.0.0  auto-reply  70 µs  fuel 500 (50.00 % of 1000)  memory 64 KiB  3 host calls",
+            "fault: trap: panicked\n      in echo::boom\n      in echo::reply",
+            "echo 1.0.0  warn   oh",
+            "out_1  text  refused: window_closed",
+        ] {
+            assert!(text.contains(part), "{text}");
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! Replay: what a candidate would have done with the turns of the last days. Nothing is written, nothing is sent.
+//!
+//! [`read`] takes turns out of the journal as [`Recorded`] values, complete; from then on no database is needed. [`Stage`]
+//! runs them over the components that ran and over a candidate in one's place, memory answered by the journal. A
+//! [`Verdict`] says of each whether it would have been the same, a [`Tally`] of all, and a [`Bound`] whether that is good
+//! enough. [`network::give_up`] makes the kernel refuse this process sockets before the first guest runs. [`trace`] shows
+//! one turn as its journal has it.
+
+mod bound;
+mod judge;
+pub mod network;
+pub mod read;
+mod recorded;
+mod stage;
+mod tally;
+pub mod trace;
+
+pub use bound::{Bound, BoundError};
+pub use judge::{Cost, Done, Verdict};
+pub use recorded::{Entry, Left, Recorded, Said};
+pub use stage::{Part, PartKey, Stage, StageError};
+pub use tally::{Difference, Tally};

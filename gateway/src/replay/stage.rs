@@ -1,0 +1,290 @@
+//! Where recorded turns run again: the same plugins over the same input, or the candidate in one's place.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures::future::BoxFuture;
+
+use super::judge::{Cost, Done, Verdict};
+use super::read::Setup;
+use super::recorded::{Left, Recorded, Said, faulted, fuel};
+use crate::domain::{InstallationId, TenantId};
+use crate::plugin_host::{
+    About, ArtifactError, ArtifactId, ArtifactKey, CompileError, Compiler, ComponentDigest,
+    ConfigError, ConfigJson, ContactKinds, Grants, HostAnswers, InspectErrors, KvReader,
+    KvUnavailable, Limits, ListAsked, LoadError, MessageView, OccasionView, Overload,
+    PluginBinding, PluginHost, SettingsError, TurnReport, TurnRequest, inspect, setup_mark,
+};
+
+/// Why nothing can be replayed.
+#[derive(Debug, thiserror::Error)]
+pub enum StageError {
+    #[error("not a plugin")]
+    Component(#[from] InspectErrors),
+    #[error("the candidate is the plugin `{candidate}`, the installation is one of `{installed}`")]
+    OtherPlugin {
+        candidate: String,
+        installed: String,
+    },
+    #[error("the candidate does not take the installation's settings")]
+    Settings(#[from] SettingsError),
+    #[error("the settings do not read")]
+    Config(#[from] ConfigError),
+    #[error("it does not compile")]
+    Compile(#[from] CompileError),
+    #[error("it does not load")]
+    Load(#[from] LoadError),
+    #[error("its machine code cannot be used")]
+    Artifact(#[from] ArtifactError),
+    #[error("the engine of plugins cannot be described: {0}")]
+    Engine(String),
+    #[error("the grants of the installation do not read")]
+    Grants(#[source] serde_json::Error),
+    #[error("a turn was not run")]
+    Host(#[from] Overload),
+    #[error("a turn's seed does not read")]
+    Seed,
+}
+
+/// An installation and the number of its version.
+pub type PartKey = (InstallationId, i64);
+
+/// A plugin as it runs, with the mark of its setup.
+#[derive(Clone)]
+pub struct Part {
+    binding: PluginBinding,
+    mark: String,
+}
+
+impl Part {
+    /// What the installation runs, or ran.
+    pub async fn original(
+        host: &PluginHost,
+        compiler: &Compiler,
+        key: &ArtifactKey,
+        limits: &Limits,
+        (installation, setup, wasm): (InstallationId, &Setup, &[u8]),
+    ) -> Result<Self, StageError> {
+        let grants: Vec<String> =
+            serde_json::from_str(&setup.grants).map_err(StageError::Grants)?;
+        let config = ConfigJson::parse(&setup.config)?;
+        let mut part = Self::load(host, compiler, key, limits, wasm).await?;
+        part.binding.installation = installation;
+        part.binding.config = Arc::new(config);
+        part.binding.grants = Grants::from_names(grants.iter().map(String::as_str));
+        let limits = &part.binding.limits;
+        part.mark = setup_mark(&setup.digest, &setup.config, &setup.grants, limits);
+        Ok(part)
+    }
+
+    /// The candidate in the installation's place: its settings, with what the candidate's schema adds, and those of its
+    /// grants that the candidate asks for.
+    pub async fn candidate(
+        host: &PluginHost,
+        compiler: &Compiler,
+        key: &ArtifactKey,
+        limits: &Limits,
+        (installation, setup, wasm): (InstallationId, &Setup, &[u8]),
+    ) -> Result<Self, StageError> {
+        let manifest = inspect(wasm)?.manifest;
+        if manifest.name != setup.plugin {
+            return Err(StageError::OtherPlugin {
+                candidate: manifest.name,
+                installed: setup.plugin.clone(),
+            });
+        }
+        let config = serde_json::from_str(&setup.config).map_err(ConfigError::NotAnObject)?;
+        let config = compiler.check_settings(&manifest, config).await?;
+        let grants: Vec<String> =
+            serde_json::from_str(&setup.grants).map_err(StageError::Grants)?;
+        let asked = grants.iter().filter(|name| manifest.grants.contains(*name));
+        let mut part = Self::load(host, compiler, key, limits, wasm).await?;
+        part.binding.installation = installation;
+        part.binding.config = Arc::new(ConfigJson::from_object(config));
+        part.binding.grants = Grants::from_names(asked.map(String::as_str));
+        Ok(part)
+    }
+
+    async fn load(
+        host: &PluginHost,
+        compiler: &Compiler,
+        key: &ArtifactKey,
+        limits: &Limits,
+        wasm: &[u8],
+    ) -> Result<Self, StageError> {
+        let manifest = inspect(wasm)?.manifest;
+        let code = compiler.compile(wasm.to_vec()).await?;
+        let id = ArtifactId::current(ComponentDigest::of(wasm))
+            .map_err(|error| StageError::Engine(error.to_string()))?;
+        let artifact = key.open(&id, &key.seal(&id, &code))?;
+        Ok(Self {
+            binding: PluginBinding {
+                limits: limits.for_asked(manifest.limits),
+                plugin: host.load(&artifact, &manifest)?,
+                installation: InstallationId::from_raw(0),
+                config: Arc::new(ConfigJson::empty()),
+                grants: Grants::default(),
+            },
+            mark: String::new(),
+        })
+    }
+}
+
+/// All that turns need to run again.
+pub struct Stage {
+    pub host: Arc<PluginHost>,
+    pub tenant: TenantId,
+    pub contact_kinds: Arc<ContactKinds>,
+    /// What ran.
+    pub parts: HashMap<PartKey, Part>,
+    pub candidate: Part,
+}
+
+impl Stage {
+    /// Runs a turn with the candidate and, when it did not do what was done then, with what ran then: only what that does
+    /// again is a difference of the candidate's.
+    pub async fn judge(&self, recorded: &Recorded) -> Result<Verdict, StageError> {
+        let mut plugins = recorded.seen.plugins.iter();
+        if !plugins.all(|seen| self.parts.contains_key(&seen.key())) {
+            return Ok(Verdict::Left(Left::PluginGone));
+        }
+        let of = self.candidate.binding.installation;
+        let (after, missed) = self.play(recorded, true).await?;
+        let cost = Cost {
+            fuel: (fuel(&recorded.calls, of), fuel(&after.calls, of)),
+            faulted: (faulted(&recorded.calls, of), faulted(&after.calls, of)),
+        };
+        if missed {
+            return Ok(Verdict::Unknown(cost));
+        }
+        if after.mark() == recorded.mark {
+            return Ok(Verdict::Same(cost));
+        }
+        let (before, _) = self.play(recorded, false).await?;
+        if before.mark() != recorded.mark {
+            let setup = self.setup_changed(recorded);
+            return Ok(Verdict::NotReproduced { setup });
+        }
+        Ok(Verdict::Different {
+            cost,
+            before: Done::of(&before),
+            after: Done::of(&after),
+        })
+    }
+
+    fn setup_changed(&self, recorded: &Recorded) -> bool {
+        let mut plugins = recorded.seen.plugins.iter();
+        plugins.any(|seen| {
+            let now = self.parts.get(&seen.key());
+            now.is_none_or(|part| part.mark != seen.setup)
+        })
+    }
+
+    /// Answers also whether memory was asked for what the journal does not know.
+    async fn play(
+        &self,
+        recorded: &Recorded,
+        candidate: bool,
+    ) -> Result<(TurnReport, bool), StageError> {
+        let kv = Arc::new(Memory {
+            answers: recorded.host_answers.clone(),
+            missed: AtomicBool::new(false),
+        });
+        let request = self.request(recorded, candidate, kv.clone())?;
+        let report = self.host.run_turn(request).await?;
+        Ok((report, kv.missed.load(Ordering::Relaxed)))
+    }
+
+    fn request(
+        &self,
+        recorded: &Recorded,
+        candidate: bool,
+        kv: Arc<Memory>,
+    ) -> Result<TurnRequest, StageError> {
+        let seed = hex::decode(&recorded.seed).map_err(|_| StageError::Seed)?;
+        let of = self.candidate.binding.installation;
+        let plugins = recorded.seen.plugins.iter().filter_map(|seen| {
+            match candidate && seen.installation == of {
+                true => Some(self.candidate.binding.clone()),
+                false => Some(self.parts.get(&seen.key())?.binding.clone()),
+            }
+        });
+        Ok(TurnRequest {
+            turn: recorded.turn,
+            tenant: self.tenant,
+            now: recorded.at,
+            seed: seed.try_into().map_err(|_| StageError::Seed)?,
+            about: about(recorded),
+            conversation: recorded.seen.view(recorded.conversation, recorded.contact),
+            plugins: plugins.collect(),
+            kv,
+            bot_owns: recorded.seen.bot,
+            contact_kinds: self.contact_kinds.clone(),
+        })
+    }
+}
+
+fn about(recorded: &Recorded) -> About {
+    match &recorded.said {
+        Said::Message {
+            message,
+            token,
+            raw,
+        } => About::Message(Box::new(MessageView {
+            id: recorded.event,
+            message: (**message).clone(),
+            sent_at: recorded.sent_at,
+            token: token.clone(),
+            raw: raw.clone(),
+        })),
+        Said::Occasion(occasion) => About::Occasion(OccasionView {
+            occasion: occasion.clone(),
+            at: recorded.sent_at,
+        }),
+    }
+}
+
+/// The journal in the store's place. It notes when it is asked for what it does not know.
+struct Memory {
+    answers: HostAnswers,
+    missed: AtomicBool,
+}
+
+impl Memory {
+    fn note(&self, known: bool) {
+        self.missed.fetch_or(!known, Ordering::Relaxed);
+    }
+}
+
+impl KvReader for Memory {
+    fn get<'a>(
+        &'a self,
+        tenant: TenantId,
+        installation: InstallationId,
+        key: &'a str,
+    ) -> BoxFuture<'a, crate::plugin_host::KvAnswer> {
+        let mut answers = self.answers.answers.iter();
+        self.note(answers.any(|known| known.installation == installation && known.key == key));
+        self.answers.get(tenant, installation, key)
+    }
+
+    fn list<'a>(
+        &'a self,
+        tenant: TenantId,
+        installation: InstallationId,
+        asked: &'a ListAsked,
+    ) -> BoxFuture<'a, Result<Vec<String>, KvUnavailable>> {
+        let mut lists = self.answers.lists.iter();
+        self.note(lists.any(|known| known.installation == installation && known.asked == *asked));
+        self.answers.list(tenant, installation, asked)
+    }
+
+    fn used(
+        &self,
+        tenant: TenantId,
+        installation: InstallationId,
+    ) -> BoxFuture<'_, Result<u64, KvUnavailable>> {
+        self.answers.used(tenant, installation)
+    }
+}
