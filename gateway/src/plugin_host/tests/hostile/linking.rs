@@ -132,15 +132,7 @@ fn what_is_no_component_is_told_so() {
         &module,
         &[0xff; 64],
     ] {
-        assert!(
-            matches!(
-                inspect(bytes),
-                Err(InspectError::NotAComponent(_)
-                    | InspectError::CoreModule
-                    | InspectError::Manifest(_))
-            ),
-            "{bytes:?}"
-        );
+        assert!(inspect(bytes).is_err(), "{bytes:?}");
     }
 }
 

@@ -10,7 +10,7 @@ const FORGED: &str = "x\r\n{\"level\":\"ERROR\"}\u{1b}[2J\u{202e}";
 #[track_caller]
 fn harmless(text: &str) {
     assert_eq!(text, words::harmless(text.to_owned()));
-    assert!(text.chars().count() <= 1_000, "{} characters", text.len());
+    assert!(text.chars().count() <= 5_000, "{} characters", text.len());
 }
 
 fn refusal(component: &[u8]) -> String {
@@ -108,12 +108,14 @@ fn a_manifest_with_forged_words_is_refused_in_one_short_line() {
                 .to_string(),
         );
     }
+    // Ten thousand mistakes in one manifest are told as a few.
+    let many: Vec<String> = (0..10_000).map(|n| format!("x{n}")).collect();
     for list in ["interfaces", "grants"] {
-        for word in [FORGED, &long] {
+        for words in [vec![FORGED.to_owned()], vec![long.clone()], many.clone()] {
             let mut manifest = serde_json::json!({
                 "name": "test", "version": "1.0.0", "abi": "0.1.0", "interfaces": ["auto-reply"],
             });
-            manifest[list] = serde_json::json!([word]);
+            manifest[list] = serde_json::json!(words);
             harmless(
                 &Manifest::parse(manifest.to_string().as_bytes())
                     .expect_err("refused")
