@@ -59,7 +59,8 @@ async fn an_artifact_of_another_component_of_the_tenant_is_not_loaded() {
         "UPDATE artifact SET sealed = (SELECT other.sealed FROM artifact other
             WHERE other.tenant = artifact.tenant AND other.digest <> artifact.digest)
          WHERE tenant = (SELECT MIN(tenant) FROM component)
-            AND digest IN (SELECT digest FROM installation WHERE state = 'active')",
+            AND digest = (SELECT latest.digest FROM artifact latest
+                WHERE latest.tenant = artifact.tenant ORDER BY latest.created_at DESC LIMIT 1)",
     )
     .await;
 }
