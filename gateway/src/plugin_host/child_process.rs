@@ -9,6 +9,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 
 use super::child::{CHILD_VERB, REFUSED, Work};
+use super::words;
 
 /// What one child may take.
 #[derive(Debug, Clone)]
@@ -88,6 +89,8 @@ struct Said {
 
 /// Bytes of stderr that are read.
 const MESSAGE_BYTES: u64 = 8 << 10;
+/// Characters of it that are told: the error's chain, or the line that a crash begins with.
+const MESSAGE_CHARS: usize = 2_000;
 
 /// Feeds and reads at the same time: either side may fill its pipe first.
 async fn converse(child: &mut Child, input: &[u8], most: u64) -> std::io::Result<Said> {
@@ -132,8 +135,10 @@ async fn kill(mut child: Child, error: ChildError) -> ChildError {
 }
 
 fn verdict(status: ExitStatus, message: &str) -> ChildError {
+    // It repeats names of the upload's.
+    let told = words::shown(message, MESSAGE_CHARS);
     if status.code() == Some(i32::from(REFUSED)) {
-        return ChildError::Refused(message.to_owned());
+        return ChildError::Refused(told);
     }
     // All say so in words: Rust's allocator before it aborts, wasmtime when the kernel refuses a mapping, Rust's guard
     // page when a thread runs into it.
@@ -149,7 +154,7 @@ fn verdict(status: ExitStatus, message: &str) -> ChildError {
         Some(libc::SIGXCPU) => ChildError::CpuTime,
         _ => ChildError::Crashed {
             status: status.to_string(),
-            message: message.to_owned(),
+            message: told,
         },
     }
 }

@@ -6,6 +6,7 @@ use wasmtime::{FrameInfo, PoolConcurrencyLimitError, Trap, WasmBacktrace, Wasmti
 use super::guest_state::GuestState;
 use super::hook::Hook;
 use super::limits::REASON_CHARS;
+use super::words;
 
 /// Why a call has no result.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
@@ -22,7 +23,7 @@ pub struct Fault {
 
 impl Fault {
     pub(super) fn new(kind: FaultKind, hook: Hook, message: impl Into<String>) -> Self {
-        let message = shortened(message.into());
+        let message = shortened(&message.into());
         Self {
             kind,
             hook,
@@ -158,7 +159,8 @@ fn of_trap(trap: Trap, hook: Hook, state: &GuestState) -> Fault {
 const TOO_MUCH_DATA: &str = "fuel allocated for hostcalls has been exhausted";
 
 fn of_untyped(error: &wasmtime::Error, hook: Hook) -> Fault {
-    let text = format!("{error:#}");
+    // Around the cause stands a backtrace, with names of the component's choosing: they could say anything.
+    let text = error.root_cause().to_string();
     if text.contains(TOO_MUCH_DATA) {
         let message = "handed more bytes to the host in one call than it may";
         return Fault::new(FaultKind::OutputBytes, hook, message);
@@ -168,10 +170,6 @@ fn of_untyped(error: &wasmtime::Error, hook: Hook) -> Fault {
 }
 
 /// Cuts text of a guest's choosing, so that a fault can be stored and shown.
-pub(super) fn shortened(mut text: String) -> String {
-    if let Some((end, _)) = text.char_indices().nth(REASON_CHARS) {
-        text.truncate(end);
-    }
-    text.retain(|c| c != '\0');
-    text
+pub(super) fn shortened(text: &str) -> String {
+    words::shown(text, REASON_CHARS)
 }

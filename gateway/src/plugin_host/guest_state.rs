@@ -16,6 +16,7 @@ use super::limits::{FUEL_SLICE, HOST_CALL_BYTES, LOG_LINE_BYTES, Limits, TIMERS_
 use super::memory_limiter::MemoryLimiter;
 use super::report::{LogLevel, LogLine};
 use super::request::{ConversationView, MessageView, OccasionView, PluginBinding, TurnRequest};
+use super::words;
 use crate::domain::DraftClass;
 
 /// The host has stopped the guest, and why.
@@ -245,10 +246,7 @@ fn random_of(request: &TurnRequest, binding: &PluginBinding) -> ChaCha12Rng {
 /// Cuts at a character, and keeps a guest from forging lines or terminal escapes in somebody's log.
 fn one_line(mut message: String) -> String {
     message.truncate(message.floor_char_boundary(LOG_LINE_BYTES));
-    if message.contains(char::is_control) {
-        message = message.replace(char::is_control, " ");
-    }
-    message
+    words::harmless(message)
 }
 
 #[cfg(test)]

@@ -7,8 +7,9 @@ use wasmparser::{Parser, Payload};
 
 use super::abi::Abi;
 use super::hook::{Hook, HookSet};
-use super::limits::{COMPONENT_BYTES, INSTANCES, MANIFEST_BYTES, MAX_MEMORY};
+use super::limits::{COMPONENT_BYTES, INSTANCES, MANIFEST_BYTES, MAX_MEMORY, REASON_CHARS};
 use super::manifest::{Manifest, ManifestError, SECTION};
+use super::words::shown;
 
 /// What an upload is.
 #[derive(Debug, Clone, PartialEq)]
@@ -91,7 +92,7 @@ pub fn inspect(component: &[u8]) -> Result<Inspection, InspectErrors> {
 }
 
 fn not_a_component(error: wasmparser::BinaryReaderError) -> InspectError {
-    InspectError::NotAComponent(error.to_string())
+    InspectError::NotAComponent(shown(&error.to_string(), REASON_CHARS))
 }
 
 #[derive(Default)]
@@ -283,7 +284,7 @@ fn at_most(what: &'static str, n: usize, most: usize) -> Result<(), InspectError
 fn check_import(name: &str) -> Result<Abi, InspectError> {
     match Abi::of_interface(name) {
         Some((abi, interface)) if abi.imports().contains(&interface) => Ok(abi),
-        _ => Err(InspectError::UnknownImport(name.to_owned())),
+        _ => Err(InspectError::UnknownImport(shown(name, REASON_CHARS))),
     }
 }
 

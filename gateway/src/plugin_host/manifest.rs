@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::abi::Abi;
 use super::hook::{Hook, HookSet};
-use super::limits::MANIFEST_BYTES;
+use super::limits::{MANIFEST_BYTES, REASON_CHARS};
+use super::words::shown;
 
 /// The custom section's name.
 pub const SECTION: &str = "vestibule:manifest";
@@ -57,6 +58,10 @@ pub struct LimitsAsked {
     pub memory: Option<usize>,
 }
 
+/// More mistakes than this tell nobody more; nor do more characters of one.
+const PROBLEMS: usize = 20;
+const PROBLEM_CHARS: usize = 200;
+
 /// What is wrong with a manifest, for its author.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
@@ -67,7 +72,7 @@ pub enum ManifestError {
     #[error("the manifest is larger than {MANIFEST_BYTES} bytes")]
     TooLarge,
     #[error("the manifest is not the JSON that is expected: {0}")]
-    Json(serde_json::Error),
+    Json(String),
     /// Every field that is wrong, and what is wrong with it.
     #[error("{}", .0.iter().map(|(field, problem)| format!("manifest field `{field}`: {problem}")).collect::<Vec<_>>().join("; "))]
     Fields(Vec<(&'static str, String)>),
@@ -79,7 +84,8 @@ impl Manifest {
         if section.len() > MANIFEST_BYTES {
             return Err(ManifestError::TooLarge);
         }
-        let manifest: Self = serde_json::from_slice(section).map_err(ManifestError::Json)?;
+        let manifest: Self = serde_json::from_slice(section)
+            .map_err(|error| ManifestError::Json(shown(&error.to_string(), REASON_CHARS)))?;
         manifest.check()?;
         Ok(manifest)
     }
@@ -124,6 +130,11 @@ impl Manifest {
         wrong.extend(grants.map(|grant| ("grants", format!("there is no grant `{grant}`"))));
         if self.config_schema.as_ref().is_some_and(|s| !s.is_object()) {
             wrong.push(("config_schema", "not a JSON object".to_owned()));
+        }
+        // Words of the author's: a manifest of nothing else would be told as a page.
+        wrong.truncate(PROBLEMS);
+        for (_, problem) in &mut wrong {
+            *problem = shown(problem, PROBLEM_CHARS);
         }
         match wrong.is_empty() {
             true => Ok(()),

@@ -40,6 +40,7 @@ mod testing;
 mod tests;
 mod trial;
 mod turn;
+mod words;
 
 pub use abi::Abi;
 pub use artifact::{ArtifactError, ArtifactId, ArtifactKey, AuthenticArtifact, ComponentDigest};

@@ -3,60 +3,28 @@
 //! A body is code of a hook's function with `$m` and `$c`, the handles of message and conversation; it falls through to
 //! returning ok. Text in double braces, `{{like this}}`, stands for its pointer and length.
 
+pub(super) mod compose;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use futures::future::BoxFuture;
 use serde_json::json;
-use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
-use wit_parser::Resolve;
 
 use crate::domain::{
     ContactId, ConversationId, EventId, InboundContent, InstallationId, TenantId, Timestamp, TurnId,
 };
 
+pub(super) use self::compose::IMPORTS;
+use self::compose::{MANIFEST, componentise};
+pub(super) use self::compose::{append_custom_section, append_instances, append_section};
 use super::*;
 
-/// Lowered imports, all that the contract has, by the name bodies call them.
-pub(super) const IMPORTS: &str = r#"
-(import "vestibule:plugin/inbound@0.1.0" "[resource-drop]message" (func $drop-message (param i32)))
-(import "vestibule:plugin/inbound@0.1.0" "[resource-drop]conversation" (func $drop-conversation (param i32)))
-(import "vestibule:plugin/inbound@0.1.0" "[method]message.id" (func $message-id (param i32 i32)))
-(import "vestibule:plugin/inbound@0.1.0" "[method]message.kind" (func $kind (param i32) (result i32)))
-(import "vestibule:plugin/inbound@0.1.0" "[method]message.text" (func $text (param i32 i32)))
-(import "vestibule:plugin/inbound@0.1.0" "[method]message.payload" (func $payload (param i32 i32)))
-(import "vestibule:plugin/inbound@0.1.0" "[method]message.sent-at" (func $sent-at (param i32) (result i64)))
-(import "vestibule:plugin/inbound@0.1.0" "[method]message.raw" (func $raw (param i32 i32)))
-(import "vestibule:plugin/inbound@0.1.0" "[method]conversation.id" (func $conversation-id (param i32 i32)))
-(import "vestibule:plugin/inbound@0.1.0" "[method]conversation.contact" (func $contact (param i32 i32)))
-(import "vestibule:plugin/inbound@0.1.0" "[method]conversation.display-name" (func $display-name (param i32 i32)))
-(import "vestibule:plugin/inbound@0.1.0" "[method]conversation.language" (func $language (param i32 i32)))
-(import "vestibule:plugin/inbound@0.1.0" "[method]conversation.attribute" (func $attribute (param i32 i32 i32 i32)))
-(import "vestibule:plugin/inbound@0.1.0" "[method]conversation.tags" (func $tags (param i32 i32)))
-(import "vestibule:plugin/inbound@0.1.0" "[method]conversation.is-new" (func $is-new (param i32) (result i32)))
-(import "vestibule:plugin/effects@0.1.0" "reply-text" (func $reply-text (param i32 i32 i32)))
-(import "vestibule:plugin/effects@0.1.0" "reply-buttons" (func $reply-buttons (param i32 i32 i32 i32 i32 i32 i32 i32)))
-(import "vestibule:plugin/effects@0.1.0" "reply-list" (func $reply-list (param i32 i32 i32 i32 i32 i32 i32)))
-(import "vestibule:plugin/effects@0.1.0" "reply-template" (func $reply-template (param i32 i32 i32 i32 i32 i32 i32)))
-(import "vestibule:plugin/effects@0.1.0" "react" (func $react (param i32 i32 i32)))
-(import "vestibule:plugin/effects@0.1.0" "mark-read" (func $mark-read (param i32 i32)))
-(import "vestibule:plugin/effects@0.1.0" "set-language" (func $set-language (param i32 i32 i32)))
-(import "vestibule:plugin/effects@0.1.0" "set-attribute" (func $set-attribute (param i32 i32 i32 i32 i32)))
-(import "vestibule:plugin/effects@0.1.0" "add-tag" (func $add-tag (param i32 i32 i32)))
-(import "vestibule:plugin/effects@0.1.0" "remove-tag" (func $remove-tag (param i32 i32 i32)))
-(import "vestibule:plugin/effects@0.1.0" "hand-over" (func $hand-over (param i32 i32 i32 i32 i32 i32)))
-(import "vestibule:plugin/effects@0.1.0" "close" (func $close (param i32)))
-(import "vestibule:plugin/log@0.1.0" "write" (func $log (param i32 i32 i32)))
-(import "vestibule:plugin/clock@0.1.0" "now" (func $now (result i64)))
-(import "vestibule:plugin/random@0.1.0" "next-u64" (func $random (result i64)))
-(import "vestibule:plugin/random@0.1.0" "bytes" (func $random-bytes (param i32 i32)))
-(import "vestibule:plugin/config@0.1.0" "get" (func $config (param i32 i32 i32)))
-(import "vestibule:plugin/config@0.1.0" "all" (func $config-all (param i32)))
-(import "vestibule:plugin/kv@0.1.0" "get" (func $kv-get (param i32 i32 i32)))
-(import "vestibule:plugin/kv@0.1.0" "set" (func $kv-set (param i32 i32 i32 i32 i32)))
-(import "vestibule:plugin/kv@0.1.0" "delete" (func $kv-delete (param i32 i32 i32)))
-(import "vestibule:plugin/kv@0.1.0" "add" (func $kv-add (param i32 i32 i64 i32)))
-"#;
+/// Hands out memory from `$top` on and never takes any back.
+const REALLOC: &str = "
+    (global.set $top (i32.and (i32.add (global.get $top) (i32.const 7)) (i32.const -8)))
+    (global.get $top)
+    (global.set $top (i32.add (global.get $top) (local.get 3)))";
 
 /// A result that has never been written to: ok.
 const OK: u32 = 2048;
@@ -67,6 +35,10 @@ pub(super) struct Guest {
     module_parts: String,
     grants: Vec<&'static str>,
     claimed: Option<Vec<&'static str>>,
+    /// Of its world.
+    exports: String,
+    module_imports: String,
+    realloc: Option<String>,
 }
 
 impl Guest {
@@ -85,6 +57,24 @@ impl Guest {
         self
     }
 
+    /// More of its world than hooks.
+    pub(super) fn exporting(mut self, exports: &str) -> Self {
+        self.exports.push_str(exports);
+        self
+    }
+
+    /// Further imports of the core module.
+    pub(super) fn importing(mut self, imports: &str) -> Self {
+        self.module_imports.push_str(imports);
+        self
+    }
+
+    /// Another body of its `realloc` than the one that hands out memory from `$top` on.
+    pub(super) fn reallocating(mut self, body: &str) -> Self {
+        self.realloc = Some(body.to_owned());
+        self
+    }
+
     pub(super) fn claiming(mut self, hooks: &[&'static str]) -> Self {
         self.claimed = Some(hooks.to_vec());
         self
@@ -96,13 +86,15 @@ impl Guest {
         let manifest = json!({
             "name": "test", "version": "1.2.3", "abi": "0.1.0", "interfaces": claimed, "grants": self.grants,
         });
-        let mut component = componentise(&self.module(), names());
-        append_custom_section(
-            &mut component,
-            "vestibule:manifest",
-            manifest.to_string().as_bytes(),
-        );
+        let mut component = self.without_manifest();
+        append_custom_section(&mut component, MANIFEST, manifest.to_string().as_bytes());
         component
+    }
+
+    pub(super) fn without_manifest(&self) -> Vec<u8> {
+        let module = wat::parse_str(self.module()).expect("valid WAT");
+        let hooks = self.hooks.iter().map(|(hook, _)| hook.name());
+        componentise(module, hooks, &self.exports).expect("a component")
     }
 
     /// Compiles in this process: what is tested here is ours, not the child.
@@ -129,14 +121,14 @@ impl Guest {
             .collect();
         let parts = data.place(&self.module_parts);
         let segments = data.segments;
+        let imports = &self.module_imports;
+        let realloc = self.realloc.as_deref().unwrap_or(REALLOC);
         format!(
-            r#"(module {IMPORTS}
+            r#"(module {IMPORTS} {imports}
                  (memory (export "memory") 2)
                  (global $top (mut i32) (i32.const 65536))
                  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
-                   (global.set $top (i32.and (i32.add (global.get $top) (i32.const 7)) (i32.const -8)))
-                   (global.get $top)
-                   (global.set $top (i32.add (global.get $top) (local.get 3))))
+                   {realloc})
                  {parts} {functions} {segments})"#
         )
     }
@@ -157,54 +149,15 @@ impl Texts {
             let (text, after) = after.split_once("}}").expect("closed braces");
             let at = 4096 + self.used;
             self.used += text.len();
+            let bytes: String = text.bytes().map(|b| format!("\\{b:02x}")).collect();
             self.segments
-                .push_str(&format!("(data (i32.const {at}) {text:?})"));
+                .push_str(&format!("(data (i32.const {at}) \"{bytes}\")"));
             placed.push_str(before);
             placed.push_str(&format!("(i32.const {at}) (i32.const {})", text.len()));
             rest = after;
         }
         placed + rest
     }
-}
-
-fn componentise<'a>(module: &str, hooks: impl Iterator<Item = &'a str>) -> Vec<u8> {
-    let exports: String = hooks
-        .map(|hook| format!("export vestibule:plugin/{hook}@0.1.0; "))
-        .collect();
-    let mut resolve = Resolve::default();
-    let contract = concat!(env!("CARGO_MANIFEST_DIR"), "/../wit/vestibule-plugin-0.1.0");
-    resolve.push_dir(contract).expect("the contract parses");
-    let world = format!(
-        "package test:guest; world guest {{ include vestibule:plugin/host@0.1.0; {exports} }}"
-    );
-    let package = resolve.push_str("guest.wit", &world).expect("a world");
-    let world = resolve
-        .select_world(&[package], Some("guest"))
-        .expect("the world");
-    let mut module = wat::parse_str(module).expect("valid WAT");
-    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).expect("embeds");
-    ComponentEncoder::default()
-        .module(&module)
-        .and_then(|mut encoder| encoder.encode())
-        .expect("a component")
-}
-
-pub(super) fn append_custom_section(component: &mut Vec<u8>, name: &str, data: &[u8]) {
-    let mut body = Vec::new();
-    leb(&mut body, name.len());
-    body.extend_from_slice(name.as_bytes());
-    body.extend_from_slice(data);
-    component.push(0);
-    leb(component, body.len());
-    component.extend_from_slice(&body);
-}
-
-fn leb(out: &mut Vec<u8>, mut n: usize) {
-    while n >= 128 {
-        out.push((n % 128) as u8 | 128);
-        n /= 128;
-    }
-    out.push(n as u8);
 }
 
 pub(super) fn load(host: &PluginHost, component: &[u8]) -> Result<Arc<Plugin>, LoadError> {

@@ -2,6 +2,7 @@
 
 mod causes;
 mod floods;
+mod hostile;
 mod shares;
 
 use std::sync::Arc;

@@ -180,7 +180,7 @@ fn settle(
     state.undo();
     match returned {
         Ok(Err(Failure::Reject(reason))) => {
-            (CallOutcome::Rejected(shortened(reason)), Answer::Reject)
+            (CallOutcome::Rejected(shortened(&reason)), Answer::Reject)
         }
         Ok(Err(Failure::Retry(after_ms))) => {
             let after = Duration::from_millis(u64::from(after_ms)).min(MAX_RETRY);

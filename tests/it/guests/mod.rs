@@ -1,10 +1,15 @@
 //! The components that the build makes, in the real host: what they are (here), what the ordinary ones do, what becomes
 //! of the hostile ones.
 
+mod bombs;
+#[path = "../../../gateway/src/plugin_host/testing/compose.rs"]
+#[allow(dead_code, reason = "the gateway's own tests use the rest")]
+mod compose;
 mod hostile;
 mod largest;
 mod ordinary;
 pub(crate) mod stage;
+mod tampering;
 
 use vestibule::plugin_host::{Inspection, inspect};
 use vestibule::reference_plugins::MENU;

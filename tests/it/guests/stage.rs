@@ -14,7 +14,8 @@ use vestibule::domain::{
 use vestibule::plugin_host::{
     About, ArtifactId, ArtifactKey, CallOutcome, CompileLimits, Compiler, ComponentDigest,
     ConfigJson, ConversationView, Effect, FaultKind, Grants, HostConfig, KvReader, KvUnavailable,
-    Limits, MessageView, OccasionView, PluginBinding, PluginHost, TurnReport, TurnRequest, inspect,
+    Limits, LoadError, MessageView, OccasionView, PluginBinding, PluginHost, TurnReport,
+    TurnRequest, inspect,
 };
 
 /// A host that runs one guest.
@@ -25,24 +26,32 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) async fn of(component: &[u8], config: Value) -> Self {
+        let code = compiler().compile(component.to_vec()).await;
+        let loaded = Self::with_code(component, &code.expect("compiles"), config);
+        loaded.expect("a fitting component")
+    }
+
+    /// With the machine code that the component was compiled to.
+    pub(crate) fn with_code(
+        component: &[u8],
+        code: &[u8],
+        config: Value,
+    ) -> Result<Self, LoadError> {
         let threads = HostConfig::new(1, tokio::runtime::Handle::current());
         let host = PluginHost::start(threads).expect("a host");
         let manifest = inspect(component).expect("a fitting upload").manifest;
         let id = ArtifactId::current(ComponentDigest::of(component)).expect("an engine");
         let key = ArtifactKey::new([7; 32]);
-        let code = compiler().compile(component.to_vec()).await;
-        let sealed = key.seal(&id, &code.expect("compiles"));
+        let sealed = key.seal(&id, code);
         let artifact = key.open(&id, &sealed).expect("authentic");
         let binding = PluginBinding {
-            plugin: host
-                .load(&artifact, &manifest)
-                .expect("a fitting component"),
+            plugin: host.load(&artifact, &manifest)?,
             installation: InstallationId::from_raw(11),
             config: Arc::new(ConfigJson::parse(&config.to_string()).expect("an object")),
             grants: Grants { kv: true },
             limits: Limits::default(),
         };
-        Self { host, binding }
+        Ok(Self { host, binding })
     }
 
     /// A turn about that text, with nothing in the plugin's memory.
@@ -99,8 +108,12 @@ fn message(text: &str) -> About {
 }
 
 fn compiler() -> Compiler {
+    compiler_within(CompileLimits::default())
+}
+
+pub(crate) fn compiler_within(limits: CompileLimits) -> Compiler {
     let exe = PathBuf::from(env!("CARGO_BIN_EXE_vestibule-under-test"));
-    Compiler::new(exe, CompileLimits::default())
+    Compiler::new(exe, limits)
 }
 
 /// A store without values.

@@ -36,3 +36,25 @@ fn is_named(guest: &str, tests: &[String]) -> bool {
         .iter()
         .any(|text| names.iter().any(|name| text.contains(name)))
 }
+
+/// Kinds of hostile guests that there are at the least (issue 4).
+const KINDS: usize = 40;
+
+#[test]
+fn every_kind_of_hostile_guest_has_its_test() {
+    let list = std::fs::read_to_string(root().join("tests/it/guests/README.md")).expect("the list");
+    let kinds: Vec<&str> = list.lines().filter(|line| line.ends_with("` |")).collect();
+    assert!(kinds.len() >= KINDS, "{} kinds", kinds.len());
+    let missing: Vec<&&str> = kinds.iter().filter(|line| !has_its_test(line)).collect();
+    assert_none("kinds whose test does not exist:", &missing);
+}
+
+/// ``| kind | `file` `test` |``.
+fn has_its_test(line: &str) -> bool {
+    let quoted: Vec<&str> = line.split('`').skip(1).step_by(2).collect();
+    let [file, test] = quoted[..] else {
+        return false;
+    };
+    let text = std::fs::read_to_string(root().join(file)).unwrap_or_default();
+    text.contains(&format!("fn {test}("))
+}

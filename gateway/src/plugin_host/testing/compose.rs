@@ -1,0 +1,123 @@
+//! Components put together by hand: a core module over the contract's lowered imports becomes one, and what no toolchain
+//! would add is appended to it. Shared with `tests/it/guests`.
+
+use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+use wit_parser::Resolve;
+
+/// The custom section's name.
+pub const MANIFEST: &str = "vestibule:manifest";
+
+/// Lowered imports, all that the contract has, by the name bodies call them.
+pub const IMPORTS: &str = r#"
+(import "vestibule:plugin/inbound@0.1.0" "[resource-drop]message" (func $drop-message (param i32)))
+(import "vestibule:plugin/inbound@0.1.0" "[resource-drop]conversation" (func $drop-conversation (param i32)))
+(import "vestibule:plugin/inbound@0.1.0" "[method]message.id" (func $message-id (param i32 i32)))
+(import "vestibule:plugin/inbound@0.1.0" "[method]message.kind" (func $kind (param i32) (result i32)))
+(import "vestibule:plugin/inbound@0.1.0" "[method]message.text" (func $text (param i32 i32)))
+(import "vestibule:plugin/inbound@0.1.0" "[method]message.payload" (func $payload (param i32 i32)))
+(import "vestibule:plugin/inbound@0.1.0" "[method]message.sent-at" (func $sent-at (param i32) (result i64)))
+(import "vestibule:plugin/inbound@0.1.0" "[method]message.raw" (func $raw (param i32 i32)))
+(import "vestibule:plugin/inbound@0.1.0" "[method]conversation.id" (func $conversation-id (param i32 i32)))
+(import "vestibule:plugin/inbound@0.1.0" "[method]conversation.contact" (func $contact (param i32 i32)))
+(import "vestibule:plugin/inbound@0.1.0" "[method]conversation.display-name" (func $display-name (param i32 i32)))
+(import "vestibule:plugin/inbound@0.1.0" "[method]conversation.language" (func $language (param i32 i32)))
+(import "vestibule:plugin/inbound@0.1.0" "[method]conversation.attribute" (func $attribute (param i32 i32 i32 i32)))
+(import "vestibule:plugin/inbound@0.1.0" "[method]conversation.tags" (func $tags (param i32 i32)))
+(import "vestibule:plugin/inbound@0.1.0" "[method]conversation.is-new" (func $is-new (param i32) (result i32)))
+(import "vestibule:plugin/effects@0.1.0" "reply-text" (func $reply-text (param i32 i32 i32)))
+(import "vestibule:plugin/effects@0.1.0" "reply-buttons" (func $reply-buttons (param i32 i32 i32 i32 i32 i32 i32 i32)))
+(import "vestibule:plugin/effects@0.1.0" "reply-list" (func $reply-list (param i32 i32 i32 i32 i32 i32 i32)))
+(import "vestibule:plugin/effects@0.1.0" "reply-template" (func $reply-template (param i32 i32 i32 i32 i32 i32 i32)))
+(import "vestibule:plugin/effects@0.1.0" "react" (func $react (param i32 i32 i32)))
+(import "vestibule:plugin/effects@0.1.0" "mark-read" (func $mark-read (param i32 i32)))
+(import "vestibule:plugin/effects@0.1.0" "set-language" (func $set-language (param i32 i32 i32)))
+(import "vestibule:plugin/effects@0.1.0" "set-attribute" (func $set-attribute (param i32 i32 i32 i32 i32)))
+(import "vestibule:plugin/effects@0.1.0" "add-tag" (func $add-tag (param i32 i32 i32)))
+(import "vestibule:plugin/effects@0.1.0" "remove-tag" (func $remove-tag (param i32 i32 i32)))
+(import "vestibule:plugin/effects@0.1.0" "hand-over" (func $hand-over (param i32 i32 i32 i32 i32 i32)))
+(import "vestibule:plugin/effects@0.1.0" "close" (func $close (param i32)))
+(import "vestibule:plugin/log@0.1.0" "write" (func $log (param i32 i32 i32)))
+(import "vestibule:plugin/clock@0.1.0" "now" (func $now (result i64)))
+(import "vestibule:plugin/random@0.1.0" "next-u64" (func $random (result i64)))
+(import "vestibule:plugin/random@0.1.0" "bytes" (func $random-bytes (param i32 i32)))
+(import "vestibule:plugin/config@0.1.0" "get" (func $config (param i32 i32 i32)))
+(import "vestibule:plugin/config@0.1.0" "all" (func $config-all (param i32)))
+(import "vestibule:plugin/kv@0.1.0" "get" (func $kv-get (param i32 i32 i32)))
+(import "vestibule:plugin/kv@0.1.0" "set" (func $kv-set (param i32 i32 i32 i32 i32)))
+(import "vestibule:plugin/kv@0.1.0" "delete" (func $kv-delete (param i32 i32 i32)))
+(import "vestibule:plugin/kv@0.1.0" "add" (func $kv-add (param i32 i32 i64 i32)))
+"#;
+
+/// Makes a core module (binary) a component that exports these hooks and whatever else `more` of its world says.
+pub fn componentise<'a>(
+    mut module: Vec<u8>,
+    hooks: impl Iterator<Item = &'a str>,
+    more: &str,
+) -> Result<Vec<u8>, String> {
+    let exports: String = hooks
+        .map(|hook| format!("export vestibule:plugin/{hook}@0.1.0; "))
+        .collect();
+    let mut resolve = Resolve::default();
+    let contract = concat!(env!("CARGO_MANIFEST_DIR"), "/../wit/vestibule-plugin-0.1.0");
+    resolve.push_dir(contract).expect("the contract parses");
+    let world = format!(
+        "package test:guest; world guest {{ include vestibule:plugin/host@0.1.0; {exports} {more} }}"
+    );
+    let package = resolve.push_str("guest.wit", &world).expect("a world");
+    let world = resolve
+        .select_world(&[package], Some("guest"))
+        .expect("the world");
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).expect("embeds");
+    ComponentEncoder::default()
+        .module(&module)
+        .and_then(|mut encoder| encoder.encode())
+        .map_err(|error| format!("{error:#}"))
+}
+
+pub fn append_custom_section(component: &mut Vec<u8>, name: &str, data: &[u8]) {
+    let mut body = Vec::new();
+    leb(&mut body, name.len());
+    body.extend_from_slice(name.as_bytes());
+    body.extend_from_slice(data);
+    append_section(component, 0, &body);
+}
+
+/// Appends a core module and instantiates it so many times, without any imports.
+pub fn append_instances(component: &mut Vec<u8>, module: &[u8], instances: usize) {
+    let mut depth = 0_usize;
+    let mut modules = 0;
+    for payload in wasmparser::Parser::new(0).parse_all(component) {
+        match payload.expect("a component") {
+            wasmparser::Payload::ModuleSection { .. } => {
+                modules += usize::from(depth == 0);
+                depth += 1;
+            }
+            wasmparser::Payload::ComponentSection { .. } => depth += 1,
+            wasmparser::Payload::End(_) => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    append_section(component, 1, module);
+    let mut body = Vec::new();
+    leb(&mut body, instances);
+    for _ in 0..instances {
+        body.push(0);
+        leb(&mut body, modules);
+        leb(&mut body, 0);
+    }
+    append_section(component, 2, &body);
+}
+
+pub fn append_section(component: &mut Vec<u8>, id: u8, body: &[u8]) {
+    component.push(id);
+    leb(component, body.len());
+    component.extend_from_slice(body);
+}
+
+fn leb(out: &mut Vec<u8>, mut n: usize) {
+    while n >= 128 {
+        out.push((n % 128) as u8 | 128);
+        n /= 128;
+    }
+    out.push(n as u8);
+}
