@@ -133,7 +133,12 @@ async fn a_ninth_plugin_on_a_number_is_refused_and_a_new_version_is_not() {
         let number = town.business.numbers[0].phone_number_id.clone();
         let on_number = ["--number", number.as_str()];
         let everywhere: [&str; 0] = [];
-        for (index, (_, component)) in guests::ALL.iter().take(8).enumerate() {
+        // The one is another version of `echo`, which has its place already.
+        let plugins: Vec<_> = guests::ALL
+            .iter()
+            .filter(|(name, _)| *name != "echo_warmly")
+            .collect();
+        for (index, (_, component)) in plugins.iter().take(8).enumerate() {
             let more = if index < 4 {
                 &on_number[..]
             } else {
@@ -143,12 +148,12 @@ async fn a_ninth_plugin_on_a_number_is_refused_and_a_new_version_is_not() {
                 .await
                 .expect("there is room");
         }
-        let (_, ninth) = guests::ALL[8];
+        let (_, ninth) = plugins[8];
         for more in [&on_number[..], &everywhere[..]] {
             let said = install(&town, ninth, more).await.expect_err("no room");
             assert!(said.contains("more than 8 on one number"), "{said}");
         }
-        let (_, first) = guests::ALL[0];
+        let (_, first) = plugins[0];
         install(&town, first, &on_number)
             .await
             .expect("in its own place");

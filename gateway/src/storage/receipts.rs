@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{Result, Tx, batch, execute_rows, fetch_list};
 use crate::domain::{
-    ContactId, ConversationId, DraftClass, NumberId, OutboxId, ReceiptStatus, StreamEvent,
-    StreamKind, TenantId, Timestamp,
+    ContactId, ConversationId, DraftClass, NumberId, OutboxId, OutboxState, ReceiptStatus,
+    StreamEvent, StreamKind, TenantId, Timestamp,
 };
 
 /// A receipt of one of our sends, with what must be known of its day when prices are asked for later.
@@ -163,6 +163,14 @@ pub async fn apply_all_tenants(
     applied.doubled = rows.len() - applied.unknown - applied.fresh;
     let (moves, forward) = fold(&fresh, &known, &mut applied);
     store(tx, &moves, now).await?;
+    // Whoever records Graph's answer afterwards finds the send accepted, and tells nothing.
+    for send in moves.iter().map(|change| &known[&change.outbox]) {
+        if send.unsettled {
+            let (tenant, conversation) = (send.to.tenant, send.to.conversation);
+            let event = StreamEvent::new(tenant, conversation, StreamKind::MessageSent, now);
+            tx.tell(event.about(send.to.outbox.raw()));
+        }
+    }
     for row in forward {
         let SentTo {
             tenant,
@@ -185,12 +193,13 @@ struct Send {
     to: SentTo,
     receipt: i64,
     category: &'static str,
+    /// Nobody knows yet that Meta has it: a receipt says so.
+    unsettled: bool,
 }
 
 /// The sends, locked in the order of their ids.
 async fn lock_sends(tx: &mut Tx, rows: &[ReceiptRow]) -> Result<BTreeMap<i64, Send>> {
-    let head =
-        "SELECT id, tenant, number, conversation, contact, receipt, class FROM outbox WHERE id IN";
+    let head = "SELECT id, tenant, number, conversation, contact, receipt, class, state, doubts FROM outbox WHERE id IN";
     let tail = tx.pick("", "ORDER BY id FOR UPDATE");
     let ids = batch::sorted(rows.iter().map(|row| row.outbox.raw()));
     let mut sends = BTreeMap::new();
@@ -202,14 +211,19 @@ async fn lock_sends(tx: &mut Tx, rows: &[ReceiptRow]) -> Result<BTreeMap<i64, Se
     Ok(sends)
 }
 
-type SendRow = (i64, i64, i64, i64, i64, i64, i64);
+type SendRow = (i64, i64, i64, i64, i64, i64, i64, i64, i64);
 
 fn send(row: SendRow) -> (i64, Send) {
-    let (id, tenant, number, conversation, contact, receipt, class) = row;
+    let (id, tenant, number, conversation, contact, receipt, class, state, doubts) = row;
     let send = Send {
         to: sent_to((id, tenant, number, conversation, contact)),
         receipt,
         category: category(class),
+        unsettled: state != OutboxState::Accepted.code()
+            && (doubts > 0
+                || [OutboxState::Claimed, OutboxState::Unknown]
+                    .map(OutboxState::code)
+                    .contains(&state)),
     };
     (id, send)
 }
