@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use vestibule::domain::{Clock, DraftClass, OutboxId, OutboxState, ReceiptStatus};
-use vestibule::storage::outbox;
+use vestibule::domain::{Clock, DraftClass, OutboxId, OutboxState, ReceiptStatus, StreamKind};
 use vestibule::storage::receipts::{self, ReceiptRow};
+use vestibule::storage::{buckets, outbox, stream};
 use vestibule_tests::{for_each_database, until};
 
 use super::graph::Reply;
@@ -26,6 +26,24 @@ async fn receipt(ground: &Ground, outbox: OutboxId) {
         .await
         .expect("applied");
     tx.commit().await.expect("a commit");
+}
+
+/// What followers are told of a send, in order.
+async fn told(ground: &Ground, send: OutboxId) -> Vec<StreamKind> {
+    let mut tx = ground.db.read().await.expect("a transaction");
+    let (lease, _) = buckets::all(&mut tx).await.expect("leases")[0];
+    drop(tx);
+    // The ids of the blocks: nothing else seals here.
+    let mut ids = 1..;
+    let next = || ids.next().expect("a number");
+    stream::seal_all_tenants(&ground.db, lease, next)
+        .await
+        .expect("sealed");
+    let mut tx = ground.db.read().await.expect("a transaction");
+    let (events, _) = stream::after(&mut tx, TENANT, 0, 100).await.expect("read");
+    let events = events.into_iter().map(|numbered| numbered.event);
+    let own = events.filter(|event| event.subject == send.raw());
+    own.map(|event| event.kind).collect()
 }
 
 #[tokio::test]
@@ -86,6 +104,8 @@ async fn a_receipt_settles_a_doubt_and_frees_its_conversation() {
             (row.state, row.wamid.as_deref()),
             (OutboxState::Accepted, Some("wamid.BY.RECEIPT"))
         );
+        let sent = [StreamKind::MessageSent, StreamKind::MessageStatus];
+        assert_eq!(told(&ground, one).await, sent);
         ground.clock.advance(Duration::from_secs(600));
         let probe = ground.commit_one(ground.reply(102, "probe")).await;
         ground
