@@ -1,6 +1,6 @@
 //! Business events as their senders know them: each is handled once.
 
-use super::{Db, Result, Tx, execute, on_backend};
+use super::{Db, Result, Tx, execute, forget, on_backend};
 use crate::domain::{ConversationId, EventId, TenantId, Timestamp};
 
 /// Where an event went.
@@ -47,21 +47,9 @@ pub async fn known(tx: &mut Tx, tenant: TenantId, item: &str) -> Result<Option<T
     }))
 }
 
-/// Rows deleted in one transaction.
-const STEP: i64 = 2_000;
-
 /// Forgets what was told before this: the same id is another event then.
 pub async fn forget_all_tenants(db: &Db, before: Timestamp) -> Result<u64> {
     const SQL: &str = "DELETE FROM business_event WHERE (tenant, item) IN
         (SELECT tenant, item FROM business_event WHERE created_at < $1 ORDER BY created_at LIMIT $2)";
-    let mut gone = 0;
-    loop {
-        let mut tx = db.begin().await?;
-        let step = execute!(&mut tx, sqlx::query(SQL).bind(before.millis()).bind(STEP))?;
-        tx.commit().await?;
-        gone += step;
-        if step < STEP.unsigned_abs() {
-            return Ok(gone);
-        }
-    }
+    forget::in_steps_all_tenants(db, SQL, before.millis()).await
 }

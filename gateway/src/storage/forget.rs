@@ -116,7 +116,7 @@ pub(super) const KEPT: [Kept; 9] = [
     },
 ];
 
-/// Rows deleted in one transaction.
+/// Rows deleted in one transaction: nobody waits for the writer longer than that takes.
 const STEP: i64 = 2_000;
 
 /// What one round of retention did.
@@ -154,11 +154,16 @@ async fn delete_before_all_tenants(db: &Db, kept: &Kept, before: Timestamp) -> R
         "DELETE FROM {table} WHERE ({primary_key}) IN
             (SELECT {primary_key} FROM {table} WHERE {grows} < $1 AND NOT ({stays}) ORDER BY {grows} LIMIT $2)"
     );
-    let bound = kept.bound(before);
+    in_steps_all_tenants(db, &sql, kept.bound(before)).await
+}
+
+/// Deletes by a statement of ours, whose `$1` is `bound` and whose `$2` says how many rows at the most, until nothing is
+/// left for it. Answers how many rows went.
+pub(super) async fn in_steps_all_tenants(db: &Db, sql: &str, bound: i64) -> Result<u64> {
     let mut gone = 0;
     loop {
         let mut tx = db.begin().await?;
-        let step = AssertSqlSafe(sql.clone());
+        let step = AssertSqlSafe(sql.to_owned());
         let deleted = execute!(&mut tx, sqlx::query(step).bind(bound).bind(STEP))?;
         tx.commit().await?;
         gone += deleted;

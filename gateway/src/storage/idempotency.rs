@@ -1,6 +1,6 @@
 //! What POSTs with an idempotency key were answered: kept a day, so that asking again changes nothing.
 
-use super::{Db, Result, Tx, execute, on_backend};
+use super::{Db, Result, Tx, execute, forget, on_backend};
 use crate::domain::{ApiKeyId, TenantId, Timestamp};
 
 /// What a key was used for.
@@ -70,21 +70,9 @@ pub async fn remember(
     Ok(written == 1)
 }
 
-/// Rows deleted in one transaction: nobody waits for the writer longer than that takes.
-const STEP: i64 = 2_000;
-
 /// Lets go of what is older. Answers how many rows that was.
 pub async fn forget_all_tenants(db: &Db, before: Timestamp) -> Result<u64> {
     const SQL: &str = "DELETE FROM idempotency WHERE (principal, item) IN
         (SELECT principal, item FROM idempotency WHERE created_at < $1 ORDER BY created_at LIMIT $2)";
-    let mut gone = 0;
-    loop {
-        let mut tx = db.begin().await?;
-        let step = execute!(&mut tx, sqlx::query(SQL).bind(before.millis()).bind(STEP))?;
-        tx.commit().await?;
-        gone += step;
-        if step < STEP.unsigned_abs() {
-            return Ok(gone);
-        }
-    }
+    forget::in_steps_all_tenants(db, SQL, before.millis()).await
 }

@@ -3,8 +3,8 @@
 use sqlx::FromRow;
 
 use super::{
-    Db, Result, StorageError, Tx, batch, execute, execute_rows, fetch_list, on_backend, rows,
-    rows::moment,
+    Db, Result, StorageError, Tx, batch, execute, execute_rows, fetch_list, forget, on_backend,
+    rows, rows::moment,
 };
 use crate::domain::{Bucket, JobId, TenantId, Timestamp};
 
@@ -233,9 +233,6 @@ pub async fn rejects(
     Ok(rows.into_iter().map(reject).collect())
 }
 
-/// Rows deleted in one transaction.
-const STEP: i64 = 2_000;
-
 /// Lets go of jobs that ended before a moment, their rejects first. Answers how many rows that was.
 pub async fn forget_all_tenants(db: &Db, before: Timestamp) -> Result<u64> {
     const REJECTS: &str = "DELETE FROM job_reject WHERE (job, ordinal) IN
@@ -245,15 +242,7 @@ pub async fn forget_all_tenants(db: &Db, before: Timestamp) -> Result<u64> {
         (SELECT id FROM job WHERE ended_at <> 0 AND ended_at < $1 LIMIT $2)";
     let mut gone = 0;
     for sql in [REJECTS, JOBS] {
-        loop {
-            let mut tx = db.begin().await?;
-            let step = execute!(&mut tx, sqlx::query(sql).bind(before.millis()).bind(STEP))?;
-            tx.commit().await?;
-            gone += step;
-            if step < STEP.unsigned_abs() {
-                break;
-            }
-        }
+        gone += forget::in_steps_all_tenants(db, sql, before.millis()).await?;
     }
     Ok(gone)
 }

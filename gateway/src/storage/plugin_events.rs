@@ -2,7 +2,7 @@
 
 use sqlx::FromRow;
 
-use super::{Db, Result, Tx, batch, execute, execute_rows, fetch_list, on_backend};
+use super::{Db, Result, Tx, batch, execute_rows, fetch_list, forget, on_backend};
 use crate::domain::{ConversationId, StreamEvent, StreamKind, TenantId, Timestamp};
 
 /// An event that a plugin emits.
@@ -132,21 +132,9 @@ pub async fn metrics(
         .await)?)
 }
 
-/// Rows deleted in one transaction.
-const STEP: i64 = 2_000;
-
 /// Forgets what was counted before this.
 pub async fn forget_metrics_all_tenants(db: &Db, before: Timestamp) -> Result<u64> {
     const SQL: &str = "DELETE FROM plugin_metric WHERE (tenant, plugin, name, hour) IN
         (SELECT tenant, plugin, name, hour FROM plugin_metric WHERE hour < $1 ORDER BY hour LIMIT $2)";
-    let mut gone = 0;
-    loop {
-        let mut tx = db.begin().await?;
-        let step = execute!(&mut tx, sqlx::query(SQL).bind(before.millis()).bind(STEP))?;
-        tx.commit().await?;
-        gone += step;
-        if step < STEP.unsigned_abs() {
-            return Ok(gone);
-        }
-    }
+    forget::in_steps_all_tenants(db, SQL, before.millis()).await
 }
