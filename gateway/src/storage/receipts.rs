@@ -164,12 +164,14 @@ pub async fn apply_all_tenants(
     let (moves, forward) = fold(&fresh, &known, &mut applied);
     store(tx, &moves, now).await?;
     // Whoever records Graph's answer afterwards finds the send accepted, and tells nothing.
-    for send in moves.iter().map(|change| &known[&change.outbox]) {
-        if send.unsettled {
-            let (tenant, conversation) = (send.to.tenant, send.to.conversation);
-            let event = StreamEvent::new(tenant, conversation, StreamKind::MessageSent, now);
-            tx.tell(event.about(send.to.outbox.raw()));
-        }
+    for change in moves.iter().filter(|change| change.settles) {
+        let SentTo {
+            tenant,
+            conversation,
+            ..
+        } = known[&change.outbox].to;
+        let event = StreamEvent::new(tenant, conversation, StreamKind::MessageSent, now);
+        tx.tell(event.about(change.outbox));
     }
     for row in forward {
         let SentTo {
@@ -288,6 +290,8 @@ struct Move {
     /// [`UNCHANGED`] when no receipt moved it.
     error: i64,
     wamid: String,
+    /// See [`Send::unsettled`].
+    settles: bool,
 }
 
 /// Meta's codes are never negative.
@@ -308,6 +312,7 @@ fn fold<'a>(
             receipt: send.receipt,
             error: UNCHANGED,
             wamid: String::new(),
+            settles: send.unsettled,
         });
         change.wamid.clone_from(&row.wamid);
         let next = ReceiptStatus::from_code(change.receipt)
@@ -336,13 +341,13 @@ async fn store(tx: &mut Tx, moves: &[Move], now: Timestamp) -> Result<()> {
         let sql = batch::values(
             "UPDATE outbox SET receipt = v.column2,
                 error = CASE WHEN v.column3 < 0 THEN error ELSE v.column3 END, wamid = v.column4,
-                changed_at = CASE WHEN state <> 2 AND (state IN (1, 3) OR doubts > 0) THEN v.column5 ELSE changed_at END,
-                reason = CASE WHEN state = 2 OR (state NOT IN (1, 3) AND doubts = 0) THEN reason
+                changed_at = CASE WHEN v.column5 = 1 THEN v.column6 ELSE changed_at END,
+                reason = CASE WHEN v.column5 = 0 THEN reason
                     WHEN reason LIKE 'sent_once_more%' AND (state = 1 OR doubts > 1) THEN reason ELSE '' END,
-                state = CASE WHEN state IN (1, 3) OR doubts > 0 THEN 2 ELSE state END
+                state = CASE WHEN v.column5 = 1 THEN 2 ELSE state END
              FROM (VALUES",
             run.len(),
-            5,
+            6,
             1,
             ") AS v WHERE outbox.id = v.column1",
         );
@@ -352,6 +357,7 @@ async fn store(tx: &mut Tx, moves: &[Move], now: Timestamp) -> Result<()> {
                 .bind(row.receipt)
                 .bind(row.error)
                 .bind(&row.wamid)
+                .bind(i64::from(row.settles))
                 .bind(now.millis())
         })?;
     }
