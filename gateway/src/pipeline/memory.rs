@@ -1,7 +1,7 @@
 //! What plugins remember, read for many turns at once: questions that come while a query runs share the next one.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -11,6 +11,7 @@ use crate::domain::{InstallationId, TenantId, Timestamp};
 use crate::plugin_host::{KvReader, KvUnavailable, ListAsked};
 use crate::storage::kv::{self, KvKey, KvOwner, KvValue};
 use crate::storage::{Db, Result};
+use crate::sync::lock;
 
 /// Most questions in one query.
 const MOST: usize = 128;
@@ -40,8 +41,8 @@ impl Used {
         used.filter(|used| *used <= most / 2)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<KvOwner, i64>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, HashMap<KvOwner, i64>> {
+        lock(&self.0)
     }
 }
 

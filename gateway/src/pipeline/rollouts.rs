@@ -4,7 +4,7 @@
 //! that all nodes judge by what all of them saw. [`Rollouts::keep`] also loads what is to come into service and says so.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -20,6 +20,7 @@ use crate::storage::installations::Installation;
 use crate::storage::plugin_health::{self, Part};
 use crate::storage::plugin_versions::Version;
 use crate::storage::{Result, StorageError};
+use crate::sync::lock;
 use crate::telemetry::names;
 use crate::tenants::SetupContext;
 use crate::tenants::installations::roll_back_by_itself;
@@ -172,7 +173,7 @@ impl Rollouts {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// Until stopped: takes out what must go, brings counts to the database, loads candidates.

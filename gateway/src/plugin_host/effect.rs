@@ -124,18 +124,11 @@ impl Effect {
 
     /// Facts may be set by every hook, whoever has the conversation; to speak and to act is for few.
     fn is_for_all(&self) -> bool {
-        matches!(
+        let tells = matches!(
             self,
-            Self::SetLanguage { .. }
-                | Self::SetAttribute { .. }
-                | Self::RemoveAttribute { .. }
-                | Self::SetContactAttribute { .. }
-                | Self::AddTag { .. }
-                | Self::RemoveTag { .. }
-                | Self::Note { .. }
-                | Self::Metric { .. }
-                | Self::Emit { .. }
-        )
+            Self::Note { .. } | Self::Metric { .. } | Self::Emit { .. }
+        );
+        tells || self.is_fact()
     }
 
     /// Which hooks may ask for it.

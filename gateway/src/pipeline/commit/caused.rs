@@ -2,7 +2,7 @@
 //! written with the winners.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -17,6 +17,7 @@ use crate::storage::people::{self, Consents};
 use crate::storage::plugin_events::{self, Metric};
 use crate::storage::timers::{self, Timer, TimerKey};
 use crate::storage::{Result, StorageError, Tx, notes};
+use crate::sync::lock;
 
 /// Timers of one conversation (WIT contract), and of one tenant. The second is a guess: one for each of a hundred
 /// thousand customers.
@@ -143,8 +144,8 @@ impl TimerCounts {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<TenantId, (Timestamp, i64)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, HashMap<TenantId, (Timestamp, i64)>> {
+        lock(&self.0)
     }
 }
 

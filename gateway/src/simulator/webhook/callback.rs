@@ -1,10 +1,11 @@
 //! Which callback an update goes to: the number's own, its account's, or the app's (`whatsapp-cloud-api.md` §1.3).
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 
 use super::body::Update;
 use super::post::Target;
+use crate::sync;
 
 /// Callbacks of numbers and accounts, by their ids.
 #[derive(Default)]
@@ -13,7 +14,7 @@ pub(super) struct Callbacks(RwLock<HashMap<String, Arc<Target>>>);
 impl Callbacks {
     /// `None` goes back to the next callback in order.
     pub fn set(&self, id: &str, target: Option<Target>) {
-        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut all = sync::write(&self.0);
         match target {
             Some(target) => drop(all.insert(id.to_owned(), Arc::new(target))),
             None => drop(all.remove(id)),
@@ -22,7 +23,7 @@ impl Callbacks {
 
     /// `None`: the app's.
     pub fn of(&self, update: &Update) -> Option<Arc<Target>> {
-        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let all = sync::read(&self.0);
         if all.is_empty() || !update.follows_override() {
             return None;
         }
