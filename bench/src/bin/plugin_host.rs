@@ -327,6 +327,7 @@ fn binding(plugin: Arc<Plugin>) -> PluginBinding {
         config: Arc::new(ConfigJson::empty()),
         grants: Grants::default(),
         limits: Limits::default(),
+        setup: Arc::default(),
     }
 }
 
@@ -337,7 +338,7 @@ fn turn(n: usize, binding: PluginBinding) -> TurnRequest {
         tenant: TenantId::from_raw(n % 100),
         now: Timestamp::from_millis(1_795_000_000_000),
         seed: [5; 32],
-        about: About::Message(Box::new(MessageView {
+        about: Arc::new(About::Message(Box::new(MessageView {
             id: EventId::from_raw(n),
             message: InboundContent::Text {
                 body: "hello".to_owned(),
@@ -346,7 +347,7 @@ fn turn(n: usize, binding: PluginBinding) -> TurnRequest {
             sent_at: Timestamp::from_millis(1_795_000_000_000),
             token: "msg_1".to_owned(),
             raw: r#"{"type":"text","text":{"body":"hello"}}"#.to_owned(),
-        })),
+        }))),
         conversation: ConversationView {
             id: ConversationId::from_raw(n),
             contact: ContactId::from_raw(n),

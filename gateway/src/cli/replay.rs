@@ -23,7 +23,7 @@ use crate::config::Config;
 use crate::domain::{Clock, InstallationId, Timestamp};
 use crate::plugin_host::{ArtifactKey, HostConfig, PluginHost, SeenPlugin};
 use crate::replay::read::{Asked, Page, Setup, just_before};
-use crate::replay::{Bound, Entry, Part, PartKey, Recorded, Stage, Tally, network};
+use crate::replay::{Bound, Entry, PartKey, Recorded, Stage, Tally, Workshop, network};
 use crate::secrets::{Entropy, SystemEntropy};
 
 #[derive(Debug, Args)]
@@ -137,17 +137,19 @@ async fn stage(
 ) -> anyhow::Result<Stage> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let host = PluginHost::start(HostConfig::new(threads, tokio::runtime::Handle::current()))?;
-    let compiler = admin::compiler(config)?;
-    // What this process compiles is loaded by this process alone.
     let mut secret = [0; 32];
     SystemEntropy
         .fill(&mut secret)
         .map_err(anyhow::Error::msg)?;
-    let key = ArtifactKey::new(secret);
-    let limits = plugin_limits(&config.plugins);
+    let workshop = Workshop {
+        host: host.clone(),
+        compiler: admin::compiler(config)?,
+        key: ArtifactKey::new(secret),
+        limits: plugin_limits(&config.plugins),
+    };
     let own = setup(config, asked, asked.installation, None).await?;
-    let candidate = (asked.installation, &own, wasm);
-    let candidate = Part::candidate(&host, &compiler, &key, &limits, candidate)
+    let candidate = workshop
+        .candidate(asked.installation, &own, wasm)
         .await
         .context("the candidate cannot be tried")?;
     let ran = turns.iter().flat_map(|turn| &turn.seen.plugins);
@@ -159,8 +161,7 @@ async fn stage(
         let part = match &setup {
             Ok(setup) => {
                 let wasm = STANDARD.decode(&setup.component)?;
-                let original = (id, setup, wasm.as_slice());
-                let part = Part::original(&host, &compiler, &key, &limits, original).await;
+                let part = workshop.original(id, setup, &wasm).await;
                 part.map_err(anyhow::Error::from)
             }
             Err(error) => Err(anyhow::anyhow!("{error:#}")),

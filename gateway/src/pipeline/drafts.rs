@@ -5,15 +5,15 @@ mod effects;
 use super::caused::Caused;
 use super::journal::{DecisionLine, Journal, ReportLine};
 use super::trial::TrialLine;
-use super::turn::{Finished, TurnInput, Turns, view};
+use super::turn::{Finished, TurnInput, Turns};
 use crate::directory::facts::count_replies;
 use crate::domain::{
     Draft, DraftClass, HANDED_BACK, InstallationId, OutboundContent, OutboxId, Owner, OwnerChange,
     Sender, StreamEvent, StreamKind, Timestamp, TurnId,
 };
 use crate::plugin_host::{
-    CallOutcome, Effect, Ending, KvEffects, PluginBinding, Route, Seen, SeenPlugin, TurnReport,
-    setup_mark,
+    CallOutcome, ConversationView, Effect, Ending, KvEffects, PluginBinding, Route, Seen,
+    SeenPlugin, TurnReport,
 };
 use crate::policy::{BacklogFact, Decision, decide};
 use crate::storage::conversations::Conversation;
@@ -123,21 +123,20 @@ impl<'a> Drafts<'a> {
     }
 
     /// Notes what these plugins saw.
-    pub(super) fn seen(&mut self, bindings: &[PluginBinding], parts: &[Part]) {
-        let installations = &self.input.entry.installations;
-        let plugins = bindings.iter().zip(parts).filter_map(|(binding, part)| {
-            let mut rows = installations.iter();
-            let row = rows.find(|row| row.id == part.installation)?;
-            let version = row.versions.iter().find(|row| row.seq == part.seq)?;
-            let (config, grants) = (&version.config, &version.grants);
-            Some(SeenPlugin {
-                installation: row.id,
-                version: version.seq,
-                setup: setup_mark(&version.digest, config, grants, &binding.limits),
-            })
+    pub(super) fn seen(
+        &mut self,
+        conversation: ConversationView,
+        bindings: &[PluginBinding],
+        parts: &[Part],
+    ) {
+        let plugins = bindings.iter().zip(parts);
+        let plugins = plugins.map(|(binding, part)| SeenPlugin {
+            installation: part.installation,
+            version: part.seq,
+            setup: binding.setup.to_string(),
         });
         let bot = self.input.conversation.owner.is_bot();
-        self.seen = Some(Seen::of(view(&self.input), bot, plugins.collect()));
+        self.seen = Some(Seen::of(conversation, bot, plugins.collect()));
     }
 
     fn end(&mut self, report: &TurnReport) {

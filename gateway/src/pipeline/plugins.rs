@@ -8,8 +8,8 @@ use crate::directory::{Directory, NumberEntry};
 use crate::domain::rollout::Bounds;
 use crate::domain::{Clock, InstallationId, TenantId, Timestamp};
 use crate::plugin_host::{
-    ArtifactId, ArtifactKey, ComponentDigest, ConfigJson, Grants, Limits, Manifest, Plugin,
-    PluginBinding, PluginHost,
+    ArtifactId, ArtifactKey, ComponentDigest, Limits, Manifest, Plugin, PluginBinding, PluginHost,
+    SetupUnreadable, StoredSetup,
 };
 use crate::storage::installations::Installation;
 use crate::storage::plugin_health::Part;
@@ -195,17 +195,18 @@ impl Plugins {
     }
 
     async fn bind(&self, installation: &Installation, version: &Version) -> Runnable {
-        let corrupt = |what: &str| NotRunnable::Corrupt(what.to_owned());
         let plugin = self.plugin(installation.tenant, &version.digest).await?;
-        let config = ConfigJson::parse(&version.config).map_err(|_| corrupt("config"))?;
-        let grants: Vec<String> =
-            serde_json::from_str(&version.grants).map_err(|_| corrupt("grants"))?;
-        Ok(PluginBinding {
-            limits: self.limits.for_asked(plugin.manifest().limits),
-            plugin,
-            installation: installation.id,
-            config: Arc::new(config),
-            grants: Grants::from_names(grants.iter().map(String::as_str)),
+        let stored = StoredSetup {
+            digest: &version.digest,
+            config: &version.config,
+            grants: &version.grants,
+        };
+        PluginBinding::of(plugin, installation.id, stored, &self.limits).map_err(|error| {
+            let what = match error {
+                SetupUnreadable::Config(_) => "config",
+                SetupUnreadable::Grants(_) => "grants",
+            };
+            NotRunnable::Corrupt(what.to_owned())
         })
     }
 

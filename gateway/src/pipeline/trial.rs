@@ -10,11 +10,12 @@ use serde::Serialize;
 
 use super::plugins::Cast;
 use super::rollouts::{Once, part};
-use super::turn::{RETRIES, TurnInput, Turns};
+use super::turn::{Question, RETRIES, TurnInput, Turns};
 use crate::domain::rollout::Stage;
 use crate::domain::{InstallationId, Timestamp, TurnId};
 use crate::plugin_host::{
-    CallOutcome, CallTrace, Effect, Ending, LogLine, Overload, PluginBinding, Route, TurnReport,
+    CallOutcome, CallTrace, ConversationView, Effect, Ending, LogLine, Overload, PluginBinding,
+    Route, TurnReport,
 };
 use crate::storage::installations::Installation;
 use crate::storage::plugin_health::Part;
@@ -23,6 +24,8 @@ use crate::storage::plugin_versions::Version;
 /// What the plugins of a turn did, and those on trial beside them.
 pub(super) struct Performed {
     pub report: TurnReport,
+    /// As they saw it.
+    pub conversation: ConversationView,
     pub bindings: Vec<PluginBinding>,
     /// Which version each of them is.
     pub parts: Vec<Part>,
@@ -69,13 +72,12 @@ impl Turns {
         turn: TurnId,
         now: Timestamp,
     ) -> Result<Performed, Overload> {
+        let question = self.question(input, turn, now).await;
         let mut trials = Vec::new();
         let mut gone = HashSet::new();
         let (mut cast, report) = loop {
             let cast = self.cast(input, &gone).await;
-            let report = self
-                .ask_plugins(input, turn, now, cast.bindings.clone())
-                .await?;
+            let report = self.ask_plugins(&question, cast.bindings.clone()).await?;
             let failed = failed_canaries(&cast, &report, input.tries.retries);
             if failed.is_empty() {
                 break (cast, report);
@@ -94,11 +96,11 @@ impl Turns {
             for part in &cast.parts {
                 self.note(&cast, &report, part, None);
             }
-            self.shadows(input, turn, now, (&cast, &report), &mut trials)
-                .await;
+            self.shadows(&question, (&cast, &report), &mut trials).await;
         }
         Ok(Performed {
             report,
+            conversation: question.conversation,
             bindings: cast.bindings,
             parts: cast.parts,
             broken: cast.broken,
@@ -141,17 +143,15 @@ impl Turns {
     /// Runs each candidate in shadow in the place of its active version, with everybody else as they were, and compares.
     async fn shadows(
         &self,
-        input: &TurnInput,
-        turn: TurnId,
-        now: Timestamp,
+        question: &Question<'_>,
         real: (&Cast, &TurnReport),
         trials: &mut Vec<TrialLine>,
     ) {
-        for installation in &input.entry.installations {
+        for installation in &question.input.entry.installations {
             let Some(version) = self.rollouts.shadow(installation) else {
                 continue;
             };
-            let shadow = self.shadow(input, turn, now, real, (installation, version));
+            let shadow = self.shadow(question, real, (installation, version));
             // Who had no time or no room has shown nothing.
             if let Ok(Some(line)) = tokio::time::timeout(SHADOW, shadow).await {
                 trials.push(line);
@@ -161,9 +161,7 @@ impl Turns {
 
     async fn shadow(
         &self,
-        input: &TurnInput,
-        turn: TurnId,
-        now: Timestamp,
+        question: &Question<'_>,
         (cast, report): (&Cast, &TurnReport),
         (installation, version): (&Installation, &Version),
     ) -> Option<TrialLine> {
@@ -176,11 +174,13 @@ impl Turns {
         };
         let with_it = self
             .plugins
-            .cast(&input.entry, |other| match other.id == installation.id {
-                true => Some(version),
-                false => {
-                    let seq = played(other)?;
-                    other.versions.iter().find(|version| version.seq == seq)
+            .cast(&question.input.entry, |other| {
+                match other.id == installation.id {
+                    true => Some(version),
+                    false => {
+                        let seq = played(other)?;
+                        other.versions.iter().find(|version| version.seq == seq)
+                    }
                 }
             })
             .await;
@@ -189,7 +189,7 @@ impl Turns {
             return None;
         }
         let plugins = with_it.bindings.clone();
-        let shown = self.ask_plugins(input, turn, now, plugins).await.ok()?;
+        let shown = self.ask_plugins(question, plugins).await.ok()?;
         let mut once = did(&shown, installation.id)?;
         let compares = once.fault.is_none() && played(installation).is_some();
         let of = |report| wanted(report, installation.id);

@@ -53,6 +53,15 @@ pub(super) struct TurnInput {
     pub tries: Tries,
 }
 
+/// A turn as its plugins meet it.
+pub(super) struct Question<'a> {
+    pub input: &'a TurnInput,
+    turn: TurnId,
+    now: Timestamp,
+    about: Arc<About>,
+    pub conversation: ConversationView,
+}
+
 /// Everything that a turn causes, ready to be committed.
 pub(super) struct Finished {
     pub event: PendingEvent,
@@ -109,7 +118,11 @@ impl Turns {
                         return later;
                     }
                     drafts.trials = performed.trials;
-                    drafts.seen(&performed.bindings, &performed.parts);
+                    drafts.seen(
+                        performed.conversation,
+                        &performed.bindings,
+                        &performed.parts,
+                    );
                     drafts.apply(report, &performed.bindings, &performed.broken);
                 }
                 Err(Overload::Full | Overload::TenantShare) => {
@@ -127,14 +140,31 @@ impl Turns {
         Ran::Finished(Box::new(drafts.finish(input)))
     }
 
+    /// What this turn's plugins are asked, whoever and how often.
+    pub(super) async fn question<'a>(
+        &self,
+        input: &'a TurnInput,
+        turn: TurnId,
+        now: Timestamp,
+    ) -> Question<'a> {
+        Question {
+            input,
+            turn,
+            now,
+            about: Arc::new(self.about(&input.event).await),
+            conversation: view(input),
+        }
+    }
+
     /// Runs these plugins. Who they are, [`trial`](super::trial) says.
     pub(super) async fn ask_plugins(
         &self,
-        input: &TurnInput,
-        turn: TurnId,
-        now: Timestamp,
+        question: &Question<'_>,
         plugins: Vec<PluginBinding>,
     ) -> Result<TurnReport, Overload> {
+        let Question {
+            input, turn, now, ..
+        } = *question;
         let names = plugins
             .iter()
             .map(|binding| (binding.installation, binding.plugin.name().to_owned()));
@@ -143,8 +173,8 @@ impl Turns {
             tenant: input.event.tenant,
             now,
             seed: self.seeds.of(input.event.id),
-            about: self.about(&input.event).await,
-            conversation: view(input),
+            about: question.about.clone(),
+            conversation: question.conversation.clone(),
             kv: self.memory.of_turn(names.collect(), now),
             plugins,
             bot_owns: input.conversation.owner.is_bot(),
@@ -205,7 +235,7 @@ fn later(report: &TurnReport, retries: u32) -> Option<Ran> {
 }
 
 /// The conversation as plugins see it.
-pub(super) fn view(input: &TurnInput) -> ConversationView {
+fn view(input: &TurnInput) -> ConversationView {
     let conversation = &input.conversation;
     let said = matches!(input.event.subject, Subject::Message(_));
     ConversationView {

@@ -58,13 +58,13 @@ pub use kv::{
 pub use limits::{COMPONENT_BYTES, Limits, PLUGINS_PER_TURN};
 pub use manifest::{LimitsAsked, Manifest, ManifestError};
 pub use plugin::{LoadError, Plugin};
-pub use recorded::{Seen, SeenPlugin, setup_mark};
+pub use recorded::{Seen, SeenPlugin};
 pub use report::{
     AttributedEffect, CallOutcome, CallTrace, Ending, LogLevel, LogLine, Route, TurnReport,
 };
 pub use request::{
     About, ConfigError, ConfigJson, ContactKinds, ConversationView, Grants, MessageView,
-    OccasionView, PluginBinding, TurnRequest, message_token,
+    OccasionView, PluginBinding, SetupUnreadable, StoredSetup, TurnRequest, message_token,
 };
 pub use seeds::Seeds;
 pub use settings::{SettingsError, SettingsProblem};

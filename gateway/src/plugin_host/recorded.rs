@@ -10,7 +10,7 @@ use super::engine::WASMTIME_VERSION;
 use super::kv::KvWrite;
 use super::limits::Limits;
 use super::report::TurnReport;
-use super::request::ConversationView;
+use super::request::{ConversationView, StoredSetup};
 use crate::domain::attribute::Fields;
 use crate::domain::{ContactId, ConversationId, InstallationId};
 
@@ -37,7 +37,7 @@ pub struct Seen {
     pub plugins: Vec<SeenPlugin>,
 }
 
-/// A plugin of a turn, and the mark of what it ran under ([`setup_mark`]).
+/// A plugin of a turn, and the mark of what it ran under ([`PluginBinding::setup`](super::PluginBinding::setup)).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SeenPlugin {
     pub installation: InstallationId,
@@ -82,8 +82,13 @@ impl Seen {
     }
 }
 
-/// Equal for equal components, settings, grants, limits and engines. `digest`, `config` and `grants` as they are stored.
-pub fn setup_mark(digest: &str, config: &str, grants: &str, limits: &Limits) -> String {
+/// Equal for equal components, settings, grants, limits and engines.
+pub(super) fn setup_mark(stored: StoredSetup<'_>, limits: &Limits) -> String {
+    let StoredSetup {
+        digest,
+        config,
+        grants,
+    } = stored;
     let limits = serde_json::to_string(limits).expect("limits are JSON");
     let mut hash = Sha256::new();
     for part in [digest, config, grants, &limits, WASMTIME_VERSION] {
@@ -207,15 +212,20 @@ mod tests {
     #[test]
     fn a_setup_is_marked_part_by_part() {
         let limits = Limits::default();
-        let mark = setup_mark("d", "{}", "[]", &limits);
+        let stored = |digest, config, grants| StoredSetup {
+            digest,
+            config,
+            grants,
+        };
+        let mark = setup_mark(stored("d", "{}", "[]"), &limits);
         let less = Limits {
             fuel: 1,
             ..limits.clone()
         };
         for other in [
-            setup_mark("d{", "}", "[]", &limits),
-            setup_mark("d", "{}", "[\"kv\"]", &limits),
-            setup_mark("d", "{}", "[]", &less),
+            setup_mark(stored("d{", "}", "[]"), &limits),
+            setup_mark(stored("d", "{}", "[\"kv\"]"), &limits),
+            setup_mark(stored("d", "{}", "[]"), &less),
         ] {
             assert_ne!(other, mark);
         }

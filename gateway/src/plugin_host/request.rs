@@ -16,6 +16,7 @@ use crate::domain::{
 use super::kv::KvReader;
 use super::limits::Limits;
 use super::plugin::Plugin;
+use super::recorded::setup_mark;
 
 /// One turn: a message or an occasion, its conversation, and the plugins that may look at it, in order.
 pub struct TurnRequest {
@@ -25,7 +26,7 @@ pub struct TurnRequest {
     pub now: Timestamp,
     /// Where the turn's randomness comes from; each installation draws its own stream.
     pub seed: [u8; 32],
-    pub about: About,
+    pub about: Arc<About>,
     pub conversation: ConversationView,
     pub plugins: Vec<PluginBinding>,
     pub kv: Arc<dyn KvReader>,
@@ -77,6 +78,51 @@ pub struct PluginBinding {
     pub config: Arc<ConfigJson>,
     pub grants: Grants,
     pub limits: Limits,
+    /// Equal for equal components, settings, grants, limits and engines.
+    pub setup: Arc<str>,
+}
+
+/// A version's setup as it is stored.
+#[derive(Debug, Clone, Copy)]
+pub struct StoredSetup<'a> {
+    /// Of its component.
+    pub digest: &'a str,
+    /// JSON object.
+    pub config: &'a str,
+    /// JSON array of names.
+    pub grants: &'a str,
+}
+
+/// Why a stored setup does not read.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupUnreadable {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("the grants are not a list of names")]
+    Grants(#[source] serde_json::Error),
+}
+
+impl PluginBinding {
+    /// A plugin under its stored setup. `limits`: the operator's, of which it asks for its own.
+    pub fn of(
+        plugin: Arc<Plugin>,
+        installation: InstallationId,
+        stored: StoredSetup<'_>,
+        limits: &Limits,
+    ) -> Result<Self, SetupUnreadable> {
+        let config = ConfigJson::parse(stored.config)?;
+        let grants: Vec<String> =
+            serde_json::from_str(stored.grants).map_err(SetupUnreadable::Grants)?;
+        let limits = limits.for_asked(plugin.manifest().limits);
+        Ok(Self {
+            plugin,
+            installation,
+            config: Arc::new(config),
+            grants: Grants::from_names(grants.iter().map(String::as_str)),
+            setup: setup_mark(stored, &limits).into(),
+            limits,
+        })
+    }
 }
 
 /// The message, as much as plugins may know of it.

@@ -188,6 +188,7 @@ pub(super) fn binding(plugin: &Arc<Plugin>) -> PluginBinding {
         config: Arc::new(ConfigJson::parse(r#"{"greeting":"hi"}"#).expect("an object")),
         grants: Grants { kv: true },
         limits: Limits::default(),
+        setup: Arc::default(),
     }
 }
 
@@ -197,7 +198,7 @@ pub(super) fn turn(plugins: Vec<PluginBinding>) -> TurnRequest {
         tenant: TenantId::from_raw(2),
         now: Timestamp::from_millis(1_795_000_000_000),
         seed: [5; 32],
-        about: About::Message(Box::new(hears("hello"))),
+        about: Arc::new(About::Message(Box::new(hears("hello")))),
         conversation: conversation(),
         plugins,
         kv: Arc::new(MemoryKv::default()),

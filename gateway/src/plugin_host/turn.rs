@@ -37,7 +37,7 @@ pub(super) async fn run(request: Arc<TurnRequest>, io: tokio::runtime::Handle) -
 }
 
 fn subject(request: &TurnRequest) -> Subject {
-    match &request.about {
+    match &*request.about {
         About::Message(_) => Subject::Message,
         About::Occasion(view) => match &view.occasion {
             Occasion::Event { .. } => Subject::Event,

@@ -18,5 +18,5 @@ pub mod trace;
 pub use bound::{Bound, BoundError};
 pub use judge::{Cost, Done, Verdict};
 pub use recorded::{Entry, Left, Recorded, Said};
-pub use stage::{Part, PartKey, Stage, StageError};
+pub use stage::{PartKey, Stage, StageError, Workshop};
 pub use tally::{Difference, Tally};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::future::BoxFuture;
+use serde_json::{Value, json};
 
 use super::judge::{Cost, Done, Verdict};
 use super::read::Setup;
@@ -12,9 +13,9 @@ use super::recorded::{Left, Recorded, Said, faulted, fuel};
 use crate::domain::{InstallationId, TenantId};
 use crate::plugin_host::{
     About, ArtifactError, ArtifactId, ArtifactKey, CompileError, Compiler, ComponentDigest,
-    ConfigError, ConfigJson, ContactKinds, Grants, HostAnswers, InspectErrors, KvReader,
-    KvUnavailable, Limits, ListAsked, LoadError, MessageView, OccasionView, Overload,
-    PluginBinding, PluginHost, SettingsError, TurnReport, TurnRequest, inspect, setup_mark,
+    ConfigError, ContactKinds, HostAnswers, InspectErrors, KvReader, KvUnavailable, Limits,
+    ListAsked, LoadError, Manifest, MessageView, OccasionView, Overload, PluginBinding, PluginHost,
+    SettingsError, SetupUnreadable, StoredSetup, TurnReport, TurnRequest, inspect,
 };
 
 /// Why nothing can be replayed.
@@ -47,46 +48,53 @@ pub enum StageError {
     Seed,
 }
 
+impl From<SetupUnreadable> for StageError {
+    fn from(error: SetupUnreadable) -> Self {
+        match error {
+            SetupUnreadable::Config(error) => Self::Config(error),
+            SetupUnreadable::Grants(error) => Self::Grants(error),
+        }
+    }
+}
+
 /// An installation and the number of its version.
 pub type PartKey = (InstallationId, i64);
 
-/// A plugin as it runs, with the mark of its setup.
-#[derive(Clone)]
-pub struct Part {
-    binding: PluginBinding,
-    mark: String,
+/// Makes uploads run in this process.
+pub struct Workshop {
+    pub host: Arc<PluginHost>,
+    pub compiler: Compiler,
+    /// What is compiled here is loaded here alone.
+    pub key: ArtifactKey,
+    /// The operator's.
+    pub limits: Limits,
 }
 
-impl Part {
+impl Workshop {
     /// What the installation runs, or ran.
     pub async fn original(
-        host: &PluginHost,
-        compiler: &Compiler,
-        key: &ArtifactKey,
-        limits: &Limits,
-        (installation, setup, wasm): (InstallationId, &Setup, &[u8]),
-    ) -> Result<Self, StageError> {
-        let grants: Vec<String> =
-            serde_json::from_str(&setup.grants).map_err(StageError::Grants)?;
-        let config = ConfigJson::parse(&setup.config)?;
-        let mut part = Self::load(host, compiler, key, limits, wasm).await?;
-        part.binding.installation = installation;
-        part.binding.config = Arc::new(config);
-        part.binding.grants = Grants::from_names(grants.iter().map(String::as_str));
-        let limits = &part.binding.limits;
-        part.mark = setup_mark(&setup.digest, &setup.config, &setup.grants, limits);
-        Ok(part)
+        &self,
+        installation: InstallationId,
+        setup: &Setup,
+        wasm: &[u8],
+    ) -> Result<PluginBinding, StageError> {
+        let manifest = inspect(wasm)?.manifest;
+        let stored = StoredSetup {
+            digest: &setup.digest,
+            config: &setup.config,
+            grants: &setup.grants,
+        };
+        self.load(installation, &manifest, stored, wasm).await
     }
 
     /// The candidate in the installation's place: its settings, with what the candidate's schema adds, and those of its
     /// grants that the candidate asks for.
     pub async fn candidate(
-        host: &PluginHost,
-        compiler: &Compiler,
-        key: &ArtifactKey,
-        limits: &Limits,
-        (installation, setup, wasm): (InstallationId, &Setup, &[u8]),
-    ) -> Result<Self, StageError> {
+        &self,
+        installation: InstallationId,
+        setup: &Setup,
+        wasm: &[u8],
+    ) -> Result<PluginBinding, StageError> {
         let manifest = inspect(wasm)?.manifest;
         if manifest.name != setup.plugin {
             return Err(StageError::OtherPlugin {
@@ -95,39 +103,36 @@ impl Part {
             });
         }
         let config = serde_json::from_str(&setup.config).map_err(ConfigError::NotAnObject)?;
-        let config = compiler.check_settings(&manifest, config).await?;
-        let grants: Vec<String> =
+        let config = self.compiler.check_settings(&manifest, config).await?;
+        let mut grants: Vec<String> =
             serde_json::from_str(&setup.grants).map_err(StageError::Grants)?;
-        let asked = grants.iter().filter(|name| manifest.grants.contains(*name));
-        let mut part = Self::load(host, compiler, key, limits, wasm).await?;
-        part.binding.installation = installation;
-        part.binding.config = Arc::new(ConfigJson::from_object(config));
-        part.binding.grants = Grants::from_names(asked.map(String::as_str));
-        Ok(part)
+        grants.retain(|name| manifest.grants.contains(name));
+        let stored = StoredSetup {
+            digest: &ComponentDigest::of(wasm).to_string(),
+            config: &Value::Object(config).to_string(),
+            grants: &json!(grants).to_string(),
+        };
+        self.load(installation, &manifest, stored, wasm).await
     }
 
     async fn load(
-        host: &PluginHost,
-        compiler: &Compiler,
-        key: &ArtifactKey,
-        limits: &Limits,
+        &self,
+        installation: InstallationId,
+        manifest: &Manifest,
+        stored: StoredSetup<'_>,
         wasm: &[u8],
-    ) -> Result<Self, StageError> {
-        let manifest = inspect(wasm)?.manifest;
-        let code = compiler.compile(wasm.to_vec()).await?;
+    ) -> Result<PluginBinding, StageError> {
+        let code = self.compiler.compile(wasm.to_vec()).await?;
         let id = ArtifactId::current(ComponentDigest::of(wasm))
             .map_err(|error| StageError::Engine(error.to_string()))?;
-        let artifact = key.open(&id, &key.seal(&id, &code))?;
-        Ok(Self {
-            binding: PluginBinding {
-                limits: limits.for_asked(manifest.limits),
-                plugin: host.load(&artifact, &manifest)?,
-                installation: InstallationId::from_raw(0),
-                config: Arc::new(ConfigJson::empty()),
-                grants: Grants::default(),
-            },
-            mark: String::new(),
-        })
+        let artifact = self.key.open(&id, &self.key.seal(&id, &code))?;
+        let plugin = self.host.load(&artifact, manifest)?;
+        Ok(PluginBinding::of(
+            plugin,
+            installation,
+            stored,
+            &self.limits,
+        )?)
     }
 }
 
@@ -137,8 +142,8 @@ pub struct Stage {
     pub tenant: TenantId,
     pub contact_kinds: Arc<ContactKinds>,
     /// What ran.
-    pub parts: HashMap<PartKey, Part>,
-    pub candidate: Part,
+    pub parts: HashMap<PartKey, PluginBinding>,
+    pub candidate: PluginBinding,
 }
 
 impl Stage {
@@ -149,7 +154,7 @@ impl Stage {
         if !plugins.all(|seen| self.parts.contains_key(&seen.key())) {
             return Ok(Verdict::Left(Left::PluginGone));
         }
-        let of = self.candidate.binding.installation;
+        let of = self.candidate.installation;
         let (after, missed) = self.play(recorded, true).await?;
         let cost = Cost {
             fuel: (fuel(&recorded.calls, of), fuel(&after.calls, of)),
@@ -177,7 +182,7 @@ impl Stage {
         let mut plugins = recorded.seen.plugins.iter();
         plugins.any(|seen| {
             let now = self.parts.get(&seen.key());
-            now.is_none_or(|part| part.mark != seen.setup)
+            now.is_none_or(|part| *part.setup != *seen.setup)
         })
     }
 
@@ -203,11 +208,11 @@ impl Stage {
         kv: Arc<Memory>,
     ) -> Result<TurnRequest, StageError> {
         let seed = hex::decode(&recorded.seed).map_err(|_| StageError::Seed)?;
-        let of = self.candidate.binding.installation;
+        let of = self.candidate.installation;
         let plugins = recorded.seen.plugins.iter().filter_map(|seen| {
             match candidate && seen.installation == of {
-                true => Some(self.candidate.binding.clone()),
-                false => Some(self.parts.get(&seen.key())?.binding.clone()),
+                true => Some(self.candidate.clone()),
+                false => self.parts.get(&seen.key()).cloned(),
             }
         });
         Ok(TurnRequest {
@@ -215,7 +220,7 @@ impl Stage {
             tenant: self.tenant,
             now: recorded.at,
             seed: seed.try_into().map_err(|_| StageError::Seed)?,
-            about: about(recorded),
+            about: Arc::new(about(recorded)),
             conversation: recorded.seen.view(recorded.conversation, recorded.contact),
             plugins: plugins.collect(),
             kv,

@@ -50,6 +50,7 @@ impl Stage {
             config: Arc::new(ConfigJson::parse(&config.to_string()).expect("an object")),
             grants: Grants { kv: true },
             limits: Limits::default(),
+            setup: Arc::default(),
         };
         Ok(Self { host, binding })
     }
@@ -77,7 +78,7 @@ impl Stage {
             tenant: TenantId::from_raw(2),
             now: Timestamp::from_millis(1_795_000_000_000),
             seed: [5; 32],
-            about,
+            about: Arc::new(about),
             conversation: ConversationView {
                 id: ConversationId::from_raw(4),
                 contact: ContactId::from_raw(5),

@@ -130,7 +130,7 @@ fn long_turn(host: &PluginHost, guest: &Guest) -> TurnRequest {
     }
     .into();
     message.raw = long();
-    request.about = About::Message(Box::new(message));
+    request.about = Arc::new(About::Message(Box::new(message)));
     request.conversation.display_name = Some(long());
     request.conversation.language = Some(long());
     request.conversation.attributes = BTreeMap::from([("long".to_owned(), long().into())]);
