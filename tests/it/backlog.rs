@@ -1,9 +1,7 @@
 //! More waits than memory holds: everything has its turn in order, and one tenant's backlog is nobody else's.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use vestibule::clock::SystemClock;
 use vestibule::simulator::Signature;
 use vestibule_tests::town::{Balance, Town, body, message, now_secs};
 use vestibule_tests::{for_each_database, guests, settle, until};
@@ -27,13 +25,7 @@ async fn a_backlog_larger_than_memory_is_worked_off_in_order() {
     for_each_database(async |database| {
         let mut town = Town::with_plugin(&database, guests::ECHO, &[]).await;
         town.deployment = town.deployment.with("turns.queue_messages", "16");
-        let node = town
-            .deployment
-            .start_in_process("node", Arc::new(SystemClock))
-            .await;
-        town.meta
-            .set_webhook(&node.webhook_url(), None)
-            .expect("a URL");
+        let node = town.node("node").await;
         // Nothing is worked off while it comes in: memory overflows for certain.
         node.turns_paused.store(true, Ordering::Relaxed);
         for (n, number) in town.business.numbers.iter().enumerate() {

@@ -1,25 +1,11 @@
 //! Bodies of every kind: a batch is split and every part of it handled, a bad one is refused or kept, none is lost.
 
-use std::sync::Arc;
-
-use vestibule::clock::SystemClock;
 use vestibule::simulator::Signature;
 use vestibule_tests::town::{Town, body, message, now_secs};
-use vestibule_tests::{InProcessNode, TestDatabase, for_each_database, guests, settle};
+use vestibule_tests::{TestDatabase, for_each_database, guests, settle};
 
 const CUSTOMERS: usize = 10;
 const EACH: usize = 5;
-
-async fn node(town: &Town) -> InProcessNode {
-    let node = town
-        .deployment
-        .start_in_process("node", Arc::new(SystemClock))
-        .await;
-    town.meta
-        .set_webhook(&node.webhook_url(), None)
-        .expect("a URL");
-    node
-}
 
 /// Waits until everything has happened, the receipts of what was sent included: Meta's webhooks come when it likes.
 async fn settled(database: &TestDatabase, town: &Town) {
@@ -68,7 +54,7 @@ fn batch(town: &Town) -> Vec<u8> {
 async fn a_post_of_200_messages_sent_three_times_is_200_turns_in_order() {
     for_each_database(async |database| {
         let town = Town::with_plugin(&database, guests::ECHO, &[]).await;
-        let node = node(&town).await;
+        let node = town.node("node").await;
         let answers = town
             .meta
             .deliver_body(batch(&town), Signature::Valid, 3)
@@ -115,7 +101,7 @@ async fn a_post_of_200_messages_sent_three_times_is_200_turns_in_order() {
 async fn unbelieved_bodies_are_refused_and_signed_ones_always_kept() {
     for_each_database(async |database| {
         let town = Town::with_plugin(&database, guests::ECHO, &[]).await;
-        let node = node(&town).await;
+        let node = town.node("node").await;
         let number = &town.business.numbers[0];
         let good = body(&[(
             &number.waba_id,

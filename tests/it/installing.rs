@@ -1,10 +1,9 @@
 //! `plugin install` as operators run it: what must not go into service is refused in words, and what runs goes on.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use vestibule::clock::SystemClock;
 use vestibule::simulator::Chat;
+use vestibule_tests::process::said;
 use vestibule_tests::town::Town;
 use vestibule_tests::{TestDatabase, for_each_database, guests};
 
@@ -12,20 +11,13 @@ use vestibule_tests::{TestDatabase, for_each_database, guests};
 async fn install(town: &Town, component: &[u8], more: &[&str]) -> Result<(), String> {
     let file = town.deployment.data_dir("upload").with_extension("wasm");
     std::fs::write(&file, component).expect("the component is written");
-    let mut command = tokio::process::Command::from(town.deployment.command("node"));
-    let output = command
+    let mut command = town.deployment.command("node");
+    command
         .args(["plugin", "install"])
         .arg(&file)
         .args(["--tenant", &town.business.tenants[0]])
-        .args(more)
-        .output()
-        .await
-        .expect("the program starts");
-    match output.status.code() {
-        Some(0) => Ok(()),
-        Some(1) => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
-        other => panic!("exit code {other:?}: {output:?}"),
-    }
+        .args(more);
+    said(command).await.map(drop)
 }
 
 /// A component that says it is the next version of the plugin `echo`, with these parts.
@@ -70,13 +62,7 @@ fn that_takes_minutes_to_compile() -> Vec<u8> {
 
 /// Says hello to the first tenant and waits until its plugin has echoed it.
 async fn echoes(town: &Town) {
-    let node = town
-        .deployment
-        .start_in_process("node", Arc::new(SystemClock))
-        .await;
-    town.meta
-        .set_webhook(&node.webhook_url(), None)
-        .expect("a URL");
+    let node = town.node("node").await;
     let number = &town.business.numbers[0].phone_number_id;
     let customer = town.meta.customer(number, "4915111111111").expect("one");
     customer.text("are you the same?").expect("sent");

@@ -1,9 +1,6 @@
 //! Automatic answers, end to end: another automat that answers each of them is left alone in the end, and what a plugin
 //! says as it hands over is still the plugin's.
 
-use std::sync::Arc;
-
-use vestibule::clock::SystemClock;
 use vestibule::policy::LoopBrake;
 use vestibule::reference_plugins::MENU;
 use vestibule::simulator::Signature;
@@ -17,13 +14,7 @@ const SAID: i64 = LoopBrake::DEFAULT_LIMIT + 10;
 async fn a_fallback_that_is_answered_every_time_stops_at_the_hours_limit() {
     for_each_database(async |database| {
         let town = Town::with_plugin(&database, guests::REJECT, &[]).await;
-        let node = town
-            .deployment
-            .start_in_process("node", Arc::new(SystemClock))
-            .await;
-        town.meta
-            .set_webhook(&node.webhook_url(), None)
-            .expect("a URL");
+        let node = town.node("node").await;
         let number = &town.business.numbers[0];
         let messages = (0..SAID)
             .map(|n| {
@@ -50,13 +41,7 @@ async fn a_fallback_that_is_answered_every_time_stops_at_the_hours_limit() {
 async fn a_farewell_goes_out_as_its_plugins_and_a_hold_of_the_plugin_stops_it() {
     for_each_database(async |database| {
         let town = Town::with_plugin(&database, MENU, &["kv"]).await;
-        let node = town
-            .deployment
-            .start_in_process("node", Arc::new(SystemClock))
-            .await;
-        town.meta
-            .set_webhook(&node.webhook_url(), None)
-            .expect("a URL");
+        let node = town.node("node").await;
         let number = &town.business.numbers[0];
         let db = database.open().await;
         let chooses_a_person = async |n: usize| {

@@ -52,13 +52,7 @@ async fn a_hostile_plugin_is_a_fault_and_its_neighbour_answers_as_ever() {
             // All that were installed so far are asked again, and each fails as it did.
             expected.push(*fault);
             install(&town, 0, name, component).await;
-            let node = town
-                .deployment
-                .start_in_process("node", Arc::new(SystemClock))
-                .await;
-            town.meta
-                .set_webhook(&node.webhook_url(), None)
-                .expect("a URL");
+            let node = town.node("node").await;
             let hostile = town
                 .meta
                 .customer(&town.business.numbers[0].phone_number_id, "4915111111111")
@@ -144,13 +138,7 @@ async fn a_quiet_tenant_is_answered_while_a_hog_has_all_that_it_can_have_in_flig
         let town = Town::without_plugin(&database).await;
         install(&town, 0, "loop_forever", guests::LOOP_FOREVER).await;
         install(&town, 1, "echo", guests::ECHO).await;
-        let node = town
-            .deployment
-            .start_in_process("node", Arc::new(SystemClock))
-            .await;
-        town.meta
-            .set_webhook(&node.webhook_url(), None)
-            .expect("a URL");
+        let node = town.node("node").await;
         for body in [bodies(&town, 0, HOGS), bodies(&town, 2, QUIET)] {
             let answers = town.meta.deliver_body(body, Signature::Valid, 1).await;
             assert!(answers.expect("answers").iter().all(|s| s.is_success()));

@@ -1,9 +1,6 @@
 //! Who wrote: two contacts that a webhook shows to be one person.
 
-use std::sync::Arc;
-
 use serde_json::{Value, json};
-use vestibule::clock::SystemClock;
 use vestibule::simulator::Signature;
 use vestibule_tests::town::{Town, body, message, now_secs};
 use vestibule_tests::{TestDatabase, for_each_database, guests, settle};
@@ -26,14 +23,8 @@ fn from(n: usize, phone: bool, bsuid: bool, text: &str) -> Value {
 /// Delivers bodies, one after the other is handled.
 async fn deliver(database: &TestDatabase, bodies: Vec<Vec<Value>>) {
     let town = Town::with_plugin(database, guests::ECHO, &[]).await;
-    let node = town
-        .deployment
-        .start_in_process("node", Arc::new(SystemClock))
-        .await;
+    let node = town.node("node").await;
     let number = &town.business.numbers[0];
-    town.meta
-        .set_webhook(&node.webhook_url(), None)
-        .expect("a URL");
     let db = database.open().await;
     for messages in bodies {
         let body = body(&[(&number.waba_id, &number.phone_number_id, messages)]);

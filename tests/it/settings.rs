@@ -7,25 +7,18 @@ use std::path::PathBuf;
 use serde_json::{Map, Value, json};
 use vestibule::plugin_host::{CompileLimits, Compiler, Manifest, SettingsError, inspect};
 use vestibule::reference_plugins;
+use vestibule_tests::process::said;
 use vestibule_tests::town::Town;
 use vestibule_tests::{TestDatabase, for_each_database};
 
 /// Runs `plugin install reference:menu` for the first tenant: what it printed, or what it said when it refused.
 async fn install(town: &Town, settings: &Value) -> Result<String, String> {
-    let mut command = tokio::process::Command::from(town.deployment.command("node"));
-    let output = command
+    let mut command = town.deployment.command("node");
+    command
         .args(["plugin", "install", "reference:menu", "--grant", "kv"])
         .args(["--tenant", &town.business.tenants[0]])
-        .args(["--settings", &settings.to_string()])
-        .output()
-        .await
-        .expect("the program starts");
-    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-    match output.status.code() {
-        Some(0) => Ok(text(output.stdout)),
-        Some(1) => Err(text(output.stderr)),
-        other => panic!("exit code {other:?}: {output:?}"),
-    }
+        .args(["--settings", &settings.to_string()]);
+    said(command).await
 }
 
 #[tokio::test]

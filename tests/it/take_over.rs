@@ -2,9 +2,7 @@
 //! nothing of the bot's is queued any more.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
-use vestibule::clock::SystemClock;
 use vestibule::desk::{Asked, Change, Desk};
 use vestibule::domain::{ConversationId, Owner, TenantId};
 use vestibule::storage::{Ending, conversations};
@@ -121,13 +119,7 @@ async fn take_over(desk: &Desk, database: &TestDatabase, talk: Talk) -> Found {
 async fn a_turn_that_began_before_a_take_over_queues_nothing_after_it() {
     for_each_database(async |database| {
         let town = Town::with_plugin(&database, guests::ECHO, &[]).await;
-        let node = town
-            .deployment
-            .start_in_process("node", Arc::new(SystemClock))
-            .await;
-        town.meta
-            .set_webhook(&node.webhook_url(), None)
-            .expect("a URL");
+        let node = town.node("node").await;
         let number = &town.business.numbers[0].phone_number_id;
         let say = |n: usize, text: &str| {
             let customer = town
@@ -196,13 +188,7 @@ async fn a_turn_that_began_before_a_take_over_queues_nothing_after_it() {
 async fn a_timer_that_falls_due_in_a_take_over_says_nothing_after_it() {
     for_each_database(async |database| {
         let town = Town::with_plugin(&database, guests::CLOCKWORK, &["kv"]).await;
-        let node = town
-            .deployment
-            .start_in_process("node", Arc::new(SystemClock))
-            .await;
-        town.meta
-            .set_webhook(&node.webhook_url(), None)
-            .expect("a URL");
+        let node = town.node("node").await;
         let number = &town.business.numbers[0].phone_number_id;
         let db = database.open().await;
         let races = races();

@@ -14,6 +14,17 @@ pub struct Process {
     log: PathBuf,
 }
 
+/// Runs a verb of the command line to its end: what it printed, or what it said when it refused.
+pub async fn said(command: impl Into<tokio::process::Command>) -> Result<String, String> {
+    let output = command.into().output().await.expect("the program starts");
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    match output.status.code() {
+        Some(0) => Ok(text(output.stdout)),
+        Some(1) => Err(text(output.stderr)),
+        other => panic!("exit code {other:?}: {output:?}"),
+    }
+}
+
 impl Process {
     /// Starts `command`; standard output and error are appended to `log`.
     pub fn start(command: &mut Command, log: &Path) -> std::io::Result<Self> {

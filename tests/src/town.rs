@@ -8,7 +8,7 @@ use vestibule::clock::SystemClock;
 use vestibule::domain::OutboxId;
 use vestibule::simulator::{Simulator, SimulatorConfig, SimulatorHandle, WebhookPolicy};
 
-use crate::{Business, Deployment, Program, TestDatabase};
+use crate::{Business, Deployment, InProcessNode, Program, TestDatabase};
 
 /// Everything around the nodes of a test.
 pub struct Town {
@@ -52,6 +52,16 @@ impl Town {
             deployment,
             meta,
         }
+    }
+
+    /// A node in this process, to which Meta's webhooks go from now on.
+    pub async fn node(&self, name: &str) -> InProcessNode {
+        let clock = Arc::new(SystemClock);
+        let node = self.deployment.start_in_process(name, clock).await;
+        self.meta
+            .set_webhook(&node.webhook_url(), None)
+            .expect("a URL");
+        node
     }
 }
 

@@ -290,7 +290,7 @@ impl TrialLine {
 mod tests {
     use super::*;
     use crate::domain::TenantId;
-    use crate::plugin_host::{Fault, FaultKind, Hook, HostAnswers};
+    use crate::plugin_host::{Fault, FaultKind, Hook};
 
     const CANARY: InstallationId = InstallationId::from_raw(1);
     const ACTIVE: InstallationId = InstallationId::from_raw(2);
@@ -313,26 +313,13 @@ mod tests {
     /// A turn in which one plugin was called, and this came of it.
     fn report(installation: InstallationId, outcome: CallOutcome) -> TurnReport {
         let call = CallTrace {
-            installation,
-            hook: Hook::AutoReply,
-            outcome,
             fuel: 7,
             wall_us: 3,
-            memory_peak: 0,
-            host_calls: 0,
-            log_lines: 0,
-            log_dropped: 0,
+            ..CallTrace::blank(installation, outcome)
         };
         TurnReport {
-            turn: TurnId::from_raw(1),
-            ending: Ending::Unanswered,
-            effects: Vec::new(),
-            route: None,
-            kv: Vec::new(),
             calls: vec![call],
-            logs: Vec::new(),
-            retry_after: None,
-            host_answers: HostAnswers::default(),
+            ..TurnReport::blank(Ending::Unanswered)
         }
     }
 

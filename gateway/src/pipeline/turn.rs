@@ -319,31 +319,14 @@ fn count(report: &TurnReport) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plugin_host::{CallTrace, Fault, FaultKind, Hook, HostAnswers};
+    use crate::plugin_host::{CallTrace, Fault, FaultKind, Hook};
 
     /// A turn that is to run again because its last call ended so.
     fn ended(outcome: CallOutcome) -> TurnReport {
-        let call = CallTrace {
-            installation: InstallationId::from_raw(1),
-            hook: Hook::AutoReply,
-            outcome,
-            fuel: 0,
-            wall_us: 0,
-            memory_peak: 0,
-            host_calls: 0,
-            log_lines: 0,
-            log_dropped: 0,
-        };
         TurnReport {
-            turn: TurnId::from_raw(1),
-            ending: Ending::Retry,
-            effects: Vec::new(),
-            route: None,
-            kv: Vec::new(),
-            calls: vec![call],
-            logs: Vec::new(),
+            calls: vec![CallTrace::blank(InstallationId::from_raw(1), outcome)],
             retry_after: Some(Duration::from_millis(70)),
-            host_answers: HostAnswers::default(),
+            ..TurnReport::blank(Ending::Retry)
         }
     }
 

@@ -139,7 +139,7 @@ mod tests {
     use super::*;
     use crate::domain::{Timestamp, TurnId};
     use crate::plugin_host::{
-        AttributedEffect, Effect, Ending, HostAnswers, KvEffects, KvWrite, Route, TurnReport,
+        AttributedEffect, Effect, Ending, KvEffects, KvWrite, Route, TurnReport,
     };
 
     fn tag(tag: &str) -> AttributedEffect {
@@ -160,15 +160,10 @@ mod tests {
             writes: [("key".to_owned(), write)].into(),
         };
         TurnReport {
-            turn: TurnId::from_raw(1),
-            ending: Ending::Answered,
             effects: vec![tag("a"), tag("b")],
             route: Some(Route::Bot),
             kv: vec![write(KvWrite::Set(b"1".to_vec()))],
-            calls: Vec::new(),
-            logs: Vec::new(),
-            retry_after: None,
-            host_answers: HostAnswers::default(),
+            ..TurnReport::blank(Ending::Answered)
         }
     }
 

@@ -117,3 +117,39 @@ pub enum LogLevel {
     Warn,
     Error,
 }
+
+#[cfg(test)]
+impl TurnReport {
+    /// Of a turn in which nobody did anything.
+    pub(crate) fn blank(ending: Ending) -> Self {
+        Self {
+            turn: TurnId::from_raw(1),
+            ending,
+            effects: Vec::new(),
+            route: None,
+            kv: Vec::new(),
+            calls: Vec::new(),
+            logs: Vec::new(),
+            retry_after: None,
+            host_answers: HostAnswers::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+impl CallTrace {
+    /// Of a reply that cost nothing.
+    pub(crate) fn blank(installation: InstallationId, outcome: CallOutcome) -> Self {
+        Self {
+            installation,
+            hook: Hook::AutoReply,
+            outcome,
+            fuel: 0,
+            wall_us: 0,
+            memory_peak: 0,
+            host_calls: 0,
+            log_lines: 0,
+            log_dropped: 0,
+        }
+    }
+}

@@ -1,13 +1,10 @@
 //! Two numbers of different tenants, an outside inbox that follows by hooks and answers by API: the bot falls silent in the
 //! same commit, and comes back when it is told.
 
-use std::sync::Arc;
-
 use reqwest::Client;
 use serde_json::{Value, json};
 use vestibule::access::keys::{self, NewKey};
 use vestibule::access::{Grant, Role, shown_once};
-use vestibule::clock::SystemClock;
 use vestibule::domain::TenantId;
 use vestibule_tests::town::Town;
 use vestibule_tests::{InProcessNode, TestDatabase, for_each_database, guests, settle};
@@ -110,13 +107,7 @@ async fn an_outside_inbox_follows_takes_over_and_hands_back() {
         town.deployment = town
             .deployment
             .with("hooks.allow_private_addresses", "true");
-        let node = town
-            .deployment
-            .start_in_process("node", Arc::new(SystemClock))
-            .await;
-        town.meta
-            .set_webhook(&node.webhook_url(), None)
-            .expect("a URL");
+        let node = town.node("node").await;
         let (one, two) = (
             tenant(&database, "tenant-0").await,
             tenant(&database, "tenant-1").await,

@@ -1,30 +1,16 @@
 //! Words on their whole way through a node with a plugin: what the person reads, and what the logs keep to themselves.
 
-use std::sync::Arc;
-
-use vestibule::clock::SystemClock;
 use vestibule::config::LogFormat;
 use vestibule::simulator::Signature;
 use vestibule::storage::tenants;
 use vestibule::telemetry::Captured;
 use vestibule_tests::town::{Town, body, message, now_secs};
-use vestibule_tests::{InProcessNode, TestDatabase, for_each_database, guests, settle};
+use vestibule_tests::{TestDatabase, for_each_database, guests, settle};
 
 const CUSTOMER: &str = "4915112345678";
 const STOPPED: &str = "You will get no more messages from us";
 const SETTINGS: &str = r#"{"human_queue":"support","served_queues":["support"],
     "human_text":"somebody comes","unserved_text":"nobody is here"}"#;
-
-async fn node(town: &Town) -> InProcessNode {
-    let node = town
-        .deployment
-        .start_in_process("node", Arc::new(SystemClock))
-        .await;
-    town.meta
-        .set_webhook(&node.webhook_url(), None)
-        .expect("a URL");
-    node
-}
 
 /// The customer writes to the first number, so many seconds ago, and everything that it causes happens.
 async fn says(database: &TestDatabase, town: &Town, n: usize, words: &str, secs_ago: i64) {
@@ -51,7 +37,7 @@ fn heard(town: &Town) -> Vec<String> {
 async fn a_stop_is_confirmed_once_reaches_no_plugin_and_a_later_text_is_answered_again() {
     for_each_database(async |database| {
         let town = Town::with_plugin(&database, guests::ECHO, &[]).await;
-        let node = node(&town).await;
+        let node = town.node("node").await;
         says(&database, &town, 1, "STOP", 90).await;
         says(&database, &town, 2, "stop", 60).await;
         let so_far = heard(&town);
@@ -89,7 +75,7 @@ async fn whoever_asks_for_a_person_gets_one_where_somebody_serves_the_queue() {
             assert!(set.expect("set"));
             tx.commit().await.expect("a commit");
             db.close().await;
-            let node = node(&town).await;
+            let node = town.node("node").await;
             says(&database, &town, 1, "agent", 60).await;
             says(&database, &town, 2, "hello?", 30).await;
             assert_eq!(heard(&town), *texts);
@@ -107,7 +93,7 @@ async fn logs_at_info_hold_no_text_phone_number_or_token() {
     for_each_database(async |database| {
         let town = Town::with_plugin(&database, guests::ECHO, &[]).await;
         let logs = Captured::start(LogFormat::Text);
-        let node = node(&town).await;
+        let node = town.node("node").await;
         says(&database, &town, 1, "my card is 4111", 90).await;
         says(&database, &town, 2, "STOP", 60).await;
         says(&database, &town, 3, "and my pin is 2222", 30).await;

@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::signature::{Ed25519KeyPair, KeyPair};
+use vestibule_tests::process::said;
 use vestibule_tests::town::Town;
 use vestibule_tests::{TestDatabase, for_each_database, guests};
 
@@ -16,7 +17,7 @@ async fn push(
 ) -> Result<String, String> {
     let file = town.deployment.data_dir("push").with_extension("wasm");
     std::fs::write(&file, component).expect("the component is written");
-    let mut command = tokio::process::Command::from(town.deployment.command("node"));
+    let mut command = town.deployment.command("node");
     command
         .args(["plugin", "push"])
         .arg(&file)
@@ -26,13 +27,7 @@ async fn push(
         std::fs::write(&file, signature).expect("the signature is written");
         command.args(["--key", key, "--signature"]).arg(&file);
     }
-    let output = command.output().await.expect("the program starts");
-    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-    match output.status.code() {
-        Some(0) => Ok(text(output.stdout)),
-        Some(1) => Err(text(output.stderr)),
-        other => panic!("exit code {other:?}: {output:?}"),
-    }
+    said(command).await
 }
 
 #[tokio::test]

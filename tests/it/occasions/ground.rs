@@ -1,11 +1,9 @@
 //! A business whose plugin hears of everything, a node that serves it, and a customer who has written.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 use vestibule::audit::Actor;
-use vestibule::clock::SystemClock;
 use vestibule::domain::{NumberId, TenantId};
 use vestibule::occasions::{NewOccasion, Who};
 use vestibule::simulator::{Chat, Customer};
@@ -24,7 +22,7 @@ pub(super) struct Ground<'a> {
 impl<'a> Ground<'a> {
     pub(super) async fn new(database: &'a TestDatabase) -> Self {
         let town = Town::with_plugin(database, guests::CLOCKWORK, &["kv"]).await;
-        let node = start(&town).await;
+        let node = town.node("node").await;
         let number = &town.business.numbers[0].phone_number_id;
         let customer = town.meta.customer(number, CUSTOMER).expect("a customer");
         Self {
@@ -102,14 +100,4 @@ impl<'a> Ground<'a> {
             .await;
         told.expect("told").again
     }
-}
-
-pub(super) async fn start(town: &Town) -> InProcessNode {
-    let node = town
-        .deployment
-        .start_in_process("node", Arc::new(SystemClock))
-        .await;
-    let webhook = town.meta.set_webhook(&node.webhook_url(), None);
-    webhook.expect("a URL");
-    node
 }

@@ -4,7 +4,7 @@ use vestibule::desk::{Asked, Change};
 use vestibule::domain::{ConversationId, Owner};
 use vestibule_tests::{TestDatabase, for_each_database};
 
-use super::ground::{Ground, start};
+use super::ground::Ground;
 
 const TIMERS: &str = "SELECT name FROM timer";
 const FIRED: &str = "SELECT CAST(COUNT(*) AS TEXT) FROM inbound_event WHERE kind = 5 AND state = 1
@@ -43,7 +43,7 @@ async fn a_timer_outlives_its_node_and_setting_it_again_replaces_it() {
             database,
         } = ground;
         node.end().await;
-        let node = start(&town).await;
+        let node = town.node("node").await;
         let ground = Ground {
             town,
             node,

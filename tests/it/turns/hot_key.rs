@@ -5,7 +5,7 @@ use serde_json::Value;
 use vestibule_tests::town::{Balance, Town};
 use vestibule_tests::{Kind, TestDatabase, for_each_database, guests};
 
-use super::{all_done, say, start};
+use super::{all_done, say};
 
 const CUSTOMERS: usize = 60;
 const EACH: usize = 3;
@@ -73,7 +73,7 @@ fn counted(draft: &Value) -> usize {
 async fn a_key_that_all_conversations_write_is_exact_and_nobody_runs_without_end() {
     for_each_database(async |database| {
         let town = Town::with_plugin(&database, guests::HOT_KEY, &["kv"]).await;
-        let node = start(&town, "node").await;
+        let node = town.node("node").await;
         speak(&town);
         all_done(&town, &database).await;
         assert_exact(&database, &town).await;
@@ -91,8 +91,8 @@ async fn two_nodes_that_share_a_key_lose_no_count() {
         return;
     };
     let town = Town::with_plugin(&database, guests::HOT_KEY, &["kv"]).await;
-    let first = start(&town, "first").await;
-    let second = start(&town, "second").await;
+    let first = town.node("first").await;
+    let second = town.node("second").await;
     speak(&town);
     all_done(&town, &database).await;
     assert_exact(&database, &town).await;

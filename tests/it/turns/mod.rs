@@ -7,23 +7,8 @@ mod quota;
 mod replay;
 mod stored;
 
-use std::sync::Arc;
-
-use vestibule::clock::SystemClock;
 use vestibule_tests::town::Town;
-use vestibule_tests::{InProcessNode, TestDatabase, settle};
-
-/// A node of the town that Meta's webhooks go to.
-async fn start(town: &Town, name: &str) -> InProcessNode {
-    let node = town
-        .deployment
-        .start_in_process(name, Arc::new(SystemClock))
-        .await;
-    town.meta
-        .set_webhook(&node.webhook_url(), None)
-        .expect("a URL");
-    node
-}
+use vestibule_tests::{TestDatabase, settle};
 
 /// A customer of the business's number `number` says something.
 fn say(town: &Town, number: usize, customer: usize, text: &str) {

@@ -7,7 +7,7 @@ use vestibule::storage::{conversations, nodes};
 use vestibule_tests::town::Town;
 use vestibule_tests::{Kind, TestDatabase, for_each_database, guests};
 
-use super::{all_done, say, start};
+use super::{all_done, say};
 
 async fn install(town: &Town, name: &str, component: &[u8]) {
     let file = town.deployment.data_dir(name).with_extension("wasm");
@@ -55,7 +55,7 @@ async fn what_a_person_owns_is_enriched_and_not_answered() {
     for_each_database(async |database| {
         let town = Town::with_plugin(&database, guests::ECHO, &[]).await;
         install(&town, "enricher", guests::ENRICHER).await;
-        let node = start(&town, "node").await;
+        let node = town.node("node").await;
         say(&town, 0, 0, "to the bot");
         all_done(&town, &database).await;
         take_over(&database).await;
@@ -76,7 +76,7 @@ async fn what_a_person_owns_is_enriched_and_not_answered() {
 async fn a_fault_is_answered_by_the_fallback_and_leaves_nothing_of_the_plugin() {
     for_each_database(async |database| {
         let town = Town::with_plugin(&database, guests::HALF_EFFECTS_THEN_FAULT, &["kv"]).await;
-        let node = start(&town, "node").await;
+        let node = town.node("node").await;
         say(&town, 0, 0, "hello");
         all_done(&town, &database).await;
         let outcomes = database.texts("SELECT outcome FROM turn").await;
@@ -134,7 +134,7 @@ async fn a_turn_with_more_plugins_than_there_can_be_falls_back() {
              ORDER BY installation DESC LIMIT 1",
         )
         .await;
-    let node = start(&town, "node").await;
+    let node = town.node("node").await;
     say(&town, 0, 0, "hello");
     all_done(&town, &database).await;
     let outcomes = database.texts("SELECT outcome FROM turn").await;

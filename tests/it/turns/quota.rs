@@ -3,7 +3,7 @@
 use vestibule_tests::town::Town;
 use vestibule_tests::{TestDatabase, for_each_database, guests};
 
-use super::{all_done, say, start};
+use super::{all_done, say};
 
 /// Room for four of the guest's values of 20,000 bytes and their keys.
 const QUOTA: &str = "100000";
@@ -31,7 +31,7 @@ async fn a_plugin_that_hoards_is_refused_at_its_quota_and_its_neighbour_is_not()
     for_each_database(async |database| {
         let mut town = Town::with_plugin(&database, guests::HOARDER, &["kv"]).await;
         town.deployment = town.deployment.with("plugins.kv_total_bytes", QUOTA);
-        let node = start(&town, "node").await;
+        let node = town.node("node").await;
         // All at once: turns that began while there was room find it used up at their commit.
         (0..CUSTOMERS).for_each(|customer| say(&town, 0, customer, "more"));
         all_done(&town, &database).await;

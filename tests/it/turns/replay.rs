@@ -9,7 +9,7 @@ use vestibule::domain::{ConversationId, InstallationId, TurnId};
 use vestibule_tests::town::Town;
 use vestibule_tests::{TestDatabase, for_each_database, guests};
 
-use super::{all_done, say, start};
+use super::{all_done, say};
 
 /// Turns of the ordinary run; `VESTIBULE_REPLAYS=10000` for the long one.
 const TURNS: usize = 500;
@@ -71,7 +71,7 @@ async fn replay(town: &Town, installation: &str, candidate: &[u8], more: &[&str]
 async fn the_same_component_does_the_same_to_the_byte() {
     for_each_database(async |database| {
         let town = Town::with_plugin(&database, guests::COUNTER, &["kv"]).await;
-        let node = start(&town, "node").await;
+        let node = town.node("node").await;
         for round in 0..turns().div_ceil(CUSTOMERS) {
             (0..CUSTOMERS).for_each(|customer| say(&town, 0, customer, &format!("line {round}")));
             all_done(&town, &database).await;
@@ -115,7 +115,7 @@ async fn greeted(database: &TestDatabase) -> BTreeSet<String> {
 async fn a_change_is_reported_on_exactly_the_affected_conversations() {
     for_each_database(async |database| {
         let town = Town::with_plugin(&database, guests::ECHO, &[]).await;
-        let node = start(&town, "node").await;
+        let node = town.node("node").await;
         for customer in 0..20 {
             let words = ["hello", "where is my order"][usize::from(customer % 5 != 0)];
             say(&town, 0, customer, words);
@@ -174,7 +174,7 @@ async fn a_change_is_reported_on_exactly_the_affected_conversations() {
 async fn what_cannot_be_replayed_says_so_and_strangers_turns_are_nobodys() {
     for_each_database(async |database| {
         let town = Town::with_plugin(&database, guests::ECHO, &[]).await;
-        let node = start(&town, "node").await;
+        let node = town.node("node").await;
         (0..4).for_each(|customer| say(&town, 0, customer, "hello"));
         all_done(&town, &database).await;
         node.end().await;
@@ -217,7 +217,7 @@ async fn what_cannot_be_replayed_says_so_and_strangers_turns_are_nobodys() {
 async fn a_trace_tells_calls_fuel_policy_and_where_a_guest_trapped() {
     for_each_database(async |database| {
         let town = Town::with_plugin(&database, guests::TRAP, &[]).await;
-        let node = start(&town, "node").await;
+        let node = town.node("node").await;
         say(&town, 0, 0, "hello");
         all_done(&town, &database).await;
         let turn = database

@@ -3,7 +3,7 @@
 use vestibule_tests::town::Town;
 use vestibule_tests::{Kind, TestDatabase, for_each_database, guests};
 
-use super::{all_done, say, start};
+use super::{all_done, say};
 
 const CUSTOMERS: usize = 100;
 const ROUNDS: usize = 5;
@@ -36,7 +36,7 @@ async fn pages(database: &TestDatabase) -> i64 {
 async fn an_ordinary_turn_is_stored_within_its_budget() {
     for_each_database(async |database| {
         let town = Town::with_plugin(&database, guests::ECHO, &[]).await;
-        let node = start(&town, "node").await;
+        let node = town.node("node").await;
         let round = async |n: usize| {
             (0..CUSTOMERS).for_each(|customer| say(&town, 0, customer, &format!("line {n}")));
             all_done(&town, &database).await;

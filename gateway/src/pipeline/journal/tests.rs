@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::domain::TurnId;
 use crate::plugin_host::{
     AttributedEffect, CallOutcome, Fault, FaultKind, Hook, HostAnswer, LogLevel,
 };
@@ -11,17 +10,7 @@ use crate::plugin_host::{
 const PLUGIN: InstallationId = InstallationId::from_raw(11);
 
 fn report() -> TurnReport {
-    TurnReport {
-        turn: TurnId::from_raw(1),
-        ending: Ending::Answered,
-        effects: Vec::new(),
-        route: None,
-        kv: Vec::new(),
-        calls: Vec::new(),
-        logs: Vec::new(),
-        retry_after: None,
-        host_answers: HostAnswers::default(),
-    }
+    TurnReport::blank(Ending::Answered)
 }
 
 fn tag(tag: &str) -> AttributedEffect {
