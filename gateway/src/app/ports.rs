@@ -11,9 +11,9 @@ use crate::config;
 use crate::delivery;
 use crate::directory::Directory;
 use crate::domain::number::Number;
-use crate::domain::{NumberId, TenantId, Timestamp};
+use crate::domain::{NumberId, OutboundContent, TenantId, Timestamp};
 use crate::plugin_host::Limits;
-use crate::policy::ActiveHold;
+use crate::policy::{ActiveHold, TemplateFact};
 
 /// The directory as delivery sees it.
 pub(super) struct DirectoryPort(Arc<Directory>);
@@ -38,6 +38,17 @@ impl delivery::Directory for DirectoryPort {
             .number(number)
             .filter(|entry| entry.number.tenant == tenant);
         entry.map(|entry| entry.holds.clone()).unwrap_or_default()
+    }
+
+    fn template(
+        &self,
+        number: NumberId,
+        content: &OutboundContent,
+        now: Timestamp,
+    ) -> TemplateFact {
+        let snapshot = self.0.snapshot();
+        let entry = snapshot.number(number);
+        entry.map_or(TemplateFact::Unknown, |entry| entry.template(content, now))
     }
 
     fn ingest_gap_until(&self) -> Option<Timestamp> {

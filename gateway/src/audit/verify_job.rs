@@ -44,6 +44,7 @@ impl VerifyJob {
                 })
             }),
             progress: json!(verification),
+            wait: None,
         })
     }
 }

@@ -8,9 +8,10 @@ use secrecy::SecretString;
 
 use crate::domain::number::Number;
 use crate::domain::{
-    AuditId, ConversationId, HoldId, NumberId, OutboxId, OutboxState, TenantId, Timestamp,
+    AuditId, ConversationId, HoldId, NumberId, OutboundContent, OutboxId, OutboxState, TenantId,
+    Timestamp,
 };
-use crate::policy::ActiveHold;
+use crate::policy::{ActiveHold, TemplateFact};
 
 /// Access tokens, opened.
 pub trait Credentials: Send + Sync {
@@ -24,6 +25,10 @@ pub trait Directory: Send + Sync {
 
     /// Holds that bear on the number's sends; policy judges which concern a draft.
     fn holds(&self, tenant: TenantId, number: NumberId) -> Vec<ActiveHold>;
+
+    /// What is known of the template that content names, at the number's account.
+    fn template(&self, number: NumberId, content: &OutboundContent, now: Timestamp)
+    -> TemplateFact;
 
     /// End of the last time in which webhooks may have been missed.
     fn ingest_gap_until(&self) -> Option<Timestamp>;

@@ -18,6 +18,7 @@ pub mod outbox;
 pub mod receipt;
 pub mod rollout;
 pub mod stream;
+pub mod template;
 pub mod time;
 
 pub use bucket::Bucket;
@@ -26,7 +27,8 @@ pub use conversation::{HANDED_BACK, Owner, OwnerChange};
 pub use draft::{Draft, DraftClass, Sender};
 pub use id::{
     ApiKeyId, AppId, AuditId, ContactId, ConversationId, CredentialId, EventId, HoldId, HookId,
-    IdGenerator, InstallationId, JobId, NumberId, OutboxId, RawId, TenantId, TurnId, UserId,
+    IdGenerator, InstallationId, JobId, NumberId, OutboxId, RawId, TemplateId, TenantId, TurnId,
+    UserId,
 };
 pub use inbound::{InboundContent, InboundMessage, Source};
 pub use occasion::Occasion;

@@ -69,6 +69,8 @@ kinds! {
     ConversationNoted = 29, "conversation.noted";
     /// A plugin tells something. Subject: the row that holds it; note: its name.
     PluginEvent = 40, "plugin.event";
+    /// Something about a template changed. Of no conversation. Subject: the line of its history; note: what changed.
+    TemplateChanged = 50, "template.changed";
 }
 
 impl StreamKind {

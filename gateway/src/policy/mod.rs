@@ -18,6 +18,7 @@ mod settle;
 mod shape;
 mod suppression;
 mod template;
+mod template_fit;
 mod window;
 pub mod words;
 
@@ -31,7 +32,7 @@ pub use consent::{
 };
 pub use decide::{Cleared, Decision, Refusal, decide, recheck};
 pub use facts::{
-    ActiveHold, BacklogFact, Facts, HoldScope, LoopBrake, SpendFact, TemplateCategory, TemplateFact,
+    ActiveHold, BacklogFact, Facts, HoldScope, KnownTemplate, LoopBrake, SpendFact, TemplateFact,
 };
 pub use ownership::silences;
 pub use reason::Reason;

@@ -3,6 +3,7 @@
 mod handover;
 mod inbound;
 mod outbound;
+mod template;
 
 use std::collections::HashMap;
 
@@ -10,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 pub use inbound::elements;
 
+use self::template::Templates;
 use super::Shown;
 use crate::directory::Snapshot;
 use crate::domain::number::Number;
@@ -34,6 +36,7 @@ struct Rows<'a> {
     changes: HashMap<i64, LoggedChange>,
     notes: HashMap<i64, Note>,
     emitted: HashMap<i64, Emitted>,
+    templates: Templates,
 }
 
 /// Shows events, in their order.
@@ -100,6 +103,7 @@ impl<'a> Rows<'a> {
         let changes = subjects(numbered, is_owner_change);
         let noted = subjects(numbered, |kind| kind == StreamKind::ConversationNoted);
         let emitted = subjects(numbered, |kind| kind == StreamKind::PluginEvent);
+        let turned = subjects(numbered, |kind| kind == StreamKind::TemplateChanged);
         Ok(Self {
             snapshot,
             elements: inbound::elements(tx, &inbound).await?,
@@ -130,6 +134,7 @@ impl<'a> Rows<'a> {
                 .into_iter()
                 .map(|row| (row.id, row))
                 .collect(),
+            templates: Templates::read(tx, tenant, &turned).await?,
         })
     }
 
@@ -161,6 +166,7 @@ impl<'a> Rows<'a> {
                 data.insert("note".to_owned(), json!(note));
             }
             K::PluginEvent => self.emitted(event, &mut data),
+            K::TemplateChanged => return self.template(event),
             K::ConversationOpened => {}
         }
         Value::Object(data)

@@ -16,7 +16,7 @@ use crate::storage::conversations::{self, Conversation};
 use crate::storage::events::{self, PendingEvent};
 use crate::storage::holds;
 use crate::storage::receipts::{self, Applied, FailedSend, Forward, ReceiptRow, SentTo};
-use crate::storage::{Tx, claims, entry_points, outbox, people};
+use crate::storage::{Tx, claims, entry_points, outbox, people, templates};
 use crate::telemetry::names;
 use crate::tenants::holds::place_by_gateway;
 
@@ -95,7 +95,7 @@ impl Receipts {
             entry_points::extend_free(tx, tenant, conversation, until).await?;
         }
         for failed in &applied.failed {
-            obey(tx, failed).await?;
+            obey(attacher, tx, failed).await?;
         }
         place_holds(attacher, tx, &applied.failed, now).await?;
         let turns = self.turns(attacher, tx, &applied, now).await?;
@@ -188,8 +188,9 @@ fn side_effect(error: i64) -> Option<SideEffect> {
 
 /// 131047 closes the window as of Meta's time, so that whoever wrote since has an open one; 131050 is the person's stop
 /// of marketing.
-async fn obey(tx: &mut Tx, failed: &FailedSend) -> Result<(), AttachError> {
+async fn obey(attacher: &Attacher, tx: &mut Tx, failed: &FailedSend) -> Result<(), AttachError> {
     let SentTo {
+        outbox,
         tenant,
         conversation,
         contact,
@@ -202,7 +203,29 @@ async fn obey(tx: &mut Tx, failed: &FailedSend) -> Result<(), AttachError> {
         Some(SideEffect::RecordsOptOut) => {
             people::stop_marketing(tx, tenant, contact, failed.at).await?;
         }
-        Some(SideEffect::RefetchesTemplate) | None => {}
+        Some(SideEffect::RefetchesTemplate) => {
+            refetch(attacher, tx, tenant, outbox).await?;
+        }
+        None => {}
+    }
+    Ok(())
+}
+
+/// The error says that what we know of the template is out of date.
+async fn refetch(
+    attacher: &Attacher,
+    tx: &mut Tx,
+    tenant: TenantId,
+    outbox: OutboxId,
+) -> Result<(), AttachError> {
+    let Some(row) = outbox::find(tx, tenant, outbox).await? else {
+        return Ok(());
+    };
+    let snapshot = attacher.directory.snapshot();
+    let entry = snapshot.number(row.draft.number);
+    if let (Some(entry), Some(template)) = (entry, row.draft.content.template()) {
+        let account = &entry.number.waba_id;
+        templates::mark_stale(tx, tenant, account, &template.name).await?;
     }
     Ok(())
 }
@@ -259,6 +282,9 @@ async fn place_hold(
         let hold = stop.hold(id, held, "receipt", failed.error, now);
         let entry = AuditId::from_raw(attacher.ids.next(now));
         place_by_gateway(tx, &hold, entry).await?;
+    }
+    if stop.scope == HoldScope::Template {
+        refetch(attacher, tx, tenant, outbox).await?;
     }
     Ok(())
 }

@@ -2,12 +2,12 @@
 
 use std::sync::LazyLock;
 
-use super::history::{By, Event, Held, History, Step, What, Who, Wish};
+use super::history::{By, Event, Held, History, Listed, Step, What, Who, Wish};
 use crate::domain::outbound::{TemplateContent, TemplateParameter};
 use crate::domain::{Draft, HoldId, InboundContent, OutboundContent, Owner, Sender, Timestamp};
 use crate::policy::{
-    ActiveHold, Decision, Facts, HoldScope, LoopBrake, WindowFacts, WordBook, decide, fixture,
-    recheck,
+    ActiveHold, Decision, Facts, HoldScope, LoopBrake, TemplateFact, WindowFacts, WordBook, decide,
+    fixture, recheck,
 };
 
 static BOOK: LazyLock<WordBook> = LazyLock::new(WordBook::default);
@@ -98,7 +98,7 @@ impl World {
     }
 
     fn know(&mut self, wish: Wish) {
-        self.facts.template = wish.template;
+        self.facts.template = listed(wish.template);
         self.facts.brake.bot_replies_last_hour = if wish.braked {
             LoopBrake::DEFAULT_LIMIT
         } else {
@@ -110,6 +110,19 @@ impl World {
 /// `cleared`, or the code of the reason.
 pub fn code(decision: &Decision) -> &'static str {
     fixture::code_of(decision)
+}
+
+fn listed(template: Listed) -> TemplateFact {
+    match template {
+        Listed::NoTemplate => TemplateFact::NotATemplate,
+        Listed::Unread => TemplateFact::Unknown,
+        Listed::Absent => TemplateFact::NoSuch,
+        Listed::There {
+            status,
+            category,
+            variables,
+        } => fixture::known(status, category, variables),
+    }
 }
 
 /// Meta's timestamp: whole seconds.
@@ -181,9 +194,9 @@ fn content(what: What) -> OutboundContent {
         body,
         preview_url: false,
     };
-    let sale = |value: &str| {
+    let sale = |value: &str, language: &str| {
         let filled = vec![TemplateParameter::positional(value)];
-        let template = TemplateContent::new("sale", "en").with_parameters(filled);
+        let template = TemplateContent::new("sale", language).with_parameters(filled);
         OutboundContent::Template(Box::new(template))
     };
     match what {
@@ -194,7 +207,8 @@ fn content(what: What) -> OutboundContent {
             message_id: "wamid.A".into(),
             typing: true,
         },
-        What::SaleTemplate => sale("Ines"),
-        What::SaleTemplateOfTwoLines => sale("Ines\nLima"),
+        What::SaleTemplate => sale("Ines", "en"),
+        What::SaleTemplateOfTwoLines => sale("Ines\nLima", "en"),
+        What::SaleTemplateInAnyLanguage => sale("Ines", "auto"),
     }
 }
