@@ -46,7 +46,7 @@ pub(super) async fn commit(
     owners::withdraw(&mut tx, &attached.taken, &receipts, now).await?;
     attached.turns = receipts.apply(attacher, &mut tx, now).await?;
     let mut heard = account::apply(attacher, &mut tx, &split.news, now).await?;
-    heard.extend(templates::charged(attacher, &mut tx, &split.statuses, now).await?);
+    heard.extend(templates::charged(&mut tx, &split.statuses, now).await?);
     forward_strays(attacher, &mut tx, &split, now).await?;
     let ids: Vec<RawId> = raws.iter().map(|row| RawId::from_raw(row.id)).collect();
     raw::mark_attached_all_tenants(&mut tx, &ids, now).await?;

@@ -93,7 +93,6 @@ fn place(heard: &Heard) -> (TenantId, &str, &str, &str) {
 /// Receipts say what was charged (§6.4): Meta's last word on a category, if a webhook was lost. Asked of deliveries, which
 /// are charged, and only of sends that claimed to be something else.
 pub(super) async fn charged(
-    attacher: &Attacher,
     tx: &mut Tx,
     statuses: &[Status],
     now: Timestamp,
