@@ -1,0 +1,1 @@
+//! What is refused before anything leaves, and what is answered without leaving.
