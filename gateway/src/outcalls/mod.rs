@@ -8,8 +8,6 @@ mod fill;
 mod mask;
 mod recall;
 mod room;
-#[cfg(test)]
-mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;

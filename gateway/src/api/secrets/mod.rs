@@ -18,8 +18,8 @@ use crate::tenants::secrets::bound_to;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
-        .routes(routes!(list::list))
-        .routes(routes!(put::put, delete::delete))
+        .routes(routes!(list::list, put::put))
+        .routes(routes!(delete::delete))
 }
 
 /// A secret's name and where it may go, without its value.

@@ -1,1 +1,0 @@
-//! What goes out and what comes back, against a server of this machine.
