@@ -185,7 +185,7 @@ mod tests {
         for (from, to, expected) in [
             ("echo", "Echo", "name:"),
             ("1.2.3-beta.1", "1.2", "version:"),
-            ("0.2.1", "0.1.0", "abi:"),
+            ("0.2.1", "0.2.0", "abi:"),
             ("auto-reply", "autoreply", "no `autoreply`"),
             ("abi", "api", "unknown field `api`"),
         ] {

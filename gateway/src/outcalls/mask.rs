@@ -54,6 +54,9 @@ impl Mask {
 
     /// The bytes with what is hidden taken out.
     pub(super) fn over(&self, text: Vec<u8>) -> Vec<u8> {
+        if self.windows.is_empty() && self.phones.is_empty() {
+            return text;
+        }
         let covered = self.covered(&text);
         if !covered.contains(&true) {
             return text;

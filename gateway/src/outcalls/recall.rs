@@ -94,3 +94,70 @@ impl Kept {
         gone.is_some()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::TenantId;
+    use crate::plugin_host::{HttpRefused, HttpRequest, HttpResponse, Method};
+
+    fn asked(ordinal: u32, mark: &str) -> HttpAsked {
+        HttpAsked {
+            tenant: TenantId::from_raw(1),
+            installation: InstallationId::from_raw(2),
+            ordinal,
+            mark: mark.to_owned(),
+            request: HttpRequest {
+                method: Method::Get,
+                url: "https://shop.example/".to_owned(),
+                headers: Vec::new(),
+                body: None,
+                timeout: None,
+            },
+        }
+    }
+
+    fn turn(n: i64) -> Key {
+        (ConversationId::from_raw(n), 1)
+    }
+
+    fn answer(bytes: usize) -> HttpAnswer {
+        Ok(HttpResponse {
+            status: 200,
+            headers: Vec::new(),
+            body: vec![0; bytes],
+        })
+    }
+
+    #[test]
+    fn the_same_request_in_the_same_place_of_the_same_turn_is_known_until_it_is_over() {
+        let recall = Recall::default();
+        let timeout = Err(HttpRefused::Timeout);
+        recall.keep(turn(1), &asked(0, "a"), answer(1));
+        recall.keep(turn(1), &asked(1, "b"), timeout.clone());
+        assert_eq!(recall.get(turn(1), &asked(0, "a")), Some(answer(1)));
+        assert_eq!(recall.get(turn(1), &asked(1, "b")), Some(timeout));
+        for (key, asked) in [
+            (turn(2), asked(0, "a")),
+            ((ConversationId::from_raw(1), 2), asked(0, "a")),
+            (turn(1), asked(1, "a")),
+            (turn(1), asked(0, "b")),
+        ] {
+            assert_eq!(recall.get(key, &asked), None);
+        }
+        recall.forget(turn(1));
+        assert_eq!(recall.get(turn(1), &asked(0, "a")), None);
+        assert_eq!(lock(&recall.0).bytes, 0);
+    }
+
+    #[test]
+    fn the_oldest_turns_go_when_there_are_too_many() {
+        let recall = Recall::default();
+        for n in 0..100 {
+            recall.keep(turn(n), &asked(0, "a"), answer(MOST / 10));
+        }
+        assert!(lock(&recall.0).bytes <= MOST);
+        assert_eq!(recall.get(turn(0), &asked(0, "a")), None);
+        assert!(recall.get(turn(99), &asked(0, "a")).is_some());
+    }
+}
