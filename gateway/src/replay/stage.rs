@@ -310,3 +310,58 @@ impl KvReader for Memory {
         self.answers.used(tenant, installation)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plugin_host::{HttpRecord, HttpRequest, HttpResponse, Method};
+
+    fn asked(ordinal: u32, mark: &str) -> HttpAsked {
+        HttpAsked {
+            tenant: TenantId::from_raw(1),
+            installation: InstallationId::from_raw(2),
+            ordinal,
+            mark: mark.to_owned(),
+            request: HttpRequest {
+                method: Method::Get,
+                url: "https://shop.example/".to_owned(),
+                headers: Vec::new(),
+                body: None,
+                timeout: None,
+            },
+        }
+    }
+
+    #[tokio::test]
+    async fn the_journal_answers_what_was_asked_then_and_nothing_else() {
+        let answer = Ok(HttpResponse {
+            status: 404,
+            headers: Vec::new(),
+            body: b"none".to_vec(),
+        });
+        let record = HttpRecord {
+            installation: InstallationId::from_raw(2),
+            ordinal: 0,
+            mark: "a".to_owned(),
+            asked: "GET https://shop.example/".to_owned(),
+            answer: answer.clone(),
+        };
+        let memory = Memory {
+            answers: HostAnswers {
+                http: vec![record],
+                ..HostAnswers::default()
+            },
+            missed: AtomicBool::new(false),
+        };
+        assert_eq!(memory.recall(&asked(0, "a")), Some(answer));
+        for other in [asked(0, "b"), asked(1, "a")] {
+            assert_eq!(memory.recall(&other), None);
+            let sent = memory.send(&other).await;
+            assert!(matches!(sent, Err(HttpRefused::Unavailable(_))), "{sent:?}");
+        }
+        assert!(
+            !memory.missed.load(Ordering::Relaxed),
+            "the difference is the candidate's"
+        );
+    }
+}

@@ -210,7 +210,7 @@ pub(super) async fn tenant_with_everything(
     let credential = json!({"name": "main", "token": "EAAG"});
     let credential = ground.post(&key, "/credentials", &credential).await.id();
     let secret = json!({"name": "shop-token", "value": "12345678"});
-    let secret = ground.request("PUT", "/secrets", &key).json(&secret);
+    let secret = ground.request("PUT", "/api/v1/secrets", &key).json(&secret);
     assert_eq!(answer(secret).await.status, 200);
     let number = json!({"credential": credential, "waba_id": "1", "phone_number_id": "2", "display_number": "+4915112345678"});
     let number = ground.post(&key, "/numbers", &number).await.id();

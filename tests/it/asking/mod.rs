@@ -72,7 +72,11 @@ async fn says(town: &Town, database: &TestDatabase, tenant: usize, text: &str) -
     settle(&db).await;
     db.close().await;
     let drafts = database.texts("SELECT draft FROM outbox ORDER BY id").await;
-    drafts.last().cloned().unwrap_or_default()
+    let draft: Value = drafts
+        .last()
+        .map(|draft| serde_json::from_str(draft).expect("a draft is JSON"))
+        .unwrap_or_default();
+    draft["content"].to_string()
 }
 
 const PHONE: &str = "4915112345678";
@@ -108,6 +112,9 @@ async fn an_order_is_looked_up_with_what_the_plugin_never_sees() {
             "personal-data phone",
         ];
         install(&town, 0, guests::ORDER_STATUS, &settings, &grants).await;
+        let other = saying(guests::ORDER_STATUS, &json!({"version": "0.2.0"}));
+        let shadow = [grants.as_slice(), &["--stage", "shadow"]].concat();
+        install(&town, 0, &other, &settings, &shadow).await;
         let node = town.node("node").await;
         let said = says(&town, &database, 0, "where is order 4711?").await;
         assert!(said.contains("Your order 4711: on its way."), "{said}");
@@ -124,17 +131,11 @@ async fn an_order_is_looked_up_with_what_the_plugin_never_sees() {
         let kept = record["answer"]["response"]["text"].as_str().expect("text");
         assert!(kept.contains("Bearer [masked]"), "{record}");
         assert!(journal["report"]["calls"][0]["waited_us"].as_u64() > Some(0));
-        // A version in shadow is told the same, and asks nobody.
-        let other = saying(guests::ORDER_STATUS, &json!({"version": "0.2.0"}));
-        let shadow = [grants.as_slice(), &["--stage", "shadow"]].concat();
-        install(&town, 0, &other, &settings, &shadow).await;
-        says(&town, &database, 0, "and 4712?").await;
-        assert_eq!(shop.asked().len(), 2, "one for each message");
-        let journal = &journals(&database).await[1];
+        // The version in shadow was told the same, and asked nobody.
         assert_eq!(journal["trials"][0]["same"], true, "{journal}");
         node.end().await;
         replays_without_a_packet(&town, &database).await;
-        assert_eq!(shop.asked().len(), 2);
+        assert_eq!(shop.asked().len(), 1);
     })
     .await;
 }
@@ -158,7 +159,7 @@ async fn replays_without_a_packet(town: &Town, database: &TestDatabase) {
     let told: Value = serde_json::from_str(&said).expect("JSON");
     assert_eq!(
         (&told["same"], &told["different"]),
-        (&json!(2), &json!(0)),
+        (&json!(1), &json!(0)),
         "{told}"
     );
 }
