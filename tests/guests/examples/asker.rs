@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 use vestibule_plugin::http::{Body, HttpError, Method, Part, Request, Response};
-use vestibule_plugin::{AutoReply, Outcome, Turn};
+use vestibule_plugin::{AutoReply, Outcome, Turn, kv};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -25,6 +25,8 @@ struct Wish {
     /// Texts that are put into the body, which is JSON then.
     members: Option<Vec<(String, Vec<Piece>)>>,
     times: Option<u32>,
+    /// A key whose number is read before and written after.
+    counts: Option<String>,
 }
 
 struct Asker;
@@ -32,11 +34,15 @@ struct Asker;
 impl AutoReply for Asker {
     fn reply(turn: &mut Turn<'_>) -> Outcome {
         let wish: Wish = serde_json::from_str(&turn.message().text())?;
+        let before = wish.counts.as_deref().map(kv::number).transpose()?;
         let mut answers = Vec::new();
         for _ in 0..wish.times.unwrap_or(1) {
             answers.push(shown(request(&wish).send()));
         }
         answers.dedup();
+        if let (Some(key), Some(before)) = (&wish.counts, before) {
+            kv::set(key, (before + 1).to_string().as_bytes())?;
+        }
         turn.reply_text(&answers.join("; "))?;
         Ok(())
     }

@@ -3,6 +3,7 @@
 
 mod shop;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
@@ -19,7 +20,8 @@ async fn town(database: &TestDatabase) -> Town {
     let mut town = Town::without_plugin(database).await;
     town.deployment = town
         .deployment
-        .with("hooks.allow_private_addresses", "true");
+        .with("hooks.allow_private_addresses", "true")
+        .with("plugins.http_timeout", "30s");
     town
 }
 
@@ -60,17 +62,25 @@ async fn install(town: &Town, tenant: usize, component: &[u8], settings: &Value,
     town.deployment.run("node", &arguments, &[]).await;
 }
 
-/// The tenant's first customer says something; answers what the bot said to that.
-async fn says(town: &Town, database: &TestDatabase, tenant: usize, text: &str) -> String {
+fn write(town: &Town, tenant: usize, phone: &str, text: &str) {
     let mut numbers = town.business.numbers.iter();
     let number = numbers.find(|number| number.tenant == tenant);
     let number = &number.expect("a number of the tenant").phone_number_id;
-    let customer = town.meta.customer(number, PHONE).expect("a customer");
+    let customer = town.meta.customer(number, phone).expect("a customer");
     customer.text(text).expect("sent");
+}
+
+async fn all_done(town: &Town, database: &TestDatabase) {
     town.meta.webhooks_idle().await;
     let db = database.open().await;
     settle(&db).await;
     db.close().await;
+}
+
+/// The tenant's first customer says something; answers what the bot said to that.
+async fn says(town: &Town, database: &TestDatabase, tenant: usize, text: &str) -> String {
+    write(town, tenant, PHONE, text);
+    all_done(town, database).await;
     let drafts = database.texts("SELECT draft FROM outbox ORDER BY id").await;
     let draft: Value = drafts
         .last()
@@ -174,10 +184,18 @@ async fn nothing_is_read_out_and_nothing_goes_elsewhere() {
         let hosts = [
             format!("http {}", shop.url("/echo")),
             format!("http GET {}", shop.url("/moved")),
+            format!("http GET {}", shop.url("/together")),
             "http http://127.0.0.1:1/".to_owned(),
             "http https://localhost/".to_owned(),
         ];
-        let mut grants = vec!["--grant", "secret token", "--grant", "secret elsewhere"];
+        let mut grants = vec![
+            "--grant",
+            "kv",
+            "--grant",
+            "secret token",
+            "--grant",
+            "secret elsewhere",
+        ];
         grants.extend(["--grant", "secret none", "--grant", "personal-data phone"]);
         grants.extend(["--grant", "personal-data bsuid"]);
         grants.extend(hosts.iter().flat_map(|host| ["--grant", host.as_str()]));
@@ -204,6 +222,10 @@ async fn nothing_is_read_out_and_nothing_goes_elsewhere() {
             body,
             json!({"a": {"phone": format!("+{PHONE}")}, "token": SECRET})
         );
+        let said = ask(json!({"url": echo, "headers": [["x-id", ["bsuid"]]]})).await;
+        let last = shop.asked().pop().expect("asked");
+        assert!(last.header("x-id").contains('.'), "{last:?}");
+        assert!(said.contains(r#"\"x-id\":\"[masked]\""#), "{said}");
         let before = shop.asked().len();
         for (wish, expected) in [
             (
@@ -215,10 +237,6 @@ async fn nothing_is_read_out_and_nothing_goes_elsewhere() {
                 "no secret `none`",
             ),
             (json!({"url": echo, "headers": with("unasked")}), "Denied: "),
-            (
-                json!({"url": echo, "headers": [["x-id", ["bsuid"]]]}),
-                "no user id",
-            ),
             (json!({"url": shop.url("/orders/find")}), "Denied: "),
             (json!({"url": shop.url("/echoes")}), "Denied: "),
             (
@@ -250,8 +268,32 @@ async fn nothing_is_read_out_and_nothing_goes_elsewhere() {
         let said = ask(json!({"url": echo, "times": 50})).await;
         assert!(said.contains("Quota: "), "{said}");
         assert_eq!(shop.asked().len(), before + 1 + 8, "so many a turn");
+        a_lost_race_asks_nobody_again(&town, &database, &shop).await;
         journals(&database).await;
         node.end().await;
     })
     .await;
+}
+
+/// Two turns read the same number, ask, and write it: one loses, and runs again.
+async fn a_lost_race_asks_nobody_again(town: &Town, database: &TestDatabase, shop: &Shop) {
+    let before = shop.asked().len();
+    let wish = json!({"url": shop.url("/together"), "counts": "n"}).to_string();
+    for phone in [PHONE, "4915112345679"] {
+        write(town, 1, phone, &wish);
+    }
+    all_done(town, database).await;
+    let keys: BTreeSet<String> = shop.asked()[before..]
+        .iter()
+        .map(|asked| asked.header("idempotency-key").to_owned())
+        .collect();
+    assert_eq!((shop.asked().len() - before, keys.len()), (2, 2));
+    let journals = journals(database).await;
+    let lost = journals
+        .iter()
+        .filter_map(|journal| journal["lost_races"].as_u64());
+    assert_eq!(lost.sum::<u64>(), 1, "one of them ran again");
+    let drafts = database.texts("SELECT draft FROM outbox").await;
+    let told = drafts.iter().filter(|draft| draft.contains("both"));
+    assert_eq!(told.count(), 2, "both were told the answer");
 }

@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use tokio::sync::Barrier;
 
 /// One request.
 #[derive(Debug, Clone)]
@@ -29,6 +30,13 @@ impl Asked {
 
 type Book = Arc<Mutex<Vec<Asked>>>;
 
+#[derive(Clone)]
+struct Desk {
+    book: Book,
+    /// Two requests of `/together` are answered when both are there.
+    both: Arc<Barrier>,
+}
+
 #[derive(Debug, Clone)]
 pub struct Shop {
     address: SocketAddr,
@@ -41,7 +49,11 @@ impl Shop {
         let listener = listener.expect("a port");
         let address = listener.local_addr().expect("an address");
         let book = Book::default();
-        let routes = Router::new().fallback(answer).with_state(book.clone());
+        let desk = Desk {
+            book: book.clone(),
+            both: Arc::new(Barrier::new(2)),
+        };
+        let routes = Router::new().fallback(answer).with_state(desk);
         tokio::spawn(async move { axum::serve(listener, routes).await });
         Self { address, book }
     }
@@ -55,7 +67,7 @@ impl Shop {
     }
 }
 
-async fn answer(State(book): State<Book>, request: Request) -> Response {
+async fn answer(State(desk): State<Desk>, request: Request) -> Response {
     let line = format!("{} {}", request.method(), request.uri());
     let headers = request.headers().clone();
     let body = axum::body::to_bytes(request.into_body(), 1 << 20).await;
@@ -67,8 +79,12 @@ async fn answer(State(book): State<Book>, request: Request) -> Response {
         headers,
         body,
     };
-    book.lock().expect("the book").push(asked);
+    desk.book.lock().expect("the book").push(asked);
     match path.as_str() {
+        "/together" => {
+            desk.both.wait().await;
+            "both".into_response()
+        }
         "/orders/find" => Json(json!({"state": "on its way", "debug": told})).into_response(),
         "/moved" => (
             StatusCode::FOUND,
