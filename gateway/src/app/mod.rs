@@ -33,16 +33,19 @@ use crate::ingest::{Attacher, AttacherConfig, Intake, RawWriter, RawWriterConfig
 use crate::jobs::{Runner, Wake};
 use crate::lifecycle::{Health, Shutdown};
 use crate::ownership::{self, Keeper, KeeperConfig, Owned, UnderWay, Wakeups};
-use crate::pipeline::{Pipeline, PipelineConfig, PipelineParts, Plugins, Rollouts};
+use crate::pipeline::{
+    Pipeline, PipelineConfig, PipelineParts, Plugins, PluginsParts, Rollouts,
+};
 use crate::plugin_host::{ArtifactKey, HostConfig, PluginHost, Seeds};
 use crate::secrets::Keyring;
 use crate::storage::{Db, Ending, migrate};
 use crate::telemetry;
+use crate::tenants::installations::{Recompiler, Wanted};
 use crate::tenants::{EraseJob, SetupContext};
 
 use parts::Parts;
 pub use ports::plugin_limits;
-use ports::{BacklogGate, DirectoryPort};
+use ports::{BacklogGate, DirectoryPort, component_budget};
 
 pub use followers::Followers;
 pub use parts::PartFailed;
@@ -250,14 +253,21 @@ impl Shared {
         let io = tokio::runtime::Handle::current();
         let host = PluginHost::start(HostConfig::new(config.plugins.guest_threads, io))?;
         let key = ArtifactKey::new(*self.keyring.artifact_mac_key());
-        let plugins = Arc::new(Plugins::new(
+        let wanted = Arc::new(Wanted::default());
+        let plugins = Arc::new(Plugins::new(PluginsParts {
             host,
-            self.db.clone(),
-            self.directory.clone(),
+            db: self.db.clone(),
+            directory: self.directory.clone(),
             key,
-            plugin_limits(&config.plugins),
-            self.clock.clone(),
-        ));
+            limits: plugin_limits(&config.plugins),
+            clock: self.clock.clone(),
+            budget: component_budget(config),
+            wanted: wanted.clone(),
+        }));
+        let soft = self.shutdown.soft();
+        self.parts
+            .work("plugins", plugins.clone().keep(soft.clone()));
+        self.start_recompiler(config, wanted)?;
         let rollouts = Rollouts::new(
             self.admin_context(config)?.setup,
             self.directory.clone(),
@@ -292,6 +302,21 @@ impl Shared {
         self.parts
             .work("pipeline", pipeline.run(self.shutdown.soft().clone()));
         Ok(events)
+    }
+
+    fn start_recompiler(&self, config: &Config, wanted: Arc<Wanted>) -> anyhow::Result<()> {
+        let context = self.admin_context(config)?;
+        let recompiler = Recompiler {
+            setup: context.setup,
+            compiler: context.compiler,
+            wanted,
+            holder: self.holder.clone(),
+            per_minute: config.plugins.recompile_per_minute,
+            claim: config.plugins.compile_timeout + Duration::from_secs(30),
+        };
+        let keeping = recompiler.keep(self.shutdown.soft().clone());
+        self.parts.work("recompiler", keeping);
+        Ok(())
     }
 
     fn start_attacher(

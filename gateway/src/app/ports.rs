@@ -12,6 +12,7 @@ use crate::delivery;
 use crate::directory::Directory;
 use crate::domain::number::Number;
 use crate::domain::{NumberId, TenantId, Timestamp};
+use crate::pipeline::ComponentBudget;
 use crate::plugin_host::Limits;
 use crate::policy::ActiveHold;
 
@@ -83,5 +84,16 @@ pub fn plugin_limits(plugins: &config::Plugins) -> Limits {
         kv_keys: plugins.kv_keys,
         kv_bytes: plugins.kv_bytes,
         kv_total_bytes: plugins.kv_total_bytes,
+    }
+}
+
+/// What a node may hold of components.
+pub(super) fn component_budget(config: &config::Config) -> ComponentBudget {
+    let plugins = &config.plugins;
+    ComponentBudget {
+        loaded: plugins.loaded_components,
+        loaded_bytes: plugins.loaded_bytes,
+        folder: (plugins.artifact_files_bytes > 0).then(|| config.artifact_folder()),
+        folder_bytes: plugins.artifact_files_bytes,
     }
 }

@@ -83,6 +83,15 @@ fn not_zero(config: &Config) -> Vec<(&'static str, u128)> {
         ("delivery.record_rows", delivery.record_rows as u128),
         ("plugins.fuel", plugins.fuel.into()),
         ("plugins.memory_bytes", plugins.memory_bytes as u128),
+        (
+            "plugins.recompile_per_minute",
+            plugins.recompile_per_minute.into(),
+        ),
+        (
+            "plugins.loaded_components",
+            plugins.loaded_components as u128,
+        ),
+        ("plugins.loaded_bytes", plugins.loaded_bytes as u128),
         ("plugins.compile_cpu", plugins.compile_cpu.as_nanos()),
         (
             "plugins.compile_timeout",

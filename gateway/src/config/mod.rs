@@ -161,6 +161,11 @@ impl Config {
         self.data_dir.join("admin.sock")
     }
 
+    /// Machine code that this node keeps beside the database.
+    pub fn artifact_folder(&self) -> PathBuf {
+        self.data_dir.join("artifacts")
+    }
+
     /// Held by whoever has the SQLite file open for writing.
     pub fn lock_file(&self) -> PathBuf {
         self.data_dir.join("lock")

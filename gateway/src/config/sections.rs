@@ -110,6 +110,10 @@ sections! {
         compile_cpu: Duration,
         compile_timeout: Duration,
         compile_memory_bytes: u64,
+        recompile_per_minute: u32,
+        loaded_components: usize,
+        loaded_bytes: usize,
+        artifact_files_bytes: u64,
         require_signature: bool,
     }
 

@@ -4,8 +4,10 @@
 //! at once, and this file is the loop that holds them together. A turn is harmless until its commit; whatever goes
 //! wrong before (a lost race, a lost bucket, a killed process) is answered by running it again.
 
+mod artifact_files;
 mod caused;
 mod commit;
+mod components;
 mod drafts;
 mod groups;
 mod journal;
@@ -14,6 +16,7 @@ mod plugins;
 mod queue;
 mod rollouts;
 mod room;
+mod shelf;
 mod trial;
 mod turn;
 
@@ -43,7 +46,8 @@ use memory::{Memory, Used};
 use queue::Queue;
 use turn::{Finished, Ran, TurnInput, Turns};
 
-pub use plugins::Plugins;
+pub use components::ComponentBudget;
+pub use plugins::{Plugins, PluginsParts};
 pub use rollouts::Rollouts;
 
 /// How turns are run.

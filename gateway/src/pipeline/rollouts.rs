@@ -272,7 +272,7 @@ impl Rollouts {
         }
         let node = i64::from(self.setup.ids.node());
         let mut tx = self.setup.db.begin().await?;
-        plugin_health::add_all_tenants(&mut tx, node, done).await?;
+        plugin_health::add_all_tenants(&mut tx, node, done, self.setup.clock.now()).await?;
         tx.commit().await
     }
 

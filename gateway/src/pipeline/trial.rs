@@ -77,6 +77,9 @@ impl Turns {
         let mut gone = HashSet::new();
         let (mut cast, report) = loop {
             let cast = self.cast(input, &gone).await;
+            if let Some(waits) = cast.waits {
+                return Err(waits);
+            }
             let report = self.ask_plugins(&question, cast.bindings.clone()).await?;
             let failed = failed_canaries(&cast, &report, input.tries.retries);
             if failed.is_empty() {
@@ -307,6 +310,7 @@ mod tests {
             parts: vec![part(CANARY, Stage::Canary), part(ACTIVE, Stage::Active)],
             bounds: Vec::new(),
             broken: Vec::new(),
+            waits: None,
         }
     }
 

@@ -98,6 +98,8 @@ pub(super) enum Ran {
 pub(super) const RETRIES: u32 = 5;
 /// How long to wait when the plugin host is full.
 const NO_ROOM: Duration = Duration::from_millis(5);
+/// How long to wait for a component that is being compiled: some tenths of a second for a Rust plugin.
+const NOT_COMPILED: Duration = Duration::from_millis(250);
 
 impl Turns {
     /// Runs one turn. Calling it again with the same input is harmless: only a commit counts.
@@ -125,9 +127,15 @@ impl Turns {
                     );
                     drafts.apply(report, &performed.bindings, &performed.broken);
                 }
-                Err(Overload::Full | Overload::TenantShare) => {
+                Err(Overload::Full | Overload::TenantShare | Overload::Components) => {
                     return Ran::Later {
                         after: NO_ROOM,
+                        asked: false,
+                    };
+                }
+                Err(Overload::NotCompiled) => {
+                    return Ran::Later {
+                        after: NOT_COMPILED,
                         asked: false,
                     };
                 }

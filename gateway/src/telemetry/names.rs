@@ -56,6 +56,21 @@ catalog! {
     PLUGIN_CALL_SECONDS = "vestibule_plugin_call_seconds", Histogram, Unit::Seconds,
         "Wall time of one plugin call, waiting included.";
 
+    PLUGINS_LOADED = "vestibule_plugins_loaded", Gauge, Unit::Count,
+        "Components that this node holds in memory.";
+    PLUGINS_LOADED_BYTES = "vestibule_plugins_loaded_bytes", Gauge, Unit::Bytes,
+        "Bytes of those components, about.";
+    PLUGINS_EVICTED = "vestibule_plugins_evicted_total", Counter, Unit::Count,
+        "Components that had to go for others. Many of them: plugins.loaded_bytes or loaded_components are too small.";
+    PLUGIN_LOADS = "vestibule_plugin_loads_total", Counter, Unit::Count,
+        "Components loaded, by result: loaded, failed.";
+    ARTIFACT_FILES_BYTES = "vestibule_artifact_files_bytes", Gauge, Unit::Bytes,
+        "Bytes of machine code that this node keeps on its disk.";
+    PLUGINS_TO_COMPILE = "vestibule_plugins_to_compile", Gauge, Unit::Count,
+        "Components that are not compiled for this node's engine yet.";
+    PLUGINS_RECOMPILED = "vestibule_plugins_recompiled_total", Counter, Unit::Count,
+        "Components compiled anew for this engine, by result: compiled, refused, failed.";
+
     HOOK_DELIVERIES = "vestibule_hook_deliveries_total", Counter, Unit::Count,
         "Requests to tenants' endpoints by outcome: delivered, failed; dead: given up after a day.";
 
