@@ -45,7 +45,7 @@ use crate::tenants::{EraseJob, SetupContext};
 
 use parts::Parts;
 pub use ports::plugin_limits;
-use ports::{BacklogGate, DirectoryPort, component_budget};
+use ports::{BacklogGate, DirectoryPort, breaker_rule, component_budget};
 
 pub use followers::Followers;
 pub use parts::PartFailed;
@@ -273,6 +273,7 @@ impl Shared {
             self.directory.clone(),
             self.holder.clone(),
             &self.keyring.pseudonym_key(),
+            breaker_rule(&config.plugins),
         );
         let keeping = rollouts
             .clone()

@@ -10,6 +10,7 @@ use secrecy::SecretString;
 use crate::config;
 use crate::delivery;
 use crate::directory::Directory;
+use crate::domain::breaker::BreakerRule;
 use crate::domain::number::Number;
 use crate::domain::{NumberId, TenantId, Timestamp};
 use crate::pipeline::ComponentBudget;
@@ -84,6 +85,17 @@ pub fn plugin_limits(plugins: &config::Plugins) -> Limits {
         kv_keys: plugins.kv_keys,
         kv_bytes: plugins.kv_bytes,
         kv_total_bytes: plugins.kv_total_bytes,
+    }
+}
+
+/// When a version in service is taken out.
+pub(super) fn breaker_rule(plugins: &config::Plugins) -> BreakerRule {
+    BreakerRule {
+        window: plugins.breaker_window,
+        least_turns: plugins.breaker_least_turns,
+        fault_percent: f64::from(plugins.breaker_fault_percent),
+        open: plugins.breaker_open,
+        probes: plugins.breaker_probes,
     }
 }
 

@@ -91,6 +91,15 @@ fn not_zero(config: &Config) -> Vec<(&'static str, u128)> {
             "plugins.loaded_components",
             plugins.loaded_components as u128,
         ),
+        (
+            "plugins.breaker_window",
+            plugins.breaker_window.as_nanos(),
+        ),
+        (
+            "plugins.breaker_least_turns",
+            plugins.breaker_least_turns.into(),
+        ),
+        ("plugins.breaker_probes", plugins.breaker_probes.into()),
         ("plugins.loaded_bytes", plugins.loaded_bytes as u128),
         ("plugins.compile_cpu", plugins.compile_cpu.as_nanos()),
         (

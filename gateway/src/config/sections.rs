@@ -115,6 +115,11 @@ sections! {
         loaded_bytes: usize,
         artifact_files_bytes: u64,
         require_signature: bool,
+        breaker_window: Duration,
+        breaker_least_turns: u64,
+        breaker_fault_percent: u32,
+        breaker_open: Duration,
+        breaker_probes: u32,
     }
 
     /// Hooks out.

@@ -316,3 +316,6 @@ pub(super) fn digest(hex_text: &str) -> Option<ComponentDigest> {
     let bytes = hex::decode(hex_text).ok()?;
     bytes.try_into().ok().map(ComponentDigest)
 }
+
+#[cfg(test)]
+mod tests;

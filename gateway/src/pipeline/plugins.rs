@@ -197,8 +197,8 @@ impl Plugins {
             }
             match choose(installation) {
                 Some(version) => self.add_to(&mut cast, installation, version).await,
-                // A first version on its way is not missed; one that was stopped is.
-                None if installation.candidate().is_some() => {}
+                // A first version on its way is not missed; one that was stopped is, or whose breaker is open.
+                None if installation.active().is_none() && installation.candidate().is_some() => {}
                 None => cast.broken.push(installation.plugin.clone()),
             }
         }
@@ -207,6 +207,7 @@ impl Plugins {
 
     async fn add_to(&self, cast: &mut Cast, installation: &Installation, chosen: &Version) {
         let active = installation.active();
+        let active = active.filter(|_| installation.open_breaker().is_none());
         let others = active.filter(|active| active.seq != chosen.seq);
         let mut waits = None;
         for version in std::iter::once(chosen).chain(others) {

@@ -86,7 +86,7 @@ impl Turns {
                 break (cast, report);
             }
             for (part, why) in failed {
-                self.note(&cast, &report, &part, Some(why));
+                self.note(input, (&cast, &report), &part, Some(why));
                 trials.push(TrialLine::of(&cast, &part, &report).after(why));
                 gone.insert(part.installation);
             }
@@ -97,7 +97,7 @@ impl Turns {
         cast.broken.extend(alone.map(|one| one.plugin.clone()));
         if report.ending != Ending::Retry {
             for part in &cast.parts {
-                self.note(&cast, &report, part, None);
+                self.note(input, (&cast, &report), part, None);
             }
             self.shadows(&question, (&cast, &report), &mut trials).await;
         }
@@ -118,7 +118,7 @@ impl Turns {
         self.plugins
             .cast(&input.entry, |installation| {
                 match gone.contains(&installation.id) {
-                    true => installation.active(),
+                    true => self.rollouts.serving(installation, conversation),
                     false => choose(installation),
                 }
             })
@@ -126,20 +126,28 @@ impl Turns {
     }
 
     /// Counts what a version did, if it was asked.
-    fn note(&self, cast: &Cast, report: &TurnReport, part: &Part, fell_back: Option<&'static str>) {
+    fn note(
+        &self,
+        input: &TurnInput,
+        (cast, report): (&Cast, &TurnReport),
+        part: &Part,
+        fell_back: Option<&'static str>,
+    ) {
         if let Some(mut once) = did(report, part.installation) {
             once.fault = once.fault.or(fell_back);
             once.fell_back = fell_back.is_some();
-            self.count(cast, part, &once);
+            self.count(input, cast, part, &once);
         }
     }
 
-    fn count(&self, cast: &Cast, part: &Part, once: &Once) {
+    fn count(&self, input: &TurnInput, cast: &Cast, part: &Part, once: &Once) {
         let place = cast.parts.iter().position(|other| other == part);
         let bounds = place.and_then(|place| cast.bounds.get(place));
         let binding = place.and_then(|place| cast.bindings.get(place));
         if let (Some(bounds), Some(binding)) = (bounds, binding) {
-            self.rollouts.note(*part, bounds, binding.limits.fuel, once);
+            let rule = (bounds, binding.limits.fuel);
+            self.rollouts
+                .note(*part, rule, input.event.conversation, once);
         }
     }
 
@@ -197,7 +205,7 @@ impl Turns {
         let compares = once.fault.is_none() && played(installation).is_some();
         let of = |report| wanted(report, installation.id);
         once.same = compares.then(|| of(&shown) == of(report));
-        self.count(&with_it, &part, &once);
+        self.count(question.input, &with_it, &part, &once);
         let mut line = TrialLine::of(&with_it, &part, &shown);
         line.same = once.same;
         Some(line)

@@ -52,7 +52,9 @@ catalog! {
     PLUGIN_CALLS = "vestibule_plugin_calls_total", Counter, Unit::Count,
         "Plugin calls by hook and outcome: ok, rejected, retry, or the fault's kind.";
     PLUGIN_ROLLBACKS = "vestibule_plugin_rollbacks_total", Counter, Unit::Count,
-        "Candidates that a bound took out, by stage: shadow, canary.";
+        "Versions that a bound took out, by stage: shadow, canary, active.";
+    PLUGIN_BREAKERS = "vestibule_plugin_breakers_total", Counter, Unit::Count,
+        "Breakers of versions in service that this node moved, by what: opened, closed.";
     PLUGIN_CALL_SECONDS = "vestibule_plugin_call_seconds", Histogram, Unit::Seconds,
         "Wall time of one plugin call, waiting included.";
 

@@ -39,6 +39,11 @@ impl Wanted {
     fn take(&self) -> Option<String> {
         lock(&self.waiting).pop_front()
     }
+
+    /// Those that nobody has taken on yet.
+    pub fn waiting(&self) -> Vec<String> {
+        lock(&self.waiting).iter().cloned().collect()
+    }
 }
 
 /// Compiles what lacks an artifact of this engine.
@@ -252,7 +257,8 @@ mod tests {
         for digest in ["b", "a", "b"] {
             wanted.want(tenant, digest);
         }
-        let asked: Vec<String> = std::iter::from_fn(|| wanted.take()).collect();
-        assert_eq!(asked, ["b", "a"]);
+        assert_eq!(wanted.waiting(), ["b", "a"]);
+        assert_eq!(wanted.take().as_deref(), Some("b"));
+        assert_eq!(wanted.waiting(), ["a"]);
     }
 }
