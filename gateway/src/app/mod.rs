@@ -33,9 +33,7 @@ use crate::ingest::{Attacher, AttacherConfig, Intake, RawWriter, RawWriterConfig
 use crate::jobs::{Runner, Wake};
 use crate::lifecycle::{Health, Shutdown};
 use crate::ownership::{self, Keeper, KeeperConfig, Owned, UnderWay, Wakeups};
-use crate::pipeline::{
-    Pipeline, PipelineConfig, PipelineParts, Plugins, PluginsParts, Rollouts,
-};
+use crate::pipeline::{Pipeline, PipelineConfig, PipelineParts, Plugins, PluginsParts, Rollouts};
 use crate::plugin_host::{ArtifactKey, HostConfig, PluginHost, Seeds};
 use crate::secrets::Keyring;
 use crate::storage::{Db, Ending, migrate};
@@ -286,6 +284,7 @@ impl Shared {
                 concurrency: config.turns.concurrency,
                 commit_turns: config.turns.group_commit_turns,
                 queue: config.turns.queue_messages,
+                guest_threads: config.plugins.guest_threads,
                 kv_total_bytes: config.plugins.kv_total_bytes,
                 ..PipelineConfig::default()
             },

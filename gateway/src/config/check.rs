@@ -91,10 +91,7 @@ fn not_zero(config: &Config) -> Vec<(&'static str, u128)> {
             "plugins.loaded_components",
             plugins.loaded_components as u128,
         ),
-        (
-            "plugins.breaker_window",
-            plugins.breaker_window.as_nanos(),
-        ),
+        ("plugins.breaker_window", plugins.breaker_window.as_nanos()),
         (
             "plugins.breaker_least_turns",
             plugins.breaker_least_turns.into(),

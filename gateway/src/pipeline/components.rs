@@ -105,7 +105,11 @@ impl Components {
     }
 
     /// A component of the tenant's, or of the operator's, from memory, disk or database.
-    pub(super) async fn get(&self, tenant: TenantId, hex: &str) -> Result<Arc<Plugin>, NotRunnable> {
+    pub(super) async fn get(
+        &self,
+        tenant: TenantId,
+        hex: &str,
+    ) -> Result<Arc<Plugin>, NotRunnable> {
         let digest = digest(hex).ok_or_else(|| NotRunnable::Corrupt("digest".to_owned()))?;
         let manifest = self.manifest(tenant, hex).await?;
         if let Some(plugin) = self.loaded(&digest) {
@@ -121,7 +125,10 @@ impl Components {
         };
         drop(gate);
         let mut gates = lock(&self.gates);
-        if gates.get(&digest).is_some_and(|gate| Arc::strong_count(gate) == 1) {
+        if gates
+            .get(&digest)
+            .is_some_and(|gate| Arc::strong_count(gate) == 1)
+        {
             gates.remove(&digest);
         }
         loaded

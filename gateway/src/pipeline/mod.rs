@@ -19,6 +19,7 @@ mod room;
 mod shelf;
 mod trial;
 mod turn;
+mod work;
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -59,6 +60,8 @@ pub struct PipelineConfig {
     pub commit_turns: usize,
     /// Events held in memory; the rest waits in the database.
     pub queue: usize,
+    /// Threads that run guests: heavy turns under way are bounded by them.
+    pub guest_threads: usize,
     /// Bytes that one plugin may remember at one tenant.
     pub kv_total_bytes: u64,
     /// How often to look without being woken.
@@ -71,6 +74,7 @@ impl Default for PipelineConfig {
             concurrency: 128,
             commit_turns: 64,
             queue: 10_000,
+            guest_threads: 1,
             kv_total_bytes: 64 << 20,
             look: Duration::from_secs(1),
         }
@@ -113,7 +117,8 @@ pub struct Pipeline {
 
 /// What a task of the pipeline has to say.
 enum Report {
-    Ran(Box<TurnInput>, Ran),
+    /// And how much fuel it took.
+    Ran(Box<TurnInput>, Ran, u64),
     Committed {
         fates: Vec<(ConversationId, i64, Fate)>,
     },
@@ -144,7 +149,11 @@ impl Pipeline {
             rollouts: parts.rollouts.clone(),
         };
         Self {
-            queue: Queue::new(parts.config.concurrency, parts.config.queue),
+            queue: Queue::new(
+                parts.config.concurrency,
+                parts.config.queue,
+                parts.config.guest_threads,
+            ),
             look_comes: false,
             look_now: false,
             parts,
@@ -337,7 +346,7 @@ impl Pipeline {
             // Nothing of a turn outlives its panic but the report of it.
             let turn = AssertUnwindSafe(turns.run(input.clone()));
             let report = match turn.catch_unwind().await {
-                Ok(result) => Report::Ran(Box::new(input), result),
+                Ok((result, fuel)) => Report::Ran(Box::new(input), result, fuel),
                 Err(panic) => Report::Panicked(panic),
             };
             // The loop outlives its turns; at a hard stop there is nobody to tell.
@@ -346,14 +355,17 @@ impl Pipeline {
     }
 
     fn heard(&mut self, report: Report, commits: &mpsc::UnboundedSender<(Finished, bool)>) {
+        if let Report::Ran(input, _, fuel) = &report {
+            self.queue.measured(input.event.conversation, *fuel);
+        }
         match report {
-            Report::Ran(input, Ran::Later { after, asked }) => {
+            Report::Ran(input, Ran::Later { after, asked }, _) => {
                 let asked = u32::from(asked);
                 self.queue
                     .note(input.event.conversation, |tries| tries.retries += asked);
                 self.later(input.event.conversation, after);
             }
-            Report::Ran(_, Ran::Finished(turn)) => {
+            Report::Ran(_, Ran::Finished(turn), _) => {
                 let single = self.queue.tries(turn.event.conversation).single;
                 // Its receiver lives until `run` drops the sender.
                 let _ = commits.send((*turn, single));

@@ -46,10 +46,7 @@ impl From<StorageError> for NotRunnable {
 impl NotRunnable {
     /// May it be otherwise in a moment, though nobody changes the installation?
     pub(super) fn passes(&self) -> bool {
-        matches!(
-            self,
-            Self::Storage(_) | Self::NotCompiled(_) | Self::NoRoom
-        )
+        matches!(self, Self::Storage(_) | Self::NotCompiled(_) | Self::NoRoom)
     }
 
     /// Nothing is wrong with the plugin: the turn waits for it.

@@ -145,9 +145,7 @@ impl Rollouts {
         let (part, now) = (part(installation, active), self.setup.clock.now());
         let mut state = self.state();
         let probing = state.probing.entry(part).or_default();
-        probing
-            .admit(breaker, now, conversation)
-            .then_some(active)
+        probing.admit(breaker, now, conversation).then_some(active)
     }
 
     /// The version that looks on.

@@ -4,6 +4,7 @@
 //! Nothing is committed before all of it is over, so a run is thrown away by forgetting its report.
 
 use std::collections::HashSet;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -71,8 +72,9 @@ impl Turns {
         input: &TurnInput,
         turn: TurnId,
         now: Timestamp,
+        spent: &AtomicU64,
     ) -> Result<Performed, Overload> {
-        let question = self.question(input, turn, now).await;
+        let question = self.question(input, turn, now, spent).await;
         let mut trials = Vec::new();
         let mut gone = HashSet::new();
         let (mut cast, report) = loop {

@@ -7,6 +7,7 @@
 //! 5. Policy decides on every draft. What it clears, the commit writes: all of it or nothing.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::caused::Caused;
@@ -60,6 +61,8 @@ pub(super) struct Question<'a> {
     now: Timestamp,
     about: Arc<About>,
     pub conversation: ConversationView,
+    /// Fuel that its plugins took, those on trial included.
+    spent: &'a AtomicU64,
 }
 
 /// Everything that a turn causes, ready to be committed.
@@ -102,8 +105,15 @@ const NO_ROOM: Duration = Duration::from_millis(5);
 const NOT_COMPILED: Duration = Duration::from_millis(250);
 
 impl Turns {
-    /// Runs one turn. Calling it again with the same input is harmless: only a commit counts.
-    pub(super) async fn run(&self, input: TurnInput) -> Ran {
+    /// Runs one turn, and says how much fuel it took. Calling it again with the same input is harmless: only a commit
+    /// counts.
+    pub(super) async fn run(&self, input: TurnInput) -> (Ran, u64) {
+        let spent = AtomicU64::new(0);
+        let ran = self.attempt(input, &spent).await;
+        (ran, spent.into_inner())
+    }
+
+    async fn attempt(&self, input: TurnInput, spent: &AtomicU64) -> Ran {
         let now = self.clock.now();
         let turn = TurnId::from_raw(self.ids.next(now));
         let mut drafts = Drafts::new(self, &input, turn, now);
@@ -112,7 +122,7 @@ impl Turns {
             word::CONSENT => drafts.outcome = "consent_word",
             word::HUMAN if input.conversation.owner.is_bot() => drafts.human_requested(),
             _ if input.entry.installations.is_empty() => drafts.outcome = "no_plugin",
-            _ => match self.perform(&input, turn, now).await {
+            _ => match self.perform(&input, turn, now, spent).await {
                 Ok(performed) => {
                     let report = performed.report;
                     count(&report);
@@ -154,8 +164,10 @@ impl Turns {
         input: &'a TurnInput,
         turn: TurnId,
         now: Timestamp,
+        spent: &'a AtomicU64,
     ) -> Question<'a> {
         Question {
+            spent,
             input,
             turn,
             now,
@@ -188,7 +200,10 @@ impl Turns {
             bot_owns: input.conversation.owner.is_bot(),
             contact_kinds: input.entry.tenant.contact_kinds.clone(),
         };
-        self.plugins.host().run_turn(request).await
+        let report = self.plugins.host().run_turn(request).await?;
+        let fuel = report.calls.iter().map(|call| call.fuel).sum();
+        question.spent.fetch_add(fuel, Ordering::Relaxed);
+        Ok(report)
     }
 
     async fn about(&self, event: &PendingEvent) -> About {

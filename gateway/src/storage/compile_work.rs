@@ -75,10 +75,7 @@ pub async fn refuse_all_tenants(
     problem: &str,
 ) -> Result<()> {
     const SQL: &str = "UPDATE compile_work SET problem = $3 WHERE digest = $1 AND engine = $2";
-    execute!(
-        tx,
-        sqlx::query(SQL).bind(digest).bind(engine).bind(problem)
-    )?;
+    execute!(tx, sqlx::query(SQL).bind(digest).bind(engine).bind(problem))?;
     Ok(())
 }
 
@@ -107,7 +104,8 @@ pub async fn problem_all_tenants(
     digest: &str,
     engine: &str,
 ) -> Result<Option<String>> {
-    const SQL: &str = "SELECT problem FROM compile_work WHERE digest = $1 AND engine = $2 AND problem <> ''";
+    const SQL: &str =
+        "SELECT problem FROM compile_work WHERE digest = $1 AND engine = $2 AND problem <> ''";
     Ok(on_backend!(tx, |conn| {
         sqlx::query_scalar(SQL)
             .bind(digest)
@@ -121,19 +119,12 @@ pub async fn problem_all_tenants(
 pub async fn source_all_tenants(tx: &mut Tx, digest: &str) -> Result<Option<(Vec<u8>, String)>> {
     const SQL: &str = "SELECT wasm, manifest FROM component WHERE digest = $1 LIMIT 1";
     Ok(on_backend!(tx, |conn| {
-        sqlx::query_as(SQL)
-            .bind(digest)
-            .fetch_optional(conn)
-            .await
+        sqlx::query_as(SQL).bind(digest).fetch_optional(conn).await
     })?)
 }
 
 /// Who has uploaded a component and has no artifact of this engine.
-pub async fn owners_all_tenants(
-    tx: &mut Tx,
-    digest: &str,
-    engine: &str,
-) -> Result<Vec<TenantId>> {
+pub async fn owners_all_tenants(tx: &mut Tx, digest: &str, engine: &str) -> Result<Vec<TenantId>> {
     const SQL: &str = "SELECT c.tenant FROM component c WHERE c.digest = $1 AND NOT EXISTS (SELECT 1 FROM artifact a
             WHERE a.tenant = c.tenant AND a.digest = c.digest AND a.engine = $2) ORDER BY c.tenant";
     let owners: Vec<i64> = on_backend!(tx, |conn| {

@@ -51,10 +51,7 @@ pub async fn add_all_tenants(
 }
 
 /// Versions that ran, the last one first.
-pub async fn ran_lately_all_tenants(
-    tx: &mut Tx,
-    most: i64,
-) -> Result<Vec<(InstallationId, i64)>> {
+pub async fn ran_lately_all_tenants(tx: &mut Tx, most: i64) -> Result<Vec<(InstallationId, i64)>> {
     const SQL: &str = "SELECT installation, seq FROM plugin_health WHERE measure = 'turns'
         GROUP BY installation, seq ORDER BY MAX(ran_at) DESC, installation LIMIT $1";
     let rows: Vec<(i64, i64)> = on_backend!(tx, |conn| sqlx::query_as(SQL)

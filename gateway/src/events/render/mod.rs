@@ -13,7 +13,9 @@ pub use inbound::elements;
 use super::Shown;
 use crate::directory::Snapshot;
 use crate::domain::number::Number;
-use crate::domain::{ConversationId, InstallationId, Numbered, StreamEvent, StreamKind, TenantId, Timestamp};
+use crate::domain::{
+    ConversationId, InstallationId, Numbered, StreamEvent, StreamKind, TenantId, Timestamp,
+};
 use crate::storage::conversations::{self, Conversation, LoggedChange};
 use crate::storage::history::{self, InboundEntry};
 use crate::storage::notes::{self, Note};

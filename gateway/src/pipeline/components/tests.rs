@@ -115,7 +115,10 @@ async fn hundreds_of_components_run_on_a_node_that_holds_ten() {
     }
     assert_eq!(lock(&components.shelf).gone(), 590);
     for n in 290..300 {
-        assert!(components.loaded(&place.digests[n]).is_some(), "{n} ran lately");
+        assert!(
+            components.loaded(&place.digests[n]).is_some(),
+            "{n} ran lately"
+        );
     }
 }
 
@@ -181,7 +184,10 @@ async fn what_is_not_compiled_waits_and_what_cannot_be_compiled_is_broken() {
         .expect("refused");
     tx.commit().await.expect("committed");
     let broken = place.get(&components, 0).await.expect_err("refused");
-    assert!(!broken.passes() && broken.to_string().contains(problem), "{broken}");
+    assert!(
+        !broken.passes() && broken.to_string().contains(problem),
+        "{broken}"
+    );
 }
 
 #[tokio::test]

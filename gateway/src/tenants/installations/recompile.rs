@@ -124,10 +124,15 @@ impl Recompiler {
         match self.missing().await {
             Ok(missing) => {
                 let all = missing.len();
-                let rest: VecDeque<String> =
-                    missing.into_iter().filter(|digest| !passed.remove(digest)).collect();
+                let rest: VecDeque<String> = missing
+                    .into_iter()
+                    .filter(|digest| !passed.remove(digest))
+                    .collect();
                 if !rest.is_empty() {
-                    tracing::info!(components = all, "components are compiled anew for this engine");
+                    tracing::info!(
+                        components = all,
+                        "components are compiled anew for this engine"
+                    );
                 } else if all == 0 {
                     self.forget_others().await;
                 }
@@ -151,7 +156,9 @@ impl Recompiler {
     }
 
     async fn one(&self, digest: &str, stop: &CancellationToken) -> Result<Done> {
-        let bytes = hex::decode(digest).ok().and_then(|bytes| bytes.try_into().ok());
+        let bytes = hex::decode(digest)
+            .ok()
+            .and_then(|bytes| bytes.try_into().ok());
         let id = current(ComponentDigest(bytes.unwrap_or_default()))?;
         let engine = engine_name(&id);
         let now = self.setup.clock.now();
@@ -178,7 +185,8 @@ impl Recompiler {
         };
         let problem = match compiled {
             Ok(sealed) => {
-                self.keep_artifact(digest, &engine, &owners, &sealed).await?;
+                self.keep_artifact(digest, &engine, &owners, &sealed)
+                    .await?;
                 metrics::counter!(names::PLUGINS_RECOMPILED, "result" => "compiled").increment(1);
                 tracing::info!(digest, "a component was compiled anew for this engine");
                 return Ok(Done::Compiled);
@@ -191,7 +199,11 @@ impl Recompiler {
             }
         };
         metrics::counter!(names::PLUGINS_RECOMPILED, "result" => "refused").increment(1);
-        tracing::error!(digest, problem, "this engine refuses a component; where it is installed, turns fall back");
+        tracing::error!(
+            digest,
+            problem,
+            "this engine refuses a component; where it is installed, turns fall back"
+        );
         let mut tx = self.setup.db.begin().await?;
         compile_work::refuse_all_tenants(&mut tx, digest, &engine, &problem).await?;
         tx.commit().await?;
@@ -236,7 +248,10 @@ impl Recompiler {
         };
         match forget.await {
             Ok(0) => {}
-            Ok(gone) => tracing::info!(artifacts = gone, "artifacts of other engines were forgotten"),
+            Ok(gone) => tracing::info!(
+                artifacts = gone,
+                "artifacts of other engines were forgotten"
+            ),
             Err(error) => tracing::debug!(%error, "artifacts of other engines stay for now"),
         }
     }
