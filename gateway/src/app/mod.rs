@@ -9,6 +9,7 @@ mod monitor;
 mod parts;
 mod ports;
 mod retention;
+mod turns;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -33,17 +34,15 @@ use crate::ingest::{Attacher, AttacherConfig, Intake, RawWriter, RawWriterConfig
 use crate::jobs::{Runner, Wake};
 use crate::lifecycle::{Health, Shutdown};
 use crate::ownership::{self, Keeper, KeeperConfig, Owned, UnderWay, Wakeups};
-use crate::pipeline::{Pipeline, PipelineConfig, PipelineParts, Plugins, PluginsParts, Rollouts};
-use crate::plugin_host::{ArtifactKey, HostConfig, PluginHost, Seeds};
 use crate::secrets::Keyring;
 use crate::storage::{Db, Ending, migrate};
 use crate::telemetry;
-use crate::tenants::installations::{Recompiler, Wanted};
+use crate::telemetry::PluginMeters;
 use crate::tenants::{EraseJob, SetupContext};
 
 use parts::Parts;
 pub use ports::plugin_limits;
-use ports::{BacklogGate, DirectoryPort, breaker_rule, component_budget};
+use ports::{BacklogGate, DirectoryPort};
 
 pub use followers::Followers;
 pub use parts::PartFailed;
@@ -105,6 +104,7 @@ struct Shared {
     parts: Parts,
     /// This node's name among the holders of slots.
     holder: String,
+    meters: Arc<PluginMeters>,
 }
 
 impl Node {
@@ -146,6 +146,7 @@ impl Node {
             shutdown: options.shutdown.clone(),
             parts: Parts::new(options.shutdown.clone()),
             holder,
+            meters: Arc::new(PluginMeters::new(config.metrics.plugin_seats)),
         };
         let turns_paused = Arc::new(AtomicBool::new(false));
         let intake = shared.start_delivery(config, options.observer.clone())?;
@@ -240,83 +241,6 @@ impl Shared {
         let (soft, hard) = (self.shutdown.soft().clone(), self.shutdown.hard().clone());
         self.parts.work("delivery", delivery.run(soft, hard));
         Ok(intake)
-    }
-
-    fn start_pipeline(
-        &self,
-        config: &Config,
-        intake: crate::delivery::Intake,
-        paused: Arc<AtomicBool>,
-    ) -> anyhow::Result<mpsc::Sender<Vec<crate::storage::events::PendingEvent>>> {
-        let io = tokio::runtime::Handle::current();
-        let host = PluginHost::start(HostConfig::new(config.plugins.guest_threads, io))?;
-        let key = ArtifactKey::new(*self.keyring.artifact_mac_key());
-        let wanted = Arc::new(Wanted::default());
-        let plugins = Arc::new(Plugins::new(PluginsParts {
-            host,
-            db: self.db.clone(),
-            directory: self.directory.clone(),
-            key,
-            limits: plugin_limits(&config.plugins),
-            clock: self.clock.clone(),
-            budget: component_budget(config),
-            wanted: wanted.clone(),
-        }));
-        let soft = self.shutdown.soft();
-        self.parts
-            .work("plugins", plugins.clone().keep(soft.clone()));
-        self.start_recompiler(config, wanted)?;
-        let rollouts = Rollouts::new(
-            self.admin_context(config)?.setup,
-            self.directory.clone(),
-            self.holder.clone(),
-            &self.keyring.pseudonym_key(),
-            breaker_rule(&config.plugins),
-        );
-        let keeping = rollouts
-            .clone()
-            .keep(plugins.clone(), self.shutdown.soft().clone());
-        self.parts.work("rollouts", keeping);
-        let (events, attached) = mpsc::channel(256);
-        let pipeline = Pipeline::new(PipelineParts {
-            db: self.db.clone(),
-            config: PipelineConfig {
-                concurrency: config.turns.concurrency,
-                commit_turns: config.turns.group_commit_turns,
-                queue: config.turns.queue_messages,
-                guest_threads: config.plugins.guest_threads,
-                kv_total_bytes: config.plugins.kv_total_bytes,
-                ..PipelineConfig::default()
-            },
-            clock: self.clock.clone(),
-            ids: self.ids.clone(),
-            directory: self.directory.clone(),
-            plugins,
-            rollouts,
-            seeds: Seeds::new(&self.keyring.pseudonym_key()),
-            owned: self.owned.clone(),
-            events: attached,
-            sends: Arc::new(move |rows| intake.offer(rows)),
-            paused,
-        });
-        self.parts
-            .work("pipeline", pipeline.run(self.shutdown.soft().clone()));
-        Ok(events)
-    }
-
-    fn start_recompiler(&self, config: &Config, wanted: Arc<Wanted>) -> anyhow::Result<()> {
-        let context = self.admin_context(config)?;
-        let recompiler = Recompiler {
-            setup: context.setup,
-            compiler: context.compiler,
-            wanted,
-            holder: self.holder.clone(),
-            per_minute: config.plugins.recompile_per_minute,
-            claim: config.plugins.compile_timeout + Duration::from_secs(30),
-        };
-        let keeping = recompiler.keep(self.shutdown.soft().clone());
-        self.parts.work("recompiler", keeping);
-        Ok(())
     }
 
     fn start_attacher(
@@ -466,6 +390,7 @@ impl Shared {
             read_timeout: Duration::from_secs(5),
         };
         // Both go on while the node drains: `/ready` says so here when the webhooks' listener is closed already.
+        let recorder = recorder.with_plugins(self.meters.clone());
         let routes = recorder.routes().merge(health.routes());
         let worked = self.parts.worked();
         self.parts

@@ -109,7 +109,7 @@ fn not_zero(config: &Config) -> Vec<(&'static str, u128)> {
     ]
 }
 
-fn fits(config: &Config) -> [(&'static str, Option<&'static str>); 9] {
+fn fits(config: &Config) -> [(&'static str, Option<&'static str>); 11] {
     let renewals = config.leases.renew_every * RENEWALS_PER_TTL;
     [
         (
@@ -125,6 +125,14 @@ fn fits(config: &Config) -> [(&'static str, Option<&'static str>); 9] {
                 .as_ref()
                 .and_then(|name| http::HeaderName::try_from(name).err())
                 .map(|_| "must be the name of a header, like \"x-forwarded-for\""),
+        ),
+        (
+            "traces.endpoint",
+            collector(&config.traces.endpoint),
+        ),
+        (
+            "traces.percent",
+            (config.traces.percent > 100).then_some("must be 0 to 100"),
         ),
         ("graph.base_url", base_url(&config.graph.base_url)),
         ("graph.version", graph_version(&config.graph.version)),
@@ -159,6 +167,13 @@ fn fits(config: &Config) -> [(&'static str, Option<&'static str>); 9] {
                 ),
         ),
     ]
+}
+
+/// "": nowhere.
+fn collector(url: &str) -> Option<&'static str> {
+    let parsed: Option<http::Uri> = url.parse().ok();
+    let whole = parsed.is_some_and(|url| url.scheme().is_some() && url.host().is_some());
+    (!url.is_empty() && !whole).then_some("must be a URL, like \"http://127.0.0.1:4318/v1/traces\"")
 }
 
 fn base_url(url: &str) -> Option<&'static str> {

@@ -47,6 +47,13 @@ sections! {
     /// The listener for Prometheus.
     Metrics = "metrics" {
         listen: Option<SocketAddr>,
+        plugin_seats: usize,
+    }
+
+    /// Traces for an OpenTelemetry collector.
+    Traces = "traces" {
+        endpoint: String,
+        percent: u32,
     }
 
     /// Which database, and how many connections to it.

@@ -54,7 +54,8 @@ const LOADS_AT_ONCE: usize = 2;
 /// (docs/performance.md): a small Rust plugin takes some 40 KiB more than its artifact has.
 const BESIDE: usize = 48 << 10;
 
-pub(super) struct Components {
+/// The components of a node.
+pub struct Components {
     host: Arc<PluginHost>,
     db: Db,
     key: Arc<ArtifactKey>,
@@ -69,7 +70,7 @@ pub(super) struct Components {
 }
 
 impl Components {
-    pub(super) fn new(
+    pub fn new(
         host: Arc<PluginHost>,
         db: Db,
         key: ArtifactKey,
@@ -105,11 +106,7 @@ impl Components {
     }
 
     /// A component of the tenant's, or of the operator's, from memory, disk or database.
-    pub(super) async fn get(
-        &self,
-        tenant: TenantId,
-        hex: &str,
-    ) -> Result<Arc<Plugin>, NotRunnable> {
+    pub async fn get(&self, tenant: TenantId, hex: &str) -> Result<Arc<Plugin>, NotRunnable> {
         let digest = digest(hex).ok_or_else(|| NotRunnable::Corrupt("digest".to_owned()))?;
         let manifest = self.manifest(tenant, hex).await?;
         if let Some(plugin) = self.loaded(&digest) {
@@ -132,6 +129,20 @@ impl Components {
             gates.remove(&digest);
         }
         loaded
+    }
+
+    /// Is it in memory? Looking does not count as a use.
+    pub fn is_loaded(&self, digest: &ComponentDigest) -> bool {
+        lock(&self.shelf).has(digest)
+    }
+
+    /// How many are in memory.
+    pub fn len(&self) -> usize {
+        lock(&self.shelf).len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// Does the budget leave room that nobody needs yet?

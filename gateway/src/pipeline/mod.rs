@@ -17,6 +17,7 @@ mod queue;
 mod rollouts;
 mod room;
 mod shelf;
+mod told;
 mod trial;
 mod turn;
 mod work;
@@ -47,9 +48,10 @@ use memory::{Memory, Used};
 use queue::Queue;
 use turn::{Finished, Ran, TurnInput, Turns};
 
-pub use components::ComponentBudget;
-pub use plugins::{Plugins, PluginsParts};
+pub use components::{ComponentBudget, Components};
+pub use plugins::{NotRunnable, Plugins, PluginsParts};
 pub use rollouts::Rollouts;
+pub use told::Watchers;
 
 /// How turns are run.
 #[derive(Debug, Clone, Copy)]
@@ -90,6 +92,7 @@ pub struct PipelineParts {
     pub directory: Arc<Directory>,
     pub plugins: Arc<Plugins>,
     pub rollouts: Arc<Rollouts>,
+    pub watchers: Watchers,
     pub seeds: Seeds,
     pub owned: Owned,
     /// Messages as ingest attaches them.
@@ -147,6 +150,7 @@ impl Pipeline {
             memory: Memory::start(parts.db.clone(), used.clone(), kv_total(&parts.config)),
             seeds: parts.seeds.clone(),
             rollouts: parts.rollouts.clone(),
+            watchers: parts.watchers.clone(),
         };
         Self {
             queue: Queue::new(

@@ -24,7 +24,7 @@ use crate::tenants::installations::Wanted;
 
 /// Why an installed plugin cannot run. It counts as that plugin's fault; the others of the turn go on.
 #[derive(Debug, Clone, thiserror::Error)]
-pub(super) enum NotRunnable {
+pub enum NotRunnable {
     #[error(transparent)]
     Storage(Arc<StorageError>),
     #[error("it is not compiled yet for this engine: {0}")]
@@ -46,7 +46,18 @@ impl From<StorageError> for NotRunnable {
 impl NotRunnable {
     /// May it be otherwise in a moment, though nobody changes the installation?
     pub(super) fn passes(&self) -> bool {
-        matches!(self, Self::Storage(_) | Self::NotCompiled(_) | Self::NoRoom)
+        self.again().is_some()
+    }
+
+    /// After how long it is tried again; `None`: not before the installation changes.
+    fn again(&self) -> Option<Duration> {
+        match self {
+            Self::Storage(_) => Some(TRY_AGAIN),
+            Self::NotCompiled(_) => Some(COMPILED_SOON),
+            // The next turn that ends may make room.
+            Self::NoRoom => Some(Duration::ZERO),
+            Self::Load(_) | Self::Corrupt(_) => None,
+        }
     }
 
     /// Nothing is wrong with the plugin: the turn waits for it.
@@ -61,6 +72,8 @@ impl NotRunnable {
 
 /// How long what may pass is not tried again: not with every message.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
+/// The same for what is being compiled, which takes some tenths of a second.
+const COMPILED_SOON: Duration = Duration::from_millis(250);
 /// Setups in memory: text that a tenant wrote, up to `SETTINGS_BYTES` each. The database has all of them.
 const SETUPS: Budget = Budget {
     count: 20_000,
@@ -248,11 +261,11 @@ impl Plugins {
             Ok((binding, digest)) => Ok(Setup::of(binding, *digest)),
             Err(error) => Err(error.clone()),
         };
-        let passes = setup.as_ref().err().is_some_and(NotRunnable::passes);
+        let again = setup.as_ref().err().and_then(NotRunnable::again);
         let bound = Bound {
             generation: installation.generation,
             setup,
-            again_at: passes.then(|| now.plus(TRY_AGAIN)),
+            again_at: again.map(|after| now.plus(after)),
         };
         // Twice, because settings are kept whole and key by key.
         let bytes = 2 * version.config.len() + SETUP_BYTES;

@@ -111,6 +111,10 @@ impl<K: Clone + Eq + Hash, V> Shelf<K, V> {
         }
     }
 
+    pub(super) fn has(&self, key: &K) -> bool {
+        self.held.contains_key(key)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.held.len()
     }

@@ -21,6 +21,7 @@ use crate::plugin_host::{
 use crate::storage::installations::Installation;
 use crate::storage::plugin_health::Part;
 use crate::storage::plugin_versions::Version;
+use crate::telemetry::PluginTurn;
 
 /// What the plugins of a turn did, and those on trial beside them.
 pub(super) struct Performed {
@@ -147,6 +148,14 @@ impl Turns {
         let bounds = place.and_then(|place| cast.bounds.get(place));
         let binding = place.and_then(|place| cast.bindings.get(place));
         if let (Some(bounds), Some(binding)) = (bounds, binding) {
+            let did = PluginTurn {
+                fuel: once.fuel,
+                wall_us: once.wall_us,
+                faulty: once.fault.is_some(),
+            };
+            let named = (binding.plugin.name(), binding.plugin.version());
+            let meters = &self.watchers.meters;
+            meters.note(self.clock.now(), part.tenant, named, did);
             let rule = (bounds, binding.limits.fuel);
             self.rollouts
                 .note(*part, rule, input.event.conversation, once);

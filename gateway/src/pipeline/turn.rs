@@ -17,6 +17,7 @@ use super::memory::Memory;
 use super::plugins::Plugins;
 use super::queue::Tries;
 use super::rollouts::Rollouts;
+use super::told::{TurnSpans, Watchers};
 use crate::directory::NumberEntry;
 use crate::domain::attribute::Fields;
 use crate::domain::{Clock, IdGenerator, InstallationId, Timestamp, TurnId};
@@ -42,6 +43,7 @@ pub(super) struct Turns {
     pub memory: Memory,
     pub seeds: Seeds,
     pub rollouts: Arc<Rollouts>,
+    pub watchers: Watchers,
 }
 
 /// A message or occasion about to have its turn, with its conversation and consent as they stood a moment ago.
@@ -116,6 +118,7 @@ impl Turns {
     async fn attempt(&self, input: TurnInput, spent: &AtomicU64) -> Ran {
         let now = self.clock.now();
         let turn = TurnId::from_raw(self.ids.next(now));
+        let mut spans = TurnSpans::begin(&self.watchers.traces, turn, now);
         let mut drafts = Drafts::new(self, &input, turn, now);
         match input.event.word {
             // An occasion has no word.
@@ -124,6 +127,9 @@ impl Turns {
             _ if input.entry.installations.is_empty() => drafts.outcome = "no_plugin",
             _ => match self.perform(&input, turn, now, spent).await {
                 Ok(performed) => {
+                    if let Some(spans) = &mut spans {
+                        spans.performed(&performed);
+                    }
                     let report = performed.report;
                     count(&report);
                     if let Some(later) = later(&report, input.tries.retries) {
@@ -154,6 +160,9 @@ impl Turns {
                     drafts.fall_back();
                 }
             },
+        }
+        if let Some(spans) = spans {
+            spans.end(&self.watchers.traces, &input, drafts.outcome);
         }
         Ran::Finished(Box::new(drafts.finish(input)))
     }

@@ -42,7 +42,7 @@ async fn what_another_engine_compiled_is_compiled_anew_while_turns_wait() {
         lucky.text("hello").expect("sent");
         other.text("hello").expect("sent");
         lucky
-            .wait_for(Duration::from_secs(60), |chat| chat.texts().len() == 2)
+            .wait_for(Duration::from_secs(60), |chat| !chat.texts().is_empty())
             .await
             .expect("the first message is answered by the plugin");
         town.meta.webhooks_idle().await;

@@ -1,3 +1,5 @@
+//! A node's components over a real database, with a budget that does not hold all of them.
+
 use super::*;
 use crate::domain::Timestamp;
 use crate::domain::time::ManualClock;
