@@ -223,7 +223,7 @@ impl Components {
     ) -> Result<AuthenticArtifact, NotRunnable> {
         let load = |error: &dyn std::fmt::Display| NotRunnable::Load(error.to_string());
         let id = ArtifactId::current(digest).map_err(|error| load(&error))?;
-        if let Some(artifact) = self.from_disk(&id).await {
+        if let Some(artifact) = self.on_disk(&id).await {
             return Ok(artifact);
         }
         let (hex, engine) = (digest.to_string(), engine_name(&id));
@@ -256,7 +256,7 @@ impl Components {
         .await
     }
 
-    async fn from_disk(&self, id: &ArtifactId) -> Option<AuthenticArtifact> {
+    async fn on_disk(&self, id: &ArtifactId) -> Option<AuthenticArtifact> {
         let files = self.files(&engine_name(id))?;
         let (key, id, now) = (self.key.clone(), id.clone(), self.clock.now());
         blocking(move || {

@@ -209,11 +209,10 @@ impl Queue {
             if !self.work.trusts(*tenant, waits.running) {
                 continue;
             }
-            if self.work.is_heavy(*tenant) {
-                if heavy_wait || !self.work.has_room_for(*tenant) {
-                    heavy_wait = true;
-                    continue;
-                }
+            let heavy = self.work.is_heavy(*tenant);
+            if heavy && (heavy_wait || !self.work.has_room_for(*tenant)) {
+                heavy_wait = true;
+                continue;
             }
             if waits.running < share {
                 below = Some((*stand, *tenant));

@@ -39,7 +39,8 @@ impl Life<'_> {
             expires_at: None,
         };
         let (_, token) = keys::create(self.setup(), new).await.expect("a key");
-        let (client, key) = (reqwest::Client::new(), shown_once(&token));
+        let (client, key) = (reqwest::Client::builder().build(), shown_once(&token));
+        let client = client.expect("a client");
         let mut after = 0;
         until("the event is told", async || {
             let (address, kind) = (self.node.api, kind.word());
