@@ -17,6 +17,7 @@ pub mod business_events;
 pub mod changes;
 pub mod claims;
 pub mod components;
+pub mod consents;
 pub mod contacts;
 pub mod conversations;
 pub mod counts;
