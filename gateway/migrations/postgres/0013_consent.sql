@@ -109,3 +109,6 @@ CREATE TABLE consent_erased (
     erased_at BIGINT NOT NULL,
     PRIMARY KEY (tenant, pseudonym)
 );
+
+-- "Who became one with this person?", asked when a person's file is read or erased: few rows.
+CREATE INDEX consent_merged ON consent (merged_into) WHERE merged_into <> 0;

@@ -23,6 +23,8 @@ use crate::api::{Api, Claims, Media, Rates, Streams};
 use crate::audit::{self, Actor, VerifyJob};
 use crate::clock::SystemClock;
 use crate::config::Config;
+use crate::consent::pseudonym::Pseudonyms;
+use crate::consent;
 use crate::contacts::ImportJob;
 use crate::delivery::{Chance, Delivery, DeliveryConfig, Observer, ProcessTime, World};
 use crate::directory::Directory;
@@ -414,6 +416,15 @@ impl Shared {
             kinds: vec![
                 Arc::new(VerifyJob(self.keyring.chain_key())),
                 Arc::new(EraseJob),
+                Arc::new(consent::VerifyJob(self.keyring.chain_key())),
+                Arc::new(consent::erase::EraseJob {
+                    db: self.db.clone(),
+                }),
+                Arc::new(consent::import::ImportJob {
+                    ids: self.ids.clone(),
+                    clock: self.clock.clone(),
+                    pseudonyms: Pseudonyms::new(self.keyring.pseudonym_key()),
+                }),
                 Arc::new(ImportJob {
                     ids: self.ids.clone(),
                     clock: self.clock.clone(),

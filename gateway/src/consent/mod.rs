@@ -4,8 +4,15 @@
 //! The rules of what a statement does are `policy::consent`'s. What a record says of a person can be erased: the chain
 //! binds hashes only, and [`verify`] finds any change to what was sealed.
 
+pub mod erase;
+pub mod file;
+pub mod import;
 pub mod opt_in;
+pub mod pseudonym;
 mod record;
+pub mod rows;
+pub mod tell;
+pub mod topics;
 mod verify;
 
 pub use record::{
