@@ -6,6 +6,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::exposed;
+use super::consent::ConsentCommand;
 use super::plugins::PluginCommand;
 use crate::access::Role;
 use crate::domain::{ApiKeyId, HoldId, InstallationId, TurnId};
@@ -123,6 +124,7 @@ pub enum Command {
         /// Heads of earlier verifications, `CHAIN SEQ:MAC`.
         heads: Vec<String>,
     },
+    Consent(ConsentCommand),
     /// Sends that may have been made twice or not at all.
     SendsDoubts {
         /// Most rows.
@@ -165,6 +167,7 @@ impl Command {
             Self::KeyList { .. } => "key_list",
             Self::KeyRevoke { .. } => "key_revoke",
             Self::AuditVerify { .. } => "audit_verify",
+            Self::Consent(command) => command.verb(),
             Self::SendsDoubts { .. } => "sends_doubts",
             Self::KeysRotate { .. } => "keys_rotate",
             Self::Backup { .. } => "backup",

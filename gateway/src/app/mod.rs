@@ -428,6 +428,7 @@ impl Shared {
                 Arc::new(ImportJob {
                     ids: self.ids.clone(),
                     clock: self.clock.clone(),
+                    pseudonyms: Pseudonyms::new(self.keyring.pseudonym_key()),
                 }),
             ],
             wake: wake.clone(),

@@ -125,7 +125,7 @@ pub(super) async fn resolve(
         let changed = people.change(tx, change, &numbers, id).await?;
         resolved.changed.push(changed);
     }
-    people.write(tx, now).await?;
+    people.write(attacher, tx, now).await?;
     people.settle_consent(attacher, tx, others, now).await?;
     for contact in resolved
         .authors
