@@ -142,6 +142,11 @@ impl Desk {
         all
     }
 
+    /// The buckets, which are all this desk's.
+    pub fn owned(&self) -> Owned {
+        self.owned.subscribe()
+    }
+
     /// An attacher as the owner of every bucket runs it.
     pub fn attacher(&self, events: mpsc::Sender<Vec<PendingEvent>>) -> Attacher {
         let sends = self.sends.clone();
