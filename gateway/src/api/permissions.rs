@@ -138,6 +138,8 @@ pub const RULES: &[Rule] = &[
     roles("consents.export", ADMINS_AND_AUDITOR),
     roles("consents.erase", ADMINS),
     roles("consents.verify", ADMINS_AND_AUDITOR),
+    roles("consent_pages.list", SEE_CONSENT),
+    roles("consent_pages.put", BUILDERS),
     roles("consent_topics.list", SEE_CONSENT),
     roles("consent_topics.add", BUILDERS),
     roles("contact_attributes.list", DESK),

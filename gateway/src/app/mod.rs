@@ -23,6 +23,7 @@ use crate::api::{Api, Claims, Media, Rates, Streams};
 use crate::audit::{self, Actor, VerifyJob};
 use crate::clock::SystemClock;
 use crate::config::Config;
+use crate::console::Joining;
 use crate::consent::pseudonym::Pseudonyms;
 use crate::consent;
 use crate::contacts::ImportJob;
@@ -365,7 +366,14 @@ impl Shared {
             ids: self.ids.clone(),
             max_body: config.http.max_body_bytes,
         });
-        let mut routes = crate::ingest::routes(intake).merge(health.routes());
+        let joining = Joining::new(
+            api.setup.clone(),
+            self.directory.clone(),
+            config.api.client_address_header.clone(),
+        );
+        let mut routes = crate::ingest::routes(intake)
+            .merge(health.routes())
+            .merge(crate::console::routes(Arc::new(joining)));
         let limits = listen::Limits {
             connections: config.http.max_connections,
             read_timeout: config.http.read_timeout,

@@ -8,6 +8,7 @@ pub mod erase;
 pub mod file;
 pub mod import;
 pub mod opt_in;
+pub mod pages;
 pub mod pseudonym;
 mod record;
 pub mod rows;

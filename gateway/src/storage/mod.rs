@@ -18,6 +18,7 @@ pub mod changes;
 pub mod claims;
 pub mod components;
 pub mod consent_imports;
+pub mod consent_pages;
 pub mod consents;
 pub mod contacts;
 pub mod conversations;

@@ -88,6 +88,9 @@ fn body(operation: &str) -> Option<Value> {
         "contacts.update" => json!({"name": "Ada"}),
         "contacts.import" => json!({"contacts": [{"external_id": "k-2"}]}),
         "consents.record" => json!({"scope": "marketing", "status": "given", "channel": "agent"}),
+        "consent_pages.put" => {
+            json!({"name": "news", "scope": "marketing", "number": "num_0000000000001", "title": "News", "text": "Yes"})
+        }
         "consent_topics.add" => json!({"name": "news", "title": "News"}),
         "contact_attributes.define" => json!({"name": "city", "kind": "text"}),
         "conversations.assign" => json!({"to": "queue", "name": "sales"}),

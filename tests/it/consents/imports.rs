@@ -142,3 +142,46 @@ async fn a_dry_run_says_what_would_become_of_it_and_a_broken_list_leaves_nothing
     })
     .await;
 }
+
+/// Rows of the long list: a few, or as many as `VESTIBULE_IMPORT_ROWS` says (docs/testing.md).
+fn long() -> usize {
+    let asked = std::env::var("VESTIBULE_IMPORT_ROWS").ok();
+    asked.and_then(|rows| rows.parse().ok()).unwrap_or(2_000)
+}
+
+/// What the process holds in memory, in MiB; 0 where it cannot be told.
+fn resident_mib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
+    kib.unwrap_or(0_u64) >> 10
+}
+
+#[tokio::test]
+async fn a_long_list_is_kept_as_it_comes_and_recorded_whole() {
+    for_each_database(async |database| {
+        let desk = Desk::open(&database).await;
+        let (tenant, rows, before) = (shop(&database).await, long(), resident_mib());
+        let begun = std::time::Instant::now();
+        let mut importing = Importing::begin(&desk.setup, tenant, Format::Csv).await.expect("begun");
+        importing.take(b"phone,scope,at,wording,wording_version\n").await.expect("taken");
+        for n in 0..rows {
+            let row = format!("+4915{n:09},marketing,2026-01-01T00:00:00Z,Yes the shop may write to me,1\n");
+            importing.take(row.as_bytes()).await.expect("taken");
+        }
+        let job = importing.finish(false).await.expect("a job");
+        let (kept, in_between) = (begun.elapsed(), resident_mib());
+        let kind = ImportJob {
+            ids: desk.ids.clone(),
+            clock: desk.clock.clone(),
+            pseudonyms: Pseudonyms::new(desk.setup.keyring.pseudonym_key()),
+        };
+        let over = run(&desk, Arc::new(kind), &job).await;
+        let (all, after) = (begun.elapsed(), resident_mib());
+        println!("{rows} rows: kept in {kept:?}, recorded by {all:?}; {before} MiB, {in_between} MiB, {after} MiB");
+        assert_eq!((over.done, over.rejected), (i64::try_from(rows).expect("a count"), 0), "{over:?}");
+        let count = database.count("SELECT COUNT(*) FROM consent WHERE marketing_given_at > 0").await;
+        assert_eq!(count, over.done);
+    })
+    .await;
+}

@@ -6,6 +6,7 @@ mod erased;
 mod imports;
 mod ledger;
 mod opt_in;
+mod pages;
 
 use std::collections::BTreeSet;
 

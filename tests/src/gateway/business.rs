@@ -83,8 +83,8 @@ impl Business {
         for (tenant, name) in self.tenants.iter().enumerate() {
             // Consent is kept elsewhere by most of those who move here; who tests the ledger says so.
             let settings = r#"{"consent_basis":"attested"}"#;
-            let tenant = ["tenant", "add", name, "--settings", settings];
-            deployment.run(node, &tenant, &[]).await;
+            let add = ["tenant", "add", name, "--settings", settings];
+            deployment.run(node, &add, &[]).await;
             let credential = [
                 "credential",
                 "add",

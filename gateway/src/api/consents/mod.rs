@@ -4,6 +4,7 @@ mod erase;
 mod export;
 mod import;
 mod list;
+mod pages;
 mod record;
 mod topics;
 mod verify;
@@ -30,6 +31,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(export::export))
         .routes(routes!(erase::erase))
         .routes(routes!(topics::list, topics::add))
+        .routes(routes!(pages::list, pages::put))
         .routes(routes!(verify::verify))
 }
 
