@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use super::exposed;
 use super::consent::ConsentCommand;
+use super::exposed;
 use super::plugins::PluginCommand;
 use crate::access::Role;
 use crate::domain::{ApiKeyId, HoldId, InstallationId, TurnId};

@@ -129,7 +129,9 @@ async fn import(
         ImportError::Setup(error) => error.into(),
     };
     let mut list = tokio::fs::File::open(file).await.map_err(unread)?;
-    let mut importing = Importing::begin(setup, tenant, format).await.map_err(refused)?;
+    let mut importing = Importing::begin(setup, tenant, format)
+        .await
+        .map_err(refused)?;
     let mut chunk = vec![0; 256 << 10];
     loop {
         let read = list.read(&mut chunk).await.map_err(unread)?;

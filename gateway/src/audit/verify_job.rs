@@ -8,8 +8,8 @@ use super::LEDGER;
 use super::chain::ChainKey;
 use super::verify::{Fault, LOST_HEAD, Verification, holds_head, read_head, write_head};
 use crate::jobs::{JobKind, Step, StepError};
-use crate::storage::jobs::{Job, Reject};
 use crate::storage::audit::Ledger;
+use crate::storage::jobs::{Job, Reject};
 use crate::storage::{Tx, audit};
 
 /// Its faults are the job's rejects: place in the chain, what is wrong, the entry.

@@ -10,9 +10,7 @@ use serde_json::{Value, json};
 use super::pseudonym::Pseudonyms;
 use super::record::{self, Evidence, Statement};
 use super::tell::lock;
-use crate::domain::{
-    ConsentChannel, ConsentScope, ConsentStatus, ContactId, TenantId, Timestamp,
-};
+use crate::domain::{ConsentChannel, ConsentScope, ConsentStatus, ContactId, TenantId, Timestamp};
 use crate::jobs::{self, JobKind, Step, StepError};
 use crate::storage::jobs::{Job, JobState};
 use crate::storage::person::{self, Grown, Person};
@@ -28,10 +26,15 @@ pub async fn begin(
     let now = setup.clock.now();
     let mut tx = setup.db.begin().await?;
     let unknown = || SetupError::not_found("contact", &contact.to_string());
-    contacts::find(&mut tx, tenant, contact).await?.ok_or_else(unknown)?;
+    contacts::find(&mut tx, tenant, contact)
+        .await?
+        .ok_or_else(unknown)?;
     let row = lock(&mut tx, contact).await?.ok_or_else(unknown)?;
     let all = person::all_of(&mut tx, tenant, contact).await?;
-    let mut whom = Person::default();
+    let mut whom = Person {
+        numbers: person::numbers(&mut tx, tenant).await?,
+        ..Person::default()
+    };
     let pseudonyms = Pseudonyms::new(setup.keyring.pseudonym_key());
     for one in &all {
         whom.contacts.push(one.raw());
@@ -114,7 +117,9 @@ impl EraseJob {
         let number = |name: &str| progress[name].as_i64().unwrap_or(0);
         let (mut table, mut after) = (number("table"), number("after"));
         let (mut rows, mut waiting) = (number("rows"), number("waiting"));
-        let grown = usize::try_from(table).ok().and_then(|at| Grown::ALL.get(at));
+        let grown = usize::try_from(table)
+            .ok()
+            .and_then(|at| Grown::ALL.get(at));
         let Some(grown) = grown.copied() else {
             return Self::end(tx, job, keep, (rows, waiting, number("walks"))).await;
         };

@@ -73,7 +73,9 @@ pub async fn export(
     let now = setup.clock.now();
     let mut tx = setup.db.begin().await?;
     let unknown = || SetupError::not_found("contact", &contact.to_string());
-    let known = contacts::find(&mut tx, tenant, contact).await?.ok_or_else(unknown)?;
+    let known = contacts::find(&mut tx, tenant, contact)
+        .await?
+        .ok_or_else(unknown)?;
     let mut identities = Vec::new();
     for one in person::all_of(&mut tx, tenant, contact).await? {
         identities.extend(person::identities(&mut tx, tenant, one).await?);
@@ -94,7 +96,9 @@ pub async fn export(
         .record(&mut tx, tenant, "consent.export", contact, None, None)
         .await?;
     setup.commit(tx).await?;
-    let named = identities.iter().map(|key| json!({"kind": format!("{:?}", key.kind).to_lowercase(), "value": key.value}));
+    let named = identities
+        .iter()
+        .map(|key| json!({"kind": format!("{:?}", key.kind).to_lowercase(), "value": key.value}));
     let moment = |at: Option<crate::domain::Timestamp>| at.map(|at| at.to_string());
     Ok(json!({
         "made_at": now.to_string(),
@@ -165,7 +169,11 @@ th{background:#f4f4f4}pre{white-space:pre-wrap;margin:0;overflow-wrap:anywhere}<
             text(&record["channel"]),
             shown,
             evidence,
-            format!("{} by {}", text(&record["recorded_at"]), text(&record["recorded_by"])),
+            format!(
+                "{} by {}",
+                text(&record["recorded_at"]),
+                text(&record["recorded_by"])
+            ),
         ];
         page += "<tr>";
         for cell in cells {
@@ -178,14 +186,25 @@ th{background:#f4f4f4}pre{white-space:pre-wrap;margin:0;overflow-wrap:anywhere}<
 fn section(page: &mut String, title: &str, value: &Value) {
     let _ = write!(page, "<h2>{title}</h2><table>");
     for (name, value) in value.as_object().into_iter().flatten() {
-        let value = if value.is_string() { text(value) } else { pretty(value) };
-        let _ = write!(page, "<tr><th>{}<td><pre>{}</pre>", escape(name), escape(&value));
+        let value = if value.is_string() {
+            text(value)
+        } else {
+            pretty(value)
+        };
+        let _ = write!(
+            page,
+            "<tr><th>{}<td><pre>{}</pre>",
+            escape(name),
+            escape(&value)
+        );
     }
     page.push_str("</table>");
 }
 
 fn text(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn pretty(value: &Value) -> String {

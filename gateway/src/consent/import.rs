@@ -176,7 +176,8 @@ impl ImportJob {
             made += i64::try_from(found.new.len()).unwrap_or(i64::MAX);
             if !dry_run {
                 self.make(tx, job.tenant, &found.new).await?;
-                self.record(tx, job.tenant, &topics, &found.statements, by).await?;
+                self.record(tx, job.tenant, &topics, &found.statements, by)
+                    .await?;
             }
             step.rejects = found.rejects;
             kept::drop_piece(tx, job.tenant, (import, at)).await?;
@@ -213,7 +214,10 @@ impl ImportJob {
             }
         }
         let phones: BTreeSet<&Phone> = read.iter().filter_map(|row| row.4.as_ref()).collect();
-        let keys: Vec<IdentityKey> = phones.iter().map(|phone| phone_key(tenant, phone)).collect();
+        let keys: Vec<IdentityKey> = phones
+            .iter()
+            .map(|phone| phone_key(tenant, phone))
+            .collect();
         let known: HashMap<String, ContactId> = people::find_identities_all_tenants(tx, &keys)
             .await?
             .into_iter()
@@ -297,14 +301,19 @@ impl ImportJob {
         let mut statements = Vec::with_capacity(rows.len());
         for row in rows {
             let Some(own) = locked.of(row.contact).copied() else {
-                return Err(StorageError::Corrupt("a contact without consent".to_owned()));
+                return Err(StorageError::Corrupt(
+                    "a contact without consent".to_owned(),
+                ));
             };
             let wording = wording_of(&row.told);
             if let Some((digest, wording)) = &wording
                 && wordings.insert(digest.clone())
             {
                 let created_at = now.millis();
-                let wording = Wording { created_at, ..wording.clone() };
+                let wording = Wording {
+                    created_at,
+                    ..wording.clone()
+                };
                 consents::keep_wording(tx, tenant, &wording).await?;
             }
             let consent = changed.entry(own.contact).or_insert(own);

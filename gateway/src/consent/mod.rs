@@ -16,9 +16,7 @@ pub mod tell;
 pub mod topics;
 mod verify;
 
-pub use record::{
-    Evidence, Statement, append, changes, digest_of, record_stop_by_meta,
-};
+pub use record::{Evidence, Statement, append, changes, digest_of, record_stop_by_meta};
 pub use verify::{Report, Verification, VerifyJob, verify};
 
 /// The name of this ledger among those that are sealed.

@@ -4,9 +4,7 @@
 //! page has put into their chat, so that nobody can agree for somebody else's number.
 
 use super::record::{Evidence, Statement};
-use crate::domain::{
-    ConsentChannel, ConsentScope, ConsentStatus, ContactId, TenantId, Timestamp,
-};
+use crate::domain::{ConsentChannel, ConsentScope, ConsentStatus, ContactId, TenantId, Timestamp};
 use crate::policy::words::normalise;
 use crate::storage::consents::{self, Pending};
 use crate::storage::{Result, StorageError, Tx};
@@ -35,7 +33,10 @@ pub fn answer_in(text: &str) -> Option<Answer> {
     if let (Some('1'..='9'), None) = (chars.next(), chars.next()) {
         return Some(Answer::Digit(core.to_owned()));
     }
-    if !core.get(..4).is_some_and(|head| head.eq_ignore_ascii_case("join")) {
+    if !core
+        .get(..4)
+        .is_some_and(|head| head.eq_ignore_ascii_case("join"))
+    {
         return None;
     }
     let normal = normalise(core);
@@ -96,7 +97,16 @@ mod tests {
     fn only_a_digit_or_a_code_answers() {
         let digit = |text: &str| answer_in(text) == Some(Answer::Digit(text.trim().to_owned()));
         assert!(digit("1") && digit(" 9 "));
-        for other in ["0", "12", "1!", "one", "", "join us", "JOIN 123", "joint 7kq2mx9p1a"] {
+        for other in [
+            "0",
+            "12",
+            "1!",
+            "one",
+            "",
+            "join us",
+            "JOIN 123",
+            "joint 7kq2mx9p1a",
+        ] {
             assert_eq!(answer_in(other), None, "{other}");
         }
         let code = Some(Answer::Code("7kq2mx9p1a".to_owned()));

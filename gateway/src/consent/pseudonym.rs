@@ -48,7 +48,10 @@ pub async fn restore(
     let mut rest = made;
     while let Some((first, _)) = rest.first() {
         let tenant = first.tenant;
-        let own = rest.iter().take_while(|(key, _)| key.tenant == tenant).count();
+        let own = rest
+            .iter()
+            .take_while(|(key, _)| key.tenant == tenant)
+            .count();
         let (own, after) = rest.split_at(own);
         let names: Vec<Vec<u8>> = own.iter().map(|(key, _)| pseudonyms.of(key)).collect();
         for (pseudonym, stops) in person::stops_of(tx, tenant, &names).await? {

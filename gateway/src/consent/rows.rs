@@ -183,8 +183,14 @@ fn header(row: &str) -> Result<Vec<String>, ListError> {
 /// A row of CSV as JSON Lines would have it. Cells too many are a key that no row has.
 fn object(header: &[String], cells: &[String]) -> Value {
     let mut object = Map::new();
-    for (at, cell) in cells.iter().enumerate().filter(|(_, cell)| !cell.is_empty()) {
-        let name = header.get(at).map_or("a cell without a column", String::as_str);
+    for (at, cell) in cells
+        .iter()
+        .enumerate()
+        .filter(|(_, cell)| !cell.is_empty())
+    {
+        let name = header
+            .get(at)
+            .map_or("a cell without a column", String::as_str);
         object.insert(name.to_owned(), Value::String(cell.clone()));
     }
     Value::Object(object)
@@ -297,9 +303,19 @@ mod tests {
         let whole = rows(Format::Csv, list, 10_000).expect("rows");
         assert_eq!(whole.len(), 2);
         assert_eq!(whole[0].1["wording"], "Yes,\r\n\"please\"");
-        assert_eq!(whole[1], (2, serde_json::json!({"phone": "+49 151 2", "scope": "all", "at": "2026-01-02T00:00:00Z"})));
+        assert_eq!(
+            whole[1],
+            (
+                2,
+                serde_json::json!({"phone": "+49 151 2", "scope": "all", "at": "2026-01-02T00:00:00Z"})
+            )
+        );
         for chunk in [1, 2, 7, 40] {
-            assert_eq!(rows(Format::Csv, list, chunk).expect("rows"), whole, "{chunk}");
+            assert_eq!(
+                rows(Format::Csv, list, chunk).expect("rows"),
+                whole,
+                "{chunk}"
+            );
         }
     }
 
@@ -308,12 +324,20 @@ mod tests {
         let list: String = (0..1_001).map(|n| format!("{{\"n\":{n}}}\n")).collect();
         let all = rows(Format::JsonLines, &list, 333).expect("rows");
         assert_eq!(all.len(), 1_001);
-        assert!(all.iter().zip(1..).all(|((n, row), i)| *n == i && row["n"] == i - 1));
+        assert!(
+            all.iter()
+                .zip(1..)
+                .all(|((n, row), i)| *n == i && row["n"] == i - 1)
+        );
     }
 
     #[test]
     fn what_is_wrong_with_a_list_names_the_row_or_column() {
-        let of = |list: &str| rows(Format::Csv, list, 100).expect_err("an error").to_string();
+        let of = |list: &str| {
+            rows(Format::Csv, list, 100)
+                .expect_err("an error")
+                .to_string()
+        };
         assert!(of("phone,scope,at,colour\n").contains("`colour`"));
         assert!(of("phone,at\n1,2\n").contains("needs the columns"));
         assert!(of("phone,scope,at\n").contains("no row"));
@@ -331,7 +355,8 @@ mod tests {
         let bad = serde_json::json!({"scope": "x", "at": "y", "status": "z"});
         let error = row(bad).expect_err("an error");
         assert_eq!(error.matches("must be").count(), 3, "{error}");
-        let unknown = serde_json::json!({"scope": "all", "at": "2026-01-01T00:00:00Z", "colour": 1});
+        let unknown =
+            serde_json::json!({"scope": "all", "at": "2026-01-01T00:00:00Z", "colour": 1});
         assert!(row(unknown).expect_err("an error").contains("colour"));
         let good = serde_json::json!({"scope": "topic:news", "at": "2026-01-01T00:00:00Z", "channel": "form", "proof": "ticket 9"});
         let told = row(good).expect("a statement");

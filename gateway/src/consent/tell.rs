@@ -93,7 +93,10 @@ pub fn problems(told: &Told, topics: &Topics, now: Timestamp) -> Problems {
         wrong("status", "must be given, withdrawn or pending");
     }
     if !told.channel.is_told() {
-        wrong("channel", "must be form, checkout, agent, import, api or block_list");
+        wrong(
+            "channel",
+            "must be form, checkout, agent, import, api or block_list",
+        );
     }
     let gives = told.status != ConsentStatus::Withdrawn;
     if gives && told.channel == ConsentChannel::BlockList {
@@ -105,11 +108,17 @@ pub fn problems(told: &Told, topics: &Topics, now: Timestamp) -> Problems {
     if told.at.is_some_and(|at| at.millis() <= 0) {
         wrong("at", "must be a moment after 1970");
     }
-    let shows = matches!(told.channel, ConsentChannel::Form | ConsentChannel::Checkout);
+    let shows = matches!(
+        told.channel,
+        ConsentChannel::Form | ConsentChannel::Checkout
+    );
     match &told.wording {
         Some(shown) => wording_problems(shown, &mut wrong),
         None if gives && (shows || told.status == ConsentStatus::Pending) => {
-            wrong("wording", "must say what the person was shown: it is the proof");
+            wrong(
+                "wording",
+                "must say what the person was shown: it is the proof",
+            );
         }
         None => {}
     }
@@ -118,7 +127,10 @@ pub fn problems(told: &Told, topics: &Topics, now: Timestamp) -> Problems {
         ("address", &told.address, 64),
     ] {
         if text.chars().count() > most || text.chars().any(char::is_control) {
-            wrong(field, &format!("must have at most {most} characters on one line"));
+            wrong(
+                field,
+                &format!("must have at most {most} characters on one line"),
+            );
         }
     }
     if !(told.proof.is_null() || told.proof.is_object()) {
@@ -132,13 +144,22 @@ pub fn problems(told: &Told, topics: &Topics, now: Timestamp) -> Problems {
 fn wording_problems(shown: &Shown, wrong: &mut impl FnMut(&'static str, &str)) {
     let long = |text: &str, most| text.chars().count() > most;
     if shown.text.trim().is_empty() || long(&shown.text, WORDING_MOST) {
-        wrong("wording/text", &format!("must have 1 to {WORDING_MOST} characters"));
+        wrong(
+            "wording/text",
+            &format!("must have 1 to {WORDING_MOST} characters"),
+        );
     }
     if long(&shown.version, 60) || shown.version.chars().any(char::is_control) {
-        wrong("wording/version", "must have at most 60 characters on one line");
+        wrong(
+            "wording/version",
+            "must have at most 60 characters on one line",
+        );
     }
     if long(&shown.language, 20) || shown.language.chars().any(char::is_control) {
-        wrong("wording/language", "must have at most 20 characters on one line");
+        wrong(
+            "wording/language",
+            "must have at most 20 characters on one line",
+        );
     }
 }
 
@@ -170,7 +191,14 @@ pub async fn tell(
     });
     let object = kept.contact;
     setup
-        .record(&mut tx, tenant, "consent.record", object, None, Some(became))
+        .record(
+            &mut tx,
+            tenant,
+            "consent.record",
+            object,
+            None,
+            Some(became),
+        )
         .await?;
     setup.commit(tx).await?;
     Ok(Ok(kept))
@@ -278,7 +306,9 @@ async fn after(
         }
     }
     Ok(match told.status {
-        ConsentStatus::Given => row.state.after_given(purpose, at, told.channel.is_own_act()),
+        ConsentStatus::Given => row
+            .state
+            .after_given(purpose, at, told.channel.is_own_act()),
         ConsentStatus::Withdrawn => row.state.after_withdrawn(purpose, at),
         ConsentStatus::Pending | ConsentStatus::Erased => row.state,
     })
@@ -295,7 +325,9 @@ async fn wait(
 ) -> Stored<String> {
     consents::drop_over_all_tenants(tx, now, 100).await?;
     let used = consents::pending_codes(tx, tenant, row.contact).await?;
-    let free = ('1'..='9').map(String::from).find(|digit| !used.contains(digit));
+    let free = ('1'..='9')
+        .map(String::from)
+        .find(|digit| !used.contains(digit));
     // Ten questions at once are asked of nobody in earnest: the oldest meaning of 9 goes.
     let code = match free {
         Some(code) => code,

@@ -58,7 +58,8 @@ impl Verification {
                         commitment: &record.commitment,
                     };
                     let name = record.id.to_string();
-                    self.0.take(key, LEDGER, tenant, link, &record.mac, (name, what))
+                    self.0
+                        .take(key, LEDGER, tenant, link, &record.mac, (name, what))
                 }
                 Err((seq, row)) => {
                     self.0.seq = *seq;
@@ -82,7 +83,9 @@ fn content(
     unsound: &HashSet<Vec<u8>>,
 ) -> Option<&'static str> {
     let is_erased = record.value.is_empty() && record.salt.is_empty();
-    let may_be = erased.get(&record.contact).is_some_and(|by| record.id < *by);
+    let may_be = erased
+        .get(&record.contact)
+        .is_some_and(|by| record.id < *by);
     if commitment(record) != record.commitment {
         Some("its content is not what was sealed")
     } else if is_erased && !may_be {
@@ -186,9 +189,8 @@ impl VerifyJob {
             done: i64::try_from(records).unwrap_or(i64::MAX),
             total: Some(head.seq),
             rejects: (job.rejected + 1..).zip(&faults).map(reject).collect(),
-            result: over.then(
-                || json!({"intact": found == 0, "faults": found, "head": write_head(&head)}),
-            ),
+            result: over
+                .then(|| json!({"intact": found == 0, "faults": found, "head": write_head(&head)})),
             progress: json!(verification),
         })
     }

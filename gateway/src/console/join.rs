@@ -64,7 +64,9 @@ async fn show(
     Path((tenant, name)): Path<(String, String)>,
     request: Request,
 ) -> Response {
-    let asked = joining.find(&tenant, &name, request.headers(), request.extensions()).await;
+    let asked = joining
+        .find(&tenant, &name, request.headers(), request.extensions())
+        .await;
     match asked {
         Ok((_, page, entry)) => framed(StatusCode::OK, &question(&page, &entry, false)),
         Err(response) => response,
@@ -88,7 +90,9 @@ async fn agree(
     }
     let address = joining.address(&headers, &extensions);
     let address = address.map_or_else(String::new, |address| address.to_string());
-    let agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok());
+    let agent = headers
+        .get(USER_AGENT)
+        .and_then(|agent| agent.to_str().ok());
     let agent: String = agent.unwrap_or("").chars().take(200).collect();
     let path = format!("/join/{tenant}/{name}");
     let who = (path.as_str(), address.as_str(), agent.as_str());

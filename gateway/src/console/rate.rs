@@ -66,7 +66,9 @@ mod tests {
         assert!(!rate.lets(address("2001:db8::2"), now));
         assert!(rate.lets(address("192.0.2.1"), now));
         assert!(rate.lets(one, Timestamp::from_secs(60_060)));
-        let many = (0..OF_ALL).filter(|n| rate.lets(Some(IpAddr::V4((*n).into())), now)).count();
+        let many = (0..OF_ALL)
+            .filter(|n| rate.lets(Some(IpAddr::V4((*n).into())), now))
+            .count();
         assert_eq!(many, usize::try_from(OF_ALL).expect("a count"));
         assert!(!rate.lets(address("192.0.2.9"), now));
     }

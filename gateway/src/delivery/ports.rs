@@ -27,7 +27,11 @@ pub trait Directory: Send + Sync {
     fn holds(&self, tenant: TenantId, number: NumberId) -> Vec<ActiveHold>;
 
     /// What the number's tenant relies on when it writes first, and what is known of the topic that the content names.
-    fn consent_rules(&self, number: NumberId, content: &OutboundContent) -> (ConsentBasis, TopicFact);
+    fn consent_rules(
+        &self,
+        number: NumberId,
+        content: &OutboundContent,
+    ) -> (ConsentBasis, TopicFact);
 
     /// End of the last time in which webhooks may have been missed.
     fn ingest_gap_until(&self) -> Option<Timestamp>;

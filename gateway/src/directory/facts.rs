@@ -3,8 +3,7 @@
 use super::{NumberEntry, TenantEntry};
 use crate::domain::{OutboundContent, Timestamp};
 use crate::policy::{
-    BacklogFact, ConsentState, Facts, LoopBrake, SpendFact, TemplateFact, TopicFact,
-    WindowFacts,
+    BacklogFact, ConsentState, Facts, LoopBrake, SpendFact, TemplateFact, TopicFact, WindowFacts,
 };
 use crate::storage::conversations::Conversation;
 

@@ -171,12 +171,7 @@ impl ConsentChannel {
     pub fn is_told(self) -> bool {
         matches!(
             self,
-            Self::Form
-                | Self::Checkout
-                | Self::Agent
-                | Self::Import
-                | Self::Api
-                | Self::BlockList
+            Self::Form | Self::Checkout | Self::Agent | Self::Import | Self::Api | Self::BlockList
         )
     }
 }

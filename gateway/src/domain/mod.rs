@@ -27,8 +27,9 @@ pub use contact::{Bsuid, IdentityChange, IdentityKind, PersonRef, Phone, Recipie
 pub use conversation::{HANDED_BACK, Owner, OwnerChange};
 pub use draft::{Draft, DraftClass, Sender};
 pub use id::{
-    ApiKeyId, AppId, AuditId, ConsentId, ContactId, ConversationId, CredentialId, EventId, HoldId, HookId,
-    IdGenerator, InstallationId, JobId, NumberId, OutboxId, RawId, TenantId, TurnId, UserId,
+    ApiKeyId, AppId, AuditId, ConsentId, ContactId, ConversationId, CredentialId, EventId, HoldId,
+    HookId, IdGenerator, InstallationId, JobId, NumberId, OutboxId, RawId, TenantId, TurnId,
+    UserId,
 };
 pub use inbound::{InboundContent, InboundMessage, Source};
 pub use occasion::Occasion;

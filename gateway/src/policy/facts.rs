@@ -27,7 +27,9 @@ pub struct Facts {
 }
 
 /// What a tenant relies on when it writes first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum ConsentBasis {
     /// Marketing and utility messages need an opt-in on record here. Codes are asked for by the person each time.

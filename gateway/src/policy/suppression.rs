@@ -29,7 +29,11 @@ pub(super) fn of_class(facts: &Facts, class: DraftClass) -> Result<(), Refusal> 
     match class {
         DraftClass::Marketing => {
             markets(facts)?;
-            opted_in(facts, in_marketing(facts), "marketing, or a topic that the send names")
+            opted_in(
+                facts,
+                in_marketing(facts),
+                "marketing, or a topic that the send names",
+            )
         }
         DraftClass::Utility if consent.utility_stopped_at.is_some() => {
             Err(Refusal::new(Reason::OptedOutUtility).allowing("anything but utility messages"))

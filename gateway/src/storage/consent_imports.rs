@@ -10,7 +10,8 @@ pub async fn add_piece(
     (id, piece): (i64, i64),
     lines: &str,
 ) -> Result<()> {
-    const SQL: &str = "INSERT INTO consent_import (id, piece, tenant, lines) VALUES ($1, $2, $3, $4)";
+    const SQL: &str =
+        "INSERT INTO consent_import (id, piece, tenant, lines) VALUES ($1, $2, $3, $4)";
     execute!(
         tx,
         sqlx::query(SQL)
@@ -27,7 +28,8 @@ pub async fn piece(
     tenant: TenantId,
     (id, piece): (i64, i64),
 ) -> Result<Option<String>> {
-    const SQL: &str = "SELECT lines FROM consent_import WHERE id = $1 AND piece = $2 AND tenant = $3";
+    const SQL: &str =
+        "SELECT lines FROM consent_import WHERE id = $1 AND piece = $2 AND tenant = $3";
     Ok(on_backend!(tx, |conn| sqlx::query_scalar(SQL)
         .bind(id)
         .bind(piece)

@@ -21,7 +21,8 @@ pub struct PageRow {
     pub created_at: i64,
 }
 
-const COLUMNS: &str = "SELECT name, seq, scope, number, title, wording, enabled, created_at FROM consent_page p";
+const COLUMNS: &str =
+    "SELECT name, seq, scope, number, title, wording, enabled, created_at FROM consent_page p";
 
 /// The latest version of every page.
 pub async fn pages(tx: &mut Tx, tenant: TenantId) -> Result<Vec<PageRow>> {

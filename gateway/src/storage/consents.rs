@@ -62,7 +62,8 @@ macro_rules! select {
 
 impl Row {
     fn record(self, tenant: TenantId) -> Result<ConsentRecord> {
-        let corrupt = |what: &str| StorageError::Corrupt(format!("consent record {}: {what}", self.id));
+        let corrupt =
+            |what: &str| StorageError::Corrupt(format!("consent record {}: {what}", self.id));
         Ok(ConsentRecord {
             id: ConsentId::from_raw(self.id),
             tenant,
@@ -212,7 +213,8 @@ pub struct Wording {
 
 /// Keeps a wording, once.
 pub async fn keep_wording(tx: &mut Tx, tenant: TenantId, wording: &Wording) -> Result<()> {
-    const SQL: &str = "INSERT INTO consent_wording (tenant, digest, version, language, body, created_at)
+    const SQL: &str =
+        "INSERT INTO consent_wording (tenant, digest, version, language, body, created_at)
         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (tenant, digest) DO NOTHING";
     execute!(
         tx,
@@ -252,7 +254,8 @@ pub struct Pending {
 
 /// `false`: the code is in use.
 pub async fn add_pending(tx: &mut Tx, tenant: TenantId, pending: &Pending) -> Result<bool> {
-    const SQL: &str = "INSERT INTO consent_pending (id, tenant, contact, code, scope, wording, value, expires_at)
+    const SQL: &str =
+        "INSERT INTO consent_pending (id, tenant, contact, code, scope, wording, value, expires_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (tenant, contact, code) DO NOTHING";
     let added = execute!(
         tx,
@@ -268,7 +271,10 @@ pub async fn add_pending(tx: &mut Tx, tenant: TenantId, pending: &Pending) -> Re
     )?;
     if added == 1 && pending.contact != 0 {
         const FLAG: &str = "UPDATE consent SET pending = 1 WHERE contact = $1 AND tenant = $2";
-        execute!(tx, sqlx::query(FLAG).bind(pending.contact).bind(tenant.raw()))?;
+        execute!(
+            tx,
+            sqlx::query(FLAG).bind(pending.contact).bind(tenant.raw())
+        )?;
     }
     Ok(added == 1)
 }
@@ -322,7 +328,10 @@ pub async fn drop_pending(tx: &mut Tx, tenant: TenantId, contact: ContactId) -> 
 pub async fn drop_over_all_tenants(tx: &mut Tx, now: Timestamp, most: i64) -> Result<u64> {
     const SQL: &str = "DELETE FROM consent_pending WHERE id IN
         (SELECT id FROM consent_pending WHERE expires_at < $1 LIMIT $2)";
-    Ok(execute!(tx, sqlx::query(SQL).bind(now.millis()).bind(most))?)
+    Ok(execute!(
+        tx,
+        sqlx::query(SQL).bind(now.millis()).bind(most)
+    )?)
 }
 
 /// A topic.
@@ -337,8 +346,11 @@ pub struct Topic {
 
 /// Every topic of every tenant: part of setup.
 pub async fn topics_all_tenants(tx: &mut Tx) -> Result<Vec<Topic>> {
-    const SQL: &str = "SELECT tenant, bit, name, title, created_at FROM consent_topic ORDER BY tenant, bit";
-    Ok(on_backend!(tx, |conn| sqlx::query_as(SQL).fetch_all(conn).await)?)
+    const SQL: &str =
+        "SELECT tenant, bit, name, title, created_at FROM consent_topic ORDER BY tenant, bit";
+    Ok(on_backend!(tx, |conn| sqlx::query_as(SQL)
+        .fetch_all(conn)
+        .await)?)
 }
 
 /// A tenant's topics in the order of their coming.

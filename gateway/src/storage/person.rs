@@ -9,7 +9,8 @@ use crate::storage::people::IdentityKey;
 /// The contact that speaks for this one, and everybody who became one with them, oldest first.
 pub async fn all_of(tx: &mut Tx, tenant: TenantId, contact: ContactId) -> Result<Vec<ContactId>> {
     const INTO: &str = "SELECT merged_into FROM consent WHERE tenant = $1 AND contact = $2";
-    const FROM: &str = "SELECT contact FROM consent WHERE merged_into <> 0 AND merged_into = $2 AND tenant = $1";
+    const FROM: &str =
+        "SELECT contact FROM consent WHERE merged_into <> 0 AND merged_into = $2 AND tenant = $1";
     let mut top = contact.raw();
     while let Some((into,)) = rows::one::<(i64,)>(tx, tenant, INTO, top).await? {
         if into == 0 {
@@ -57,11 +58,7 @@ pub async fn identities(
 }
 
 /// A contact's conversations: with every number that the tenant has or had.
-pub async fn conversations(
-    tx: &mut Tx,
-    tenant: TenantId,
-    contact: ContactId,
-) -> Result<Vec<i64>> {
+pub async fn conversations(tx: &mut Tx, tenant: TenantId, contact: ContactId) -> Result<Vec<i64>> {
     const SQL: &str = "SELECT id FROM conversation WHERE contact = $2 AND number IN
         (SELECT id FROM number WHERE tenant = $1 UNION SELECT id FROM former_number WHERE tenant = $1)";
     Ok(on_backend!(tx, |conn| sqlx::query_scalar(SQL)
@@ -110,10 +107,7 @@ async fn forget_memory(tx: &mut Tx, tenant: TenantId, prefix: &str) -> Result<()
     for sql in [USED, GONE] {
         execute!(
             tx,
-            sqlx::query(sql)
-                .bind(tenant.raw())
-                .bind(prefix)
-                .bind(&end)
+            sqlx::query(sql).bind(tenant.raw()).bind(prefix).bind(&end)
         )?;
     }
     Ok(())
@@ -177,6 +171,8 @@ pub struct Person {
     pub conversations: Vec<i64>,
     /// Phones and user ids, as they stand in bodies.
     pub known_as: Vec<String>,
+    /// Meta's ids of the tenant's numbers, as they stand there too.
+    pub numbers: Vec<String>,
 }
 
 /// Lets go of a person's rows between two ids. Answers how many went, and how many must wait because something of them
@@ -192,8 +188,11 @@ pub async fn forget_step(
     match grown {
         Grown::Sends => {
             for contact in &person.contacts {
-                const WHICH: &str = "FROM outbox WHERE tenant = $1 AND id > $2 AND id <= $3 AND contact = $4";
-                let receipts = format!("DELETE FROM receipt WHERE tenant = $1 AND outbox IN (SELECT id {WHICH})");
+                const WHICH: &str =
+                    "FROM outbox WHERE tenant = $1 AND id > $2 AND id <= $3 AND contact = $4";
+                let receipts = format!(
+                    "DELETE FROM receipt WHERE tenant = $1 AND outbox IN (SELECT id {WHICH})"
+                );
                 let range = (after, end);
                 delete(tx, tenant, &receipts, range, *contact).await?;
                 done.0 += delete(tx, tenant, &format!("DELETE {WHICH}"), range, *contact).await?;
@@ -210,16 +209,28 @@ pub async fn forget_step(
         }
         Grown::Events => {
             for contact in &person.contacts {
-                const WHICH: &str =
-                    "FROM inbound_event WHERE tenant = $1 AND id > $2 AND id <= $3 AND contact = $4 AND state";
+                const WHICH: &str = "FROM inbound_event WHERE tenant = $1 AND id > $2 AND id <= $3 AND contact = $4 AND state";
                 let sql = format!("DELETE {WHICH} <> 0");
                 done.0 += delete(tx, tenant, &sql, (after, end), *contact).await?;
-                done.1 += count(tx, tenant, &format!("SELECT COUNT(*) {WHICH} = 0"), (after, end), *contact).await?;
+                done.1 += count(
+                    tx,
+                    tenant,
+                    &format!("SELECT COUNT(*) {WHICH} = 0"),
+                    (after, end),
+                    *contact,
+                )
+                .await?;
             }
         }
         Grown::Bodies => {
-            for known_as in &person.known_as {
-                let (gone, wait) = blank_bodies_all_tenants(tx, (after, end), known_as).await?;
+            for known_as in person
+                .known_as
+                .iter()
+                .filter(|_| !person.numbers.is_empty())
+            {
+                let range = (after, end);
+                let numbers = &person.numbers;
+                let (gone, wait) = blank_bodies_all_tenants(tx, range, known_as, numbers).await?;
                 done = (done.0 + gone, done.1 + wait);
             }
         }
@@ -263,35 +274,63 @@ async fn count(
     Ok(n.unsigned_abs())
 }
 
-/// Bodies name people by phone and user id, receipts' bodies too. One that still waits, for anybody, stays.
+/// Bodies name people by phone and user id, receipts' bodies too. Only those that name a number of the tenant are let go of:
+/// the person may write with another tenant here. One that still waits, for anybody, stays.
 async fn blank_bodies_all_tenants(
     tx: &mut Tx,
     (after, end): (i64, i64),
     known_as: &str,
+    numbers: &[String],
 ) -> Result<(u64, u64)> {
-    let names = tx.pick("instr(body, $3) > 0", "position($3 in body) > 0");
+    let has = |n: usize| match tx.is_postgres() {
+        true => format!("position(${n} in body) > 0"),
+        false => format!("instr(body, ${n}) > 0"),
+    };
+    let ours: Vec<String> = (4..4 + numbers.len()).map(has).collect();
+    let which = format!(
+        "id > $1 AND id <= $2 AND {} AND ({})",
+        has(3),
+        ours.join(" OR ")
+    );
     let waits = "(attached_at = 0 OR id IN (SELECT part_of FROM inbound_raw WHERE attached_at = 0)
         OR id IN (SELECT raw FROM inbound_event WHERE state = 0))";
-    let which = format!("id > $1 AND id <= $2 AND {names}");
     let blank = tx.pick("x''", "''::bytea");
     let update = format!("UPDATE inbound_raw SET body = {blank} WHERE {which} AND NOT {waits}");
     let left = format!("SELECT COUNT(*) FROM inbound_raw WHERE {which}");
-    let bytes = known_as.as_bytes();
     let (update, left) = (sqlx::AssertSqlSafe(update), sqlx::AssertSqlSafe(left));
-    let gone = execute!(tx, sqlx::query(update).bind(after).bind(end).bind(bytes))?;
-    let left: i64 = on_backend!(tx, |conn| sqlx::query_scalar(left)
-        .bind(after)
-        .bind(end)
-        .bind(bytes)
-        .fetch_one(conn)
-        .await)?;
+    let names = || std::iter::once(known_as).chain(numbers.iter().map(String::as_str));
+    let gone = on_backend!(tx, |conn| {
+        let mut query = sqlx::query(update).bind(after).bind(end);
+        for name in names() {
+            query = query.bind(name.as_bytes());
+        }
+        query.execute(conn).await.map(|done| done.rows_affected())
+    })?;
+    let left: i64 = on_backend!(tx, |conn| {
+        let mut query = sqlx::query_scalar(left).bind(after).bind(end);
+        for name in names() {
+            query = query.bind(name.as_bytes());
+        }
+        query.fetch_one(conn).await
+    })?;
     Ok((gone, left.unsigned_abs()))
+}
+
+/// Meta's ids of the numbers that the tenant has or had.
+pub async fn numbers(tx: &mut Tx, tenant: TenantId) -> Result<Vec<String>> {
+    const SQL: &str = "SELECT phone_number_id FROM number WHERE tenant = $1
+        UNION SELECT phone_number_id FROM former_number WHERE tenant = $1";
+    Ok(on_backend!(tx, |conn| sqlx::query_scalar(SQL)
+        .bind(tenant.raw())
+        .fetch_all(conn)
+        .await)?)
 }
 
 /// Rejects of imports that name the person.
 pub async fn forget_rejects(tx: &mut Tx, tenant: TenantId, person: &Person) -> Result<()> {
     for known_as in &person.known_as {
-        const SQL: &str = "UPDATE job_reject SET item = '' WHERE tenant = $1 AND item LIKE '%' || $2 || '%'";
+        const SQL: &str =
+            "UPDATE job_reject SET item = '' WHERE tenant = $1 AND item LIKE '%' || $2 || '%'";
         execute!(tx, sqlx::query(SQL).bind(tenant.raw()).bind(known_as))?;
     }
     Ok(())
@@ -334,7 +373,8 @@ pub async fn stops_of(
 ) -> Result<Vec<(Vec<u8>, ConsentState)>> {
     let mut found = Vec::new();
     for run in super::batch::runs(pseudonyms) {
-        let head = "SELECT pseudonym, opt_out, since, meta_stopped_at, utility_stopped_at, topics_stopped
+        let head =
+            "SELECT pseudonym, opt_out, since, meta_stopped_at, utility_stopped_at, topics_stopped
             FROM consent_erased WHERE tenant = $1 AND pseudonym IN";
         let sql = super::batch::list(head, run.len(), 2, "");
         let rows: Vec<(Vec<u8>, i64, i64, i64, i64, i64)> =

@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::domain::Timestamp;
-use crate::policy::{ConfirmationKind, ConsentBasis, ConsentWord, WordBook, WordChanges, WordClass};
+use crate::policy::{
+    ConfirmationKind, ConsentBasis, ConsentWord, WordBook, WordChanges, WordClass,
+};
 
 /// A tenant's settings. Every key has a default; keys that are not among these are refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

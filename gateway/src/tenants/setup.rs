@@ -15,8 +15,8 @@ use crate::storage::holds::{Held, Hold};
 use crate::storage::installations::Installation;
 use crate::storage::tenants::Tenant;
 use crate::storage::{
-    Tx, apps, changes, consents, contacts, credentials, former_numbers, holds, ingest_life, installations,
-    numbers, tenants,
+    Tx, apps, changes, consents, contacts, credentials, former_numbers, holds, ingest_life,
+    installations, numbers, tenants,
 };
 
 /// A Meta app that takes webhooks.
@@ -199,7 +199,9 @@ async fn load_topics(tx: &mut Tx) -> Result<HashMap<TenantId, Topics>> {
         }
     }
     let topics = topics.into_iter();
-    Ok(topics.map(|(tenant, all)| (tenant, Topics::new(all))).collect())
+    Ok(topics
+        .map(|(tenant, all)| (tenant, Topics::new(all)))
+        .collect())
 }
 
 async fn load_apps(tx: &mut Tx, keyring: &Keyring) -> Result<Vec<SetupApp>> {

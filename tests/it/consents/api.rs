@@ -129,25 +129,49 @@ async fn a_list_is_imported_a_file_is_made_and_a_person_is_erased() {
         assert_eq!(import("application/json", "[]").await.status, 415);
         let wrong = import("text/csv", "phone,scope,at,colour\n1,2,3,4\n").await;
         assert!(wrong.wrong()[0].contains("`colour`"), "{wrong:?}");
-        let list = "phone,scope,at\n+491515550001,all,2026-01-01T00:00:00Z\nx,all,2026-01-01T00:00:00Z\n";
+        let list =
+            "phone,scope,at\n+491515550001,all,2026-01-01T00:00:00Z\nx,all,2026-01-01T00:00:00Z\n";
         let begun = import("text/csv; charset=utf-8", list).await;
         assert_eq!(begun.status, 202);
         let over = done(begun.id()).await;
-        assert_eq!((&over["rejected"], &over["result"]["recorded"]), (&json!(1), &json!(1)));
-        let file = ground.get(&key, &format!("/contacts/{contact}/consent_file")).await;
+        assert_eq!(
+            (&over["rejected"], &over["result"]["recorded"]),
+            (&json!(1), &json!(1))
+        );
+        let file = ground
+            .get(&key, &format!("/contacts/{contact}/consent_file"))
+            .await;
         assert_eq!(file.body["records"][0]["channel"], "import");
         assert_eq!(file.body["contact"]["known_by"][0]["value"], "491515550001");
         let path = format!("/api/v1/contacts/{contact}/consent_file?format=html");
-        let page = ground.request("GET", &path, &key).send().await.expect("an answer");
-        assert!(page.headers()["content-type"].to_str().is_ok_and(|kind| kind.starts_with("text/html")));
+        let page = ground
+            .request("GET", &path, &key)
+            .send()
+            .await
+            .expect("an answer");
+        assert!(
+            page.headers()["content-type"]
+                .to_str()
+                .is_ok_and(|kind| kind.starts_with("text/html"))
+        );
         assert!(page.text().await.expect("a page").contains("491515550001"));
-        let erased = ground.post(&key, &format!("/contacts/{contact}/erase"), &json!({})).await;
+        let erased = ground
+            .post(&key, &format!("/contacts/{contact}/erase"), &json!({}))
+            .await;
         assert_eq!(erased.status, 202);
         done(erased.id()).await;
-        let list = ground.get(&key, &format!("/contacts/{contact}/consents")).await.body;
+        let list = ground
+            .get(&key, &format!("/contacts/{contact}/consents"))
+            .await
+            .body;
         assert_eq!(list["items"][0]["status"], "erased");
-        assert_eq!((&list["items"][1]["erased"], &list["items"][1]["subject"]), (&json!(true), &Value::Null));
-        let verified = ground.post(&key, "/consents/verifications", &json!({})).await;
+        assert_eq!(
+            (&list["items"][1]["erased"], &list["items"][1]["subject"]),
+            (&json!(true), &Value::Null)
+        );
+        let verified = ground
+            .post(&key, "/consents/verifications", &json!({}))
+            .await;
         assert_eq!(done(verified.id()).await["result"]["intact"], true);
         ground.end().await;
     })

@@ -26,11 +26,15 @@ async fn everything(database: &TestDatabase) -> Vec<u8> {
         return all;
     }
     let tables = database
-        .texts("SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'public'")
+        .texts(
+            "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'public'",
+        )
         .await;
     let mut all = Vec::new();
     for table in tables {
-        let rows = database.texts(format!("SELECT x::text FROM {table} x").leak()).await;
+        let rows = database
+            .texts(format!("SELECT x::text FROM {table} x").leak())
+            .await;
         all.extend(rows.join("\n").into_bytes());
     }
     all
@@ -98,19 +102,28 @@ async fn an_erased_person_cannot_be_read_back_and_is_remembered_only_for_what_th
 async fn what_still_waits_for_its_turn_is_told_and_the_job_can_be_resumed() {
     for_each_database(async |database| {
         let desk = Desk::open(&database).await;
-        desk.hear(&[text("wamid.1", Some(PHONE), None, desk.ago(90), "hello")]).await;
+        desk.hear(&[text("wamid.1", Some(PHONE), None, desk.ago(90), "hello")])
+            .await;
         let (tenant, contact) = (shop(&database).await, contact(&database).await);
-        let job = erase::begin(&desk.setup, tenant, contact).await.expect("a job");
-        let kind: Arc<EraseJob> = Arc::new(EraseJob { db: desk.db.clone() });
+        let job = erase::begin(&desk.setup, tenant, contact)
+            .await
+            .expect("a job");
+        let kind: Arc<EraseJob> = Arc::new(EraseJob {
+            db: desk.db.clone(),
+        });
         let over = run(&desk, kind.clone(), &job).await;
         assert_eq!(over.state, JobState::Failed);
-        assert!(over.problem.contains("still wait for their turn"), "{over:?}");
+        assert!(
+            over.problem.contains("still wait for their turn"),
+            "{over:?}"
+        );
         database.execute("UPDATE inbound_event SET state = 1").await;
-        vestibule::jobs::resume(&desk.setup, tenant, job.id).await.expect("resumed");
+        vestibule::jobs::resume(&desk.setup, tenant, job.id)
+            .await
+            .expect("resumed");
         let over = run(&desk, kind, &job).await;
         assert_eq!(over.state, JobState::Done, "{over:?}");
         assert!(!holds(&everything(&database).await, PHONE));
-        let _ = contact;
     })
     .await;
 }

@@ -65,15 +65,31 @@ async fn a_list_that_is_cut_has_every_row_once() {
     for_each_database(async |database| {
         let desk = Desk::open(&database).await;
         // Known already, and out: a list lifts nothing.
-        desk.hear(&[text("wamid.1", Some("447700900001"), None, desk.ago(900), "STOP")]).await;
+        desk.hear(&[text(
+            "wamid.1",
+            Some("447700900001"),
+            None,
+            desk.ago(900),
+            "STOP",
+        )])
+        .await;
         let tenant = shop(&database).await;
         let mut list = String::from("phone,scope,status,at,wording,wording_version,channel\n");
         let at = desk.at(desk.ago(100));
         for n in 1..=700 {
-            let scope = if n % 50 == 0 { "everything" } else { "marketing" };
-            list += &format!("+44 7700 900{:03},{scope},,{at},\"Yes, \"\"please\"\"\",v2,form\n", n % 350);
+            let scope = if n % 50 == 0 {
+                "everything"
+            } else {
+                "marketing"
+            };
+            list += &format!(
+                "+44 7700 900{:03},{scope},,{at},\"Yes, \"\"please\"\"\",v2,form\n",
+                n % 350
+            );
         }
-        let mut importing = Importing::begin(&desk.setup, tenant, Format::Csv).await.expect("begun");
+        let mut importing = Importing::begin(&desk.setup, tenant, Format::Csv)
+            .await
+            .expect("begun");
         for chunk in list.as_bytes().chunks(777) {
             importing.take(chunk).await.expect("taken");
         }
@@ -97,12 +113,33 @@ async fn a_list_that_is_cut_has_every_row_once() {
         // 343 numbers, each twice; the one that is known is not made again.
         let people = "SELECT COUNT(*) FROM contact WHERE phone LIKE '447700900%'";
         assert_eq!(database.count(people).await, 343);
-        assert_eq!(database.count("SELECT COUNT(*) FROM consent WHERE marketing_given_at > 0").await, 343);
-        assert_eq!(database.count("SELECT COUNT(*) FROM consent WHERE opt_out = 2").await, 1);
-        assert_eq!(database.count("SELECT COUNT(*) FROM consent_import").await, 0);
-        assert_eq!(database.count("SELECT COUNT(*) FROM consent_wording").await, 1);
-        let why = database.texts("SELECT reason FROM job_reject ORDER BY ordinal").await;
-        assert_eq!(why[0], "scope must be all, marketing, utility or topic:NAME");
+        assert_eq!(
+            database
+                .count("SELECT COUNT(*) FROM consent WHERE marketing_given_at > 0")
+                .await,
+            343
+        );
+        assert_eq!(
+            database
+                .count("SELECT COUNT(*) FROM consent WHERE opt_out = 2")
+                .await,
+            1
+        );
+        assert_eq!(
+            database.count("SELECT COUNT(*) FROM consent_import").await,
+            0
+        );
+        assert_eq!(
+            database.count("SELECT COUNT(*) FROM consent_wording").await,
+            1
+        );
+        let why = database
+            .texts("SELECT reason FROM job_reject ORDER BY ordinal")
+            .await;
+        assert_eq!(
+            why[0],
+            "scope must be all, marketing, utility or topic:NAME"
+        );
         assert!(verified(&desk, tenant).await.faults.is_empty());
     })
     .await;
@@ -178,7 +215,7 @@ async fn a_long_list_is_kept_as_it_comes_and_recorded_whole() {
         };
         let over = run(&desk, Arc::new(kind), &job).await;
         let (all, after) = (begun.elapsed(), resident_mib());
-        println!("{rows} rows: kept in {kept:?}, recorded by {all:?}; {before} MiB, {in_between} MiB, {after} MiB");
+        eprintln!("{rows} rows: kept in {kept:?}, recorded by {all:?}; {before} MiB, {in_between} MiB, {after} MiB");
         assert_eq!((over.done, over.rejected), (i64::try_from(rows).expect("a count"), 0), "{over:?}");
         let count = database.count("SELECT COUNT(*) FROM consent WHERE marketing_given_at > 0").await;
         assert_eq!(count, over.done);

@@ -65,37 +65,98 @@ async fn every_change_has_its_record_and_an_ordinary_message_has_none() {
 
 /// A change by somebody who has the database and not the key, and what is said of it.
 const CHANGES: &[(&str, &str)] = &[
-    ("UPDATE consent_record SET value = REPLACE(value, 'f-1', 'f-2') WHERE seq = 2", "its evidence is not what was sealed"),
-    ("UPDATE consent_record SET scope = 'utility' WHERE seq = 2", "its content is not what was sealed"),
-    ("UPDATE consent_record SET status = 'withdrawn' WHERE seq = 2", "its content is not what was sealed"),
-    ("UPDATE consent_record SET channel = 'checkout' WHERE seq = 2", "its content is not what was sealed"),
-    ("UPDATE consent_record SET said_at = said_at - 1 WHERE seq = 2", "its content is not what was sealed"),
-    ("UPDATE consent_record SET recorded_at = recorded_at + 1 WHERE seq = 2", "its content is not what was sealed"),
-    ("UPDATE consent_record SET recorded_by = 'me' WHERE seq = 2", "its content is not what was sealed"),
-    ("UPDATE consent_record SET contact = contact + 1 WHERE seq = 2", "its content is not what was sealed"),
-    ("UPDATE consent_record SET scope = 'nothing' WHERE seq = 2", "it has words that no record has"),
-    ("UPDATE consent_wording SET body = 'No.'", "the wording that it names is not what was shown"),
-    ("DELETE FROM consent_wording", "the wording that it names is not what was shown"),
-    ("UPDATE consent_record SET value = '', salt = '' WHERE seq = 2", "what it said is gone, and no record says that the person was erased"),
-    ("DELETE FROM consent_record WHERE seq = 2", "entries before it are missing, or it has another's place"),
-    ("DELETE FROM consent_record WHERE seq = 3", "the end of the chain is missing"),
-    ("UPDATE consent_record SET seq = CASE seq WHEN 2 THEN 3 ELSE 2 END WHERE seq IN (2, 3)", "its seal does not fit: it, or the entry before it, is not what was sealed"),
-    ("UPDATE seal_head SET seq = 2 WHERE ledger = 'consent'", "entries lie beyond the head"),
+    (
+        "UPDATE consent_record SET value = REPLACE(value, 'f-1', 'f-2') WHERE seq = 2",
+        "its evidence is not what was sealed",
+    ),
+    (
+        "UPDATE consent_record SET scope = 'utility' WHERE seq = 2",
+        "its content is not what was sealed",
+    ),
+    (
+        "UPDATE consent_record SET status = 'withdrawn' WHERE seq = 2",
+        "its content is not what was sealed",
+    ),
+    (
+        "UPDATE consent_record SET channel = 'checkout' WHERE seq = 2",
+        "its content is not what was sealed",
+    ),
+    (
+        "UPDATE consent_record SET said_at = said_at - 1 WHERE seq = 2",
+        "its content is not what was sealed",
+    ),
+    (
+        "UPDATE consent_record SET recorded_at = recorded_at + 1 WHERE seq = 2",
+        "its content is not what was sealed",
+    ),
+    (
+        "UPDATE consent_record SET recorded_by = 'me' WHERE seq = 2",
+        "its content is not what was sealed",
+    ),
+    (
+        "UPDATE consent_record SET contact = contact + 1 WHERE seq = 2",
+        "its content is not what was sealed",
+    ),
+    (
+        "UPDATE consent_record SET scope = 'nothing' WHERE seq = 2",
+        "it has words that no record has",
+    ),
+    (
+        "UPDATE consent_wording SET body = 'No.'",
+        "the wording that it names is not what was shown",
+    ),
+    (
+        "DELETE FROM consent_wording",
+        "the wording that it names is not what was shown",
+    ),
+    (
+        "UPDATE consent_record SET value = '', salt = '' WHERE seq = 2",
+        "what it said is gone, and no record says that the person was erased",
+    ),
+    (
+        "DELETE FROM consent_record WHERE seq = 2",
+        "entries before it are missing, or it has another's place",
+    ),
+    (
+        "DELETE FROM consent_record WHERE seq = 3",
+        "the end of the chain is missing",
+    ),
+    (
+        "UPDATE consent_record SET seq = CASE seq WHEN 2 THEN 3 ELSE 2 END WHERE seq IN (2, 3)",
+        "its seal does not fit: it, or the entry before it, is not what was sealed",
+    ),
+    (
+        "UPDATE seal_head SET seq = 2 WHERE ledger = 'consent'",
+        "entries lie beyond the head",
+    ),
 ];
 
 #[tokio::test]
 async fn any_change_to_a_sealed_record_is_found() {
     for_each_database(async |database| {
         let desk = Desk::open(&database).await;
-        desk.hear(&[text("wamid.1", Some(PHONE), None, desk.ago(100), "hi")]).await;
+        desk.hear(&[text("wamid.1", Some(PHONE), None, desk.ago(100), "hi")])
+            .await;
         let (tenant, contact) = (shop(&database).await, contact(&database).await);
         for scope in ["utility", "marketing", "all"] {
-            say(&desk, tenant, contact, &told(scope, ConsentStatus::Given, ConsentChannel::Form)).await;
+            say(
+                &desk,
+                tenant,
+                contact,
+                &told(scope, ConsentStatus::Given, ConsentChannel::Form),
+            )
+            .await;
         }
         assert!(verified(&desk, tenant).await.faults.is_empty());
-        database.execute("CREATE TABLE kept_record AS SELECT * FROM consent_record").await;
-        database.execute("CREATE TABLE kept_wording AS SELECT * FROM consent_wording").await;
-        database.execute("CREATE TABLE kept_head AS SELECT * FROM seal_head").await;
+        database
+            .execute("CREATE TABLE kept_record AS SELECT * FROM consent_record")
+            .await;
+        database
+            .execute("CREATE TABLE kept_wording AS SELECT * FROM consent_wording")
+            .await;
+        database
+            .execute("CREATE TABLE kept_head AS SELECT * FROM seal_head")
+            .await;
         for (change, what) in CHANGES {
             database.execute(change).await;
             let found = verified(&desk, tenant).await;
@@ -110,7 +171,10 @@ async fn any_change_to_a_sealed_record_is_found() {
             ] {
                 database.execute(undo).await;
             }
-            assert!(verified(&desk, tenant).await.faults.is_empty(), "after {change}");
+            assert!(
+                verified(&desk, tenant).await.faults.is_empty(),
+                "after {change}"
+            );
         }
     })
     .await;

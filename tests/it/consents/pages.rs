@@ -31,7 +31,10 @@ async fn page(ground: &Ground, path: &str, version: Option<i64>) -> (u16, String
     };
     let response = request.send().await.expect("an answer");
     let policy = response.headers().get("content-security-policy");
-    let policy = policy.and_then(|policy| policy.to_str().ok()).unwrap_or("").to_owned();
+    let policy = policy
+        .and_then(|policy| policy.to_str().ok())
+        .unwrap_or("")
+        .to_owned();
     let status = response.status().as_u16();
     (status, policy, response.text().await.expect("a page"))
 }

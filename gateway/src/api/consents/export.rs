@@ -47,5 +47,9 @@ pub(super) async fn export(
         return Ok(Json(file).into_response());
     }
     let policy = "default-src 'none'; style-src 'unsafe-inline'";
-    Ok(([(CONTENT_SECURITY_POLICY, policy)], Html(file::page_of(&file))).into_response())
+    Ok((
+        [(CONTENT_SECURITY_POLICY, policy)],
+        Html(file::page_of(&file)),
+    )
+        .into_response())
 }

@@ -45,7 +45,9 @@ pub(super) async fn import(
 ) -> Answer<Response> {
     let format = format(&request)?;
     let setup = api.acting(&caller);
-    let mut importing = Importing::begin(&setup, tenant, format).await.map_err(problem)?;
+    let mut importing = Importing::begin(&setup, tenant, format)
+        .await
+        .map_err(problem)?;
     let mut body = request.into_body().into_data_stream();
     let mut bytes = 0;
     while let Some(chunk) = body.next().await {
@@ -57,7 +59,11 @@ pub(super) async fn import(
         bytes += chunk.len();
         if bytes > LARGEST {
             let detail = "the body is larger than this resource takes";
-            return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail));
+            return Err(Problem::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too_large",
+                detail,
+            ));
         }
         importing.take(&chunk).await.map_err(problem)?;
     }
@@ -84,9 +90,7 @@ fn format(request: &Request) -> Answer<Format> {
 
 fn problem(error: ImportError) -> Problem {
     match error {
-        ImportError::List(error) => {
-            Problem::invalid(vec![FieldProblem::at("", error.to_string())])
-        }
+        ImportError::List(error) => Problem::invalid(vec![FieldProblem::at("", error.to_string())]),
         ImportError::Setup(error) => error.into(),
     }
 }

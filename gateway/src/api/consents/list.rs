@@ -24,5 +24,9 @@ pub(super) async fn list(
     page: Page,
 ) -> Answer<Json<Paged<RecordView>>> {
     let rows = file::page(&api.setup, tenant, contact, page.before(), page.most()).await?;
-    Ok(Json(page.of(rows, |row| row.record.id.raw(), |row| view(&row))))
+    Ok(Json(page.of(
+        rows,
+        |row| row.record.id.raw(),
+        |row| view(&row),
+    )))
 }

@@ -132,5 +132,8 @@ pub(super) async fn put(
         ("the page's scope", "/scope"),
     ];
     let page = pages::put(&api.acting(&caller), tenant, &new).await;
-    Ok(Json(view(tenant, page.map_err(|error| Problem::of(error, &named))?)))
+    Ok(Json(view(
+        tenant,
+        page.map_err(|error| Problem::of(error, &named))?,
+    )))
 }

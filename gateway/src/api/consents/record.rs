@@ -109,7 +109,10 @@ impl NewConsent {
         }
         let channel: Option<ConsentChannel> = self.channel.parse().ok();
         if channel.is_none() {
-            wrong("channel", "must be form, checkout, agent, import, api or block_list");
+            wrong(
+                "channel",
+                "must be form, checkout, agent, import, api or block_list",
+            );
         }
         let (Some(scope), Some(status), Some(channel)) = (scope, status, channel) else {
             return Err(Problem::invalid(problems));

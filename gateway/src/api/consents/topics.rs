@@ -81,7 +81,10 @@ pub(super) async fn add(
     Input(new): Input<NewTopic>,
 ) -> Answer<Response> {
     let setup = api.acting(&caller);
-    let named = [("the topic's name", "/name"), ("the topic's title", "/title")];
+    let named = [
+        ("the topic's name", "/name"),
+        ("the topic's title", "/title"),
+    ];
     let topic = topics::add(&setup, tenant, &new.name, &new.title).await;
     let topic = topic.map_err(|error| Problem::of(error, &named))?;
     Ok((StatusCode::CREATED, Json(view(topic))).into_response())

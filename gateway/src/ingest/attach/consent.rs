@@ -158,7 +158,9 @@ impl Book {
             return Ok(None);
         };
         let scope: Option<ConsentScope> = pending.scope.parse().ok();
-        let purpose = scope.as_ref().and_then(|scope| Purpose::of(scope, &tenant.topics));
+        let purpose = scope
+            .as_ref()
+            .and_then(|scope| Purpose::of(scope, &tenant.topics));
         let (Some(scope), Some(purpose)) = (scope, purpose) else {
             return Ok(None);
         };

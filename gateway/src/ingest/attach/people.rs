@@ -13,7 +13,9 @@ use super::split::{Change, Split};
 use super::{AttachError, Attacher};
 use crate::consent::{self, Evidence};
 use crate::domain::number::Number;
-use crate::domain::{ConsentChannel, ContactId, IdentityKind, NumberId, PersonRef, TenantId, Timestamp};
+use crate::domain::{
+    ConsentChannel, ContactId, IdentityKind, NumberId, PersonRef, TenantId, Timestamp,
+};
 use crate::policy::ConsentState;
 use crate::storage::Tx;
 use crate::storage::people::{self, ContactRow, Identity, IdentityKey, Moved};
@@ -293,7 +295,12 @@ impl People {
             let (from, to) = (self.is_now(from), self.is_now(to));
             let next = |consent: &ConsentState, other: &ConsentState| consent.joined(other);
             let states = changes::set_consent(tx, tenant, to, next, from).await?;
-            carried.push((tenant, to), states, now, json!({"shared_a_phone_with": from}));
+            carried.push(
+                (tenant, to),
+                states,
+                now,
+                json!({"shared_a_phone_with": from}),
+            );
         }
         carried.record(attacher, tx, now).await
     }

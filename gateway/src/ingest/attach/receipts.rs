@@ -5,8 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::split::Status;
 use super::{AttachError, Attacher};
-use crate::directory::NumberEntry;
 use crate::consent;
+use crate::directory::NumberEntry;
 use crate::domain::{
     AuditId, ContactId, ConversationId, EventId, HoldId, NumberId, Occasion, OutboxId,
     ReceiptStatus, TenantId, Timestamp,

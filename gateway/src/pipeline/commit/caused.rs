@@ -10,9 +10,7 @@ use serde_json::{Map, Value, json};
 use super::Finished;
 use crate::consent::{self, Evidence};
 use crate::domain::attribute::AttributeValue;
-use crate::domain::{
-    ConsentChannel, ContactId, ConversationId, IdGenerator, TenantId, Timestamp,
-};
+use crate::domain::{ConsentChannel, ContactId, ConversationId, IdGenerator, TenantId, Timestamp};
 use crate::pipeline::caused::ContactKey;
 use crate::pipeline::journal;
 use crate::storage::contacts::{self, Contact};

@@ -1,8 +1,8 @@
 //! Each effect, turned into what will be committed.
 
 use super::Drafts;
-use crate::pipeline::caused::Heard;
 use crate::domain::{DraftClass, OutboundContent, OutboxId, Owner, Sender};
+use crate::pipeline::caused::Heard;
 use crate::plugin_host::{AttributedEffect, Effect};
 use crate::policy::ConsentWord;
 use crate::storage::events::Subject;
@@ -48,7 +48,9 @@ impl Drafts<'_> {
                 }
             }
             Effect::Close => self.conversation.closed_at = Some(self.now),
-            Effect::OptOut { marketing: true } => self.consent(ConsentWord::OptOutMarketing, from, ""),
+            Effect::OptOut { marketing: true } => {
+                self.consent(ConsentWord::OptOutMarketing, from, "")
+            }
             Effect::OptOut { marketing: false } => self.consent(ConsentWord::OptOutAll, from, ""),
             Effect::OptIn { words } => self.consent(ConsentWord::OptIn, from, words),
             other => self.fact(from, other),

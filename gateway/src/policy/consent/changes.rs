@@ -46,10 +46,30 @@ impl ConsentState {
             add(ConsentScope::Replies, true);
         }
         for (scope, before, after, given) in [
-            (ConsentScope::MetaMarketing, self.meta_stopped_at, next.meta_stopped_at, false),
-            (ConsentScope::Utility, self.utility_stopped_at, next.utility_stopped_at, false),
-            (ConsentScope::Marketing, self.marketing_given_at, next.marketing_given_at, true),
-            (ConsentScope::Utility, self.utility_given_at, next.utility_given_at, true),
+            (
+                ConsentScope::MetaMarketing,
+                self.meta_stopped_at,
+                next.meta_stopped_at,
+                false,
+            ),
+            (
+                ConsentScope::Utility,
+                self.utility_stopped_at,
+                next.utility_stopped_at,
+                false,
+            ),
+            (
+                ConsentScope::Marketing,
+                self.marketing_given_at,
+                next.marketing_given_at,
+                true,
+            ),
+            (
+                ConsentScope::Utility,
+                self.utility_given_at,
+                next.utility_given_at,
+                true,
+            ),
         ] {
             if before != after {
                 add(scope, after.is_some() == given);
@@ -58,7 +78,9 @@ impl ConsentState {
         for bit in 0..super::TOPICS_MOST {
             let name = || topic(bit).map(ConsentScope::Topic);
             if next.has_topic(bit) != self.has_topic(bit) {
-                name().into_iter().for_each(|scope| add(scope, next.has_topic(bit)));
+                name()
+                    .into_iter()
+                    .for_each(|scope| add(scope, next.has_topic(bit)));
             } else if next.has_stopped_topic(bit) && !self.has_stopped_topic(bit) {
                 name().into_iter().for_each(|scope| add(scope, false));
             }
@@ -100,14 +122,20 @@ mod tests {
     fn every_change_has_its_record_and_nothing_has_none() {
         let at = Timestamp::from_secs;
         let none = ConsentState::default();
-        let say = |state: &ConsentState, word: Option<ConsentWord>, s| state.after_inbound(word, at(s)).0;
+        let say =
+            |state: &ConsentState, word: Option<ConsentWord>, s| state.after_inbound(word, at(s)).0;
         let stop = say(&none, Some(OptOutAll), 1);
         let wrote = say(&stop, None, 2);
         let stop2 = say(&wrote, Some(OptOutAll), 3);
         let back = say(&stop2, Some(OptIn), 4);
         assert_eq!(
             words(&[none, none, stop, wrote, stop2, back, back]),
-            ["all withdrawn", "replies given", "all withdrawn", "all given"]
+            [
+                "all withdrawn",
+                "replies given",
+                "all withdrawn",
+                "all given"
+            ]
         );
         let met = none.after_meta_stop(at(5));
         assert_eq!(
@@ -117,9 +145,22 @@ mod tests {
         let given = none.after_given(Purpose::Topic(3), at(1), true);
         let moved = given.after_given(Purpose::Utility, at(1), true).moved();
         assert_eq!(
-            words(&[none, given, given.after_given(Purpose::Utility, at(1), true), moved]),
-            ["topic:t3 given", "utility given", "utility withdrawn", "topic:t3 withdrawn"]
+            words(&[
+                none,
+                given,
+                given.after_given(Purpose::Utility, at(1), true),
+                moved
+            ]),
+            [
+                "topic:t3 given",
+                "utility given",
+                "utility withdrawn",
+                "topic:t3 withdrawn"
+            ]
         );
-        assert_eq!(words(&[none, say(&none, Some(OptOutMarketing), 1)]), ["marketing withdrawn"]);
+        assert_eq!(
+            words(&[none, say(&none, Some(OptOutMarketing), 1)]),
+            ["marketing withdrawn"]
+        );
     }
 }

@@ -67,7 +67,9 @@ impl ConsentState {
         match purpose {
             Purpose::All => Self {
                 utility_given_at: None,
-                ..without_marketing.after_opt_out(OptOut::BusinessInitiated, at).0
+                ..without_marketing
+                    .after_opt_out(OptOut::BusinessInitiated, at)
+                    .0
             },
             Purpose::Marketing => without_marketing.after_opt_out(OptOut::Marketing, at).0,
             Purpose::Utility => Self {
@@ -160,7 +162,10 @@ mod tests {
         assert_eq!(listed.opt_out, OptOut::BusinessInitiated);
         // On record all the same: START opens what was agreed to.
         let back = listed.after_inbound(Some(OptIn), at(12)).0;
-        assert_eq!((back.opt_out, back.marketing_given_at), (OptOut::None, Some(at(11))));
+        assert_eq!(
+            (back.opt_out, back.marketing_given_at),
+            (OptOut::None, Some(at(11)))
+        );
     }
 
     #[test]
@@ -169,7 +174,9 @@ mod tests {
         assert_eq!((lifted.opt_out, lifted.since), (OptOut::None, Some(at(11))));
         let part = stopped().after_given(Purpose::Marketing, at(11), true);
         assert_eq!(part.opt_out, OptOut::BusinessInitiated);
-        let no_ads = ConsentState::default().after_inbound(Some(OptOutMarketing), at(10)).0;
+        let no_ads = ConsentState::default()
+            .after_inbound(Some(OptOutMarketing), at(10))
+            .0;
         let ads = no_ads.after_given(Purpose::Marketing, at(11), true);
         assert_eq!(ads.opt_out, OptOut::None);
     }
@@ -178,14 +185,23 @@ mod tests {
     fn withdrawals_take_the_opt_in_away_for_good() {
         let given = ConsentState::default().after_given(Purpose::All, at(1), true);
         let gone = given.after_withdrawn(Purpose::All, at(2));
-        assert_eq!((gone.marketing_given_at, gone.utility_given_at), (None, None));
+        assert_eq!(
+            (gone.marketing_given_at, gone.utility_given_at),
+            (None, None)
+        );
         let back = gone.after_inbound(Some(OptIn), at(3)).0;
-        assert_eq!((back.opt_out, back.marketing_given_at), (OptOut::None, None));
+        assert_eq!(
+            (back.opt_out, back.marketing_given_at),
+            (OptOut::None, None)
+        );
         let utility = given.after_withdrawn(Purpose::Utility, at(2));
         assert_eq!(utility.utility_stopped_at, Some(at(2)));
         assert_eq!(utility.after_given(Purpose::Utility, at(2), true), utility);
         let again = utility.after_given(Purpose::Utility, at(3), true);
-        assert_eq!((again.utility_stopped_at, again.utility_given_at), (None, Some(at(3))));
+        assert_eq!(
+            (again.utility_stopped_at, again.utility_given_at),
+            (None, Some(at(3)))
+        );
     }
 
     #[test]
@@ -194,11 +210,23 @@ mod tests {
         assert!(news.has_topic(61) && !news.has_topic(0));
         let out = news.after_withdrawn(Purpose::Topic(61), at(2));
         assert!(!out.has_topic(61) && out.has_stopped_topic(61));
-        assert!(!news.after_withdrawn(Purpose::Marketing, at(2)).has_topic(61));
+        assert!(
+            !news
+                .after_withdrawn(Purpose::Marketing, at(2))
+                .has_topic(61)
+        );
         let moved = news.after_given(Purpose::All, at(1), true).moved();
-        assert_eq!((moved.topics, moved.marketing_given_at, moved.utility_given_at), (0, None, None));
+        assert_eq!(
+            (
+                moved.topics,
+                moved.marketing_given_at,
+                moved.utility_given_at
+            ),
+            (0, None, None)
+        );
         assert!(out.moved().has_stopped_topic(61));
-        let joined = ConsentState::default().joined(&news.after_withdrawn(Purpose::Topic(3), at(3)));
+        let joined =
+            ConsentState::default().joined(&news.after_withdrawn(Purpose::Topic(3), at(3)));
         assert!(joined.has_stopped_topic(3) && !joined.has_topic(61));
     }
 }

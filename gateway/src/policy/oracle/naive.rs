@@ -103,7 +103,10 @@ enum Word {
     Start,
     Nothing,
     /// No message, but a statement with evidence. Withdrawing everything is STOP's like, ads END's.
-    Gave { what: Agreed, own_act: bool },
+    Gave {
+        what: Agreed,
+        own_act: bool,
+    },
     Withdrew(Agreed),
     Moved,
 }
@@ -144,7 +147,10 @@ fn meaning(event: Event) -> Option<Word> {
 
 impl Said {
     fn is_message(&self) -> bool {
-        !matches!(self.word, Word::Gave { .. } | Word::Withdrew(_) | Word::Moved)
+        !matches!(
+            self.word,
+            Word::Gave { .. } | Word::Withdrew(_) | Word::Moved
+        )
     }
 }
 
@@ -273,7 +279,9 @@ impl Past<'_> {
             .rev()
             .find(|&i| self.lifts(said, i))
             .map_or(0, |i| i + 1);
-        (from..said.len()).filter(|&i| stops(said[i].word)).collect()
+        (from..said.len())
+            .filter(|&i| stops(said[i].word))
+            .collect()
     }
 
     /// Has the person written anything after this STOP, in time as well as in order, and from where they are now?
@@ -465,9 +473,7 @@ impl Past<'_> {
         match category {
             TemplateCategory::Marketing => self.not_consented(Marketing, wish),
             TemplateCategory::Utility if !answer => self.not_consented(Utility, wish),
-            TemplateCategory::Authentication if !answer => {
-                self.not_consented(Authentication, wish)
-            }
+            TemplateCategory::Authentication if !answer => self.not_consented(Authentication, wish),
             _ => None,
         }
     }

@@ -7,7 +7,13 @@ use super::{WordBook, WordClass};
 use crate::policy::consent::ConsentWord::{OptIn, OptOutAll};
 
 /// A language: a STOP, an opt-in, "a person, please", and sentences that are none of them.
-type Case = (&'static str, &'static str, &'static str, &'static str, &'static [&'static str]);
+type Case = (
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static [&'static str],
+);
 
 #[rustfmt::skip]
 const CASES: &[Case] = &[
@@ -60,8 +66,16 @@ fn class(text: &str) -> Option<WordClass> {
 #[test]
 fn every_language_has_its_words_and_its_sentences_are_none() {
     for (language, stop, opt_in, human, sentences) in CASES {
-        assert_eq!(class(stop), Some(WordClass::Consent(OptOutAll)), "{language}: {stop}");
-        assert_eq!(class(opt_in), Some(WordClass::Consent(OptIn)), "{language}: {opt_in}");
+        assert_eq!(
+            class(stop),
+            Some(WordClass::Consent(OptOutAll)),
+            "{language}: {stop}"
+        );
+        assert_eq!(
+            class(opt_in),
+            Some(WordClass::Consent(OptIn)),
+            "{language}: {opt_in}"
+        );
         assert_eq!(class(human), Some(WordClass::Human), "{language}: {human}");
         for sentence in *sentences {
             assert_eq!(class(sentence), None, "{language}: {sentence}");
@@ -80,7 +94,11 @@ fn every_word_is_found_shouted_decorated_and_in_full_width() {
                     other => other,
                 })
                 .collect();
-            let forms = [word.to_uppercase(), format!("  «{word}»!! 🙏\u{fe0f} "), wide];
+            let forms = [
+                word.to_uppercase(),
+                format!("  «{word}»!! 🙏\u{fe0f} "),
+                wide,
+            ];
             for form in forms {
                 assert_eq!(class(&form), Some(row.class), "{} ({})", form, row.language);
             }

@@ -215,7 +215,8 @@ impl People {
         tx: &mut Tx,
         now: Timestamp,
     ) -> Result<(), AttachError> {
-        let is_new = |(_, contact): &&(IdentityKey, ContactId)| self.new_contacts.contains_key(contact);
+        let is_new =
+            |(_, contact): &&(IdentityKey, ContactId)| self.new_contacts.contains_key(contact);
         let made: Vec<_> = self.new_identities.iter().filter(is_new).cloned().collect();
         if made.is_empty() {
             return Ok(());
