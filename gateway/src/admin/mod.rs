@@ -15,6 +15,7 @@ mod keys;
 mod local;
 mod lock;
 mod plugins;
+mod secrets;
 mod socket;
 
 pub use answer::Answer;

@@ -41,6 +41,7 @@ pub mod problem;
 mod rate;
 mod roles;
 mod secret;
+mod secrets;
 mod tenants;
 mod users;
 
@@ -118,6 +119,7 @@ fn resources() -> OpenApiRouter<Arc<Api>> {
         .merge(contacts::routes())
         .merge(conversations::routes())
         .merge(credentials::routes())
+        .merge(secrets::routes())
         .merge(events::routes())
         .merge(health::routes())
         .merge(holds::routes())

@@ -30,11 +30,13 @@ use crate::contacts::ImportJob;
 use crate::delivery::{Chance, Delivery, DeliveryConfig, Observer, ProcessTime, World};
 use crate::directory::Directory;
 use crate::domain::{Clock, IdGenerator};
+use crate::egress::{Egress, EgressConfig};
 use crate::graph::GraphClient;
 use crate::graph::client::{HttpClientConfig, http_client};
 use crate::ingest::{Attacher, AttacherConfig, Intake, RawWriter, RawWriterConfig};
 use crate::jobs::{Runner, Wake};
 use crate::lifecycle::{Health, Shutdown};
+use crate::outcalls::{Outcalls, OutcallsConfig};
 use crate::ownership::{self, Keeper, KeeperConfig, Owned, UnderWay, Wakeups};
 use crate::pipeline::{Pipeline, PipelineConfig, PipelineParts, Plugins, Rollouts};
 use crate::plugin_host::{ArtifactKey, HostConfig, PluginHost, Seeds};
@@ -286,6 +288,7 @@ impl Shared {
             directory: self.directory.clone(),
             plugins,
             rollouts,
+            outcalls: self.outcalls(config)?,
             seeds: Seeds::new(&self.keyring.pseudonym_key()),
             owned: self.owned.clone(),
             events: attached,
@@ -295,6 +298,24 @@ impl Shared {
         self.parts
             .work("pipeline", pipeline.run(self.shutdown.soft().clone()));
         Ok(events)
+    }
+
+    /// The way out for plugins: like that of hooks, but for the hosts that may be asked by plain http.
+    fn outcalls(&self, config: &Config) -> anyhow::Result<Arc<Outcalls>> {
+        let plugins = &config.plugins;
+        let egress = Egress::new(EgressConfig {
+            allow_private_addresses: config.hooks.allow_private_addresses,
+            connect_timeout: followers::CONNECT.min(plugins.http_timeout),
+            timeout: plugins.http_timeout,
+            plain_hosts: plugins.http_plain_hosts.clone(),
+        })?;
+        let config = OutcallsConfig {
+            timeout: plugins.http_timeout,
+            concurrency: plugins.http_concurrency,
+            concurrency_per_tenant: plugins.http_concurrency_per_tenant,
+        };
+        let (db, keyring) = (self.db.clone(), self.keyring.clone());
+        Ok(Outcalls::new(db, keyring, egress, config))
     }
 
     fn start_attacher(

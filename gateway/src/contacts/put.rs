@@ -126,7 +126,12 @@ pub async fn put(
             Some(_) if !contact.phone.is_empty() => {
                 return Err(ContactError::Taken(KEY));
             }
-            Some(key) => (give_phone(tx, tenant, contact, &key, now).await?, false),
+            Some(key) => {
+                let contact = give_phone(tx, tenant, contact, &key, now).await?;
+                let made = [(key, contact.id)];
+                restore(tx, pseudonyms, &made, now, &mut next_id).await?;
+                (contact, false)
+            }
             None => (contact, false),
         },
         (Some(contact), Some(id)) if contact.id == id => (contact, false),
@@ -134,8 +139,10 @@ pub async fn put(
         (None, Some(id)) => {
             let found = contacts::lock(tx, tenant, id).await?;
             let contact = found.ok_or(ContactError::Taken("the phone"))?;
-            let other = !contact.external_id.is_empty() && new.external_id.is_some();
-            if other {
+            // Its own key may be this one: somebody else put the same contact since it was looked for by key.
+            let has = &contact.external_id;
+            let other = |key: &String| !has.is_empty() && key != has;
+            if new.external_id.as_ref().is_some_and(other) {
                 return Err(ContactError::Taken("the phone"));
             }
             (contact, false)

@@ -208,21 +208,18 @@ impl People {
 }
 
 impl People {
-    /// Who is new here may be somebody who was erased: what they had stopped holds.
+    /// Whoever shows up by something new may be somebody who was erased: what they had stopped holds.
     async fn remember_erased(
         &self,
         attacher: &Attacher,
         tx: &mut Tx,
         now: Timestamp,
     ) -> Result<(), AttachError> {
-        let is_new =
-            |(_, contact): &&(IdentityKey, ContactId)| self.new_contacts.contains_key(contact);
-        let made: Vec<_> = self.new_identities.iter().filter(is_new).cloned().collect();
-        if made.is_empty() {
+        if self.new_identities.is_empty() {
             return Ok(());
         }
         let (pseudonyms, next_id) = (attacher.directory.pseudonyms(), || attacher.ids.next(now));
-        Ok(restore(tx, &pseudonyms, &made, now, next_id).await?)
+        Ok(restore(tx, &pseudonyms, &self.new_identities, now, next_id).await?)
     }
 }
 
