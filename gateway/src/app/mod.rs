@@ -387,11 +387,8 @@ impl Shared {
             ids: self.ids.clone(),
             max_body: config.http.max_body_bytes,
         });
-        let joining = Joining::new(
-            api.setup.clone(),
-            self.directory.clone(),
-            config.api.client_address_header.clone(),
-        );
+        let header = config.api.client_address_header.clone();
+        let joining = Joining::new(api.setup.clone(), header);
         let mut routes = crate::ingest::routes(intake)
             .merge(health.routes())
             .merge(crate::console::routes(Arc::new(joining)));

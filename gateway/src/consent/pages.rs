@@ -15,7 +15,7 @@ use crate::policy::Purpose;
 use crate::secrets::{Entropy, SystemEntropy};
 use crate::storage::consent_pages::{self, PageRow};
 use crate::storage::consents::{self, Pending, Wording};
-use crate::storage::{Db, StorageError, numbers};
+use crate::storage::{Db, StorageError, numbers, tenants};
 use crate::tenants::{SetupContext, SetupError, check_text};
 
 /// How long a code waits.
@@ -134,14 +134,35 @@ pub async fn list(setup: &SetupContext, tenant: TenantId) -> Result<Vec<Page>, S
     Ok(pages)
 }
 
-/// The page that people see. `None`: there is none, or it is not shown.
-pub async fn shown(db: &Db, tenant: TenantId, name: &str) -> Result<Option<Page>, StorageError> {
+/// Who asks for an opt-in, as people know them (facts §6.9: the business must be named).
+#[derive(Debug, Clone)]
+pub struct Business {
+    pub name: String,
+    /// With its country code, as it is displayed.
+    pub number: String,
+}
+
+/// The page that people see. `None`: there is none, it is not shown, or its number is gone.
+pub async fn shown(
+    db: &Db,
+    tenant: TenantId,
+    name: &str,
+) -> Result<Option<(Page, Business)>, StorageError> {
     let mut tx = db.read().await?;
     let row = consent_pages::latest(&mut tx, tenant, name).await?;
-    match row.filter(|row| row.enabled != 0) {
-        Some(row) => Ok(Some(of(&mut tx, tenant, row).await?)),
-        None => Ok(None),
-    }
+    let Some(row) = row.filter(|row| row.enabled != 0) else {
+        return Ok(None);
+    };
+    let number = numbers::number(&mut tx, tenant, NumberId::from_raw(row.number)).await?;
+    let owner = tenants::tenant(&mut tx, tenant).await?;
+    let (Some(number), Some(owner)) = (number, owner) else {
+        return Ok(None);
+    };
+    let business = Business {
+        name: owner.name,
+        number: number.display_number,
+    };
+    Ok(Some((of(&mut tx, tenant, row).await?, business)))
 }
 
 async fn of(

@@ -20,9 +20,8 @@ use http::{Extensions, StatusCode};
 use super::rate::Rate;
 use crate::consent::file::escape;
 use crate::consent::opt_in::CODE_PREFIX;
-use crate::consent::pages::{self, Page};
-use crate::directory::{Directory, NumberEntry};
-use crate::domain::{NumberId, TenantId};
+use crate::consent::pages::{self, Business, Page};
+use crate::domain::TenantId;
 use crate::storage::StorageError;
 use crate::tenants::SetupContext;
 
@@ -30,21 +29,15 @@ use crate::tenants::SetupContext;
 #[derive(Debug)]
 pub struct Joining {
     setup: SetupContext,
-    directory: Arc<Directory>,
     /// The header in which a proxy says who asks; `None`: whoever is connected.
     address_header: Option<String>,
     rate: Rate,
 }
 
 impl Joining {
-    pub fn new(
-        setup: SetupContext,
-        directory: Arc<Directory>,
-        address_header: Option<String>,
-    ) -> Self {
+    pub fn new(setup: SetupContext, address_header: Option<String>) -> Self {
         Self {
             setup,
-            directory,
             address_header,
             rate: Rate::default(),
         }
@@ -68,7 +61,7 @@ async fn show(
         .find(&tenant, &name, request.headers(), request.extensions())
         .await;
     match asked {
-        Ok((_, page, entry)) => framed(StatusCode::OK, &question(&page, &entry, false)),
+        Ok((_, page, business)) => framed(StatusCode::OK, &question(&page, &business, false)),
         Err(response) => response,
     }
 }
@@ -80,13 +73,13 @@ async fn agree(
     extensions: Extensions,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
-    let (tenant, page, entry) = match joining.find(&tenant, &name, &headers, &extensions).await {
+    let (tenant, page, business) = match joining.find(&tenant, &name, &headers, &extensions).await {
         Ok(found) => found,
         Err(response) => return response,
     };
     // What was agreed to is what was read: after a change it is shown again.
     if version(&body.unwrap_or_default()) != Some(page.row.seq) {
-        return framed(StatusCode::CONFLICT, &question(&page, &entry, true));
+        return framed(StatusCode::CONFLICT, &question(&page, &business, true));
     }
     let address = joining.address(&headers, &extensions);
     let address = address.map_or_else(String::new, |address| address.to_string());
@@ -97,7 +90,7 @@ async fn agree(
     let path = format!("/join/{tenant}/{name}");
     let who = (path.as_str(), address.as_str(), agent.as_str());
     match pages::agree(&joining.setup, tenant, &page, who).await {
-        Ok(Some(code)) => match answer(&page, &entry, &code) {
+        Ok(Some(code)) => match answer(&page, &business, &code) {
             Some(body) => framed(StatusCode::OK, &body),
             None => failed("a QR code could not be made"),
         },
@@ -113,7 +106,7 @@ fn version(body: &[u8]) -> Option<i64> {
     value.parse().ok()
 }
 
-type Found = (TenantId, Page, Arc<NumberEntry>);
+type Found = (TenantId, Page, Business);
 
 impl Joining {
     async fn find(
@@ -129,12 +122,10 @@ impl Joining {
         }
         let tenant: TenantId = tenant.parse().map_err(|_| missing())?;
         let page = pages::shown(&self.setup.db, tenant, name).await;
-        let page = page.map_err(|error| failed_in_database(&error))?;
-        let page = page.ok_or_else(missing)?;
-        let snapshot = self.directory.snapshot();
-        let entry = snapshot.number(NumberId::from_raw(page.row.number));
-        let entry = entry.filter(|entry| entry.number.tenant == tenant);
-        Ok((tenant, page, entry.cloned().ok_or_else(missing)?))
+        let (page, business) = page
+            .map_err(|error| failed_in_database(&error))?
+            .ok_or_else(missing)?;
+        Ok((tenant, page, business))
     }
 
     fn address(&self, headers: &HeaderMap, extensions: &Extensions) -> Option<IpAddr> {
@@ -175,7 +166,7 @@ fn language(page: &Page) -> &str {
     }
 }
 
-fn question(page: &Page, entry: &NumberEntry, changed: bool) -> String {
+fn question(page: &Page, business: &Business, changed: bool) -> String {
     let mut body = format!("<h1>{}</h1>", escape(&page.row.title));
     if changed {
         body += "<p class=\"note\">The text has changed since you opened this page. Please read it again.</p>";
@@ -187,18 +178,17 @@ fn question(page: &Page, entry: &NumberEntry, changed: bool) -> String {
          your own phone. You can end it at any time with STOP.</small></p>",
         escape(&page.wording.text),
         page.row.seq,
-        escape(&entry.tenant.name),
-        escape(&entry.number.display_number),
+        escape(&business.name),
+        escape(&business.number),
     );
     page_of(language(page), &page.row.title, &body)
 }
 
 /// The code to send, as a link for the phone and as a QR code for whoever sits at another screen.
-fn answer(page: &Page, entry: &NumberEntry, code: &str) -> Option<String> {
+fn answer(page: &Page, business: &Business, code: &str) -> Option<String> {
     let words = format!("{CODE_PREFIX}{}", code.to_uppercase());
-    let digits: String = entry
+    let digits: String = business
         .number
-        .display_number
         .chars()
         .filter(char::is_ascii_digit)
         .collect();
