@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
+use super::consent::ConsentCommand;
 use super::exposed;
 use super::plugins::PluginCommand;
 use super::templates::TemplateCommand;
@@ -95,6 +96,20 @@ pub enum Command {
         tenant: String,
         turn: TurnId,
     },
+    SecretSet {
+        tenant: String,
+        name: String,
+        #[serde(with = "exposed")]
+        value: SecretString,
+        hosts: Vec<String>,
+    },
+    SecretList {
+        tenant: String,
+    },
+    SecretRemove {
+        tenant: String,
+        name: String,
+    },
     HoldAdd {
         scope: Scope,
         reason: String,
@@ -125,6 +140,7 @@ pub enum Command {
         /// Heads of earlier verifications, `CHAIN SEQ:MAC`.
         heads: Vec<String>,
     },
+    Consent(ConsentCommand),
     /// Sends that may have been made twice or not at all.
     SendsDoubts {
         /// Most rows.
@@ -161,6 +177,9 @@ impl Command {
             Self::PluginJournal(_) => "plugin_journal",
             Self::PluginSetup { .. } => "plugin_setup",
             Self::PluginTrace { .. } => "plugin_trace",
+            Self::SecretSet { .. } => "secret_set",
+            Self::SecretList { .. } => "secret_list",
+            Self::SecretRemove { .. } => "secret_remove",
             Self::HoldAdd { .. } => "hold_add",
             Self::HoldLift { .. } => "hold_lift",
             Self::HoldList => "hold_list",
@@ -168,6 +187,7 @@ impl Command {
             Self::KeyList { .. } => "key_list",
             Self::KeyRevoke { .. } => "key_revoke",
             Self::AuditVerify { .. } => "audit_verify",
+            Self::Consent(command) => command.verb(),
             Self::SendsDoubts { .. } => "sends_doubts",
             Self::KeysRotate { .. } => "keys_rotate",
             Self::Backup { .. } => "backup",

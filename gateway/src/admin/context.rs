@@ -8,7 +8,7 @@ use super::answer::{Answer, record};
 use super::command::Command;
 use super::error::AdminError;
 use super::lock::remove_leftover;
-use super::{audit, keys, plugins, templates};
+use super::{audit, consent, keys, plugins, secrets, templates};
 use crate::audit::OPERATOR;
 use crate::graph::GraphClient;
 use crate::plugin_host::Compiler;
@@ -110,6 +110,14 @@ async fn dispatch(context: &AdminContext, command: Command) -> Result<Answer, Ad
             Ok(whole(&found))
         }
         Command::PluginTrace { tenant, turn } => Ok(whole(&trace::of(setup, &tenant, turn).await?)),
+        Command::SecretSet {
+            tenant,
+            name,
+            value,
+            hosts,
+        } => secrets::set(setup, &tenant, &name, &value, &hosts).await,
+        Command::SecretList { tenant } => secrets::list(setup, &tenant).await,
+        Command::SecretRemove { tenant, name } => secrets::remove(setup, &tenant, &name).await,
         Command::HoldAdd {
             scope,
             reason,
@@ -135,6 +143,7 @@ async fn dispatch(context: &AdminContext, command: Command) -> Result<Answer, Ad
         Command::KeyList { tenant } => keys::list(setup, tenant).await,
         Command::KeyRevoke { tenant, key } => keys::revoke(setup, tenant, key).await,
         Command::AuditVerify { heads } => audit::verify(setup, &heads).await,
+        Command::Consent(command) => consent::execute(setup, command).await,
         Command::SendsDoubts { limit } => sends_doubts(setup, limit)
             .await
             .map_err(|error| AdminError::failed(&error)),

@@ -11,6 +11,7 @@ mod apps;
 mod audit;
 mod browse;
 mod check;
+mod consents;
 mod contacts;
 mod conversations;
 mod credentials;
@@ -40,6 +41,7 @@ pub mod problem;
 mod rate;
 mod roles;
 mod secret;
+mod secrets;
 mod templates;
 mod tenants;
 mod users;
@@ -119,9 +121,11 @@ fn resources() -> OpenApiRouter<Arc<Api>> {
         .merge(account_facts::routes())
         .merge(apps::routes())
         .merge(audit::routes())
+        .merge(consents::routes())
         .merge(contacts::routes())
         .merge(conversations::routes())
         .merge(credentials::routes())
+        .merge(secrets::routes())
         .merge(events::routes())
         .merge(health::routes())
         .merge(holds::routes())

@@ -28,6 +28,7 @@ const SEE_JOBS: &[Role] = &[Operator, TenantAdmin, Developer, Analyst, Auditor];
 const SEE_METRICS: &[Role] = &[Operator, TenantAdmin, Developer, PluginAuthor, Analyst];
 const SEE_TEMPLATES: &[Role] = &[Operator, TenantAdmin, Developer, Agent, Analyst, Auditor];
 const DESK: &[Role] = &[Operator, TenantAdmin, Developer, Agent];
+const SEE_CONSENT: &[Role] = &[Operator, TenantAdmin, Developer, Agent, Auditor];
 const SEE_HOLDS: &[Role] = &[Operator, TenantAdmin, Developer, Agent, Analyst, Auditor];
 
 const fn roles(operation: &'static str, roles: &'static [Role]) -> Rule {
@@ -83,6 +84,9 @@ pub const RULES: &[Rule] = &[
     roles("credentials.create", ADMINS),
     roles("credentials.replace_token", ADMINS),
     roles("credentials.delete", ADMINS),
+    roles("secrets.list", SEE_PLUGINS),
+    roles("secrets.put", ADMINS),
+    roles("secrets.delete", ADMINS),
     roles("numbers.list", EVERY_ROLE),
     roles("numbers.get", EVERY_ROLE),
     roles("numbers.create", ADMINS),
@@ -132,6 +136,16 @@ pub const RULES: &[Rule] = &[
     roles("contacts.upsert", DESK),
     roles("contacts.update", DESK),
     roles("contacts.import", BUILDERS),
+    roles("consents.list", SEE_CONSENT),
+    roles("consents.record", DESK),
+    roles("consents.import", BUILDERS),
+    roles("consents.export", ADMINS_AND_AUDITOR),
+    roles("consents.erase", ADMINS),
+    roles("consents.verify", ADMINS_AND_AUDITOR),
+    roles("consent_pages.list", SEE_CONSENT),
+    roles("consent_pages.put", BUILDERS),
+    roles("consent_topics.list", SEE_CONSENT),
+    roles("consent_topics.add", BUILDERS),
     roles("contact_attributes.list", DESK),
     roles("contact_attributes.define", BUILDERS),
     roles("conversations.list", DESK),

@@ -1,31 +1,122 @@
-//! A request body that must have arrived whole by a moment, however many frames it comes in.
+//! A request body that must have arrived whole by a moment, however many frames it comes in, and what becomes of one that
+//! nobody reads.
 //!
 //! A bound on the pause between two frames is none: a client that sends a byte now and then holds its connection for
-//! ever.
+//! ever. A request that is refused by its head leaves its body on the connection: closed with that unread, the client
+//! may lose the answer, and the next request that it sends on it. So the rest is read and thrown away first.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::Bytes;
+use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, SizeHint};
+use tokio::sync::oneshot;
 use tokio::time::Sleep;
+
+/// What is thrown away of one request: a little more than the largest that the gateway takes.
+const THROWN_AWAY: usize = 128 << 20;
 
 /// The body did not arrive in time.
 #[derive(Debug, thiserror::Error)]
 #[error("the request's body did not arrive in time")]
 pub(super) struct TooSlow;
 
-/// A body with its time limit, which runs from the end of the head.
-pub(super) struct WholeBody<B> {
-    body: B,
-    end: Pin<Box<Sleep>>,
+/// A body with its time limit, which runs from the end of the head. What is not read of it goes to its [`Unread`].
+pub(super) struct WholeBody<B: Body> {
+    /// Until it is dropped.
+    body: Option<Timed<B>>,
+    unread: Option<oneshot::Sender<Timed<B>>>,
 }
 
-impl<B> WholeBody<B> {
-    pub(super) fn within(time: Duration, body: B) -> Self {
-        let end = Box::pin(tokio::time::sleep(time));
-        Self { body, end }
+/// Where a body goes that nobody read to its end.
+pub(super) struct Unread<B>(oneshot::Receiver<Timed<B>>);
+
+struct Timed<B> {
+    body: B,
+    end: Pin<Box<Sleep>>,
+    /// Who waits for `100 Continue` got it.
+    asked: bool,
+    over: bool,
+}
+
+impl<B: Body> WholeBody<B> {
+    pub(super) fn within(time: Duration, body: B) -> (Self, Unread<B>) {
+        let body = Timed {
+            body,
+            end: Box::pin(tokio::time::sleep(time)),
+            asked: false,
+            over: false,
+        };
+        let (unread, left) = oneshot::channel();
+        let whole = Self {
+            body: Some(body),
+            unread: Some(unread),
+        };
+        (whole, Unread(left))
+    }
+}
+
+impl<B: Body> Drop for WholeBody<B> {
+    fn drop(&mut self) {
+        if let (Some(body), Some(unread)) = (self.body.take(), self.unread.take())
+            && !body.over
+            && !body.body.is_end_stream()
+        {
+            // The connection may be gone.
+            let _ = unread.send(body);
+        }
+    }
+}
+
+impl<B> Unread<B>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: Into<axum::BoxError>,
+{
+    /// Reads what is left. `false`: there is more, and the connection is good for nothing else.
+    pub(super) async fn thrown_away(mut self, awaits_continue: bool) -> bool {
+        let Ok(mut body) = self.0.try_recv() else {
+            return true;
+        };
+        if awaits_continue && !body.asked {
+            return false;
+        }
+        let mut read = 0;
+        while let Some(frame) = body.frame().await {
+            read += match frame {
+                Ok(frame) => frame.data_ref().map_or(0, Bytes::len),
+                Err(_) => return false,
+            };
+            if read > THROWN_AWAY {
+                return false;
+            }
+        }
+        true
+    }
+}
+
+impl<B> Body for Timed<B>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: Into<axum::BoxError>,
+{
+    type Data = Bytes;
+    type Error = axum::BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::BoxError>>> {
+        let this = self.get_mut();
+        this.asked = true;
+        if this.end.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Some(Err(TooSlow.into())));
+        }
+        let polled = Pin::new(&mut this.body).poll_frame(cx).map_err(Into::into);
+        this.over |= matches!(polled, Poll::Ready(None));
+        polled
     }
 }
 
@@ -41,19 +132,23 @@ where
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::BoxError>>> {
-        let this = self.get_mut();
-        if this.end.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Some(Err(TooSlow.into())));
+        match &mut self.get_mut().body {
+            Some(body) => Pin::new(body).poll_frame(cx),
+            None => Poll::Ready(None),
         }
-        Pin::new(&mut this.body).poll_frame(cx).map_err(Into::into)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.body
+            .as_ref()
+            .is_none_or(|body| body.body.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        match &self.body {
+            Some(body) => body.body.size_hint(),
+            None => SizeHint::with_exact(0),
+        }
     }
 }
 
@@ -61,7 +156,7 @@ where
 mod tests {
     use std::convert::Infallible;
 
-    use http_body_util::{BodyExt, Full};
+    use http_body_util::Full;
 
     use super::*;
 
@@ -90,15 +185,16 @@ mod tests {
     #[tokio::test]
     async fn a_body_that_drips_for_ever_is_cut_off() {
         let body = Dripping { asked: false };
-        let body = WholeBody::within(Duration::from_millis(1), body);
+        let (body, _) = WholeBody::within(Duration::from_millis(1), body);
         let cut = body.collect().await.expect_err("it never ends");
         assert!(cut.is::<TooSlow>(), "{cut}");
     }
 
     #[tokio::test]
     async fn a_body_that_is_whole_in_time_is_read() {
-        let body = WholeBody::within(Duration::from_secs(3600), Full::from("all of it"));
+        let (body, unread) = WholeBody::within(Duration::from_secs(3600), Full::from("all of it"));
         let read = body.collect().await.expect("it is read");
         assert_eq!(read.to_bytes(), "all of it");
+        assert!(unread.thrown_away(false).await);
     }
 }

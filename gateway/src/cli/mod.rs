@@ -6,6 +6,7 @@
 
 mod ago;
 mod ask;
+mod consent;
 mod credential;
 mod demo;
 mod doctor;
@@ -17,6 +18,7 @@ mod number;
 mod output;
 mod plugin;
 mod replay;
+mod secret;
 mod secret_input;
 mod serve;
 mod simulator;
@@ -70,6 +72,9 @@ enum Verb {
     /// Access tokens for Graph.
     #[command(subcommand)]
     Credential(credential::Verb),
+    /// Secrets that the gateway writes into plugins' requests.
+    #[command(subcommand)]
+    Secret(secret::Verb),
     /// Business phone numbers.
     #[command(subcommand)]
     Number(number::Verb),
@@ -88,6 +93,9 @@ enum Verb {
     /// The audit log.
     #[command(subcommand)]
     Audit(AuditVerb),
+    /// The consent ledger: verify, import, a person's file, erasure.
+    #[command(subcommand)]
+    Consent(consent::Verb),
     /// Print the OpenAPI document of the management API.
     Openapi,
     /// Sends, looked at.
@@ -186,6 +194,7 @@ async fn verb(config: &Config, json: bool, verb: Verb) -> anyhow::Result<ExitCod
         Verb::App(verb) => verb.command()?,
         Verb::Tenant(verb) => verb.command()?,
         Verb::Credential(verb) => verb.command()?,
+        Verb::Secret(verb) => verb.command()?,
         Verb::Number(verb) => verb.command(),
         Verb::Plugin(PluginVerb::Replay(asked)) => return replay::run(config, json, asked).await,
         Verb::Plugin(PluginVerb::Trace(asked)) => return trace::run(config, json, asked).await,
@@ -203,6 +212,7 @@ async fn verb(config: &Config, json: bool, verb: Verb) -> anyhow::Result<ExitCod
         Verb::Hold(verb) => verb.command()?,
         Verb::Key(verb) => verb.command()?,
         Verb::Audit(AuditVerb::Verify { heads }) => Command::AuditVerify { heads },
+        Verb::Consent(verb) => return consent::run(config, json, verb).await,
         Verb::Openapi => {
             output::line(crate::api::document::pretty().trim_end());
             return Ok(ExitCode::SUCCESS);

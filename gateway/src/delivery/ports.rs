@@ -8,10 +8,10 @@ use secrecy::SecretString;
 
 use crate::domain::number::Number;
 use crate::domain::{
-    AuditId, ConversationId, HoldId, NumberId, OutboundContent, OutboxId, OutboxState, TenantId,
-    Timestamp,
+    AuditId, ConsentId, ConversationId, HoldId, NumberId, OutboundContent, OutboxId, OutboxState,
+    TenantId, Timestamp,
 };
-use crate::policy::{ActiveHold, TemplateFact};
+use crate::policy::{ActiveHold, ConsentBasis, TemplateFact, TopicFact};
 
 /// Access tokens, opened.
 pub trait Credentials: Send + Sync {
@@ -25,6 +25,13 @@ pub trait Directory: Send + Sync {
 
     /// Holds that bear on the number's sends; policy judges which concern a draft.
     fn holds(&self, tenant: TenantId, number: NumberId) -> Vec<ActiveHold>;
+
+    /// What the number's tenant relies on when it writes first, and what is known of the topic that the content names.
+    fn consent_rules(
+        &self,
+        number: NumberId,
+        content: &OutboundContent,
+    ) -> (ConsentBasis, TopicFact);
 
     /// What is known of the template that content names, at the number's account.
     fn template(&self, number: NumberId, content: &OutboundContent, now: Timestamp)
@@ -58,6 +65,8 @@ pub trait Draw: Send + Sync {
     fn hold_id(&self) -> HoldId;
     /// Of the audit log's entry about it.
     fn audit_id(&self) -> AuditId;
+    /// Of a record of the consent ledger.
+    fn consent_id(&self) -> ConsentId;
 }
 
 /// Who wants to see every attempt: `demo`, traces, a Cloud-API client that waits for its row. Must not block.

@@ -14,6 +14,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::consent::pseudonym::Pseudonyms;
 use crate::ownership::Wakeups;
 use crate::secrets::Keyring;
 use crate::storage::{Db, changes};
@@ -58,6 +59,11 @@ impl Directory {
 
     pub fn snapshot(&self) -> Arc<Snapshot> {
         sync::read(&self.current).clone()
+    }
+
+    /// By which erased people are known again.
+    pub fn pseudonyms(&self) -> Pseudonyms {
+        Pseudonyms::new(self.keyring.pseudonym_key())
     }
 
     /// What is known of templates. It is read again with setup.

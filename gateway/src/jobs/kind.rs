@@ -31,6 +31,11 @@ pub trait JobKind: Send + Sync + fmt::Debug {
     /// Goes on from `job.progress`. What it does in `tx` is committed together with what it answers, or not at all.
     fn step<'a>(&'a self, tx: &'a mut Tx, job: &'a Job) -> BoxFuture<'a, Result<Step, StepError>>;
 
+    /// What is to be done once the last step is committed, outside of any transaction. A crash may leave it undone.
+    fn done(&self) -> BoxFuture<'_, Result<(), StorageError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     /// The step of a kind that fetches. What was fetched may be for a step that another node has done since.
     fn step_with<'a>(
         &'a self,

@@ -169,8 +169,16 @@ pub(super) fn load(host: &PluginHost, component: &[u8]) -> Result<Arc<Plugin>, L
     host.load(&artifact, &manifest)
 }
 
+/// A plugin that does nothing: its manifest as JSON, and its machine code.
+pub(crate) fn idle_plugin() -> (String, Vec<u8>) {
+    let component = Guest::replying("").component();
+    let manifest = inspect(&component).expect("a fitting upload").manifest;
+    let code = child::compile(&component).expect("compiles");
+    (json!(manifest).to_string(), code)
+}
+
 /// A host with one guest thread, on the test's runtime.
-pub(super) fn host() -> Arc<PluginHost> {
+pub(crate) fn host() -> Arc<PluginHost> {
     host_with(|_| {})
 }
 
@@ -186,7 +194,10 @@ pub(super) fn binding(plugin: &Arc<Plugin>) -> PluginBinding {
         plugin: plugin.clone(),
         installation: InstallationId::from_raw(11),
         config: Arc::new(ConfigJson::parse(r#"{"greeting":"hi"}"#).expect("an object")),
-        grants: Grants { kv: true },
+        grants: Grants {
+            kv: true,
+            ..Grants::default()
+        },
         limits: Limits::default(),
         setup: Arc::default(),
     }
@@ -202,6 +213,8 @@ pub(super) fn turn(plugins: Vec<PluginBinding>) -> TurnRequest {
         conversation: conversation(),
         plugins,
         kv: Arc::new(MemoryKv::default()),
+        http: Arc::new(NoHttp),
+        shadow: false,
         bot_owns: true,
         contact_kinds: Arc::default(),
     }

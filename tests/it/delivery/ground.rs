@@ -23,7 +23,7 @@ use vestibule::domain::{
 use vestibule::graph::GraphClient;
 use vestibule::graph::client::{HttpClientConfig, http_client};
 use vestibule::ownership::{OwnedBuckets, UnderWay, Wakeups};
-use vestibule::policy::{ActiveHold, TemplateFact};
+use vestibule::policy::{ActiveHold, ConsentBasis, TemplateFact, TopicFact};
 use vestibule::storage::conversations::{self, Conversation};
 use vestibule::storage::outbox::{self, OutboxRow};
 use vestibule::storage::people::{self, ContactRow, IdentityKey};
@@ -344,6 +344,14 @@ impl Directory for OpenNumbers {
 
     fn holds(&self, _tenant: TenantId, _number: NumberId) -> Vec<ActiveHold> {
         Vec::new()
+    }
+
+    fn consent_rules(
+        &self,
+        _number: NumberId,
+        _content: &OutboundContent,
+    ) -> (ConsentBasis, TopicFact) {
+        (ConsentBasis::Attested, TopicFact::None)
     }
 
     fn template(&self, _: NumberId, content: &OutboundContent, _: Timestamp) -> TemplateFact {

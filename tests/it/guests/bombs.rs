@@ -41,6 +41,8 @@ fn tight() -> CompileLimits {
     CompileLimits {
         memory: 512 << 20,
         cpu: Duration::from_secs(3),
+        // On a machine that is busy those seconds may take minutes.
+        wall: Duration::from_secs(1800),
         artifact: 8 << 20,
         ..CompileLimits::default()
     }
