@@ -25,8 +25,6 @@ struct Server {
 }
 
 async fn context(dir: &tempfile::TempDir) -> AdminContext {
-    // The client towards Graph asks for the process's own. Twice in one process is no error here.
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let now = Timestamp::from_secs(1_790_000_000);
     let url = format!("sqlite:{}", dir.path().join("v.db").display());
     let db = storage::open(&OpenOptions::new(url))
