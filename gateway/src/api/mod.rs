@@ -32,7 +32,8 @@ mod messages;
 mod moment;
 mod numbers;
 mod page;
-pub mod permissions;
+pub mod permission;
+mod permissions;
 mod place;
 mod plugin_keys;
 mod plugins;
@@ -42,6 +43,7 @@ mod roles;
 mod secret;
 mod secrets;
 mod tenants;
+mod usage;
 mod users;
 
 use std::sync::Arc;
@@ -133,6 +135,7 @@ fn resources() -> OpenApiRouter<Arc<Api>> {
         .merge(plugins::routes())
         .merge(roles::routes())
         .merge(tenants::routes())
+        .merge(usage::routes())
         .merge(users::routes());
     OpenApiRouter::new().nest(ROOT, all)
 }

@@ -14,6 +14,7 @@ use crate::domain::number::Number;
 use crate::domain::{NumberId, TenantId, Timestamp};
 use crate::plugin_host::Limits;
 use crate::policy::ActiveHold;
+use crate::policy::limits::LimitRules;
 
 /// The directory as delivery sees it.
 pub(super) struct DirectoryPort(Arc<Directory>);
@@ -38,6 +39,14 @@ impl delivery::Directory for DirectoryPort {
             .number(number)
             .filter(|entry| entry.number.tenant == tenant);
         entry.map(|entry| entry.holds.clone()).unwrap_or_default()
+    }
+
+    fn limits(&self, number: NumberId) -> Arc<LimitRules> {
+        let snapshot = self.0.snapshot();
+        let entry = snapshot.number(number);
+        entry
+            .map(|entry| entry.tenant.limits.clone())
+            .unwrap_or_default()
     }
 
     fn ingest_gap_until(&self) -> Option<Timestamp> {

@@ -11,6 +11,7 @@ use crate::domain::{
     AuditId, ConversationId, HoldId, NumberId, OutboxId, OutboxState, TenantId, Timestamp,
 };
 use crate::policy::ActiveHold;
+use crate::policy::limits::LimitRules;
 
 /// Access tokens, opened.
 pub trait Credentials: Send + Sync {
@@ -24,6 +25,9 @@ pub trait Directory: Send + Sync {
 
     /// Holds that bear on the number's sends; policy judges which concern a draft.
     fn holds(&self, tenant: TenantId, number: NumberId) -> Vec<ActiveHold>;
+
+    /// What the number's tenant limits.
+    fn limits(&self, number: NumberId) -> Arc<LimitRules>;
 
     /// End of the last time in which webhooks may have been missed.
     fn ingest_gap_until(&self) -> Option<Timestamp>;

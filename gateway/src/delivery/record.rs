@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::{ContactId, OutboxId, TenantId, Timestamp};
 use crate::graph::errors::SideEffect;
+use crate::metering::is_held_off;
 use crate::outbox::{Ended, Given, Limits, after_answer, after_give_back, after_unsendable};
 use crate::storage::buckets::{Lease, fence};
 use crate::storage::holds::Held;
@@ -63,6 +64,7 @@ pub(super) async fn record(
     for one in &mut recorded {
         one.applied = moved.contains(&one.row.draft.id);
         if one.applied {
+            count(world, one, now);
             apply(&mut one.row, &one.given, now);
         }
     }
@@ -141,6 +143,7 @@ async fn place_holds(
 ) -> Result<Vec<Held>> {
     let mut holds: Vec<Held> = Vec::new();
     for one in recorded {
+        brake(tx, world, one, now).await?;
         let Some(stop) = &one.given.stop else {
             continue;
         };
@@ -162,6 +165,29 @@ async fn place_holds(
         holds.push(held);
     }
     Ok(holds)
+}
+
+/// What Meta took, for the sums.
+fn count(world: &World, one: &Recorded, now: Timestamp) {
+    let number = world.directory.number(one.row.draft.number);
+    if let Some(number) = number.filter(|_| one.given.end == Ended::Accepted) {
+        world.meter.accepted(&one.row.draft, &number.time_zone, now);
+    }
+}
+
+/// Marketing of the number is held when too much of it is held off.
+async fn brake(tx: &mut Tx, world: &World, one: &Recorded, now: Timestamp) -> Result<()> {
+    if !one.given.change.error.is_some_and(is_held_off) {
+        return Ok(());
+    }
+    let draft = &one.row.draft;
+    if let Some(brake) = world.meter.held_off(draft.number, now) {
+        let held = Held::NumberMarketing(draft.tenant, draft.number);
+        let hold = brake.hold(world.draw.hold_id(), held, "delivery", now);
+        tracing::warn!(number = %draft.number, reason = hold.reason, "marketing is held");
+        place_by_gateway(tx, &hold, world.draw.audit_id()).await?;
+    }
+    Ok(())
 }
 
 /// What the metrics call the end of an attempt.

@@ -10,6 +10,7 @@ use crate::domain::attribute::AttributeKind;
 use crate::domain::number::Number;
 use crate::domain::{AppId, Bucket, NumberId, TenantId, Timestamp};
 use crate::graph::VerifyingKeys;
+use crate::policy::limits::LimitRules;
 use crate::policy::{ActiveHold, WordBook};
 use crate::storage::installations::Installation;
 use crate::tenants::{Setup, TenantSettings};
@@ -31,6 +32,7 @@ pub struct TenantEntry {
     pub name: String,
     pub settings: TenantSettings,
     pub words: WordBook,
+    pub limits: Arc<LimitRules>,
     /// Attributes of contacts that it has defined.
     pub contact_kinds: Arc<BTreeMap<String, AttributeKind>>,
 }
@@ -113,11 +115,13 @@ impl Snapshot {
                     tracing::error!(%tenant, name = row.name, problems, "a tenant's settings do not read; what does holds");
                 }
                 let words = settings.word_book();
+                let limits = Arc::new(settings.limits.rules());
                 Arc::new(TenantEntry {
                     id: row.id,
                     name: row.name.clone(),
                     settings,
                     words,
+                    limits,
                     contact_kinds: setup.contact_kinds(row.id),
                 })
             });

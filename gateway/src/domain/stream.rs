@@ -69,6 +69,10 @@ kinds! {
     ConversationNoted = 29, "conversation.noted";
     /// A plugin tells something. Subject: the row that holds it; note: its name.
     PluginEvent = 40, "plugin.event";
+    /// An allowance is used up to a part. Of no conversation; subject: the number; detail: percent; note: of what.
+    UsageWarned = 50, "usage.warned";
+    /// The gateway holds a number's marketing. Of no conversation; subject: the number; note: why.
+    MarketingHeld = 51, "number.marketing_held";
 }
 
 impl StreamKind {

@@ -5,6 +5,7 @@
 use crate::domain::{HoldId, Owner, Timestamp};
 
 use super::consent::ConsentState;
+use super::limits::LimitFacts;
 use super::window::WindowFacts;
 
 /// Everything that bears on one draft.
@@ -21,6 +22,7 @@ pub struct Facts {
     pub backlog: BacklogFact,
     pub spend: SpendFact,
     pub brake: LoopBrake,
+    pub limits: LimitFacts,
 }
 
 /// A stop that somebody put and nobody has lifted.
@@ -52,6 +54,8 @@ pub enum HoldScope {
     /// Every answer of the number; what the business begins goes on.
     Replies,
     Credential,
+    /// What is marketing today, whoever sends it; everything else goes on.
+    Marketing,
 }
 
 /// What is known of the template that a draft names.

@@ -33,6 +33,7 @@ pub fn facts() -> Facts {
         backlog: BacklogFact::default(),
         spend: SpendFact::Unknown,
         brake: LoopBrake::default(),
+        limits: super::limits::LimitFacts::default(),
     }
 }
 

@@ -12,7 +12,9 @@ pub mod consent;
 mod decide;
 mod facts;
 mod holds;
+pub mod limits;
 mod ownership;
+mod permission;
 mod reason;
 mod settle;
 mod shape;
@@ -29,11 +31,12 @@ mod oracle;
 pub use consent::{
     ConfirmationKind, ConsentEffect, ConsentParts, ConsentState, ConsentWord, OptOut,
 };
-pub use decide::{Cleared, Decision, Refusal, decide, recheck};
+pub use decide::{Admission, Cleared, Decision, Refusal, admit, decide, recheck};
 pub use facts::{
     ActiveHold, BacklogFact, Facts, HoldScope, LoopBrake, SpendFact, TemplateCategory, TemplateFact,
 };
 pub use ownership::silences;
+pub use permission::{Form, FormPermission, Permission, PriceClass, Verdict, permission};
 pub use reason::Reason;
 pub use settle::{Settlement, settle_unknown};
 pub use window::{WindowFacts, WindowState};

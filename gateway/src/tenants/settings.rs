@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::limits::LimitSettings;
 use crate::domain::Timestamp;
 use crate::policy::{ConfirmationKind, ConsentWord, WordBook, WordChanges, WordClass};
 
@@ -37,6 +38,7 @@ pub struct TenantSettings {
     /// somebody hands it back or closes it.
     pub hand_back_after_minutes: i64,
     pub words: Words,
+    pub limits: LimitSettings,
 }
 
 /// Meta's bound of a text message (facts §3).
@@ -118,6 +120,7 @@ impl Default for TenantSettings {
             replies_per_hour: crate::policy::LoopBrake::DEFAULT_LIMIT,
             hand_back_after_minutes: 0,
             words: Words::default(),
+            limits: LimitSettings::default(),
         }
     }
 }
@@ -130,13 +133,17 @@ impl TenantSettings {
             problems.push(format!("must be a JSON object: {error}"));
             Map::new()
         });
-        let (words, mut settings): (Map<_, _>, Map<_, _>) = object
+        let (mut parts, mut settings): (Map<_, _>, Map<_, _>) = object
             .into_iter()
-            .partition(|(key, value)| key == "words" && value.is_object());
+            .partition(|(key, value)| ["words", "limits"].contains(&&**key) && value.is_object());
         settings = readable::<Self>("", settings, &mut problems);
-        if let Some(Value::Object(words)) = words.into_iter().next().map(|(_, words)| words) {
+        if let Some(Value::Object(words)) = parts.remove("words") {
             let words = readable::<Words>("words.", words, &mut problems);
             settings.insert("words".to_owned(), Value::Object(words));
+        }
+        if let Some(Value::Object(limits)) = parts.remove("limits") {
+            let limits = readable::<LimitSettings>("limits.", limits, &mut problems);
+            settings.insert("limits".to_owned(), Value::Object(limits));
         }
         // Each key was read by itself just now.
         let settings: Self = serde_json::from_value(Value::Object(settings)).unwrap_or_default();
@@ -172,6 +179,7 @@ impl TenantSettings {
             ));
         }
         complaints.extend(self.words.complaints());
+        complaints.extend(self.limits.complaints());
         complaints
     }
 

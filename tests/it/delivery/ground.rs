@@ -24,6 +24,7 @@ use vestibule::graph::GraphClient;
 use vestibule::graph::client::{HttpClientConfig, http_client};
 use vestibule::ownership::{OwnedBuckets, UnderWay, Wakeups};
 use vestibule::policy::ActiveHold;
+use vestibule::policy::limits::LimitRules;
 use vestibule::storage::conversations::{self, Conversation};
 use vestibule::storage::outbox::{self, OutboxRow};
 use vestibule::storage::people::{self, ContactRow, IdentityKey};
@@ -51,6 +52,8 @@ pub struct Ground {
     pub monotonic: Arc<Stopwatch>,
     /// Of every number, when its node starts: plenty, unless a test wants less.
     pub throughput: i64,
+    /// Of the tenant, when its node starts: none, unless a test wants some.
+    pub limits: LimitRules,
     slot: u16,
     /// Buckets that its node takes.
     share: usize,
@@ -88,6 +91,7 @@ impl Ground {
             gate: Arc::default(),
             monotonic,
             throughput: 100_000,
+            limits: LimitRules::default(),
             slot: slot.number,
             share,
             clock: Arc::new(ManualClock::at(now)),
@@ -178,9 +182,11 @@ impl Ground {
             directory: Arc::new(OpenNumbers {
                 now: self.clock.now(),
                 throughput: self.throughput,
+                limits: Arc::new(self.limits.clone()),
             }),
             receipts: self.receipts.clone(),
             observer: Arc::new(()),
+            meter: Arc::default(),
             under_way: UnderWay::default(),
             config,
         };
@@ -318,6 +324,7 @@ fn conversation(person: i64, number: NumberId, by: i64, now: Timestamp) -> Conve
 struct OpenNumbers {
     now: Timestamp,
     throughput: i64,
+    limits: Arc<LimitRules>,
 }
 
 impl Directory for OpenNumbers {
@@ -339,6 +346,10 @@ impl Directory for OpenNumbers {
 
     fn holds(&self, _tenant: TenantId, _number: NumberId) -> Vec<ActiveHold> {
         Vec::new()
+    }
+
+    fn limits(&self, _number: NumberId) -> Arc<LimitRules> {
+        self.limits.clone()
     }
 
     fn ingest_gap_until(&self) -> Option<Timestamp> {

@@ -11,10 +11,11 @@ use crate::domain::{
     ReceiptStatus, TenantId, Timestamp,
 };
 use crate::graph::errors::{HoldScope, SideEffect, classify};
+use crate::metering::is_held_off;
 use crate::outbox::Stop;
 use crate::storage::conversations::{self, Conversation};
 use crate::storage::events::{self, PendingEvent};
-use crate::storage::holds;
+use crate::storage::holds::{self, Held};
 use crate::storage::receipts::{self, Applied, FailedSend, Forward, ReceiptRow, SentTo};
 use crate::storage::{Tx, claims, entry_points, outbox, people};
 use crate::telemetry::names;
@@ -217,6 +218,7 @@ async fn place_holds(
 ) -> Result<(), AttachError> {
     let mut met = BTreeSet::new();
     for failed in failed {
+        brake(attacher, tx, failed, now).await?;
         let verdict = classify(Some(failed.error), None, false);
         if verdict.alert {
             tracing::error!(outbox = %failed.send.outbox, error = failed.error,
@@ -230,6 +232,27 @@ async fn place_holds(
         if met.insert((failed.send.tenant, failed.send.number, failed.error, each)) {
             place_hold(attacher, tx, failed, &stop, now).await?;
         }
+    }
+    Ok(())
+}
+
+/// Marketing of the number is held when too much of it is held off.
+async fn brake(
+    attacher: &Attacher,
+    tx: &mut Tx,
+    failed: &FailedSend,
+    now: Timestamp,
+) -> Result<(), AttachError> {
+    let SentTo { tenant, number, .. } = failed.send;
+    if !is_held_off(failed.error) {
+        return Ok(());
+    }
+    if let Some(brake) = attacher.meter.held_off(number, now) {
+        let held = Held::NumberMarketing(tenant, number);
+        let id = HoldId::from_raw(attacher.ids.next(now));
+        let hold = brake.hold(id, held, "receipt", now);
+        tracing::warn!(%number, reason = hold.reason, "marketing is held");
+        place_by_gateway(tx, &hold, AuditId::from_raw(attacher.ids.next(now))).await?;
     }
     Ok(())
 }

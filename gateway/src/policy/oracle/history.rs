@@ -6,7 +6,22 @@ use crate::policy::{TemplateCategory, TemplateFact};
 #[derive(Debug, Clone, PartialEq)]
 pub struct History {
     pub connected_at: Timestamp,
+    pub limits: Limits,
     pub steps: Vec<Step>,
+}
+
+/// What the tenant has set. Quiet hours are minutes after midnight; `most` is a day's, a week's and a month's.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Limits {
+    pub quiet_utility: Option<(u16, u16)>,
+    pub quiet_marketing: Option<(u16, u16)>,
+    /// Nothing of marketing on this day of the week; 0 is Monday.
+    pub quiet_day: Option<u8>,
+    /// The person may be in India too; else the clock on their wall shows UTC.
+    pub or_india: bool,
+    pub most_utility: [Option<usize>; 3],
+    pub most_marketing: [Option<usize>; 3],
+    pub most_codes_a_month: Option<usize>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +54,12 @@ pub enum Event {
     GapEnds,
     BodyStored,
     BodiesRead,
+    /// Something of this class went to the person, by another conversation and outside a window.
+    Begun(DraftClass),
+    /// So many others were reached outside a window.
+    OthersReached(i64),
+    /// Meta told how many may be; below 0: everybody.
+    TierTold(i64),
     Draft(Wish),
     /// Delivery claims the latest draft.
     Claim,
@@ -64,6 +85,7 @@ pub enum Held {
     SaleTemplateElsewhere,
     EveryTemplate,
     EveryAnswer,
+    Adverts,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -163,6 +185,7 @@ impl History {
         });
         Self {
             connected_at: Timestamp::from_millis(connected_at),
+            limits: Limits::random(dice),
             steps,
         }
     }
@@ -170,7 +193,8 @@ impl History {
 
 impl Event {
     fn random(dice: &mut Dice) -> Self {
-        match dice.below(32) {
+        use DraftClass::{Authentication, Marketing, Utility};
+        match dice.below(37) {
             0..8 => Self::Typed {
                 text: dice.pick(&TYPED),
                 late: dice.pick(&[0, 0, 0, 0, 1, 2, 300, 86_400]),
@@ -190,6 +214,11 @@ impl Event {
             16..18 => Self::BodyStored,
             18 => Self::BodiesRead,
             19..23 => Self::Claim,
+            23 => Self::OthersReached(dice.pick(&[1, 1, 2, 3])),
+            24 => Self::TierTold(dice.pick(&[-1, 1, 2, 2, 3, 5])),
+            25..28 => {
+                Self::Begun(dice.pick(&[Utility, Utility, Marketing, Marketing, Authentication]))
+            }
             _ => Self::Draft(Wish::random(dice)),
         }
     }
@@ -207,7 +236,39 @@ fn held(dice: &mut Dice) -> Held {
         Held::SaleTemplateElsewhere,
         Held::EveryTemplate,
         Held::EveryAnswer,
+        Held::Adverts,
     ])
+}
+
+/// Around the hours of the day at which histories play, each with a moment that is open in India too.
+const NIGHTS: [Option<(u16, u16)>; 10] = [
+    None,
+    None,
+    None,
+    None,
+    Some((666, 667)),
+    Some((11 * 60, 12 * 60)),
+    Some((13 * 60 + 7, 4 * 60)),
+    Some((12 * 60 + 6, 4 * 60)),
+    Some((16 * 60 + 30, 17 * 60)),
+    Some((18 * 60, 10 * 60)),
+];
+
+impl Limits {
+    fn random(dice: &mut Dice) -> Self {
+        let most = [None, None, None, Some(0), Some(1), Some(2), Some(3)];
+        let mut three = || [dice.pick(&most), dice.pick(&most), dice.pick(&most)];
+        let (most_utility, most_marketing) = (three(), three());
+        Self {
+            quiet_utility: dice.pick(&NIGHTS),
+            quiet_marketing: dice.pick(&NIGHTS),
+            quiet_day: dice.pick(&[None, None, None, Some(2), Some(3), Some(4)]),
+            or_india: dice.below(3) == 0,
+            most_utility,
+            most_marketing,
+            most_codes_a_month: dice.pick(&[None, None, None, None, Some(0), Some(1)]),
+        }
+    }
 }
 
 impl Wish {
