@@ -14,6 +14,7 @@ CREATE TABLE begun (
     tenant BIGINT NOT NULL,
     class BIGINT NOT NULL, -- what Meta called it then
     at BIGINT NOT NULL,
+    held_off_at BIGINT NOT NULL DEFAULT 0, -- when Meta said that the person has had enough (131049)
     PRIMARY KEY (contact, outbox)
 );
 -- What is older than a week goes.

@@ -14,6 +14,7 @@ CREATE TABLE begun (
     tenant INTEGER NOT NULL,
     class INTEGER NOT NULL, -- what Meta called it then
     at INTEGER NOT NULL,
+    held_off_at INTEGER NOT NULL DEFAULT 0, -- when Meta said that the person has had enough (131049)
     PRIMARY KEY (contact, outbox)
 ) WITHOUT ROWID;
 -- What is older than a week goes.

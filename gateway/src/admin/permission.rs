@@ -23,7 +23,11 @@ pub(super) async fn permission(
     let tenant = find_tenant(setup, tenant).await?.id;
     let directory = Directory::load(setup.db.clone(), setup.keyring.clone()).await?;
     let snapshot = directory.snapshot();
-    let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+    let digits = |text: &str| {
+        text.chars()
+            .filter(char::is_ascii_digit)
+            .collect::<String>()
+    };
     let named = |entry: &&NumberEntry| {
         let known = &entry.number;
         known.id.to_string() == number

@@ -46,6 +46,7 @@ struct Portfolio {
 #[derive(Debug, Default)]
 pub(super) struct Counted {
     begun: HashMap<ContactId, Vec<Begun>>,
+    held_off: HashMap<ContactId, Timestamp>,
     portfolios: HashMap<String, Portfolio>,
     months: HashMap<(TenantId, i64), i64>,
     first_due: HashMap<ConversationId, OutboxId>,
@@ -78,6 +79,7 @@ impl Counted {
             return Ok(counted);
         }
         counted.load_begun(tx, world, &begins, consent, now).await?;
+        counted.load_held_off(tx, &begins, consent, now).await?;
         counted.load_months(tx, world, &begins, now).await?;
         counted
             .load_portfolios(tx, world, far, &begins, consent, now)
@@ -110,6 +112,28 @@ impl Counted {
         for begun in limits::begun_all_tenants(tx, &contacts, now.minus(WEEK)).await? {
             let now_is = survivor(consent, begun.contact);
             self.begun.entry(now_is).or_default().push(begun);
+        }
+        Ok(())
+    }
+
+    async fn load_held_off(
+        &mut self,
+        tx: &mut Tx,
+        rows: &[&OutboxRow],
+        consent: &Consents,
+        now: Timestamp,
+    ) -> Result<()> {
+        let contacts: BTreeSet<ContactId> = rows
+            .iter()
+            .flat_map(|row| [row.draft.contact, survivor(consent, row.draft.contact)])
+            .collect();
+        let contacts: Vec<ContactId> = contacts.into_iter().collect();
+        for (contact, at) in limits::held_off_all_tenants(tx, &contacts, now.minus(DAY)).await? {
+            let held = self
+                .held_off
+                .entry(survivor(consent, contact))
+                .or_insert(at);
+            *held = at.max(*held);
         }
         Ok(())
     }
@@ -197,6 +221,7 @@ impl Counted {
         let others = begun.iter().filter(|one| one.outbox != draft.id);
         let mut caps = rules.caps();
         caps.sent = others.map(|one| (one.class, one.at)).collect();
+        caps.held_off_at = self.held_off.get(&contact).copied();
         let again = begun.iter().find(|one| one.outbox == draft.id);
         let month = rules.month(|class| {
             let used = self.months.get(&(draft.tenant, class.code())).copied();
@@ -224,7 +249,8 @@ impl Counted {
     /// Does something older of its conversation wait still that was due before this? Then this is not first.
     pub(super) fn is_overtaking(&self, row: &OutboxRow) -> bool {
         let first = self.first_due.get(&row.draft.conversation);
-        first.is_some_and(|first| *first < row.draft.id)
+        let begins = row.draft.class.is_business_initiated();
+        begins && first.is_some_and(|first| *first < row.draft.id)
     }
 
     /// Counts a row that goes, for those after it.

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::{ContactId, OutboxId, TenantId, Timestamp};
 use crate::graph::errors::SideEffect;
-use crate::metering::is_held_off;
+use crate::metering::{HAD_ENOUGH, is_held_off};
 use crate::outbox::{Ended, Given, Limits, after_answer, after_give_back, after_unsendable};
 use crate::storage::buckets::{Lease, fence};
 use crate::storage::holds::Held;
 use crate::storage::outbox::{OutboxRow, move_all_tenants};
-use crate::storage::{Result, Tx, claims, people};
+use crate::storage::{Result, Tx, claims, limits, people};
 use crate::telemetry::CommitTimer;
 use crate::tenants::holds::place_by_gateway;
 
@@ -175,12 +175,15 @@ fn count(world: &World, one: &Recorded, now: Timestamp) {
     }
 }
 
-/// Marketing of the number is held when too much of it is held off.
+/// The person is left alone for a day, and marketing of the number is held when too much of it is held off.
 async fn brake(tx: &mut Tx, world: &World, one: &Recorded, now: Timestamp) -> Result<()> {
     if !one.given.change.error.is_some_and(is_held_off) {
         return Ok(());
     }
     let draft = &one.row.draft;
+    if one.given.change.error == Some(HAD_ENOUGH) {
+        limits::hold_off(tx, draft.tenant, draft.contact, draft.id, now).await?;
+    }
     if let Some(brake) = world.meter.held_off(draft.number, now) {
         let held = Held::NumberMarketing(draft.tenant, draft.number);
         let hold = brake.hold(world.draw.hold_id(), held, "delivery", now);

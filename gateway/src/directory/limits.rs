@@ -29,6 +29,9 @@ impl NumberEntry {
             let begun = limits::begun_all_tenants(tx, &people, now.minus(WEEK)).await?;
             caps.sent = begun.iter().map(|one| (one.class, one.at)).collect();
         }
+        let people = [conversation.contact, person];
+        let held_off = limits::held_off_all_tenants(tx, &people, now.minus(DAY)).await?;
+        caps.held_off_at = held_off.iter().map(|(_, at)| *at).max();
         let mut used: HashMap<i64, i64> = HashMap::new();
         if rules.has_months() {
             for (key, messages) in limits::months_of(tx, self.tenant.id, month_of(now)).await? {

@@ -18,9 +18,12 @@ const SHARE_PERCENT: u32 = 20;
 const MINUTE: i64 = 60_000;
 const MINUTES: usize = 60;
 
+/// The person has had enough of businesses for now (facts §6.8).
+pub const HAD_ENOUGH: i64 = 131_049;
+
 /// Does this error say that people hold messages off?
 pub fn is_held_off(code: i64) -> bool {
-    matches!(code, 131_048 | 131_049)
+    matches!(code, 131_048 | HAD_ENOUGH)
 }
 
 /// How it came that the brake was put on.

@@ -14,7 +14,7 @@ use crate::domain::{Draft, DraftClass, NumberId, Timestamp};
 use crate::storage::limits::MonthKey;
 use crate::sync::lock;
 
-pub use brake::{BRAKED_FOR, Brake, is_held_off};
+pub use brake::{BRAKED_FOR, Brake, HAD_ENOUGH, is_held_off};
 pub use month::{keep, month_in};
 
 use brake::LastHour;

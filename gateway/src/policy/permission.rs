@@ -41,14 +41,9 @@ pub struct FormPermission {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// `until`: when that ends by what is known now.
-    Allowed {
-        until: Option<Timestamp>,
-    },
+    Allowed { until: Option<Timestamp> },
     /// Nothing against it but the moment.
-    Later {
-        from: Timestamp,
-        reason: Reason,
-    },
+    Later { from: Timestamp, reason: Reason },
     Refused {
         reason: Reason,
         /// What would be needed, or would do instead.
@@ -215,7 +210,8 @@ mod tests {
     }
 
     fn answer(rows: [(&'static str, &str); 4]) -> Vec<(&'static str, String)> {
-        rows.map(|(price, verdict)| (price, verdict.to_owned())).to_vec()
+        rows.map(|(price, verdict)| (price, verdict.to_owned()))
+            .to_vec()
     }
 
     #[test]
@@ -244,7 +240,10 @@ mod tests {
         facts.window.last_inbound_at = None;
         let free = Some(now().plus(Duration::from_secs(3600)));
         let verdicts = asked(&facts, free);
-        assert_eq!(verdicts[0], ("free_entry_point", "window_closed".to_owned()));
+        assert_eq!(
+            verdicts[0],
+            ("free_entry_point", "window_closed".to_owned())
+        );
         assert_eq!(verdicts[2], ("free_entry_point", "yes".to_owned()));
         assert_eq!(asked(&facts, Some(now()))[2].0, "marketing");
     }
@@ -252,7 +251,10 @@ mod tests {
     #[test]
     fn consent_is_asked_for_each_form() {
         let mut facts = facts();
-        facts.consent = facts.consent.after_inbound(Some(ConsentWord::OptOutEverything), now()).0;
+        facts.consent = facts
+            .consent
+            .after_inbound(Some(ConsentWord::OptOutEverything), now())
+            .0;
         assert_eq!(facts.consent.opt_out, OptOut::AllButSecurity);
         let rows = [
             ("service", "replies_stopped"),

@@ -110,6 +110,8 @@ reasons! {
         "The person's last message is more than 24 hours old.";
     LoopBrake = "loop_brake", 131056,
         "The bot has sent this conversation as many replies in an hour as it may.";
+    HeldOff = "held_off", 131049,
+        "Meta has held marketing off from the person: they have had enough of businesses for a day.";
     PersonCap = "person_cap", 131049,
         "The person has heard from the business as often as its own cap allows.";
     MessagingLimit = "messaging_limit", 131048,

@@ -73,6 +73,48 @@ pub async fn begin_all_tenants(tx: &mut Tx, begun: &[Begun]) -> Result<HashSet<O
     Ok(new)
 }
 
+/// Meta said at `at` that the person has had enough of businesses for now (131049): this message was held off.
+pub async fn hold_off(
+    tx: &mut Tx,
+    tenant: TenantId,
+    contact: ContactId,
+    outbox: OutboxId,
+    at: Timestamp,
+) -> Result<()> {
+    const SQL: &str =
+        "UPDATE begun SET held_off_at = $4 WHERE contact = $1 AND outbox = $2 AND tenant = $3";
+    execute!(
+        tx,
+        sqlx::query(SQL)
+            .bind(contact.raw())
+            .bind(outbox.raw())
+            .bind(tenant.raw())
+            .bind(at.millis())
+    )?;
+    Ok(())
+}
+
+/// When each of these people was last held off since.
+pub async fn held_off_all_tenants(
+    tx: &mut Tx,
+    contacts: &[ContactId],
+    since: Timestamp,
+) -> Result<Vec<(ContactId, Timestamp)>> {
+    let ids = batch::sorted(contacts.iter().map(|id| id.raw()));
+    let mut found = Vec::new();
+    for run in batch::runs(&ids) {
+        let head =
+            "SELECT contact, MAX(held_off_at) FROM begun WHERE held_off_at > $1 AND contact IN";
+        let sql = batch::list(head, run.len(), 2, "GROUP BY contact");
+        let rows: Vec<(i64, i64)> = fetch_list!(tx, sql, [since.millis()], run)?;
+        found.extend(
+            rows.into_iter()
+                .map(|(of, at)| (ContactId::from_raw(of), Timestamp::from_millis(at))),
+        );
+    }
+    Ok(found)
+}
+
 /// Somebody whom a portfolio messaged outside a window.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Reached {

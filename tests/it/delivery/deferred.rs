@@ -10,7 +10,7 @@ use vestibule::storage::outbox::{self, deferred};
 use vestibule_tests::{for_each_database, until};
 
 use super::gates::{says, says_stop};
-use super::ground::{Ground, Node, NUMBER, TENANT};
+use super::ground::{Ground, NUMBER, Node, TENANT};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -230,7 +230,12 @@ async fn metas_messaging_limit_is_kept_over_everything_that_is_claimed() {
             .filter(|(id, _)| waiting.iter().all(|row| row.draft.id != **id))
             .map(|(_, person)| person)
             .collect();
-        let [again] = offer(&ground, &node, [ground.template(counted[0], DraftClass::Utility)]).await;
+        let [again] = offer(
+            &ground,
+            &node,
+            [ground.template(counted[0], DraftClass::Utility)],
+        )
+        .await;
         ground.until_state(again, OutboxState::Accepted).await;
         // A day later the places are free again.
         let later: Timestamp = ground.clock.now().plus(DAY + Duration::from_secs(1));

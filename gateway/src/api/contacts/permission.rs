@@ -32,7 +32,9 @@ pub(super) async fn permission(
     Query(wanted): Query<Wanted>,
 ) -> Answer<Json<PermissionView>> {
     let snapshot = api.desk.directory.snapshot();
-    let own = snapshot.numbers().filter(|entry| entry.number.tenant == tenant);
+    let own = snapshot
+        .numbers()
+        .filter(|entry| entry.number.tenant == tenant);
     let own: Vec<NumberId> = own.map(|entry| entry.number.id).collect();
     let number = match (&wanted.number, own.as_slice()) {
         (None, [only]) => *only,

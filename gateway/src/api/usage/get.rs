@@ -79,10 +79,15 @@ pub(super) async fn get(
 ) -> Answer<Json<UsageView>> {
     let now = api.setup.clock.now();
     let snapshot = api.desk.directory.snapshot();
-    let own = snapshot.numbers().filter(|entry| entry.number.tenant == tenant);
+    let own = snapshot
+        .numbers()
+        .filter(|entry| entry.number.tenant == tenant);
     let mut numbers: Vec<&NumberEntry> = own.map(AsRef::as_ref).collect();
     numbers.sort_unstable_by_key(|entry| entry.number.id);
-    let rules = numbers.first().map(|entry| entry.tenant.limits.clone()).unwrap_or_default();
+    let rules = numbers
+        .first()
+        .map(|entry| entry.tenant.limits.clone())
+        .unwrap_or_default();
     let mut tx = api.setup.db.read().await?;
     Ok(Json(UsageView {
         month: word(month_of(now)),
@@ -109,8 +114,16 @@ async fn categories(
     };
     Ok(vec![
         view("utility", DraftClass::Utility, rules.utility.per_month),
-        view("marketing", DraftClass::Marketing, rules.marketing.per_month),
-        view("authentication", DraftClass::Authentication, rules.codes_per_month),
+        view(
+            "marketing",
+            DraftClass::Marketing,
+            rules.marketing.per_month,
+        ),
+        view(
+            "authentication",
+            DraftClass::Authentication,
+            rules.codes_per_month,
+        ),
     ])
 }
 
@@ -147,8 +160,10 @@ async fn portfolios(
     numbers: &[&NumberEntry],
     now: Timestamp,
 ) -> Answer<Vec<PortfolioView>> {
-    let names: BTreeSet<&str> =
-        numbers.iter().map(|entry| entry.number.portfolio.as_str()).collect();
+    let names: BTreeSet<&str> = numbers
+        .iter()
+        .map(|entry| entry.number.portfolio.as_str())
+        .collect();
     let names: Vec<&str> = names.into_iter().collect();
     let known = limits::portfolio_limits_all_tenants(tx, &names).await?;
     let mut views = Vec::with_capacity(names.len());

@@ -11,13 +11,13 @@ use crate::domain::{
     ReceiptStatus, TenantId, Timestamp,
 };
 use crate::graph::errors::{HoldScope, SideEffect, classify};
-use crate::metering::is_held_off;
+use crate::metering::{HAD_ENOUGH, is_held_off};
 use crate::outbox::Stop;
 use crate::storage::conversations::{self, Conversation};
 use crate::storage::events::{self, PendingEvent};
 use crate::storage::holds::{self, Held};
 use crate::storage::receipts::{self, Applied, FailedSend, Forward, ReceiptRow, SentTo};
-use crate::storage::{Tx, claims, entry_points, outbox, people};
+use crate::storage::{Tx, claims, entry_points, limits, outbox, people};
 use crate::telemetry::names;
 use crate::tenants::holds::place_by_gateway;
 
@@ -236,7 +236,7 @@ async fn place_holds(
     Ok(())
 }
 
-/// Marketing of the number is held when too much of it is held off.
+/// The person is left alone for a day, and marketing of the number is held when too much of it is held off.
 async fn brake(
     attacher: &Attacher,
     tx: &mut Tx,
@@ -246,6 +246,12 @@ async fn brake(
     let SentTo { tenant, number, .. } = failed.send;
     if !is_held_off(failed.error) {
         return Ok(());
+    }
+    if failed.error == HAD_ENOUGH {
+        let SentTo {
+            contact, outbox, ..
+        } = failed.send;
+        limits::hold_off(tx, tenant, contact, outbox, failed.at).await?;
     }
     if let Some(brake) = attacher.meter.held_off(number, now) {
         let held = Held::NumberMarketing(tenant, number);

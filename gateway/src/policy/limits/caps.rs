@@ -26,6 +26,8 @@ pub struct CapFact {
     pub marketing: Cap,
     /// In any order. Without this draft itself, which may have been tried before.
     pub sent: Vec<(DraftClass, Timestamp)>,
+    /// When Meta last held marketing off from them, because they have had enough of businesses (131049).
+    pub held_off_at: Option<Timestamp>,
 }
 
 /// Refuses what would be one too many, and says from when it would not. One-time codes have no cap, by rule: they are
@@ -36,6 +38,13 @@ pub(in crate::policy) fn leaves_room(
     now: Timestamp,
 ) -> Result<(), Refusal> {
     let caps = &facts.limits.caps;
+    let rests_until = caps.held_off_at.map(|at| at.plus(DAY));
+    if concerned(facts, draft) == Some(DraftClass::Marketing) && rests_until > Some(now) {
+        // Facts §6.8: never at once, a day later at the earliest.
+        return Err(Refusal::new(Reason::HeldOff)
+            .allowing("anything but marketing, or marketing a day later")
+            .from(rests_until));
+    }
     let (class, cap) = match concerned(facts, draft) {
         Some(class @ DraftClass::Utility) => (class, caps.utility),
         Some(class @ DraftClass::Marketing) => (class, caps.marketing),
@@ -103,6 +112,7 @@ mod tests {
                 .iter()
                 .map(|(class, ago)| (*class, hours_ago(*ago)))
                 .collect(),
+            held_off_at: None,
         };
         facts
     }
@@ -146,6 +156,17 @@ mod tests {
         assert_eq!(verdict(&week, Marketing).1, Some(hours_ago(167).plus(WEEK)));
         assert_eq!(verdict(&week, Utility).0, "cleared");
         assert_eq!(verdict(&week, Authentication).0, "cleared");
+    }
+
+    #[test]
+    fn who_has_had_enough_gets_no_marketing_for_a_day() {
+        let mut facts = facts();
+        facts.limits.caps.held_off_at = Some(hours_ago(23));
+        let (code, from) = verdict(&facts, DraftClass::Marketing);
+        assert_eq!((code, from), ("held_off", Some(hours_ago(23).plus(DAY))));
+        assert_eq!(verdict(&facts, DraftClass::Utility).0, "cleared");
+        facts.limits.caps.held_off_at = Some(hours_ago(24));
+        assert_eq!(verdict(&facts, DraftClass::Marketing).0, "cleared");
     }
 
     #[test]

@@ -60,6 +60,7 @@ impl LimitRules {
             utility: self.utility.cap,
             marketing: self.marketing.cap,
             sent: Vec::new(),
+            held_off_at: None,
         }
     }
 

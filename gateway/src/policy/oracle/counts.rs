@@ -17,6 +17,7 @@ pub struct Counts {
     pub begun: Vec<(DraftClass, Timestamp)>,
     pub others: Vec<(i64, Timestamp)>,
     pub tier: Option<i64>,
+    pub held_off_at: Option<Timestamp>,
 }
 
 impl Counts {
@@ -55,6 +56,7 @@ impl Counts {
             begun: Vec::new(),
             others: Vec::new(),
             tier: None,
+            held_off_at: None,
         }
     }
 
@@ -73,6 +75,7 @@ impl Counts {
             .chain(reached.last().copied());
         let mut caps = self.rules.caps();
         caps.sent.clone_from(&self.begun);
+        caps.held_off_at = self.held_off_at;
         let used = |class| {
             let same = |(of, at): &&(DraftClass, Timestamp)| {
                 *of == class && month_of(*at) == month_of(now)

@@ -71,6 +71,7 @@ impl World {
                 self.facts.backlog.oldest_unsplit_raw_at.get_or_insert(at);
             }
             Event::Begun(class) => self.counts.begun.push((class, at)),
+            Event::HadEnough => self.counts.held_off_at = Some(at),
             Event::OthersReached(people) => self.counts.others.push((people, at)),
             Event::TierTold(people) => self.counts.tier = Some(people).filter(|n| *n >= 0),
             Event::BodiesRead => self.facts.backlog.oldest_unsplit_raw_at = None,

@@ -56,6 +56,8 @@ pub enum Event {
     BodiesRead,
     /// Something of this class went to the person, by another conversation and outside a window.
     Begun(DraftClass),
+    /// Meta answered 131049.
+    HadEnough,
     /// So many others were reached outside a window.
     OthersReached(i64),
     /// Meta told how many may be; below 0: everybody.
@@ -194,7 +196,7 @@ impl History {
 impl Event {
     fn random(dice: &mut Dice) -> Self {
         use DraftClass::{Authentication, Marketing, Utility};
-        match dice.below(37) {
+        match dice.below(38) {
             0..8 => Self::Typed {
                 text: dice.pick(&TYPED),
                 late: dice.pick(&[0, 0, 0, 0, 1, 2, 300, 86_400]),
@@ -215,6 +217,7 @@ impl Event {
             18 => Self::BodiesRead,
             19..23 => Self::Claim,
             23 => Self::OthersReached(dice.pick(&[1, 1, 2, 3])),
+            28 => Self::HadEnough,
             24 => Self::TierTold(dice.pick(&[-1, 1, 2, 2, 3, 5])),
             25..28 => {
                 Self::Begun(dice.pick(&[Utility, Utility, Marketing, Marketing, Authentication]))

@@ -1,6 +1,6 @@
 //! The oracle's reading of the limits, from `docs/policy.md`.
 
-use super::history::{Event, Limits, Wish};
+use super::history::{Event, Limits, Step, Wish};
 use super::naive::{DAY, Opinion, Past, SECOND, refused};
 use crate::domain::DraftClass::{
     self, Authentication, Marketing, OptOutConfirmation, Reply, Utility,
@@ -41,6 +41,11 @@ impl Past<'_> {
             Marketing => limits.most_marketing,
             _ => [None, None, limits.most_codes_a_month],
         };
+        let enough =
+            |step: &Step| step.event == Event::HadEnough && self.now - step.at.millis() < DAY;
+        if class == Marketing && self.steps.iter().any(enough) {
+            return refused("held_off");
+        }
         let within = |span: i64| self.begun(class).filter(|at| self.now - at < span).count();
         let too_many = |most: Option<usize>, n: usize| most.is_some_and(|most| n >= most);
         if too_many(most[0], within(DAY)) || too_many(most[1], within(7 * DAY)) {
