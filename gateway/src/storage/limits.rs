@@ -81,8 +81,8 @@ pub async fn hold_off(
     outbox: OutboxId,
     at: Timestamp,
 ) -> Result<()> {
-    const SQL: &str =
-        "UPDATE begun SET held_off_at = $4 WHERE contact = $1 AND outbox = $2 AND tenant = $3";
+    const SQL: &str = "INSERT INTO begun (contact, outbox, tenant, class, at, held_off_at) VALUES ($1, $2, $3, $5, $4, $4)
+        ON CONFLICT (contact, outbox) DO UPDATE SET held_off_at = excluded.held_off_at";
     execute!(
         tx,
         sqlx::query(SQL)
@@ -90,6 +90,7 @@ pub async fn hold_off(
             .bind(outbox.raw())
             .bind(tenant.raw())
             .bind(at.millis())
+            .bind(DraftClass::Marketing.code())
     )?;
     Ok(())
 }
