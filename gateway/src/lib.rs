@@ -25,6 +25,7 @@ pub mod hooks;
 pub mod ingest;
 pub mod jobs;
 pub mod lifecycle;
+pub mod metering;
 pub mod occasions;
 pub mod outbox;
 pub mod outcalls;

@@ -121,6 +121,12 @@ pub enum Command {
         hold: HoldId,
     },
     HoldList,
+    /// What a number may send to a person now.
+    Permission {
+        tenant: String,
+        number: String,
+        person: String,
+    },
     KeyAdd {
         /// `None`: an operator's key.
         tenant: Option<String>,
@@ -183,6 +189,7 @@ impl Command {
             Self::HoldAdd { .. } => "hold_add",
             Self::HoldLift { .. } => "hold_lift",
             Self::HoldList => "hold_list",
+            Self::Permission { .. } => "permission",
             Self::KeyAdd { .. } => "key_add",
             Self::KeyList { .. } => "key_list",
             Self::KeyRevoke { .. } => "key_revoke",

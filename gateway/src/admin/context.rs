@@ -8,6 +8,7 @@ use super::answer::{Answer, record};
 use super::command::Command;
 use super::error::AdminError;
 use super::lock::remove_leftover;
+use super::permission::permission;
 use super::{audit, consent, keys, plugins, secrets, templates};
 use crate::audit::OPERATOR;
 use crate::graph::GraphClient;
@@ -134,6 +135,11 @@ async fn dispatch(context: &AdminContext, command: Command) -> Result<Answer, Ad
             Ok(Answer::Record(record! { "lifted" => hold, }))
         }
         Command::HoldList => Ok(Answer::holds(&holds::list(setup).await?)),
+        Command::Permission {
+            tenant,
+            number,
+            person,
+        } => permission(setup, &tenant, &number, &person).await,
         Command::KeyAdd {
             tenant,
             name,

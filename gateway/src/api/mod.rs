@@ -33,6 +33,7 @@ mod messages;
 mod moment;
 mod numbers;
 mod page;
+mod permission;
 pub mod permissions;
 mod place;
 mod plugin_keys;
@@ -44,6 +45,7 @@ mod secret;
 mod secrets;
 mod templates;
 mod tenants;
+mod usage;
 mod users;
 
 use std::sync::Arc;
@@ -142,6 +144,7 @@ fn resources() -> OpenApiRouter<Arc<Api>> {
         .merge(roles::routes())
         .merge(templates::routes())
         .merge(tenants::routes())
+        .merge(usage::routes())
         .merge(users::routes());
     OpenApiRouter::new().nest(ROOT, all)
 }

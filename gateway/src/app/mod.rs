@@ -35,6 +35,7 @@ use crate::graph::GraphClient;
 use crate::ingest::{Attacher, AttacherConfig, Intake, RawWriter, RawWriterConfig};
 use crate::jobs::{Runner, Wake};
 use crate::lifecycle::{Health, Shutdown};
+use crate::metering::{self, Meter};
 use crate::ownership::{self, Keeper, KeeperConfig, Owned, UnderWay, Wakeups};
 use crate::secrets::Keyring;
 use crate::storage::{Db, Ending, migrate};
@@ -102,6 +103,7 @@ struct Shared {
     directory: Arc<Directory>,
     owned: Owned,
     under_way: UnderWay,
+    meter: Arc<Meter>,
     wakeups: Arc<Wakeups>,
     shutdown: Shutdown,
     parts: Parts,
@@ -145,6 +147,7 @@ impl Node {
             directory,
             owned,
             under_way,
+            meter: Arc::default(),
             wakeups: Arc::default(),
             shutdown: options.shutdown.clone(),
             parts: Parts::new(options.shutdown.clone()),
@@ -241,6 +244,7 @@ impl Shared {
             directory: port,
             receipts: gate,
             observer,
+            meter: self.meter.clone(),
             under_way: self.under_way.clone(),
             config: DeliveryConfig::new(&config.delivery, &config.graph),
         };
@@ -273,6 +277,7 @@ impl Shared {
                 let intake = intake.clone();
                 Arc::new(move |events| intake.received(events.iter().map(|event| event.number)))
             },
+            meter: self.meter.clone(),
             sends: Arc::new(move |rows| intake.offer(rows)),
         };
         self.parts
@@ -460,6 +465,22 @@ impl Shared {
                 self.clock.clone(),
                 config.retention.clone(),
                 soft.clone(),
+            ),
+        );
+        let directory = self.directory.clone();
+        let allowance = move |number| {
+            let snapshot = directory.snapshot();
+            let entry = snapshot.number(number);
+            entry.map(|entry| entry.tenant.limits.free_service_messages)
+        };
+        self.parts.work(
+            "metering",
+            metering::keep(
+                self.db.clone(),
+                Arc::new(allowance),
+                self.clock.clone(),
+                self.meter.clone(),
+                self.shutdown.soft().clone(),
             ),
         );
         // Leases are kept until everything else has ended: what is in flight must still be able to commit.

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Retention;
 use crate::domain::Clock;
 use crate::storage::{
-    Db, Result, business_events, forget, idempotency, jobs, kv, partitions, plugin_events,
+    Db, Result, business_events, forget, idempotency, jobs, kv, limits, partitions, plugin_events,
 };
 
 const EVERY: Duration = Duration::from_secs(3600);
@@ -52,6 +52,7 @@ async fn round(db: &Db, clock: &dyn Clock, retention: &Retention) -> Result<()> 
     business_events::forget_all_tenants(db, now.minus(retention.events)).await?;
     plugin_events::forget_metrics_all_tenants(db, now.minus(METRICS)).await?;
     kv::forget_ended_all_tenants(db, now).await?;
+    limits::forget_all_tenants(db, now).await?;
     tracing::info!(rows = gone.rows, partitions = gone.partitions, "retention");
     Ok(())
 }

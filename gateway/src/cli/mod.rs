@@ -87,6 +87,14 @@ enum Verb {
     /// Holds: stop sending, for everything, a tenant, a number, a plugin or a credential.
     #[command(subcommand)]
     Hold(hold::Verb),
+    /// What a number may send to a person now: in which forms, until when, at which price class, and what is missing.
+    Permission {
+        tenant: String,
+        /// Its id, Meta's, or as it is displayed.
+        number: String,
+        /// A contact's id, or a phone.
+        person: String,
+    },
     /// Keys of the management API.
     #[command(subcommand)]
     Key(key::Verb),
@@ -225,6 +233,15 @@ async fn verb(config: &Config, json: bool, verb: Verb) -> anyhow::Result<ExitCod
             to: std::path::absolute(to)?,
         },
         Verb::Status => Command::Status,
+        Verb::Permission {
+            tenant,
+            number,
+            person,
+        } => Command::Permission {
+            tenant,
+            number,
+            person,
+        },
     };
     let answer = ask::ask(config, command).await?;
     output::answer(&answer, json);

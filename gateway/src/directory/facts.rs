@@ -2,6 +2,7 @@
 
 use super::{NumberEntry, TenantEntry};
 use crate::domain::{OutboundContent, Timestamp};
+use crate::policy::limits::{LimitFacts, QuietFact};
 use crate::policy::{
     BacklogFact, ConsentState, Facts, LoopBrake, SpendFact, TemplateFact, TopicFact, WindowFacts,
 };
@@ -62,6 +63,23 @@ impl NumberEntry {
                 bot_replies_last_hour: replies_this_hour(conversation, now),
                 limit: self.tenant.settings.replies_per_hour,
             },
+            limits: LimitFacts {
+                quiet: self.quiet(conversation),
+                ..LimitFacts::default()
+            },
+        }
+    }
+}
+
+impl NumberEntry {
+    /// The night of who the conversation is with. What is counted, the claim alone knows.
+    pub(super) fn quiet(&self, conversation: &Conversation) -> QuietFact {
+        let attributes = &conversation.contact_attributes;
+        let zone = &self.number.time_zone;
+        let limits = &self.tenant.limits;
+        match conversation.recipient() {
+            Some(recipient) => limits.quiet(attributes, &recipient, zone),
+            None => QuietFact::default(),
         }
     }
 }

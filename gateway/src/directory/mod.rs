@@ -5,6 +5,7 @@
 //! stale (consent, owners, leases) is never asked here.
 
 pub mod facts;
+mod limits;
 mod snapshot;
 
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -3,10 +3,11 @@
 //! A hold is a stop, not a pause: what meets one is refused and visible as refused, so that lifting it releases no
 //! flood of stale messages.
 
-use crate::domain::{Draft, Sender, Timestamp};
+use crate::domain::{Draft, DraftClass, Sender, Timestamp};
 
 use super::decide::Refusal;
 use super::facts::{ActiveHold, Facts, HoldScope};
+use super::limits::concerned;
 use super::reason::Reason;
 
 /// Refuses while any hold concerns the draft. Of several, the one that lasts longest is reported.
@@ -14,7 +15,7 @@ pub(super) fn may_send(facts: &Facts, draft: &Draft, now: Timestamp) -> Result<(
     let longest = facts
         .holds
         .iter()
-        .filter(|hold| hold.lasts(now) && hold.scope.concerns(draft))
+        .filter(|hold| hold.lasts(now) && hold.scope.concerns(facts, draft))
         .max_by_key(|hold| hold.until.unwrap_or(Timestamp::MAX));
     match longest {
         None => Ok(()),
@@ -31,7 +32,7 @@ impl ActiveHold {
 }
 
 impl HoldScope {
-    fn concerns(&self, draft: &Draft) -> bool {
+    fn concerns(&self, facts: &Facts, draft: &Draft) -> bool {
         match self {
             Self::All | Self::Tenant | Self::Number | Self::Credential => true,
             Self::Plugin { name: held } => {
@@ -46,6 +47,7 @@ impl HoldScope {
             }
             Self::Templates => draft.content.template().is_some(),
             Self::Replies => !draft.class.is_business_initiated(),
+            Self::Marketing => concerned(facts, draft) == Some(DraftClass::Marketing),
         }
     }
 
@@ -59,6 +61,7 @@ impl HoldScope {
             Self::Templates => Reason::HoldTemplates,
             Self::Replies => Reason::HoldReplies,
             Self::Credential => Reason::HoldCredential,
+            Self::Marketing => Reason::HoldMarketing,
         }
     }
 }
@@ -91,6 +94,8 @@ mod tests {
         };
         let reply = plugin_reply("hi");
         let sale = template("spring_sale", "en");
+        let mut advert = sale.clone();
+        advert.class = DraftClass::Marketing;
         let cases = [
             (HoldScope::All, &reply, "hold_all"),
             (HoldScope::Tenant, &reply, "hold_tenant"),
@@ -106,6 +111,9 @@ mod tests {
             (HoldScope::Templates, &reply, "cleared"),
             (HoldScope::Replies, &reply, "hold_replies"),
             (HoldScope::Replies, &sale, "cleared"),
+            (HoldScope::Marketing, &reply, "cleared"),
+            (HoldScope::Marketing, &sale, "cleared"),
+            (HoldScope::Marketing, &advert, "hold_marketing"),
         ];
         for (scope, draft, expected) in cases {
             let mut facts = facts();

@@ -12,7 +12,9 @@ pub mod consent;
 mod decide;
 mod facts;
 mod holds;
+pub mod limits;
 mod ownership;
+mod permission;
 mod reason;
 mod settle;
 mod shape;
@@ -31,12 +33,13 @@ pub use consent::{
     Changed, ConfirmationKind, ConsentEffect, ConsentParts, ConsentState, ConsentWord, OptOut,
     Purpose, TOPICS_MOST,
 };
-pub use decide::{Cleared, Decision, Refusal, decide, recheck};
+pub use decide::{Admission, Cleared, Decision, Refusal, admit, decide, recheck};
 pub use facts::{
     ActiveHold, BacklogFact, ConsentBasis, Facts, HoldScope, KnownTemplate, LoopBrake, SpendFact,
     TemplateFact, TopicFact,
 };
 pub use ownership::silences;
+pub use permission::{Form, FormPermission, Permission, PriceClass, Verdict, permission};
 pub use reason::Reason;
 pub use settle::{Settlement, settle_unknown};
 pub use window::{WindowFacts, WindowState};

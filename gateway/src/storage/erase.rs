@@ -20,10 +20,14 @@ const FAMILIES: [(&str, &[(&str, &str)]); 3] = [
 ];
 
 /// Tables of their own, with their primary keys.
-const TABLES: [(&str, &str); 22] = [
+const TABLES: [(&str, &str); 26] = [
     ("contact_attribute", "tenant, name"),
     ("contact_import", "id, ordinal"),
     ("identity", "tenant, scope, kind, value"),
+    ("begun", "contact, outbox"),
+    ("reached", "portfolio, contact"),
+    ("portfolio_limit", "portfolio"),
+    ("month_count", "tenant, month, number, class"),
     ("plugin_kv", "tenant, plugin, item"),
     ("plugin_kv_usage", "tenant, plugin"),
     (

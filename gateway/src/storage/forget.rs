@@ -104,7 +104,8 @@ pub(super) const KEPT: [Kept; 9] = [
         grows: "outbox",
         by_id: true,
         age: |ages| ages.sends,
-        stays: "outbox IN (SELECT id FROM outbox WHERE state IN (0, 1, 3))",
+        stays: "outbox IN (SELECT id FROM outbox WHERE state IN (0, 1, 3))
+            OR outbox IN (SELECT id FROM outbox WHERE state = 7)",
     },
     Kept {
         table: "outbox",
@@ -112,7 +113,7 @@ pub(super) const KEPT: [Kept; 9] = [
         grows: "id",
         by_id: true,
         age: |ages| ages.sends,
-        stays: "state IN (0, 1, 3)",
+        stays: "state IN (0, 1, 3) OR state = 7",
     },
 ];
 

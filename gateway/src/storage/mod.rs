@@ -40,6 +40,7 @@ pub mod ingest_life;
 pub mod installations;
 pub mod jobs;
 pub mod kv;
+pub mod limits;
 pub mod migrate;
 pub mod nodes;
 pub mod notes;

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::limits::LimitSettings;
 use crate::domain::Timestamp;
 use crate::policy::{
     ConfirmationKind, ConsentBasis, ConsentWord, WordBook, WordChanges, WordClass,
@@ -48,6 +49,7 @@ pub struct TenantSettings {
     /// approved. `*`: of all others.
     pub template_languages: BTreeMap<String, String>,
     pub words: Words,
+    pub limits: LimitSettings,
 }
 
 /// Meta's bound of a text message (facts §3).
@@ -137,6 +139,7 @@ impl Default for TenantSettings {
             hand_back_after_minutes: 0,
             template_languages: BTreeMap::new(),
             words: Words::default(),
+            limits: LimitSettings::default(),
         }
     }
 }
@@ -149,13 +152,17 @@ impl TenantSettings {
             problems.push(format!("must be a JSON object: {error}"));
             Map::new()
         });
-        let (words, mut settings): (Map<_, _>, Map<_, _>) = object
+        let (mut parts, mut settings): (Map<_, _>, Map<_, _>) = object
             .into_iter()
-            .partition(|(key, value)| key == "words" && value.is_object());
+            .partition(|(key, value)| ["words", "limits"].contains(&&**key) && value.is_object());
         settings = readable::<Self>("", settings, &mut problems);
-        if let Some(Value::Object(words)) = words.into_iter().next().map(|(_, words)| words) {
+        if let Some(Value::Object(words)) = parts.remove("words") {
             let words = readable::<Words>("words.", words, &mut problems);
             settings.insert("words".to_owned(), Value::Object(words));
+        }
+        if let Some(Value::Object(limits)) = parts.remove("limits") {
+            let limits = readable::<LimitSettings>("limits.", limits, &mut problems);
+            settings.insert("limits".to_owned(), Value::Object(limits));
         }
         // Each key was read by itself just now.
         let settings: Self = serde_json::from_value(Value::Object(settings)).unwrap_or_default();
@@ -197,6 +204,7 @@ impl TenantSettings {
             format!("template_languages.{name}: {language:?} is no code such as en or en_GB")
         }));
         complaints.extend(self.words.complaints());
+        complaints.extend(self.limits.complaints());
         complaints
     }
 

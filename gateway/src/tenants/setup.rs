@@ -167,6 +167,7 @@ fn scope(held: &Held, number: &Number) -> Option<HoldScope> {
         }
         Held::Templates(tenant) if of(tenant) => HoldScope::Templates,
         Held::NumberTemplates(tenant, id) if of(tenant) && *id == number.id => HoldScope::Templates,
+        Held::NumberMarketing(tenant, id) if of(tenant) && *id == number.id => HoldScope::Marketing,
         Held::NumberReplies(tenant, id) if of(tenant) && *id == number.id => HoldScope::Replies,
         Held::Credential(tenant, id) if of(tenant) && *id == number.credential => {
             HoldScope::Credential

@@ -4,6 +4,7 @@ mod attributes;
 mod get;
 mod import;
 mod list;
+mod permission;
 mod update;
 mod upsert;
 
@@ -30,6 +31,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
         .routes(routes!(list::list, upsert::upsert))
         .routes(routes!(get::get, update::update))
+        .routes(routes!(permission::permission))
         .routes(routes!(import::import))
         .routes(routes!(attributes::list, attributes::define))
 }

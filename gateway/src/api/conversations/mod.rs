@@ -6,6 +6,7 @@ mod get;
 mod history;
 mod list;
 mod notes;
+mod permission;
 mod say;
 mod snooze;
 
@@ -27,7 +28,6 @@ use super::{Answer, Api};
 use crate::access::Role;
 use crate::desk::{Asked, Change, DeskError, Speaker};
 use crate::domain::{ContactId, ConversationId, NumberId, Owner, TenantId};
-use crate::policy::Reason;
 use crate::storage::conversations::Conversation;
 use crate::storage::entry_points::{self, EntryPoint};
 
@@ -35,6 +35,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
         .routes(routes!(list::list))
         .routes(routes!(get::get))
+        .routes(routes!(permission::permission))
         .routes(routes!(notes::list))
         .routes(routes!(history::history))
         .routes(routes!(change::take_over))
@@ -223,15 +224,6 @@ fn problem(error: DeskError, asked: &Asked) -> Problem {
                 from: refusal.from.map(Moment),
             };
             Problem::refused(reason.explanation(), view)
-        }
-        DeskError::Deferred { until, reason } => {
-            let view = RefusalView {
-                reason: reason.to_owned(),
-                meta_code: Reason::from_code(reason).map_or(0, Reason::meta_code),
-                allowed: Some("the same message, later".to_owned()),
-                from: Some(Moment(until)),
-            };
-            Problem::refused("the message may not be sent yet", view)
         }
         DeskError::NoNumber | DeskError::NoAddress => {
             Problem::new(StatusCode::CONFLICT, "cannot_send", error.to_string())
