@@ -30,6 +30,7 @@ mod limits;
 mod manifest;
 mod memory_limiter;
 mod plugin;
+mod polite;
 mod recorded;
 mod report;
 mod request;

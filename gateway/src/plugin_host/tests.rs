@@ -4,6 +4,7 @@ mod causes;
 mod floods;
 mod hostile;
 mod shares;
+mod wasi;
 
 use std::sync::Arc;
 

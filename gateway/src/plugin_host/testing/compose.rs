@@ -48,11 +48,13 @@ pub const IMPORTS: &str = r#"
 (import "vestibule:plugin/kv@0.1.0" "add" (func $kv-add (param i32 i32 i64 i32)))
 "#;
 
-/// Makes a core module (binary) a component that exports these hooks and whatever else `more` of its world says.
+/// Makes a core module (binary) a component that exports these hooks and whatever else `more` of its world says, which may
+/// name what stands in `packages` (WIT).
 pub fn componentise<'a>(
     mut module: Vec<u8>,
     hooks: impl Iterator<Item = &'a str>,
     more: &str,
+    packages: Option<&str>,
 ) -> Result<Vec<u8>, String> {
     let exports: String = hooks
         .map(|hook| format!("export vestibule:plugin/{hook}@0.1.0; "))
@@ -60,6 +62,11 @@ pub fn componentise<'a>(
     let mut resolve = Resolve::default();
     let contract = concat!(env!("CARGO_MANIFEST_DIR"), "/../wit/vestibule-plugin-0.1.0");
     resolve.push_dir(contract).expect("the contract parses");
+    if let Some(packages) = packages {
+        resolve
+            .push_str("packages.wit", packages)
+            .expect("packages");
+    }
     let world = format!(
         "package test:guest; world guest {{ include vestibule:plugin/host@0.1.0; {exports} {more} }}"
     );
