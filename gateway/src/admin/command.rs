@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::exposed;
 use super::plugins::PluginCommand;
 use crate::access::Role;
-use crate::domain::{ApiKeyId, HoldId, InstallationId, TurnId};
+use crate::domain::{ApiKeyId, ContactId, HoldId, InstallationId, TurnId};
 use crate::replay::read::Asked;
 use crate::tenants::holds::Scope;
 
@@ -50,6 +50,11 @@ pub enum Command {
     },
     AppRemove {
         app: String,
+    },
+    /// A job does it.
+    ContactEraseJournals {
+        tenant: String,
+        contact: ContactId,
     },
     CredentialRemove {
         tenant: String,
@@ -164,6 +169,7 @@ impl Command {
             Self::TenantList => "tenant_list",
             Self::TenantRemove { .. } => "tenant_remove",
             Self::AppRemove { .. } => "app_remove",
+            Self::ContactEraseJournals { .. } => "contact_erase_journals",
             Self::CredentialRemove { .. } => "credential_remove",
             Self::NumberRemove { .. } => "number_remove",
             Self::CredentialAdd { .. } => "credential_add",

@@ -10,6 +10,7 @@ use super::error::AdminError;
 use super::lock::remove_leftover;
 use super::{audit, keys, plugins, secrets};
 use crate::audit::OPERATOR;
+use crate::contacts;
 use crate::plugin_host::Compiler;
 use crate::replay::{read, trace};
 use crate::storage::{StorageError, backup, counts, migrate, nodes, outbox};
@@ -83,6 +84,13 @@ async fn dispatch(context: &AdminContext, command: Command) -> Result<Answer, Ad
         | Command::AppRemove { .. }
         | Command::CredentialRemove { .. }
         | Command::NumberRemove { .. } => remove(setup, command).await,
+        Command::ContactEraseJournals { tenant, contact } => {
+            let tenant = find_tenant(setup, &tenant).await?.id;
+            let job = contacts::erase_journals(setup, tenant, contact).await?;
+            Ok(Answer::Record(
+                record! { "contact" => contact, "job" => job.id, },
+            ))
+        }
         Command::CredentialAdd {
             tenant,
             name,

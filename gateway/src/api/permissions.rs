@@ -126,6 +126,8 @@ pub const RULES: &[Rule] = &[
     roles("installations.resume", PLUGINS),
     roles("installations.roll_back", PLUGINS),
     roles("installations.remove", PLUGINS),
+    // What comes of it tells what customers said.
+    roles("installations.replay", BUILDERS),
     roles("audit.list", ADMINS_AND_AUDITOR),
     roles("audit.get", ADMINS_AND_AUDITOR),
     roles("audit.verify", ADMINS_AND_AUDITOR),
@@ -134,6 +136,7 @@ pub const RULES: &[Rule] = &[
     roles("contacts.upsert", DESK),
     roles("contacts.update", DESK),
     roles("contacts.import", BUILDERS),
+    roles("contacts.erase_journals", ADMINS),
     roles("contact_attributes.list", DESK),
     roles("contact_attributes.define", BUILDERS),
     roles("conversations.list", DESK),

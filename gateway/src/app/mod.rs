@@ -23,7 +23,7 @@ use crate::api::{Api, Claims, Media, Rates, Streams};
 use crate::audit::{self, Actor, VerifyJob};
 use crate::clock::SystemClock;
 use crate::config::Config;
-use crate::contacts::ImportJob;
+use crate::contacts::{EraseJournalsJob, ImportJob};
 use crate::delivery::{Chance, Delivery, DeliveryConfig, Observer, ProcessTime, World};
 use crate::directory::Directory;
 use crate::domain::{Clock, IdGenerator};
@@ -37,6 +37,7 @@ use crate::outcalls::{Outcalls, OutcallsConfig};
 use crate::ownership::{self, Keeper, KeeperConfig, Owned, UnderWay, Wakeups};
 use crate::pipeline::{Pipeline, PipelineConfig, PipelineParts, Plugins, Rollouts};
 use crate::plugin_host::{ArtifactKey, HostConfig, PluginHost, Seeds};
+use crate::replay::ReplayJob;
 use crate::secrets::Keyring;
 use crate::storage::{Db, Ending, migrate};
 use crate::telemetry;
@@ -155,7 +156,7 @@ impl Node {
         shared.start_attacher(config, events, intake);
         let health = shared.start_health();
         let context = shared.admin_context(config)?;
-        let jobs = shared.start_jobs();
+        let jobs = shared.start_jobs(config, &context);
         let api = Arc::new(Api {
             setup: context.setup.clone(),
             compiler: context.compiler.clone(),
@@ -423,7 +424,7 @@ impl Shared {
     }
 
     /// The audit log's sealer and the runner of jobs. Answers how to wake the runner.
-    fn start_jobs(&self) -> Wake {
+    fn start_jobs(&self, config: &Config, context: &AdminContext) -> Wake {
         let soft = self.shutdown.soft();
         let sealing = audit::keep_sealing(self.db.clone(), self.keyring.chain_key(), soft.clone());
         self.parts.work("sealer", sealing);
@@ -435,6 +436,13 @@ impl Shared {
             kinds: vec![
                 Arc::new(VerifyJob(self.keyring.chain_key())),
                 Arc::new(EraseJob),
+                Arc::new(EraseJournalsJob),
+                Arc::new(ReplayJob::new(
+                    context.setup.clone(),
+                    context.compiler.exe().to_owned(),
+                    plugin_limits(&config.plugins),
+                    context.compiler.limits().clone(),
+                )),
                 Arc::new(ImportJob {
                     ids: self.ids.clone(),
                     clock: self.clock.clone(),

@@ -44,6 +44,7 @@ impl VerifyJob {
                 })
             }),
             progress: json!(verification),
+            waits: false,
         })
     }
 }

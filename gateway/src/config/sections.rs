@@ -138,6 +138,7 @@ sections! {
         journal: Duration,
         sends: Duration,
         jobs: Duration,
+        uploads: Duration,
     }
 
     /// Logs.

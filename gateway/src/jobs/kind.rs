@@ -5,6 +5,7 @@ use std::fmt;
 use futures::future::BoxFuture;
 use serde_json::Value;
 
+use crate::domain::JobId;
 use crate::storage::jobs::{Job, Reject};
 use crate::storage::{StorageError, Tx};
 
@@ -15,6 +16,9 @@ pub trait JobKind: Send + Sync + fmt::Debug {
 
     /// Goes on from `job.progress`. What it does in `tx` is committed together with what it answers, or not at all.
     fn step<'a>(&'a self, tx: &'a mut Tx, job: &'a Job) -> BoxFuture<'a, Result<Step, StepError>>;
+
+    /// A job of this kind is over, perhaps by somebody's word: what works for it outside of its steps ends too.
+    fn ended(&self, _: JobId) {}
 }
 
 /// What a step has done.
@@ -27,6 +31,8 @@ pub struct Step {
     pub rejects: Vec<Reject>,
     /// Where the next step goes on.
     pub progress: Value,
+    /// There was nothing to do yet: the next step may wait.
+    pub waits: bool,
     /// It was the last one, with this result.
     pub result: Option<Value>,
 }

@@ -72,7 +72,7 @@ impl Runner {
                 break;
             }
             match self.step(tenant, id).await {
-                Ok(()) => worked = true,
+                Ok(got_on) => worked |= got_on,
                 // The bucket has a new owner, who goes on.
                 Err(StorageError::Fenced(_)) => {}
                 Err(error) => {
@@ -87,14 +87,16 @@ impl Runner {
         Ok(worked)
     }
 
-    async fn step(&self, tenant: TenantId, id: JobId) -> Result<()> {
+    /// Answers whether the job got on.
+    async fn step(&self, tenant: TenantId, id: JobId) -> Result<bool> {
         let lease = self.lease(id)?;
         let mut tx = self.db.begin().await?;
         buckets::fence(&mut tx, &[lease]).await?;
         let found = jobs::job_for_update(&mut tx, tenant, id).await?;
         let Some(mut job) = found.filter(|job| job.state.is_open()) else {
-            return Ok(());
+            return Ok(true);
         };
+        let mut got_on = true;
         let now = self.clock.now();
         let kind = self.kinds.iter().find(|kind| kind.name() == job.kind);
         let outcome = match kind {
@@ -111,6 +113,7 @@ impl Runner {
         match outcome {
             Some(Ok(step)) => {
                 jobs::insert_rejects(&mut tx, tenant, id, &step.rejects).await?;
+                got_on = !step.waits;
                 advance(&mut job, step, now);
             }
             Some(Err(StepError::Storage(error))) => return Err(error),
@@ -126,7 +129,10 @@ impl Runner {
         jobs::update_job(&mut tx, tenant, &job).await?;
         tx.commit().await?;
         count(&job);
-        Ok(())
+        if let Some(kind) = kind.filter(|_| !job.state.is_open()) {
+            kind.ended(id);
+        }
+        Ok(got_on)
     }
 
     fn lease(&self, id: JobId) -> Result<Lease> {

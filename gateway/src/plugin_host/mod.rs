@@ -11,6 +11,7 @@
 
 mod abi;
 mod artifact;
+mod carried;
 mod child;
 mod child_process;
 mod compile;
@@ -47,6 +48,7 @@ mod words;
 
 pub use abi::Abi;
 pub use artifact::{ArtifactError, ArtifactId, ArtifactKey, AuthenticArtifact, ComponentDigest};
+pub use carried::{Carried, CarriedError, carried_signature, with_signature};
 pub use child::{CHILD_VERB, child_main};
 pub use compile::{CompileError, CompileLimits, Compiler};
 pub use effect::{Effect, EffectRefused};

@@ -20,7 +20,7 @@ const FAMILIES: [(&str, &[(&str, &str)]); 3] = [
 ];
 
 /// Tables of their own, with their primary keys.
-const TABLES: [(&str, &str); 12] = [
+const TABLES: [(&str, &str); 13] = [
     ("contact_attribute", "tenant, name"),
     ("contact_import", "id, ordinal"),
     ("identity", "tenant, scope, kind, value"),
@@ -34,6 +34,7 @@ const TABLES: [(&str, &str); 12] = [
     ("stream_head", "tenant"),
     ("former_number", "id"),
     ("hold", "id"),
+    ("journal_bound", "tenant"),
     ("api_key", "id"),
     ("api_user", "id"),
 ];

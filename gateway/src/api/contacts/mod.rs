@@ -1,6 +1,7 @@
 //! Contacts: the people that a tenant writes with, under its own key and with typed attributes.
 
 mod attributes;
+mod erase_journals;
 mod get;
 mod import;
 mod list;
@@ -31,6 +32,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(list::list, upsert::upsert))
         .routes(routes!(get::get, update::update))
         .routes(routes!(import::import))
+        .routes(routes!(erase_journals::erase_journals))
         .routes(routes!(attributes::list, attributes::define))
 }
 
