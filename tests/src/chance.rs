@@ -7,7 +7,7 @@ impl Chance {
         Self(number.wrapping_mul(0xa076_1d64_78bd_642f) ^ 0xe703_7ed1_a0b4_28db)
     }
 
-    pub fn next(&mut self) -> u64 {
+    pub fn word(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -17,11 +17,11 @@ impl Chance {
 
     #[allow(dead_code, reason = "the build script does not ask for it")]
     pub fn below(&mut self, end: usize) -> usize {
-        (self.next() % end.max(1) as u64) as usize
+        (self.word() % end.max(1) as u64) as usize
     }
 
     pub fn bytes(&mut self, length: usize) -> Vec<u8> {
-        let words = (0..length.div_ceil(8)).flat_map(|_| self.next().to_le_bytes());
+        let words = (0..length.div_ceil(8)).flat_map(|_| self.word().to_le_bytes());
         words.take(length).collect()
     }
 }

@@ -37,10 +37,9 @@ pub fn carried_signature(upload: &[u8]) -> Result<Option<Carried>, CarriedError>
         };
         if id == 0
             && let Some(text) = named(&upload[body..end])
+            && found.replace((at, end, text)).is_some()
         {
-            if found.replace((at, end, text)).is_some() {
-                return Err(CarriedError::Several);
-            }
+            return Err(CarriedError::Several);
         }
         at = end;
     }
