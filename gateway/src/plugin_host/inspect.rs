@@ -48,7 +48,7 @@ pub enum InspectError {
     UnknownImport(String),
     #[error(
         "imports `{0}`: a plugin has no sockets and no wasi:http. Build it without them (jco: `--disable http \
-         fetch-event`, componentize-py: `--stub-wasi`; docs/plugins.md)"
+         fetch-event`, componentize-py: `--stub-wasi`) and ask others by `vestibule:plugin/http` (docs/plugins.md)"
     )]
     Network(String),
     #[error(
