@@ -82,8 +82,10 @@ pub fn sign(name: &str, private_key: &[u8], component: &[u8]) -> Result<Vec<u8>>
     check_text("the key's name", name, NAME_MOST)?;
     let wrong = || SetupError::invalid("the private key", "must be Ed25519 in PKCS#8, PEM or DER");
     let der = match str::from_utf8(private_key) {
-        Ok(pem) => Zeroizing::new(STANDARD.decode(body_of(pem)).map_err(|_| wrong())?),
-        Err(_) => Zeroizing::new(private_key.to_vec()),
+        Ok(pem) if pem.starts_with("-----BEGIN") => {
+            Zeroizing::new(STANDARD.decode(body_of(pem)).map_err(|_| wrong())?)
+        }
+        _ => Zeroizing::new(private_key.to_vec()),
     };
     let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der).map_err(|_| wrong())?;
     let rest = match carried_signature(component) {
@@ -149,6 +151,8 @@ MC4CAQAwBQYDK2VwBCIEIAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH
         );
         let pair = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).expect("the same key");
         assert_eq!(signature.bytes, pair.sign(component).as_ref());
+        let der = STANDARD.decode(body_of(PEM).as_bytes()).expect("base64");
+        assert_eq!(sign("acme", &der, component).expect("a key"), signed);
         // Signing again replaces it.
         assert_eq!(
             sign("acme", PEM.as_bytes(), &signed).expect("a key"),
