@@ -9,6 +9,7 @@ mod monitor;
 mod parts;
 mod ports;
 mod retention;
+mod turns;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -23,24 +24,24 @@ use crate::api::{Api, Claims, Media, Rates, Streams};
 use crate::audit::{self, Actor, VerifyJob};
 use crate::clock::SystemClock;
 use crate::config::Config;
+use crate::consent;
+use crate::consent::pseudonym::Pseudonyms;
+use crate::console::Joining;
 use crate::contacts::{EraseJournalsJob, ImportJob};
 use crate::delivery::{Chance, Delivery, DeliveryConfig, Observer, ProcessTime, World};
 use crate::directory::Directory;
 use crate::domain::{Clock, IdGenerator};
-use crate::egress::{Egress, EgressConfig};
 use crate::graph::GraphClient;
 use crate::graph::client::{HttpClientConfig, http_client};
 use crate::ingest::{Attacher, AttacherConfig, Intake, RawWriter, RawWriterConfig};
 use crate::jobs::{Runner, Wake};
 use crate::lifecycle::{Health, Shutdown};
-use crate::outcalls::{Outcalls, OutcallsConfig};
 use crate::ownership::{self, Keeper, KeeperConfig, Owned, UnderWay, Wakeups};
-use crate::pipeline::{Pipeline, PipelineConfig, PipelineParts, Plugins, Rollouts};
-use crate::plugin_host::{ArtifactKey, HostConfig, PluginHost, Seeds};
 use crate::replay::ReplayJob;
 use crate::secrets::Keyring;
 use crate::storage::{Db, Ending, migrate};
 use crate::telemetry;
+use crate::telemetry::PluginMeters;
 use crate::tenants::{EraseJob, SetupContext};
 
 use parts::Parts;
@@ -107,6 +108,7 @@ struct Shared {
     parts: Parts,
     /// This node's name among the holders of slots.
     holder: String,
+    meters: Arc<PluginMeters>,
 }
 
 impl Node {
@@ -148,6 +150,7 @@ impl Node {
             shutdown: options.shutdown.clone(),
             parts: Parts::new(options.shutdown.clone()),
             holder,
+            meters: Arc::new(PluginMeters::new(config.metrics.plugin_seats)),
         };
         let turns_paused = Arc::new(AtomicBool::new(false));
         let intake = shared.start_delivery(config, options.observer.clone())?;
@@ -244,78 +247,6 @@ impl Shared {
         Ok(intake)
     }
 
-    fn start_pipeline(
-        &self,
-        config: &Config,
-        intake: crate::delivery::Intake,
-        paused: Arc<AtomicBool>,
-    ) -> anyhow::Result<mpsc::Sender<Vec<crate::storage::events::PendingEvent>>> {
-        let io = tokio::runtime::Handle::current();
-        let host = PluginHost::start(HostConfig::new(config.plugins.guest_threads, io))?;
-        let key = ArtifactKey::new(*self.keyring.artifact_mac_key());
-        let plugins = Arc::new(Plugins::new(
-            host,
-            self.db.clone(),
-            self.directory.clone(),
-            key,
-            plugin_limits(&config.plugins),
-            self.clock.clone(),
-        ));
-        let rollouts = Rollouts::new(
-            self.admin_context(config)?.setup,
-            self.directory.clone(),
-            self.holder.clone(),
-            &self.keyring.pseudonym_key(),
-        );
-        let keeping = rollouts
-            .clone()
-            .keep(plugins.clone(), self.shutdown.soft().clone());
-        self.parts.work("rollouts", keeping);
-        let (events, attached) = mpsc::channel(256);
-        let pipeline = Pipeline::new(PipelineParts {
-            db: self.db.clone(),
-            config: PipelineConfig {
-                concurrency: config.turns.concurrency,
-                commit_turns: config.turns.group_commit_turns,
-                queue: config.turns.queue_messages,
-                kv_total_bytes: config.plugins.kv_total_bytes,
-                ..PipelineConfig::default()
-            },
-            clock: self.clock.clone(),
-            ids: self.ids.clone(),
-            directory: self.directory.clone(),
-            plugins,
-            rollouts,
-            outcalls: self.outcalls(config)?,
-            seeds: Seeds::new(&self.keyring.pseudonym_key()),
-            owned: self.owned.clone(),
-            events: attached,
-            sends: Arc::new(move |rows| intake.offer(rows)),
-            paused,
-        });
-        self.parts
-            .work("pipeline", pipeline.run(self.shutdown.soft().clone()));
-        Ok(events)
-    }
-
-    /// The way out for plugins: like that of hooks, but for the hosts that may be asked by plain http.
-    fn outcalls(&self, config: &Config) -> anyhow::Result<Arc<Outcalls>> {
-        let plugins = &config.plugins;
-        let egress = Egress::new(EgressConfig {
-            allow_private_addresses: config.hooks.allow_private_addresses,
-            connect_timeout: followers::CONNECT.min(plugins.http_timeout),
-            timeout: plugins.http_timeout,
-            plain_hosts: plugins.http_plain_hosts.clone(),
-        })?;
-        let config = OutcallsConfig {
-            timeout: plugins.http_timeout,
-            concurrency: plugins.http_concurrency,
-            concurrency_per_tenant: plugins.http_concurrency_per_tenant,
-        };
-        let (db, keyring) = (self.db.clone(), self.keyring.clone());
-        Ok(Outcalls::new(db, keyring, egress, config))
-    }
-
     fn start_attacher(
         &self,
         config: &Config,
@@ -385,7 +316,11 @@ impl Shared {
             ids: self.ids.clone(),
             max_body: config.http.max_body_bytes,
         });
-        let mut routes = crate::ingest::routes(intake).merge(health.routes());
+        let header = config.api.client_address_header.clone();
+        let joining = Joining::new(api.setup.clone(), header);
+        let mut routes = crate::ingest::routes(intake)
+            .merge(health.routes())
+            .merge(crate::console::routes(Arc::new(joining)));
         let limits = listen::Limits {
             connections: config.http.max_connections,
             read_timeout: config.http.read_timeout,
@@ -443,9 +378,19 @@ impl Shared {
                     plugin_limits(&config.plugins),
                     context.compiler.limits().clone(),
                 )),
+                Arc::new(consent::VerifyJob(self.keyring.chain_key())),
+                Arc::new(consent::erase::EraseJob {
+                    db: self.db.clone(),
+                }),
+                Arc::new(consent::import::ImportJob {
+                    ids: self.ids.clone(),
+                    clock: self.clock.clone(),
+                    pseudonyms: Pseudonyms::new(self.keyring.pseudonym_key()),
+                }),
                 Arc::new(ImportJob {
                     ids: self.ids.clone(),
                     clock: self.clock.clone(),
+                    pseudonyms: Pseudonyms::new(self.keyring.pseudonym_key()),
                 }),
             ],
             wake: wake.clone(),
@@ -470,6 +415,7 @@ impl Shared {
             read_timeout: Duration::from_secs(5),
         };
         // Both go on while the node drains: `/ready` says so here when the webhooks' listener is closed already.
+        let recorder = recorder.with_plugins(self.meters.clone());
         let routes = recorder.routes().merge(health.routes());
         let worked = self.parts.worked();
         self.parts

@@ -10,10 +10,12 @@ use secrecy::SecretString;
 use crate::config;
 use crate::delivery;
 use crate::directory::Directory;
+use crate::domain::breaker::BreakerRule;
 use crate::domain::number::Number;
-use crate::domain::{NumberId, TenantId, Timestamp};
+use crate::domain::{NumberId, OutboundContent, TenantId, Timestamp};
+use crate::pipeline::ComponentBudget;
 use crate::plugin_host::Limits;
-use crate::policy::ActiveHold;
+use crate::policy::{ActiveHold, ConsentBasis, TopicFact};
 
 /// The directory as delivery sees it.
 pub(super) struct DirectoryPort(Arc<Directory>);
@@ -38,6 +40,19 @@ impl delivery::Directory for DirectoryPort {
             .number(number)
             .filter(|entry| entry.number.tenant == tenant);
         entry.map(|entry| entry.holds.clone()).unwrap_or_default()
+    }
+
+    fn consent_rules(
+        &self,
+        number: NumberId,
+        content: &OutboundContent,
+    ) -> (ConsentBasis, TopicFact) {
+        let snapshot = self.0.snapshot();
+        let tenant = snapshot.number(number).map(|entry| entry.tenant.clone());
+        // A number that is gone sends nothing; until that is found out, nothing is begun without an opt-in.
+        tenant.map_or((ConsentBasis::Ledger, TopicFact::None), |tenant| {
+            (tenant.settings.consent_basis, tenant.topic(content))
+        })
     }
 
     fn ingest_gap_until(&self) -> Option<Timestamp> {
@@ -84,5 +99,27 @@ pub fn plugin_limits(plugins: &config::Plugins) -> Limits {
         kv_bytes: plugins.kv_bytes,
         kv_total_bytes: plugins.kv_total_bytes,
         http_requests: plugins.http_requests,
+    }
+}
+
+/// When a version in service is taken out.
+pub(super) fn breaker_rule(plugins: &config::Plugins) -> BreakerRule {
+    BreakerRule {
+        window: plugins.breaker_window,
+        least_turns: plugins.breaker_least_turns,
+        fault_percent: f64::from(plugins.breaker_fault_percent),
+        open: plugins.breaker_open,
+        probes: plugins.breaker_probes,
+    }
+}
+
+/// What a node may hold of components.
+pub(super) fn component_budget(config: &config::Config) -> ComponentBudget {
+    let plugins = &config.plugins;
+    ComponentBudget {
+        loaded: plugins.loaded_components,
+        loaded_bytes: plugins.loaded_bytes,
+        folder: (plugins.artifact_files_bytes > 0).then(|| config.artifact_folder()),
+        folder_bytes: plugins.artifact_files_bytes,
     }
 }

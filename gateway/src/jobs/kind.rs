@@ -19,6 +19,11 @@ pub trait JobKind: Send + Sync + fmt::Debug {
 
     /// A job of this kind is over, perhaps by somebody's word: what works for it outside of its steps ends too.
     fn ended(&self, _: JobId) {}
+
+    /// What is to be done once the last step is committed, outside of any transaction. A crash may leave it undone.
+    fn done(&self) -> BoxFuture<'_, Result<(), StorageError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
 }
 
 /// What a step has done.

@@ -132,6 +132,11 @@ impl Runner {
         if let Some(kind) = kind.filter(|_| !job.state.is_open()) {
             kind.ended(id);
         }
+        if let Some(kind) = kind.filter(|_| job.state == JobState::Done)
+            && let Err(error) = kind.done().await
+        {
+            tracing::warn!(%error, job = %id, "what was to be done after a job was not");
+        }
         Ok(got_on)
     }
 

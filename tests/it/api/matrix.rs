@@ -89,6 +89,11 @@ fn body(operation: &str) -> Option<Value> {
         "contacts.upsert" => json!({"external_id": "k-1"}),
         "contacts.update" => json!({"name": "Ada"}),
         "contacts.import" => json!({"contacts": [{"external_id": "k-2"}]}),
+        "consents.record" => json!({"scope": "marketing", "status": "given", "channel": "agent"}),
+        "consent_pages.put" => {
+            json!({"name": "news", "scope": "marketing", "number": "num_0000000000001", "title": "News", "text": "Yes"})
+        }
+        "consent_topics.add" => json!({"name": "news", "title": "News"}),
         "contact_attributes.define" => json!({"name": "city", "kind": "text"}),
         "conversations.assign" => json!({"to": "queue", "name": "sales"}),
         "conversations.snooze" => json!({"until": "2027-01-01T00:00:00Z"}),
@@ -108,6 +113,8 @@ fn body(operation: &str) -> Option<Value> {
         "hooks.revive" => json!({}),
         // A form, which `media.rs` sends, and an upload, which is no JSON.
         "media.upload" | "plugins.upload" => return None,
+        // A list, and what needs no body.
+        "consents.import" | "consents.erase" | "consents.verify" => return None,
         "messages.cancel" | "jobs.cancel" | "jobs.resume" | "installations.resume" => return None,
         other => panic!("{other} wants a body: give the matrix one"),
     })
@@ -291,6 +298,7 @@ async fn installation(ground: &Ground, tenant: TenantId) -> String {
         paused: false,
         bounds: Bounds::default(),
         generation: 1,
+        breaker: None,
         hears_receipts: false,
         created_at: now,
         versions: Vec::new(),
