@@ -12,7 +12,7 @@ use crate::domain::{ContactId, TenantId};
 use crate::jobs::{self, JobKind, Step, StepError};
 use crate::storage::jobs::Job;
 use crate::storage::journals::{self, Erased};
-use crate::storage::{StorageError, Tx, contacts};
+use crate::storage::{StorageError, Tx, contacts, person};
 use crate::tenants::{SetupContext, SetupError};
 
 /// The kind of job.
@@ -71,7 +71,7 @@ pub async fn erase_journals(
     let mut tx = setup.db.read().await?;
     let known = contacts::find(&mut tx, tenant, contact).await?;
     known.ok_or_else(|| unknown(contact))?;
-    let contacts = journals::same_person(&mut tx, tenant, contact).await?;
+    let contacts = person::all_of(&mut tx, tenant, contact).await?;
     drop(tx);
     let mut tx = setup.db.begin().await?;
     let name = EraseJournalsJob::NAME;

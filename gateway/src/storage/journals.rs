@@ -58,27 +58,6 @@ async fn bound(tx: &mut Tx, tenant: TenantId) -> Result<i64> {
     Ok(bound.unwrap_or(0))
 }
 
-/// A contact with those that turned out to be the same person: their conversations stay theirs when they become one.
-pub async fn same_person(
-    tx: &mut Tx,
-    tenant: TenantId,
-    contact: ContactId,
-) -> Result<Vec<ContactId>> {
-    const SQL: &str = "WITH RECURSIVE person (contact) AS (
-            SELECT CAST($2 AS BIGINT)
-            UNION
-            SELECT c.contact FROM consent c JOIN person p ON c.merged_into = p.contact WHERE c.tenant = $1)
-        SELECT contact FROM person ORDER BY contact";
-    let ids: Vec<i64> = on_backend!(tx, |conn| {
-        sqlx::query_scalar(SQL)
-            .bind(tenant.raw())
-            .bind(contact.raw())
-            .fetch_all(conn)
-            .await
-    })?;
-    Ok(ids.into_iter().map(ContactId::from_raw).collect())
-}
-
 /// What one step of an erasure did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Erased {
