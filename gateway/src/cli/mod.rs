@@ -6,8 +6,8 @@
 
 mod ago;
 mod ask;
-mod contact;
 mod consent;
+mod contact;
 mod credential;
 mod demo;
 mod doctor;

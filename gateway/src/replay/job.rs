@@ -113,7 +113,7 @@ impl ReplayJob {
             .entry(job.id)
             .or_insert_with(|| self.begin(job.tenant, asked, now));
         own.looked_at = now;
-        let mut news = lock(&own.news);
+        let news = lock(&own.news);
         let step = Step {
             // After a new beginning it counts from the start.
             done: (news.done - job.done).max(0),
@@ -122,7 +122,8 @@ impl ReplayJob {
             waits: true,
             ..Step::default()
         };
-        match news.ended.take() {
+        // Looked at and not taken: the commit of this step may fail.
+        match news.ended.clone() {
             None => Ok(step),
             Some(Ok(report)) => Ok(Step {
                 result: Some(report),
