@@ -45,7 +45,7 @@ impl VerifyJob {
                 })
             }),
             progress: json!(verification),
-            waits: false,
+            wait: None,
         })
     }
 }

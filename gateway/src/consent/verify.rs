@@ -192,7 +192,7 @@ impl VerifyJob {
             result: over
                 .then(|| json!({"intact": found == 0, "faults": found, "head": write_head(&head)})),
             progress: json!(verification),
-            waits: false,
+            wait: None,
         })
     }
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::kind::{JobKind, Step, StepError};
+use super::fetches::Fetches;
+use super::kind::{Fetched, JobKind, Step, StepError};
 use crate::domain::{Bucket, Clock, JobId, TenantId, Timestamp};
 use crate::ownership::Owned;
 use crate::storage::buckets::{self, Lease};
@@ -42,8 +43,9 @@ pub struct Runner {
 impl Runner {
     /// Runs until stopped; the step under way is finished first.
     pub async fn run(self, stop: CancellationToken) {
+        let mut fetches = Fetches::default();
         while !stop.is_cancelled() {
-            let worked = match self.round(&stop).await {
+            let worked = match self.round(&mut fetches, &stop).await {
                 Ok(worked) => worked,
                 Err(error) => {
                     tracing::warn!(%error, "jobs could not be looked at; it is tried again");
@@ -54,25 +56,39 @@ impl Runner {
                 tokio::select! {
                     () = stop.cancelled() => {}
                     () = self.wake.0.notified() => {}
+                    () = fetches.arrives() => {}
                     () = tokio::time::sleep(LOOK) => {}
                 }
             }
         }
     }
 
-    /// One step of every open job. Answers whether one of them got on.
-    async fn round(&self, stop: &CancellationToken) -> Result<bool> {
+    /// One step of every open job that has what it needs. Answers whether one of them got on.
+    async fn round(&self, fetches: &mut Fetches, stop: &CancellationToken) -> Result<bool> {
         let buckets = self.owned.borrow().buckets();
         let mut tx = self.db.read().await?;
-        let open = jobs::open_jobs_all_tenants(&mut tx, &buckets).await?;
+        let open = jobs::open_jobs_all_tenants(&mut tx, &buckets, self.clock.now()).await?;
+        fetches.keep_only(|id| open.iter().any(|(_, job)| *job == id));
+        let mut ready = Vec::new();
+        for (tenant, id) in open {
+            match fetches.take(id) {
+                Some(fetched) => ready.push((tenant, id, fetched)),
+                None if fetches.holds(id) => {}
+                None => match jobs::job(&mut tx, tenant, id).await? {
+                    Some(job) if self.fetches(&job) => fetches.begin(self.kind(&job), job),
+                    Some(_) => ready.push((tenant, id, Fetched::default())),
+                    None => {}
+                },
+            }
+        }
         drop(tx);
         let mut worked = false;
-        for (tenant, id) in open {
+        for (tenant, id, fetched) in ready {
             if stop.is_cancelled() {
                 break;
             }
-            match self.step(tenant, id).await {
-                Ok(got_on) => worked |= got_on,
+            match self.step(tenant, id, fetched).await {
+                Ok(()) => worked = true,
                 // The bucket has a new owner, who goes on.
                 Err(StorageError::Fenced(_)) => {}
                 Err(error) => {
@@ -87,19 +103,25 @@ impl Runner {
         Ok(worked)
     }
 
-    /// Answers whether the job got on.
-    async fn step(&self, tenant: TenantId, id: JobId) -> Result<bool> {
+    fn kind(&self, job: &Job) -> Option<Arc<dyn JobKind>> {
+        let kind = self.kinds.iter().find(|kind| kind.name() == job.kind);
+        kind.cloned()
+    }
+
+    fn fetches(&self, job: &Job) -> bool {
+        !job.cancel && self.kind(job).is_some_and(|kind| kind.fetches())
+    }
+
+    async fn step(&self, tenant: TenantId, id: JobId, fetched: Fetched) -> Result<()> {
         let lease = self.lease(id)?;
         let mut tx = self.db.begin().await?;
         buckets::fence(&mut tx, &[lease]).await?;
         let found = jobs::job_for_update(&mut tx, tenant, id).await?;
         let Some(mut job) = found.filter(|job| job.state.is_open()) else {
-            return Ok(true);
+            return Ok(());
         };
-        let mut got_on = true;
         let now = self.clock.now();
-        let kind = self.kinds.iter().find(|kind| kind.name() == job.kind);
-        let outcome = match kind {
+        let outcome = match self.kind(&job) {
             _ if job.cancel => {
                 end(&mut job, JobState::Cancelled, now);
                 None
@@ -108,12 +130,11 @@ impl Runner {
                 fail(&mut job, "this version does not know the kind of job", now);
                 None
             }
-            Some(kind) => Some(kind.step(&mut tx, &job).await),
+            Some(kind) => Some(kind.step_with(&mut tx, &job, fetched).await),
         };
         match outcome {
             Some(Ok(step)) => {
                 jobs::insert_rejects(&mut tx, tenant, id, &step.rejects).await?;
-                got_on = !step.waits;
                 advance(&mut job, step, now);
             }
             Some(Err(StepError::Storage(error))) => return Err(error),
@@ -129,15 +150,15 @@ impl Runner {
         jobs::update_job(&mut tx, tenant, &job).await?;
         tx.commit().await?;
         count(&job);
-        if let Some(kind) = kind.filter(|_| !job.state.is_open()) {
+        if let Some(kind) = self.kind(&job).filter(|_| !job.state.is_open()) {
             kind.ended(id);
         }
-        if let Some(kind) = kind.filter(|_| job.state == JobState::Done)
+        if let Some(kind) = self.kind(&job).filter(|_| job.state == JobState::Done)
             && let Err(error) = kind.done().await
         {
             tracing::warn!(%error, job = %id, "what was to be done after a job was not");
         }
-        Ok(got_on)
+        Ok(())
     }
 
     fn lease(&self, id: JobId) -> Result<Lease> {
@@ -183,6 +204,7 @@ fn advance(job: &mut Job, step: Step, now: Timestamp) {
     job.rejected += i64::try_from(step.rejects.len()).unwrap_or(i64::MAX);
     job.total = step.total.or(job.total);
     job.progress = step.progress.to_string();
+    job.due_at = step.wait.map_or(now, |wait| now.plus(wait));
     job.changed_at = now;
     if let Some(result) = step.result {
         job.result = result.to_string();

@@ -73,6 +73,8 @@ struct News {
     ended: Option<Result<Value, String>>,
 }
 
+/// Between two looks at a replay under way.
+const LOOK: Duration = Duration::from_secs(1);
 /// From start to end. A guess: the most turns of a slow plugin on a busy machine.
 const WALL: Duration = Duration::from_secs(3_600);
 /// Bytes of turns that one replay takes: the child holds them all.
@@ -119,7 +121,7 @@ impl ReplayJob {
             done: (news.done - job.done).max(0),
             total: news.total,
             progress: json!({"replayed": news.done}),
-            waits: true,
+            wait: Some(LOOK),
             ..Step::default()
         };
         // Looked at and not taken: the commit of this step may fail.
@@ -127,7 +129,7 @@ impl ReplayJob {
             None => Ok(step),
             Some(Ok(report)) => Ok(Step {
                 result: Some(report),
-                waits: false,
+                wait: None,
                 ..step
             }),
             Some(Err(why)) => Err(StepError::Refused(why)),

@@ -3,6 +3,7 @@
 //! Read key by key: when settings are written, all problems are told at once; when they are read back (a newer version
 //! may have written them), one value that does not read costs nobody the others, least of all the words for STOP.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
@@ -45,6 +46,9 @@ pub struct TenantSettings {
     pub hand_back_after_minutes: i64,
     /// Days after which a turn's journal goes. 0: when the operator's bound says; longer than that it never stays.
     pub journal_days: i64,
+    /// Template → the language that its sends go out in when they leave that to the gateway and the person's own is not
+    /// approved. `*`: of all others.
+    pub template_languages: BTreeMap<String, String>,
     pub words: Words,
 }
 
@@ -54,6 +58,11 @@ const LONGEST_TEXT: usize = 4096;
 const MOST_MINUTES: i64 = 365 * 24 * 60;
 /// Ten years: no operator keeps journals longer.
 const MOST_JOURNAL_DAYS: i64 = 3_650;
+
+fn is_language(code: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    (2..=35).contains(&code.len()) && code.chars().all(allowed)
+}
 
 /// The keys that read as `T` does, each tried by itself; the others become problems.
 fn readable<T: DeserializeOwned>(
@@ -131,6 +140,7 @@ impl Default for TenantSettings {
             replies_per_hour: crate::policy::LoopBrake::DEFAULT_LIMIT,
             hand_back_after_minutes: 0,
             journal_days: 0,
+            template_languages: BTreeMap::new(),
             words: Words::default(),
         }
     }
@@ -189,6 +199,11 @@ impl TenantSettings {
         if !(0..=MOST_JOURNAL_DAYS).contains(&self.journal_days) {
             complaints.push(format!("journal_days: must be 0 to {MOST_JOURNAL_DAYS}"));
         }
+        let languages = self.template_languages.iter();
+        let odd = languages.filter(|(_, language)| !is_language(language));
+        complaints.extend(odd.map(|(name, language)| {
+            format!("template_languages.{name}: {language:?} is no code such as en or en_GB")
+        }));
         complaints.extend(self.words.complaints());
         complaints
     }
@@ -220,6 +235,13 @@ impl TenantSettings {
         let days = u64::try_from(self.journal_days).ok()?;
         let age = Duration::from_secs(days * 86_400);
         (days > 0 && age < bound).then_some(age)
+    }
+
+    /// The tenant's default language of a template.
+    pub fn template_language(&self, name: &str) -> Option<&str> {
+        let languages = &self.template_languages;
+        let language = languages.get(name).or_else(|| languages.get("*"));
+        language.map(String::as_str)
     }
 
     pub fn serves(&self, queue: &str) -> bool {
