@@ -10,7 +10,7 @@ use super::exposed;
 use super::plugins::PluginCommand;
 use super::templates::TemplateCommand;
 use crate::access::Role;
-use crate::domain::{ApiKeyId, HoldId, InstallationId, TurnId};
+use crate::domain::{ApiKeyId, ContactId, HoldId, InstallationId, TurnId};
 use crate::replay::read::Asked;
 use crate::tenants::holds::Scope;
 
@@ -52,6 +52,11 @@ pub enum Command {
     },
     AppRemove {
         app: String,
+    },
+    /// A job does it.
+    ContactEraseJournals {
+        tenant: String,
+        contact: ContactId,
     },
     CredentialRemove {
         tenant: String,
@@ -174,6 +179,7 @@ impl Command {
             Self::TenantList => "tenant_list",
             Self::TenantRemove { .. } => "tenant_remove",
             Self::AppRemove { .. } => "app_remove",
+            Self::ContactEraseJournals { .. } => "contact_erase_journals",
             Self::CredentialRemove { .. } => "credential_remove",
             Self::NumberRemove { .. } => "number_remove",
             Self::CredentialAdd { .. } => "credential_add",

@@ -11,6 +11,7 @@ use super::lock::remove_leftover;
 use super::permission::permission;
 use super::{audit, consent, keys, plugins, secrets, templates};
 use crate::audit::OPERATOR;
+use crate::contacts;
 use crate::graph::GraphClient;
 use crate::plugin_host::Compiler;
 use crate::replay::{read, trace};
@@ -87,6 +88,13 @@ async fn dispatch(context: &AdminContext, command: Command) -> Result<Answer, Ad
         | Command::AppRemove { .. }
         | Command::CredentialRemove { .. }
         | Command::NumberRemove { .. } => remove(setup, command).await,
+        Command::ContactEraseJournals { tenant, contact } => {
+            let tenant = find_tenant(setup, &tenant).await?.id;
+            let job = contacts::erase_journals(setup, tenant, contact).await?;
+            Ok(Answer::Record(
+                record! { "contact" => contact, "job" => job.id, },
+            ))
+        }
         Command::CredentialAdd {
             tenant,
             name,

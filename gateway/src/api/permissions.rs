@@ -128,6 +128,8 @@ pub const RULES: &[Rule] = &[
     roles("installations.resume", PLUGINS),
     roles("installations.roll_back", PLUGINS),
     roles("installations.remove", PLUGINS),
+    // What comes of it tells what customers said.
+    roles("installations.replay", BUILDERS),
     roles("audit.list", ADMINS_AND_AUDITOR),
     roles("audit.get", ADMINS_AND_AUDITOR),
     roles("audit.verify", ADMINS_AND_AUDITOR),
@@ -138,6 +140,7 @@ pub const RULES: &[Rule] = &[
     roles("contacts.upsert", DESK),
     roles("contacts.update", DESK),
     roles("contacts.import", BUILDERS),
+    roles("contacts.erase_journals", ADMINS),
     roles("consents.list", SEE_CONSENT),
     roles("consents.record", DESK),
     roles("consents.import", BUILDERS),

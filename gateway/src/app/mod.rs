@@ -27,7 +27,7 @@ use crate::config::Config;
 use crate::consent;
 use crate::consent::pseudonym::Pseudonyms;
 use crate::console::Joining;
-use crate::contacts::ImportJob;
+use crate::contacts::{EraseJournalsJob, ImportJob};
 use crate::delivery::{Chance, Delivery, DeliveryConfig, Observer, ProcessTime, World};
 use crate::directory::Directory;
 use crate::domain::{Clock, IdGenerator};
@@ -37,6 +37,7 @@ use crate::jobs::{Runner, Wake};
 use crate::lifecycle::{Health, Shutdown};
 use crate::metering::{self, Meter};
 use crate::ownership::{self, Keeper, KeeperConfig, Owned, UnderWay, Wakeups};
+use crate::replay::ReplayJob;
 use crate::secrets::Keyring;
 use crate::storage::{Db, Ending, migrate};
 use crate::telemetry;
@@ -161,7 +162,7 @@ impl Node {
         shared.start_attacher(config, events, intake);
         let health = shared.start_health();
         let context = shared.admin_context(config)?;
-        let jobs = shared.start_jobs(config)?;
+        let jobs = shared.start_jobs(config, &context)?;
         let api = Arc::new(Api {
             setup: context.setup.clone(),
             compiler: context.compiler.clone(),
@@ -368,7 +369,7 @@ impl Shared {
     }
 
     /// The audit log's sealer and the runner of jobs. Answers how to wake the runner.
-    fn start_jobs(&self, config: &Config) -> anyhow::Result<Wake> {
+    fn start_jobs(&self, config: &Config, context: &AdminContext) -> anyhow::Result<Wake> {
         let soft = self.shutdown.soft();
         let sealing = audit::keep_sealing(self.db.clone(), self.keyring.chain_key(), soft.clone());
         self.parts.work("sealer", sealing);
@@ -380,6 +381,13 @@ impl Shared {
             kinds: vec![
                 Arc::new(VerifyJob(self.keyring.chain_key())),
                 Arc::new(EraseJob),
+                Arc::new(EraseJournalsJob),
+                Arc::new(ReplayJob::new(
+                    context.setup.clone(),
+                    context.compiler.exe().to_owned(),
+                    plugin_limits(&config.plugins),
+                    context.compiler.limits().clone(),
+                )),
                 Arc::new(consent::VerifyJob(self.keyring.chain_key())),
                 Arc::new(consent::erase::EraseJob {
                     db: self.db.clone(),

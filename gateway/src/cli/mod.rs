@@ -7,6 +7,7 @@
 mod ago;
 mod ask;
 mod consent;
+mod contact;
 mod credential;
 mod demo;
 mod doctor;
@@ -21,6 +22,7 @@ mod replay;
 mod secret;
 mod secret_input;
 mod serve;
+mod sign;
 mod simulator;
 mod template;
 mod tenant;
@@ -69,6 +71,9 @@ enum Verb {
     /// Tenants: businesses on this deployment.
     #[command(subcommand)]
     Tenant(tenant::Verb),
+    /// Contacts: the people that a tenant writes with.
+    #[command(subcommand)]
+    Contact(contact::Verb),
     /// Access tokens for Graph.
     #[command(subcommand)]
     Credential(credential::Verb),
@@ -127,6 +132,8 @@ enum PluginVerb {
     Setup(plugin::Verb),
     /// Try a candidate on the turns of the journal: would it have done the same? Nothing is sent.
     Replay(replay::Replay),
+    /// Sign a component: the signature is put into the file.
+    Sign(sign::Sign),
     /// Show one turn: calls, fuel, memory, effects, what policy decided, log, faults.
     Trace(trace::Trace),
 }
@@ -201,11 +208,16 @@ async fn verb(config: &Config, json: bool, verb: Verb) -> anyhow::Result<ExitCod
         Verb::Simulator(arguments) => return simulator::run(config, arguments).await,
         Verb::App(verb) => verb.command()?,
         Verb::Tenant(verb) => verb.command()?,
+        Verb::Contact(verb) => verb.command(),
         Verb::Credential(verb) => verb.command()?,
         Verb::Secret(verb) => verb.command()?,
         Verb::Number(verb) => verb.command(),
         Verb::Plugin(PluginVerb::Replay(asked)) => return replay::run(config, json, asked).await,
         Verb::Plugin(PluginVerb::Trace(asked)) => return trace::run(config, json, asked).await,
+        Verb::Plugin(PluginVerb::Sign(asked)) => {
+            sign::run(asked)?;
+            return Ok(ExitCode::SUCCESS);
+        }
         Verb::Plugin(PluginVerb::Setup(plugin::Verb::Logs {
             installation,
             after,

@@ -50,6 +50,9 @@ fn text(trace: &Value, most: u64) -> String {
         ),
         format!("outcome       {}", plain("outcome")),
     ];
+    if journal["erased"] == true {
+        lines.push("\nerased: what there was of the person is gone".to_owned());
+    }
     let report = &journal["report"];
     let name = |row: &Value| {
         let id = row["installation"].as_str().unwrap_or("-");
@@ -183,6 +186,16 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn an_erased_turn_says_so() {
+        let journal = json!({"erased": true, "seen": {"plugins": []}});
+        let told = text(&json!({"turn": "trn_1", "journal": journal}), 1);
+        assert!(
+            told.ends_with("erased: what there was of the person is gone"),
+            "{told}"
+        );
+    }
 
     #[test]
     fn a_turn_is_told_call_by_call() {

@@ -6,6 +6,7 @@
 use wasmparser::{Parser, Payload};
 
 use super::abi::Abi;
+use super::abi::wasi::{self, Wasi};
 use super::hook::{Hook, HookSet};
 use super::limits::{COMPONENT_BYTES, INSTANCES, MANIFEST_BYTES, MAX_MEMORY, REASON_CHARS};
 use super::manifest::{Manifest, ManifestError, SECTION};
@@ -45,6 +46,15 @@ pub enum InspectError {
     NotAComponent(String),
     #[error("imports `{0}`, which this host does not have")]
     UnknownImport(String),
+    #[error(
+        "imports `{0}`: a plugin has no sockets and no wasi:http. Build it without them (jco: `--disable http \
+         fetch-event`, componentize-py: `--stub-wasi`) and ask others by `vestibule:plugin/http` (docs/plugins.md)"
+    )]
+    Network(String),
+    #[error(
+        "imports `{0}`: of WASI this host has 0.2, and of that no more than docs/plugins.md lists"
+    )]
+    OtherWasi(String),
     #[error("exports no hook of vestibule:plugin@{0}")]
     NoHook(Abi),
     #[error("its manifest says ABI {claimed}, and it has `{found}`: build it against one version")]
@@ -140,7 +150,8 @@ impl Survey {
                 for import in imports.clone() {
                     let name = import.map_err(not_a_component)?.name.name;
                     match check_import(name) {
-                        Ok(abi) => self.used.push((abi, name.to_owned())),
+                        Ok(Some(abi)) => self.used.push((abi, name.to_owned())),
+                        Ok(None) => {}
                         Err(error) => self.complain(error),
                     }
                 }
@@ -281,10 +292,18 @@ fn at_most(what: &'static str, n: usize, most: usize) -> Result<(), InspectError
     Ok(())
 }
 
-fn check_import(name: &str) -> Result<Abi, InspectError> {
+/// Answers the contract's version when the import is one of its interfaces.
+fn check_import(name: &str) -> Result<Option<Abi>, InspectError> {
+    let shown = || shown(name, REASON_CHARS);
+    match wasi::known(name) {
+        Some(Wasi::Here) => return Ok(None),
+        Some(Wasi::Network) => return Err(InspectError::Network(shown())),
+        Some(Wasi::Unknown) => return Err(InspectError::OtherWasi(shown())),
+        None => {}
+    }
     match Abi::of_interface(name) {
-        Some((abi, interface)) if abi.imports().contains(&interface) => Ok(abi),
-        _ => Err(InspectError::UnknownImport(shown(name, REASON_CHARS))),
+        Some((abi, interface)) if abi.imports().contains(&interface) => Ok(Some(abi)),
+        _ => Err(InspectError::UnknownImport(shown())),
     }
 }
 
@@ -325,7 +344,8 @@ mod tests {
     #[test]
     fn imports_beyond_the_contract_are_refused_by_name() {
         for import in [
-            "wasi:cli/environment@0.2.6",
+            "wasi:cli/environment@0.3.0",
+            "wasi:http/outgoing-handler@0.2.6",
             "vestibule:plugin/http@0.1.0",
             "vestibule:plugin/log@0.3.0",
         ] {
@@ -339,13 +359,13 @@ mod tests {
     fn everything_that_is_wrong_is_told_at_once() {
         let manifest = r#"{"name":"Echo","version":"1","abi":"0.1.0","interfaces":["auto-reply"],"grants":["moon"]}"#;
         let wat = format!(
-            "(component (import \"wasi:cli/exit@0.2.6\" (instance)) (import \"env\" (func)) (component (core module))
+            "(component (import \"wasi:sockets/tcp@0.2.6\" (instance)) (import \"env\" (func)) (component (core module))
             (@custom \"vestibule:manifest\" {manifest:?}))"
         );
         let component = wat::parse_str(wat).expect("valid WAT");
         let told = refusal(&component);
         for problem in [
-            "wasi:cli/exit",
+            "wasi:sockets/tcp",
             "`env`",
             "a module in a component",
             "`name`",

@@ -11,6 +11,7 @@
 
 mod abi;
 mod artifact;
+mod carried;
 mod child;
 mod child_process;
 mod compile;
@@ -30,6 +31,7 @@ mod limits;
 mod manifest;
 mod memory_limiter;
 mod plugin;
+mod polite;
 mod recorded;
 mod report;
 mod request;
@@ -46,6 +48,7 @@ mod words;
 
 pub use abi::Abi;
 pub use artifact::{ArtifactError, ArtifactId, ArtifactKey, AuthenticArtifact, ComponentDigest};
+pub use carried::{Carried, CarriedError, carried_signature, with_signature};
 pub use child::{CHILD_VERB, child_main};
 pub use compile::{CompileError, CompileLimits, Compiler};
 pub use effect::{Effect, EffectRefused};

@@ -13,11 +13,12 @@ use super::recorded::{Left, Recorded, Said, faulted, fuel};
 use crate::domain::{InstallationId, TenantId};
 use crate::plugin_host::{
     About, ArtifactError, ArtifactId, ArtifactKey, CompileError, Compiler, ComponentDigest,
-    ConfigError, ContactKinds, HostAnswers, HttpAnswer, HttpAsked, HttpRefused, HttpSender,
-    InspectErrors, KvReader, KvUnavailable, Limits, ListAsked, LoadError, Manifest, MessageView,
-    OccasionView, Overload, PluginBinding, PluginHost, SettingsError, SetupUnreadable, StoredSetup,
-    TurnReport, TurnRequest, asks_for, inspect,
+    ConfigError, ContactKinds, HostAnswers, HostConfig, HttpAnswer, HttpAsked, HttpRefused,
+    HttpSender, InspectErrors, KvReader, KvUnavailable, Limits, ListAsked, LoadError, Manifest,
+    MessageView, OccasionView, Overload, PluginBinding, PluginHost, SettingsError, SetupUnreadable,
+    StartError, StoredSetup, TurnReport, TurnRequest, asks_for, inspect,
 };
+use crate::secrets::{Entropy, SystemEntropy};
 
 /// Why nothing can be replayed.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +44,8 @@ pub enum StageError {
     Engine(String),
     #[error("the grants of the installation do not read")]
     Grants(#[source] serde_json::Error),
+    #[error("the engine of plugins does not start")]
+    Start(#[from] StartError),
     #[error("a turn was not run")]
     Host(#[from] Overload),
     #[error("a turn's seed does not read")]
@@ -72,6 +75,22 @@ pub struct Workshop {
 }
 
 impl Workshop {
+    /// On every core of this process.
+    pub fn open(compiler: Compiler, limits: Limits) -> Result<Self, StageError> {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let config = HostConfig::new(threads, tokio::runtime::Handle::current());
+        let mut secret = [0; 32];
+        SystemEntropy
+            .fill(&mut secret)
+            .map_err(StageError::Engine)?;
+        Ok(Self {
+            host: PluginHost::start(config)?,
+            compiler,
+            key: ArtifactKey::new(secret),
+            limits,
+        })
+    }
+
     /// What the installation runs, or ran.
     pub async fn original(
         &self,

@@ -20,7 +20,7 @@ const FAMILIES: [(&str, &[(&str, &str)]); 3] = [
 ];
 
 /// Tables of their own, with their primary keys.
-const TABLES: [(&str, &str); 26] = [
+const TABLES: &[(&str, &str)] = &[
     ("contact_attribute", "tenant, name"),
     ("contact_import", "id, ordinal"),
     ("identity", "tenant, scope, kind, value"),
@@ -41,6 +41,7 @@ const TABLES: [(&str, &str); 26] = [
     ("stream_head", "tenant"),
     ("former_number", "id"),
     ("hold", "id"),
+    ("journal_bound", "tenant"),
     ("api_key", "id"),
     ("api_user", "id"),
     ("consent_pending", "id"),
@@ -69,7 +70,7 @@ pub async fn people(tx: &mut Tx, tenant: TenantId) -> Result<u64> {
             return delete(tx, tenant, parent, "id", &ids).await;
         }
     }
-    for (table, key) in TABLES {
+    for (table, key) in TABLES.iter().copied() {
         let sql = sqlx::AssertSqlSafe(format!(
             "DELETE FROM {table} WHERE tenant = $1 AND ({key}) IN
                 (SELECT {key} FROM {table} WHERE tenant = $1 LIMIT {MOST})"

@@ -39,6 +39,7 @@ pub mod idempotency;
 pub mod ingest_life;
 pub mod installations;
 pub mod jobs;
+pub mod journals;
 pub mod kv;
 pub mod limits;
 pub mod migrate;

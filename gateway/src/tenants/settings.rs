@@ -45,6 +45,8 @@ pub struct TenantSettings {
     /// Minutes after the last human message (or the hand-over) after which the bot has a conversation again. 0: only when
     /// somebody hands it back or closes it.
     pub hand_back_after_minutes: i64,
+    /// Days after which a turn's journal goes. 0: when the operator's bound says; longer than that it never stays.
+    pub journal_days: i64,
     /// Template → the language that its sends go out in when they leave that to the gateway and the person's own is not
     /// approved. `*`: of all others.
     pub template_languages: BTreeMap<String, String>,
@@ -56,6 +58,8 @@ pub struct TenantSettings {
 const LONGEST_TEXT: usize = 4096;
 /// A year: longer is the same as never.
 const MOST_MINUTES: i64 = 365 * 24 * 60;
+/// Ten years: no operator keeps journals longer.
+const MOST_JOURNAL_DAYS: i64 = 3_650;
 
 fn is_language(code: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
@@ -137,6 +141,7 @@ impl Default for TenantSettings {
             consent_basis: ConsentBasis::default(),
             replies_per_hour: crate::policy::LoopBrake::DEFAULT_LIMIT,
             hand_back_after_minutes: 0,
+            journal_days: 0,
             template_languages: BTreeMap::new(),
             words: Words::default(),
             limits: LimitSettings::default(),
@@ -198,6 +203,9 @@ impl TenantSettings {
                 "hand_back_after_minutes: must be 0 to {MOST_MINUTES}"
             ));
         }
+        if !(0..=MOST_JOURNAL_DAYS).contains(&self.journal_days) {
+            complaints.push(format!("journal_days: must be 0 to {MOST_JOURNAL_DAYS}"));
+        }
         let languages = self.template_languages.iter();
         let odd = languages.filter(|(_, language)| !is_language(language));
         complaints.extend(odd.map(|(name, language)| {
@@ -228,6 +236,13 @@ impl TenantSettings {
     pub fn hand_back_at(&self, now: Timestamp) -> Option<Timestamp> {
         let minutes = u64::try_from(self.hand_back_after_minutes).ok()?;
         (minutes > 0).then(|| now.plus(Duration::from_secs(minutes * 60)))
+    }
+
+    /// How long a turn's journal stays, if that is shorter than the operator's bound.
+    pub fn journal_age(&self, bound: Duration) -> Option<Duration> {
+        let days = u64::try_from(self.journal_days).ok()?;
+        let age = Duration::from_secs(days * 86_400);
+        (days > 0 && age < bound).then_some(age)
     }
 
     /// The tenant's default language of a template.
@@ -302,7 +317,8 @@ mod tests {
     fn what_types_cannot_say_is_said_too() {
         let long = "x".repeat(4097);
         let given = serde_json::json!({
-            "human_text": long, "human_queue": "", "replies_per_hour": 0, "words": {"stop": ["ok", "  "]}
+            "human_text": long, "human_queue": "", "replies_per_hour": 0,
+            "journal_days": -1, "words": {"stop": ["ok", "  "]}
         });
         let (_, problems) = TenantSettings::read(&given.to_string());
         assert_eq!(
@@ -311,9 +327,26 @@ mod tests {
                 "human_text: must have at most 4096 characters",
                 "human_queue: must not be empty",
                 "replies_per_hour: must be at least 1",
+                "journal_days: must be 0 to 3650",
                 "words.stop: \"  \" is no word that a message could be",
             ]
         );
+    }
+
+    #[test]
+    fn a_tenant_keeps_journals_shorter_than_the_operator_and_never_longer() {
+        let bound = Duration::from_secs(30 * 86_400);
+        let age = |days| {
+            let settings = TenantSettings {
+                journal_days: days,
+                ..TenantSettings::default()
+            };
+            settings
+                .journal_age(bound)
+                .map(|age| age.as_secs() / 86_400)
+        };
+        assert_eq!([age(0), age(1), age(29)], [None, Some(1), Some(29)]);
+        assert_eq!([age(30), age(31)], [None, None]);
     }
 
     #[test]

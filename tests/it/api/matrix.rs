@@ -84,6 +84,7 @@ fn body(operation: &str) -> Option<Value> {
         "installations.update" => json!({"position": 1}),
         "installations.promote" => json!({"stage": "waiting"}),
         "installations.pause" | "installations.roll_back" => json!({}),
+        "installations.replay" => json!({"digest": DIGEST, "since": "2026-11-01T00:00:00Z"}),
         "audit.verify" => json!({}),
         "contacts.upsert" => json!({"external_id": "k-1"}),
         "contacts.update" => json!({"name": "Ada"}),

@@ -5,6 +5,7 @@ mod bombs;
 #[path = "../../../gateway/src/plugin_host/testing/compose.rs"]
 #[allow(dead_code, reason = "the gateway's own tests use the rest")]
 mod compose;
+mod generated;
 mod hostile;
 mod largest;
 mod ordinary;

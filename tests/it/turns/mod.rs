@@ -5,6 +5,7 @@ mod hot_key;
 mod owners;
 mod quota;
 mod replay;
+mod replay_job;
 mod stored;
 
 use vestibule_tests::town::Town;

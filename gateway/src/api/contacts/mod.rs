@@ -1,6 +1,7 @@
 //! Contacts: the people that a tenant writes with, under its own key and with typed attributes.
 
 mod attributes;
+mod erase_journals;
 mod get;
 mod import;
 mod list;
@@ -33,6 +34,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(get::get, update::update))
         .routes(routes!(permission::permission))
         .routes(routes!(import::import))
+        .routes(routes!(erase_journals::erase_journals))
         .routes(routes!(attributes::list, attributes::define))
 }
 
