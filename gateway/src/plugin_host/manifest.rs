@@ -14,7 +14,7 @@ use super::words::shown;
 /// The custom section's name.
 pub const SECTION: &str = "vestibule:manifest";
 /// Grants that exist.
-const GRANTS: [&str; 1] = ["kv"];
+const GRANTS: [&str; 4] = ["kv", "window", "contacts", "conversation"];
 
 /// What a component says of itself. Unknown fields are refused: a misspelt grant must not be lost in silence.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -208,7 +208,7 @@ mod tests {
             (json!({"version": "1.0"}), "`version`"),
             (json!({"version": "1.0.01"}), "`version`"),
             (json!({"version": "1.0.0-"}), "`version`"),
-            (json!({"abi": "0.3.0"}), "this host has 0.1.0, 0.2.0"),
+            (json!({"abi": "0.3.0"}), "this host has 0.1.0, 0.2.0, 0.2.1"),
             (json!({"interfaces": ["autoreply"]}), "no hook `autoreply`"),
             (
                 json!({"interfaces": ["on-timer"]}),

@@ -1,6 +1,6 @@
 //! What the pipeline hands in for one turn: plain data, complete before the turn begins.
 //!
-//! The host adds nothing to it but answers of `kv`: no clock, no randomness of its own, so a turn can be replayed.
+//! The host adds nothing to it but answers of `kv` and of what may be read: no clock, no randomness of its own, so a turn can be replayed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use crate::domain::{
 use super::kv::KvReader;
 use super::limits::Limits;
 use super::plugin::Plugin;
+use super::reads::ReadSource;
 use super::recorded::setup_mark;
 
 /// One turn: a message or an occasion, its conversation, and the plugins that may look at it, in order.
@@ -30,6 +31,8 @@ pub struct TurnRequest {
     pub conversation: ConversationView,
     pub plugins: Vec<PluginBinding>,
     pub kv: Arc<dyn KvReader>,
+    /// What plugins may read of the turn beside its message.
+    pub reads: Arc<dyn ReadSource>,
     /// Does the bot own the conversation? If not, nobody is asked to route or to reply.
     pub bot_owns: bool,
     /// The attributes of contacts that the tenant has defined.
@@ -180,6 +183,9 @@ pub struct ConversationView {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Grants {
     pub kv: bool,
+    pub window: bool,
+    pub contacts: bool,
+    pub conversation: bool,
 }
 
 impl Grants {
@@ -189,7 +195,15 @@ impl Grants {
             .into_iter()
             .fold(Self::default(), |grants, name| Self {
                 kv: grants.kv || name == "kv",
+                window: grants.window || name == "window",
+                contacts: grants.contacts || name == "contacts",
+                conversation: grants.conversation || name == "conversation",
             })
+    }
+
+    /// May it read of the turn beside its message?
+    pub fn reads(&self) -> bool {
+        self.window || self.contacts || self.conversation
     }
 }
 

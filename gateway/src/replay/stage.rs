@@ -14,8 +14,9 @@ use crate::domain::{InstallationId, TenantId};
 use crate::plugin_host::{
     About, ArtifactError, ArtifactId, ArtifactKey, CompileError, Compiler, ComponentDigest,
     ConfigError, ContactKinds, HostAnswers, InspectErrors, KvReader, KvUnavailable, Limits,
-    ListAsked, LoadError, Manifest, MessageView, OccasionView, Overload, PluginBinding, PluginHost,
-    SettingsError, SetupUnreadable, StoredSetup, TurnReport, TurnRequest, inspect,
+    ListAsked, LoadError, Manifest, MessageView, OccasionView, Overload, OwnershipView, PersonView,
+    PluginBinding, PluginHost, Read, ReadSource, ReadUnavailable, Said as SaidBefore,
+    SettingsError, SetupUnreadable, StoredSetup, TurnReport, TurnRequest, WindowView, inspect,
 };
 
 /// Why nothing can be replayed.
@@ -223,6 +224,7 @@ impl Stage {
             about: Arc::new(about(recorded)),
             conversation: recorded.seen.view(recorded.conversation, recorded.contact),
             plugins: plugins.collect(),
+            reads: kv.clone(),
             kv,
             bot_owns: recorded.seen.bot,
             contact_kinds: self.contact_kinds.clone(),
@@ -259,6 +261,31 @@ struct Memory {
 impl Memory {
     fn note(&self, known: bool) {
         self.missed.fetch_or(!known, Ordering::Relaxed);
+    }
+
+    fn known<T: Send + 'static>(&self, known: Option<Read<T>>) -> BoxFuture<'static, Read<T>> {
+        self.note(known.is_some());
+        let unknown = || Err(ReadUnavailable("not in the journal".to_owned()));
+        Box::pin(std::future::ready(known.unwrap_or_else(unknown)))
+    }
+}
+
+impl ReadSource for Memory {
+    fn window(&self) -> BoxFuture<'_, Read<WindowView>> {
+        self.known(self.answers.reads.window.clone())
+    }
+
+    fn person(&self) -> BoxFuture<'_, Read<PersonView>> {
+        self.known(self.answers.reads.person.clone())
+    }
+
+    fn past(&self, most: u32) -> BoxFuture<'_, Read<Vec<SaidBefore>>> {
+        let past = self.answers.reads.past.as_ref();
+        self.known(past.and_then(|past| past.of(most)))
+    }
+
+    fn ownership(&self) -> BoxFuture<'_, Read<OwnershipView>> {
+        self.known(self.answers.reads.ownership.clone())
     }
 }
 

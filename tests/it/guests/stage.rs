@@ -48,7 +48,10 @@ impl Stage {
             plugin: host.load(&artifact, &manifest)?,
             installation: InstallationId::from_raw(11),
             config: Arc::new(ConfigJson::parse(&config.to_string()).expect("an object")),
-            grants: Grants { kv: true },
+            grants: Grants {
+                kv: true,
+                ..Grants::default()
+            },
             limits: Limits::default(),
             setup: Arc::default(),
         };

@@ -20,7 +20,8 @@ use wasmtime::component::{
 use super::guest_state::GuestState;
 use super::hook::{Hook, HookSet, Returned};
 
-/// A released version of the contract.
+/// A line of the contract: a first version, and patches that only add to what plugins may import. Components of all its
+/// versions run on the newest, whose interfaces an import of an earlier one finds by its line (`NameMap` of wasmtime).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Abi {
     V0_1,
@@ -34,21 +35,28 @@ impl Abi {
     /// What new plugins are built against.
     pub const NEWEST: Self = Self::V0_2;
 
-    /// The version as manifests and components name it.
-    pub fn version(self) -> &'static str {
+    /// Its versions as manifests and components name them, oldest first: what is released, and `wit/next`.
+    pub fn of_line(self) -> &'static [&'static str] {
         match self {
-            Self::V0_1 => "0.1.0",
-            Self::V0_2 => "0.2.0",
+            Self::V0_1 => &["0.1.0"],
+            Self::V0_2 => &["0.2.0", "0.2.1"],
         }
     }
 
+    /// Its newest version.
+    pub fn version(self) -> &'static str {
+        let line = self.of_line();
+        line[line.len() - 1]
+    }
+
     pub fn from_version(version: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|abi| abi.version() == version)
+        let has = |abi: &Self| abi.of_line().contains(&version);
+        Self::ALL.into_iter().find(has)
     }
 
     /// All versions, for those who are told what they could have used.
     pub fn versions() -> String {
-        Self::ALL.map(Self::version).join(", ")
+        Self::ALL.map(|abi| abi.of_line().join(", ")).join(", ")
     }
 
     /// Interfaces that a component may import.
@@ -72,11 +80,15 @@ impl Abi {
         format!("vestibule:plugin/{name}@{}", self.version())
     }
 
-    /// The interface's own name and its version, if `name` is one of the contract's.
+    /// The line, and the interface's own name, if `name` is one of the contract's.
     pub fn of_interface(name: &str) -> Option<(Self, &str)> {
-        let rest = name.strip_prefix("vestibule:plugin/")?;
-        let (interface, version) = rest.split_once('@')?;
+        let (interface, version) = split(name)?;
         Some((Self::from_version(version)?, interface))
+    }
+
+    /// The version that an interface's full name has.
+    pub fn version_in(name: &str) -> Option<&str> {
+        split(name).map(|(_, version)| version)
     }
 }
 
@@ -84,6 +96,10 @@ impl fmt::Display for Abi {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.version())
     }
+}
+
+fn split(name: &str) -> Option<(&str, &str)> {
+    name.strip_prefix("vestibule:plugin/")?.split_once('@')
 }
 
 /// Everything that plugins of any version may import.

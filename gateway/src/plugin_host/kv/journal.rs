@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use super::{KvAnswer, KvReader, KvUnavailable, ListAsked};
 use crate::domain::{InstallationId, TenantId};
 use crate::plugin_host::limits::JOURNAL_BYTES;
+use crate::plugin_host::reads::ReadAnswers;
 
-/// What the store answered in a turn, for replay.
+/// What the host answered in a turn, for replay.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct HostAnswers {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -17,6 +18,9 @@ pub struct HostAnswers {
     /// What was in use, where it decided what a plugin could do: else there was room.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub used: Vec<(InstallationId, Result<u64, KvUnavailable>)>,
+    /// What was read of the turn beside its message.
+    #[serde(default, skip_serializing_if = "ReadAnswers::is_empty")]
+    pub reads: ReadAnswers,
     /// The answers were too long to keep all: this turn cannot be replayed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub truncated: bool,
@@ -69,6 +73,19 @@ impl HostAnswers {
             }
             self.lists.push(list);
         }
+    }
+}
+
+impl HostAnswers {
+    /// What the turn's plugins read, kept when there is room for it.
+    pub(in crate::plugin_host) fn read(&mut self, reads: ReadAnswers) {
+        let answers = self.answers.iter().map(HostAnswer::bytes).sum::<usize>();
+        let lists = self.lists.iter().map(ListAnswer::bytes).sum::<usize>();
+        if answers + lists + reads.bytes() > JOURNAL_BYTES {
+            self.truncated = true;
+            return;
+        }
+        self.reads = reads;
     }
 }
 
