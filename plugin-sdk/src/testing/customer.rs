@@ -8,11 +8,15 @@ use super::answer::Answer;
 use super::backend::{Conversation, Event, Message, Receipt, Timer};
 use super::incoming::Incoming;
 use super::memory::{Ends, Memory, TurnMemory};
+use super::reads::{Past, Reads, Script};
 use super::scene::{Hook, Scene, play, with};
+use crate::history::{Owner, Ownership};
 use crate::kv::KvError;
+use crate::window::{PriceClass, State};
 use crate::{
     AutoReply, Due, Effect, Enrichment, EventTurn, Failure, Field, Kind, OnEvent, OnReceipt,
-    OnTimer, Outcome, ReceiptStatus, ReceiptTurn, Route, Routing, TimerTurn, Turn,
+    OnTimer, Outcome, Purpose, ReadError, ReceiptStatus, ReceiptTurn, Route, Routing, TimerTurn,
+    Turn,
 };
 
 type RouteHook = fn(&mut Turn<'_>) -> Result<Route, Failure>;
@@ -32,6 +36,7 @@ pub struct Customer {
     memory: Memory,
     ends: Ends,
     kv_error: Option<KvError>,
+    script: Script,
     conversations: BTreeMap<String, Talk>,
     current: String,
 }
@@ -41,6 +46,7 @@ struct Talk {
     conversation: Conversation,
     offered: Vec<(String, String)>,
     timers: Vec<Timer>,
+    past: Past,
 }
 
 /// A timer that is set, for a test to look at.
@@ -70,6 +76,7 @@ impl Default for Customer {
             memory: Memory::new(),
             ends: Ends::new(),
             kv_error: None,
+            script: Script::default(),
             conversations: BTreeMap::new(),
             current: "cnv_1".to_owned(),
         }
@@ -121,6 +128,37 @@ impl Customer {
     /// Every `kv` call answers this error from now on; `None` ends it.
     pub fn kv_answers(&mut self, error: Option<KvError>) {
         self.kv_error = error;
+    }
+
+    /// Every read ([`crate::window`], [`crate::contacts`], [`crate::history`]) answers this error from now on; `None` ends it.
+    pub fn reads_answer(&mut self, error: Option<ReadError>) {
+        self.script.error = error;
+    }
+
+    /// The window is this, whatever was said.
+    pub fn window_is(&mut self, state: State) {
+        self.script.window = Some(state);
+    }
+
+    /// What is said has this price, whatever the window is.
+    pub fn price_is(&mut self, price: PriceClass) {
+        self.script.price = Some(price);
+    }
+
+    /// The tenant's own key of this customer.
+    pub fn is_known_as(&mut self, key: &str) {
+        self.script.key = Some(key.to_owned());
+    }
+
+    /// The customer's consent does not cover this; `why` is a word of `docs/policy.md`.
+    pub fn refuses(&mut self, purpose: Purpose, why: &str) {
+        self.script.refused.push((purpose, why.to_owned()));
+    }
+
+    /// Somebody gets this conversation, now.
+    pub fn is_given_to(&mut self, owner: Owner) {
+        let since = Some(self.now);
+        self.talk().past.ownership = Ownership { owner, since };
     }
 
     /// Sets the clock, in Unix milliseconds.
@@ -209,9 +247,15 @@ impl Customer {
             sent_at: self.now,
             said,
         };
-        let conversation = self.talk().conversation.clone();
+        let now = self.now;
+        let talk = self.talk();
+        talk.past.heard_at = Some(now);
+        let conversation = talk.conversation.clone();
         let scene = self.scene(&message.said.text);
         let ((route, result), scene) = play(scene, || self.stages(&message, conversation));
+        // What a turn is about is none of what was said before it.
+        let past = &mut self.talk().past;
+        past.heard(&message.said, message.token(), now);
         self.conclude(route, result, scene)
     }
 
@@ -284,7 +328,15 @@ impl Customer {
         answer
     }
 
-    fn scene(&self, heard: &str) -> Scene {
+    fn scene(&mut self, heard: &str) -> Scene {
+        let (script, now) = (self.script.clone(), self.now);
+        let talk = self.talk();
+        let reads = Reads {
+            script,
+            past: talk.past.clone(),
+            now,
+            talk: talk.conversation.clone(),
+        };
         let (memory, ends) = (self.memory.clone(), self.ends.clone());
         Scene {
             hook: Hook::Enrichment,
@@ -294,6 +346,7 @@ impl Customer {
             config: self.config.clone(),
             memory: TurnMemory::new(memory, ends, self.now, &self.current),
             kv_error: self.kv_error.clone(),
+            reads,
             kept: Vec::new(),
             effects: Vec::new(),
             log: Vec::new(),
@@ -362,7 +415,10 @@ impl Stages<'_> {
         hook: Hook,
         call: fn(&mut Turn<'_>) -> Result<R, Failure>,
     ) -> Result<R, Failure> {
-        with(|scene| scene.hook = hook);
+        with(|scene| {
+            scene.hook = hook;
+            scene.reads.talk = self.talk.clone();
+        });
         let result = call(&mut Turn::about(
             crate::Message::new(self.message),
             &self.talk,
@@ -392,6 +448,7 @@ impl Talk {
             conversation,
             offered: Vec::new(),
             timers: Vec::new(),
+            past: Past::new(),
         }
     }
 
@@ -408,6 +465,9 @@ impl Talk {
         for effect in &answer.effects {
             self.conversation.apply(effect);
             self.time(effect, now);
+            if let Effect::Say { content, .. } = effect {
+                self.past.answered(content, now);
+            }
         }
         // Timers are the bot's, in conversations that it has and that are not closed.
         let over = |effect: &Effect| matches!(effect, Effect::Close | Effect::HandOver { .. });

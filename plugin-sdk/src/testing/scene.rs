@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 
 use super::memory::TurnMemory;
+use super::reads::Reads;
 use crate::Effect;
 use crate::kv::KvError;
 use crate::log::Level;
@@ -30,6 +31,7 @@ pub(crate) struct Scene {
     pub(crate) memory: TurnMemory,
     /// What every `kv` call answers instead, when the test wants that.
     pub(crate) kv_error: Option<KvError>,
+    pub(crate) reads: Reads,
     /// Of hooks that returned `Ok`.
     pub(crate) kept: Vec<Effect>,
     /// The running hook's.

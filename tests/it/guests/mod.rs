@@ -8,6 +8,7 @@ mod compose;
 mod hostile;
 mod largest;
 mod ordinary;
+mod reading;
 pub(crate) mod stage;
 mod tampering;
 
@@ -40,6 +41,7 @@ const HOOKS: &[(&str, &[&str])] = &[
     ("hot_key", &["auto-reply"]),
     ("loop_forever", &["auto-reply"]),
     ("random_clock", &["auto-reply"]),
+    ("reader", &["auto-reply"]),
     ("recurse", &["auto-reply"]),
     ("reject", &["auto-reply"]),
     ("retry_later", &["auto-reply"]),
