@@ -16,8 +16,11 @@ impl AutoReply for Reader {
         let words = turn.message().text();
         let answer = match words.split_once(' ') {
             Some(("recent", most)) => tell(history::recent(most.parse().unwrap_or(0)), |said| {
-                let lines = said.iter().map(line);
-                lines.collect::<Vec<_>>().join("|")
+                let lines: Vec<String> = said.iter().map(line).collect();
+                match lines.is_empty() {
+                    true => "nothing".to_owned(),
+                    false => lines.join("|"),
+                }
             }),
             _ => match words.as_str() {
                 "window" => tell(window::now(), |now| format!("{now:?}")),

@@ -20,8 +20,7 @@ use wasmtime::component::{
 use super::guest_state::GuestState;
 use super::hook::{Hook, HookSet, Returned};
 
-/// A line of the contract: a first version, and patches that only add to what plugins may import. Components of all its
-/// versions run on the newest, whose interfaces an import of an earlier one finds by its line (`NameMap` of wasmtime).
+/// A line of the contract: versions that run each other's components, older on newer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Abi {
     V0_1,
@@ -35,28 +34,28 @@ impl Abi {
     /// What new plugins are built against.
     pub const NEWEST: Self = Self::V0_2;
 
-    /// Its versions as manifests and components name them, oldest first: what is released, and `wit/next`.
-    pub fn of_line(self) -> &'static [&'static str] {
+    /// Its versions, as manifests and components name them, oldest first: each has all that the one before it has.
+    pub fn patches(self) -> &'static [&'static str] {
         match self {
             Self::V0_1 => &["0.1.0"],
             Self::V0_2 => &["0.2.0", "0.2.1"],
         }
     }
 
-    /// Its newest version.
+    /// The newest of its versions.
     pub fn version(self) -> &'static str {
-        let line = self.of_line();
-        line[line.len() - 1]
+        self.patches().last().copied().unwrap_or_default()
     }
 
     pub fn from_version(version: &str) -> Option<Self> {
-        let has = |abi: &Self| abi.of_line().contains(&version);
-        Self::ALL.into_iter().find(has)
+        Self::ALL
+            .into_iter()
+            .find(|abi| abi.patches().contains(&version))
     }
 
     /// All versions, for those who are told what they could have used.
     pub fn versions() -> String {
-        Self::ALL.map(|abi| abi.of_line().join(", ")).join(", ")
+        Self::ALL.map(|abi| abi.patches().join(", ")).join(", ")
     }
 
     /// Interfaces that a component may import.
@@ -75,7 +74,7 @@ impl Abi {
         }
     }
 
-    /// An interface's full name.
+    /// An interface's full name, in the newest version: what a component of an older one has is found by it as well.
     pub fn interface(self, name: &str) -> String {
         format!("vestibule:plugin/{name}@{}", self.version())
     }
