@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use futures::FutureExt;
 
 use super::*;
+use crate::plugin_host::kv::HostAnswers;
+use crate::plugin_host::limits::{HISTORY_BYTES, JOURNAL_BYTES};
 
 /// Everything it says is new.
 #[derive(Default)]
@@ -90,6 +92,26 @@ async fn the_journal_answers_as_far_as_it_reaches() {
         past.of(50).map(|said| said.map(|all| all.len())),
         Some(Ok(5))
     );
+}
+
+#[test]
+fn a_journal_without_room_for_what_was_read_says_so() {
+    let reads = |text: usize| ReadAnswers {
+        past: Some(PastAnswer {
+            most: 1,
+            said: Ok(vec![Said {
+                text: "x".repeat(text),
+                ..said(Timestamp::from_millis(1))
+            }]),
+        }),
+        ..ReadAnswers::default()
+    };
+    let mut answers = HostAnswers::default();
+    answers.read(reads(HISTORY_BYTES));
+    assert!(!answers.truncated && !answers.reads.is_empty());
+    let mut full = HostAnswers::default();
+    full.read(reads(JOURNAL_BYTES));
+    assert!(full.truncated && full.reads.is_empty());
 }
 
 #[test]
