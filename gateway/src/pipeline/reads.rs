@@ -57,8 +57,8 @@ impl TurnFacts {
         Self {
             db: db.clone(),
             tenant: event.tenant,
-            conversation: event.conversation,
-            contact: event.contact,
+            conversation: conversation.id,
+            contact: conversation.contact,
             event: event.id,
             seq: event.seq,
             last_entry: conversation.last_entry,

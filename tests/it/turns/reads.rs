@@ -2,11 +2,12 @@
 //! names a person or comes from another conversation.
 
 use serde_json::Value;
+use vestibule::domain::TurnId;
 use vestibule_tests::town::Town;
 use vestibule_tests::{TestDatabase, for_each_database, guests};
 
 use super::all_done;
-use super::replay::{installation, replay};
+use super::replay::{installation, replay, run};
 
 const PHONE: &str = "4915111111111";
 const GRANTS: &[&str] = &["window", "contacts", "conversation"];
@@ -80,6 +81,16 @@ async fn a_turn_reads_its_own_conversation_person_and_window_and_replays_alike()
 
         let named = database.count("SELECT COUNT(*) FROM turn WHERE journal LIKE '%4915111111111%' OR journal LIKE '%wamid%'");
         assert_eq!(named.await, 0, "a journal names nobody");
+        let last = database.texts("SELECT CAST(MAX(id) AS TEXT) FROM turn").await;
+        let turn = TurnId::from_raw(last[0].parse().expect("a number")).to_string();
+        let tenant = town.business.tenants[0].as_str();
+        for (more, told) in [(&[][..], "past6entries"), (&["--json"][..], "\"most\":6")] {
+            let ask = ["plugin", "trace", &turn, "--tenant", tenant];
+            let traced = run(&town, &[&ask[..], more].concat()).await;
+            let out = traced.out.replace(' ', "");
+            assert!(out.contains(told), "{out}{}", traced.err);
+            assert!(!out.contains("CANCEL"), "what was said is not told: {out}");
+        }
         let installation = installation(&database).await;
         let gate = ["--json", "--fail-if", "different>0", "--fail-if", "unknown>0", "--fail-if", "not-reproduced>0"];
         let ended = replay(&town, &installation, guests::READER, &gate).await;

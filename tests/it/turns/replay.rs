@@ -44,7 +44,7 @@ impl Ended {
 }
 
 /// Runs a verb of the program, whatever its end.
-async fn run(town: &Town, arguments: &[&str]) -> Ended {
+pub(super) async fn run(town: &Town, arguments: &[&str]) -> Ended {
     let mut command = tokio::process::Command::from(town.deployment.command("node"));
     let output = command.args(arguments).output().await;
     let output = output.expect("the program starts");
