@@ -11,6 +11,16 @@ use crate::storage::conversations::Conversation;
 const HOUR_MS: i64 = 3_600_000;
 
 impl NumberEntry {
+    /// The window of this conversation. The caller answers for `conversation` being current.
+    pub fn window(&self, conversation: &Conversation) -> WindowFacts {
+        WindowFacts {
+            last_inbound_at: conversation.last_inbound_at,
+            number_connected_at: self.number.connected_at,
+            ingest_gap_until: self.ingest_gap_until,
+            closed_by_meta_at: conversation.closed_by_meta_at,
+        }
+    }
+
     /// Facts for drafts to this conversation. The caller answers for `conversation` and `consent` being current.
     pub fn facts(
         &self,
@@ -25,12 +35,7 @@ impl NumberEntry {
             owner: conversation.owner.clone(),
             owner_version: conversation.owner_version,
             consent,
-            window: WindowFacts {
-                last_inbound_at: conversation.last_inbound_at,
-                number_connected_at: self.number.connected_at,
-                ingest_gap_until: self.ingest_gap_until,
-                closed_by_meta_at: conversation.closed_by_meta_at,
-            },
+            window: self.window(conversation),
             template: match content {
                 OutboundContent::Template { .. } => TemplateFact::Unknown,
                 _ => TemplateFact::NotATemplate,

@@ -12,6 +12,7 @@ mod journal;
 mod memory;
 mod plugins;
 mod queue;
+mod reads;
 mod rollouts;
 mod room;
 mod trial;

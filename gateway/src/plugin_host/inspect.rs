@@ -48,7 +48,7 @@ pub enum InspectError {
     #[error("exports no hook of vestibule:plugin@{0}")]
     NoHook(Abi),
     #[error("its manifest says ABI {claimed}, and it has `{found}`: build it against one version")]
-    OtherVersion { claimed: Abi, found: String },
+    OtherVersion { claimed: String, found: String },
     #[error("the manifest claims the hooks {claimed}, the component exports {exported}")]
     OtherHooks { claimed: String, exported: String },
     #[error("has more than {most} {what}")]
@@ -105,7 +105,7 @@ struct Survey {
     memory_bytes: u64,
     hooks: Vec<Hook>,
     /// What it imports and exports of the contract, in full, with the version.
-    used: Vec<(Abi, String)>,
+    used: Vec<String>,
     manifest: Option<Manifest>,
     /// There is one, good or not.
     has_manifest: bool,
@@ -140,7 +140,7 @@ impl Survey {
                 for import in imports.clone() {
                     let name = import.map_err(not_a_component)?.name.name;
                     match check_import(name) {
-                        Ok(abi) => self.used.push((abi, name.to_owned())),
+                        Ok(()) => self.used.push(name.to_owned()),
                         Err(error) => self.complain(error),
                     }
                 }
@@ -148,9 +148,9 @@ impl Survey {
             Payload::ComponentExportSection(exports) if self.depth == 0 => {
                 for export in exports.clone() {
                     let name = export.map_err(not_a_component)?.name.name;
-                    if let Some((abi, hook)) = hook_of(name) {
+                    if let Some(hook) = hook_of(name) {
                         self.hooks.push(hook);
-                        self.used.push((abi, name.to_owned()));
+                        self.used.push(name.to_owned());
                     }
                 }
             }
@@ -225,14 +225,13 @@ impl Survey {
         if !self.has_manifest {
             self.complain(ManifestError::Missing.into());
         }
+        let claimed = self.manifest.as_ref().map(|manifest| manifest.abi.clone());
         // The manifest was checked: there is no other version.
-        let abi = self
-            .manifest
-            .as_ref()
-            .and_then(|m| Abi::from_version(&m.abi));
-        let other = abi.and_then(|claimed| {
-            let other = self.used.iter().find(|(abi, _)| *abi != claimed);
-            other.map(|(_, found)| (claimed, found.clone()))
+        let abi = claimed.as_deref().and_then(Abi::from_version);
+        let other = claimed.and_then(|claimed| {
+            let differs = |name: &&String| Abi::version_in(name) != Some(claimed.as_str());
+            let other = self.used.iter().find(differs).cloned();
+            other.map(|found| (claimed, found))
         });
         if let Some((claimed, found)) = other {
             self.complain(InspectError::OtherVersion { claimed, found });
@@ -281,17 +280,16 @@ fn at_most(what: &'static str, n: usize, most: usize) -> Result<(), InspectError
     Ok(())
 }
 
-fn check_import(name: &str) -> Result<Abi, InspectError> {
+fn check_import(name: &str) -> Result<(), InspectError> {
     match Abi::of_interface(name) {
-        Some((abi, interface)) if abi.imports().contains(&interface) => Ok(abi),
+        Some((abi, interface)) if abi.imports().contains(&interface) => Ok(()),
         _ => Err(InspectError::UnknownImport(shown(name, REASON_CHARS))),
     }
 }
 
-fn hook_of(name: &str) -> Option<(Abi, Hook)> {
+fn hook_of(name: &str) -> Option<Hook> {
     let (abi, interface) = Abi::of_interface(name)?;
-    let hook = Hook::from_name(interface).filter(|hook| abi.hooks().contains(hook))?;
-    Some((abi, hook))
+    Hook::from_name(interface).filter(|hook| abi.hooks().contains(hook))
 }
 
 #[cfg(test)]

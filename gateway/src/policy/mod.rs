@@ -36,5 +36,6 @@ pub use facts::{
 pub use ownership::silences;
 pub use reason::Reason;
 pub use settle::{Settlement, settle_unknown};
-pub use window::{WindowFacts, WindowState};
+pub use suppression::stopped_by;
+pub use window::{PriceClass, WindowFacts, WindowState};
 pub use words::{WordBook, WordChanges, WordClass, WordMatch};

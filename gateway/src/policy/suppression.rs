@@ -20,6 +20,11 @@ pub(super) fn consents(facts: &Facts, draft: &Draft, now: Timestamp) -> Result<(
     }
 }
 
+/// Why consent does not cover a class, if it does not: for those who ask before they say anything.
+pub fn stopped_by(consent: &ConsentState, class: DraftClass) -> Option<Reason> {
+    of_class(consent, class).err().map(|refusal| refusal.reason)
+}
+
 /// Consent for any class but the confirmation, which has its own rule.
 pub(super) fn of_class(consent: &ConsentState, class: DraftClass) -> Result<(), Refusal> {
     if is_stopped(consent, class) {

@@ -8,6 +8,7 @@ mod compose;
 mod hostile;
 mod largest;
 mod ordinary;
+mod reading;
 pub(crate) mod stage;
 mod tampering;
 
@@ -42,6 +43,7 @@ const HOOKS: &[(&str, &[&str])] = &[
     ("loop_forever", &["auto-reply"]),
     ("order_status", &["auto-reply"]),
     ("random_clock", &["auto-reply"]),
+    ("reader", &["auto-reply"]),
     ("recurse", &["auto-reply"]),
     ("reject", &["auto-reply"]),
     ("retry_later", &["auto-reply"]),
