@@ -1,12 +1,13 @@
 //! Hostile plugins in a running gateway: each is a clear fault in the journal, and nobody else's turn is touched.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use vestibule::clock::SystemClock;
 use vestibule::simulator::Signature;
 use vestibule_tests::town::{Town, body, message, now_secs};
-use vestibule_tests::{TestDatabase, for_each_database, guests, settle};
+use vestibule_tests::{TestDatabase, for_each_database, guests, settle, until};
 
 /// Guests that misbehave, and the fault that their tenant must see. (What never comes so far stands in `installing`.)
 const HOSTILE: &[(&str, &[u8], &str)] = &[
@@ -139,10 +140,18 @@ async fn a_quiet_tenant_is_answered_while_a_hog_has_all_that_it_can_have_in_flig
         install(&town, 0, "loop_forever", guests::LOOP_FOREVER).await;
         install(&town, 1, "echo", guests::ECHO).await;
         let node = town.node("node").await;
+        // All of them wait when the first begins, however slow the machine is.
+        node.turns_paused.store(true, Ordering::Relaxed);
         for body in [bodies(&town, 0, HOGS), bodies(&town, 2, QUIET)] {
             let answers = town.meta.deliver_body(body, Signature::Valid, 1).await;
             assert!(answers.expect("answers").iter().all(|s| s.is_success()));
         }
+        let attached = "SELECT COUNT(*) FROM inbound_event WHERE kind = 1";
+        until("all are attached", async || {
+            (database.count(attached).await == (HOGS + QUIET) as i64).then_some(())
+        })
+        .await;
+        node.turns_paused.store(false, Ordering::Relaxed);
         // Counted in turns and not in seconds: whoever is slow, the quiet ones do not come after the hogs.
         let hogs_before_the_last_quiet = "SELECT COUNT(*) FROM turn WHERE outcome = 'fallback'
             AND at < (SELECT MAX(at) FROM turn WHERE outcome = 'answered')";
@@ -154,7 +163,12 @@ async fn a_quiet_tenant_is_answered_while_a_hog_has_all_that_it_can_have_in_flig
         let fallen = count("SELECT COUNT(*) FROM turn WHERE outcome = 'fallback'").await;
         assert_eq!((answered, fallen), (QUIET as i64, HOGS as i64));
         let before = count(hogs_before_the_last_quiet).await;
-        assert!(before < fallen, "the quiet tenant waited for every hog");
+        eprintln!("{before} of {HOGS} loops were over when the last of {QUIET} answers was");
+        // A few begin before anybody knows what they cost, then two for each guest thread: far from what slots alone allow.
+        assert!(
+            before < fallen / 2,
+            "the quiet tenant waited for {before} loops"
+        );
         let sent = town.meta.requests();
         let echoed = sent.iter().filter(|r| r.answer.wamid.is_some()).count();
         assert!(echoed >= QUIET + HOGS, "{echoed} of all replies arrived");

@@ -364,6 +364,7 @@ async fn list(setup: &SetupContext, tenant: Option<String>) -> Result<Answer, Ad
                 "active" => of(row.active()),
                 "candidate" => of(row.candidate()),
                 "paused" => row.paused,
+                "breaker" => row.open_breaker().map(|open| open.reason.clone()),
             }
         }));
     }
@@ -499,6 +500,7 @@ impl Answer {
             "position" => installation.position,
             "paused" => installation.paused,
             "bounds" => installation.bounds,
+            "breaker" => installation.open_breaker(),
         };
         if let Some(active) = installation.active() {
             row.insert("active".to_owned(), json!(version(active)));

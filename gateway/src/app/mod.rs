@@ -9,6 +9,7 @@ mod monitor;
 mod parts;
 mod ports;
 mod retention;
+mod turns;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -27,19 +28,16 @@ use crate::contacts::ImportJob;
 use crate::delivery::{Chance, Delivery, DeliveryConfig, Observer, ProcessTime, World};
 use crate::directory::Directory;
 use crate::domain::{Clock, IdGenerator};
-use crate::egress::{Egress, EgressConfig};
 use crate::graph::GraphClient;
 use crate::graph::client::{HttpClientConfig, http_client};
 use crate::ingest::{Attacher, AttacherConfig, Intake, RawWriter, RawWriterConfig};
 use crate::jobs::{Runner, Wake};
 use crate::lifecycle::{Health, Shutdown};
-use crate::outcalls::{Outcalls, OutcallsConfig};
 use crate::ownership::{self, Keeper, KeeperConfig, Owned, UnderWay, Wakeups};
-use crate::pipeline::{Pipeline, PipelineConfig, PipelineParts, Plugins, Rollouts};
-use crate::plugin_host::{ArtifactKey, HostConfig, PluginHost, Seeds};
 use crate::secrets::Keyring;
 use crate::storage::{Db, Ending, migrate};
 use crate::telemetry;
+use crate::telemetry::PluginMeters;
 use crate::tenants::{EraseJob, SetupContext};
 
 use parts::Parts;
@@ -106,6 +104,7 @@ struct Shared {
     parts: Parts,
     /// This node's name among the holders of slots.
     holder: String,
+    meters: Arc<PluginMeters>,
 }
 
 impl Node {
@@ -147,6 +146,7 @@ impl Node {
             shutdown: options.shutdown.clone(),
             parts: Parts::new(options.shutdown.clone()),
             holder,
+            meters: Arc::new(PluginMeters::new(config.metrics.plugin_seats)),
         };
         let turns_paused = Arc::new(AtomicBool::new(false));
         let intake = shared.start_delivery(config, options.observer.clone())?;
@@ -241,78 +241,6 @@ impl Shared {
         let (soft, hard) = (self.shutdown.soft().clone(), self.shutdown.hard().clone());
         self.parts.work("delivery", delivery.run(soft, hard));
         Ok(intake)
-    }
-
-    fn start_pipeline(
-        &self,
-        config: &Config,
-        intake: crate::delivery::Intake,
-        paused: Arc<AtomicBool>,
-    ) -> anyhow::Result<mpsc::Sender<Vec<crate::storage::events::PendingEvent>>> {
-        let io = tokio::runtime::Handle::current();
-        let host = PluginHost::start(HostConfig::new(config.plugins.guest_threads, io))?;
-        let key = ArtifactKey::new(*self.keyring.artifact_mac_key());
-        let plugins = Arc::new(Plugins::new(
-            host,
-            self.db.clone(),
-            self.directory.clone(),
-            key,
-            plugin_limits(&config.plugins),
-            self.clock.clone(),
-        ));
-        let rollouts = Rollouts::new(
-            self.admin_context(config)?.setup,
-            self.directory.clone(),
-            self.holder.clone(),
-            &self.keyring.pseudonym_key(),
-        );
-        let keeping = rollouts
-            .clone()
-            .keep(plugins.clone(), self.shutdown.soft().clone());
-        self.parts.work("rollouts", keeping);
-        let (events, attached) = mpsc::channel(256);
-        let pipeline = Pipeline::new(PipelineParts {
-            db: self.db.clone(),
-            config: PipelineConfig {
-                concurrency: config.turns.concurrency,
-                commit_turns: config.turns.group_commit_turns,
-                queue: config.turns.queue_messages,
-                kv_total_bytes: config.plugins.kv_total_bytes,
-                ..PipelineConfig::default()
-            },
-            clock: self.clock.clone(),
-            ids: self.ids.clone(),
-            directory: self.directory.clone(),
-            plugins,
-            rollouts,
-            outcalls: self.outcalls(config)?,
-            seeds: Seeds::new(&self.keyring.pseudonym_key()),
-            owned: self.owned.clone(),
-            events: attached,
-            sends: Arc::new(move |rows| intake.offer(rows)),
-            paused,
-        });
-        self.parts
-            .work("pipeline", pipeline.run(self.shutdown.soft().clone()));
-        Ok(events)
-    }
-
-    /// The way out for plugins: like that of hooks, but for the hosts that may be asked by plain http.
-    fn outcalls(&self, config: &Config) -> anyhow::Result<Arc<Outcalls>> {
-        let plugins = &config.plugins;
-        let egress = Egress::new(EgressConfig {
-            allow_private_addresses: config.hooks.allow_private_addresses,
-            connect_timeout: followers::CONNECT.min(plugins.http_timeout),
-            timeout: plugins.http_timeout,
-            plain_hosts: plugins.http_plain_hosts.clone(),
-        })?;
-        let config = OutcallsConfig {
-            timeout: plugins.http_timeout,
-            concurrency: plugins.http_concurrency,
-            concurrency_per_tenant: plugins.http_concurrency_per_tenant,
-        };
-        let (db, keyring) = (self.db.clone(), self.keyring.clone());
-        Ok(Outcalls::new(db, keyring, egress, config))
     }
 
     fn start_attacher(
@@ -462,6 +390,7 @@ impl Shared {
             read_timeout: Duration::from_secs(5),
         };
         // Both go on while the node drains: `/ready` says so here when the webhooks' listener is closed already.
+        let recorder = recorder.with_plugins(self.meters.clone());
         let routes = recorder.routes().merge(health.routes());
         let worked = self.parts.worked();
         self.parts

@@ -10,8 +10,10 @@ use secrecy::SecretString;
 use crate::config;
 use crate::delivery;
 use crate::directory::Directory;
+use crate::domain::breaker::BreakerRule;
 use crate::domain::number::Number;
 use crate::domain::{NumberId, TenantId, Timestamp};
+use crate::pipeline::ComponentBudget;
 use crate::plugin_host::Limits;
 use crate::policy::ActiveHold;
 
@@ -84,5 +86,27 @@ pub fn plugin_limits(plugins: &config::Plugins) -> Limits {
         kv_bytes: plugins.kv_bytes,
         kv_total_bytes: plugins.kv_total_bytes,
         http_requests: plugins.http_requests,
+    }
+}
+
+/// When a version in service is taken out.
+pub(super) fn breaker_rule(plugins: &config::Plugins) -> BreakerRule {
+    BreakerRule {
+        window: plugins.breaker_window,
+        least_turns: plugins.breaker_least_turns,
+        fault_percent: f64::from(plugins.breaker_fault_percent),
+        open: plugins.breaker_open,
+        probes: plugins.breaker_probes,
+    }
+}
+
+/// What a node may hold of components.
+pub(super) fn component_budget(config: &config::Config) -> ComponentBudget {
+    let plugins = &config.plugins;
+    ComponentBudget {
+        loaded: plugins.loaded_components,
+        loaded_bytes: plugins.loaded_bytes,
+        folder: (plugins.artifact_files_bytes > 0).then(|| config.artifact_folder()),
+        folder_bytes: plugins.artifact_files_bytes,
     }
 }

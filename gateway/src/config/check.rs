@@ -87,6 +87,21 @@ fn not_zero(config: &Config) -> Vec<(&'static str, u128)> {
         ("plugins.fuel", plugins.fuel.into()),
         ("plugins.memory_bytes", plugins.memory_bytes as u128),
         ("plugins.http_timeout", plugins.http_timeout.as_nanos()),
+        (
+            "plugins.recompile_per_minute",
+            plugins.recompile_per_minute.into(),
+        ),
+        (
+            "plugins.loaded_components",
+            plugins.loaded_components as u128,
+        ),
+        ("plugins.breaker_window", plugins.breaker_window.as_nanos()),
+        (
+            "plugins.breaker_least_turns",
+            plugins.breaker_least_turns.into(),
+        ),
+        ("plugins.breaker_probes", plugins.breaker_probes.into()),
+        ("plugins.loaded_bytes", plugins.loaded_bytes as u128),
         ("plugins.compile_cpu", plugins.compile_cpu.as_nanos()),
         (
             "plugins.compile_timeout",
@@ -98,7 +113,7 @@ fn not_zero(config: &Config) -> Vec<(&'static str, u128)> {
     ]
 }
 
-fn fits(config: &Config) -> [(&'static str, Option<&'static str>); 10] {
+fn fits(config: &Config) -> [(&'static str, Option<&'static str>); 12] {
     let renewals = config.leases.renew_every * RENEWALS_PER_TTL;
     [
         (
@@ -114,6 +129,14 @@ fn fits(config: &Config) -> [(&'static str, Option<&'static str>); 10] {
                 .as_ref()
                 .and_then(|name| http::HeaderName::try_from(name).err())
                 .map(|_| "must be the name of a header, like \"x-forwarded-for\""),
+        ),
+        (
+            "traces.endpoint",
+            collector(&config.traces.endpoint),
+        ),
+        (
+            "traces.percent",
+            (config.traces.percent > 100).then_some("must be 0 to 100"),
         ),
         ("graph.base_url", base_url(&config.graph.base_url)),
         ("graph.version", graph_version(&config.graph.version)),
@@ -152,6 +175,13 @@ fn fits(config: &Config) -> [(&'static str, Option<&'static str>); 10] {
                 ),
         ),
     ]
+}
+
+/// "": nowhere.
+fn collector(url: &str) -> Option<&'static str> {
+    let parsed: Option<http::Uri> = url.parse().ok();
+    let whole = parsed.is_some_and(|url| url.scheme().is_some() && url.host().is_some());
+    (!url.is_empty() && !whole).then_some("must be a URL, like \"http://127.0.0.1:4318/v1/traces\"")
 }
 
 fn base_url(url: &str) -> Option<&'static str> {

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 pub use sections::{
     Api, Database, Delivery, Graph, Hooks, Http, Ingest, Leases, Log, Metrics, Plugins, Retention,
-    Secrets, Shutdown, Turns,
+    Secrets, Shutdown, Traces, Turns,
 };
 pub use setting::{DatabaseUrl, Hidden, LogFormat};
 
@@ -32,6 +32,7 @@ pub struct Config {
     pub http: Http,
     pub api: Api,
     pub metrics: Metrics,
+    pub traces: Traces,
     pub database: Database,
     pub graph: Graph,
     pub secrets: Secrets,
@@ -99,6 +100,7 @@ impl Config {
         let http = Http::read(reader);
         let api = Api::read(reader);
         let metrics = Metrics::read(reader);
+        let traces = Traces::read(reader);
         let database = Database::read(reader);
         let graph = Graph::read(reader);
         let secrets = Secrets::read(reader);
@@ -116,6 +118,7 @@ impl Config {
             http: http?,
             api: api?,
             metrics: metrics?,
+            traces: traces?,
             database: database?,
             graph: graph?,
             secrets: secrets?,
@@ -159,6 +162,11 @@ impl Config {
     /// Where command-line verbs reach the running server (SQLite).
     pub fn admin_socket(&self) -> PathBuf {
         self.data_dir.join("admin.sock")
+    }
+
+    /// Machine code that this node keeps beside the database.
+    pub fn artifact_folder(&self) -> PathBuf {
+        self.data_dir.join("artifacts")
     }
 
     /// Held by whoever has the SQLite file open for writing.

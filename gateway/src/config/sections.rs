@@ -47,6 +47,13 @@ sections! {
     /// The listener for Prometheus.
     Metrics = "metrics" {
         listen: Option<SocketAddr>,
+        plugin_seats: usize,
+    }
+
+    /// Traces for an OpenTelemetry collector.
+    Traces = "traces" {
+        endpoint: String,
+        percent: u32,
     }
 
     /// Which database, and how many connections to it.
@@ -115,7 +122,16 @@ sections! {
         compile_cpu: Duration,
         compile_timeout: Duration,
         compile_memory_bytes: u64,
+        recompile_per_minute: u32,
+        loaded_components: usize,
+        loaded_bytes: usize,
+        artifact_files_bytes: u64,
         require_signature: bool,
+        breaker_window: Duration,
+        breaker_least_turns: u64,
+        breaker_fault_percent: u32,
+        breaker_open: Duration,
+        breaker_probes: u32,
     }
 
     /// Hooks out.

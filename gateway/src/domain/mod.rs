@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod attribute;
+pub mod breaker;
 pub mod bucket;
 pub mod contact;
 pub mod conversation;

@@ -69,6 +69,13 @@ kinds! {
     ConversationNoted = 29, "conversation.noted";
     /// A plugin tells something. Subject: the row that holds it; note: its name.
     PluginEvent = 40, "plugin.event";
+    /// A version in service failed too often and the last good one is back. Subject of this and the next two: the
+    /// installation; note: which versions, and why. They are of no conversation.
+    PluginRolledBack = 41, "plugin.rolled_back";
+    /// The same, and there was none: turns fall back without it.
+    PluginBreakerOpened = 42, "plugin.breaker_opened";
+    /// It runs again.
+    PluginBreakerClosed = 43, "plugin.breaker_closed";
 }
 
 impl StreamKind {

@@ -4,8 +4,10 @@
 //! at once, and this file is the loop that holds them together. A turn is harmless until its commit; whatever goes
 //! wrong before (a lost race, a lost bucket, a killed process) is answered by running it again.
 
+mod artifact_files;
 mod caused;
 mod commit;
+mod components;
 mod drafts;
 mod groups;
 mod journal;
@@ -15,8 +17,11 @@ mod queue;
 mod reads;
 mod rollouts;
 mod room;
+mod shelf;
+mod told;
 mod trial;
 mod turn;
+mod work;
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -45,8 +50,10 @@ use memory::{Memory, Used};
 use queue::Queue;
 use turn::{Finished, Ran, TurnInput, Turns};
 
-pub use plugins::Plugins;
+pub use components::{ComponentBudget, Components};
+pub use plugins::{NotRunnable, Plugins, PluginsParts};
 pub use rollouts::Rollouts;
+pub use told::Watchers;
 
 /// How turns are run.
 #[derive(Debug, Clone, Copy)]
@@ -57,6 +64,8 @@ pub struct PipelineConfig {
     pub commit_turns: usize,
     /// Events held in memory; the rest waits in the database.
     pub queue: usize,
+    /// Threads that run guests: heavy turns under way are bounded by them.
+    pub guest_threads: usize,
     /// Bytes that one plugin may remember at one tenant.
     pub kv_total_bytes: u64,
     /// How often to look without being woken.
@@ -69,6 +78,7 @@ impl Default for PipelineConfig {
             concurrency: 128,
             commit_turns: 64,
             queue: 10_000,
+            guest_threads: 1,
             kv_total_bytes: 64 << 20,
             look: Duration::from_secs(1),
         }
@@ -85,6 +95,7 @@ pub struct PipelineParts {
     pub plugins: Arc<Plugins>,
     pub rollouts: Arc<Rollouts>,
     pub outcalls: Arc<Outcalls>,
+    pub watchers: Watchers,
     pub seeds: Seeds,
     pub owned: Owned,
     /// Messages as ingest attaches them.
@@ -112,7 +123,8 @@ pub struct Pipeline {
 
 /// What a task of the pipeline has to say.
 enum Report {
-    Ran(Box<TurnInput>, Ran),
+    /// And how much fuel it took.
+    Ran(Box<TurnInput>, Ran, u64),
     Committed {
         fates: Vec<(ConversationId, i64, Fate)>,
     },
@@ -142,9 +154,14 @@ impl Pipeline {
             seeds: parts.seeds.clone(),
             rollouts: parts.rollouts.clone(),
             outcalls: parts.outcalls.clone(),
+            watchers: parts.watchers.clone(),
         };
         Self {
-            queue: Queue::new(parts.config.concurrency, parts.config.queue),
+            queue: Queue::new(
+                parts.config.concurrency,
+                parts.config.queue,
+                parts.config.guest_threads,
+            ),
             look_comes: false,
             look_now: false,
             parts,
@@ -337,7 +354,7 @@ impl Pipeline {
             // Nothing of a turn outlives its panic but the report of it.
             let turn = AssertUnwindSafe(turns.run(input.clone()));
             let report = match turn.catch_unwind().await {
-                Ok(result) => Report::Ran(Box::new(input), result),
+                Ok((result, fuel)) => Report::Ran(Box::new(input), result, fuel),
                 Err(panic) => Report::Panicked(panic),
             };
             // The loop outlives its turns; at a hard stop there is nobody to tell.
@@ -346,8 +363,11 @@ impl Pipeline {
     }
 
     fn heard(&mut self, report: Report, commits: &mpsc::UnboundedSender<(Finished, bool)>) {
+        if let Report::Ran(input, _, fuel) = &report {
+            self.queue.measured(input.event.conversation, *fuel);
+        }
         match report {
-            Report::Ran(input, Ran::Later { after, asked }) => {
+            Report::Ran(input, Ran::Later { after, asked }, _) => {
                 if asked {
                     // It wants to know anew what it was told.
                     self.parts
@@ -359,7 +379,7 @@ impl Pipeline {
                     .note(input.event.conversation, |tries| tries.retries += asked);
                 self.later(input.event.conversation, after);
             }
-            Report::Ran(_, Ran::Finished(turn)) => {
+            Report::Ran(_, Ran::Finished(turn), _) => {
                 let single = self.queue.tries(turn.event.conversation).single;
                 // Its receiver lives until `run` drops the sender.
                 let _ = commits.send((*turn, single));

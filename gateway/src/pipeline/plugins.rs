@@ -4,27 +4,33 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
+use super::components::{ComponentBudget, Components, digest};
+use super::shelf::{Budget, Shelf};
 use crate::directory::{Directory, NumberEntry};
 use crate::domain::rollout::Bounds;
-use crate::domain::{Clock, InstallationId, TenantId, Timestamp};
+use crate::domain::{Clock, InstallationId, Timestamp};
 use crate::plugin_host::{
-    ArtifactId, ArtifactKey, ComponentDigest, Limits, Manifest, Plugin, PluginBinding, PluginHost,
-    SetupUnreadable, StoredSetup,
+    ArtifactKey, ComponentDigest, ConfigJson, Grants, Limits, Overload, Plugin, PluginBinding,
+    PluginHost, SetupUnreadable, StoredSetup,
 };
 use crate::storage::installations::Installation;
-use crate::storage::plugin_health::Part;
+use crate::storage::plugin_health::{self, Part};
 use crate::storage::plugin_versions::Version;
-use crate::storage::{Db, StorageError, components};
+use crate::storage::{Db, StorageError};
 use crate::sync::lock;
-use crate::tenants::installations::engine_name;
+use crate::tenants::installations::Wanted;
 
 /// Why an installed plugin cannot run. It counts as that plugin's fault; the others of the turn go on.
 #[derive(Debug, Clone, thiserror::Error)]
-pub(super) enum NotRunnable {
+pub enum NotRunnable {
     #[error(transparent)]
     Storage(Arc<StorageError>),
-    #[error("no artifact of this engine: {0}")]
-    NoArtifact(String),
+    #[error("it is not compiled yet for this engine: {0}")]
+    NotCompiled(String),
+    #[error("the components in use leave no room for it")]
+    NoRoom,
     #[error("the artifact does not load: {0}")]
     Load(String),
     #[error("the installation does not read: {0}")]
@@ -38,38 +44,110 @@ impl From<StorageError> for NotRunnable {
 }
 
 impl NotRunnable {
-    /// May it be otherwise in a moment, though nobody changes the installation? An artifact may be compiled anew.
+    /// May it be otherwise in a moment, though nobody changes the installation?
     pub(super) fn passes(&self) -> bool {
-        matches!(self, Self::Storage(_) | Self::NoArtifact(_))
+        self.again().is_some()
+    }
+
+    /// After how long it is tried again; `None`: not before the installation changes.
+    fn again(&self) -> Option<Duration> {
+        match self {
+            Self::Storage(_) => Some(TRY_AGAIN),
+            Self::NotCompiled(_) => Some(COMPILED_SOON),
+            // The next turn that ends may make room.
+            Self::NoRoom => Some(Duration::ZERO),
+            Self::Load(_) | Self::Corrupt(_) => None,
+        }
+    }
+
+    /// Nothing is wrong with the plugin: the turn waits for it.
+    fn waits(&self) -> Option<Overload> {
+        match self {
+            Self::NotCompiled(_) => Some(Overload::NotCompiled),
+            Self::NoRoom => Some(Overload::Components),
+            _ => None,
+        }
     }
 }
 
 /// How long what may pass is not tried again: not with every message.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
+/// The same for what is being compiled, which takes some tenths of a second.
+const COMPILED_SOON: Duration = Duration::from_millis(250);
+/// Setups in memory: text that a tenant wrote, up to `SETTINGS_BYTES` each. The database has all of them.
+const SETUPS: Budget = Budget {
+    count: 20_000,
+    bytes: 64 << 20,
+};
+/// What a setup takes beside its settings.
+const SETUP_BYTES: usize = 1 << 10;
 
 type Runnable = Result<PluginBinding, NotRunnable>;
 
-/// Loads plugins when a turn first needs them and keeps them as long as they are installed.
+/// Loads plugins when a turn first needs them, and knows under which setup they run.
 pub struct Plugins {
-    host: Arc<PluginHost>,
+    components: Components,
     db: Db,
     directory: Arc<Directory>,
-    key: ArtifactKey,
     limits: Limits,
-    /// By component: tenants that uploaded the same bytes still have one each (tenants never meet).
-    loaded: Mutex<HashMap<(TenantId, String), Arc<Plugin>>>,
     /// By installation and version. What cannot run is remembered too: it is not read again for every message.
-    bindings: Mutex<HashMap<(InstallationId, i64), Bound>>,
+    setups: Mutex<Shelf<(InstallationId, i64), Bound>>,
     clock: Arc<dyn Clock>,
 }
 
-#[derive(Clone)]
+/// What a node's plugins are made of.
+pub struct PluginsParts {
+    pub host: Arc<PluginHost>,
+    pub db: Db,
+    pub directory: Arc<Directory>,
+    pub key: ArtifactKey,
+    pub limits: Limits,
+    pub clock: Arc<dyn Clock>,
+    pub budget: ComponentBudget,
+    /// Components that turns wait for, for whoever compiles.
+    pub wanted: Arc<Wanted>,
+}
+
+#[derive(Debug)]
 struct Bound {
     /// The installation's when it was made.
     generation: i64,
-    runnable: Runnable,
+    setup: Result<Setup, NotRunnable>,
     /// Not tried again before; `None`: not before the installation changes.
     again_at: Option<Timestamp>,
+}
+
+/// A binding without its component, which may go and come again.
+#[derive(Debug)]
+struct Setup {
+    digest: ComponentDigest,
+    config: Arc<ConfigJson>,
+    grants: Grants,
+    limits: Limits,
+    mark: Arc<str>,
+}
+
+impl Setup {
+    fn of(binding: &PluginBinding, digest: ComponentDigest) -> Self {
+        Self {
+            digest,
+            config: binding.config.clone(),
+            grants: binding.grants.clone(),
+            limits: binding.limits.clone(),
+            mark: binding.setup.clone(),
+        }
+    }
+
+    fn with(&self, plugin: Arc<Plugin>, installation: InstallationId) -> PluginBinding {
+        PluginBinding {
+            plugin,
+            installation,
+            config: self.config.clone(),
+            grants: self.grants.clone(),
+            limits: self.limits.clone(),
+            setup: self.mark.clone(),
+        }
+    }
 }
 
 /// Who plays in a turn, in order.
@@ -80,31 +158,32 @@ pub(super) struct Cast {
     pub bounds: Vec<Bounds>,
     /// Plugins that should play and cannot.
     pub broken: Vec<String>,
+    /// Why the turn is to wait for one of them.
+    pub waits: Option<Overload>,
 }
 
 impl Plugins {
-    pub fn new(
-        host: Arc<PluginHost>,
-        db: Db,
-        directory: Arc<Directory>,
-        key: ArtifactKey,
-        limits: Limits,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
+    pub fn new(parts: PluginsParts) -> Self {
+        let components = Components::new(
+            parts.host,
+            parts.db.clone(),
+            parts.key,
+            parts.clock.clone(),
+            parts.budget,
+            parts.wanted,
+        );
         Self {
-            host,
-            db,
-            directory,
-            key,
-            limits,
-            loaded: Mutex::default(),
-            bindings: Mutex::default(),
-            clock,
+            components,
+            db: parts.db,
+            directory: parts.directory,
+            limits: parts.limits,
+            setups: Mutex::new(Shelf::new(SETUPS)),
+            clock: parts.clock,
         }
     }
 
     pub(super) fn host(&self) -> &PluginHost {
-        &self.host
+        self.components.host()
     }
 
     /// What runs for a number, in order, each in the version that is chosen. Plugins that cannot run are left out and
@@ -119,6 +198,7 @@ impl Plugins {
             parts: Vec::new(),
             bounds: Vec::new(),
             broken: Vec::new(),
+            waits: None,
         };
         for installation in &entry.installations {
             if installation.paused {
@@ -127,8 +207,8 @@ impl Plugins {
             }
             match choose(installation) {
                 Some(version) => self.add_to(&mut cast, installation, version).await,
-                // A first version on its way is not missed; one that was stopped is.
-                None if installation.candidate().is_some() => {}
+                // A first version on its way is not missed; one that was stopped is, or whose breaker is open.
+                None if installation.active().is_none() && installation.candidate().is_some() => {}
                 None => cast.broken.push(installation.plugin.clone()),
             }
         }
@@ -137,7 +217,9 @@ impl Plugins {
 
     async fn add_to(&self, cast: &mut Cast, installation: &Installation, chosen: &Version) {
         let active = installation.active();
+        let active = active.filter(|_| installation.open_breaker().is_none());
         let others = active.filter(|active| active.seq != chosen.seq);
+        let mut waits = None;
         for version in std::iter::once(chosen).chain(others) {
             match self.binding(installation, version).await {
                 Ok(binding) => {
@@ -147,98 +229,144 @@ impl Plugins {
                     cast.bounds.push(installation.bounds);
                     return;
                 }
+                Err(error) if error.waits().is_some() => waits = error.waits(),
                 Err(error) => {
                     let (id, version) = (installation.id, version.seq);
                     tracing::warn!(installation = %id, version, %error, "a plugin cannot run");
                 }
             }
         }
-        cast.broken.push(installation.plugin.clone());
+        match waits {
+            Some(_) => cast.waits = waits,
+            None => cast.broken.push(installation.plugin.clone()),
+        }
     }
 
     /// A version as turns run it.
     pub(super) async fn binding(&self, installation: &Installation, version: &Version) -> Runnable {
         let key = (installation.id, version.seq);
         let now = self.clock.now();
-        let known = lock(&self.bindings).get(&key).cloned();
+        let known = lock(&self.setups).get(&key);
         if let Some(known) = known
             && known.generation == installation.generation
             && known.again_at.is_none_or(|again| now < again)
         {
-            return known.runnable;
+            let setup = known.setup.as_ref().map_err(NotRunnable::clone)?;
+            if let Some(plugin) = self.components.loaded(&setup.digest) {
+                return Ok(setup.with(plugin, installation.id));
+            }
         }
         let runnable = self.bind(installation, version).await;
-        let passes = runnable.as_ref().err().is_some_and(NotRunnable::passes);
+        let setup = match &runnable {
+            Ok((binding, digest)) => Ok(Setup::of(binding, *digest)),
+            Err(error) => Err(error.clone()),
+        };
+        let again = setup.as_ref().err().and_then(NotRunnable::again);
         let bound = Bound {
             generation: installation.generation,
-            runnable: runnable.clone(),
-            again_at: passes.then(|| now.plus(TRY_AGAIN)),
+            setup,
+            again_at: again.map(|after| now.plus(after)),
         };
-        lock(&self.bindings).insert(key, bound);
-        // Something is new, so something may be gone.
-        self.forget_retired();
-        runnable
+        // Twice, because settings are kept whole and key by key.
+        let bytes = 2 * version.config.len() + SETUP_BYTES;
+        let mut setups = lock(&self.setups);
+        if let Some(room) = setups.reserve(bytes) {
+            setups.put(key, Arc::new(bound), room);
+        }
+        runnable.map(|(binding, _)| binding)
     }
 
-    /// Drops what no number runs any more: without this, every version ever installed would stay in memory.
+    /// Drops what no number runs any more: it would wait long for its turn to go.
     fn forget_retired(&self) {
         let snapshot = self.directory.snapshot();
         let installed = || snapshot.numbers().flat_map(|number| &number.installations);
         let versions = || installed().flat_map(|row| row.versions.iter().map(move |v| (row, v)));
         let keys: HashSet<_> = versions().map(|(row, v)| (row.id, v.seq)).collect();
-        let components: HashSet<_> = versions()
-            .map(|(row, v)| (row.tenant, v.digest.as_str()))
-            .collect();
-        lock(&self.bindings).retain(|key, _| keys.contains(key));
-        lock(&self.loaded)
-            .retain(|(tenant, digest), _| components.contains(&(*tenant, digest.as_str())));
+        let digests: HashSet<_> = versions().filter_map(|(_, v)| digest(&v.digest)).collect();
+        lock(&self.setups).retain(|key| keys.contains(key));
+        self.components.retain(|digest| digests.contains(digest));
     }
 
-    async fn bind(&self, installation: &Installation, version: &Version) -> Runnable {
-        let plugin = self.plugin(installation.tenant, &version.digest).await?;
+    async fn bind(
+        &self,
+        installation: &Installation,
+        version: &Version,
+    ) -> Result<(PluginBinding, ComponentDigest), NotRunnable> {
+        let digest =
+            digest(&version.digest).ok_or_else(|| NotRunnable::Corrupt("digest".to_owned()))?;
+        let plugin = self.components.get(installation.tenant, &version.digest);
+        let plugin = plugin.await?;
         let stored = StoredSetup {
             digest: &version.digest,
             config: &version.config,
             grants: &version.grants,
         };
-        PluginBinding::of(plugin, installation.id, stored, &self.limits).map_err(|error| {
+        let binding = PluginBinding::of(plugin, installation.id, stored, &self.limits);
+        let binding = binding.map_err(|error| {
             let what = match error {
                 SetupUnreadable::Config(_) => "config",
                 SetupUnreadable::Grants(_) => "grants",
             };
             NotRunnable::Corrupt(what.to_owned())
-        })
+        })?;
+        Ok((binding, digest))
     }
 
-    async fn plugin(&self, tenant: TenantId, hex: &str) -> Result<Arc<Plugin>, NotRunnable> {
-        let key = (tenant, hex.to_owned());
-        if let Some(plugin) = lock(&self.loaded).get(&key) {
-            return Ok(plugin.clone());
+    /// Loads what ran lately, then keeps memory free of what is installed no more, until stopped.
+    pub async fn keep(self: Arc<Self>, stop: CancellationToken) {
+        if let Err(error) = self.warm(&stop).await {
+            tracing::warn!(error = ?error, "plugins are not loaded before their first messages");
         }
-        let plugin = self.load(tenant, hex).await?;
-        lock(&self.loaded).insert(key, plugin.clone());
-        Ok(plugin)
+        let mut tick = tokio::time::interval(TIDY);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut changed = self.directory.changes();
+        while !stop.is_cancelled() {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = tick.tick() => {}
+            }
+            if changed.has_changed().unwrap_or(false) {
+                changed.borrow_and_update();
+                self.forget_retired();
+            }
+            self.components.tell();
+        }
     }
 
-    async fn load(&self, tenant: TenantId, hex: &str) -> Result<Arc<Plugin>, NotRunnable> {
-        let load = |error: &dyn std::fmt::Display| NotRunnable::Load(error.to_string());
-        let digest = digest(hex).ok_or_else(|| NotRunnable::Corrupt("digest".to_owned()))?;
-        let id = ArtifactId::current(digest).map_err(|error| load(&error))?;
+    /// What ran last comes first, until a part of the budget is left for what nobody foresaw.
+    async fn warm(&self, stop: &CancellationToken) -> Result<(), StorageError> {
+        let snapshot = self.directory.snapshot();
+        let numbers = snapshot.numbers();
+        let mut installed: HashMap<InstallationId, &Installation> = HashMap::new();
+        for number in numbers {
+            installed.extend(number.installations.iter().map(|row| (row.id, row)));
+        }
         let mut tx = self.db.read().await?;
-        let sealed = components::artifact(&mut tx, tenant, hex, &engine_name(&id)).await?;
-        let sealed = sealed.ok_or_else(|| NotRunnable::NoArtifact(engine_name(&id)))?;
-        let manifest = components::manifest(&mut tx, tenant, hex).await?;
+        let lately = plugin_health::ran_lately_all_tenants(&mut tx, WARM_MOST).await?;
         drop(tx);
-        let manifest = manifest.ok_or_else(|| NotRunnable::Corrupt("component".to_owned()))?;
-        let manifest = Manifest::parse(manifest.as_bytes()).map_err(|error| load(&error))?;
-        let artifact = self.key.open(&id, &sealed).map_err(|error| load(&error))?;
-        self.host
-            .load(&artifact, &manifest)
-            .map_err(|error| load(&error))
+        let mut warm = 0;
+        for (id, seq) in lately {
+            if stop.is_cancelled() || !self.components.has_spare_room() {
+                break;
+            }
+            let Some(installation) = installed.get(&id) else {
+                continue;
+            };
+            let version = installation.versions.iter().find(|v| v.seq == seq);
+            if let Some(version) = version
+                && self.binding(installation, version).await.is_ok()
+            {
+                warm += 1;
+            }
+        }
+        if warm > 0 {
+            tracing::info!(plugins = warm, "plugins that ran lately are loaded");
+        }
+        Ok(())
     }
 }
 
-fn digest(hex_text: &str) -> Option<ComponentDigest> {
-    let bytes = hex::decode(hex_text).ok()?;
-    bytes.try_into().ok().map(ComponentDigest)
-}
+/// Between two looks at what is held.
+const TIDY: Duration = Duration::from_secs(5);
+/// Versions that a start looks at.
+const WARM_MOST: i64 = 20_000;

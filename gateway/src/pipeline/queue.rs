@@ -1,13 +1,14 @@
-//! What waits for a turn, in memory: per conversation in order, between tenants in turn. Pure.
+//! What waits for a turn, in memory: per conversation in order, between tenants by what they took ([`Work`]). Pure.
 //!
 //! Slots are shared: a tenant below its share begins whenever a slot is free, one above it only while nobody below
 //! waits and a reserve stays free. So a tenant alone on the node uses nearly all of it, and none can hold all of it.
 //! A conversation that lost too many races runs *alone*: while no other turn of its tenant runs or waits for its commit.
 
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use super::room::Room;
+use super::work::{Charge, Work};
 use crate::domain::{Bucket, ConversationId, TenantId};
 use crate::storage::events::PendingEvent;
 
@@ -22,6 +23,8 @@ struct Lane {
     events: BTreeMap<i64, PendingEvent>,
     state: LaneState,
     tries: Tries,
+    /// Of the turn under way, until it is settled.
+    charge: Option<Charge>,
 }
 
 /// What became of earlier runs of a conversation's next message. Forgotten with it.
@@ -55,9 +58,12 @@ struct Share {
     running: usize,
     /// The one turn under way is to stay the only one.
     exclusive: bool,
-    /// Stands in the order of turns.
-    queued: bool,
+    /// Where it stands in the order of turns.
+    queued: Option<Stand>,
 }
+
+/// What a tenant has taken, and when it came to stand there: the least is next.
+type Stand = (u64, u64);
 
 impl Share {
     fn waits(&self) -> bool {
@@ -74,20 +80,24 @@ impl Share {
 pub(super) struct Queue {
     lanes: HashMap<ConversationId, Lane>,
     tenants: HashMap<TenantId, Share>,
-    /// Tenants that wait, each once; they take turns.
-    turn_of: VecDeque<TenantId>,
+    /// Tenants that wait, each once, by where they stand.
+    turn_of: BTreeSet<(Stand, TenantId)>,
+    arrivals: u64,
+    work: Work,
     room: Room,
     running: usize,
     slots: usize,
 }
 
 impl Queue {
-    /// For so many turns under way at once, and so many messages in memory.
-    pub(super) fn new(slots: usize, room: usize) -> Self {
+    /// For so many turns under way at once, so many messages in memory, and guests on so many threads.
+    pub(super) fn new(slots: usize, room: usize, guest_threads: usize) -> Self {
         Self {
             lanes: HashMap::new(),
             tenants: HashMap::new(),
-            turn_of: VecDeque::new(),
+            turn_of: BTreeSet::new(),
+            arrivals: 0,
+            work: Work::new(guest_threads),
             room: Room::new(room),
             running: 0,
             slots: slots.max(1),
@@ -126,6 +136,7 @@ impl Queue {
             events: BTreeMap::new(),
             state: LaneState::Ready,
             tries: Tries::default(),
+            charge: None,
         });
         if let Entry::Vacant(place) = lane.events.entry(event.seq) {
             place.insert(event);
@@ -139,12 +150,18 @@ impl Queue {
     /// The next message to run, fairly between tenants. Its conversation holds a slot until [`Queue::done`],
     /// [`Queue::again`], [`Queue::lost_race`] or [`Queue::park`].
     pub(super) fn next(&mut self) -> Option<PendingEvent> {
-        while let Some(tenant) = self.next_tenant() {
+        while let Some((tenant, least)) = self.next_tenant() {
             let share = self.tenants.get_mut(&tenant)?;
             let alone = share.alone.pop_front();
             let exclusive = alone.is_some();
             let conversation = alone.or_else(|| share.ready.pop_front());
             let event = conversation.and_then(|conversation| self.enter(conversation));
+            if let Some(event) = &event {
+                let charge = self.work.charge(tenant, least);
+                if let Some(lane) = self.lanes.get_mut(&event.conversation) {
+                    lane.charge = Some(charge);
+                }
+            }
             if event.is_some()
                 && let Some(share) = self.tenants.get_mut(&tenant)
             {
@@ -174,31 +191,42 @@ impl Queue {
         Some(event)
     }
 
-    /// Takes the tenant whose turn it is out of the order. Those who are passed by hold a slot each, so that few are.
-    fn next_tenant(&mut self) -> Option<TenantId> {
+    /// Takes the tenant whose turn it is out of the order; and where the first of all stood. Those who are passed by hold a slot each, or are heavy and
+    /// wait for others that are, so that few are.
+    fn next_tenant(&mut self) -> Option<(TenantId, u64)> {
         let free = self.slots.saturating_sub(self.running);
         if free == 0 {
             return None;
         }
-        let share = self.fair_share();
-        let may = |tenant: &TenantId| {
-            self.tenants
-                .get(tenant)
-                .filter(|tenant| tenant.may_begin())
-                .map(|tenant| tenant.running < share)
-        };
-        let below = self
-            .turn_of
-            .iter()
-            .position(|tenant| may(tenant) == Some(true));
-        let spare = || {
-            let above = self.turn_of.iter().position(|tenant| may(tenant).is_some());
-            above.filter(|_| free > self.reserve())
-        };
-        let at = below.or_else(spare)?;
-        let tenant = self.turn_of.remove(at)?;
-        self.tenants.get_mut(&tenant)?.queued = false;
-        Some(tenant)
+        let (share, spare) = (self.fair_share(), free > self.reserve());
+        let mut heavy_wait = false;
+        let mut above = None;
+        let mut below = None;
+        for (stand, tenant) in &self.turn_of {
+            let Some(waits) = self.tenants.get(tenant).filter(|share| share.may_begin()) else {
+                continue;
+            };
+            if !self.work.trusts(*tenant, waits.running) {
+                continue;
+            }
+            let heavy = self.work.is_heavy(*tenant);
+            if heavy && (heavy_wait || !self.work.has_room_for(*tenant)) {
+                heavy_wait = true;
+                continue;
+            }
+            if waits.running < share {
+                below = Some((*stand, *tenant));
+                break;
+            }
+            if above.is_none() {
+                above = Some((*stand, *tenant));
+            }
+        }
+        let next = below.or(above.filter(|_| spare))?;
+        let ((least, _), _) = *self.turn_of.first()?;
+        self.turn_of.remove(&next);
+        self.tenants.get_mut(&next.1)?.queued = None;
+        Some((next.1, least))
     }
 
     /// An equal part of the slots for everybody who waits or runs, and for one more who may come.
@@ -210,6 +238,18 @@ impl Queue {
     /// for newcomers to begin at once until others' turns end.
     fn reserve(&self) -> usize {
         self.slots.div_ceil(8).min(self.slots - 1)
+    }
+
+    /// The guests of a running turn are done, and took so much fuel; its commit may still be to come.
+    pub(super) fn measured(&mut self, conversation: ConversationId, fuel: u64) {
+        let Some(lane) = self.lanes.get_mut(&conversation) else {
+            return;
+        };
+        let tenant = lane.tenant;
+        if let Some(charge) = lane.charge.take() {
+            self.work.settle(tenant, charge, fuel);
+            self.stand_anew(tenant);
+        }
     }
 
     /// The message had its turn (or never will): its conversation goes on with the next.
@@ -316,6 +356,10 @@ impl Queue {
         };
         lane.state = LaneState::Parked;
         let tenant = lane.tenant;
+        if let Some(charge) = lane.charge.take() {
+            self.work.refund(tenant, charge);
+            self.stand_anew(tenant);
+        }
         self.running -= 1;
         if let Some(share) = self.tenants.get_mut(&tenant) {
             share.running -= 1;
@@ -330,11 +374,27 @@ impl Queue {
         let Some(share) = self.tenants.get_mut(&tenant) else {
             return;
         };
-        if share.waits() && !share.queued {
-            share.queued = true;
-            self.turn_of.push_back(tenant);
-        } else if !share.waits() && share.running == 0 && !share.queued {
+        if share.waits() && share.queued.is_none() {
+            self.arrivals += 1;
+            let stand = (self.work.stands_at(tenant), self.arrivals);
+            share.queued = Some(stand);
+            self.turn_of.insert((stand, tenant));
+        } else if !share.waits() && share.running == 0 && share.queued.is_none() {
             self.tenants.remove(&tenant);
+            self.work.leave(tenant);
+        }
+    }
+
+    /// What it took is known better now.
+    fn stand_anew(&mut self, tenant: TenantId) {
+        let Some(share) = self.tenants.get_mut(&tenant) else {
+            return;
+        };
+        if let Some((stood, arrival)) = share.queued {
+            self.turn_of.remove(&((stood, arrival), tenant));
+            let stand = (self.work.stands_at(tenant), arrival);
+            share.queued = Some(stand);
+            self.turn_of.insert((stand, tenant));
         }
     }
 }

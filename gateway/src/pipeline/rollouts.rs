@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Plugins;
 use crate::directory::Directory;
+use crate::domain::breaker::{BreakerRule, Probing, Recent};
 use crate::domain::rollout::{Bounds, Stage, Tally};
 use crate::domain::{ConversationId, InstallationId};
 use crate::storage::installations::Installation;
@@ -23,7 +24,7 @@ use crate::storage::{Result, StorageError};
 use crate::sync::lock;
 use crate::telemetry::names;
 use crate::tenants::SetupContext;
-use crate::tenants::installations::roll_back_by_itself;
+use crate::tenants::installations::{Tripped, close_breaker, roll_back_by_itself, trip};
 
 /// How often candidates' counts go to the database, and come back with those of other nodes.
 const FLUSH: Duration = Duration::from_secs(1);
@@ -51,8 +52,9 @@ pub struct Rollouts {
     /// The node's name, of this life.
     holder: String,
     sticky: Hmac<Sha256>,
+    breaking: BreakerRule,
     state: Mutex<State>,
-    /// A candidate must go.
+    /// A version must go, or a breaker can close.
     news: Notify,
 }
 
@@ -63,6 +65,14 @@ struct State {
     tripped: HashMap<Part, String>,
     /// Candidates of which the database knows that they are loaded here.
     reported: HashSet<(InstallationId, i64)>,
+    /// What versions in service did lately on this node.
+    recent: HashMap<Part, Recent>,
+    /// Those that must go, and why.
+    broken: HashMap<Part, String>,
+    /// Those that single turns try, because their breakers are open.
+    probing: HashMap<Part, Probing>,
+    /// Those that did well.
+    mended: HashSet<Part>,
 }
 
 #[derive(Default)]
@@ -91,6 +101,7 @@ impl Rollouts {
         directory: Arc<Directory>,
         holder: String,
         key: &[u8; 32],
+        breaking: BreakerRule,
     ) -> Arc<Self> {
         let mut sticky =
             <Hmac<Sha256> as KeyInit>::new_from_slice(key).expect("HMAC takes keys of any length");
@@ -100,6 +111,7 @@ impl Rollouts {
             directory,
             holder,
             sticky,
+            breaking,
             state: Mutex::default(),
             news: Notify::new(),
         })
@@ -117,7 +129,23 @@ impl Rollouts {
                 && self.draws(conversation, installation.id, version)
                 && !self.is_tripped(&part(installation, version))
         });
-        canary.or(installation.active())
+        canary.or_else(|| self.serving(installation, conversation))
+    }
+
+    /// The version in service, unless its breaker is open and this turn is none that tries it.
+    pub(super) fn serving<'a>(
+        &self,
+        installation: &'a Installation,
+        conversation: ConversationId,
+    ) -> Option<&'a Version> {
+        let active = installation.active()?;
+        let Some(breaker) = installation.open_breaker() else {
+            return Some(active);
+        };
+        let (part, now) = (part(installation, active), self.setup.clock.now());
+        let mut state = self.state();
+        let probing = state.probing.entry(part).or_default();
+        probing.admit(breaker, now, conversation).then_some(active)
     }
 
     /// The version that looks on.
@@ -144,9 +172,18 @@ impl Rollouts {
         self.state().tripped.contains_key(part)
     }
 
-    /// Counts a turn of a version, and judges a candidate by it.
-    pub(super) fn note(&self, part: Part, bounds: &Bounds, fuel_limit: u64, once: &Once) {
+    /// Counts a turn of a version, and judges it: a candidate by its bounds, one in service by what it did lately.
+    pub(super) fn note(
+        &self,
+        part: Part,
+        (bounds, fuel_limit): (&Bounds, u64),
+        conversation: ConversationId,
+        once: &Once,
+    ) {
         let mut state = self.state();
+        if part.stage == Stage::Active {
+            self.judge(&mut state, part, conversation, once.fault.is_some());
+        }
         let seen = state.seen.entry(part).or_default();
         seen.rule = (*bounds, fuel_limit);
         let tally = &mut seen.pending;
@@ -168,6 +205,23 @@ impl Rollouts {
         };
         if let Some(why) = verdict {
             state.tripped.entry(part).or_insert(why);
+            self.news.notify_one();
+        }
+    }
+
+    fn judge(&self, state: &mut State, part: Part, of: ConversationId, faulty: bool) {
+        let (rule, now) = (&self.breaking, self.setup.clock.now());
+        if let Some(probing) = state.probing.get_mut(&part) {
+            if probing.note(rule, now, faulty) {
+                state.mended.insert(part);
+                self.news.notify_one();
+            }
+            return;
+        }
+        let recent = state.recent.entry(part).or_default();
+        recent.note(rule, now, of, faulty);
+        if let Some(why) = recent.verdict(rule) {
+            state.broken.entry(part).or_insert(why);
             self.news.notify_one();
         }
     }
@@ -194,8 +248,78 @@ impl Rollouts {
                 }
             }
             self.take_out().await;
+            self.work_breakers().await;
         }
         self.flush_or_say(true).await;
+    }
+
+    /// Takes out what failed in service, closes what is well again, forgets what is neither.
+    async fn work_breakers(&self) {
+        let (broken, mended) = {
+            let state = self.state();
+            (state.broken.clone(), state.mended.clone())
+        };
+        for (part, why) in broken {
+            match trip(&self.setup, &part, &why, &self.breaking).await {
+                Ok(tripped) => say_tripped(&part, &why, &tripped),
+                Err(error) => {
+                    tracing::warn!(%error, "a version that fails could not be taken out yet");
+                    continue;
+                }
+            }
+            if self.setup_is_read().await {
+                let mut state = self.state();
+                state.broken.remove(&part);
+                state.recent.remove(&part);
+            }
+        }
+        for part in mended {
+            match close_breaker(&self.setup, &part).await {
+                Ok(true) => {
+                    metrics::counter!(names::PLUGIN_BREAKERS, "what" => "closed").increment(1);
+                    let (installation, version) = (part.installation, part.seq);
+                    tracing::info!(%installation, version, "a plugin is well again; its breaker is closed");
+                }
+                Ok(false) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "a breaker could not be closed yet");
+                    continue;
+                }
+            }
+            if self.setup_is_read().await {
+                self.state().mended.remove(&part);
+            }
+        }
+        self.forget_what_is_over();
+    }
+
+    async fn setup_is_read(&self) -> bool {
+        let read = self.directory.refresh().await;
+        if let Err(error) = &read {
+            tracing::debug!(%error, "setup could not be read after a change of a breaker");
+        }
+        read.is_ok()
+    }
+
+    fn forget_what_is_over(&self) {
+        let now = self.setup.clock.now();
+        let mut state = self.state();
+        let State {
+            recent, probing, ..
+        } = &mut *state;
+        recent.retain(|_, recent| {
+            recent.forget_old(&self.breaking, now);
+            !recent.is_empty()
+        });
+        if probing.is_empty() {
+            return;
+        }
+        let snapshot = self.directory.snapshot();
+        let installed = snapshot.numbers().flat_map(|number| &number.installations);
+        let open: HashSet<(InstallationId, i64)> = installed
+            .filter_map(|row| Some((row.id, row.open_breaker()?.seq)))
+            .collect();
+        probing.retain(|part, _| open.contains(&(part.installation, part.seq)));
     }
 
     async fn take_out(&self) {
@@ -272,7 +396,7 @@ impl Rollouts {
         }
         let node = i64::from(self.setup.ids.node());
         let mut tx = self.setup.db.begin().await?;
-        plugin_health::add_all_tenants(&mut tx, node, done).await?;
+        plugin_health::add_all_tenants(&mut tx, node, done, self.setup.clock.now()).await?;
         tx.commit().await
     }
 
@@ -347,6 +471,21 @@ impl Rollouts {
         tx.commit().await?;
         self.state().reported.insert(key);
         Ok(())
+    }
+}
+
+fn say_tripped(part: &Part, why: &str, tripped: &Tripped) {
+    let (installation, version) = (part.installation, part.seq);
+    match tripped {
+        Tripped::RolledBack(to) => {
+            metrics::counter!(names::PLUGIN_ROLLBACKS, "stage" => "active").increment(1);
+            tracing::warn!(%installation, version, why, to, "a version in service was rolled back by itself");
+        }
+        Tripped::Opened => {
+            metrics::counter!(names::PLUGIN_BREAKERS, "what" => "opened").increment(1);
+            tracing::warn!(%installation, version, why, "a plugin's breaker opened: turns fall back without it");
+        }
+        Tripped::Nothing => {}
     }
 }
 

@@ -4,6 +4,7 @@
 //! Nothing is committed before all of it is over, so a run is thrown away by forgetting its report.
 
 use std::collections::HashSet;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -20,6 +21,7 @@ use crate::plugin_host::{
 use crate::storage::installations::Installation;
 use crate::storage::plugin_health::Part;
 use crate::storage::plugin_versions::Version;
+use crate::telemetry::PluginTurn;
 
 /// What the plugins of a turn did, and those on trial beside them.
 pub(super) struct Performed {
@@ -71,12 +73,16 @@ impl Turns {
         input: &TurnInput,
         turn: TurnId,
         now: Timestamp,
+        spent: &AtomicU64,
     ) -> Result<Performed, Overload> {
-        let question = self.question(input, turn, now).await;
+        let question = self.question(input, turn, now, spent).await;
         let mut trials = Vec::new();
         let mut gone = HashSet::new();
         let (mut cast, report) = loop {
             let cast = self.cast(input, &gone).await;
+            if let Some(waits) = cast.waits {
+                return Err(waits);
+            }
             let report = self
                 .ask_plugins(&question, cast.bindings.clone(), false)
                 .await?;
@@ -85,7 +91,7 @@ impl Turns {
                 break (cast, report);
             }
             for (part, why) in failed {
-                self.note(&cast, &report, &part, Some(why));
+                self.note(input, (&cast, &report), &part, Some(why));
                 trials.push(TrialLine::of(&cast, &part, &report).after(why));
                 gone.insert(part.installation);
             }
@@ -96,7 +102,7 @@ impl Turns {
         cast.broken.extend(alone.map(|one| one.plugin.clone()));
         if report.ending != Ending::Retry {
             for part in &cast.parts {
-                self.note(&cast, &report, part, None);
+                self.note(input, (&cast, &report), part, None);
             }
             self.shadows(&question, (&cast, &report), &mut trials).await;
         }
@@ -117,7 +123,7 @@ impl Turns {
         self.plugins
             .cast(&input.entry, |installation| {
                 match gone.contains(&installation.id) {
-                    true => installation.active(),
+                    true => self.rollouts.serving(installation, conversation),
                     false => choose(installation),
                 }
             })
@@ -125,20 +131,36 @@ impl Turns {
     }
 
     /// Counts what a version did, if it was asked.
-    fn note(&self, cast: &Cast, report: &TurnReport, part: &Part, fell_back: Option<&'static str>) {
+    fn note(
+        &self,
+        input: &TurnInput,
+        (cast, report): (&Cast, &TurnReport),
+        part: &Part,
+        fell_back: Option<&'static str>,
+    ) {
         if let Some(mut once) = did(report, part.installation) {
             once.fault = once.fault.or(fell_back);
             once.fell_back = fell_back.is_some();
-            self.count(cast, part, &once);
+            self.count(input, cast, part, &once);
         }
     }
 
-    fn count(&self, cast: &Cast, part: &Part, once: &Once) {
+    fn count(&self, input: &TurnInput, cast: &Cast, part: &Part, once: &Once) {
         let place = cast.parts.iter().position(|other| other == part);
         let bounds = place.and_then(|place| cast.bounds.get(place));
         let binding = place.and_then(|place| cast.bindings.get(place));
         if let (Some(bounds), Some(binding)) = (bounds, binding) {
-            self.rollouts.note(*part, bounds, binding.limits.fuel, once);
+            let did = PluginTurn {
+                fuel: once.fuel,
+                wall_us: once.wall_us,
+                faulty: once.fault.is_some(),
+            };
+            let named = (binding.plugin.name(), binding.plugin.version());
+            let meters = &self.watchers.meters;
+            meters.note(self.clock.now(), part.tenant, named, did);
+            let rule = (bounds, binding.limits.fuel);
+            self.rollouts
+                .note(*part, rule, input.event.conversation, once);
         }
     }
 
@@ -196,7 +218,7 @@ impl Turns {
         let compares = once.fault.is_none() && played(installation).is_some();
         let of = |report| wanted(report, installation.id);
         once.same = compares.then(|| of(&shown) == of(report));
-        self.count(&with_it, &part, &once);
+        self.count(question.input, &with_it, &part, &once);
         let mut line = TrialLine::of(&with_it, &part, &shown);
         line.same = once.same;
         Some(line)
@@ -313,6 +335,7 @@ mod tests {
             parts: vec![part(CANARY, Stage::Canary), part(ACTIVE, Stage::Active)],
             bounds: Vec::new(),
             broken: Vec::new(),
+            waits: None,
         }
     }
 

@@ -7,6 +7,7 @@
 //! 5. Policy decides on every draft. What it clears, the commit writes: all of it or nothing.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::caused::Caused;
@@ -17,6 +18,7 @@ use super::plugins::Plugins;
 use super::queue::Tries;
 use super::reads;
 use super::rollouts::Rollouts;
+use super::told::{TurnSpans, Watchers};
 use crate::directory::NumberEntry;
 use crate::domain::attribute::Fields;
 use crate::domain::{Clock, IdGenerator, InstallationId, Timestamp, TurnId};
@@ -44,6 +46,7 @@ pub(super) struct Turns {
     pub seeds: Seeds,
     pub rollouts: Arc<Rollouts>,
     pub outcalls: Arc<Outcalls>,
+    pub watchers: Watchers,
 }
 
 /// A message or occasion about to have its turn, with its conversation and consent as they stood a moment ago.
@@ -63,6 +66,8 @@ pub(super) struct Question<'a> {
     now: Timestamp,
     about: Arc<About>,
     pub conversation: ConversationView,
+    /// Fuel that its plugins took, those on trial included.
+    spent: &'a AtomicU64,
 }
 
 /// Everything that a turn causes, ready to be committed.
@@ -101,20 +106,33 @@ pub(super) enum Ran {
 pub(super) const RETRIES: u32 = 5;
 /// How long to wait when the plugin host is full.
 const NO_ROOM: Duration = Duration::from_millis(5);
+/// How long to wait for a component that is being compiled: some tenths of a second for a Rust plugin.
+const NOT_COMPILED: Duration = Duration::from_millis(250);
 
 impl Turns {
-    /// Runs one turn. Calling it again with the same input is harmless: only a commit counts.
-    pub(super) async fn run(&self, input: TurnInput) -> Ran {
+    /// Runs one turn, and says how much fuel it took. Calling it again with the same input is harmless: only a commit
+    /// counts.
+    pub(super) async fn run(&self, input: TurnInput) -> (Ran, u64) {
+        let spent = AtomicU64::new(0);
+        let ran = self.attempt(input, &spent).await;
+        (ran, spent.into_inner())
+    }
+
+    async fn attempt(&self, input: TurnInput, spent: &AtomicU64) -> Ran {
         let now = self.clock.now();
         let turn = TurnId::from_raw(self.ids.next(now));
+        let mut spans = TurnSpans::begin(&self.watchers.traces, turn, now);
         let mut drafts = Drafts::new(self, &input, turn, now);
         match input.event.word {
             // An occasion has no word.
             word::CONSENT => drafts.outcome = "consent_word",
             word::HUMAN if input.conversation.owner.is_bot() => drafts.human_requested(),
             _ if input.entry.installations.is_empty() => drafts.outcome = "no_plugin",
-            _ => match self.perform(&input, turn, now).await {
+            _ => match self.perform(&input, turn, now, spent).await {
                 Ok(performed) => {
+                    if let Some(spans) = &mut spans {
+                        spans.performed(&performed);
+                    }
                     let report = performed.report;
                     count(&report);
                     if let Some(later) = later(&report, input.tries.retries) {
@@ -128,9 +146,15 @@ impl Turns {
                     );
                     drafts.apply(report, &performed.bindings, &performed.broken);
                 }
-                Err(Overload::Full | Overload::TenantShare) => {
+                Err(Overload::Full | Overload::TenantShare | Overload::Components) => {
                     return Ran::Later {
                         after: NO_ROOM,
+                        asked: false,
+                    };
+                }
+                Err(Overload::NotCompiled) => {
+                    return Ran::Later {
+                        after: NOT_COMPILED,
                         asked: false,
                     };
                 }
@@ -139,6 +163,9 @@ impl Turns {
                     drafts.fall_back();
                 }
             },
+        }
+        if let Some(spans) = spans {
+            spans.end(&self.watchers.traces, &input, drafts.outcome);
         }
         Ran::Finished(Box::new(drafts.finish(input)))
     }
@@ -149,8 +176,10 @@ impl Turns {
         input: &'a TurnInput,
         turn: TurnId,
         now: Timestamp,
+        spent: &'a AtomicU64,
     ) -> Question<'a> {
         Question {
+            spent,
             input,
             turn,
             now,
@@ -187,7 +216,10 @@ impl Turns {
             bot_owns: input.conversation.owner.is_bot(),
             contact_kinds: input.entry.tenant.contact_kinds.clone(),
         };
-        self.plugins.host().run_turn(request).await
+        let report = self.plugins.host().run_turn(request).await?;
+        let fuel = report.calls.iter().map(|call| call.fuel).sum();
+        question.spent.fetch_add(fuel, Ordering::Relaxed);
+        Ok(report)
     }
 
     async fn about(&self, event: &PendingEvent) -> About {

@@ -135,6 +135,11 @@ impl AuthenticArtifact {
         &self.id
     }
 
+    /// How many bytes of machine code it has.
+    pub fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
     pub(super) fn deserialize(&self, engine: &Engine) -> wasmtime::Result<Component> {
         // SAFETY: the bytes are exactly what our own compiling child returned for this engine's settings: the MAC
         // over id and bytes was checked in `ArtifactKey::open`, the only place that makes this type.

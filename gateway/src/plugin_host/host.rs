@@ -64,6 +64,10 @@ pub enum Overload {
     TooManyPlugins,
     #[error("the plugin host lost this turn")]
     Lost,
+    #[error("the components in use leave no room for another")]
+    Components,
+    #[error("a component is not compiled for this engine yet")]
+    NotCompiled,
 }
 
 /// Why the host cannot start at all.
@@ -116,7 +120,8 @@ impl PluginHost {
         }))
     }
 
-    /// Links an artifact into this process. Takes well under a millisecond for a Rust plugin; the caller caches.
+    /// Links an artifact into this process. Takes well under a millisecond for a Rust plugin, 20 for an interpreter: the
+    /// caller caches, and calls it where blocking is allowed.
     pub fn load(
         &self,
         artifact: &AuthenticArtifact,

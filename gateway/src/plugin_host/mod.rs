@@ -38,7 +38,7 @@ mod seeds;
 mod settings;
 mod stages;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod trial;

@@ -169,8 +169,16 @@ pub(super) fn load(host: &PluginHost, component: &[u8]) -> Result<Arc<Plugin>, L
     host.load(&artifact, &manifest)
 }
 
+/// A plugin that does nothing: its manifest as JSON, and its machine code.
+pub(crate) fn idle_plugin() -> (String, Vec<u8>) {
+    let component = Guest::replying("").component();
+    let manifest = inspect(&component).expect("a fitting upload").manifest;
+    let code = child::compile(&component).expect("compiles");
+    (json!(manifest).to_string(), code)
+}
+
 /// A host with one guest thread, on the test's runtime.
-pub(super) fn host() -> Arc<PluginHost> {
+pub(crate) fn host() -> Arc<PluginHost> {
     host_with(|_| {})
 }
 

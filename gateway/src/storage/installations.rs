@@ -9,6 +9,7 @@ use sqlx::FromRow;
 
 use super::plugin_versions::{self, Version};
 use super::{Result, StorageError, Tx, batch, execute, fetch_list, on_backend, rows};
+use crate::domain::breaker::Breaker;
 use crate::domain::rollout::{Bounds, Stage};
 use crate::domain::{InstallationId, NumberId, TenantId, Timestamp};
 
@@ -27,6 +28,8 @@ pub struct Installation {
     pub bounds: Bounds,
     /// Moves with every change: a commit checks that it still runs under the generation that it began with.
     pub generation: i64,
+    /// Of its active version, while it is open.
+    pub breaker: Option<Breaker>,
     /// A version of it that is or was in service exports `on-receipt`: receipts are events for it.
     pub hears_receipts: bool,
     pub created_at: Timestamp,
@@ -37,6 +40,12 @@ pub struct Installation {
 impl Installation {
     pub fn active(&self) -> Option<&Version> {
         self.versions.iter().find(|v| v.stage == Stage::Active)
+    }
+
+    /// The breaker, if it is of the version that is in service.
+    pub fn open_breaker(&self) -> Option<&Breaker> {
+        let active = self.active()?;
+        self.breaker.as_ref().filter(|open| open.seq == active.seq)
     }
 
     pub fn candidate(&self) -> Option<&Version> {
@@ -56,13 +65,14 @@ struct Row {
     generation: i64,
     hears_receipts: i64,
     created_at: i64,
+    breaker: String,
 }
 
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT id, tenant, number, plugin, position, state, bounds, generation, hears_receipts, created_at
-                FROM installation ",
+            "SELECT id, tenant, number, plugin, position, state, bounds, generation, hears_receipts, created_at,
+                    breaker FROM installation ",
             $rest
         )
     };
@@ -74,6 +84,12 @@ fn state(paused: bool) -> &'static str {
 
 fn bounds_text(bounds: &Bounds) -> Result<String> {
     serde_json::to_string(bounds).map_err(|error| StorageError::Corrupt(error.to_string()))
+}
+
+fn breaker_text(breaker: Option<&Breaker>) -> Result<String> {
+    let text = breaker.map(serde_json::to_string).transpose();
+    let text = text.map_err(|error| StorageError::Corrupt(error.to_string()))?;
+    Ok(text.unwrap_or_default())
 }
 
 /// A new installation without versions.
@@ -101,7 +117,7 @@ pub async fn insert(tx: &mut Tx, tenant: TenantId, new: &Installation) -> Result
 /// Writes what can be changed of an installation and moves its generation: turns that began before commit nothing.
 pub async fn update(tx: &mut Tx, tenant: TenantId, changed: &Installation) -> Result<()> {
     const SQL: &str =
-        "UPDATE installation SET position = $3, state = $4, bounds = $5, hears_receipts = $6,
+        "UPDATE installation SET position = $3, state = $4, bounds = $5, hears_receipts = $6, breaker = $7,
             generation = generation + 1
         WHERE tenant = $1 AND id = $2 AND state <> 'retired'";
     execute!(
@@ -113,6 +129,7 @@ pub async fn update(tx: &mut Tx, tenant: TenantId, changed: &Installation) -> Re
             .bind(state(changed.paused))
             .bind(bounds_text(&changed.bounds)?)
             .bind(i64::from(changed.hears_receipts))
+            .bind(breaker_text(changed.open_breaker())?)
     )?;
     Ok(())
 }
@@ -256,7 +273,15 @@ impl Row {
     fn read(self, versions: Vec<Version>) -> Result<Installation> {
         let bounds = serde_json::from_str(&self.bounds)
             .map_err(|error| StorageError::Corrupt(format!("bounds: {error}")))?;
+        let breaker = match self.breaker.is_empty() {
+            true => None,
+            false => Some(
+                serde_json::from_str(&self.breaker)
+                    .map_err(|error| StorageError::Corrupt(format!("breaker: {error}")))?,
+            ),
+        };
         Ok(Installation {
+            breaker,
             id: InstallationId::from_raw(self.id),
             tenant: TenantId::from_raw(self.tenant),
             number: (self.number != 0).then(|| NumberId::from_raw(self.number)),

@@ -16,6 +16,7 @@ pub mod buckets;
 pub mod business_events;
 pub mod changes;
 pub mod claims;
+pub mod compile_work;
 pub mod components;
 pub mod contacts;
 pub mod conversations;

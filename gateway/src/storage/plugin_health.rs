@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::{Result, Tx, batch, execute, execute_rows, on_backend};
 use crate::domain::rollout::{Stage, Tally};
-use crate::domain::{InstallationId, TenantId};
+use crate::domain::{InstallationId, TenantId, Timestamp};
 
 /// One version in one stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,17 +18,22 @@ pub struct Part {
 }
 
 /// Adds what a node's versions did since it last said so.
-pub async fn add_all_tenants(tx: &mut Tx, node: i64, done: &[(Part, Tally)]) -> Result<()> {
-    const HEAD: &str = "INSERT INTO plugin_health (installation, seq, stage, node, measure, item, tenant, n) VALUES";
+pub async fn add_all_tenants(
+    tx: &mut Tx,
+    node: i64,
+    done: &[(Part, Tally)],
+    now: Timestamp,
+) -> Result<()> {
+    const HEAD: &str = "INSERT INTO plugin_health (installation, seq, stage, node, measure, item, tenant, n, ran_at) VALUES";
     const TAIL: &str = "ON CONFLICT (installation, seq, stage, node, measure, item)
-        DO UPDATE SET n = plugin_health.n + excluded.n";
+        DO UPDATE SET n = plugin_health.n + excluded.n, ran_at = excluded.ran_at";
     let mut rows: Vec<(&Part, String, i64, i64)> = Vec::new();
     for (part, tally) in done {
         let of_part = tally.rows().into_iter();
         rows.extend(of_part.map(|(measure, item, n)| (part, measure, item, n)));
     }
     for run in batch::runs(&rows) {
-        let sql = batch::values(HEAD, run.len(), 8, 1, TAIL);
+        let sql = batch::values(HEAD, run.len(), 9, 1, TAIL);
         execute_rows!(tx, sql, run, |query, (part, measure, item, n)| {
             query
                 .bind(part.installation.raw())
@@ -39,9 +44,22 @@ pub async fn add_all_tenants(tx: &mut Tx, node: i64, done: &[(Part, Tally)]) -> 
                 .bind(item)
                 .bind(part.tenant.raw())
                 .bind(n)
+                .bind(now.millis())
         })?;
     }
     Ok(())
+}
+
+/// Versions that ran, the last one first.
+pub async fn ran_lately_all_tenants(tx: &mut Tx, most: i64) -> Result<Vec<(InstallationId, i64)>> {
+    const SQL: &str = "SELECT installation, seq FROM plugin_health WHERE measure = 'turns'
+        GROUP BY installation, seq ORDER BY MAX(ran_at) DESC, installation LIMIT $1";
+    let rows: Vec<(i64, i64)> = on_backend!(tx, |conn| sqlx::query_as(SQL)
+        .bind(most)
+        .fetch_all(conn)
+        .await)?;
+    let read = |(id, seq)| (InstallationId::from_raw(id), seq);
+    Ok(rows.into_iter().map(read).collect())
 }
 
 /// What all nodes together saw of a version in a stage.

@@ -1,5 +1,6 @@
 //! The Prometheus recorder of the process and its page.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -13,6 +14,7 @@ use metrics_exporter_prometheus::{
 use tokio_util::sync::CancellationToken;
 
 use super::names;
+use super::plugins::PluginMeters;
 
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -21,7 +23,10 @@ const UPKEEP: Duration = Duration::from_secs(5);
 
 /// What the process has counted so far.
 #[derive(Debug, Clone)]
-pub struct Recorder(PrometheusHandle);
+pub struct Recorder {
+    recorded: PrometheusHandle,
+    plugins: Option<Arc<PluginMeters>>,
+}
 
 impl Recorder {
     /// Makes this the recorder that `metrics::counter!` and its like write to. Called once, by `app`; a second call in
@@ -33,7 +38,16 @@ impl Recorder {
             Ok(()) => names::describe(),
             Err(_) => tracing::debug!("metrics were installed before"),
         }
-        Self(handle)
+        Self {
+            recorded: handle,
+            plugins: None,
+        }
+    }
+
+    /// Shows these meters on its page too.
+    pub fn with_plugins(mut self, plugins: Arc<PluginMeters>) -> Self {
+        self.plugins = Some(plugins);
+        self
     }
 
     /// `GET /metrics`.
@@ -47,12 +61,13 @@ impl Recorder {
     pub async fn upkeep(self, stop: CancellationToken) {
         let mut ticks = tokio::time::interval(UPKEEP);
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-            self.0.run_upkeep();
+            self.recorded.run_upkeep();
         }
     }
 
     pub fn render(&self) -> String {
-        self.0.render()
+        let plugins = self.plugins.as_ref();
+        self.recorded.render() + &plugins.map(|meters| meters.render()).unwrap_or_default()
     }
 }
 
@@ -75,7 +90,10 @@ mod tests {
     #[test]
     fn durations_are_histograms_with_buckets_that_prometheus_can_add_up() {
         let recorder = recorder();
-        let handle = Recorder(recorder.handle());
+        let handle = Recorder {
+            recorded: recorder.handle(),
+            plugins: None,
+        };
         ::metrics::with_local_recorder(&recorder, || {
             names::describe();
             ::metrics::counter!(names::WEBHOOKS, "outcome" => "kept").increment(2);

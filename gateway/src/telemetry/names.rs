@@ -1,6 +1,7 @@
 //! The catalog of metrics: every name, its kind, its labels and what it tells. Nobody writes a name elsewhere.
 //!
-//! Labels have few values: never a tenant, number or conversation (10,000 tenants would be 10,000 series each).
+//! Labels have few values: never a tenant, number or conversation (10,000 tenants would be 10,000 series each). The four
+//! of plugins are the exception, whose series are bounded by seats (`telemetry/plugins.rs`).
 
 use metrics::Unit;
 
@@ -54,9 +55,36 @@ catalog! {
     PLUGIN_REQUESTS = "vestibule_plugin_requests_total", Counter, Unit::Count,
         "Requests of plugins to other servers by outcome: answered, or why not: timeout, unreachable, too_large, denied, invalid, absent, quota, unavailable.";
     PLUGIN_ROLLBACKS = "vestibule_plugin_rollbacks_total", Counter, Unit::Count,
-        "Candidates that a bound took out, by stage: shadow, canary.";
+        "Versions that a bound took out, by stage: shadow, canary, active.";
+    PLUGIN_BREAKERS = "vestibule_plugin_breakers_total", Counter, Unit::Count,
+        "Breakers of versions in service that this node moved, by what: opened, closed.";
+    PLUGIN_TURNS = "vestibule_plugin_turns_total", Counter, Unit::Count,
+        "Turns of a plugin, by tenant, plugin and version: those with a seat, and all others as `other` (docs/operating.md).";
+    PLUGIN_FAULTS = "vestibule_plugin_faults_total", Counter, Unit::Count,
+        "Turns that it could not end, by the same.";
+    PLUGIN_FUEL = "vestibule_plugin_fuel_total", Counter, Unit::Count,
+        "Fuel of its turns, by the same: what it takes of the CPU.";
+    PLUGIN_WALL = "vestibule_plugin_wall_seconds_total", Counter, Unit::Seconds,
+        "Wall time of its turns, waiting included, by the same.";
+    SPANS = "vestibule_spans_total", Counter, Unit::Count,
+        "Spans for the collector, by result: sent, dropped.";
     PLUGIN_CALL_SECONDS = "vestibule_plugin_call_seconds", Histogram, Unit::Seconds,
         "Wall time of one plugin call, waiting included.";
+
+    PLUGINS_LOADED = "vestibule_plugins_loaded", Gauge, Unit::Count,
+        "Components that this node holds in memory.";
+    PLUGINS_LOADED_BYTES = "vestibule_plugins_loaded_bytes", Gauge, Unit::Bytes,
+        "Bytes of those components, about.";
+    PLUGINS_EVICTED = "vestibule_plugins_evicted_total", Counter, Unit::Count,
+        "Components that had to go for others. Many of them: plugins.loaded_bytes or loaded_components are too small.";
+    PLUGIN_LOADS = "vestibule_plugin_loads_total", Counter, Unit::Count,
+        "Components loaded, by result: loaded, failed.";
+    ARTIFACT_FILES_BYTES = "vestibule_artifact_files_bytes", Gauge, Unit::Bytes,
+        "Bytes of machine code that this node keeps on its disk.";
+    PLUGINS_TO_COMPILE = "vestibule_plugins_to_compile", Gauge, Unit::Count,
+        "Components that are not compiled for this node's engine yet.";
+    PLUGINS_RECOMPILED = "vestibule_plugins_recompiled_total", Counter, Unit::Count,
+        "Components compiled anew for this engine, by result: compiled, refused, failed.";
 
     HOOK_DELIVERIES = "vestibule_hook_deliveries_total", Counter, Unit::Count,
         "Requests to tenants' endpoints by outcome: delivered, failed; dead: given up after a day.";
@@ -89,6 +117,12 @@ catalog! {
         "Jobs that are over by end: done, failed, cancelled.";
 }
 
+/// What a name tells.
+pub(super) fn help(name: &str) -> &'static str {
+    let entry = CATALOG.iter().find(|entry| entry.0 == name);
+    entry.map_or("", |entry| entry.3)
+}
+
 /// Tells the recorder what each name means.
 pub(super) fn describe() {
     for &(name, kind, unit, help) in CATALOG {
@@ -111,7 +145,8 @@ mod tests {
             let letters = |letter: char| letter == '_' || letter.is_ascii_lowercase();
             assert!(name.chars().all(letters), "{name}");
             assert_eq!(name.ends_with("_total"), *kind == Counter, "{name}");
-            assert_eq!(name.ends_with("_seconds"), *unit == Unit::Seconds, "{name}");
+            let seconds = name.trim_end_matches("_total").ends_with("_seconds");
+            assert_eq!(seconds, *unit == Unit::Seconds, "{name}");
             assert!(help.ends_with('.'), "{name}");
         }
     }

@@ -290,6 +290,7 @@ async fn installation(ground: &Ground, tenant: TenantId) -> String {
         paused: false,
         bounds: Bounds::default(),
         generation: 1,
+        breaker: None,
         hears_receipts: false,
         created_at: now,
         versions: Vec::new(),

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use vestibule::clock::SystemClock;
+use vestibule::domain::Clock;
 use vestibule::domain::rollout::{Stage, Tally};
 use vestibule::storage::plugin_health::{self, Part};
 use vestibule_tests::{for_each_database, guests, until};
@@ -130,7 +132,7 @@ async fn what_other_nodes_saw_counts_too() {
             stage: Stage::Canary,
         };
         let mut tx = life.setup().db.begin().await.expect("a transaction");
-        plugin_health::add_all_tenants(&mut tx, 1_000, &[(part, theirs)])
+        plugin_health::add_all_tenants(&mut tx, 1_000, &[(part, theirs)], SystemClock.now())
             .await
             .expect("added");
         tx.commit().await.expect("a commit");

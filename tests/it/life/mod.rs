@@ -1,6 +1,8 @@
 //! The life of a plugin's versions in a running gateway (docs/plugins-life.md): shadow, canary, active, rolled back.
 
 mod canary;
+mod in_service;
+mod recompiled;
 mod seen;
 mod shadow;
 mod signed;
@@ -12,8 +14,8 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use vestibule::clock::SystemClock;
-use vestibule::domain::TenantId;
 use vestibule::domain::rollout::Stage;
+use vestibule::domain::{Clock, TenantId};
 use vestibule::storage::installations::Installation;
 use vestibule::storage::plugin_versions::Version;
 use vestibule::tenants::installations::{
@@ -58,12 +60,20 @@ async fn push(town: &Town, component: &[u8]) -> String {
 
 impl<'a> Life<'a> {
     async fn begin(database: &'a TestDatabase, uploads: &[Vec<u8>]) -> Life<'a> {
+        Self::begin_at(database, uploads, Arc::new(SystemClock)).await
+    }
+
+    /// The node's time is the clock's.
+    async fn begin_at(
+        database: &'a TestDatabase,
+        uploads: &[Vec<u8>],
+        clock: Arc<dyn Clock>,
+    ) -> Life<'a> {
         let town = Town::without_plugin(database).await;
         let mut digests = Vec::new();
         for component in uploads {
             digests.push(push(&town, component).await);
         }
-        let clock = Arc::new(SystemClock);
         let node = town.deployment.start_in_process("node", clock).await;
         town.meta
             .set_webhook(&node.webhook_url(), None)

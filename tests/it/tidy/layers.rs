@@ -82,8 +82,11 @@ const CRATES: &[(&str, &[&str])] = &[
     ("seccompiler", &["replay"]),
     // Signatures of uploads; TLS has it by itself.
     ("ring", &["tenants"]),
-    // `app` and `cli` build the one client that everybody is handed; the simulator posts webhooks with it.
-    ("reqwest", &["graph", "egress", "simulator", "app", "cli"]),
+    // `app` and `cli` build the one client that everybody is handed; the simulator posts webhooks with it, telemetry spans.
+    (
+        "reqwest",
+        &["graph", "egress", "simulator", "telemetry", "app", "cli"],
+    ),
 ];
 
 /// Crates that the pure rooms do without.

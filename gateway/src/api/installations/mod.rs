@@ -24,8 +24,9 @@ use utoipa_axum::routes;
 use super::Api;
 use super::etag::Tagged;
 use super::moment::Moment;
+use crate::domain::breaker::Breaker;
 use crate::domain::rollout::{Bounds, Stage};
-use crate::domain::{InstallationId, NumberId};
+use crate::domain::{InstallationId, NumberId, Timestamp};
 use crate::storage::installations::Installation;
 use crate::storage::plugin_versions::Version;
 use crate::tenants::installations::revision_of;
@@ -67,11 +68,32 @@ struct InstallationView {
     paused: bool,
     /// When a candidate goes by itself.
     bounds: Bounds,
+    /// Of the active version, while it is open: it failed too often, and turns fall back without it.
+    breaker: Option<BreakerView>,
     /// What answers.
     active: Option<VersionView>,
     /// What is on its way into service.
     candidate: Option<VersionView>,
     installed_at: Moment,
+}
+
+/// An open breaker.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PluginBreaker)]
+struct BreakerView {
+    /// Why it opened.
+    reason: String,
+    opened_at: Moment,
+    /// From then on single turns try the version; when enough of them go well it closes.
+    tried_from: Moment,
+}
+
+fn breaker_view(breaker: &Breaker) -> BreakerView {
+    BreakerView {
+        reason: breaker.reason.clone(),
+        opened_at: Moment(Timestamp::from_millis(breaker.opened_at)),
+        tried_from: Moment(Timestamp::from_millis(breaker.probe_at)),
+    }
 }
 
 /// A version in an installation.
@@ -135,6 +157,7 @@ fn view(installation: &Installation) -> InstallationView {
         position: installation.position,
         paused: installation.paused,
         bounds: installation.bounds,
+        breaker: installation.open_breaker().map(breaker_view),
         active: installation.active().map(version_view),
         candidate: installation.candidate().map(version_view),
         installed_at: Moment(installation.created_at),

@@ -13,7 +13,9 @@ pub use inbound::elements;
 use super::Shown;
 use crate::directory::Snapshot;
 use crate::domain::number::Number;
-use crate::domain::{ConversationId, Numbered, StreamEvent, StreamKind, TenantId, Timestamp};
+use crate::domain::{
+    ConversationId, InstallationId, Numbered, StreamEvent, StreamKind, TenantId, Timestamp,
+};
 use crate::storage::conversations::{self, Conversation, LoggedChange};
 use crate::storage::history::{self, InboundEntry};
 use crate::storage::notes::{self, Note};
@@ -136,7 +138,9 @@ impl<'a> Rows<'a> {
     fn data(&self, event: &StreamEvent) -> Value {
         use StreamKind as K;
         let mut data = Map::new();
-        data.insert("conversation".to_owned(), self.conversation(event));
+        if event.conversation.raw() != 0 {
+            data.insert("conversation".to_owned(), self.conversation(event));
+        }
         match event.kind {
             K::MessageReceived => self.received(event, &mut data),
             K::MessageSent | K::MessageFailed | K::MessageRefused | K::MessageCancelled => {
@@ -161,6 +165,11 @@ impl<'a> Rows<'a> {
                 data.insert("note".to_owned(), json!(note));
             }
             K::PluginEvent => self.emitted(event, &mut data),
+            K::PluginRolledBack | K::PluginBreakerOpened | K::PluginBreakerClosed => {
+                let installation = InstallationId::from_raw(event.subject);
+                data.insert("installation".to_owned(), json!(installation));
+                data.insert("reason".to_owned(), json!(event.note));
+            }
             K::ConversationOpened => {}
         }
         Value::Object(data)

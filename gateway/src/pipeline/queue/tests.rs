@@ -31,7 +31,7 @@ fn event(conversation: i64, seq: i64) -> PendingEvent {
 }
 
 fn queue(slots: usize, conversations: impl IntoIterator<Item = i64>) -> Queue {
-    let mut queue = Queue::new(slots, 1_000_000);
+    let mut queue = Queue::new(slots, 1_000_000, 1);
     for conversation in conversations {
         queue.add(event(conversation, 1));
     }
@@ -240,4 +240,56 @@ fn a_known_event_keeps_what_it_carries() {
         queue.next().and_then(|event| event.element).as_deref(),
         Some("{}")
     );
+}
+
+/// What a turn takes that uses all its fuel.
+const LOOP: u64 = 50_000_000;
+
+#[test]
+fn a_tenant_whose_turns_burn_cpu_gets_few_slots_and_its_neighbour_all_it_wants() {
+    let mut queue = queue(64, 1000..1100);
+    let mut hog = begin(&mut queue);
+    assert_eq!(hog.len(), 16, "nobody knows it yet");
+    // They all loop; what comes after them is bounded, though nearly all slots are free.
+    for n in hog.drain(..) {
+        queue.measured(id(n), LOOP);
+        queue.done(id(n), 1);
+    }
+    hog = begin(&mut queue);
+    assert_eq!(hog.len(), 2);
+    (2000..2040).for_each(|n| queue.add(event(n, 1)));
+    let quiet = begin(&mut queue);
+    assert_eq!(of_tenant(&quiet, 2), 16);
+    queue.measured(id(quiet[0]), 0);
+    // Of 64 slots a third is its share; beyond it a reserve stays free.
+    assert_eq!(of_tenant(&begin(&mut queue), 2), 24);
+}
+
+#[test]
+fn heavy_tenants_take_turns_by_what_they_took() {
+    let mut queue = queue(64, (1000..1100).chain(2000..2100));
+    let costs = [LOOP, 5 * LOOP / 10];
+    let mut had = [0_u64; 2];
+    let mut running = begin(&mut queue);
+    for _ in 0..120 {
+        let Some(n) = running.pop() else { break };
+        let tenant = usize::try_from(n / 1000 - 1).expect("small");
+        had[tenant] += costs[tenant];
+        queue.measured(id(n), costs[tenant]);
+        queue.done(id(n), 1);
+        running.extend(begin(&mut queue));
+    }
+    let ratio = had[0] as f64 / had[1] as f64;
+    assert!((0.5..2.5).contains(&ratio), "{had:?}");
+}
+
+#[test]
+fn a_turn_that_never_ran_gives_its_charge_back() {
+    let mut queue = queue(4, [1000]);
+    assert_eq!(begin(&mut queue), [1000]);
+    queue.park(id(1000));
+    queue.due(id(1000));
+    assert_eq!(begin(&mut queue), [1000]);
+    queue.done(id(1000), 1);
+    assert!(queue.tenants.is_empty() && queue.turn_of.is_empty());
 }

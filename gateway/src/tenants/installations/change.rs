@@ -73,6 +73,10 @@ pub async fn change(
             now.granted_at = setup.clock.now();
         }
         changing.write(&now).await?;
+        if !change.of_candidate {
+            // Other settings may be what was missing.
+            changing.installation.breaker = None;
+        }
     }
     changing.end("plugin.change").await
 }

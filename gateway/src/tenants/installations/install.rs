@@ -234,6 +234,7 @@ async fn make(
         paused: false,
         bounds: Bounds::default(),
         generation: 1,
+        breaker: None,
         hears_receipts: false,
         created_at: setup.clock.now(),
         versions: Vec::new(),

@@ -4,10 +4,12 @@
 //! the installation's generation: a turn that began before commits nothing after it. `docs/plugins-life.md` is the
 //! story of it for people.
 
+mod breaker;
 mod change;
 mod health;
 mod install;
 mod logs;
+mod recompile;
 mod rollout;
 mod stop;
 mod upload;
@@ -26,10 +28,12 @@ use crate::storage::installations::{self, Installation};
 use crate::storage::plugin_versions::{self, Version};
 use crate::storage::{Tx, changes, components, notify};
 
+pub use breaker::{Tripped, close as close_breaker, trip};
 pub use change::{InstallationChange, change, remove};
 pub use health::{Health, health};
 pub use install::{NewInstallation, Source, install};
 pub use logs::{LogEntry, logs};
+pub use recompile::{Recompiler, Wanted};
 pub use rollout::{Promotion, Rollback, pause, promote, resume, roll_back, roll_back_by_itself};
 pub use stop::{allow, stop, stop_of};
 pub use upload::{Uploaded, find as find_upload, page as page_of_uploads, upload};
@@ -87,6 +91,7 @@ pub fn revision_of(installation: &Installation) -> String {
         installation.position,
         installation.paused,
         installation.bounds,
+        installation.open_breaker(),
         versions
     ]))
 }
@@ -120,6 +125,7 @@ fn shown(installation: &Installation) -> Value {
         "position": installation.position,
         "paused": installation.paused,
         "bounds": installation.bounds,
+        "breaker": installation.open_breaker().map(|open| &open.reason),
         "versions": installation.versions.iter().map(version).collect::<Vec<_>>(),
     })
 }
@@ -191,6 +197,8 @@ impl<'a> Changing<'a> {
         }
         if stage == Stage::Active {
             version.good = true;
+            // What it did when it was here before is over.
+            self.installation.breaker = None;
         }
         if !stage.is_candidate() {
             let id = self.installation.id;

@@ -128,7 +128,7 @@ pub async fn pause(
     changing.end("plugin.pause").await
 }
 
-/// Lets a paused installation run again.
+/// Lets a paused installation run again, and one whose breaker is open.
 pub async fn resume(
     setup: &SetupContext,
     tenant: TenantId,
@@ -136,6 +136,8 @@ pub async fn resume(
 ) -> Result<Installation> {
     let mut changing = Changing::begin(setup, tenant, id).await?;
     changing.installation.paused = false;
+    // Whoever resumes it wants to see it run; if it is still broken, the breaker opens again.
+    changing.installation.breaker = None;
     changing.end("plugin.resume").await
 }
 

@@ -149,7 +149,7 @@ async fn is_compiled(setup: &SetupContext, realm: TenantId, id: &ArtifactId) -> 
     Ok(own && artifact.is_some())
 }
 
-async fn compile(
+pub(super) async fn compile(
     setup: &SetupContext,
     compiler: &Compiler,
     id: &ArtifactId,

@@ -1,0 +1,251 @@
+//! Sealed artifacts on this node's disk: a cold plugin is read from here, not from the database.
+//!
+//! The files are hints: whoever reads one authenticates it before it is loaded, and one that is missing, cut short or
+//! altered is read from the database again. One folder for each engine; those of other engines are removed at start.
+//! All of it blocks: never called on a thread that serves webhooks.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::domain::Timestamp;
+use crate::sync::lock;
+
+/// The files of one engine, within a budget.
+#[derive(Debug)]
+pub(super) struct ArtifactFiles {
+    folder: PathBuf,
+    most_bytes: u64,
+    index: Mutex<Index>,
+}
+
+#[derive(Debug, Default)]
+struct Index {
+    files: HashMap<String, Known>,
+    bytes: u64,
+    /// Of files that are being written.
+    writes: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    bytes: u64,
+    used: Timestamp,
+}
+
+/// What is being written and has no name yet.
+const UNFINISHED: &str = "new-";
+
+impl ArtifactFiles {
+    /// Takes over what lies in `folder` for the engine, and removes everything else in it.
+    pub(super) fn open(folder: &Path, engine: &str, most_bytes: u64) -> io::Result<Self> {
+        let own = folder.join(engine.replace(' ', "-"));
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&own)?;
+        for entry in fs::read_dir(folder)?.flatten() {
+            if entry.path() != own && entry.file_type()?.is_dir() {
+                // Another process of another version may still use it: then it reads from the database.
+                let _ = fs::remove_dir_all(entry.path());
+            }
+        }
+        let mut index = Index::default();
+        for entry in fs::read_dir(&own)?.flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let Ok(meta) = entry.metadata() else { continue };
+            if name.starts_with(UNFINISHED) {
+                let _ = fs::remove_file(entry.path());
+                continue;
+            }
+            let used = meta.modified().map_or(Timestamp::from_millis(0), moment);
+            index.add(name, meta.len(), used);
+        }
+        let files = Self {
+            folder: own,
+            most_bytes,
+            index: Mutex::new(index),
+        };
+        files.shrink(None);
+        Ok(files)
+    }
+
+    /// The sealed bytes of a component, if they lie here.
+    pub(super) fn read(&self, digest: &str, now: Timestamp) -> Option<Vec<u8>> {
+        if !lock(&self.index).touch(digest, now) {
+            return None;
+        }
+        let path = self.folder.join(digest);
+        let Ok(bytes) = fs::read(&path) else {
+            lock(&self.index).remove(digest);
+            return None;
+        };
+        // For the order of the next life; without it an old file goes too early.
+        let _ = File::open(&path).and_then(|file| file.set_modified(system_time(now)));
+        Some(bytes)
+    }
+
+    /// Keeps sealed bytes; others go for them. Whoever reads meanwhile sees all of them or none.
+    pub(super) fn write(&self, digest: &str, sealed: &[u8], now: Timestamp) -> io::Result<()> {
+        let bytes = sealed.len() as u64;
+        if bytes > self.most_bytes {
+            return Ok(());
+        }
+        let temporary = {
+            let mut index = lock(&self.index);
+            index.writes += 1;
+            let name = format!("{UNFINISHED}{}-{}", std::process::id(), index.writes);
+            self.folder.join(name)
+        };
+        let written = fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&temporary)
+            .and_then(|mut file| file.write_all(sealed))
+            .and_then(|()| fs::rename(&temporary, self.folder.join(digest)));
+        if let Err(error) = written {
+            let _ = fs::remove_file(&temporary);
+            return Err(error);
+        }
+        lock(&self.index).add(digest.to_owned(), bytes, now);
+        self.shrink(Some(digest));
+        Ok(())
+    }
+
+    /// Forgets one that is not what it should be.
+    pub(super) fn remove(&self, digest: &str) {
+        lock(&self.index).remove(digest);
+        let _ = fs::remove_file(self.folder.join(digest));
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        lock(&self.index).bytes
+    }
+
+    /// Removes what was used longest ago until the rest fits; not the one that just came.
+    fn shrink(&self, newest: Option<&str>) {
+        let mut index = lock(&self.index);
+        if index.bytes <= self.most_bytes {
+            return;
+        }
+        let mut oldest: Vec<(Timestamp, String)> = index
+            .files
+            .iter()
+            .filter(|(name, _)| Some(name.as_str()) != newest)
+            .map(|(name, known)| (known.used, name.clone()))
+            .collect();
+        oldest.sort();
+        // A tenth more than needed, so that a full folder is not sorted for every file that comes.
+        let enough = self.most_bytes / 10 * 9;
+        for (_, name) in oldest {
+            if index.bytes <= enough {
+                break;
+            }
+            index.remove(&name);
+            let _ = fs::remove_file(self.folder.join(&name));
+        }
+    }
+}
+
+impl Index {
+    fn add(&mut self, name: String, bytes: u64, used: Timestamp) {
+        self.remove(&name);
+        self.bytes += bytes;
+        self.files.insert(name, Known { bytes, used });
+    }
+
+    fn remove(&mut self, name: &str) {
+        if let Some(known) = self.files.remove(name) {
+            self.bytes -= known.bytes;
+        }
+    }
+
+    fn touch(&mut self, name: &str, now: Timestamp) -> bool {
+        match self.files.get_mut(name) {
+            Some(known) => {
+                known.used = now;
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+fn moment(at: SystemTime) -> Timestamp {
+    let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+fn system_time(at: Timestamp) -> SystemTime {
+    UNIX_EPOCH + Duration::from_millis(at.millis().unsigned_abs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_millis(1_700_000_000_000 + seconds * 1_000)
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let files = fs::read_dir(folder).expect("a folder").flatten();
+        let mut names: Vec<String> = files
+            .map(|file| file.file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn the_folder_stays_within_its_budget_and_the_oldest_go() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let files = ArtifactFiles::open(folder.path(), "48 1", 100).expect("a cache");
+        for (n, name) in ["a", "b", "c"].into_iter().enumerate() {
+            files.write(name, &[7; 30], at(n as i64)).expect("written");
+        }
+        assert_eq!(files.read("a", at(10)), Some(vec![7; 30]));
+        files.write("d", &[8; 30], at(11)).expect("written");
+        assert_eq!(files.bytes(), 90);
+        assert_eq!(names(&folder.path().join("48-1")), ["a", "c", "d"]);
+        assert_eq!(files.read("b", at(12)), None);
+        files.write("huge", &[9; 101], at(13)).expect("passed over");
+        assert_eq!(files.read("huge", at(13)), None);
+    }
+
+    #[test]
+    fn another_life_knows_the_order_and_removes_leftovers_and_other_engines() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let files = ArtifactFiles::open(folder.path(), "47 1", 100).expect("a cache");
+        files.write("old", &[1; 10], at(0)).expect("written");
+        let files = ArtifactFiles::open(folder.path(), "48 1", 100).expect("a cache");
+        files.write("a", &[1; 40], at(0)).expect("written");
+        files.write("b", &[2; 40], at(1)).expect("written");
+        assert!(files.read("a", at(2)).is_some() && files.read("b", at(1)).is_some());
+        let own = folder.path().join("48-1");
+        fs::write(own.join("new-1-1"), "half").expect("written");
+        drop(files);
+        let files = ArtifactFiles::open(folder.path(), "48 1", 60).expect("a cache");
+        assert_eq!(names(folder.path()), ["48-1"]);
+        assert_eq!(names(&own), ["a"]);
+        assert_eq!(files.bytes(), 40);
+    }
+
+    #[test]
+    fn a_file_that_vanished_is_no_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let files = ArtifactFiles::open(folder.path(), "48 1", 100).expect("a cache");
+        files.write("a", &[1; 40], at(0)).expect("written");
+        fs::remove_file(folder.path().join("48-1/a")).expect("removed");
+        assert_eq!(files.read("a", at(1)), None);
+        assert_eq!(files.bytes(), 0);
+        files.write("b", &[1; 40], at(0)).expect("written");
+        files.remove("b");
+        assert_eq!((files.read("b", at(1)), files.bytes()), (None, 0));
+    }
+}

@@ -1,0 +1,339 @@
+//! Loaded components, within a budget: a node may have far more installed than it holds at a time.
+//!
+//! A component is loaded when a turn first needs it, on threads made for what blocks (never a guest thread, never one that
+//! serves webhooks), a few at a time and each once however many turns want it. It is shared by its digest: machine code
+//! is never written after it was loaded, every turn gets an instance of its own, and whether a tenant may have it was
+//! asked of the database before. What nobody uses goes when the budget is reached; when all is in use the turn is told to
+//! come again. Files on disk ([`ArtifactFiles`]) save the way to the database.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock};
+
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use super::artifact_files::ArtifactFiles;
+use super::plugins::NotRunnable;
+use super::shelf::{Budget, Reserved, Shelf};
+use crate::domain::{Clock, TenantId};
+use crate::plugin_host::{
+    ArtifactId, ArtifactKey, AuthenticArtifact, ComponentDigest, LoadError, Manifest, Plugin,
+    PluginHost,
+};
+use crate::storage::{Db, compile_work, components};
+use crate::sync::lock;
+use crate::telemetry::names;
+use crate::tenants::installations::{Wanted, engine_name};
+
+/// What a node may hold.
+#[derive(Debug, Clone)]
+pub struct ComponentBudget {
+    /// Components in memory, and bytes of them.
+    pub loaded: usize,
+    pub loaded_bytes: usize,
+    /// Where sealed artifacts are kept beside the database, and how many bytes of them. `None`: nowhere.
+    pub folder: Option<PathBuf>,
+    pub folder_bytes: u64,
+}
+
+impl Default for ComponentBudget {
+    fn default() -> Self {
+        Self {
+            loaded: 4_000,
+            loaded_bytes: 1 << 30,
+            folder: None,
+            folder_bytes: 0,
+        }
+    }
+}
+
+/// Components that are being read and loaded at the same time: each holds its bytes twice for a moment. A guess: a core
+/// or two are busy with it.
+const LOADS_AT_ONCE: usize = 2;
+/// What a component takes beside its machine code: types, tables of functions, the linked imports. Measured
+/// (docs/performance.md): a small Rust plugin takes some 40 KiB more than its artifact has.
+const BESIDE: usize = 48 << 10;
+
+/// The components of a node.
+pub struct Components {
+    host: Arc<PluginHost>,
+    db: Db,
+    key: Arc<ArtifactKey>,
+    clock: Arc<dyn Clock>,
+    shelf: Mutex<Shelf<ComponentDigest, Plugin>>,
+    budget: ComponentBudget,
+    files: OnceLock<Option<Arc<ArtifactFiles>>>,
+    /// One for each component that is being loaded.
+    gates: Mutex<HashMap<ComponentDigest, Arc<tokio::sync::Mutex<()>>>>,
+    loads: Semaphore,
+    wanted: Arc<Wanted>,
+}
+
+impl Components {
+    pub fn new(
+        host: Arc<PluginHost>,
+        db: Db,
+        key: ArtifactKey,
+        clock: Arc<dyn Clock>,
+        budget: ComponentBudget,
+        wanted: Arc<Wanted>,
+    ) -> Self {
+        let room = Budget {
+            count: budget.loaded.max(1),
+            bytes: budget.loaded_bytes,
+        };
+        Self {
+            host,
+            db,
+            key: Arc::new(key),
+            clock,
+            shelf: Mutex::new(Shelf::new(room)),
+            budget,
+            files: OnceLock::new(),
+            gates: Mutex::default(),
+            loads: Semaphore::new(LOADS_AT_ONCE),
+            wanted,
+        }
+    }
+
+    pub(super) fn host(&self) -> &PluginHost {
+        &self.host
+    }
+
+    /// A component that is in memory already.
+    pub(super) fn loaded(&self, digest: &ComponentDigest) -> Option<Arc<Plugin>> {
+        lock(&self.shelf).get(digest)
+    }
+
+    /// A component of the tenant's, or of the operator's, from memory, disk or database.
+    pub async fn get(&self, tenant: TenantId, hex: &str) -> Result<Arc<Plugin>, NotRunnable> {
+        let digest = digest(hex).ok_or_else(|| NotRunnable::Corrupt("digest".to_owned()))?;
+        let manifest = self.manifest(tenant, hex).await?;
+        if let Some(plugin) = self.loaded(&digest) {
+            return Ok(plugin);
+        }
+        let gate = lock(&self.gates).entry(digest).or_default().clone();
+        let loaded = {
+            let _alone = gate.lock().await;
+            match self.loaded(&digest) {
+                Some(plugin) => Ok(plugin),
+                None => self.load(tenant, digest, manifest).await,
+            }
+        };
+        drop(gate);
+        let mut gates = lock(&self.gates);
+        if gates
+            .get(&digest)
+            .is_some_and(|gate| Arc::strong_count(gate) == 1)
+        {
+            gates.remove(&digest);
+        }
+        loaded
+    }
+
+    /// Is it in memory? Looking does not count as a use.
+    pub fn is_loaded(&self, digest: &ComponentDigest) -> bool {
+        lock(&self.shelf).has(digest)
+    }
+
+    /// How many are in memory.
+    pub fn len(&self) -> usize {
+        lock(&self.shelf).len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Does the budget leave room that nobody needs yet?
+    pub(super) fn has_spare_room(&self) -> bool {
+        let shelf = lock(&self.shelf);
+        let Budget { count, bytes } = shelf.budget();
+        // The rest is for what comes with the first messages.
+        shelf.len() < count / 5 * 4 && shelf.bytes() < bytes / 5 * 4
+    }
+
+    /// Drops what is installed nowhere any more.
+    pub(super) fn retain(&self, wanted: impl Fn(&ComponentDigest) -> bool) {
+        lock(&self.shelf).retain(wanted);
+    }
+
+    /// Tells the metrics what is held.
+    pub(super) fn tell(&self) {
+        let (count, bytes, gone) = {
+            let shelf = lock(&self.shelf);
+            (shelf.len(), shelf.bytes(), shelf.gone())
+        };
+        metrics::gauge!(names::PLUGINS_LOADED).set(count as f64);
+        metrics::gauge!(names::PLUGINS_LOADED_BYTES).set(bytes as f64);
+        metrics::counter!(names::PLUGINS_EVICTED).absolute(gone);
+        let files = self.files.get().and_then(Option::as_ref);
+        let on_disk = files.map_or(0, |files| files.bytes());
+        metrics::gauge!(names::ARTIFACT_FILES_BYTES).set(on_disk as f64);
+    }
+
+    async fn manifest(&self, tenant: TenantId, hex: &str) -> Result<Manifest, NotRunnable> {
+        let mut tx = self.db.read().await?;
+        let text = components::manifest(&mut tx, tenant, hex).await?;
+        let text = text.ok_or_else(|| NotRunnable::Corrupt("component".to_owned()))?;
+        Manifest::parse(text.as_bytes()).map_err(|error| NotRunnable::Load(error.to_string()))
+    }
+
+    async fn load(
+        &self,
+        tenant: TenantId,
+        digest: ComponentDigest,
+        manifest: Manifest,
+    ) -> Result<Arc<Plugin>, NotRunnable> {
+        let _place = self.place().await;
+        let artifact = self.artifact(tenant, digest).await?;
+        let size = artifact.bytes() + BESIDE;
+        let room = lock(&self.shelf).reserve(size).ok_or(NotRunnable::NoRoom)?;
+        let room = Room {
+            shelf: &self.shelf,
+            reserved: Some(room),
+        };
+        let host = self.host.clone();
+        let loaded = blocking(move || host.load(&artifact, &manifest)).await;
+        match loaded {
+            Ok(plugin) => {
+                metrics::counter!(names::PLUGIN_LOADS, "result" => "loaded").increment(1);
+                room.fill(digest, plugin.clone());
+                Ok(plugin)
+            }
+            Err(error) => {
+                metrics::counter!(names::PLUGIN_LOADS, "result" => "failed").increment(1);
+                if matches!(error, LoadError::Artifact(_)) {
+                    self.forget_file(digest).await;
+                }
+                Err(NotRunnable::Load(error.to_string()))
+            }
+        }
+    }
+
+    async fn place(&self) -> SemaphorePermit<'_> {
+        self.loads.acquire().await.expect("never closed")
+    }
+
+    /// From the disk, else from the database: authenticated either way.
+    async fn artifact(
+        &self,
+        tenant: TenantId,
+        digest: ComponentDigest,
+    ) -> Result<AuthenticArtifact, NotRunnable> {
+        let load = |error: &dyn std::fmt::Display| NotRunnable::Load(error.to_string());
+        let id = ArtifactId::current(digest).map_err(|error| load(&error))?;
+        if let Some(artifact) = self.on_disk(&id).await {
+            return Ok(artifact);
+        }
+        let (hex, engine) = (digest.to_string(), engine_name(&id));
+        let mut tx = self.db.read().await?;
+        let sealed = components::artifact(&mut tx, tenant, &hex, &engine).await?;
+        let problem = match sealed.is_some() {
+            true => None,
+            false => compile_work::problem_all_tenants(&mut tx, &hex, &engine).await?,
+        };
+        drop(tx);
+        let Some(sealed) = sealed else {
+            return Err(match problem {
+                Some(problem) => NotRunnable::Load(problem),
+                None => {
+                    self.wanted.want(tenant, &hex);
+                    NotRunnable::NotCompiled(engine)
+                }
+            });
+        };
+        let (key, files, now) = (self.key.clone(), self.files(&engine), self.clock.now());
+        blocking(move || {
+            let artifact = key.open(&id, &sealed).map_err(|error| load(&error))?;
+            if let Some(files) = files
+                && let Err(error) = files.write(&hex, &sealed, now)
+            {
+                tracing::debug!(%error, "an artifact was not kept on disk");
+            }
+            Ok(artifact)
+        })
+        .await
+    }
+
+    async fn on_disk(&self, id: &ArtifactId) -> Option<AuthenticArtifact> {
+        let files = self.files(&engine_name(id))?;
+        let (key, id, now) = (self.key.clone(), id.clone(), self.clock.now());
+        blocking(move || {
+            let name = id.component.to_string();
+            let sealed = files.read(&name, now)?;
+            match key.open(&id, &sealed) {
+                Ok(artifact) => Some(artifact),
+                Err(error) => {
+                    tracing::warn!(digest = name, %error, "a file of the artifact cache was altered; it is removed");
+                    files.remove(&name);
+                    None
+                }
+            }
+        })
+        .await
+    }
+
+    async fn forget_file(&self, digest: ComponentDigest) {
+        if let Some(Some(files)) = self.files.get().cloned() {
+            blocking(move || files.remove(&digest.to_string())).await;
+        }
+    }
+
+    /// Opened with the first component, when the engine's name is known; a folder that cannot be used is done without.
+    fn files(&self, engine: &str) -> Option<Arc<ArtifactFiles>> {
+        let open = || {
+            let folder = self.budget.folder.as_deref()?;
+            match ArtifactFiles::open(folder, engine, self.budget.folder_bytes) {
+                Ok(files) => Some(Arc::new(files)),
+                Err(error) => {
+                    tracing::warn!(folder = %folder.display(), %error, "artifacts are not kept on disk");
+                    None
+                }
+            }
+        };
+        self.files.get_or_init(open).clone()
+    }
+}
+
+/// Room on the shelf that goes back when nothing comes of it, also when the turn that wanted it is dropped.
+struct Room<'a> {
+    shelf: &'a Mutex<Shelf<ComponentDigest, Plugin>>,
+    reserved: Option<Reserved>,
+}
+
+impl Room<'_> {
+    fn fill(mut self, digest: ComponentDigest, plugin: Arc<Plugin>) {
+        if let Some(room) = self.reserved.take() {
+            lock(self.shelf).put(digest, plugin, room);
+        }
+    }
+}
+
+impl Drop for Room<'_> {
+    fn drop(&mut self) {
+        if let Some(room) = self.reserved.take() {
+            lock(self.shelf).give_back(room);
+        }
+    }
+}
+
+/// Runs what blocks on a thread made for it. A panic there is one here.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime ends: nobody waits for this any more.
+            Err(_) => std::future::pending().await,
+        },
+    }
+}
+
+pub(super) fn digest(hex_text: &str) -> Option<ComponentDigest> {
+    let bytes = hex::decode(hex_text).ok()?;
+    bytes.try_into().ok().map(ComponentDigest)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,107 @@
+//! A version in service that faults too often: the last good one comes back, or its breaker opens.
+
+use super::super::{Result, SetupContext, SetupError};
+use super::Changing;
+use super::rollout::last_good;
+use crate::domain::breaker::{Breaker, BreakerRule};
+use crate::domain::rollout::Stage;
+use crate::domain::{ConversationId, StreamEvent, StreamKind};
+use crate::storage::installations::Installation;
+use crate::storage::plugin_health::Part;
+use crate::storage::plugin_trust;
+use crate::storage::plugin_versions::Version;
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tripped {
+    /// The version that is in service again.
+    RolledBack(String),
+    Opened,
+    /// Another node or somebody was faster, or the version is not in service any more.
+    Nothing,
+}
+
+/// Takes an active version out: for the last good one that understands its memory and is not stopped, else for nothing.
+pub async fn trip(
+    setup: &SetupContext,
+    part: &Part,
+    why: &str,
+    rule: &BreakerRule,
+) -> Result<Tripped> {
+    let Some((mut changing, active)) = begin(setup, part).await? else {
+        return Ok(Tripped::Nothing);
+    };
+    if changing.installation.open_breaker().is_some() {
+        return Ok(Tripped::Nothing);
+    }
+    if let Some(good) = to_go_back_to(&mut changing, &active).await? {
+        let version = good.version.clone();
+        let reason = format!("rolled back by itself in active: {why}");
+        changing.retire_active(&reason, false).await?;
+        changing.place(good, Stage::Active, reason).await?;
+        let said = format!("{version} instead of {}: {why}", active.version);
+        tell(&mut changing, StreamKind::PluginRolledBack, &said);
+        changing.end("plugin.roll_back").await?;
+        return Ok(Tripped::RolledBack(version));
+    }
+    let now = setup.clock.now();
+    changing.installation.breaker = Some(Breaker {
+        seq: active.seq,
+        reason: why.to_owned(),
+        opened_at: now.millis(),
+        probe_at: now.plus(rule.open).millis(),
+    });
+    let said = format!("{}: {why}", active.version);
+    tell(&mut changing, StreamKind::PluginBreakerOpened, &said);
+    changing.end("plugin.breaker_open").await?;
+    Ok(Tripped::Opened)
+}
+
+/// Probes went well: it runs again. `false`: it was closed already.
+pub async fn close(setup: &SetupContext, part: &Part) -> Result<bool> {
+    let Some((mut changing, active)) = begin(setup, part).await? else {
+        return Ok(false);
+    };
+    if changing.installation.open_breaker().is_none() {
+        return Ok(false);
+    }
+    changing.installation.breaker = None;
+    let said = format!("{}: its probes went well", active.version);
+    tell(&mut changing, StreamKind::PluginBreakerClosed, &said);
+    changing.end("plugin.breaker_close").await?;
+    Ok(true)
+}
+
+/// The installation, if this version is still the active one.
+async fn begin<'a>(
+    setup: &'a SetupContext,
+    part: &Part,
+) -> Result<Option<(Changing<'a>, Version)>> {
+    let changing = match Changing::begin(setup, part.tenant, part.installation).await {
+        Err(SetupError::NotFound { .. }) => return Ok(None),
+        changing => changing?,
+    };
+    let active = changing.installation.active().cloned();
+    let meant = active.filter(|active| active.seq == part.seq);
+    Ok(meant.map(|active| (changing, active)))
+}
+
+async fn to_go_back_to(changing: &mut Changing<'_>, active: &Version) -> Result<Option<Version>> {
+    let versions = changing.all_versions().await?;
+    let Some(good) = last_good(&versions).cloned() else {
+        return Ok(None);
+    };
+    let stopped = plugin_trust::stop_of_all_tenants(&mut changing.tx, &good.digest).await?;
+    let fits = stopped.is_none() && changing.share_state(active, &good).await?;
+    Ok(fits.then_some(good))
+}
+
+/// It is of no conversation: whoever follows the tenant's events hears of it.
+fn tell(changing: &mut Changing<'_>, kind: StreamKind, said: &str) {
+    let Installation { id, plugin, .. } = &changing.installation;
+    let note = format!("{plugin} {said}");
+    let (nobody, now) = (ConversationId::from_raw(0), changing.setup.clock.now());
+    let event = StreamEvent::new(changing.tenant, nobody, kind, now);
+    let event = event.about(id.raw()).noting(note);
+    changing.tx.tell(event);
+}

@@ -1,0 +1,79 @@
+//! After an upgrade of the engine: a node that finds no artifact of its own compiles in the background, and no turn is lost.
+
+use std::time::Duration;
+
+use vestibule_tests::town::Town;
+use vestibule_tests::{TestDatabase, for_each_database, guests, settle, until};
+
+use super::echo;
+
+async fn install(town: &Town, tenant: usize, component: &[u8]) {
+    let file = town.deployment.data_dir("install").with_extension("wasm");
+    std::fs::write(&file, component).expect("the component is written");
+    let (file, tenant) = (file.display().to_string(), &town.business.tenants[tenant]);
+    let install = ["plugin", "install", &file, "--tenant", tenant];
+    town.deployment.run("node", &install, &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_engine_compiled_is_compiled_anew_while_turns_wait() {
+    for_each_database(async |database: TestDatabase| {
+        let town = Town::without_plugin(&database).await;
+        install(&town, 0, &echo(guests::ECHO, "1.0.0")).await;
+        install(&town, 1, &echo(guests::ECHO, "1.0.1")).await;
+        // As an older gateway left it; and one of the components is such that this engine refuses it.
+        database
+            .execute("UPDATE artifact SET engine = '47.0.1 00000000000000aa'")
+            .await;
+        database
+            .execute(
+                "UPDATE component SET wasm = substr(wasm, 1, 20) WHERE manifest LIKE '%1.0.1%'",
+            )
+            .await;
+        let mut node = town.deployment.start("node").await;
+        town.meta
+            .set_webhook(&node.webhook_url(), None)
+            .expect("a URL");
+        let customer = |number: usize, phone: &str| {
+            let number = &town.business.numbers[number].phone_number_id;
+            town.meta.customer(number, phone).expect("a customer")
+        };
+        let (lucky, other) = (customer(0, "4915111111111"), customer(2, "4915122222222"));
+        lucky.text("hello").expect("sent");
+        other.text("hello").expect("sent");
+        lucky
+            .wait_for(Duration::from_secs(60), |chat| !chat.texts().is_empty())
+            .await
+            .expect("the first message is answered by the plugin");
+        town.meta.webhooks_idle().await;
+        let db = database.open().await;
+        settle(&db).await;
+        db.close().await;
+        let outcomes = database
+            .texts("SELECT outcome FROM turn ORDER BY tenant")
+            .await;
+        assert_eq!(outcomes.len(), 2);
+        assert_ne!(outcomes[0], "fallback");
+        assert_eq!(outcomes[1], "fallback", "what cannot be compiled is broken");
+        let own = "SELECT COUNT(*) FROM artifact WHERE engine NOT LIKE '47.0.1 %'";
+        assert_eq!(database.count(own).await, 1);
+        let old = "SELECT COUNT(*) FROM artifact WHERE engine LIKE '47.0.1 %'";
+        assert_eq!(database.count(old).await, 2, "the way back stays open");
+        let refused = database
+            .texts("SELECT problem FROM compile_work WHERE problem <> ''")
+            .await;
+        assert_eq!(refused.len(), 1, "{refused:?}");
+        until("nothing is left to compile", async || {
+            let left = node.metric("vestibule_plugins_to_compile", "").await;
+            (left == 0.0).then_some(())
+        })
+        .await;
+        let compiled = node
+            .metric("vestibule_plugins_recompiled_total", "result=\"compiled\"")
+            .await;
+        assert_eq!(compiled, 1.0);
+        assert!(node.logs().contains("was compiled anew for this engine"));
+        node.terminate().await;
+    })
+    .await;
+}
