@@ -54,7 +54,7 @@ fn commands(cast: &Cast) -> Vec<Command> {
         let tenant = format!("tenant {index}");
         commands.push(Command::TenantAdd {
             name: tenant.clone(),
-            settings: "{}".to_owned(),
+            settings: r#"{"consent_basis":"attested"}"#.to_owned(),
         });
         commands.push(Command::CredentialAdd {
             tenant: tenant.clone(),

@@ -11,6 +11,8 @@ pub mod audit;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod consent;
+pub mod console;
 pub mod contacts;
 pub mod delivery;
 pub mod desk;

@@ -9,6 +9,7 @@ mod bodies;
 mod broken_part;
 mod chaos;
 mod command_line;
+mod consents;
 mod contract;
 mod delivery;
 mod demo;

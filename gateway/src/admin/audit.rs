@@ -4,7 +4,7 @@ use super::answer::{Answer, record};
 use super::error::AdminError;
 use crate::audit::{self, LEDGER, OPERATOR, Report};
 use crate::domain::TenantId;
-use crate::storage::audit::tenants_with_chains_all_tenants;
+use crate::storage::audit::{Ledger, tenants_with_chains_all_tenants};
 use crate::tenants::{SetupContext, SetupError};
 
 /// What is not sealed yet is sealed first, so that a deployment whose server does not run is verified whole. A fault is
@@ -50,7 +50,7 @@ async fn lost(setup: &SetupContext, text: &str) -> Result<Option<String>, AdminE
         id => id.parse().map_err(|_| wrong())?,
     };
     let mut tx = setup.db.read().await.map_err(SetupError::from)?;
-    let there = audit::holds_head(&mut tx, tenant, &head).await;
+    let there = audit::holds_head(&mut tx, tenant, Ledger::Audit, &head).await;
     let there = there.map_err(SetupError::from)?;
     Ok((!there).then(|| format!("{chain}, place {}: {}", head.seq, audit::LOST_HEAD)))
 }
@@ -59,6 +59,7 @@ fn faults((tenant, report): &(TenantId, Report)) -> Vec<String> {
     let line = |fault: &audit::Fault| {
         let entry = fault
             .entry
+            .as_ref()
             .map_or_else(String::new, |id| format!(" ({id})"));
         format!(
             "{}, place {}{entry}: {}",

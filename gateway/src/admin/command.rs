@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
+use super::consent::ConsentCommand;
 use super::exposed;
 use super::plugins::PluginCommand;
 use crate::access::Role;
@@ -137,6 +138,7 @@ pub enum Command {
         /// Heads of earlier verifications, `CHAIN SEQ:MAC`.
         heads: Vec<String>,
     },
+    Consent(ConsentCommand),
     /// Sends that may have been made twice or not at all.
     SendsDoubts {
         /// Most rows.
@@ -182,6 +184,7 @@ impl Command {
             Self::KeyList { .. } => "key_list",
             Self::KeyRevoke { .. } => "key_revoke",
             Self::AuditVerify { .. } => "audit_verify",
+            Self::Consent(command) => command.verb(),
             Self::SendsDoubts { .. } => "sends_doubts",
             Self::KeysRotate { .. } => "keys_rotate",
             Self::Backup { .. } => "backup",

@@ -8,7 +8,7 @@ use super::answer::{Answer, record};
 use super::command::Command;
 use super::error::AdminError;
 use super::lock::remove_leftover;
-use super::{audit, keys, plugins, secrets};
+use super::{audit, consent, keys, plugins, secrets};
 use crate::audit::OPERATOR;
 use crate::plugin_host::Compiler;
 use crate::replay::{read, trace};
@@ -139,6 +139,7 @@ async fn dispatch(context: &AdminContext, command: Command) -> Result<Answer, Ad
         Command::KeyList { tenant } => keys::list(setup, tenant).await,
         Command::KeyRevoke { tenant, key } => keys::revoke(setup, tenant, key).await,
         Command::AuditVerify { heads } => audit::verify(setup, &heads).await,
+        Command::Consent(command) => consent::execute(setup, command).await,
         Command::SendsDoubts { limit } => sends_doubts(setup, limit)
             .await
             .map_err(|error| AdminError::failed(&error)),

@@ -106,9 +106,10 @@ async fn through(
 }
 
 /// Operations that take more than `api.max_body_bytes`: an upload; a file of a message has the limit of its kind.
-const LARGE: [(&str, usize); 2] = [
+const LARGE: [(&str, usize); 3] = [
     ("plugins.upload", COMPONENT_BYTES),
     ("media.upload", super::media::LARGEST_FORM),
+    ("consents.import", super::consents::LARGEST_IMPORT),
 ];
 
 fn limit_body(api: &Api, operation: &str, request: &mut Request) {

@@ -11,6 +11,7 @@ mod apps;
 mod audit;
 mod browse;
 mod check;
+mod consents;
 mod contacts;
 mod conversations;
 mod credentials;
@@ -114,6 +115,7 @@ fn resources() -> OpenApiRouter<Arc<Api>> {
         .merge(account_facts::routes())
         .merge(apps::routes())
         .merge(audit::routes())
+        .merge(consents::routes())
         .merge(contacts::routes())
         .merge(conversations::routes())
         .merge(credentials::routes())

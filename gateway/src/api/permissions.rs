@@ -27,6 +27,7 @@ const SEE_PLUGINS: &[Role] = &[Operator, TenantAdmin, Developer, PluginAuthor, A
 const SEE_JOBS: &[Role] = &[Operator, TenantAdmin, Developer, Analyst, Auditor];
 const SEE_METRICS: &[Role] = &[Operator, TenantAdmin, Developer, PluginAuthor, Analyst];
 const DESK: &[Role] = &[Operator, TenantAdmin, Developer, Agent];
+const SEE_CONSENT: &[Role] = &[Operator, TenantAdmin, Developer, Agent, Auditor];
 const SEE_HOLDS: &[Role] = &[Operator, TenantAdmin, Developer, Agent, Analyst, Auditor];
 
 const fn roles(operation: &'static str, roles: &'static [Role]) -> Rule {
@@ -134,6 +135,16 @@ pub const RULES: &[Rule] = &[
     roles("contacts.upsert", DESK),
     roles("contacts.update", DESK),
     roles("contacts.import", BUILDERS),
+    roles("consents.list", SEE_CONSENT),
+    roles("consents.record", DESK),
+    roles("consents.import", BUILDERS),
+    roles("consents.export", ADMINS_AND_AUDITOR),
+    roles("consents.erase", ADMINS),
+    roles("consents.verify", ADMINS_AND_AUDITOR),
+    roles("consent_pages.list", SEE_CONSENT),
+    roles("consent_pages.put", BUILDERS),
+    roles("consent_topics.list", SEE_CONSENT),
+    roles("consent_topics.add", BUILDERS),
     roles("contact_attributes.list", DESK),
     roles("contact_attributes.define", BUILDERS),
     roles("conversations.list", DESK),

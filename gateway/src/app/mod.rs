@@ -24,6 +24,9 @@ use crate::api::{Api, Claims, Media, Rates, Streams};
 use crate::audit::{self, Actor, VerifyJob};
 use crate::clock::SystemClock;
 use crate::config::Config;
+use crate::consent;
+use crate::consent::pseudonym::Pseudonyms;
+use crate::console::Joining;
 use crate::contacts::ImportJob;
 use crate::delivery::{Chance, Delivery, DeliveryConfig, Observer, ProcessTime, World};
 use crate::directory::Directory;
@@ -312,7 +315,11 @@ impl Shared {
             ids: self.ids.clone(),
             max_body: config.http.max_body_bytes,
         });
-        let mut routes = crate::ingest::routes(intake).merge(health.routes());
+        let header = config.api.client_address_header.clone();
+        let joining = Joining::new(api.setup.clone(), header);
+        let mut routes = crate::ingest::routes(intake)
+            .merge(health.routes())
+            .merge(crate::console::routes(Arc::new(joining)));
         let limits = listen::Limits {
             connections: config.http.max_connections,
             read_timeout: config.http.read_timeout,
@@ -363,9 +370,19 @@ impl Shared {
             kinds: vec![
                 Arc::new(VerifyJob(self.keyring.chain_key())),
                 Arc::new(EraseJob),
+                Arc::new(consent::VerifyJob(self.keyring.chain_key())),
+                Arc::new(consent::erase::EraseJob {
+                    db: self.db.clone(),
+                }),
+                Arc::new(consent::import::ImportJob {
+                    ids: self.ids.clone(),
+                    clock: self.clock.clone(),
+                    pseudonyms: Pseudonyms::new(self.keyring.pseudonym_key()),
+                }),
                 Arc::new(ImportJob {
                     ids: self.ids.clone(),
                     clock: self.clock.clone(),
+                    pseudonyms: Pseudonyms::new(self.keyring.pseudonym_key()),
                 }),
             ],
             wake: wake.clone(),

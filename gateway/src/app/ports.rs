@@ -12,10 +12,10 @@ use crate::delivery;
 use crate::directory::Directory;
 use crate::domain::breaker::BreakerRule;
 use crate::domain::number::Number;
-use crate::domain::{NumberId, TenantId, Timestamp};
+use crate::domain::{NumberId, OutboundContent, TenantId, Timestamp};
 use crate::pipeline::ComponentBudget;
 use crate::plugin_host::Limits;
-use crate::policy::ActiveHold;
+use crate::policy::{ActiveHold, ConsentBasis, TopicFact};
 
 /// The directory as delivery sees it.
 pub(super) struct DirectoryPort(Arc<Directory>);
@@ -40,6 +40,19 @@ impl delivery::Directory for DirectoryPort {
             .number(number)
             .filter(|entry| entry.number.tenant == tenant);
         entry.map(|entry| entry.holds.clone()).unwrap_or_default()
+    }
+
+    fn consent_rules(
+        &self,
+        number: NumberId,
+        content: &OutboundContent,
+    ) -> (ConsentBasis, TopicFact) {
+        let snapshot = self.0.snapshot();
+        let tenant = snapshot.number(number).map(|entry| entry.tenant.clone());
+        // A number that is gone sends nothing; until that is found out, nothing is begun without an opt-in.
+        tenant.map_or((ConsentBasis::Ledger, TopicFact::None), |tenant| {
+            (tenant.settings.consent_basis, tenant.topic(content))
+        })
     }
 
     fn ingest_gap_until(&self) -> Option<Timestamp> {

@@ -15,7 +15,7 @@ use serde_json::Value;
 pub use actor::{Actor, ActorKind};
 pub use sealer::{keep_sealing, seal_all};
 pub(crate) use verify::LOST_HEAD;
-pub use verify::{Fault, Report, Verification, holds_head, read_head, verify, write_head};
+pub use verify::{Fault, Report, Verification, Walk, holds_head, read_head, verify, write_head};
 pub use verify_job::VerifyJob;
 
 use crate::domain::{AuditId, TenantId, Timestamp};

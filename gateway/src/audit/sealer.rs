@@ -1,13 +1,12 @@
-//! The sealer: gives new entries their places in their tenants' chains, within two seconds.
+//! The sealer: gives new entries of every ledger their places in their tenants' chains, within two seconds.
 
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::LEDGER;
 use super::chain::{self, ChainKey, Link};
 use crate::domain::TenantId;
-use crate::storage::audit::{self, SealHead};
+use crate::storage::audit::{self, Ledger, SealHead};
 use crate::storage::{Db, Result};
 
 /// Leaves more than a second of the two for the work itself.
@@ -20,7 +19,7 @@ pub async fn keep_sealing(db: Db, key: ChainKey, stop: CancellationToken) {
     loop {
         let stopping = stop.is_cancelled();
         if let Err(error) = seal_all(&db, &key).await {
-            tracing::warn!(%error, "entries of the audit log could not be sealed; it is tried again");
+            tracing::warn!(%error, "entries of a ledger could not be sealed; it is tried again");
         }
         if stopping {
             return;
@@ -34,38 +33,41 @@ pub async fn keep_sealing(db: Db, key: ChainKey, stop: CancellationToken) {
 
 /// Seals everything that is not. Answers how many entries that was.
 pub async fn seal_all(db: &Db, key: &ChainKey) -> Result<u64> {
-    let mut tx = db.read().await?;
-    let tenants = audit::tenants_to_seal_all_tenants(&mut tx).await?;
-    drop(tx);
     let mut sealed = 0;
-    for tenant in tenants {
-        loop {
-            let step = seal_some(db, key, tenant).await?;
-            sealed += step;
-            if step < STEP.unsigned_abs() {
-                break;
+    for ledger in Ledger::ALL {
+        let mut tx = db.read().await?;
+        let tenants = audit::tenants_to_seal_all_tenants(&mut tx, ledger).await?;
+        drop(tx);
+        for tenant in tenants {
+            loop {
+                let step = seal_some(db, key, ledger, tenant).await?;
+                sealed += step;
+                if step < STEP.unsigned_abs() {
+                    break;
+                }
             }
         }
     }
     Ok(sealed)
 }
 
-async fn seal_some(db: &Db, key: &ChainKey, tenant: TenantId) -> Result<u64> {
+async fn seal_some(db: &Db, key: &ChainKey, ledger: Ledger, tenant: TenantId) -> Result<u64> {
     let mut tx = db.begin().await?;
-    let SealHead { mut seq, mut mac } = audit::head_for_update(&mut tx, tenant, LEDGER).await?;
+    let name = ledger.name();
+    let SealHead { mut seq, mut mac } = audit::head_for_update(&mut tx, tenant, name).await?;
     // After the lock: what another sealer has sealed meanwhile is not among them.
-    let entries = audit::unsealed(&mut tx, tenant, STEP).await?;
-    for entry in &entries {
+    let entries = audit::unsealed(&mut tx, tenant, ledger, STEP).await?;
+    for (row, commitment) in &entries {
         seq += 1;
         let link = Link {
             seq,
-            row: entry.id.raw(),
-            commitment: &entry.commitment,
+            row: *row,
+            commitment,
         };
-        mac = chain::seal(key, LEDGER, tenant.raw(), &mac, link);
-        audit::seal(&mut tx, tenant, entry.id, seq, &mac).await?;
+        mac = chain::seal(key, name, tenant.raw(), &mac, link);
+        audit::seal(&mut tx, tenant, ledger, *row, seq, &mac).await?;
     }
-    audit::set_head(&mut tx, tenant, LEDGER, &SealHead { seq, mac }).await?;
+    audit::set_head(&mut tx, tenant, name, &SealHead { seq, mac }).await?;
     tx.commit().await?;
     Ok(entries.len() as u64)
 }

@@ -4,8 +4,8 @@ use std::cmp::Ordering;
 
 use super::chain::{self, ChainKey, Link};
 use super::{LEDGER, commitment};
-use crate::domain::{AuditId, TenantId};
-use crate::storage::audit::{self, AuditEntry, SealHead};
+use crate::domain::TenantId;
+use crate::storage::audit::{self, AuditEntry, Ledger, SealHead};
 use crate::storage::{Db, Result, Tx};
 
 /// Entries read at once.
@@ -18,7 +18,8 @@ pub(crate) const LOST_HEAD: &str =
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     pub seq: i64,
-    pub entry: Option<AuditId>,
+    /// The id of the row.
+    pub entry: Option<String>,
     pub what: &'static str,
 }
 
@@ -37,15 +38,18 @@ impl Report {
     }
 }
 
-/// A verification on its way: where it stands and which keyed hash comes before.
+/// A walk along a chain: where it stands and which keyed hash comes before. Every ledger's.
 #[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
-pub struct Verification {
+pub struct Walk {
     pub seq: i64,
     pub mac: Vec<u8>,
 }
 
-impl Verification {
-    /// Looks at the next entries. Answers how many there were, and what is wrong with them.
+/// A verification of the audit log on its way.
+pub type Verification = Walk;
+
+impl Walk {
+    /// Looks at the next entries of the audit log. Answers how many there were, and what is wrong with them.
     pub async fn step(
         &mut self,
         tx: &mut Tx,
@@ -53,33 +57,44 @@ impl Verification {
         tenant: TenantId,
     ) -> Result<(usize, Vec<Fault>)> {
         let entries = audit::sealed(tx, tenant, self.seq, STEP).await?;
-        let faults = entries
-            .iter()
-            .filter_map(|entry| self.take(key, tenant, entry))
-            .collect();
+        let mut take = |entry: &AuditEntry| {
+            let link = Link {
+                seq: entry.seq,
+                row: entry.id.raw(),
+                commitment: &entry.commitment,
+            };
+            let sealed = commitment(entry) == entry.commitment;
+            let what = (!sealed).then_some("its content is not what was sealed");
+            let named = (entry.id.to_string(), what);
+            self.take(key, LEDGER, tenant, link, &entry.mac, named)
+        };
+        let faults = entries.iter().filter_map(&mut take).collect();
         Ok((entries.len(), faults))
     }
 
-    fn take(&mut self, key: &ChainKey, tenant: TenantId, entry: &AuditEntry) -> Option<Fault> {
-        let link = Link {
-            seq: entry.seq,
-            row: entry.id.raw(),
-            commitment: &entry.commitment,
-        };
-        let expected = chain::seal(key, LEDGER, tenant.raw(), &self.mac, link);
-        let what = if entry.seq != self.seq + 1 {
+    /// Takes one link. `named`: the row's id, and what is wrong with its content, if anything.
+    pub fn take(
+        &mut self,
+        key: &ChainKey,
+        ledger: &str,
+        tenant: TenantId,
+        link: Link<'_>,
+        mac: &[u8],
+        named: (String, Option<&'static str>),
+    ) -> Option<Fault> {
+        let expected = chain::seal(key, ledger, tenant.raw(), &self.mac, link);
+        let (row, content) = named;
+        let what = if link.seq != self.seq + 1 {
             Some("entries before it are missing, or it has another's place")
-        } else if expected != entry.mac {
+        } else if expected != mac {
             Some("its seal does not fit: it, or the entry before it, is not what was sealed")
-        } else if commitment(entry) != entry.commitment {
-            Some("its content is not what was sealed")
         } else {
-            None
+            content
         };
-        (self.seq, self.mac) = (entry.seq, entry.mac.clone());
+        (self.seq, self.mac) = (link.seq, mac.to_vec());
         what.map(|what| Fault {
-            seq: entry.seq,
-            entry: Some(entry.id),
+            seq: link.seq,
+            entry: Some(row),
             what,
         })
     }
@@ -102,13 +117,17 @@ impl Verification {
 
 /// A head that was given out earlier and kept elsewhere: is it still a place of the chain? A chain whose end was cut off
 /// no longer has it, and nobody without the key can make another that does.
-pub async fn holds_head(tx: &mut Tx, tenant: TenantId, known: &SealHead) -> Result<bool> {
+pub async fn holds_head(
+    tx: &mut Tx,
+    tenant: TenantId,
+    ledger: Ledger,
+    known: &SealHead,
+) -> Result<bool> {
     if known.seq == 0 {
         return Ok(true);
     }
-    let found = audit::sealed(tx, tenant, known.seq - 1, 1).await?;
-    let is_it = |entry: &AuditEntry| entry.seq == known.seq && entry.mac == known.mac;
-    Ok(found.first().is_some_and(is_it))
+    let found = audit::macs_at(tx, tenant, ledger, known.seq).await?;
+    Ok(found == [known.mac.clone()])
 }
 
 /// `SEQ:MAC`, as verifications print a head.

@@ -8,6 +8,7 @@ use super::LEDGER;
 use super::chain::ChainKey;
 use super::verify::{Fault, LOST_HEAD, Verification, holds_head, read_head, write_head};
 use crate::jobs::{JobKind, Step, StepError};
+use crate::storage::audit::Ledger;
 use crate::storage::jobs::{Job, Reject};
 use crate::storage::{Tx, audit};
 
@@ -55,7 +56,7 @@ impl VerifyJob {
         let Some(known) = params["head"].as_str().and_then(read_head) else {
             return Ok(None);
         };
-        let there = holds_head(tx, job.tenant, &known).await?;
+        let there = holds_head(tx, job.tenant, Ledger::Audit, &known).await?;
         Ok((!there).then_some(Fault {
             seq: known.seq,
             entry: None,

@@ -6,6 +6,7 @@
 
 mod ago;
 mod ask;
+mod consent;
 mod credential;
 mod demo;
 mod doctor;
@@ -88,6 +89,9 @@ enum Verb {
     /// The audit log.
     #[command(subcommand)]
     Audit(AuditVerb),
+    /// The consent ledger: verify, import, a person's file, erasure.
+    #[command(subcommand)]
+    Consent(consent::Verb),
     /// Print the OpenAPI document of the management API.
     Openapi,
     /// Sends, looked at.
@@ -202,6 +206,7 @@ async fn verb(config: &Config, json: bool, verb: Verb) -> anyhow::Result<ExitCod
         Verb::Hold(verb) => verb.command()?,
         Verb::Key(verb) => verb.command()?,
         Verb::Audit(AuditVerb::Verify { heads }) => Command::AuditVerify { heads },
+        Verb::Consent(verb) => return consent::run(config, json, verb).await,
         Verb::Openapi => {
             output::line(crate::api::document::pretty().trim_end());
             return Ok(ExitCode::SUCCESS);

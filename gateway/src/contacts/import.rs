@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use super::attributes::Definitions;
 use super::put::{ContactError, NewContact, put};
-use crate::domain::{Clock, ContactId, IdGenerator, TenantId};
+use crate::consent::pseudonym::Pseudonyms;
+use crate::domain::{Clock, IdGenerator, TenantId};
 use crate::jobs::{self, JobKind, Step, StepError};
 use crate::storage::jobs::{Job, Reject};
 use crate::storage::{Tx, contacts};
@@ -18,6 +19,7 @@ use crate::tenants::{SetupContext, SetupError};
 pub struct ImportJob {
     pub ids: Arc<IdGenerator>,
     pub clock: Arc<dyn Clock>,
+    pub pseudonyms: Pseudonyms,
 }
 
 /// Contacts of one step: some milliseconds of the writer.
@@ -74,8 +76,8 @@ impl ImportJob {
             Err(error) => return Ok(Err(error.to_string())),
         };
         let now = self.clock.now();
-        let next_id = || ContactId::from_raw(self.ids.next(now));
-        match put(tx, tenant, known, &new, now, next_id).await {
+        let (by, next_id) = ((known, &self.pseudonyms), || self.ids.next(now));
+        match put(tx, tenant, by, &new, now, next_id).await {
             Ok(put) => Ok(Ok(put.made)),
             Err(ContactError::Storage(error)) => Err(error.into()),
             Err(error) => Ok(Err(error.to_string())),

@@ -13,6 +13,7 @@ pub use attributes::{Definitions, Kind};
 pub use import::{ImportJob, begin as import};
 pub use put::{ContactError, NewContact, Put, put};
 
+use crate::consent::pseudonym::Pseudonyms;
 use crate::domain::{ContactId, TenantId};
 use crate::storage::changes;
 use crate::storage::contacts::{self, Contact, Filter};
@@ -79,9 +80,10 @@ async fn upsert_once(
 ) -> Result<(Contact, bool), ContactError> {
     let mut tx = setup.db.begin().await?;
     let known = Definitions::read(&mut tx, tenant).await?;
-    let next_id = || ContactId::from_raw(setup.next_id());
-    let Put { contact, made } =
-        put(&mut tx, tenant, &known, new, setup.clock.now(), next_id).await?;
+    let pseudonyms = Pseudonyms::new(setup.keyring.pseudonym_key());
+    let (by, now) = ((&known, &pseudonyms), setup.clock.now());
+    let next_id = || setup.next_id();
+    let Put { contact, made } = put(&mut tx, tenant, by, new, now, next_id).await?;
     let action = if made {
         "contact.create"
     } else {

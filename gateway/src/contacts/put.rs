@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::attributes::Definitions;
+use crate::consent::pseudonym::{Pseudonyms, restore};
 use crate::domain::{ContactId, IdentityKind, Phone, TenantId, Timestamp};
 use crate::storage::contacts::{self, Contact};
 use crate::storage::people::{self, ContactRow, IdentityKey};
@@ -86,10 +87,10 @@ const NAME_MOST: usize = 200;
 pub async fn put(
     tx: &mut Tx,
     tenant: TenantId,
-    known: &Definitions,
+    (known, pseudonyms): (&Definitions, &Pseudonyms),
     new: &NewContact,
     now: Timestamp,
-    next_id: impl FnOnce() -> ContactId,
+    mut next_id: impl FnMut() -> i64,
 ) -> Result<Put, ContactError> {
     let phone = phone(new)?;
     if new.external_id.is_none() && phone.is_none() {
@@ -125,7 +126,12 @@ pub async fn put(
             Some(_) if !contact.phone.is_empty() => {
                 return Err(ContactError::Taken(KEY));
             }
-            Some(key) => (give_phone(tx, tenant, contact, &key, now).await?, false),
+            Some(key) => {
+                let contact = give_phone(tx, tenant, contact, &key, now).await?;
+                let made = [(key, contact.id)];
+                restore(tx, pseudonyms, &made, now, &mut next_id).await?;
+                (contact, false)
+            }
             None => (contact, false),
         },
         (Some(contact), Some(id)) if contact.id == id => (contact, false),
@@ -141,7 +147,16 @@ pub async fn put(
             }
             (contact, false)
         }
-        (None, None) => (make(tx, tenant, next_id(), key.as_ref(), now).await?, true),
+        (None, None) => {
+            let id = ContactId::from_raw(next_id());
+            let contact = make(tx, tenant, id, key.as_ref(), now).await?;
+            if let Some(key) = &key {
+                // Somebody who was erased may come back: what they had stopped holds.
+                let made = [(key.clone(), id)];
+                restore(tx, pseudonyms, &made, now, &mut next_id).await?;
+            }
+            (contact, true)
+        }
     };
     match apply(tx, tenant, known, new, &mut contact).await {
         Err(ContactError::Taken(KEY)) if free => Err(StorageError::Raced.into()),

@@ -332,11 +332,14 @@ impl Ground {
         let number = world.directory.number(draft.number)?;
         let consent = self.consent.of(draft.contact)?.state;
         let conversation = self.conversations.get(&draft.conversation)?;
+        let (basis, topic) = world.directory.consent_rules(draft.number, &draft.content);
         Some(Facts {
             holds: world.directory.holds(draft.tenant, draft.number),
             owner: conversation.owner.clone(),
             owner_version: conversation.owner_version,
             consent,
+            basis,
+            topic,
             window: WindowFacts {
                 last_inbound_at: conversation.last_inbound_at,
                 number_connected_at: number.connected_at,

@@ -8,9 +8,10 @@ use secrecy::SecretString;
 
 use crate::domain::number::Number;
 use crate::domain::{
-    AuditId, ConversationId, HoldId, NumberId, OutboxId, OutboxState, TenantId, Timestamp,
+    AuditId, ConsentId, ConversationId, HoldId, NumberId, OutboundContent, OutboxId, OutboxState,
+    TenantId, Timestamp,
 };
-use crate::policy::ActiveHold;
+use crate::policy::{ActiveHold, ConsentBasis, TopicFact};
 
 /// Access tokens, opened.
 pub trait Credentials: Send + Sync {
@@ -24,6 +25,13 @@ pub trait Directory: Send + Sync {
 
     /// Holds that bear on the number's sends; policy judges which concern a draft.
     fn holds(&self, tenant: TenantId, number: NumberId) -> Vec<ActiveHold>;
+
+    /// What the number's tenant relies on when it writes first, and what is known of the topic that the content names.
+    fn consent_rules(
+        &self,
+        number: NumberId,
+        content: &OutboundContent,
+    ) -> (ConsentBasis, TopicFact);
 
     /// End of the last time in which webhooks may have been missed.
     fn ingest_gap_until(&self) -> Option<Timestamp>;
@@ -53,6 +61,8 @@ pub trait Draw: Send + Sync {
     fn hold_id(&self) -> HoldId;
     /// Of the audit log's entry about it.
     fn audit_id(&self) -> AuditId;
+    /// Of a record of the consent ledger.
+    fn consent_id(&self) -> ConsentId;
 }
 
 /// Who wants to see every attempt: `demo`, traces, a Cloud-API client that waits for its row. Must not block.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::consent;
 use crate::domain::{ContactId, OutboxId, TenantId, Timestamp};
 use crate::graph::errors::SideEffect;
 use crate::outbox::{Ended, Given, Limits, after_answer, after_give_back, after_unsendable};
@@ -45,7 +46,7 @@ pub(super) async fn record(
     let mut tx = world.db.begin().await?;
     let _held = CommitTimer::start("record", answers.len());
     fence(&mut tx, &leases.into_iter().collect::<Vec<_>>()).await?;
-    record_opt_outs(&mut tx, &recorded, now).await?;
+    record_opt_outs(&mut tx, world, &recorded, now).await?;
     close_windows(&mut tx, &recorded, now).await?;
     let moves: Vec<_> = recorded
         .iter()
@@ -107,14 +108,23 @@ fn apply(row: &mut OutboxRow, given: &Given, now: Timestamp) {
 }
 
 /// 131050: the person stopped this business's marketing in WhatsApp itself (facts §10.2).
-async fn record_opt_outs(tx: &mut Tx, recorded: &[Recorded], now: Timestamp) -> Result<()> {
-    let stopped: BTreeMap<ContactId, TenantId> = recorded
+async fn record_opt_outs(
+    tx: &mut Tx,
+    world: &World,
+    recorded: &[Recorded],
+    now: Timestamp,
+) -> Result<()> {
+    let stopped: BTreeMap<ContactId, (TenantId, OutboxId)> = recorded
         .iter()
         .filter(|one| one.given.side_effect == Some(SideEffect::RecordsOptOut))
-        .map(|one| (one.row.draft.contact, one.row.draft.tenant))
+        .map(|one| &one.row.draft)
+        .map(|draft| (draft.contact, (draft.tenant, draft.id)))
         .collect();
-    for (contact, tenant) in stopped {
-        people::stop_marketing(tx, tenant, contact, now).await?;
+    for (contact, (tenant, send)) in stopped {
+        if let Some(moved) = people::stop_marketing(tx, tenant, contact, now).await? {
+            let (whose, next_id) = ((tenant, moved), || world.draw.consent_id().raw());
+            consent::record_stop_by_meta(tx, whose, &send.to_string(), now, now, next_id).await?;
+        }
     }
     Ok(())
 }

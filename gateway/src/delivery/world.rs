@@ -7,7 +7,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::domain::time::Clock;
-use crate::domain::{AuditId, HoldId, IdGenerator, Timestamp};
+use crate::domain::{AuditId, ConsentId, HoldId, IdGenerator, Timestamp};
 use crate::graph::GraphClient;
 use crate::ownership::UnderWay;
 use crate::storage::Db;
@@ -101,5 +101,9 @@ impl Draw for Chance {
 
     fn audit_id(&self) -> AuditId {
         AuditId::from_raw(self.ids.next(self.clock.now()))
+    }
+
+    fn consent_id(&self) -> ConsentId {
+        ConsentId::from_raw(self.ids.next(self.clock.now()))
     }
 }

@@ -1,9 +1,9 @@
 //! Policy's facts, gathered: what the directory knows of a number, and what the database says of a conversation.
 
-use super::NumberEntry;
+use super::{NumberEntry, TenantEntry};
 use crate::domain::{OutboundContent, Timestamp};
 use crate::policy::{
-    BacklogFact, ConsentState, Facts, LoopBrake, SpendFact, TemplateFact, WindowFacts,
+    BacklogFact, ConsentState, Facts, LoopBrake, SpendFact, TemplateFact, TopicFact, WindowFacts,
 };
 use crate::storage::conversations::Conversation;
 
@@ -35,6 +35,8 @@ impl NumberEntry {
             owner: conversation.owner.clone(),
             owner_version: conversation.owner_version,
             consent,
+            basis: self.tenant.settings.consent_basis,
+            topic: self.tenant.topic(content),
             window: self.window(conversation),
             template: match content {
                 OutboundContent::Template { .. } => TemplateFact::Unknown,
@@ -46,6 +48,22 @@ impl NumberEntry {
                 bot_replies_last_hour: replies_this_hour(conversation, now),
                 limit: self.tenant.settings.replies_per_hour,
             },
+        }
+    }
+}
+
+impl TenantEntry {
+    /// What the gateway knows of the topic that a template names.
+    pub fn topic(&self, content: &OutboundContent) -> TopicFact {
+        let OutboundContent::Template(template) = content else {
+            return TopicFact::None;
+        };
+        match &template.topic {
+            None => TopicFact::None,
+            Some(name) => self
+                .topics
+                .bit(name)
+                .map_or(TopicFact::Unknown, TopicFact::Known),
         }
     }
 }

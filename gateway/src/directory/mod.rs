@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::consent::pseudonym::Pseudonyms;
 use crate::ownership::Wakeups;
 use crate::secrets::Keyring;
 use crate::storage::{Db, changes};
@@ -52,6 +53,11 @@ impl Directory {
 
     pub fn snapshot(&self) -> Arc<Snapshot> {
         sync::read(&self.current).clone()
+    }
+
+    /// By which erased people are known again.
+    pub fn pseudonyms(&self) -> Pseudonyms {
+        Pseudonyms::new(self.keyring.pseudonym_key())
     }
 
     /// Moves when setup was read anew.

@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::domain::attribute::AttributeKind;
 use crate::domain::number::Number;
-use crate::domain::{AppId, Bucket, NumberId, TenantId, Timestamp};
+use crate::domain::{AppId, Bucket, NumberId, TenantId, Timestamp, Topics};
 use crate::graph::VerifyingKeys;
 use crate::policy::{ActiveHold, WordBook};
 use crate::storage::installations::Installation;
@@ -31,6 +31,8 @@ pub struct TenantEntry {
     pub name: String,
     pub settings: TenantSettings,
     pub words: WordBook,
+    /// Its names for parts of marketing.
+    pub topics: Topics,
     /// Attributes of contacts that it has defined.
     pub contact_kinds: Arc<BTreeMap<String, AttributeKind>>,
 }
@@ -118,6 +120,7 @@ impl Snapshot {
                     name: row.name.clone(),
                     settings,
                     words,
+                    topics: setup.topics(row.id),
                     contact_kinds: setup.contact_kinds(row.id),
                 })
             });

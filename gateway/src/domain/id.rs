@@ -234,6 +234,8 @@ ids! {
     UserId = "usr";
     /// One entry of the audit log.
     AuditId = "aud";
+    /// One record of the consent ledger.
+    ConsentId = "cns";
     /// Long work with progress.
     JobId = "job";
     /// An endpoint that follows a tenant's events.

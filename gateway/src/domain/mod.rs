@@ -7,6 +7,7 @@ pub mod account;
 pub mod attribute;
 pub mod breaker;
 pub mod bucket;
+pub mod consent;
 pub mod contact;
 pub mod conversation;
 pub mod draft;
@@ -22,12 +23,14 @@ pub mod stream;
 pub mod time;
 
 pub use bucket::Bucket;
+pub use consent::{ConsentChannel, ConsentScope, ConsentStatus, Topics};
 pub use contact::{Bsuid, IdentityChange, IdentityKind, PersonRef, Phone, Recipient};
 pub use conversation::{HANDED_BACK, Owner, OwnerChange};
 pub use draft::{Draft, DraftClass, Sender};
 pub use id::{
-    ApiKeyId, AppId, AuditId, ContactId, ConversationId, CredentialId, EventId, HoldId, HookId,
-    IdGenerator, InstallationId, JobId, NumberId, OutboxId, RawId, TenantId, TurnId, UserId,
+    ApiKeyId, AppId, AuditId, ConsentId, ContactId, ConversationId, CredentialId, EventId, HoldId,
+    HookId, IdGenerator, InstallationId, JobId, NumberId, OutboxId, RawId, TenantId, TurnId,
+    UserId,
 };
 pub use inbound::{InboundContent, InboundMessage, Source};
 pub use occasion::Occasion;

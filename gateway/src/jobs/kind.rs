@@ -15,6 +15,11 @@ pub trait JobKind: Send + Sync + fmt::Debug {
 
     /// Goes on from `job.progress`. What it does in `tx` is committed together with what it answers, or not at all.
     fn step<'a>(&'a self, tx: &'a mut Tx, job: &'a Job) -> BoxFuture<'a, Result<Step, StepError>>;
+
+    /// What is to be done once the last step is committed, outside of any transaction. A crash may leave it undone.
+    fn done(&self) -> BoxFuture<'_, Result<(), StorageError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
 }
 
 /// What a step has done.

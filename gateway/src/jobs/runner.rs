@@ -126,6 +126,11 @@ impl Runner {
         jobs::update_job(&mut tx, tenant, &job).await?;
         tx.commit().await?;
         count(&job);
+        if let Some(kind) = kind.filter(|_| job.state == JobState::Done)
+            && let Err(error) = kind.done().await
+        {
+            tracing::warn!(%error, job = %id, "what was to be done after a job was not");
+        }
         Ok(())
     }
 

@@ -148,8 +148,9 @@ impl Occasions {
                     phone: Some(phone.clone()),
                     ..NewContact::default()
                 };
-                let next_id = || ContactId::from_raw(self.ids.next(now));
-                let put = contacts::put(tx, tenant, &known, &new, now, next_id).await?;
+                let pseudonyms = self.directory.pseudonyms();
+                let (by, next_id) = ((&known, &pseudonyms), || self.ids.next(now));
+                let put = contacts::put(tx, tenant, by, &new, now, next_id).await?;
                 Ok(put.contact.id)
             }
             Who::Bsuid(bsuid) => {

@@ -20,7 +20,18 @@ pub(super) struct Caused {
     /// Attributes of the contact; none: taken away.
     pub contact: BTreeMap<String, Option<AttributeValue>>,
     /// What the customer asked for about being written to, with Meta's time of the message.
-    pub consent: Vec<(ConsentWord, Timestamp)>,
+    pub consent: Vec<Heard>,
+}
+
+/// What a plugin understood the customer to say about being written to.
+#[derive(Debug, Clone)]
+pub(super) struct Heard {
+    pub word: ConsentWord,
+    /// Meta's time of the message.
+    pub at: Timestamp,
+    pub plugin: String,
+    /// The customer's own words, where the plugin must name them.
+    pub words: String,
 }
 
 impl Caused {

@@ -140,7 +140,7 @@ impl Committer {
         let rows = if winners.is_empty() {
             Vec::new()
         } else {
-            people.write(&mut tx, &winners).await?;
+            people.write(&mut tx, &self.ids, &winners).await?;
             self.write_winners(&mut tx, &winners, &mut memory, (sends, log))
                 .await?
         };

@@ -12,7 +12,7 @@ use super::suppression;
 /// Asks for consent once more, for the class that the template has at Meta.
 pub(super) fn is_consented(facts: &Facts, draft: &Draft, _now: Timestamp) -> Result<(), Refusal> {
     match effective_class(facts, draft) {
-        Some(class) if class != draft.class => suppression::of_class(&facts.consent, class),
+        Some(class) if class != draft.class => suppression::of_class(facts, class),
         _ => Ok(()),
     }
 }

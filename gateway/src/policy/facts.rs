@@ -16,11 +16,38 @@ pub struct Facts {
     pub owner: Owner,
     pub owner_version: i64,
     pub consent: ConsentState,
+    /// What the tenant relies on for what it begins.
+    pub basis: ConsentBasis,
+    pub topic: TopicFact,
     pub window: WindowFacts,
     pub template: TemplateFact,
     pub backlog: BacklogFact,
     pub spend: SpendFact,
     pub brake: LoopBrake,
+}
+
+/// What a tenant relies on when it writes first.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum ConsentBasis {
+    /// Marketing and utility messages need an opt-in on record here. Codes are asked for by the person each time.
+    Ledger,
+    /// The tenant keeps consent elsewhere and vouches for it with every send; opt-outs count all the same.
+    #[default]
+    Attested,
+}
+
+/// The topic that a template names, if it does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TopicFact {
+    #[default]
+    None,
+    /// Its bit in [`ConsentState::topics`].
+    Known(u8),
+    /// The tenant has no such topic.
+    Unknown,
 }
 
 /// A stop that somebody put and nobody has lifted.

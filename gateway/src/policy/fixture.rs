@@ -9,7 +9,8 @@ use crate::domain::{
 };
 
 use super::{
-    BacklogFact, ConsentState, Decision, Facts, LoopBrake, SpendFact, TemplateFact, WindowFacts,
+    BacklogFact, ConsentBasis, ConsentState, Decision, Facts, LoopBrake, SpendFact, TemplateFact,
+    TopicFact, WindowFacts,
 };
 
 pub fn now() -> Timestamp {
@@ -23,6 +24,8 @@ pub fn facts() -> Facts {
         owner: Owner::Bot,
         owner_version: 4,
         consent: ConsentState::default(),
+        basis: ConsentBasis::Attested,
+        topic: TopicFact::None,
         window: WindowFacts {
             last_inbound_at: Some(Timestamp::from_secs(1_795_000_000 - 60)),
             number_connected_at: now().minus(Duration::from_secs(90 * 86_400)),

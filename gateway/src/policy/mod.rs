@@ -27,11 +27,13 @@ mod fixture;
 mod oracle;
 
 pub use consent::{
-    ConfirmationKind, ConsentEffect, ConsentParts, ConsentState, ConsentWord, OptOut,
+    Changed, ConfirmationKind, ConsentEffect, ConsentParts, ConsentState, ConsentWord, OptOut,
+    Purpose, TOPICS_MOST,
 };
 pub use decide::{Cleared, Decision, Refusal, decide, recheck};
 pub use facts::{
-    ActiveHold, BacklogFact, Facts, HoldScope, LoopBrake, SpendFact, TemplateCategory, TemplateFact,
+    ActiveHold, BacklogFact, ConsentBasis, Facts, HoldScope, LoopBrake, SpendFact,
+    TemplateCategory, TemplateFact, TopicFact,
 };
 pub use ownership::silences;
 pub use reason::Reason;

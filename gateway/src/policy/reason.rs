@@ -68,6 +68,14 @@ reasons! {
         "The person has opted out of marketing.";
     MetaMarketingStopped = "meta_marketing_stopped", 131050,
         "The person has stopped marketing of this business in WhatsApp.";
+    OptedOutUtility = "opted_out_utility", 131050,
+        "The person has opted out of utility messages.";
+    OptedOutTopic = "opted_out_topic", 131050,
+        "The person has opted out of this topic.";
+    TopicUnknown = "topic_unknown", 131009,
+        "The template names a topic that the tenant does not have.";
+    NoOptIn = "no_opt_in", 131005,
+        "No opt-in of the person to such messages is on record, and the tenant's consent basis is the ledger.";
     RepliesStopped = "replies_stopped", 131050,
         "The person has opted out, and has not opened replies again.";
     ConfirmationNotDue = "confirmation_not_due", 131009,

@@ -6,7 +6,7 @@ use crate::domain::{Draft, DraftClass, Sender, Timestamp};
 
 use super::consent::{ConsentState, OptOut};
 use super::decide::Refusal;
-use super::facts::Facts;
+use super::facts::{ConsentBasis, Facts, TopicFact};
 use super::reason::Reason;
 
 /// The confirmation of an opt-out goes out this soon or not at all (§10.2, the US rule).
@@ -16,7 +16,7 @@ const CONFIRM_WITHIN: Duration = Duration::from_secs(5 * 60);
 pub(super) fn consents(facts: &Facts, draft: &Draft, now: Timestamp) -> Result<(), Refusal> {
     match draft.class {
         DraftClass::OptOutConfirmation => confirms(&facts.consent, &draft.sender, now),
-        class => of_class(&facts.consent, class),
+        class => of_class(facts, class),
     }
 }
 
@@ -26,15 +26,59 @@ pub fn stopped_by(consent: &ConsentState, class: DraftClass) -> Option<Reason> {
 }
 
 /// Consent for any class but the confirmation, which has its own rule.
-pub(super) fn of_class(consent: &ConsentState, class: DraftClass) -> Result<(), Refusal> {
+pub(super) fn of_class(facts: &Facts, class: DraftClass) -> Result<(), Refusal> {
+    let consent = &facts.consent;
     if is_stopped(consent, class) {
         return Err(stopped(consent, class));
     }
-    if class == DraftClass::Marketing && consent.meta_stopped_at.is_some() {
+    match class {
+        DraftClass::Marketing => {
+            markets(facts)?;
+            opted_in(
+                facts,
+                in_marketing(facts),
+                "marketing, or a topic that the send names",
+            )
+        }
+        DraftClass::Utility if consent.utility_stopped_at.is_some() => {
+            Err(Refusal::new(Reason::OptedOutUtility).allowing("anything but utility messages"))
+        }
+        DraftClass::Utility => opted_in(facts, consent.utility_given_at.is_some(), "utility"),
+        _ => Ok(()),
+    }
+}
+
+/// What stops marketing alone.
+fn markets(facts: &Facts) -> Result<(), Refusal> {
+    if facts.consent.meta_stopped_at.is_some() {
         return Err(Refusal::new(Reason::MetaMarketingStopped)
             .allowing("anything but marketing, until the person resumes it in WhatsApp"));
     }
-    Ok(())
+    match facts.topic {
+        TopicFact::Unknown => Err(Refusal::new(Reason::TopicUnknown)),
+        TopicFact::Known(bit) if facts.consent.has_stopped_topic(bit) => {
+            Err(Refusal::new(Reason::OptedOutTopic).allowing("other topics"))
+        }
+        TopicFact::Known(_) | TopicFact::None => Ok(()),
+    }
+}
+
+fn in_marketing(facts: &Facts) -> bool {
+    let topic = match facts.topic {
+        TopicFact::Known(bit) => facts.consent.has_topic(bit),
+        TopicFact::None | TopicFact::Unknown => false,
+    };
+    topic || facts.consent.marketing_given_at.is_some()
+}
+
+/// A code is asked for by the person, so it never comes here; nor does an answer.
+fn opted_in(facts: &Facts, on_record: bool, to: &str) -> Result<(), Refusal> {
+    match facts.basis {
+        ConsentBasis::Ledger if !on_record => Err(Refusal::new(Reason::NoOptIn).allowing(format!(
+            "answers and security codes; this once an opt-in to {to} is on record"
+        ))),
+        _ => Ok(()),
+    }
 }
 
 fn is_stopped(consent: &ConsentState, class: DraftClass) -> bool {
@@ -82,7 +126,7 @@ mod tests {
     use super::*;
     use crate::policy::ConsentWord::{self, OptOutAll, OptOutEverything, OptOutMarketing};
     use crate::policy::fixture::{code_of, facts, now, plugin_reply, template};
-    use crate::policy::{decide, recheck};
+    use crate::policy::{Purpose, decide, recheck};
 
     fn verdicts(words: &[Option<ConsentWord>]) -> [&'static str; 4] {
         use DraftClass::{Authentication, Marketing, Utility};
@@ -127,6 +171,56 @@ mod tests {
             code_of(&decide(&facts, &draft, now())),
             "meta_marketing_stopped"
         );
+    }
+
+    #[test]
+    fn by_the_ledger_only_what_was_agreed_to_is_begun() {
+        use DraftClass::{Authentication, Marketing, Utility};
+        let mut facts = facts();
+        facts.basis = ConsentBasis::Ledger;
+        let verdicts = |facts: &Facts| {
+            [Utility, Marketing, Authentication].map(|class| {
+                let mut draft = template("news", "en");
+                draft.class = class;
+                code_of(&decide(facts, &draft, now()))
+            })
+        };
+        let (yes, no) = ("cleared", "no_opt_in");
+        assert_eq!(verdicts(&facts), [no, no, yes]);
+        assert_eq!(code_of(&decide(&facts, &plugin_reply("hi"), now())), yes);
+        facts.consent = facts.consent.after_given(Purpose::Utility, now(), false);
+        assert_eq!(verdicts(&facts), [yes, no, yes]);
+        facts.consent = facts.consent.after_given(Purpose::Topic(7), now(), false);
+        assert_eq!(verdicts(&facts), [yes, no, yes]);
+        facts.topic = TopicFact::Known(8);
+        assert_eq!(verdicts(&facts), [yes, no, yes]);
+        facts.topic = TopicFact::Known(7);
+        assert_eq!(verdicts(&facts), [yes; 3]);
+        facts.topic = TopicFact::Unknown;
+        assert_eq!(verdicts(&facts), [yes, "topic_unknown", yes]);
+        facts.topic = TopicFact::None;
+        facts.consent = facts.consent.after_given(Purpose::All, now(), false);
+        assert_eq!(verdicts(&facts), [yes; 3]);
+        facts.consent = facts.consent.moved();
+        assert_eq!(verdicts(&facts), [no, no, yes]);
+    }
+
+    #[test]
+    fn what_was_withdrawn_by_itself_stops_by_any_basis() {
+        for basis in [ConsentBasis::Ledger, ConsentBasis::Attested] {
+            let mut facts = facts();
+            facts.basis = basis;
+            facts.topic = TopicFact::Known(7);
+            facts.consent = facts.consent.after_given(Purpose::All, now(), true);
+            facts.consent = facts.consent.after_withdrawn(Purpose::Topic(7), now());
+            facts.consent = facts.consent.after_withdrawn(Purpose::Utility, now());
+            let mut draft = template("news", "en");
+            assert_eq!(code_of(&decide(&facts, &draft, now())), "opted_out_utility");
+            draft.class = DraftClass::Marketing;
+            assert_eq!(code_of(&decide(&facts, &draft, now())), "opted_out_topic");
+            facts.topic = TopicFact::None;
+            assert_eq!(code_of(&decide(&facts, &draft, now())), "cleared");
+        }
     }
 
     #[test]

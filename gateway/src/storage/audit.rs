@@ -29,6 +29,32 @@ pub struct AuditEntry {
     pub mac: Vec<u8>,
 }
 
+/// A ledger whose rows are sealed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ledger {
+    Audit,
+    Consent,
+}
+
+impl Ledger {
+    pub const ALL: [Self; 2] = [Self::Audit, Self::Consent];
+
+    /// As its chains are named.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Audit => "audit",
+            Self::Consent => "consent",
+        }
+    }
+
+    fn table(self) -> &'static str {
+        match self {
+            Self::Audit => "audit_entry",
+            Self::Consent => "consent_record",
+        }
+    }
+}
+
 /// The end of a sealed chain.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SealHead {
@@ -123,9 +149,12 @@ pub async fn sealed(
 }
 
 /// Tenants that have entries which are not sealed.
-pub async fn tenants_to_seal_all_tenants(tx: &mut Tx) -> Result<Vec<TenantId>> {
-    const SQL: &str = "SELECT DISTINCT tenant FROM audit_entry WHERE seq = 0 ORDER BY tenant";
-    let rows: Vec<(i64,)> = on_backend!(tx, |conn| sqlx::query_as(SQL).fetch_all(conn).await)?;
+pub async fn tenants_to_seal_all_tenants(tx: &mut Tx, ledger: Ledger) -> Result<Vec<TenantId>> {
+    let sql = sqlx::AssertSqlSafe(format!(
+        "SELECT DISTINCT tenant FROM {} WHERE seq = 0 ORDER BY tenant",
+        ledger.table()
+    ));
+    let rows: Vec<(i64,)> = on_backend!(tx, |conn| sqlx::query_as(sql).fetch_all(conn).await)?;
     Ok(rows
         .into_iter()
         .map(|(id,)| TenantId::from_raw(id))
@@ -145,30 +174,64 @@ pub async fn tenants_with_chains_all_tenants(tx: &mut Tx, ledger: &str) -> Resul
         .collect())
 }
 
-/// Entries of a tenant that are not sealed, oldest first.
-pub async fn unsealed(tx: &mut Tx, tenant: TenantId, most: i64) -> Result<Vec<AuditEntry>> {
-    let sql = select!("WHERE seq = 0 AND tenant = $1 ORDER BY id LIMIT $2");
-    let rows: Vec<Row> = on_backend!(tx, |conn| sqlx::query_as(sql)
+/// Entries of a tenant that are not sealed, oldest first: ids and commitments.
+pub async fn unsealed(
+    tx: &mut Tx,
+    tenant: TenantId,
+    ledger: Ledger,
+    most: i64,
+) -> Result<Vec<(i64, Vec<u8>)>> {
+    let sql = sqlx::AssertSqlSafe(format!(
+        "SELECT id, commitment FROM {} WHERE seq = 0 AND tenant = $1 ORDER BY id LIMIT $2",
+        ledger.table()
+    ));
+    Ok(on_backend!(tx, |conn| sqlx::query_as(sql)
         .bind(tenant.raw())
         .bind(most)
         .fetch_all(conn)
-        .await)?;
-    Ok(rows.into_iter().map(AuditEntry::from).collect())
+        .await)?)
 }
 
 /// Gives an entry its place in the chain.
-pub async fn seal(tx: &mut Tx, tenant: TenantId, id: AuditId, seq: i64, mac: &[u8]) -> Result<()> {
-    const SQL: &str =
-        "UPDATE audit_entry SET seq = $3, mac = $4 WHERE tenant = $1 AND id = $2 AND seq = 0";
+pub async fn seal(
+    tx: &mut Tx,
+    tenant: TenantId,
+    ledger: Ledger,
+    row: i64,
+    seq: i64,
+    mac: &[u8],
+) -> Result<()> {
+    let sql = sqlx::AssertSqlSafe(format!(
+        "UPDATE {} SET seq = $3, mac = $4 WHERE tenant = $1 AND id = $2 AND seq = 0",
+        ledger.table()
+    ));
     execute!(
         tx,
-        sqlx::query(SQL)
+        sqlx::query(sql)
             .bind(tenant.raw())
-            .bind(id.raw())
+            .bind(row)
             .bind(seq)
             .bind(mac)
     )?;
     Ok(())
+}
+
+/// The keyed hash at a place of a chain; of a sound one there is one.
+pub async fn macs_at(
+    tx: &mut Tx,
+    tenant: TenantId,
+    ledger: Ledger,
+    seq: i64,
+) -> Result<Vec<Vec<u8>>> {
+    let sql = sqlx::AssertSqlSafe(format!(
+        "SELECT mac FROM {} WHERE tenant = $1 AND seq = $2",
+        ledger.table()
+    ));
+    Ok(on_backend!(tx, |conn| sqlx::query_scalar(sql)
+        .bind(tenant.raw())
+        .bind(seq)
+        .fetch_all(conn)
+        .await)?)
 }
 
 /// The end of a chain; another sealer waits until this transaction ends.

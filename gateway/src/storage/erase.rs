@@ -20,7 +20,7 @@ const FAMILIES: [(&str, &[(&str, &str)]); 3] = [
 ];
 
 /// Tables of their own, with their primary keys.
-const TABLES: [(&str, &str); 12] = [
+const TABLES: [(&str, &str); 19] = [
     ("contact_attribute", "tenant, name"),
     ("contact_import", "id, ordinal"),
     ("identity", "tenant, scope, kind, value"),
@@ -36,6 +36,13 @@ const TABLES: [(&str, &str); 12] = [
     ("hold", "id"),
     ("api_key", "id"),
     ("api_user", "id"),
+    ("consent_pending", "id"),
+    ("consent_import", "id, piece"),
+    ("consent_page", "tenant, name, seq"),
+    ("consent_topic", "tenant, bit"),
+    ("consent_erased", "tenant, pseudonym"),
+    ("consent_record", "id"),
+    ("consent_wording", "tenant, digest"),
 ];
 
 /// Lets go of some of it. Answers how many rows; 0: nothing is left.
@@ -65,6 +72,9 @@ pub async fn people(tx: &mut Tx, tenant: TenantId) -> Result<u64> {
             return Ok(gone);
         }
     }
+    // Of the ledger that went with them; the audit log stays, and says that the tenant was removed.
+    const HEAD: &str = "DELETE FROM seal_head WHERE tenant = $1 AND ledger = 'consent'";
+    execute!(tx, sqlx::query(HEAD).bind(tenant.raw()))?;
     Ok(0)
 }
 

@@ -18,6 +18,9 @@ pub mod changes;
 pub mod claims;
 pub mod compile_work;
 pub mod components;
+pub mod consent_imports;
+pub mod consent_pages;
+pub mod consents;
 pub mod contacts;
 pub mod conversations;
 pub mod counts;
@@ -46,6 +49,7 @@ mod open;
 pub mod outbox;
 pub mod partitions;
 pub mod people;
+pub mod person;
 pub mod plugin_events;
 pub mod plugin_health;
 pub mod plugin_trust;
@@ -238,6 +242,18 @@ impl Db {
 
     pub fn is_sqlite(&self) -> bool {
         matches!(self, Self::Sqlite { .. })
+    }
+
+    /// Brings everything from SQLite's log into the file and empties the log, so that what was let go of is in neither.
+    /// PostgreSQL's own log is its operator's.
+    pub async fn empty_log(&self) -> Result<()> {
+        if let Self::Sqlite { writer, gate, .. } = self {
+            let _permit = gate.enter(false).await;
+            sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
+                .execute(writer)
+                .await?;
+        }
+        Ok(())
     }
 
     /// Waits for running statements and closes every connection.

@@ -60,6 +60,8 @@ async fn open_sqlite(options: &OpenOptions) -> Result<Db> {
         )
         .pragma("wal_autocheckpoint", "4000")
         .pragma("temp_store", "memory")
+        // What is erased is overwritten, not only unlinked.
+        .pragma("secure_delete", "on")
         .statement_cache_capacity(STATEMENTS);
     let pool = |connections| {
         SqlitePoolOptions::new()

@@ -372,7 +372,8 @@ pub async fn update_contact(tx: &mut Tx, tenant: TenantId, row: &ContactRow) -> 
 }
 
 /// `gone` is `into` from now on: its identities go there, and what either stopped is stopped for the person.
-/// `false`: one of them went into a third meanwhile, and nothing was written; the identities must be read again.
+/// `None`: one of them went into a third meanwhile, and nothing was written; the identities must be read again.
+/// Else the consent of `into` before and after, for the ledger.
 ///
 /// Both consent rows are locked, in the order of ids, so that an opt-out or claim of either comes wholly before or
 /// wholly after. Outbox rows, conversations and events keep `gone`: a turn, a client or another node may be about to
@@ -383,11 +384,11 @@ pub async fn merge_contact(
     tenant: TenantId,
     gone: ContactId,
     into: ContactId,
-) -> Result<bool> {
+) -> Result<Option<(ConsentState, ConsentState)>> {
     let rows = lock_consent_all_tenants(tx, &[gone, into]).await?;
     let both = [gone, into].map(|id| rows.own(id).filter(|row| row.merged_into.is_none()));
     let [Some(lost), Some(kept)] = both else {
-        return Ok(false);
+        return Ok(None);
     };
     let state = kept.state.joined(&lost.state);
     set_consent(tx, tenant, &Consent { state, ..*kept }).await?;
@@ -407,7 +408,7 @@ pub async fn merge_contact(
             .bind(tenant.raw())
             .bind(into.raw())
     )?;
-    Ok(true)
+    Ok(Some((kept.state, state)))
 }
 
 /// A consent row with the version that a change must still find.
@@ -418,6 +419,8 @@ pub struct Consent {
     pub version: i64,
     /// The contact that it went into: that one's row counts, this one is history.
     pub merged_into: Option<ContactId>,
+    /// Something waits for their own word ([`super::consents::Pending`]).
+    pub waits: bool,
 }
 
 /// Consent rows, to be asked by any id that a person ever had.
@@ -457,8 +460,14 @@ struct ConsentRow {
     since: i64,
     reopened_at: i64,
     meta_stopped_at: i64,
+    marketing_given_at: i64,
+    utility_given_at: i64,
+    utility_stopped_at: i64,
+    topics: i64,
+    topics_stopped: i64,
     version: i64,
     merged_into: i64,
+    pending: i64,
 }
 
 /// Consent of these contacts, their rows locked until the transaction ends (promise 4). Locks are taken in the order
@@ -485,7 +494,8 @@ pub async fn read_consent_all_tenants(tx: &mut Tx, contacts: &[ContactId]) -> Re
 
 async fn consent(tx: &mut Tx, contacts: &[ContactId], postgres_tail: &str) -> Result<Consents> {
     let tail = if tx.is_postgres() { postgres_tail } else { "" };
-    let head = "SELECT contact, opt_out, since, reopened_at, meta_stopped_at, version, merged_into
+    let head = "SELECT contact, opt_out, since, reopened_at, meta_stopped_at, marketing_given_at, utility_given_at,
+            utility_stopped_at, topics, topics_stopped, version, merged_into, pending
         FROM consent WHERE contact IN";
     let ids = batch::sorted(contacts.iter().map(|contact| contact.raw()));
     let mut found = Consents::default();
@@ -507,6 +517,11 @@ fn consent_of(row: ConsentRow) -> Result<Consent> {
         since: some(row.since),
         replies_reopened_at: some(row.reopened_at),
         meta_stopped_at: some(row.meta_stopped_at),
+        marketing_given_at: some(row.marketing_given_at),
+        utility_given_at: some(row.utility_given_at),
+        utility_stopped_at: some(row.utility_stopped_at),
+        topics: row.topics,
+        topics_stopped: row.topics_stopped,
     };
     let state = ConsentState::from_parts(parts)
         .ok_or_else(|| StorageError::Corrupt(format!("consent level {}", row.opt_out)))?;
@@ -515,6 +530,7 @@ fn consent_of(row: ConsentRow) -> Result<Consent> {
         state,
         version: row.version,
         merged_into: some(row.merged_into).map(ContactId::from_raw),
+        waits: row.pending != 0,
     })
 }
 
@@ -522,13 +538,14 @@ fn consent_of(row: ConsentRow) -> Result<Consent> {
 /// latest time stands: a resume from before it lifts nothing.
 ///
 /// It follows merges one row at a time and holds the lock of the last only: a merge that holds a row is waited for,
-/// and then leads on; one that comes later finds what was written here.
+/// and then leads on; one that comes later finds what was written here. Answers whose row it moved; `None`: it said so
+/// already.
 pub async fn stop_marketing(
     tx: &mut Tx,
     tenant: TenantId,
     mut contact: ContactId,
     at: Timestamp,
-) -> Result<()> {
+) -> Result<Option<ContactId>> {
     loop {
         let touched = execute!(
             tx,
@@ -544,7 +561,7 @@ pub async fn stop_marketing(
         let into = row.own(contact).and_then(|row| row.merged_into);
         match into.filter(|_| touched == 0) {
             Some(into) => contact = into,
-            None => return Ok(()),
+            None => return Ok((touched > 0).then_some(contact)),
         }
     }
 }
@@ -555,8 +572,10 @@ pub async fn set_consent(tx: &mut Tx, tenant: TenantId, consent: &Consent) -> Re
     let touched = execute!(
         tx,
         sqlx::query(
-            "UPDATE consent SET opt_out = $3, since = $4, reopened_at = $5, meta_stopped_at = $6, version = version + 1
-             WHERE contact = $1 AND tenant = $2 AND version = $7"
+            "UPDATE consent SET opt_out = $3, since = $4, reopened_at = $5, meta_stopped_at = $6,
+                marketing_given_at = $7, utility_given_at = $8, utility_stopped_at = $9, topics = $10,
+                topics_stopped = $11, version = version + 1
+             WHERE contact = $1 AND tenant = $2 AND version = $12"
         )
         .bind(consent.contact.raw())
         .bind(tenant.raw())
@@ -564,6 +583,11 @@ pub async fn set_consent(tx: &mut Tx, tenant: TenantId, consent: &Consent) -> Re
         .bind(parts.since.unwrap_or(0))
         .bind(parts.replies_reopened_at.unwrap_or(0))
         .bind(parts.meta_stopped_at.unwrap_or(0))
+        .bind(parts.marketing_given_at.unwrap_or(0))
+        .bind(parts.utility_given_at.unwrap_or(0))
+        .bind(parts.utility_stopped_at.unwrap_or(0))
+        .bind(parts.topics)
+        .bind(parts.topics_stopped)
         .bind(consent.version)
     )?;
     Ok(touched == 1)

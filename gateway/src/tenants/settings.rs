@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::domain::Timestamp;
-use crate::policy::{ConfirmationKind, ConsentWord, WordBook, WordChanges, WordClass};
+use crate::policy::{
+    ConfirmationKind, ConsentBasis, ConsentWord, WordBook, WordChanges, WordClass,
+};
 
 /// A tenant's settings. Every key has a default; keys that are not among these are refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +33,11 @@ pub struct TenantSettings {
     pub business_stopped_text: String,
     pub all_stopped_text: String,
     pub resumed_text: String,
+    /// Said when a person has confirmed an opt-in.
+    pub confirmed_text: String,
+    /// `ledger`: marketing and utility messages need an opt-in on record here. `attested`: the tenant keeps consent
+    /// elsewhere and vouches for it. New tenants have `ledger`; who leaves it out when settings are replaced keeps theirs.
+    pub consent_basis: ConsentBasis,
     /// The bot's replies to one conversation within an hour.
     pub replies_per_hour: i64,
     /// Minutes after the last human message (or the hand-over) after which the bot has a conversation again. 0: only when
@@ -115,6 +122,8 @@ impl Default for TenantSettings {
             business_stopped_text: String::new(),
             all_stopped_text: String::new(),
             resumed_text: String::new(),
+            confirmed_text: String::new(),
+            consent_basis: ConsentBasis::default(),
             replies_per_hour: crate::policy::LoopBrake::DEFAULT_LIMIT,
             hand_back_after_minutes: 0,
             words: Words::default(),
@@ -154,6 +163,7 @@ impl TenantSettings {
             ("business_stopped_text", &self.business_stopped_text),
             ("all_stopped_text", &self.all_stopped_text),
             ("resumed_text", &self.resumed_text),
+            ("confirmed_text", &self.confirmed_text),
         ];
         let long = texts
             .iter()
@@ -182,6 +192,7 @@ impl TenantSettings {
             ConfirmationKind::BusinessStopped => &self.business_stopped_text,
             ConfirmationKind::AllStopped => &self.all_stopped_text,
             ConfirmationKind::Resumed => &self.resumed_text,
+            ConfirmationKind::Confirmed => &self.confirmed_text,
         };
         if own.is_empty() {
             kind.default_text()

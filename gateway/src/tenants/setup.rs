@@ -8,15 +8,15 @@ use secrecy::SecretString;
 use super::{Result, places};
 use crate::domain::attribute::AttributeKind;
 use crate::domain::number::Number;
-use crate::domain::{AppId, CredentialId, TenantId, Timestamp};
+use crate::domain::{AppId, CredentialId, TenantId, Timestamp, Topics};
 use crate::policy::{ActiveHold, HoldScope};
 use crate::secrets::Keyring;
 use crate::storage::holds::{Held, Hold};
 use crate::storage::installations::Installation;
 use crate::storage::tenants::Tenant;
 use crate::storage::{
-    Tx, apps, changes, contacts, credentials, former_numbers, holds, ingest_life, installations,
-    numbers, tenants,
+    Tx, apps, changes, consents, contacts, credentials, former_numbers, holds, ingest_life,
+    installations, numbers, tenants,
 };
 
 /// A Meta app that takes webhooks.
@@ -45,6 +45,7 @@ pub struct Setup {
     holds: Vec<Hold>,
     installations: HashMap<TenantId, Vec<Installation>>,
     contact_kinds: HashMap<TenantId, Arc<BTreeMap<String, AttributeKind>>>,
+    topics: HashMap<TenantId, Topics>,
     /// End of the last long time in which webhooks could not be kept.
     pub ingest_gap_until: Option<Timestamp>,
 }
@@ -82,6 +83,7 @@ impl Setup {
             holds: holds::holds_all_tenants(tx).await?,
             installations: by_tenant,
             contact_kinds: load_kinds(tx).await?,
+            topics: load_topics(tx).await?,
             ingest_gap_until: ingest_life::gap_until_all_tenants(tx).await?,
         })
     }
@@ -101,6 +103,11 @@ impl Setup {
     /// Attributes of contacts that a tenant has defined.
     pub fn contact_kinds(&self, tenant: TenantId) -> Arc<BTreeMap<String, AttributeKind>> {
         self.contact_kinds.get(&tenant).cloned().unwrap_or_default()
+    }
+
+    /// The tenant's names for parts of marketing.
+    pub fn topics(&self, tenant: TenantId) -> Topics {
+        self.topics.get(&tenant).cloned().unwrap_or_default()
     }
 
     /// The number that a webhook names.
@@ -181,6 +188,20 @@ async fn load_kinds(
         .into_iter()
         .map(|(tenant, kinds)| (tenant, Arc::new(kinds)));
     Ok(shared.collect())
+}
+
+async fn load_topics(tx: &mut Tx) -> Result<HashMap<TenantId, Topics>> {
+    let mut topics: HashMap<TenantId, Vec<(String, u8)>> = HashMap::new();
+    for row in consents::topics_all_tenants(tx).await? {
+        if let Ok(bit) = u8::try_from(row.bit) {
+            let of_tenant = topics.entry(TenantId::from_raw(row.tenant)).or_default();
+            of_tenant.push((row.name, bit));
+        }
+    }
+    let topics = topics.into_iter();
+    Ok(topics
+        .map(|(tenant, all)| (tenant, Topics::new(all)))
+        .collect())
 }
 
 async fn load_apps(tx: &mut Tx, keyring: &Keyring) -> Result<Vec<SetupApp>> {

@@ -7,6 +7,7 @@ use super::{
     Expected, Result, SetupContext, SetupError, TenantSettings, find as find_named, revision,
 };
 use crate::domain::TenantId;
+use crate::policy::ConsentBasis;
 use crate::storage::changes;
 use crate::storage::tenants::{self, Tenant};
 
@@ -20,7 +21,7 @@ pub async fn add(setup: &SetupContext, name: &str, settings: &str) -> Result<Ten
 /// The same; answers the tenant as it is stored.
 pub async fn create(setup: &SetupContext, name: &str, settings: &str) -> Result<Tenant> {
     check_text("the tenant's name", name, 100)?;
-    let settings = checked(settings)?;
+    let settings = with_basis(&checked(settings)?, ConsentBasis::Ledger)?;
     let id = TenantId::from_raw(setup.next_id());
     let created_at = setup.clock.now();
     let mut tx = setup.db.begin().await?;
@@ -40,7 +41,8 @@ pub async fn create(setup: &SetupContext, name: &str, settings: &str) -> Result<
     })
 }
 
-/// Replaces all settings of a tenant, which is named by name or id. What is not said has its default again.
+/// Replaces all settings of a tenant, which is named by name or id. What is not said has its default again, but for the
+/// basis of consent, which nobody changes by leaving it out.
 pub async fn set(setup: &SetupContext, name: &str, settings: &str) -> Result<Tenant> {
     set_if(setup, name, settings, &Expected::Anything).await
 }
@@ -61,6 +63,8 @@ pub async fn set_if(
         .await?
         .ok_or_else(|| SetupError::not_found("tenant", name))?;
     expected.check(&revision_of(&old))?;
+    let (before, _) = TenantSettings::read(&old.settings);
+    let settings = with_basis(&settings, before.consent_basis)?;
     tenants::set_settings(&mut tx, id, &settings).await?;
     let was = Some(shown(&old.name, &old.settings));
     let became = Some(shown(&old.name, &settings));
@@ -112,6 +116,15 @@ fn checked(settings: &str) -> Result<String> {
         SETTINGS,
         format!("have problems:\n  {all}"),
     ))
+}
+
+/// The settings with a basis of consent, this one if they name none.
+fn with_basis(settings: &str, basis: ConsentBasis) -> Result<String> {
+    let mut object = json_object(SETTINGS, settings)?;
+    object
+        .entry("consent_basis")
+        .or_insert_with(|| json!(basis));
+    Ok(Value::Object(object).to_string())
 }
 
 /// The text as one JSON object, or a refusal that says where it breaks.

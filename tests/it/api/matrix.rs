@@ -88,6 +88,11 @@ fn body(operation: &str) -> Option<Value> {
         "contacts.upsert" => json!({"external_id": "k-1"}),
         "contacts.update" => json!({"name": "Ada"}),
         "contacts.import" => json!({"contacts": [{"external_id": "k-2"}]}),
+        "consents.record" => json!({"scope": "marketing", "status": "given", "channel": "agent"}),
+        "consent_pages.put" => {
+            json!({"name": "news", "scope": "marketing", "number": "num_0000000000001", "title": "News", "text": "Yes"})
+        }
+        "consent_topics.add" => json!({"name": "news", "title": "News"}),
         "contact_attributes.define" => json!({"name": "city", "kind": "text"}),
         "conversations.assign" => json!({"to": "queue", "name": "sales"}),
         "conversations.snooze" => json!({"until": "2027-01-01T00:00:00Z"}),
@@ -107,6 +112,8 @@ fn body(operation: &str) -> Option<Value> {
         "hooks.revive" => json!({}),
         // A form, which `media.rs` sends, and an upload, which is no JSON.
         "media.upload" | "plugins.upload" => return None,
+        // A list, and what needs no body.
+        "consents.import" | "consents.erase" | "consents.verify" => return None,
         "messages.cancel" | "jobs.cancel" | "jobs.resume" | "installations.resume" => return None,
         other => panic!("{other} wants a body: give the matrix one"),
     })

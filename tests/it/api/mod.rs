@@ -3,7 +3,7 @@
 mod audit;
 mod business_events;
 mod foundation;
-mod ground;
+pub(crate) mod ground;
 mod idempotency;
 mod jobs;
 mod matrix;

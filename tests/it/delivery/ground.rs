@@ -18,12 +18,12 @@ use vestibule::domain::number::Number;
 use vestibule::domain::time::ManualClock;
 use vestibule::domain::{
     AppId, Bucket, Clock, ContactId, ConversationId, CredentialId, IdGenerator, IdentityKind,
-    NumberId, OutboxId, OutboxState, Owner, TenantId, Timestamp,
+    NumberId, OutboundContent, OutboxId, OutboxState, Owner, TenantId, Timestamp,
 };
 use vestibule::graph::GraphClient;
 use vestibule::graph::client::{HttpClientConfig, http_client};
 use vestibule::ownership::{OwnedBuckets, UnderWay, Wakeups};
-use vestibule::policy::ActiveHold;
+use vestibule::policy::{ActiveHold, ConsentBasis, TopicFact};
 use vestibule::storage::conversations::{self, Conversation};
 use vestibule::storage::outbox::{self, OutboxRow};
 use vestibule::storage::people::{self, ContactRow, IdentityKey};
@@ -339,6 +339,14 @@ impl Directory for OpenNumbers {
 
     fn holds(&self, _tenant: TenantId, _number: NumberId) -> Vec<ActiveHold> {
         Vec::new()
+    }
+
+    fn consent_rules(
+        &self,
+        _number: NumberId,
+        _content: &OutboundContent,
+    ) -> (ConsentBasis, TopicFact) {
+        (ConsentBasis::Attested, TopicFact::None)
     }
 
     fn ingest_gap_until(&self) -> Option<Timestamp> {

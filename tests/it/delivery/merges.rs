@@ -23,7 +23,7 @@ async fn merges(ground: &Ground, gone: i64, into: i64) -> bool {
         .await
         .expect("a merge");
     tx.commit().await.expect("a commit");
-    merged
+    merged.is_some()
 }
 
 /// What a first decision for this contact would be made by.

@@ -8,8 +8,8 @@ use vestibule::domain::{
     OutboxId, Owner, Phone, Recipient, Sender,
 };
 use vestibule::policy::{
-    BacklogFact, ConsentState, Decision, Facts, LoopBrake, SpendFact, TemplateFact, WindowFacts,
-    decide,
+    BacklogFact, ConsentBasis, ConsentState, Decision, Facts, LoopBrake, SpendFact, TemplateFact,
+    TopicFact, WindowFacts, decide,
 };
 use vestibule::storage::outbox::{self, NewSend, OutboxRow};
 
@@ -109,6 +109,8 @@ impl Ground {
             owner: Owner::Bot,
             owner_version: 0,
             consent: ConsentState::default(),
+            basis: ConsentBasis::Attested,
+            topic: TopicFact::None,
             window: WindowFacts {
                 last_inbound_at: Some(now),
                 number_connected_at: now.minus(Duration::from_secs(90 * 86_400)),

@@ -142,6 +142,11 @@ impl Desk {
         all
     }
 
+    /// The buckets, which are all this desk's.
+    pub fn owned(&self) -> Owned {
+        self.owned.subscribe()
+    }
+
     /// An attacher as the owner of every bucket runs it.
     pub fn attacher(&self, events: mpsc::Sender<Vec<PendingEvent>>) -> Attacher {
         let sends = self.sends.clone();
@@ -212,7 +217,9 @@ async fn set_up(setup: &SetupContext, n: usize) {
         is_default: n == 0,
     };
     apps::add(setup, &app).await.expect("an app");
-    add_tenant(setup, TENANTS[n], "{}").await.expect("a tenant");
+    add_tenant(setup, TENANTS[n], r#"{"consent_basis":"attested"}"#)
+        .await
+        .expect("a tenant");
     let token = SecretString::from("a-token");
     credentials::add(setup, TENANTS[n], "main", &token, false)
         .await

@@ -126,7 +126,7 @@ struct Business<'a> {
 impl<'a> Business<'a> {
     async fn open(desk: &'a Desk, database: &'a TestDatabase, n: usize) -> Self {
         let tenant = format!("business {n}");
-        add_tenant(&desk.setup, &tenant, "{}")
+        add_tenant(&desk.setup, &tenant, r#"{"consent_basis":"attested"}"#)
             .await
             .expect("a tenant");
         let token = SecretString::from("a-token");

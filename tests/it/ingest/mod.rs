@@ -6,7 +6,7 @@ mod backlog;
 mod belonging;
 mod chains;
 mod consent;
-mod desk;
+pub(crate) mod desk;
 mod endpoint;
 mod events;
 mod failures;

@@ -15,8 +15,8 @@ use vestibule::graph::GraphClient;
 use vestibule::graph::client::media::{MediaError, MediaType, Upload};
 use vestibule::graph::client::{HttpClientConfig, http_client};
 use vestibule::policy::{
-    BacklogFact, ConsentState, Decision, Facts, LoopBrake, Reason, SpendFact, TemplateFact,
-    WindowFacts, decide,
+    BacklogFact, ConsentBasis, ConsentState, Decision, Facts, LoopBrake, Reason, SpendFact,
+    TemplateFact, TopicFact, WindowFacts, decide,
 };
 use vestibule::simulator::{
     Customer, Profile, Simulator, SimulatorConfig, SimulatorHandle, WebhookPolicy,
@@ -225,6 +225,8 @@ fn facts(conversation: &Conversation, content: &OutboundContent) -> Facts {
         owner: conversation.owner.clone(),
         owner_version: conversation.owner_version,
         consent: ConsentState::default(),
+        basis: ConsentBasis::Attested,
+        topic: TopicFact::None,
         window: WindowFacts {
             last_inbound_at: conversation.last_inbound_at,
             number_connected_at: SystemClock.now(),

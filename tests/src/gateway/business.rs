@@ -81,7 +81,10 @@ impl Business {
         ];
         deployment.run(node, &app, &secrets).await;
         for (tenant, name) in self.tenants.iter().enumerate() {
-            deployment.run(node, &["tenant", "add", name], &[]).await;
+            // Consent is kept elsewhere by most of those who move here; who tests the ledger says so.
+            let settings = r#"{"consent_basis":"attested"}"#;
+            let add = ["tenant", "add", name, "--settings", settings];
+            deployment.run(node, &add, &[]).await;
             let credential = [
                 "credential",
                 "add",

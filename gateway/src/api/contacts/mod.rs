@@ -62,7 +62,7 @@ struct ContactView {
 /// What the person has said about being written to.
 #[derive(Debug, Default, Serialize, ToSchema)]
 #[schema(as = Consent)]
-struct ConsentView {
+pub(super) struct ConsentView {
     /// `none`, `marketing` (END, CANCEL …), `business_initiated` (STOP …), `all_but_security` (STOPALL), `everything`.
     opted_out: String,
     /// Of the latest word that stopped or lifted anything.
@@ -71,14 +71,22 @@ struct ConsentView {
     replies_open: bool,
     /// They stopped marketing in WhatsApp itself.
     marketing_stopped_at: Option<Moment>,
+    /// When the opt-in to marketing on record was given.
+    marketing_given_at: Option<Moment>,
+    utility_given_at: Option<Moment>,
+    /// When they withdrew utility messages by themselves.
+    utility_withdrawn_at: Option<Moment>,
 }
 
-fn consent(state: &ConsentState) -> ConsentView {
+pub(super) fn consent(state: &ConsentState) -> ConsentView {
     ConsentView {
         opted_out: state.opt_out.word().to_owned(),
         since: state.since.map(Moment),
         replies_open: state.replies_open(),
         marketing_stopped_at: state.meta_stopped_at.map(Moment),
+        marketing_given_at: state.marketing_given_at.map(Moment),
+        utility_given_at: state.utility_given_at.map(Moment),
+        utility_withdrawn_at: state.utility_stopped_at.map(Moment),
     }
 }
 

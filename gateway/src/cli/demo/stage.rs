@@ -196,7 +196,7 @@ async fn onboard(node: &Node) -> anyhow::Result<()> {
         let tenant = tenant.to_owned();
         commands.push(Command::TenantAdd {
             name: tenant.clone(),
-            settings: "{}".to_owned(),
+            settings: r#"{"consent_basis":"attested"}"#.to_owned(),
         });
         commands.push(Command::CredentialAdd {
             tenant,

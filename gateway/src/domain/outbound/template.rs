@@ -35,6 +35,9 @@ pub struct TemplateContent {
     /// Goes to the Marketing Messages endpoint (§4.6); without it, to the ordinary one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub marketing_messages: Option<MarketingMessages>,
+    /// The tenant's name for the part of marketing that it belongs to: consent to it is consent to this. Never sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic: Option<String>,
 }
 
 /// What a variable is filled with. Positional when it has no name.

@@ -105,7 +105,7 @@ async fn attach_messages(
     let people = people::resolve(attacher, tx, &authors, changes, others, now).await?;
     // Consent before conversations, conversations before sends, as a claim locks them: the other way round the two
     // would wait for each other.
-    let opinions = consent::apply(tx, split, &people.authors, &receipts.contacts).await?;
+    let opinions = consent::apply(attacher, tx, split, &people.authors, &receipts.contacts).await?;
     let contacts = &people.authors[..messages.len()];
     let mut also = of_changed(attacher, tx, changes, &people).await?;
     also.extend(&receipts.conversations);

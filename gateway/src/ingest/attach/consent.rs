@@ -2,15 +2,19 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use serde_json::json;
+
 use super::split::{Message, Split};
 use super::{AttachError, Attacher};
+use crate::consent::opt_in::{self, Answer};
+use crate::consent::{self, Evidence, Statement};
 use crate::domain::{
-    ContactId, Draft, InboundContent, OutboundContent, OutboxId, Recipient, Sender, Source,
-    TenantId, Timestamp,
+    ConsentChannel, ConsentScope, ContactId, Draft, InboundContent, OutboundContent, OutboxId,
+    PersonRef, Recipient, Sender, Source, TenantId, Timestamp,
 };
 use crate::graph::MarketingChoice;
 use crate::policy::{
-    BacklogFact, ConfirmationKind, ConsentState, ConsentWord, Decision, WordMatch, decide,
+    BacklogFact, ConfirmationKind, ConsentState, ConsentWord, Decision, Purpose, WordMatch, decide,
 };
 use crate::storage::conversations::Conversation;
 use crate::storage::outbox::NewSend;
@@ -27,15 +31,17 @@ pub(super) struct Opinion {
     pub confirmation: Option<ConfirmationKind>,
 }
 
-/// Consent of a batch's people as it changes.
-struct Ledger {
+/// Consent of a batch's people as it changes, and what the ledger is told of it.
+struct Book {
     rows: HashMap<ContactId, Consent>,
     changed: BTreeSet<(ContactId, TenantId)>,
+    statements: Vec<Statement>,
 }
 
 /// Finds the words and choices of a batch and writes what they change, in their order. `authors` are the contacts of
 /// its messages and then of its choices; `others` are people whose rows the caller changes later in this transaction.
 pub(super) async fn apply(
+    attacher: &Attacher,
     tx: &mut Tx,
     split: &Split,
     authors: &[ContactId],
@@ -45,26 +51,52 @@ pub(super) async fn apply(
     let (contacts, choosers) = authors.split_at(words.len());
     let speaks = words.iter().flatten().any(|word| word.consent().is_some());
     let changes = speaks || !choosers.is_empty() || !others.is_empty();
-    let mut ledger = Ledger::read(tx, authors, others, changes).await?;
+    let mut book = Book::read(tx, authors, others, changes).await?;
+    let answers: Vec<Option<Answer>> = split
+        .messages
+        .iter()
+        .zip(contacts)
+        .map(|(message, contact)| book.answer(message, *contact))
+        .collect();
+    if !changes && answers.iter().any(Option::is_some) {
+        // Nothing is locked yet, so locks can still be taken in their order.
+        book = Book::read(tx, authors, others, true).await?;
+    }
+    let now = attacher.clock.now();
     let mut opinions = Vec::with_capacity(words.len());
-    for ((message, contact), word) in split.messages.iter().zip(contacts).zip(words) {
-        let opinion = judge(message, word, &ledger.state(*contact));
-        ledger.set(*contact, message.entry.number.tenant, opinion.state);
+    let said = split.messages.iter().zip(contacts).zip(words);
+    for (((message, contact), word), answer) in said.zip(answers) {
+        let confirmed = match answer {
+            Some(answer) => book.confirm(tx, message, *contact, &answer, now).await?,
+            None => None,
+        };
+        let opinion = match confirmed {
+            Some(opinion) => opinion,
+            None => book.hear(message, *contact, word),
+        };
         opinions.push(opinion);
     }
     for ((entry, preference, at), contact) in split.preferences().zip(choosers) {
-        let state = ledger.state(*contact);
-        let state = match preference.choice {
-            MarketingChoice::Stop => state.after_meta_stop(at),
-            MarketingChoice::Resume => state.after_meta_resume(at),
+        let before = book.state(*contact);
+        let (after, choice) = match preference.choice {
+            MarketingChoice::Stop => (before.after_meta_stop(at), "stop"),
+            MarketingChoice::Resume => (before.after_meta_resume(at), "resume"),
         };
-        ledger.set(*contact, entry.number.tenant, state);
+        let evidence = Evidence {
+            subject: subject(&preference.from),
+            source: entry.number.display_number.clone(),
+            proof: json!({"user_preferences": choice}),
+            ..Evidence::default()
+        };
+        let whose = (entry.number.tenant, *contact);
+        book.note(whose, &after, ConsentChannel::Meta, at, &evidence);
+        book.set(*contact, whose.0, after);
     }
-    ledger.write(tx).await?;
+    book.write(attacher, tx, now).await?;
     Ok(opinions)
 }
 
-impl Ledger {
+impl Book {
     /// Rows are locked only when a word or choice may change one: the ordinary message changes none, and a row that
     /// moves in between is caught by its version. All of them or none: locks are taken in the order of ids, once.
     ///
@@ -91,6 +123,7 @@ impl Ledger {
         Ok(Self {
             rows: rows.rows().map(|row| (row.contact, *row)).collect(),
             changed: BTreeSet::new(),
+            statements: Vec::new(),
         })
     }
 
@@ -98,6 +131,94 @@ impl Ledger {
         self.rows
             .get(&contact)
             .map_or_else(ConsentState::default, |row| row.state)
+    }
+
+    /// What a message may confirm: a digit only where something waits for one.
+    fn answer(&self, message: &Message, contact: ContactId) -> Option<Answer> {
+        let InboundContent::Text { body } = &message.message.content else {
+            return None;
+        };
+        let answer = opt_in::answer_in(body)?;
+        let waits = self.rows.get(&contact).is_some_and(|row| row.waits);
+        let ours = message.message.source == Source::Customer;
+        (ours && (waits || matches!(answer, Answer::Code(_)))).then_some(answer)
+    }
+
+    /// Double opt-in: the message is also one like any other, so it opens replies first.
+    async fn confirm(
+        &mut self,
+        tx: &mut Tx,
+        message: &Message,
+        contact: ContactId,
+        answer: &Answer,
+        now: Timestamp,
+    ) -> Result<Option<Opinion>, AttachError> {
+        let tenant = &message.entry.tenant;
+        let Some(pending) = opt_in::take(tx, tenant.id, contact, answer, now).await? else {
+            return Ok(None);
+        };
+        let scope: Option<ConsentScope> = pending.scope.parse().ok();
+        let purpose = scope
+            .as_ref()
+            .and_then(|scope| Purpose::of(scope, &tenant.topics));
+        let (Some(scope), Some(purpose)) = (scope, purpose) else {
+            return Ok(None);
+        };
+        self.hear(message, contact, None);
+        let state = self.state(contact).after_given(purpose, message.at, true);
+        let (subject, text) = (subject(&message.from), message.message.content.words());
+        let how = (subject.as_str(), message.wamid.as_str(), text);
+        let whose = (tenant.id, contact);
+        self.statements
+            .push(opt_in::confirmed(&pending, whose, scope, message.at, how)?);
+        self.set(contact, tenant.id, state);
+        Ok(Some(Opinion {
+            code: events::word::CONSENT,
+            state,
+            confirmation: Some(ConfirmationKind::Confirmed),
+        }))
+    }
+
+    /// What a message that confirms nothing comes to.
+    fn hear(&mut self, message: &Message, contact: ContactId, word: Option<WordMatch>) -> Opinion {
+        let before = self.state(contact);
+        let opinion = judge(message, word, &before);
+        if opinion.state != before {
+            let spoken = word.is_some_and(|word| word.consent().is_some());
+            let channel = match spoken {
+                true => ConsentChannel::Keyword,
+                false => ConsentChannel::Message,
+            };
+            let evidence = Evidence {
+                subject: subject(&message.from),
+                source: message.entry.number.display_number.clone(),
+                proof: match spoken {
+                    true => {
+                        json!({"wamid": message.wamid, "text": message.message.content.words()})
+                    }
+                    false => json!({"wamid": message.wamid}),
+                },
+                ..Evidence::default()
+            };
+            let whose = (message.entry.number.tenant, contact);
+            self.note(whose, &opinion.state, channel, message.at, &evidence);
+            self.set(contact, whose.0, opinion.state);
+        }
+        opinion
+    }
+
+    /// What the ledger is told of a change. Words and choices concern no topic.
+    fn note(
+        &mut self,
+        whose: (TenantId, ContactId),
+        after: &ConsentState,
+        channel: ConsentChannel,
+        at: Timestamp,
+        evidence: &Evidence,
+    ) {
+        let before = self.state(whose.1);
+        let made = consent::changes(whose, (&before, after), |_| None, (channel, at), evidence);
+        self.statements.extend(made);
     }
 
     fn set(&mut self, contact: ContactId, tenant: TenantId, state: ConsentState) {
@@ -110,18 +231,34 @@ impl Ledger {
             state,
             version: 0,
             merged_into: None,
+            waits: false,
         });
         row.state = state;
     }
 
-    async fn write(&self, tx: &mut Tx) -> Result<(), AttachError> {
+    async fn write(
+        &self,
+        attacher: &Attacher,
+        tx: &mut Tx,
+        now: Timestamp,
+    ) -> Result<(), AttachError> {
         for (contact, tenant) in &self.changed {
             if !people::set_consent(tx, *tenant, &self.rows[contact]).await? {
                 return Err(AttachError::Race);
             }
         }
-        Ok(())
+        let next_id = || attacher.ids.next(now);
+        Ok(consent::append(tx, &self.statements, now, next_id).await?)
     }
+}
+
+/// By what somebody is known in a webhook.
+fn subject(from: &PersonRef) -> String {
+    let phone = from.phone.as_ref().map(|phone| phone.digits().to_owned());
+    let bsuid = from.bsuid.as_ref().or(from.parent.as_ref());
+    phone
+        .or_else(|| bsuid.map(|bsuid| bsuid.as_str().to_owned()))
+        .unwrap_or_default()
 }
 
 /// The word that a message says, if it is one to us or to another app of the business.

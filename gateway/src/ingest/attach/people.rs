@@ -5,12 +5,18 @@ mod identities;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use serde_json::json;
+
 use self::changes::Renamed;
 use self::identities::Keys;
 use super::split::{Change, Split};
 use super::{AttachError, Attacher};
+use crate::consent::{self, Evidence};
 use crate::domain::number::Number;
-use crate::domain::{ContactId, IdentityKind, NumberId, PersonRef, TenantId, Timestamp};
+use crate::domain::{
+    ConsentChannel, ContactId, IdentityKind, NumberId, PersonRef, TenantId, Timestamp,
+};
+use crate::policy::ConsentState;
 use crate::storage::Tx;
 use crate::storage::people::{self, ContactRow, Identity, IdentityKey, Moved};
 
@@ -121,8 +127,8 @@ pub(super) async fn resolve(
         let changed = people.change(tx, change, &numbers, id).await?;
         resolved.changed.push(changed);
     }
-    people.write(tx, now).await?;
-    people.settle_consent(tx, others).await?;
+    people.write(attacher, tx, now).await?;
+    people.settle_consent(attacher, tx, others, now).await?;
     for contact in resolved
         .authors
         .iter_mut()
@@ -256,7 +262,13 @@ impl People {
 
     /// Writes what becomes of consent. All rows are locked first, in one ordered go: one pair after the other would lock
     /// them in the order of the messages, against that of claims.
-    async fn settle_consent(&self, tx: &mut Tx, others: &[ContactId]) -> Result<(), AttachError> {
+    async fn settle_consent(
+        &self,
+        attacher: &Attacher,
+        tx: &mut Tx,
+        others: &[ContactId],
+        now: Timestamp,
+    ) -> Result<(), AttachError> {
         if self.merged.is_empty() && self.renamed.is_empty() && self.opt_outs.is_empty() {
             return Ok(());
         }
@@ -264,21 +276,69 @@ impl People {
         let known = self.known.values().map(|known| &known.contact);
         let all: Vec<ContactId> = known.chain(gone).chain(others).copied().collect();
         people::lock_consent_all_tenants(tx, &all).await?;
+        let mut carried = Carried::default();
         for &(tenant, gone, stays) in &self.merged {
-            if !people::merge_contact(tx, tenant, gone, stays).await? {
+            let Some(states) = people::merge_contact(tx, tenant, gone, stays).await? else {
                 return Err(AttachError::Race);
-            }
+            };
+            let proof = json!({"is_also": gone});
+            carried.push((tenant, stays), states, now, proof);
         }
         for renamed in self.renamed.iter().filter(|renamed| renamed.stayed) {
             let (tenant, contact) = (renamed.tenant, self.is_now(renamed.contact));
-            changes::set_consent(tx, tenant, contact, |consent, _| consent.moved(), contact)
-                .await?;
+            let next = |consent: &ConsentState, _: &_| consent.moved();
+            let states = changes::set_consent(tx, tenant, contact, next, contact).await?;
+            let proof = json!({"known_by_something_else": true});
+            carried.push((tenant, contact), states, renamed.at, proof);
         }
         for &(tenant, from, to) in &self.opt_outs {
             let (from, to) = (self.is_now(from), self.is_now(to));
-            changes::set_consent(tx, tenant, to, |consent, other| consent.joined(other), from)
-                .await?;
+            let next = |consent: &ConsentState, other: &ConsentState| consent.joined(other);
+            let states = changes::set_consent(tx, tenant, to, next, from).await?;
+            carried.push(
+                (tenant, to),
+                states,
+                now,
+                json!({"shared_a_phone_with": from}),
+            );
         }
-        Ok(())
+        carried.record(attacher, tx, now).await
+    }
+}
+
+/// What changes of identity did to people's consent: each a change that the ledger tells of.
+#[derive(Default)]
+struct Carried(Vec<(Whose, States, Timestamp, serde_json::Value)>);
+
+type Whose = (TenantId, ContactId);
+type States = (ConsentState, ConsentState);
+
+impl Carried {
+    fn push(&mut self, whose: Whose, states: States, at: Timestamp, proof: serde_json::Value) {
+        self.0.push((whose, states, at, proof));
+    }
+
+    async fn record(
+        self,
+        attacher: &Attacher,
+        tx: &mut Tx,
+        now: Timestamp,
+    ) -> Result<(), AttachError> {
+        let snapshot = attacher.directory.snapshot();
+        let mut statements = Vec::new();
+        for ((tenant, contact), (before, after), at, proof) in self.0 {
+            let mut numbers = snapshot.numbers();
+            let topics = numbers.find(|entry| entry.number.tenant == tenant);
+            let topic = |bit| topics.and_then(|entry| entry.tenant.topics.name(bit));
+            let evidence = Evidence {
+                proof,
+                ..Evidence::default()
+            };
+            let how = (ConsentChannel::Identity, at);
+            let (whose, states) = ((tenant, contact), (&before, &after));
+            statements.extend(consent::changes(whose, states, topic, how, &evidence));
+        }
+        let next_id = || attacher.ids.next(now);
+        Ok(consent::append(tx, &statements, now, next_id).await?)
     }
 }

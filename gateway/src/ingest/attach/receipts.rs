@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::split::Status;
 use super::{AttachError, Attacher};
+use crate::consent;
 use crate::directory::NumberEntry;
 use crate::domain::{
     AuditId, ContactId, ConversationId, EventId, HoldId, NumberId, Occasion, OutboxId,
@@ -95,7 +96,7 @@ impl Receipts {
             entry_points::extend_free(tx, tenant, conversation, until).await?;
         }
         for failed in &applied.failed {
-            obey(tx, failed).await?;
+            obey(attacher, tx, failed, now).await?;
         }
         place_holds(attacher, tx, &applied.failed, now).await?;
         let turns = self.turns(attacher, tx, &applied, now).await?;
@@ -188,8 +189,14 @@ fn side_effect(error: i64) -> Option<SideEffect> {
 
 /// 131047 closes the window as of Meta's time, so that whoever wrote since has an open one; 131050 is the person's stop
 /// of marketing.
-async fn obey(tx: &mut Tx, failed: &FailedSend) -> Result<(), AttachError> {
+async fn obey(
+    attacher: &Attacher,
+    tx: &mut Tx,
+    failed: &FailedSend,
+    now: Timestamp,
+) -> Result<(), AttachError> {
     let SentTo {
+        outbox,
         tenant,
         conversation,
         contact,
@@ -200,7 +207,12 @@ async fn obey(tx: &mut Tx, failed: &FailedSend) -> Result<(), AttachError> {
             claims::close_window(tx, tenant, conversation, failed.at).await?;
         }
         Some(SideEffect::RecordsOptOut) => {
-            people::stop_marketing(tx, tenant, contact, failed.at).await?;
+            let at = failed.at;
+            if let Some(moved) = people::stop_marketing(tx, tenant, contact, at).await? {
+                let (whose, next_id) = ((tenant, moved), || attacher.ids.next(now));
+                let send = outbox.to_string();
+                consent::record_stop_by_meta(tx, whose, &send, at, now, next_id).await?;
+            }
         }
         Some(SideEffect::RefetchesTemplate) | None => {}
     }

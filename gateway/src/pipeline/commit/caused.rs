@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::Finished;
+use crate::consent::{self, Evidence};
 use crate::domain::attribute::AttributeValue;
-use crate::domain::{ContactId, ConversationId, TenantId, Timestamp};
+use crate::domain::{ConsentChannel, ContactId, ConversationId, IdGenerator, TenantId, Timestamp};
 use crate::pipeline::caused::ContactKey;
 use crate::pipeline::journal;
 use crate::storage::contacts::{self, Contact};
@@ -57,7 +58,12 @@ impl People {
     }
 
     /// Writes what winners change of people, upon the rows as they stand.
-    pub(super) async fn write(&mut self, tx: &mut Tx, winners: &[&Finished]) -> Result<()> {
+    pub(super) async fn write(
+        &mut self,
+        tx: &mut Tx,
+        ids: &IdGenerator,
+        winners: &[&Finished],
+    ) -> Result<()> {
         for turn in winners {
             let key = (turn.event.tenant, turn.event.contact);
             if let Some(contact) = self.contacts.get_mut(&key)
@@ -68,13 +74,13 @@ impl People {
             }
         }
         for turn in winners {
-            self.hear(tx, turn).await?;
+            self.hear(tx, ids, turn).await?;
         }
         Ok(())
     }
 
     /// Two turns of one person may be in a group: each begins from what the other left.
-    async fn hear(&mut self, tx: &mut Tx, turn: &Finished) -> Result<()> {
+    async fn hear(&mut self, tx: &mut Tx, ids: &IdGenerator, turn: &Finished) -> Result<()> {
         if turn.caused.consent.is_empty() {
             return Ok(());
         }
@@ -83,14 +89,31 @@ impl People {
                 "a contact without consent".to_owned(),
             ));
         };
-        for (word, at) in &turn.caused.consent {
-            row.state = row.state.after_inbound(Some(*word), *at).0;
+        let mut statements = Vec::new();
+        for heard in &turn.caused.consent {
+            let next = row.state.after_inbound(Some(heard.word), heard.at).0;
+            let evidence = Evidence {
+                proof: json!({
+                    "wamid": turn.event.wamid, "plugin": heard.plugin, "words": heard.words,
+                    "turn": turn.row.id,
+                }),
+                ..Evidence::default()
+            };
+            let (whose, how) = (
+                (turn.event.tenant, row.contact),
+                (ConsentChannel::Plugin, heard.at),
+            );
+            let states = (&row.state, &next);
+            statements.extend(consent::changes(whose, states, |_| None, how, &evidence));
+            row.state = next;
         }
         if !people::set_consent(tx, turn.event.tenant, &row).await? {
             return Err(StorageError::Corrupt(
                 "a locked consent row moved".to_owned(),
             ));
         }
+        let now = turn.row.at;
+        consent::append(tx, &statements, now, || ids.next(now)).await?;
         self.consents = lock_consents(tx, &[turn.event.contact]).await?;
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use super::Drafts;
 use crate::domain::{DraftClass, OutboundContent, OutboxId, Owner, Sender};
+use crate::pipeline::caused::Heard;
 use crate::plugin_host::{AttributedEffect, Effect};
 use crate::policy::ConsentWord;
 use crate::storage::events::Subject;
@@ -47,10 +48,11 @@ impl Drafts<'_> {
                 }
             }
             Effect::Close => self.conversation.closed_at = Some(self.now),
-            Effect::OptOut { marketing: true } => self.consent(ConsentWord::OptOutMarketing),
-            Effect::OptOut { marketing: false } => self.consent(ConsentWord::OptOutAll),
-            // The words stand in the journal, with the effect.
-            Effect::OptIn { .. } => self.consent(ConsentWord::OptIn),
+            Effect::OptOut { marketing: true } => {
+                self.consent(ConsentWord::OptOutMarketing, from, "")
+            }
+            Effect::OptOut { marketing: false } => self.consent(ConsentWord::OptOutAll, from, ""),
+            Effect::OptIn { words } => self.consent(ConsentWord::OptIn, from, words),
             other => self.fact(from, other),
         }
     }
@@ -135,11 +137,16 @@ impl Drafts<'_> {
     }
 
     /// What the customer asked for holds for what is said after it in this turn; the commit asks again, upon the row.
-    fn consent(&mut self, word: ConsentWord) {
+    fn consent(&mut self, word: ConsentWord, from: &AttributedEffect, words: &str) {
         let at = self.input.event.at;
         let (next, effect) = self.input.consent.after_inbound(Some(word), at);
         self.input.consent = next;
-        self.caused.consent.push((word, at));
+        self.caused.consent.push(Heard {
+            word,
+            at,
+            plugin: author(from),
+            words: words.to_owned(),
+        });
         if let Some(kind) = effect.confirmation {
             let settings = self.input.entry.tenant.settings.clone();
             let content = OutboundContent::Text {

@@ -22,13 +22,15 @@ pub enum ConfirmationKind {
     AllStopped,
     /// The opt-out is lifted.
     Resumed,
+    /// What they were asked about is agreed to (double opt-in).
+    Confirmed,
 }
 
 impl ConfirmationKind {
     /// The class of the draft that carries it.
     pub fn class(self) -> DraftClass {
         match self {
-            Self::Resumed => DraftClass::Reply,
+            Self::Resumed | Self::Confirmed => DraftClass::Reply,
             _ => DraftClass::OptOutConfirmation,
         }
     }
@@ -44,6 +46,9 @@ impl ConfirmationKind {
             }
             Self::AllStopped => {
                 "You will get no more messages from us, except security codes. Send START to get them again."
+            }
+            Self::Confirmed => {
+                "Thank you. You have agreed to get these messages from us here. Send STOP to stop them."
             }
             Self::Resumed => "You will get messages from us again. Send STOP to stop them.",
         }

@@ -1,15 +1,19 @@
 //! What a person has said about being written to, and how their words change it.
 //!
 //! [`ConsentState`] is one row per contact: the projection that every send is checked against. It is changed by the
-//! person's own messages and by Meta's, never by a plugin. Whether a draft may go out under it is `suppression`'s.
+//! person's own messages, by Meta's, and by statements with evidence (`statement`); the ledger has a record of each change. Whether a draft may go out under it is `suppression`'s.
 
+mod changes;
 mod effect;
 mod opt_out;
 mod parts;
+mod statement;
 
+pub use changes::Changed;
 pub use effect::{ConfirmationKind, ConsentEffect};
 pub use opt_out::OptOut;
 pub use parts::ConsentParts;
+pub use statement::{Purpose, TOPICS_MOST};
 
 use crate::domain::Timestamp;
 
@@ -33,6 +37,15 @@ pub struct ConsentState {
     /// When Meta told us that the person stopped marketing in WhatsApp itself (`user_preferences`, 131050). No word
     /// lifts it, only Meta's `resume` (§10.2).
     pub meta_stopped_at: Option<Timestamp>,
+    /// When the opt-in to marketing that is on record was given; `None`: none is, or it was withdrawn.
+    pub marketing_given_at: Option<Timestamp>,
+    pub utility_given_at: Option<Timestamp>,
+    /// When utility messages alone were withdrawn.
+    pub utility_stopped_at: Option<Timestamp>,
+    /// Topics with an opt-in on record, a bit each ([`TOPICS_MOST`]).
+    pub topics: i64,
+    /// Topics that were withdrawn by themselves.
+    pub topics_stopped: i64,
 }
 
 impl ConsentState {
@@ -85,6 +98,9 @@ impl ConsentState {
             since: self.since.max(other.since),
             replies_reopened_at: reopened.filter(|_| self.replies_open() && other.replies_open()),
             meta_stopped_at: self.meta_stopped_at.max(other.meta_stopped_at),
+            utility_stopped_at: self.utility_stopped_at.max(other.utility_stopped_at),
+            topics_stopped: self.topics_stopped | other.topics_stopped,
+            ..*self
         }
     }
 
@@ -94,6 +110,9 @@ impl ConsentState {
     pub fn moved(&self) -> Self {
         Self {
             replies_reopened_at: None,
+            marketing_given_at: None,
+            utility_given_at: None,
+            topics: 0,
             ..*self
         }
     }

@@ -10,6 +10,11 @@ pub struct ConsentParts {
     pub since: Option<i64>,
     pub replies_reopened_at: Option<i64>,
     pub meta_stopped_at: Option<i64>,
+    pub marketing_given_at: Option<i64>,
+    pub utility_given_at: Option<i64>,
+    pub utility_stopped_at: Option<i64>,
+    pub topics: i64,
+    pub topics_stopped: i64,
 }
 
 impl ConsentState {
@@ -19,6 +24,11 @@ impl ConsentState {
             since: self.since.map(Timestamp::millis),
             replies_reopened_at: self.replies_reopened_at.map(Timestamp::millis),
             meta_stopped_at: self.meta_stopped_at.map(Timestamp::millis),
+            marketing_given_at: self.marketing_given_at.map(Timestamp::millis),
+            utility_given_at: self.utility_given_at.map(Timestamp::millis),
+            utility_stopped_at: self.utility_stopped_at.map(Timestamp::millis),
+            topics: self.topics,
+            topics_stopped: self.topics_stopped,
         }
     }
 
@@ -29,6 +39,11 @@ impl ConsentState {
             since: parts.since.map(Timestamp::from_millis),
             replies_reopened_at: parts.replies_reopened_at.map(Timestamp::from_millis),
             meta_stopped_at: parts.meta_stopped_at.map(Timestamp::from_millis),
+            marketing_given_at: parts.marketing_given_at.map(Timestamp::from_millis),
+            utility_given_at: parts.utility_given_at.map(Timestamp::from_millis),
+            utility_stopped_at: parts.utility_stopped_at.map(Timestamp::from_millis),
+            topics: parts.topics,
+            topics_stopped: parts.topics_stopped,
         })
     }
 }

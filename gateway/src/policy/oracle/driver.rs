@@ -2,12 +2,12 @@
 
 use std::sync::LazyLock;
 
-use super::history::{By, Event, Held, History, Step, What, Who, Wish};
+use super::history::{About, Agreed, By, Event, Held, History, Step, What, Who, Wish};
 use crate::domain::outbound::{TemplateContent, TemplateParameter};
 use crate::domain::{Draft, HoldId, InboundContent, OutboundContent, Owner, Sender, Timestamp};
 use crate::policy::{
-    ActiveHold, Decision, Facts, HoldScope, LoopBrake, WindowFacts, WordBook, decide, fixture,
-    recheck,
+    ActiveHold, ConsentBasis, Decision, Facts, HoldScope, LoopBrake, Purpose, TopicFact,
+    WindowFacts, WordBook, decide, fixture, recheck,
 };
 
 static BOOK: LazyLock<WordBook> = LazyLock::new(WordBook::default);
@@ -22,6 +22,9 @@ impl World {
     pub fn new(history: &History) -> Self {
         let mut facts = fixture::facts();
         facts.owner_version = 0;
+        if history.by_ledger {
+            facts.basis = ConsentBasis::Ledger;
+        }
         facts.window = WindowFacts {
             last_inbound_at: None,
             number_connected_at: history.connected_at,
@@ -51,6 +54,19 @@ impl World {
             }
             Event::MetaStop => self.facts.consent = self.facts.consent.after_meta_stop(at),
             Event::MetaResume => self.facts.consent = self.facts.consent.after_meta_resume(at),
+            Event::Gave {
+                what,
+                own_act,
+                late,
+            } => {
+                let (purpose, at) = (purpose(what), written(at, late));
+                self.facts.consent = self.facts.consent.after_given(purpose, at, own_act);
+            }
+            Event::Withdrew { what, late } => {
+                let (purpose, at) = (purpose(what), written(at, late));
+                self.facts.consent = self.facts.consent.after_withdrawn(purpose, at);
+            }
+            Event::Moved => self.facts.consent = self.facts.consent.moved(),
             Event::Owner(who) => {
                 self.facts.owner = owner(who);
                 self.facts.owner_version += 1;
@@ -99,6 +115,11 @@ impl World {
 
     fn know(&mut self, wish: Wish) {
         self.facts.template = wish.template;
+        self.facts.topic = match wish.about {
+            About::Nothing => TopicFact::None,
+            About::News => TopicFact::Known(NEWS),
+            About::NoTopicOfOurs => TopicFact::Unknown,
+        };
         self.facts.brake.bot_replies_last_hour = if wish.braked {
             LoopBrake::DEFAULT_LIMIT
         } else {
@@ -110,6 +131,17 @@ impl World {
 /// `cleared`, or the code of the reason.
 pub fn code(decision: &Decision) -> &'static str {
     fixture::code_of(decision)
+}
+
+const NEWS: u8 = 5;
+
+fn purpose(what: Agreed) -> Purpose {
+    match what {
+        Agreed::Everything => Purpose::All,
+        Agreed::Ads => Purpose::Marketing,
+        Agreed::Service => Purpose::Utility,
+        Agreed::News => Purpose::Topic(NEWS),
+    }
 }
 
 /// Meta's timestamp: whole seconds.

@@ -6,6 +6,8 @@ use crate::policy::{TemplateCategory, TemplateFact};
 #[derive(Debug, Clone, PartialEq)]
 pub struct History {
     pub connected_at: Timestamp,
+    /// The tenant writes first only to whom it has an opt-in of on record.
+    pub by_ledger: bool,
     pub steps: Vec<Step>,
 }
 
@@ -27,6 +29,18 @@ pub enum Event {
     /// `user_preferences` stop and resume.
     MetaStop,
     MetaResume,
+    /// An opt-in with evidence, given `late` seconds before we heard of it.
+    Gave {
+        what: Agreed,
+        own_act: bool,
+        late: i64,
+    },
+    Withdrew {
+        what: Agreed,
+        late: i64,
+    },
+    /// The person has another number since.
+    Moved,
     Owner(Who),
     PutHold {
         on: Held,
@@ -42,6 +56,22 @@ pub enum Event {
     Draft(Wish),
     /// Delivery claims the latest draft.
     Claim,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Agreed {
+    Everything,
+    Ads,
+    Service,
+    News,
+}
+
+/// The topic that a template names.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum About {
+    Nothing,
+    News,
+    NoTopicOfOurs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -94,6 +124,7 @@ pub struct Wish {
     pub by: By,
     pub what: What,
     pub template: TemplateFact,
+    pub about: About,
     /// The bot has used up its replies of the hour.
     pub braked: bool,
 }
@@ -163,6 +194,7 @@ impl History {
         });
         Self {
             connected_at: Timestamp::from_millis(connected_at),
+            by_ledger: dice.below(2) == 0,
             steps,
         }
     }
@@ -170,7 +202,7 @@ impl History {
 
 impl Event {
     fn random(dice: &mut Dice) -> Self {
-        match dice.below(32) {
+        match dice.below(37) {
             0..8 => Self::Typed {
                 text: dice.pick(&TYPED),
                 late: dice.pick(&[0, 0, 0, 0, 1, 2, 300, 86_400]),
@@ -190,9 +222,28 @@ impl Event {
             16..18 => Self::BodyStored,
             18 => Self::BodiesRead,
             19..23 => Self::Claim,
+            32..35 => Self::Gave {
+                what: agreed(dice),
+                own_act: dice.below(2) == 0,
+                late: dice.pick(&[0, 0, 1, 300]),
+            },
+            35 => Self::Withdrew {
+                what: agreed(dice),
+                late: dice.pick(&[0, 0, 1, 300]),
+            },
+            36 if dice.below(2) == 0 => Self::Moved,
             _ => Self::Draft(Wish::random(dice)),
         }
     }
+}
+
+fn agreed(dice: &mut Dice) -> Agreed {
+    dice.pick(&[
+        Agreed::Everything,
+        Agreed::Ads,
+        Agreed::Service,
+        Agreed::News,
+    ])
 }
 
 fn held(dice: &mut Dice) -> Held {
@@ -255,6 +306,13 @@ impl Wish {
             } else {
                 TemplateFact::NotATemplate
             },
+            about: dice.pick(&[
+                About::Nothing,
+                About::Nothing,
+                About::News,
+                About::News,
+                About::NoTopicOfOurs,
+            ]),
             braked: dice.below(12) == 0,
         }
     }

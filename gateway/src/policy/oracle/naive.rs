@@ -2,7 +2,7 @@
 //!
 //! Slow and plain on purpose. It must not call the rules, and it keeps nothing between two questions.
 
-use super::history::{By, Event, Held, History, Step, What, Who, Wish};
+use super::history::{About, Agreed, By, Event, Held, History, Step, What, Who, Wish};
 use crate::domain::DraftClass::{
     self, Authentication, Marketing, OptOutConfirmation, Reply, Utility,
 };
@@ -48,13 +48,14 @@ pub fn judge(history: &History, index: usize) -> Opinion {
         })
         .expect("only drafts and claims of drafts are judged");
     let past = Past {
+        by_ledger: history.by_ledger,
         connected: history.connected_at.millis(),
         steps: &history.steps[..index],
         now: history.steps[index].at.millis(),
     };
     past.held(wish)
         .or_else(|| past.not_its_turn(wish, made))
-        .or_else(|| past.not_consented(wish.class, wish.by))
+        .or_else(|| past.not_consented(wish.class, wish))
         .or_else(|| malformed(wish))
         .or_else(|| past.out_of_window(wish))
         .or_else(|| past.not_consented_as_meta_calls_it(wish))
@@ -101,12 +102,29 @@ enum Word {
     StopAll,
     Start,
     Nothing,
+    /// No message, but a statement with evidence. Withdrawing everything is STOP's like, ads END's.
+    Gave {
+        what: Agreed,
+        own_act: bool,
+    },
+    Withdrew(Agreed),
+    Moved,
 }
 
-/// One message of the person: when they wrote it, and what it means.
+/// What the person said: when they wrote it, and what it means.
 struct Said {
     wrote: i64,
     word: Word,
+}
+
+/// Is it an opt-out, by word or withdrawal?
+fn stops(word: Word) -> bool {
+    let withdrawn = matches!(word, Word::Withdrew(Agreed::Everything | Agreed::Ads));
+    withdrawn || matches!(word, Word::Stop | Word::End | Word::StopAll)
+}
+
+fn stops_ads_only(word: Word) -> bool {
+    matches!(word, Word::End | Word::Withdrew(Agreed::Ads))
 }
 
 fn meaning(event: Event) -> Option<Word> {
@@ -120,12 +138,25 @@ fn meaning(event: Event) -> Option<Word> {
         },
         Event::Tapped("Stop") => Word::Stop,
         Event::Tapped(_) => Word::Nothing,
+        Event::Gave { what, own_act, .. } => Word::Gave { what, own_act },
+        Event::Withdrew { what, .. } => Word::Withdrew(what),
+        Event::Moved => Word::Moved,
         _ => return None,
     })
 }
 
+impl Said {
+    fn is_message(&self) -> bool {
+        !matches!(
+            self.word,
+            Word::Gave { .. } | Word::Withdrew(_) | Word::Moved
+        )
+    }
+}
+
 /// All that happened before the question.
 struct Past<'a> {
+    by_ledger: bool,
     connected: i64,
     steps: &'a [Step],
     now: i64,
@@ -137,7 +168,9 @@ impl Past<'_> {
         for step in self.steps {
             if let Some(word) = meaning(step.event) {
                 let late = match step.event {
-                    Event::Typed { late, .. } => late * SECOND,
+                    Event::Typed { late, .. }
+                    | Event::Gave { late, .. }
+                    | Event::Withdrew { late, .. } => late * SECOND,
                     _ => 0,
                 };
                 said.push(Said {
@@ -210,53 +243,148 @@ impl Past<'_> {
         }
     }
 
-    /// Is this START later than every word of consent that came before it, and is there anything to lift?
+    /// Does this lift what is in force? It must be later than every word of consent that came before it, and START, or
+    /// an own act that covers what was stopped.
     fn lifts(&self, said: &[Said], index: usize) -> bool {
-        said[index].word == Word::Start
-            && !self.in_force(&said[..index]).is_empty()
-            && self
-                .last_word_wrote(&said[..index])
-                .is_none_or(|wrote| wrote < said[index].wrote)
+        let ads_only = match said[index].word {
+            Word::Start => false,
+            Word::Gave {
+                what: what @ (Agreed::Everything | Agreed::Ads),
+                own_act: true,
+            } => what == Agreed::Ads,
+            _ => return false,
+        };
+        let stops = self.in_force(&said[..index]);
+        let covers = !ads_only || stops.iter().all(|&i| stops_ads_only(said[i].word));
+        covers && !stops.is_empty() && self.is_news(said, index)
+    }
+
+    /// Is it later than every word that stopped or lifted anything before it came?
+    fn is_news(&self, said: &[Said], index: usize) -> bool {
+        self.last_word_wrote(&said[..index])
+            .is_none_or(|wrote| wrote < said[index].wrote)
     }
 
     /// When the latest word was written that stopped or lifted anything.
     fn last_word_wrote(&self, said: &[Said]) -> Option<i64> {
         (0..said.len())
-            .filter(|&i| match said[i].word {
-                Word::Nothing => false,
-                Word::Start => self.lifts(said, i),
-                _ => true,
-            })
+            .filter(|&i| stops(said[i].word) || self.lifts(said, i))
             .map(|i| said[i].wrote)
             .max()
     }
 
-    /// The opt-out words since the last START that lifted them, by their place.
+    /// The opt-out words since the last that lifted them, by their place.
     fn in_force(&self, said: &[Said]) -> Vec<usize> {
         let from = (0..said.len())
             .rev()
             .find(|&i| self.lifts(said, i))
             .map_or(0, |i| i + 1);
-        let stops = |i: &usize| matches!(said[*i].word, Word::Stop | Word::End | Word::StopAll);
-        (from..said.len()).filter(stops).collect()
+        (from..said.len())
+            .filter(|&i| stops(said[i].word))
+            .collect()
     }
 
-    /// Has the person written anything after this STOP, in time as well as in order?
+    /// Has the person written anything after this STOP, in time as well as in order, and from where they are now?
     fn wrote_after(&self, said: &[Said], stop: usize) -> bool {
-        (stop + 1..said.len()).any(|i| {
+        let moved = (0..said.len()).rev().find(|&i| said[i].word == Word::Moved);
+        let from = moved.map_or(stop, |moved| moved.max(stop)) + 1;
+        (from..said.len()).any(|i| {
             let answers = matches!(said[i].word, Word::Nothing | Word::Start);
-            answers
-                && self
-                    .last_word_wrote(&said[..i])
-                    .is_none_or(|wrote| wrote < said[i].wrote)
+            answers && self.is_news(said, i)
         })
     }
 
-    fn not_consented(&self, class: DraftClass, by: By) -> Option<Opinion> {
+    /// Is this an opt-in that counts: to one of these, and later than the opt-outs that were in force?
+    fn agreed(&self, said: &[Said], index: usize, to: &[Agreed]) -> bool {
+        let Word::Gave { what, .. } = said[index].word else {
+            return false;
+        };
+        let stops = self.in_force(&said[..index]);
+        // Utility messages go on beside END.
+        let concerned = match to.contains(&Agreed::Service) {
+            true => stops.iter().any(|&i| !stops_ads_only(said[i].word)),
+            false => !stops.is_empty(),
+        };
+        to.contains(&what) && !(concerned && !self.is_news(said, index))
+    }
+
+    /// Is the last statement about one of these an opt-in? One moves with nobody.
+    fn on_record(&self, said: &[Said], to: &[Agreed], ended_by: &[Agreed]) -> bool {
+        let last = (0..said.len()).rev().find(|&i| match said[i].word {
+            Word::Moved => true,
+            Word::Withdrew(what) => ended_by.contains(&what),
+            _ => self.agreed(said, i, to),
+        });
+        last.is_some_and(|i| matches!(said[i].word, Word::Gave { .. }))
+    }
+
+    fn ads_agreed(&self, said: &[Said]) -> bool {
+        let all = [Agreed::Everything, Agreed::Ads];
+        self.on_record(said, &all, &all)
+    }
+
+    fn news_agreed(&self, said: &[Said]) -> bool {
+        let ended_by = [Agreed::Everything, Agreed::Ads, Agreed::News];
+        self.on_record(said, &[Agreed::News], &ended_by)
+    }
+
+    fn news_stopped(&self, said: &[Said]) -> bool {
+        let last = (0..said.len()).rev().find(|&i| match said[i].word {
+            Word::Withdrew(Agreed::News) => true,
+            Word::Gave { own_act: true, .. } => self.agreed(said, i, &[Agreed::News]),
+            _ => false,
+        });
+        last.is_some_and(|i| said[i].word == Word::Withdrew(Agreed::News))
+    }
+
+    /// When utility messages were last withdrawn, if no own act gave them back since.
+    fn service_stopped(&self, said: &[Said]) -> Option<i64> {
+        let mut stopped: Option<i64> = None;
+        for i in 0..said.len() {
+            match said[i].word {
+                Word::Withdrew(Agreed::Service) => stopped = stopped.max(Some(said[i].wrote)),
+                Word::Gave { own_act: true, .. } if self.service_given(said, i, stopped) => {
+                    stopped = None;
+                }
+                _ => {}
+            }
+        }
+        stopped
+    }
+
+    fn service_given(&self, said: &[Said], index: usize, stopped: Option<i64>) -> bool {
+        // An own act that covers everything lifts the stop first, and is on record then.
+        let lifts = self.lifts(said, index);
+        let to = [Agreed::Everything, Agreed::Service];
+        let counts = match said[index].word {
+            Word::Gave { what, .. } if lifts => to.contains(&what),
+            _ => self.agreed(said, index, &to),
+        };
+        counts && stopped.is_none_or(|stopped| stopped < said[index].wrote)
+    }
+
+    fn service_agreed(&self, said: &[Said]) -> bool {
+        let mut agreed = false;
+        for i in 0..said.len() {
+            match said[i].word {
+                Word::Moved | Word::Withdrew(Agreed::Everything | Agreed::Service) => {
+                    agreed = false;
+                }
+                _ => agreed |= self.service_given(said, i, self.service_stopped(&said[..i])),
+            }
+        }
+        agreed
+    }
+
+    fn not_consented(&self, class: DraftClass, wish: Wish) -> Option<Opinion> {
         let said = self.said();
         let stops = self.in_force(&said);
-        let last = |word| stops.iter().rev().copied().find(|&i| said[i].word == word);
-        let (stop, stop_all) = (last(Word::Stop), last(Word::StopAll));
+        let last = |words: [Word; 2]| {
+            let mut places = stops.iter().rev().copied();
+            places.find(|&i| words.contains(&said[i].word))
+        };
+        let stop = last([Word::Stop, Word::Withdrew(Agreed::Everything)]);
+        let stop_all = last([Word::StopAll, Word::StopAll]);
         let only_ads = stop.is_none() && stop_all.is_none();
         match class {
             Reply => {
@@ -265,6 +393,7 @@ impl Past<'_> {
                 closed.then(|| Opinion::Refused(vec!["replies_stopped"]))
             }
             OptOutConfirmation => {
+                let by = wish.by;
                 let ours = matches!(by, By::ConfirmationRule | By::HumanRule | By::FallbackRule);
                 if stops.is_empty() || !ours {
                     return refused("confirmation_not_due");
@@ -276,9 +405,23 @@ impl Past<'_> {
             Marketing if !stops.is_empty() && only_ads => refused("opted_out_marketing"),
             Marketing if !stops.is_empty() => refused("opted_out"),
             Marketing if self.stopped_in_whatsapp() => refused("meta_marketing_stopped"),
+            Marketing => self.not_agreed_to_ads(&said, wish.about),
             Utility if !only_ads => refused("opted_out"),
+            Utility if self.service_stopped(&said).is_some() => refused("opted_out_utility"),
+            Utility if self.by_ledger && !self.service_agreed(&said) => refused("no_opt_in"),
             Authentication if stop.is_some() => refused("opted_out"),
-            Marketing | Utility | Authentication => None,
+            Utility | Authentication => None,
+        }
+    }
+
+    fn not_agreed_to_ads(&self, said: &[Said], about: About) -> Option<Opinion> {
+        let agreed = self.ads_agreed(said);
+        match about {
+            About::NoTopicOfOurs => refused("topic_unknown"),
+            About::News if self.news_stopped(said) => refused("opted_out_topic"),
+            About::News if !self.by_ledger || agreed || self.news_agreed(said) => None,
+            About::Nothing if !self.by_ledger || agreed => None,
+            About::News | About::Nothing => refused("no_opt_in"),
         }
     }
 
@@ -307,9 +450,11 @@ impl Past<'_> {
         let refused_in = self.steps.iter().rev().find_map(|step| {
             (step.event == Event::WindowRefused).then(|| step.at.millis() / SECOND * SECOND)
         });
-        if refused_in.is_some_and(|second| !said.iter().any(|m| m.wrote >= second)) {
+        let wrote_since = |second| said.iter().any(|m| m.is_message() && m.wrote >= second);
+        if refused_in.is_some_and(|second| !wrote_since(second)) {
             return true;
         }
+        let said: Vec<Said> = said.into_iter().filter(|m| m.is_message()).collect();
         let open = said.iter().any(|m| self.now < m.wrote + DAY + 300 * SECOND);
         let connected_today = self.now - self.connected < DAY;
         let gap_today = self
@@ -326,11 +471,9 @@ impl Past<'_> {
         };
         let answer = matches!(wish.class, Reply | OptOutConfirmation);
         match category {
-            TemplateCategory::Marketing => self.not_consented(Marketing, wish.by),
-            TemplateCategory::Utility if !answer => self.not_consented(Utility, wish.by),
-            TemplateCategory::Authentication if !answer => {
-                self.not_consented(Authentication, wish.by)
-            }
+            TemplateCategory::Marketing => self.not_consented(Marketing, wish),
+            TemplateCategory::Utility if !answer => self.not_consented(Utility, wish),
+            TemplateCategory::Authentication if !answer => self.not_consented(Authentication, wish),
             _ => None,
         }
     }

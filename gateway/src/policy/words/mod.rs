@@ -6,6 +6,8 @@
 mod book;
 mod normalise;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub use book::{WordBook, WordChanges, WordMatch};
 pub use normalise::normalise;

@@ -60,13 +60,29 @@ fn plain_char(c: char) -> Option<char> {
     }
 }
 
-/// What case folding does beyond lower case, and the Turkish dotless i, which people type for i and the other way.
+/// What case folding does beyond lower case; the Turkish dotless i, which people type for i and the other way; and the
+/// letters of Arabic script that keyboards of Arabic, Persian and Urdu give different numbers.
 fn folded(c: char) -> char {
     match c {
         'ı' => 'i',
         'ς' => 'σ',
+        // Persian kaf; Urdu and Arabic heh in their forms, teh marbuta too, which many write as heh.
+        'ک' | 'ڪ' => 'ك',
+        'ہ' | 'ھ' | 'ە' | 'ۀ' | 'ۂ' | 'ة' | 'ۃ' => 'ه',
+        // Persian and Urdu yeh, and alef maksura.
+        'ی' | 'ى' | 'ې' => 'ي',
+        // Alef wasla. Hamza and madda go with the marks.
+        'ٱ' => 'ا',
+        // Persian and Urdu digits, and the Arabic ones.
+        '۰'..='۹' => digit(c, '۰'),
+        '٠'..='٩' => digit(c, '٠'),
         other => other,
     }
+}
+
+fn digit(c: char, zero: char) -> char {
+    let value = u32::from(c) - u32::from(zero);
+    char::from_digit(value, 10).unwrap_or(c)
 }
 
 #[cfg(test)]
@@ -95,6 +111,16 @@ mod tests {
             ("الغـاء", "الغاء"),
             ("ОТМЕНА.", "отмена"),
             ("수신거부", "수신거부"),
+            // Persian kaf and yeh, Arabic kaf and yeh, alef maksura; a zero-width non-joiner between.
+            ("کافی", "كافي"),
+            ("كافى", "كافي"),
+            ("نمی\u{200c}خواهم", "نميخواهم"),
+            ("رُکیں", "ركيں"),
+            ("ٱلغاء", "الغاء"),
+            ("إزالة", "ازاله"),
+            // Presentation forms, as old systems write them.
+            ("ﺇﻟﻐﺎﺀ", "الغاء"),
+            ("۱٢", "12"),
             ("/stop", "stop"),
             ("\"\"", ""),
             ("👍🏽", ""),

@@ -233,14 +233,14 @@ async fn talks(tx: &mut Tx, numbers: &[NumberId], contact: ContactId) -> Result<
     Ok(!found.is_empty())
 }
 
-/// Writes a contact's consent, made from its own and another's. Both rows are locked already.
+/// Writes a contact's consent, made from its own and another's. Both rows are locked already. Answers it before and after.
 pub(super) async fn set_consent(
     tx: &mut Tx,
     tenant: TenantId,
     contact: ContactId,
     next: impl FnOnce(&ConsentState, &ConsentState) -> ConsentState,
     other: ContactId,
-) -> Result<(), AttachError> {
+) -> Result<(ConsentState, ConsentState), AttachError> {
     let rows = people::lock_consent_all_tenants(tx, &[contact, other]).await?;
     let (Some(own), Some(other)) = (rows.of(contact), rows.of(other)) else {
         return Err(AttachError::Race);
@@ -249,5 +249,5 @@ pub(super) async fn set_consent(
     if state != own.state && !people::set_consent(tx, tenant, &Consent { state, ..*own }).await? {
         return Err(AttachError::Race);
     }
-    Ok(())
+    Ok((own.state, state))
 }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{AttachError, People};
+use super::{AttachError, Attacher, People};
+use crate::consent::pseudonym::restore;
 use crate::domain::number::Number;
 use crate::domain::{ContactId, IdentityKind, PersonRef, TenantId, Timestamp};
 use crate::storage::Tx;
@@ -166,7 +167,12 @@ impl People {
         self.supersede(key, contact, at);
     }
 
-    pub(super) async fn write(&mut self, tx: &mut Tx, now: Timestamp) -> Result<(), AttachError> {
+    pub(super) async fn write(
+        &mut self,
+        attacher: &Attacher,
+        tx: &mut Tx,
+        now: Timestamp,
+    ) -> Result<(), AttachError> {
         let mut known_ones = Vec::new();
         // What is history already is shown nowhere.
         let shown = |(key, _): &&(IdentityKey, _)| !self.superseded.contains_key(key);
@@ -183,6 +189,7 @@ impl People {
         if added < self.new_identities.len() {
             return Err(AttachError::Race);
         }
+        self.remember_erased(attacher, tx, now).await?;
         for (tenant, row) in known_ones {
             people::update_contact(tx, tenant, &row).await?;
         }
@@ -197,6 +204,22 @@ impl People {
             people::mark_moved(tx, renamed.tenant, contact, renamed.at).await?;
         }
         Ok(())
+    }
+}
+
+impl People {
+    /// Whoever shows up by something new may be somebody who was erased: what they had stopped holds.
+    async fn remember_erased(
+        &self,
+        attacher: &Attacher,
+        tx: &mut Tx,
+        now: Timestamp,
+    ) -> Result<(), AttachError> {
+        if self.new_identities.is_empty() {
+            return Ok(());
+        }
+        let (pseudonyms, next_id) = (attacher.directory.pseudonyms(), || attacher.ids.next(now));
+        Ok(restore(tx, &pseudonyms, &self.new_identities, now, next_id).await?)
     }
 }
 

@@ -253,6 +253,7 @@ pub(super) fn template(template: wit::Template) -> Result<TemplateContent, Strin
             expires_at: timestamp(ends),
         }),
         marketing_messages: None,
+        topic: None,
     })
 }
 

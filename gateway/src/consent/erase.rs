@@ -1,0 +1,187 @@
+//! Erasing a person: their data goes, the ledger's chain holds, and what they had stopped is honoured if they come back.
+//!
+//! What hangs on the contact goes in the transaction of the request, the record of the erasure with it. What lies in tables
+//! that grow with traffic goes by a job that walks through them once.
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use serde_json::{Value, json};
+
+use super::pseudonym::Pseudonyms;
+use super::record::{self, Evidence, Statement};
+use super::tell::lock;
+use crate::domain::{ConsentChannel, ConsentScope, ConsentStatus, ContactId, TenantId, Timestamp};
+use crate::jobs::{self, JobKind, Step, StepError};
+use crate::storage::jobs::{Job, JobState};
+use crate::storage::person::{self, Grown, Person};
+use crate::storage::{Db, Result as Stored, Tx, consent_imports as kept, consents, contacts};
+use crate::tenants::{SetupContext, SetupError};
+
+/// Erases a person. Answers the job that walks through what grows with traffic.
+pub async fn begin(
+    setup: &SetupContext,
+    tenant: TenantId,
+    contact: ContactId,
+) -> Result<Job, SetupError> {
+    let now = setup.clock.now();
+    let mut tx = setup.db.begin().await?;
+    let unknown = || SetupError::not_found("contact", &contact.to_string());
+    contacts::find(&mut tx, tenant, contact)
+        .await?
+        .ok_or_else(unknown)?;
+    let row = lock(&mut tx, contact).await?.ok_or_else(unknown)?;
+    let all = person::all_of(&mut tx, tenant, contact).await?;
+    let mut whom = Person {
+        numbers: person::numbers(&mut tx, tenant).await?,
+        ..Person::default()
+    };
+    let pseudonyms = Pseudonyms::new(setup.keyring.pseudonym_key());
+    for one in &all {
+        whom.contacts.push(one.raw());
+        for key in person::identities(&mut tx, tenant, *one).await? {
+            if row.state.stops_anything() {
+                let (name, stops) = (pseudonyms.of(&key), row.state.only_stops());
+                person::keep_stops(&mut tx, tenant, &name, &stops, now).await?;
+            }
+            whom.known_as.push(key.value);
+        }
+        whom.conversations
+            .extend(person::conversations(&mut tx, tenant, *one).await?);
+    }
+    let erasures: Vec<Statement> = all
+        .iter()
+        .map(|one| erasure(tenant, *one, now, setup.by.label()))
+        .collect();
+    for one in &all {
+        consents::erase(&mut tx, tenant, *one).await?;
+    }
+    record::append(&mut tx, &erasures, now, || setup.next_id()).await?;
+    for one in &all {
+        person::blank_contact(&mut tx, tenant, *one).await?;
+    }
+    for conversation in &whom.conversations {
+        person::blank_conversation(&mut tx, tenant, *conversation).await?;
+    }
+    person::forget_rejects(&mut tx, tenant, &whom).await?;
+    // By what the person was known is needed until the job is over, and is in no row that stays.
+    let keep = setup.next_id();
+    let text = serde_json::to_string(&whom).unwrap_or_default();
+    kept::add_piece(&mut tx, tenant, (keep, 0), &text).await?;
+    setup
+        .record(&mut tx, tenant, "contact.erase", contact, None, None)
+        .await?;
+    let params = json!({"whom": keep});
+    let job = jobs::queue(setup, &mut tx, tenant, EraseJob::NAME, &params, None).await?;
+    setup.commit(tx).await?;
+    Ok(job)
+}
+
+fn erasure(tenant: TenantId, contact: ContactId, now: Timestamp, by: String) -> Statement {
+    Statement {
+        tenant,
+        contact,
+        scope: ConsentScope::All,
+        status: ConsentStatus::Erased,
+        channel: ConsentChannel::Api,
+        at: now,
+        wording: Vec::new(),
+        evidence: Evidence::default(),
+        by,
+    }
+}
+
+/// Walks through events and bodies again before it is said that something stands still. A guess.
+const WALKS: i64 = 5;
+/// Where events stand in [`Grown::ALL`]: what comes before them never waits.
+const EVENTS: i64 = 3;
+
+/// Walks through what grows with traffic.
+#[derive(Debug)]
+pub struct EraseJob {
+    pub db: Db,
+}
+
+impl EraseJob {
+    pub const NAME: &'static str = "consent.erase";
+
+    async fn step(tx: &mut Tx, job: &Job) -> Result<Step, StepError> {
+        let params: Value = serde_json::from_str(&job.params).unwrap_or_default();
+        let keep = params["whom"].as_i64().unwrap_or_default();
+        let text = kept::piece(tx, job.tenant, (keep, 0)).await?;
+        let whom: Option<Person> = text.and_then(|text| serde_json::from_str(&text).ok());
+        let Some(whom) = whom else {
+            let gone = "whom it is about is not known any more".to_owned();
+            return Err(StepError::Refused(gone));
+        };
+        let progress: Value = serde_json::from_str(&job.progress).unwrap_or_default();
+        let number = |name: &str| progress[name].as_i64().unwrap_or(0);
+        let (mut table, mut after) = (number("table"), number("after"));
+        let (mut rows, mut waiting) = (number("rows"), number("waiting"));
+        let grown = usize::try_from(table)
+            .ok()
+            .and_then(|at| Grown::ALL.get(at));
+        let Some(grown) = grown.copied() else {
+            return Self::end(tx, job, keep, (rows, waiting, number("walks"))).await;
+        };
+        match person::end_of_step_all_tenants(tx, grown, after).await? {
+            Some(end) => {
+                let range = (after, end);
+                let (gone, wait) = person::forget_step(tx, job.tenant, grown, range, &whom).await?;
+                rows += i64::try_from(gone).unwrap_or(i64::MAX);
+                waiting += i64::try_from(wait).unwrap_or(i64::MAX);
+                after = end;
+            }
+            None => (table, after) = (table + 1, 0),
+        }
+        Ok(Step {
+            done: 1,
+            progress: json!({
+                "table": table, "after": after, "rows": rows, "waiting": waiting, "walks": number("walks"),
+            }),
+            ..Step::default()
+        })
+    }
+
+    /// What still waited when the walk came by is looked at again: a turn takes a moment. What waits longer stands still,
+    /// and whoever resumes the job has looked at it.
+    async fn end(
+        tx: &mut Tx,
+        job: &Job,
+        keep: i64,
+        (rows, waiting, walks): (i64, i64, i64),
+    ) -> Result<Step, StepError> {
+        let resumed = job.state == JobState::Queued;
+        if waiting > 0 && (resumed || walks < WALKS) {
+            return Ok(Step {
+                progress: json!({"table": EVENTS, "rows": rows, "walks": walks + 1}),
+                ..Step::default()
+            });
+        }
+        if waiting > 0 {
+            let what = format!(
+                "{waiting} messages or bodies of the person still wait for their turn: resume the job when they had it"
+            );
+            return Err(StepError::Refused(what));
+        }
+        kept::drop(tx, job.tenant, keep).await?;
+        Ok(Step {
+            progress: Value::Null,
+            result: Some(json!({"rows": rows})),
+            ..Step::default()
+        })
+    }
+}
+
+impl JobKind for EraseJob {
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+
+    fn step<'a>(&'a self, tx: &'a mut Tx, job: &'a Job) -> BoxFuture<'a, Result<Step, StepError>> {
+        Self::step(tx, job).boxed()
+    }
+
+    fn done(&self) -> BoxFuture<'_, Stored<()>> {
+        self.db.empty_log().boxed()
+    }
+}

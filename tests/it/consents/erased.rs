@@ -1,0 +1,129 @@
+//! A person who is erased cannot be read back, the ledger verifies, and what they had stopped holds if they come back.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use vestibule::consent::erase::{self, EraseJob};
+use vestibule::domain::{ConsentChannel, ConsentStatus};
+use vestibule::policy::OptOut;
+use vestibule::storage::jobs::JobState;
+use vestibule_tests::{TestDatabase, for_each_database};
+
+use super::imports::run;
+use super::{contact, faults, records, say, shop, state, told, verified};
+use crate::ingest::desk::{Desk, from, text};
+
+const PHONE: &str = "447700900123";
+const BSUID: &str = "GB.4410093827716523";
+
+/// All that the database holds, as one text: of SQLite the files, of PostgreSQL every row of every table.
+async fn everything(database: &TestDatabase) -> Vec<u8> {
+    if let Some(path) = database.url.strip_prefix("sqlite:") {
+        let mut all = std::fs::read(path).expect("the file");
+        for beside in ["-wal", "-journal"] {
+            all.extend(std::fs::read(format!("{path}{beside}")).unwrap_or_default());
+        }
+        return all;
+    }
+    let tables = database
+        .texts(
+            "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'public'",
+        )
+        .await;
+    let mut all = Vec::new();
+    for table in tables {
+        let rows = database
+            .texts(format!("SELECT x::text FROM {table} x").leak())
+            .await;
+        all.extend(rows.join("\n").into_bytes());
+    }
+    all
+}
+
+fn holds(all: &[u8], needle: &str) -> bool {
+    // PostgreSQL shows bytes as hexadecimal.
+    let hex: String = needle.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let found = |needle: &[u8]| all.windows(needle.len()).any(|part| part == needle);
+    found(needle.as_bytes()) || found(hex.as_bytes())
+}
+
+#[tokio::test]
+async fn an_erased_person_cannot_be_read_back_and_is_remembered_only_for_what_they_stopped() {
+    for_each_database(async |database| {
+        let desk = Desk::open(&database).await;
+        let said = json!({ "type": "text", "text": { "body": "my secret is marzipan" } });
+        desk.hear(&[from("wamid.1", Some(PHONE), Some(BSUID), desk.ago(90), said)]).await;
+        desk.hear(&[text("wamid.SECRETID", Some(PHONE), Some(BSUID), desk.ago(80), "STOP")]).await;
+        let (tenant, contact) = (shop(&database).await, contact(&database).await);
+        let mut given = told("marketing", ConsentStatus::Given, ConsentChannel::Form);
+        given.proof = json!({"name": "Zebulon Quark"});
+        say(&desk, tenant, contact, &given).await;
+        database.execute("UPDATE contact SET display_name = 'Zebulon Quark', attributes = '{\"city\":\"Nowhereville\"}'").await;
+        database.execute("INSERT INTO conversation_note (id, tenant, conversation, author, body) SELECT 1, tenant, id, 'p', 'likes marzipan' FROM conversation").await;
+        // Their turns are over.
+        database.execute("UPDATE inbound_event SET state = 1").await;
+        let needles = [PHONE, BSUID, "marzipan", "Zebulon", "Nowhereville", "SECRETID", "203.0.113.9"];
+        let before = everything(&database).await;
+        for needle in needles {
+            assert!(holds(&before, needle), "{needle} was there");
+        }
+        let job = erase::begin(&desk.setup, tenant, contact).await.expect("a job");
+        let kind = EraseJob { db: desk.db.clone() };
+        let over = run(&desk, Arc::new(kind), &job).await;
+        assert_eq!(over.state, JobState::Done, "{over:?}");
+        let after = everything(&database).await;
+        for needle in needles {
+            assert!(!holds(&after, needle), "{needle} can be read back");
+        }
+        let report = verified(&desk, tenant).await;
+        assert!(report.faults.is_empty(), "{report:?}");
+        assert_eq!(
+            records(&database).await,
+            ["all withdrawn keyword", "marketing given form", "all erased api"]
+        );
+        // Whoever takes the record of the erasure away is found out.
+        database.execute("UPDATE consent_record SET status = 'given' WHERE status = 'erased'").await;
+        let silent = "what it said is gone, and no record says that the person was erased";
+        assert!(faults(&verified(&desk, tenant).await).contains(silent));
+        database.execute("UPDATE consent_record SET status = 'erased' WHERE seq = 3").await;
+        // They come back, as somebody new who is still out.
+        desk.hear(&[text("wamid.2", Some(PHONE), None, desk.ago(10), "hello")]).await;
+        let ids = database.texts("SELECT CAST(id AS TEXT) FROM contact WHERE phone <> ''").await;
+        let back = vestibule::domain::ContactId::from_raw(ids[0].parse().expect("an id"));
+        assert_ne!(back, contact);
+        let now = state(&desk, back).await;
+        assert_eq!(now.opt_out, OptOut::BusinessInitiated);
+        assert_eq!(now.marketing_given_at, None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_still_waits_for_its_turn_is_told_and_the_job_can_be_resumed() {
+    for_each_database(async |database| {
+        let desk = Desk::open(&database).await;
+        desk.hear(&[text("wamid.1", Some(PHONE), None, desk.ago(90), "hello")])
+            .await;
+        let (tenant, contact) = (shop(&database).await, contact(&database).await);
+        let job = erase::begin(&desk.setup, tenant, contact)
+            .await
+            .expect("a job");
+        let kind: Arc<EraseJob> = Arc::new(EraseJob {
+            db: desk.db.clone(),
+        });
+        let over = run(&desk, kind.clone(), &job).await;
+        assert_eq!(over.state, JobState::Failed);
+        assert!(
+            over.problem.contains("still wait for their turn"),
+            "{over:?}"
+        );
+        database.execute("UPDATE inbound_event SET state = 1").await;
+        vestibule::jobs::resume(&desk.setup, tenant, job.id)
+            .await
+            .expect("resumed");
+        let over = run(&desk, kind, &job).await;
+        assert_eq!(over.state, JobState::Done, "{over:?}");
+        assert!(!holds(&everything(&database).await, PHONE));
+    })
+    .await;
+}
