@@ -39,4 +39,5 @@ pub mod simulator;
 pub mod storage;
 pub mod sync;
 pub mod telemetry;
+pub mod templates;
 pub mod tenants;

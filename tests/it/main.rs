@@ -35,5 +35,6 @@ mod settings;
 mod setup;
 mod slots;
 mod take_over;
+mod templates;
 mod tidy;
 mod turns;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::consent::ConsentCommand;
 use super::exposed;
 use super::plugins::PluginCommand;
+use super::templates::TemplateCommand;
 use crate::access::Role;
 use crate::domain::{ApiKeyId, HoldId, InstallationId, TurnId};
 use crate::replay::read::Asked;
@@ -81,6 +82,7 @@ pub enum Command {
         throughput: i64,
     },
     Plugin(PluginCommand),
+    Template(TemplateCommand),
     /// Turns of the journal, a page of them.
     PluginJournal(Asked),
     /// What an installation runs, or ran.
@@ -171,6 +173,7 @@ impl Command {
             Self::CredentialAdd { .. } => "credential_add",
             Self::NumberAdd { .. } => "number_add",
             Self::Plugin(command) => command.verb(),
+            Self::Template(command) => command.verb(),
             Self::PluginJournal(_) => "plugin_journal",
             Self::PluginSetup { .. } => "plugin_setup",
             Self::PluginTrace { .. } => "plugin_trace",

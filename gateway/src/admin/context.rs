@@ -8,8 +8,9 @@ use super::answer::{Answer, record};
 use super::command::Command;
 use super::error::AdminError;
 use super::lock::remove_leftover;
-use super::{audit, consent, keys, plugins, secrets};
+use super::{audit, consent, keys, plugins, secrets, templates};
 use crate::audit::OPERATOR;
+use crate::graph::GraphClient;
 use crate::plugin_host::Compiler;
 use crate::replay::{read, trace};
 use crate::storage::{StorageError, backup, counts, migrate, nodes, outbox};
@@ -26,6 +27,8 @@ use crate::tenants::{
 pub struct AdminContext {
     pub setup: SetupContext,
     pub compiler: Arc<Compiler>,
+    /// For what is asked of Meta in the operator's name.
+    pub graph: GraphClient,
 }
 
 /// Carries out a command. A refused one has changed nothing.
@@ -96,6 +99,7 @@ async fn dispatch(context: &AdminContext, command: Command) -> Result<Answer, Ad
         }
         Command::NumberAdd { .. } => number_add(setup, command).await,
         Command::Plugin(command) => plugins::execute(context, command).await,
+        Command::Template(command) => templates::execute(context, command).await,
         Command::PluginJournal(asked) => Ok(whole(&read::page(setup, &asked).await?)),
         Command::PluginSetup {
             tenant,

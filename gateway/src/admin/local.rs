@@ -9,6 +9,8 @@ use crate::audit::Actor;
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::domain::{Clock, IdGenerator};
+use crate::graph::GraphClient;
+use crate::graph::client::{HttpClientConfig, http_client};
 use crate::ownership::{self, Holder};
 use crate::plugin_host::{CompileLimits, Compiler};
 use crate::secrets::{Keyring, KeyringError, Missing, Source, SystemEntropy};
@@ -33,6 +35,8 @@ pub enum OpenError {
     NoSlot,
     #[error("this program's own file is not known")]
     OwnFile(#[source] std::io::Error),
+    #[error("the client towards Graph cannot be built")]
+    Graph(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 /// A deployment opened by this process alone (SQLite) or among others (PostgreSQL).
@@ -59,6 +63,18 @@ pub async fn open_database(config: &Config) -> Result<Db, StorageError> {
         ..OpenOptions::new(config.database_url().expose())
     })
     .await
+}
+
+/// A client towards Graph, with connections of its own.
+pub fn graph(config: &Config) -> Result<GraphClient, OpenError> {
+    let http = http_client(&HttpClientConfig {
+        connect_timeout: config.graph.connect_timeout,
+        max_idle: config.graph.max_idle_connections,
+        ..HttpClientConfig::default()
+    });
+    let http = http.map_err(|error| OpenError::Graph(error.into()))?;
+    let (base_url, version) = (&config.graph.base_url, &config.graph.version);
+    Ok(GraphClient::new(http, base_url, version))
 }
 
 /// The keys of a configuration. On SQLite a key file is made when there is none.
@@ -124,7 +140,11 @@ impl Local {
         };
         let compiler = Arc::new(compiler(config)?);
         Ok(Self {
-            context: AdminContext { setup, compiler },
+            context: AdminContext {
+                setup,
+                compiler,
+                graph: graph(config)?,
+            },
             slot: slot.number,
             holder,
             _life_line: life_line,

@@ -17,6 +17,7 @@ mod lock;
 mod plugins;
 mod secrets;
 mod socket;
+mod templates;
 
 pub use answer::Answer;
 pub use client::{Unreachable, ask};
@@ -24,10 +25,11 @@ pub use command::Command;
 pub use consent::ConsentCommand;
 pub use context::{AdminContext, execute};
 pub use error::AdminError;
-pub use local::{Local, OpenError, compiler, load_keyring, lock, open_database};
+pub use local::{Local, OpenError, compiler, graph, load_keyring, lock, open_database};
 pub use lock::{DataLock, LockError, prepare_data_dir};
 pub use plugins::{PluginCommand, PluginInstall, PluginSource};
 pub use socket::serve;
+pub use templates::{TemplateCommand, line as finding_line};
 
 #[cfg(test)]
 mod tests;

@@ -76,7 +76,7 @@ async fn converse(mut stream: UnixStream, context: &AdminContext) -> io::Result<
     };
     let context = &AdminContext {
         setup: context.setup.acting(by),
-        compiler: context.compiler.clone(),
+        ..context.clone()
     };
     let (read, mut write) = stream.split();
     let mut line = zeroize::Zeroizing::new(Vec::new());

@@ -8,6 +8,7 @@ use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
+use crate::config::Config;
 use crate::domain::time::ManualClock;
 use crate::domain::{IdGenerator, Timestamp};
 use crate::plugin_host::{CompileLimits, Compiler};
@@ -52,6 +53,7 @@ async fn context(dir: &tempfile::TempDir) -> AdminContext {
     AdminContext {
         setup,
         compiler: Arc::new(compiler),
+        graph: graph(&Config::load(None).expect("a configuration")).expect("a client"),
     }
 }
 

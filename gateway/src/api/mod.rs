@@ -42,10 +42,12 @@ mod rate;
 mod roles;
 mod secret;
 mod secrets;
+mod templates;
 mod tenants;
 mod users;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
@@ -57,6 +59,7 @@ use crate::jobs::Wake;
 use crate::lifecycle::Health;
 use crate::occasions::Occasions;
 use crate::plugin_host::Compiler;
+use crate::templates::Changes;
 use crate::tenants::SetupContext;
 
 pub use events::Streams;
@@ -85,6 +88,9 @@ pub struct Api {
     pub occasions: Occasions,
     pub streams: events::Streams,
     pub media: Media,
+    pub templates: Changes,
+    /// Between two whole syncs of an account.
+    pub templates_every: Duration,
     /// The header in which a proxy says who asks; `None`: whoever is connected.
     pub address_header: Option<String>,
 }
@@ -134,6 +140,7 @@ fn resources() -> OpenApiRouter<Arc<Api>> {
         .merge(plugin_keys::routes())
         .merge(plugins::routes())
         .merge(roles::routes())
+        .merge(templates::routes())
         .merge(tenants::routes())
         .merge(users::routes());
     OpenApiRouter::new().nest(ROOT, all)

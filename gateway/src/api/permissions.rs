@@ -26,6 +26,7 @@ const PLUGINS: &[Role] = &[Operator, TenantAdmin, Developer, PluginAuthor];
 const SEE_PLUGINS: &[Role] = &[Operator, TenantAdmin, Developer, PluginAuthor, Auditor];
 const SEE_JOBS: &[Role] = &[Operator, TenantAdmin, Developer, Analyst, Auditor];
 const SEE_METRICS: &[Role] = &[Operator, TenantAdmin, Developer, PluginAuthor, Analyst];
+const SEE_TEMPLATES: &[Role] = &[Operator, TenantAdmin, Developer, Agent, Analyst, Auditor];
 const DESK: &[Role] = &[Operator, TenantAdmin, Developer, Agent];
 const SEE_CONSENT: &[Role] = &[Operator, TenantAdmin, Developer, Agent, Auditor];
 const SEE_HOLDS: &[Role] = &[Operator, TenantAdmin, Developer, Agent, Analyst, Auditor];
@@ -176,6 +177,16 @@ pub const RULES: &[Rule] = &[
     roles("hooks.replay", BUILDERS),
     roles("hooks.dead_letters", BUILDERS),
     roles("hooks.revive", BUILDERS),
+    roles("templates.list", SEE_TEMPLATES),
+    roles("templates.get", SEE_TEMPLATES),
+    roles("templates.history", SEE_TEMPLATES),
+    roles("templates.accounts", SEE_TEMPLATES),
+    roles("templates.lint", SEE_TEMPLATES),
+    roles("templates.create", BUILDERS),
+    roles("templates.update", BUILDERS),
+    roles("templates.copy", BUILDERS),
+    roles("templates.delete", BUILDERS),
+    roles("templates.sync", BUILDERS),
     roles("jobs.list", SEE_JOBS),
     roles("jobs.get", SEE_JOBS),
     roles("jobs.rejects", SEE_JOBS),

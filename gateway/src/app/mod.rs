@@ -32,7 +32,6 @@ use crate::delivery::{Chance, Delivery, DeliveryConfig, Observer, ProcessTime, W
 use crate::directory::Directory;
 use crate::domain::{Clock, IdGenerator};
 use crate::graph::GraphClient;
-use crate::graph::client::{HttpClientConfig, http_client};
 use crate::ingest::{Attacher, AttacherConfig, Intake, RawWriter, RawWriterConfig};
 use crate::jobs::{Runner, Wake};
 use crate::lifecycle::{Health, Shutdown};
@@ -41,6 +40,7 @@ use crate::secrets::Keyring;
 use crate::storage::{Db, Ending, migrate};
 use crate::telemetry;
 use crate::telemetry::PluginMeters;
+use crate::templates::{Changes, Schedule, SyncJob};
 use crate::tenants::{EraseJob, SetupContext};
 
 use parts::Parts;
@@ -158,7 +158,7 @@ impl Node {
         shared.start_attacher(config, events, intake);
         let health = shared.start_health();
         let context = shared.admin_context(config)?;
-        let jobs = shared.start_jobs();
+        let jobs = shared.start_jobs(config)?;
         let api = Arc::new(Api {
             setup: context.setup.clone(),
             compiler: context.compiler.clone(),
@@ -177,6 +177,10 @@ impl Node {
                 config.api.event_heartbeat,
             ),
             media: Media::new(graph(config)?),
+            templates: Changes {
+                graph: graph(config)?,
+            },
+            templates_every: config.templates.sync_every,
             address_header: config.api.client_address_header.clone(),
         });
         let (http, api) = shared.start_http(config, &health, api).await?;
@@ -354,11 +358,12 @@ impl Shared {
                 ending: Ending::default(),
             },
             compiler: Arc::new(admin::compiler(config)?),
+            graph: graph(config)?,
         })
     }
 
     /// The audit log's sealer and the runner of jobs. Answers how to wake the runner.
-    fn start_jobs(&self) -> Wake {
+    fn start_jobs(&self, config: &Config) -> anyhow::Result<Wake> {
         let soft = self.shutdown.soft();
         let sealing = audit::keep_sealing(self.db.clone(), self.keyring.chain_key(), soft.clone());
         self.parts.work("sealer", sealing);
@@ -384,11 +389,27 @@ impl Shared {
                     clock: self.clock.clone(),
                     pseudonyms: Pseudonyms::new(self.keyring.pseudonym_key()),
                 }),
+                Arc::new(SyncJob {
+                    graph: graph(config)?,
+                    directory: self.directory.clone(),
+                    clock: self.clock.clone(),
+                    ids: self.ids.clone(),
+                }),
             ],
             wake: wake.clone(),
         };
         self.parts.work("jobs", runner.run(soft.clone()));
-        wake
+        if !config.templates.sync_every.is_zero() {
+            let schedule = Schedule {
+                setup: self.admin_context(config)?.setup,
+                directory: self.directory.clone(),
+                owned: self.owned.clone(),
+                wake: wake.clone(),
+                every: config.templates.sync_every,
+            };
+            self.parts.work("templates", schedule.run(soft.clone()));
+        }
+        Ok(wake)
     }
 
     async fn start_metrics(
@@ -460,13 +481,7 @@ impl Shared {
 
 /// A client with connections of its own: files must not wait for sends, nor sends for files.
 fn graph(config: &Config) -> anyhow::Result<GraphClient> {
-    let http = http_client(&HttpClientConfig {
-        connect_timeout: config.graph.connect_timeout,
-        max_idle: config.graph.max_idle_connections,
-        ..HttpClientConfig::default()
-    })?;
-    let (base_url, version) = (&config.graph.base_url, &config.graph.version);
-    Ok(GraphClient::new(http, base_url, version))
+    Ok(admin::graph(config)?)
 }
 
 /// For jitter only; not a secret.

@@ -15,7 +15,7 @@ use crate::domain::number::Number;
 use crate::domain::{NumberId, OutboundContent, TenantId, Timestamp};
 use crate::pipeline::ComponentBudget;
 use crate::plugin_host::Limits;
-use crate::policy::{ActiveHold, ConsentBasis, TopicFact};
+use crate::policy::{ActiveHold, ConsentBasis, TemplateFact, TopicFact};
 
 /// The directory as delivery sees it.
 pub(super) struct DirectoryPort(Arc<Directory>);
@@ -53,6 +53,17 @@ impl delivery::Directory for DirectoryPort {
         tenant.map_or((ConsentBasis::Ledger, TopicFact::None), |tenant| {
             (tenant.settings.consent_basis, tenant.topic(content))
         })
+    }
+
+    fn template(
+        &self,
+        number: NumberId,
+        content: &OutboundContent,
+        now: Timestamp,
+    ) -> TemplateFact {
+        let snapshot = self.0.snapshot();
+        let entry = snapshot.number(number);
+        entry.map_or(TemplateFact::Unknown, |entry| entry.template(content, now))
     }
 
     fn ingest_gap_until(&self) -> Option<Timestamp> {

@@ -45,6 +45,7 @@ impl VerifyJob {
                 })
             }),
             progress: json!(verification),
+            wait: None,
         })
     }
 }

@@ -22,6 +22,7 @@ mod secret;
 mod secret_input;
 mod serve;
 mod simulator;
+mod template;
 mod tenant;
 mod trace;
 
@@ -80,6 +81,9 @@ enum Verb {
     /// Plugins.
     #[command(subcommand)]
     Plugin(PluginVerb),
+    /// Message templates: what Meta has, linted, submitted, deleted.
+    #[command(subcommand)]
+    Template(template::Verb),
     /// Holds: stop sending, for everything, a tenant, a number, a plugin or a credential.
     #[command(subcommand)]
     Hold(hold::Verb),
@@ -203,6 +207,8 @@ async fn verb(config: &Config, json: bool, verb: Verb) -> anyhow::Result<ExitCod
             return Ok(ExitCode::SUCCESS);
         }
         Verb::Plugin(PluginVerb::Setup(verb)) => verb.command()?,
+        Verb::Template(template::Verb::Lint { file }) => return template::lint_file(&file, json),
+        Verb::Template(verb) => verb.command()?,
         Verb::Hold(verb) => verb.command()?,
         Verb::Key(verb) => verb.command()?,
         Verb::Audit(AuditVerb::Verify { heads }) => Command::AuditVerify { heads },

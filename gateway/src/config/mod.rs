@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 pub use sections::{
     Api, Database, Delivery, Graph, Hooks, Http, Ingest, Leases, Log, Metrics, Plugins, Retention,
-    Secrets, Shutdown, Traces, Turns,
+    Secrets, Shutdown, Templates, Traces, Turns,
 };
 pub use setting::{DatabaseUrl, Hidden, LogFormat};
 
@@ -43,6 +43,7 @@ pub struct Config {
     pub hooks: Hooks,
     pub leases: Leases,
     pub retention: Retention,
+    pub templates: Templates,
     pub log: Log,
     pub shutdown: Shutdown,
 }
@@ -111,6 +112,7 @@ impl Config {
         let hooks = Hooks::read(reader);
         let leases = Leases::read(reader);
         let retention = Retention::read(reader);
+        let templates = Templates::read(reader);
         let log = Log::read(reader);
         let shutdown = Shutdown::read(reader);
         Some(Self {
@@ -129,6 +131,7 @@ impl Config {
             hooks: hooks?,
             leases: leases?,
             retention: retention?,
+            templates: templates?,
             log: log?,
             shutdown: shutdown?,
         })

@@ -141,6 +141,11 @@ sections! {
         retry_for: Duration,
     }
 
+    /// Templates.
+    Templates = "templates" {
+        sync_every: Duration,
+    }
+
     /// Ownership of buckets.
     Leases = "leases" {
         ttl: Duration,

@@ -192,6 +192,7 @@ impl VerifyJob {
             result: over
                 .then(|| json!({"intact": found == 0, "faults": found, "head": write_head(&head)})),
             progress: json!(verification),
+            wait: None,
         })
     }
 }

@@ -6,12 +6,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use crate::domain::{
-    Bucket, ContactId, ConversationId, Draft, OutboundContent, OutboxId, OutboxState, Recipient,
-    Timestamp,
+    Bucket, ContactId, ConversationId, Draft, OutboxId, OutboxState, Recipient, Timestamp,
 };
 use crate::ownership::{OwnedBuckets, UnderWay, Work};
 use crate::policy::{
-    BacklogFact, Cleared, Decision, Facts, LoopBrake, SpendFact, TemplateFact, WindowFacts, recheck,
+    BacklogFact, Cleared, Decision, Facts, LoopBrake, SpendFact, WindowFacts, recheck,
 };
 use crate::storage::buckets::{Lease, fence};
 use crate::storage::claims::{
@@ -275,7 +274,7 @@ impl Ground {
             state: OutboxState::Failed,
             reason: reason.to_owned(),
         };
-        let Some(facts) = self.facts(world, &row.draft, row.bucket) else {
+        let Some(facts) = self.facts(world, &row.draft, row.bucket, now) else {
             return failed("orphan: its number, conversation or contact is gone");
         };
         let Some(recipient) = self.recipient(world, &row.draft) else {
@@ -328,7 +327,7 @@ impl Ground {
         }
     }
 
-    fn facts(&self, world: &World, draft: &Draft, bucket: Bucket) -> Option<Facts> {
+    fn facts(&self, world: &World, draft: &Draft, bucket: Bucket, now: Timestamp) -> Option<Facts> {
         let number = world.directory.number(draft.number)?;
         let consent = self.consent.of(draft.contact)?.state;
         let conversation = self.conversations.get(&draft.conversation)?;
@@ -346,10 +345,7 @@ impl Ground {
                 ingest_gap_until: world.directory.ingest_gap_until(),
                 closed_by_meta_at: conversation.closed_by_meta_at,
             },
-            template: match draft.content {
-                OutboundContent::Template { .. } => TemplateFact::Unknown,
-                _ => TemplateFact::NotATemplate,
-            },
+            template: world.directory.template(draft.number, &draft.content, now),
             backlog: BacklogFact {
                 oldest_unsplit_raw_at: self.backlog.get(&bucket).copied().flatten(),
             },

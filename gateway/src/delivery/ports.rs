@@ -11,7 +11,7 @@ use crate::domain::{
     AuditId, ConsentId, ConversationId, HoldId, NumberId, OutboundContent, OutboxId, OutboxState,
     TenantId, Timestamp,
 };
-use crate::policy::{ActiveHold, ConsentBasis, TopicFact};
+use crate::policy::{ActiveHold, ConsentBasis, TemplateFact, TopicFact};
 
 /// Access tokens, opened.
 pub trait Credentials: Send + Sync {
@@ -32,6 +32,10 @@ pub trait Directory: Send + Sync {
         number: NumberId,
         content: &OutboundContent,
     ) -> (ConsentBasis, TopicFact);
+
+    /// What is known of the template that content names, at the number's account.
+    fn template(&self, number: NumberId, content: &OutboundContent, now: Timestamp)
+    -> TemplateFact;
 
     /// End of the last time in which webhooks may have been missed.
     fn ingest_gap_until(&self) -> Option<Timestamp>;

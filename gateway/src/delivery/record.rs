@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::consent;
 use crate::domain::{ContactId, OutboxId, TenantId, Timestamp};
-use crate::graph::errors::SideEffect;
+use crate::graph::errors::{HoldScope, SideEffect};
 use crate::outbox::{Ended, Given, Limits, after_answer, after_give_back, after_unsendable};
 use crate::storage::buckets::{Lease, fence};
 use crate::storage::holds::Held;
 use crate::storage::outbox::{OutboxRow, move_all_tenants};
-use crate::storage::{Result, Tx, claims, people};
+use crate::storage::{Result, Tx, claims, people, templates};
 use crate::telemetry::CommitTimer;
 use crate::tenants::holds::place_by_gateway;
 
@@ -56,6 +56,7 @@ pub(super) async fn record(
         .await?
         .into_iter()
         .collect();
+    refetch_templates(&mut tx, world, &recorded).await?;
     let holds = place_holds(&mut tx, world, placed, &mut recorded, now).await?;
     tx.commit().await?;
     for held in holds {
@@ -138,6 +139,28 @@ async fn close_windows(tx: &mut Tx, recorded: &[Recorded], now: Timestamp) -> Re
         .collect();
     for (conversation, tenant) in closed {
         claims::close_window(tx, tenant, conversation, now).await?;
+    }
+    Ok(())
+}
+
+/// The answer says that what we know of the template is out of date, or that its state is another.
+async fn refetch_templates(tx: &mut Tx, world: &World, recorded: &[Recorded]) -> Result<()> {
+    let stale: BTreeSet<(TenantId, String, String)> = recorded
+        .iter()
+        .filter(|one| {
+            let held = one.given.stop.as_ref();
+            one.given.side_effect == Some(SideEffect::RefetchesTemplate)
+                || held.is_some_and(|stop| stop.scope == HoldScope::Template)
+        })
+        .filter_map(|one| {
+            let draft = &one.row.draft;
+            let account = world.directory.number(draft.number)?.waba_id.clone();
+            let name = draft.content.template()?.name.clone();
+            Some((draft.tenant, account, name))
+        })
+        .collect();
+    for (tenant, account, name) in stale {
+        templates::mark_stale(tx, tenant, &account, &name).await?;
     }
     Ok(())
 }

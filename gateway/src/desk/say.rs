@@ -133,6 +133,10 @@ impl Desk {
         words: &Words,
         now: Timestamp,
     ) -> Result<Cleared<Draft>> {
+        let snapshot = self.directory.snapshot();
+        let entry = snapshot.number(row.number).ok_or(DeskError::NoNumber)?;
+        let mut content = words.content.clone();
+        entry.settle_language(&mut content, row.language.as_deref());
         let draft = Draft {
             id: OutboxId::from_raw(self.ids.next(now)),
             tenant: row.tenant,
@@ -140,7 +144,7 @@ impl Desk {
             conversation: row.id,
             contact: row.contact,
             recipient: row.recipient().ok_or(DeskError::NoAddress)?,
-            content: words.content.clone(),
+            content,
             reply_to: words.reply_to.clone(),
             class: words.class,
             sender: words.speaker.sender(),
@@ -150,8 +154,6 @@ impl Desk {
         // Unlocked: delivery decides again, with the row locked, before anything leaves.
         let consent = people::read_consent_all_tenants(tx, &[row.contact]).await?;
         let consent = consent.of(row.contact).map(|row| row.state);
-        let snapshot = self.directory.snapshot();
-        let entry = snapshot.number(row.number).ok_or(DeskError::NoNumber)?;
         let facts = entry.facts(
             row,
             consent.unwrap_or_default(),

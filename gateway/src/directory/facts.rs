@@ -21,6 +21,28 @@ impl NumberEntry {
         }
     }
 
+    /// What is known of the template that content names.
+    pub fn template(&self, content: &OutboundContent, now: Timestamp) -> TemplateFact {
+        let number = &self.number;
+        let templates = &self.templates;
+        templates.fact(number.tenant, &number.waba_id, content, now)
+    }
+
+    /// Settles which language a template goes out in, where its send leaves that to us. `person`: the language that the
+    /// conversation is held in.
+    pub fn settle_language(&self, content: &mut OutboundContent, person: Option<&str>) {
+        let OutboundContent::Template(template) = content else {
+            return;
+        };
+        let (number, settings) = (&self.number, &self.tenant.settings);
+        let default = settings
+            .template_language(&template.name)
+            .map(str::to_owned);
+        let templates = &self.templates;
+        let (tenant, account) = (number.tenant, number.waba_id.as_str());
+        templates.settle(tenant, account, template, person, default.as_deref());
+    }
+
     /// Facts for drafts to this conversation. The caller answers for `conversation` and `consent` being current.
     pub fn facts(
         &self,
@@ -38,10 +60,7 @@ impl NumberEntry {
             basis: self.tenant.settings.consent_basis,
             topic: self.tenant.topic(content),
             window: self.window(conversation),
-            template: match content {
-                OutboundContent::Template { .. } => TemplateFact::Unknown,
-                _ => TemplateFact::NotATemplate,
-            },
+            template: self.template(content, now),
             backlog,
             spend: SpendFact::Unknown,
             brake: LoopBrake {

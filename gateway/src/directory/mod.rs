@@ -1,4 +1,5 @@
-//! Everything that is set up, in memory: apps, numbers, tenants, holds, installations. Read whole, replaced whole.
+//! Everything that is set up, in memory: apps, numbers, tenants, holds, installations. Read whole, replaced whole. What is
+//! known of templates is more than that, and read as it changes.
 //!
 //! A node works from one [`Snapshot`] at a time; it is read again when the change counter moves. What must not be
 //! stale (consent, owners, leases) is never asked here.
@@ -18,6 +19,7 @@ use crate::ownership::Wakeups;
 use crate::secrets::Keyring;
 use crate::storage::{Db, changes};
 use crate::sync;
+use crate::templates::Registry;
 use crate::tenants::{Setup, SetupError};
 
 pub use snapshot::{AppEntry, NumberEntry, Snapshot, TenantEntry};
@@ -31,6 +33,7 @@ pub struct Directory {
     db: Db,
     keyring: Arc<Keyring>,
     current: RwLock<Arc<Snapshot>>,
+    templates: Arc<Registry>,
     /// One reads at a time: who comes second finds that nothing is new.
     reading: Mutex<()>,
     version: watch::Sender<i64>,
@@ -40,8 +43,11 @@ pub struct Directory {
 
 impl Directory {
     pub async fn load(db: Db, keyring: Arc<Keyring>) -> Result<Self, SetupError> {
-        let snapshot = read(&db, &keyring).await?;
+        let templates = Arc::new(Registry::new(db.clone()));
+        templates.refresh().await?;
+        let snapshot = read(&db, &keyring, &templates).await?;
         Ok(Self {
+            templates,
             db,
             keyring,
             version: watch::Sender::new(snapshot.version),
@@ -60,6 +66,11 @@ impl Directory {
         Pseudonyms::new(self.keyring.pseudonym_key())
     }
 
+    /// What is known of templates. It is read again with setup.
+    pub fn templates(&self) -> &Arc<Registry> {
+        &self.templates
+    }
+
     /// Moves when setup was read anew.
     pub fn changes(&self) -> watch::Receiver<i64> {
         self.version.subscribe()
@@ -71,9 +82,12 @@ impl Directory {
         !self.stale.load(Ordering::Relaxed)
     }
 
-    /// Reads setup again if it changed. Answers whether it did.
+    /// Reads setup, and what is known of templates, again where it changed. Answers whether setup did.
     pub async fn refresh(&self) -> Result<bool, SetupError> {
-        let changed = self.read_again().await;
+        let changed = match self.templates.refresh().await {
+            Ok(_) => self.read_again().await,
+            Err(error) => Err(error.into()),
+        };
         self.stale.store(changed.is_err(), Ordering::Relaxed);
         changed
     }
@@ -86,7 +100,7 @@ impl Directory {
         if version == self.snapshot().version {
             return Ok(false);
         }
-        let snapshot = Arc::new(read(&self.db, &self.keyring).await?);
+        let snapshot = Arc::new(read(&self.db, &self.keyring, &self.templates).await?);
         let version = snapshot.version;
         {
             let mut current = sync::write(&self.current);
@@ -119,7 +133,12 @@ impl Directory {
     }
 }
 
-async fn read(db: &Db, keyring: &Keyring) -> Result<Snapshot, SetupError> {
+async fn read(
+    db: &Db,
+    keyring: &Keyring,
+    templates: &Arc<Registry>,
+) -> Result<Snapshot, SetupError> {
     let mut tx = db.read().await?;
-    Ok(Snapshot::new(Setup::load(&mut tx, keyring).await?))
+    let setup = Setup::load(&mut tx, keyring).await?;
+    Ok(Snapshot::new(setup, templates))
 }

@@ -1,5 +1,6 @@
 //! One version of all setup, arranged for the hot path: everything that a message needs hangs on its number.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use crate::domain::{AppId, Bucket, NumberId, TenantId, Timestamp, Topics};
 use crate::graph::VerifyingKeys;
 use crate::policy::{ActiveHold, WordBook};
 use crate::storage::installations::Installation;
+use crate::templates::Registry;
 use crate::tenants::{Setup, TenantSettings};
 
 /// A Meta app as webhooks need it.
@@ -47,6 +49,8 @@ pub struct NumberEntry {
     pub installations: Vec<Installation>,
     /// End of the last long time in which webhooks, of every number, could not be kept.
     pub ingest_gap_until: Option<Timestamp>,
+    /// What is known of its account's templates.
+    pub templates: Arc<Registry>,
 }
 
 impl fmt::Debug for NumberEntry {
@@ -69,10 +73,12 @@ pub struct Snapshot {
     by_id: HashMap<NumberId, Arc<NumberEntry>>,
     former: HashMap<NumberId, Arc<Number>>,
     rollouts: Vec<Installation>,
+    /// A number that may speak for each WABA of a tenant.
+    by_account: HashMap<(TenantId, String), Arc<NumberEntry>>,
 }
 
 impl Snapshot {
-    pub fn new(setup: Setup) -> Self {
+    pub fn new(setup: Setup, templates: &Arc<Registry>) -> Self {
         let mut snapshot = Self {
             version: setup.version,
             ingest_gap_until: setup.ingest_gap_until,
@@ -131,7 +137,16 @@ impl Snapshot {
                 holds: setup.holds(number),
                 installations: setup.installations(number).cloned().collect(),
                 ingest_gap_until: setup.ingest_gap_until,
+                templates: templates.clone(),
             });
+            let account = (number.tenant, number.waba_id.clone());
+            match snapshot.by_account.entry(account) {
+                Entry::Vacant(free) => drop(free.insert(entry.clone())),
+                Entry::Occupied(mut other) if speaks_rather(&entry, other.get()) => {
+                    other.insert(entry.clone());
+                }
+                Entry::Occupied(_) => {}
+            }
             snapshot
                 .by_phone_number_id
                 .insert(number.phone_number_id.clone(), entry.clone());
@@ -171,7 +186,25 @@ impl Snapshot {
         &self.rollouts
     }
 
+    /// A number of a tenant's WABA: whose token speaks for the account.
+    pub fn account(&self, tenant: TenantId, account: &str) -> Option<&Arc<NumberEntry>> {
+        self.by_account.get(&(tenant, account.to_owned()))
+    }
+
+    /// WABAs that a tenant has a number of.
+    pub fn accounts(&self) -> impl Iterator<Item = (TenantId, &str)> {
+        self.by_account
+            .keys()
+            .map(|(tenant, account)| (*tenant, account.as_str()))
+    }
+
     pub fn numbers(&self) -> impl Iterator<Item = &Arc<NumberEntry>> {
         self.by_id.values()
     }
+}
+
+/// One with a token, and of those always the same.
+fn speaks_rather(one: &NumberEntry, other: &NumberEntry) -> bool {
+    let rank = |entry: &NumberEntry| (entry.token.is_none(), entry.number.id);
+    rank(one) < rank(other)
 }

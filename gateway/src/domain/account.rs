@@ -126,6 +126,20 @@ impl Cause {
         }
     }
 
+    /// What holds that it placed say that they were placed by: its webhook, and the errors that tell the same, met by a
+    /// send or a receipt.
+    pub fn origins(self) -> Vec<String> {
+        let by_errors = self.errors().iter().flat_map(|code| {
+            ["receipt", "delivery"].map(|part| format!("{part}: Meta's error {code}"))
+        });
+        by_errors.chain([self.origin()]).collect()
+    }
+
+    /// What a hold that its webhook placed says that it was placed by.
+    pub fn origin(self) -> String {
+        format!("webhook: {}", self.word())
+    }
+
     /// Meta's error codes that tell the same when a send meets it (`whatsapp-cloud-api.md` §7): a hold that such an
     /// answer placed ends with the cause as well.
     pub fn errors(self) -> &'static [i64] {

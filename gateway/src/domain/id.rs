@@ -240,6 +240,8 @@ ids! {
     JobId = "job";
     /// An endpoint that follows a tenant's events.
     HookId = "hok";
+    /// One language version of a message template.
+    TemplateId = "tpl";
 }
 
 /// Is this text an id with this prefix? For whoever checks a text before it is read as one.

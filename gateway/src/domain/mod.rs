@@ -20,6 +20,7 @@ pub mod outbox;
 pub mod receipt;
 pub mod rollout;
 pub mod stream;
+pub mod template;
 pub mod time;
 
 pub use bucket::Bucket;
@@ -29,8 +30,8 @@ pub use conversation::{HANDED_BACK, Owner, OwnerChange};
 pub use draft::{Draft, DraftClass, Sender};
 pub use id::{
     ApiKeyId, AppId, AuditId, ConsentId, ContactId, ConversationId, CredentialId, EventId, HoldId,
-    HookId, IdGenerator, InstallationId, JobId, NumberId, OutboxId, RawId, TenantId, TurnId,
-    UserId,
+    HookId, IdGenerator, InstallationId, JobId, NumberId, OutboxId, RawId, TemplateId, TenantId,
+    TurnId, UserId,
 };
 pub use inbound::{InboundContent, InboundMessage, Source};
 pub use occasion::Occasion;

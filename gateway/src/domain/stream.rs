@@ -76,6 +76,8 @@ kinds! {
     PluginBreakerOpened = 42, "plugin.breaker_opened";
     /// It runs again.
     PluginBreakerClosed = 43, "plugin.breaker_closed";
+    /// Something about a template changed. Of no conversation. Subject: the line of its history; note: what changed.
+    TemplateChanged = 50, "template.changed";
 }
 
 impl StreamKind {

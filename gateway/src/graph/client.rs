@@ -1,12 +1,15 @@
-//! The HTTP client towards Graph: one POST, and an honest word about what became of it. Media calls are in `media/`.
+//! The HTTP client towards Graph: one POST, and an honest word about what became of it. Media calls are in
+//! `media/`, those about templates in `templates`.
 //!
 //! Graph's send call has no idempotency key (facts §4.1), so the one thing this file must never get wrong is the
 //! difference between "never left this machine" and "may have arrived" (promise 5). It retries nothing and logs
 //! nothing; tokens, phones and bodies never appear in what it returns.
 
 mod answer;
+pub mod call;
 mod config;
 pub mod media;
+pub mod templates;
 #[cfg(test)]
 mod tests;
 
@@ -129,7 +132,7 @@ fn unanswered(error: &reqwest::Error) -> SendOutcome {
 async fn answered(response: reqwest::Response) -> SendOutcome {
     let status = response.status().as_u16();
     let retry_after = retry_after(&response);
-    match whole(response).await {
+    match whole(response, MAX_ANSWER).await {
         Ok(body) => answer::read(status, retry_after, &body),
         Err(Unread::Endless) => {
             SendOutcome::in_doubt(format!("HTTP {status} with an endless body"))
@@ -146,11 +149,12 @@ enum Unread {
     Broken,
 }
 
-async fn whole(mut response: reqwest::Response) -> Result<Vec<u8>, Unread> {
+/// `most`: a longer answer is not read to its end.
+async fn whole(mut response: reqwest::Response, most: usize) -> Result<Vec<u8>, Unread> {
     let mut body = Vec::new();
     loop {
         match response.chunk().await {
-            Ok(Some(chunk)) if body.len() + chunk.len() <= MAX_ANSWER => {
+            Ok(Some(chunk)) if body.len() + chunk.len() <= most => {
                 body.extend_from_slice(&chunk);
             }
             Ok(Some(_)) => return Err(Unread::Endless),

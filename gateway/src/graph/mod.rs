@@ -9,6 +9,7 @@ pub mod errors;
 mod json;
 pub mod send;
 pub mod signature;
+pub mod template;
 pub mod webhook;
 
 pub use client::{GraphClient, SendAnswer, SendOutcome};

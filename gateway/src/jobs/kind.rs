@@ -1,7 +1,10 @@
 //! What a kind of job is: a name, and one bounded step.
 
+use std::any::Any;
 use std::fmt;
+use std::time::Duration;
 
+use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::Value;
 
@@ -13,6 +16,18 @@ pub trait JobKind: Send + Sync + fmt::Debug {
     /// As the row names it.
     fn name(&self) -> &'static str;
 
+    /// Does a step need something from outside first?
+    fn fetches(&self) -> bool {
+        false
+    }
+
+    /// What the next step needs from outside, asked for before its transaction begins. A step that was lost asks again:
+    /// so this changes nothing anywhere.
+    fn fetch<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Fetched> {
+        let _ = job;
+        std::future::ready(Fetched::default()).boxed()
+    }
+
     /// Goes on from `job.progress`. What it does in `tx` is committed together with what it answers, or not at all.
     fn step<'a>(&'a self, tx: &'a mut Tx, job: &'a Job) -> BoxFuture<'a, Result<Step, StepError>>;
 
@@ -20,12 +35,44 @@ pub trait JobKind: Send + Sync + fmt::Debug {
     fn done(&self) -> BoxFuture<'_, Result<(), StorageError>> {
         Box::pin(std::future::ready(Ok(())))
     }
+
+    /// The step of a kind that fetches. What was fetched may be for a step that another node has done since.
+    fn step_with<'a>(
+        &'a self,
+        tx: &'a mut Tx,
+        job: &'a Job,
+        fetched: Fetched,
+    ) -> BoxFuture<'a, Result<Step, StepError>> {
+        let _ = fetched;
+        self.step(tx, job)
+    }
+}
+
+/// What a step was brought from outside: whatever its own kind has put in.
+#[derive(Default)]
+pub struct Fetched(Option<Box<dyn Any + Send>>);
+
+impl Fetched {
+    pub fn new<T: Any + Send>(value: T) -> Self {
+        Self(Some(Box::new(value)))
+    }
+
+    pub fn take<T: Any>(self) -> Option<T> {
+        let value = self.0?.downcast().ok()?;
+        Some(*value)
+    }
+}
+
+impl fmt::Debug for Fetched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Fetched").field(&self.0.is_some()).finish()
+    }
 }
 
 /// What a step has done.
 #[derive(Debug, Clone, Default)]
 pub struct Step {
-    /// Items looked at in this step, those that were rejected too.
+    /// Items looked at in this step, those that were rejected too. Below zero: some are looked at again.
     pub done: i64,
     /// When it is known by now.
     pub total: Option<i64>,
@@ -34,6 +81,8 @@ pub struct Step {
     pub progress: Value,
     /// It was the last one, with this result.
     pub result: Option<Value>,
+    /// The next step waits so long.
+    pub wait: Option<Duration>,
 }
 
 /// Why a step did nothing.

@@ -2,12 +2,14 @@
 //!
 //! A job is a row; its work is cut into steps, each one transaction that also says where the next one goes on. Whoever
 //! owns the job's bucket runs it, and every step is fenced like all work of a bucket: after a crash, or a change of
-//! owner, the next step goes on from the last that was committed, and none is done twice.
+//! owner, the next step goes on from the last that was committed, and none is done twice. What a step needs from outside
+//! is fetched before its transaction, beside the steps of other jobs.
 
+mod fetches;
 mod kind;
 mod runner;
 
-pub use kind::{JobKind, Step, StepError};
+pub use kind::{Fetched, JobKind, Step, StepError};
 pub use runner::{Runner, Wake};
 
 use serde_json::{Value, json};
@@ -63,6 +65,7 @@ pub async fn queue(
         created_at: now,
         changed_at: now,
         ended_at: None,
+        due_at: now,
     };
     jobs::insert_job(tx, tenant, &job).await?;
     let became = Some(json!({"kind": kind}));
@@ -77,6 +80,7 @@ pub async fn cancel(setup: &SetupContext, tenant: TenantId, id: JobId) -> Result
     change(setup, tenant, id, "job.cancel", |job| {
         if job.state.is_open() {
             job.cancel = true;
+            job.due_at = setup.clock.now();
         }
         Ok(())
     })
@@ -98,6 +102,7 @@ pub async fn resume(setup: &SetupContext, tenant: TenantId, id: JobId) -> Result
         job.attempts = 0;
         job.problem.clear();
         job.ended_at = None;
+        job.due_at = setup.clock.now();
         Ok(())
     })
     .await

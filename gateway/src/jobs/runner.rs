@@ -6,7 +6,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::kind::{JobKind, Step, StepError};
+use super::fetches::Fetches;
+use super::kind::{Fetched, JobKind, Step, StepError};
 use crate::domain::{Bucket, Clock, JobId, TenantId, Timestamp};
 use crate::ownership::Owned;
 use crate::storage::buckets::{self, Lease};
@@ -42,8 +43,9 @@ pub struct Runner {
 impl Runner {
     /// Runs until stopped; the step under way is finished first.
     pub async fn run(self, stop: CancellationToken) {
+        let mut fetches = Fetches::default();
         while !stop.is_cancelled() {
-            let worked = match self.round(&stop).await {
+            let worked = match self.round(&mut fetches, &stop).await {
                 Ok(worked) => worked,
                 Err(error) => {
                     tracing::warn!(%error, "jobs could not be looked at; it is tried again");
@@ -54,24 +56,38 @@ impl Runner {
                 tokio::select! {
                     () = stop.cancelled() => {}
                     () = self.wake.0.notified() => {}
+                    () = fetches.arrives() => {}
                     () = tokio::time::sleep(LOOK) => {}
                 }
             }
         }
     }
 
-    /// One step of every open job. Answers whether one of them got on.
-    async fn round(&self, stop: &CancellationToken) -> Result<bool> {
+    /// One step of every open job that has what it needs. Answers whether one of them got on.
+    async fn round(&self, fetches: &mut Fetches, stop: &CancellationToken) -> Result<bool> {
         let buckets = self.owned.borrow().buckets();
         let mut tx = self.db.read().await?;
-        let open = jobs::open_jobs_all_tenants(&mut tx, &buckets).await?;
+        let open = jobs::open_jobs_all_tenants(&mut tx, &buckets, self.clock.now()).await?;
+        fetches.keep_only(|id| open.iter().any(|(_, job)| *job == id));
+        let mut ready = Vec::new();
+        for (tenant, id) in open {
+            match fetches.take(id) {
+                Some(fetched) => ready.push((tenant, id, fetched)),
+                None if fetches.holds(id) => {}
+                None => match jobs::job(&mut tx, tenant, id).await? {
+                    Some(job) if self.fetches(&job) => fetches.begin(self.kind(&job), job),
+                    Some(_) => ready.push((tenant, id, Fetched::default())),
+                    None => {}
+                },
+            }
+        }
         drop(tx);
         let mut worked = false;
-        for (tenant, id) in open {
+        for (tenant, id, fetched) in ready {
             if stop.is_cancelled() {
                 break;
             }
-            match self.step(tenant, id).await {
+            match self.step(tenant, id, fetched).await {
                 Ok(()) => worked = true,
                 // The bucket has a new owner, who goes on.
                 Err(StorageError::Fenced(_)) => {}
@@ -87,7 +103,16 @@ impl Runner {
         Ok(worked)
     }
 
-    async fn step(&self, tenant: TenantId, id: JobId) -> Result<()> {
+    fn kind(&self, job: &Job) -> Option<Arc<dyn JobKind>> {
+        let kind = self.kinds.iter().find(|kind| kind.name() == job.kind);
+        kind.cloned()
+    }
+
+    fn fetches(&self, job: &Job) -> bool {
+        !job.cancel && self.kind(job).is_some_and(|kind| kind.fetches())
+    }
+
+    async fn step(&self, tenant: TenantId, id: JobId, fetched: Fetched) -> Result<()> {
         let lease = self.lease(id)?;
         let mut tx = self.db.begin().await?;
         buckets::fence(&mut tx, &[lease]).await?;
@@ -96,8 +121,7 @@ impl Runner {
             return Ok(());
         };
         let now = self.clock.now();
-        let kind = self.kinds.iter().find(|kind| kind.name() == job.kind);
-        let outcome = match kind {
+        let outcome = match self.kind(&job) {
             _ if job.cancel => {
                 end(&mut job, JobState::Cancelled, now);
                 None
@@ -106,7 +130,7 @@ impl Runner {
                 fail(&mut job, "this version does not know the kind of job", now);
                 None
             }
-            Some(kind) => Some(kind.step(&mut tx, &job).await),
+            Some(kind) => Some(kind.step_with(&mut tx, &job, fetched).await),
         };
         match outcome {
             Some(Ok(step)) => {
@@ -126,7 +150,7 @@ impl Runner {
         jobs::update_job(&mut tx, tenant, &job).await?;
         tx.commit().await?;
         count(&job);
-        if let Some(kind) = kind.filter(|_| job.state == JobState::Done)
+        if let Some(kind) = self.kind(&job).filter(|_| job.state == JobState::Done)
             && let Err(error) = kind.done().await
         {
             tracing::warn!(%error, job = %id, "what was to be done after a job was not");
@@ -177,6 +201,7 @@ fn advance(job: &mut Job, step: Step, now: Timestamp) {
     job.rejected += i64::try_from(step.rejects.len()).unwrap_or(i64::MAX);
     job.total = step.total.or(job.total);
     job.progress = step.progress.to_string();
+    job.due_at = step.wait.map_or(now, |wait| now.plus(wait));
     job.changed_at = now;
     if let Some(result) = step.result {
         job.result = result.to_string();

@@ -243,11 +243,13 @@ impl<'a> Drafts<'a> {
 
     fn draft_as(
         &mut self,
-        content: OutboundContent,
+        mut content: OutboundContent,
         sender: Sender,
         class: DraftClass,
         reply_to: Option<String>,
     ) {
+        let person = self.conversation.language.as_deref();
+        self.input.entry.settle_language(&mut content, person);
         let event = &self.input.event;
         let Some(recipient) = self.conversation.recipient() else {
             tracing::warn!(conversation = %event.conversation, "nobody to send to: the contact has no address");

@@ -3,10 +3,11 @@
 //! Meta turns utility templates into marketing without asking (§6.4), and a person who stopped marketing must not
 //! get one because the tenant still calls it an order update.
 
+use crate::domain::template::TemplateCategory;
 use crate::domain::{Draft, DraftClass, Timestamp};
 
 use super::decide::Refusal;
-use super::facts::{Facts, TemplateCategory, TemplateFact};
+use super::facts::{Facts, TemplateFact};
 use super::suppression;
 
 /// Asks for consent once more, for the class that the template has at Meta.
@@ -21,10 +22,10 @@ pub(super) fn is_consented(facts: &Facts, draft: &Draft, _now: Timestamp) -> Res
 ///
 /// A reply by a utility or authentication template within the conversation stays a reply.
 fn effective_class(facts: &Facts, draft: &Draft) -> Option<DraftClass> {
-    let TemplateFact::Known { category, .. } = facts.template else {
+    let TemplateFact::Known(known) = &facts.template else {
         return None;
     };
-    match category {
+    match known.category {
         TemplateCategory::Marketing => Some(DraftClass::Marketing),
         _ if !draft.class.is_business_initiated() => None,
         TemplateCategory::Utility => Some(DraftClass::Utility),
@@ -35,17 +36,14 @@ fn effective_class(facts: &Facts, draft: &Draft) -> Option<DraftClass> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::fixture::{code_of, facts, now, template};
+    use crate::domain::template::TemplateStatus;
+    use crate::policy::fixture::{code_of, facts, known, now, template};
     use crate::policy::{ConsentWord, decide};
 
     fn verdict(word: ConsentWord, claimed: DraftClass, category: TemplateCategory) -> String {
         let mut facts = facts();
         facts.consent = facts.consent.after_inbound(Some(word), now()).0;
-        facts.template = TemplateFact::Known {
-            approved: true,
-            category,
-            parameter_count: 0,
-        };
+        facts.template = known(TemplateStatus::Approved, category, 0);
         let mut draft = template("order_update", "en");
         draft.class = claimed;
         code_of(&decide(&facts, &draft, now())).to_owned()

@@ -2,6 +2,9 @@
 //!
 //! Holds no rule. Two equal records and drafts at the same time always give the same decision.
 
+use std::sync::Arc;
+
+use crate::domain::template::{TemplateCategory, TemplateShape, TemplateStatus};
 use crate::domain::{HoldId, Owner, Timestamp};
 
 use super::consent::ConsentState;
@@ -82,29 +85,26 @@ pub enum HoldScope {
 }
 
 /// What is known of the template that a draft names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TemplateFact {
     /// The draft is no template.
     NotATemplate,
-    /// Not synchronised from Meta yet: the draft passes with the class that its sender claims, and Meta judges
-    /// (132000, 132001, 132012 …).
+    /// Its account was never synchronised from Meta: the draft passes with the class that its sender claims, and Meta
+    /// judges (132000, 132001, 132012 …).
     Unknown,
-    Known {
-        /// Approved under exactly this name and language (§4.4: there is no fallback between languages).
-        approved: bool,
-        /// What Meta calls it today, whatever it was submitted as (§6.4).
-        category: TemplateCategory,
-        /// Variables of its body.
-        parameter_count: usize,
-    },
+    /// Its account was synchronised and has no such template in exactly this language (§4.4: there is no fallback).
+    NoSuch,
+    Known(KnownTemplate),
 }
 
-/// Meta's category of a template: what it charges and what the person's consent must cover.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum TemplateCategory {
-    Authentication,
-    Utility,
-    Marketing,
+/// A template as Meta has it today.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownTemplate {
+    pub status: TemplateStatus,
+    /// What Meta charges it as today, whatever it was submitted as (§6.4).
+    pub category: TemplateCategory,
+    /// What a send must fill. `None`: Meta has said that it is there, and not yet what it looks like.
+    pub shape: Option<Arc<TemplateShape>>,
 }
 
 /// How far ingest is behind for the draft's number.

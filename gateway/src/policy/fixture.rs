@@ -1,16 +1,18 @@
 //! What the tests of the rules share: an afternoon on which everything is allowed, and drafts to spoil it with.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::outbound::TemplateContent;
+use crate::domain::template::{TemplateCategory, TemplateShape, TemplateStatus};
 use crate::domain::{
     ContactId, ConversationId, Draft, DraftClass, InstallationId, NumberId, OutboundContent,
     OutboxId, Owner, Phone, Recipient, Sender, TenantId, Timestamp,
 };
 
 use super::{
-    BacklogFact, ConsentBasis, ConsentState, Decision, Facts, LoopBrake, SpendFact, TemplateFact,
-    TopicFact, WindowFacts,
+    BacklogFact, ConsentBasis, ConsentState, Decision, Facts, KnownTemplate, LoopBrake, SpendFact,
+    TemplateFact, TopicFact, WindowFacts,
 };
 
 pub fn now() -> Timestamp {
@@ -74,6 +76,19 @@ pub fn template(name: &str, language: &str) -> Draft {
         },
         ..plugin_reply("")
     }
+}
+
+/// A template of so many positional variables and nothing else.
+pub fn known(status: TemplateStatus, category: TemplateCategory, variables: usize) -> TemplateFact {
+    let shape = TemplateShape {
+        body: (1..=variables).map(|n| n.to_string()).collect(),
+        ..TemplateShape::default()
+    };
+    TemplateFact::Known(KnownTemplate {
+        status,
+        category,
+        shape: Some(Arc::new(shape)),
+    })
 }
 
 /// `cleared`, or the code of the reason.

@@ -18,6 +18,7 @@ mod settle;
 mod shape;
 mod suppression;
 mod template;
+mod template_fit;
 mod window;
 pub mod words;
 
@@ -32,8 +33,8 @@ pub use consent::{
 };
 pub use decide::{Cleared, Decision, Refusal, decide, recheck};
 pub use facts::{
-    ActiveHold, BacklogFact, ConsentBasis, Facts, HoldScope, LoopBrake, SpendFact,
-    TemplateCategory, TemplateFact, TopicFact,
+    ActiveHold, BacklogFact, ConsentBasis, Facts, HoldScope, KnownTemplate, LoopBrake, SpendFact,
+    TemplateFact, TopicFact,
 };
 pub use ownership::silences;
 pub use reason::Reason;

@@ -98,8 +98,32 @@ reasons! {
         "WhatsApp does not offer this kind of message where the person is.";
     TemplateNotApproved = "template_not_approved", 132001,
         "The template does not exist in this language, or is not approved.";
+    TemplateLanguage = "template_language", 132001,
+        "No approved version of the template is in a language that was asked for.";
+    TemplateInReview = "template_in_review", 132001,
+        "Meta reviews the template still, or again.";
+    TemplateRejected = "template_rejected", 132001,
+        "Meta has rejected the template.";
+    TemplatePaused = "template_paused", 132015,
+        "Meta has paused the template because of its quality.";
+    TemplateDisabled = "template_disabled", 132016,
+        "Meta has disabled the template for good.";
+    TemplateLocked = "template_locked", 132001,
+        "Meta has locked or archived the template, or the account has too many.";
+    TemplateDeleted = "template_deleted", 132001,
+        "The template is deleted at Meta, or is about to be.";
     TemplateParameterCount = "template_parameter_count", 132000,
         "The template takes another number of parameters.";
+    TemplateParameterName = "template_parameter_name", 132012,
+        "The template's variables have other names, or none.";
+    TemplateHeader = "template_header", 132012,
+        "The template takes another header, or none.";
+    TemplateButton = "template_button", 132012,
+        "A button is missing that the template must be given, or is none of the template's.";
+    TemplateCards = "template_cards", 132012,
+        "The template has another number of cards.";
+    TemplateOffer = "template_offer", 131008,
+        "The template's limited-time offer needs its end, or the template has no such offer.";
     TemplateParameterEmpty = "template_parameter_empty", 131008,
         "A parameter has no value, and no default that could stand in for it.";
     TemplateParameterMix = "template_parameter_mix", 132012,

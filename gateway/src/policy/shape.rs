@@ -18,10 +18,10 @@ pub(super) fn fits(facts: &Facts, draft: &Draft, now: Timestamp) -> Result<(), R
         draft.content.check().map_err(refusal)?;
         return reaches(&draft.content, &draft.recipient);
     };
-    template::is_the_one(facts.template, content)?;
+    template::is_the_one(&facts.template, content)?;
     draft.content.check().map_err(refusal)?;
-    template::suits(facts.template, draft.class, content, now)?;
-    if template::is_code(facts.template, draft.class, content) {
+    template::suits(&facts.template, draft.class, content, now)?;
+    if template::is_code(&facts.template, draft.class, content) {
         content.check_code().map_err(refusal)?;
         has_phone(&draft.recipient)?;
     }

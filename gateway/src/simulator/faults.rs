@@ -14,7 +14,7 @@ pub struct Fault {
     /// How many requests or statuses it still meets.
     #[serde(default = "once")]
     pub count: u32,
-    /// Only this phone number id.
+    /// Only this phone number id; a WABA's id: only that account's lists of templates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub number: Option<String>,
     /// Only this customer: phone digits, or a BSUID without a phone.
@@ -220,6 +220,14 @@ impl Faults {
         self.take(number, recipient, |kind| {
             kind.meets_sends().then(|| SendFault(kind.clone()))
         })
+    }
+
+    /// A fault of one WABA's management calls: only what names it meets them.
+    pub fn take_call(&self, waba_id: &str) -> Option<SendFault> {
+        let names = |fault: &Fault| fault.number.as_deref() == Some(waba_id);
+        // Faults of anybody are for sends.
+        let named = self.script().iter().any(names);
+        named.then(|| self.take_send(waba_id, None)).flatten()
     }
 
     pub fn take_status(&self, number: &str, recipient: &str) -> Option<WebhookFault> {

@@ -20,7 +20,7 @@ const FAMILIES: [(&str, &[(&str, &str)]); 3] = [
 ];
 
 /// Tables of their own, with their primary keys.
-const TABLES: [(&str, &str); 19] = [
+const TABLES: [(&str, &str); 22] = [
     ("contact_attribute", "tenant, name"),
     ("contact_import", "id, ordinal"),
     ("identity", "tenant, scope, kind, value"),
@@ -30,6 +30,9 @@ const TABLES: [(&str, &str); 19] = [
         "account_fact",
         "tenant, account, kind, name, language, fact, at",
     ),
+    ("template_history", "id"),
+    ("template", "id"),
+    ("template_account", "tenant, account"),
     ("stream_block", "id"),
     ("stream_head", "tenant"),
     ("former_number", "id"),

@@ -35,6 +35,8 @@ pub struct Job {
     pub created_at: Timestamp,
     pub changed_at: Timestamp,
     pub ended_at: Option<Timestamp>,
+    /// Its next step waits until then.
+    pub due_at: Timestamp,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,13 +77,14 @@ struct Row {
     created_at: i64,
     changed_at: i64,
     ended_at: i64,
+    due_at: i64,
 }
 
 macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT id, tenant, bucket, kind, state, params, progress, done, total, rejected, result, problem, cancel,
-                attempts, created_by, created_at, changed_at, ended_at FROM job ",
+                attempts, created_by, created_at, changed_at, ended_at, due_at FROM job ",
             $rest
         )
     };
@@ -90,8 +93,8 @@ macro_rules! select {
 pub async fn insert_job(tx: &mut Tx, tenant: TenantId, job: &Job) -> Result<()> {
     const SQL: &str =
         "INSERT INTO job (id, tenant, bucket, kind, state, params, progress, done, total, rejected,
-            result, problem, cancel, attempts, created_by, created_at, changed_at, ended_at)
-        VALUES ($1, $2, $3, $4, $5, $6, '', 0, $7, 0, '', '', 0, 0, $8, $9, $9, 0)";
+            result, problem, cancel, attempts, created_by, created_at, changed_at, ended_at, due_at)
+        VALUES ($1, $2, $3, $4, $5, $6, '', 0, $7, 0, '', '', 0, 0, $8, $9, $9, 0, 0)";
     execute!(
         tx,
         sqlx::query(SQL)
@@ -131,10 +134,11 @@ pub async fn jobs(tx: &mut Tx, tenant: TenantId, before: i64, most: i64) -> Resu
     rows.into_iter().map(Job::try_from).collect()
 }
 
-/// Jobs of these buckets that are not over, oldest first.
+/// Jobs of these buckets that are not over and do not wait, oldest first.
 pub async fn open_jobs_all_tenants(
     tx: &mut Tx,
     buckets: &[Bucket],
+    now: Timestamp,
 ) -> Result<Vec<(TenantId, JobId)>> {
     if buckets.is_empty() {
         return Ok(Vec::new());
@@ -145,9 +149,10 @@ pub async fn open_jobs_all_tenants(
             .map(|bucket| bucket.raw())
             .collect::<Vec<_>>(),
     );
-    let head = "SELECT tenant, id FROM job WHERE state IN ('queued', 'running') AND bucket IN";
-    let list = batch::list(head, buckets.len(), 1, "ORDER BY id LIMIT 256");
-    let rows: Vec<(i64, i64)> = fetch_list!(tx, list, [0_i64; 0], &buckets)?;
+    let head = "SELECT tenant, id FROM job
+        WHERE state IN ('queued', 'running') AND due_at <= $1 AND bucket IN";
+    let list = batch::list(head, buckets.len(), 2, "ORDER BY id LIMIT 256");
+    let rows: Vec<(i64, i64)> = fetch_list!(tx, list, [now.millis()], &buckets)?;
     Ok(rows
         .into_iter()
         .map(|(tenant, id)| (TenantId::from_raw(tenant), JobId::from_raw(id)))
@@ -167,7 +172,7 @@ pub async fn open_jobs(tx: &mut Tx, tenant: TenantId) -> Result<i64> {
 
 pub async fn update_job(tx: &mut Tx, tenant: TenantId, job: &Job) -> Result<()> {
     const SQL: &str = "UPDATE job SET state = $3, progress = $4, done = $5, total = $6, rejected = $7, result = $8,
-            problem = $9, cancel = $10, attempts = $11, changed_at = $12, ended_at = $13
+            problem = $9, cancel = $10, attempts = $11, changed_at = $12, ended_at = $13, due_at = $14
         WHERE tenant = $1 AND id = $2";
     execute!(
         tx,
@@ -185,6 +190,7 @@ pub async fn update_job(tx: &mut Tx, tenant: TenantId, job: &Job) -> Result<()> 
             .bind(job.attempts)
             .bind(job.changed_at.millis())
             .bind(job.ended_at.map_or(0, Timestamp::millis))
+            .bind(job.due_at.millis())
     )?;
     Ok(())
 }
@@ -301,6 +307,7 @@ impl TryFrom<Row> for Job {
             created_at: Timestamp::from_millis(row.created_at),
             changed_at: Timestamp::from_millis(row.changed_at),
             ended_at: moment(row.ended_at),
+            due_at: Timestamp::from_millis(row.due_at),
         })
     }
 }

@@ -117,6 +117,30 @@ pub async fn sent_to_all_tenants(tx: &mut Tx, ids: &[OutboxId]) -> Result<Vec<Se
     Ok(found)
 }
 
+/// Of sends with a class each: those that went out as another.
+pub async fn of_another_class_all_tenants(
+    tx: &mut Tx,
+    claims: &[(OutboxId, i64)],
+) -> Result<Vec<OutboxId>> {
+    let head = "SELECT id, class FROM outbox WHERE id IN";
+    let ids = batch::sorted(claims.iter().map(|(id, _)| id.raw()));
+    let mut found = Vec::new();
+    for run in batch::runs(&ids) {
+        let sql = batch::list(head, run.len(), 1, "");
+        let rows: Vec<(i64, i64)> = fetch_list!(tx, sql, [0_i64; 0], run)?;
+        let other = |&(id, class): &(i64, i64)| {
+            let claimed = claims.iter().find(|(claim, _)| claim.raw() == id);
+            claimed.is_some_and(|(_, claimed)| *claimed != class)
+        };
+        found.extend(
+            rows.iter()
+                .filter(|row| other(row))
+                .map(|row| OutboxId::from_raw(row.0)),
+        );
+    }
+    Ok(found)
+}
+
 type SentToRow = (i64, i64, i64, i64, i64);
 
 fn sent_to((outbox, tenant, number, conversation, contact): SentToRow) -> SentTo {

@@ -7,6 +7,7 @@ use super::apps::check_secret;
 use super::error::check_text;
 use super::{Result, SetupContext, SetupError, find, keep_tenant, places};
 use crate::domain::{CredentialId, TenantId};
+use crate::storage::Tx;
 use crate::storage::credentials::{self, Credential};
 
 /// Adds a tenant's access token under a name; with `replace`, one of that name gets the new token instead.
@@ -97,4 +98,18 @@ pub async fn page(
 ) -> Result<Vec<Credential>> {
     let mut tx = setup.db.read().await?;
     Ok(credentials::credentials_of(&mut tx, tenant, after, most).await?)
+}
+
+/// An access token, opened.
+pub async fn token(
+    setup: &SetupContext,
+    tx: &mut Tx,
+    tenant: TenantId,
+    id: CredentialId,
+) -> Result<SecretString> {
+    let credential = credentials::credential(tx, tenant, id).await?;
+    let credential =
+        credential.ok_or_else(|| SetupError::not_found("credential", &id.to_string()))?;
+    let place = places::token(tenant, id);
+    Ok(setup.keyring.open(place, &credential.token)?)
 }

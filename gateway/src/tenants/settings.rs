@@ -3,6 +3,7 @@
 //! Read key by key: when settings are written, all problems are told at once; when they are read back (a newer version
 //! may have written them), one value that does not read costs nobody the others, least of all the words for STOP.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
@@ -43,6 +44,9 @@ pub struct TenantSettings {
     /// Minutes after the last human message (or the hand-over) after which the bot has a conversation again. 0: only when
     /// somebody hands it back or closes it.
     pub hand_back_after_minutes: i64,
+    /// Template → the language that its sends go out in when they leave that to the gateway and the person's own is not
+    /// approved. `*`: of all others.
+    pub template_languages: BTreeMap<String, String>,
     pub words: Words,
 }
 
@@ -50,6 +54,11 @@ pub struct TenantSettings {
 const LONGEST_TEXT: usize = 4096;
 /// A year: longer is the same as never.
 const MOST_MINUTES: i64 = 365 * 24 * 60;
+
+fn is_language(code: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    (2..=35).contains(&code.len()) && code.chars().all(allowed)
+}
 
 /// The keys that read as `T` does, each tried by itself; the others become problems.
 fn readable<T: DeserializeOwned>(
@@ -126,6 +135,7 @@ impl Default for TenantSettings {
             consent_basis: ConsentBasis::default(),
             replies_per_hour: crate::policy::LoopBrake::DEFAULT_LIMIT,
             hand_back_after_minutes: 0,
+            template_languages: BTreeMap::new(),
             words: Words::default(),
         }
     }
@@ -181,6 +191,11 @@ impl TenantSettings {
                 "hand_back_after_minutes: must be 0 to {MOST_MINUTES}"
             ));
         }
+        let languages = self.template_languages.iter();
+        let odd = languages.filter(|(_, language)| !is_language(language));
+        complaints.extend(odd.map(|(name, language)| {
+            format!("template_languages.{name}: {language:?} is no code such as en or en_GB")
+        }));
         complaints.extend(self.words.complaints());
         complaints
     }
@@ -205,6 +220,13 @@ impl TenantSettings {
     pub fn hand_back_at(&self, now: Timestamp) -> Option<Timestamp> {
         let minutes = u64::try_from(self.hand_back_after_minutes).ok()?;
         (minutes > 0).then(|| now.plus(Duration::from_secs(minutes * 60)))
+    }
+
+    /// The tenant's default language of a template.
+    pub fn template_language(&self, name: &str) -> Option<&str> {
+        let languages = &self.template_languages;
+        let language = languages.get(name).or_else(|| languages.get("*"));
+        language.map(String::as_str)
     }
 
     pub fn serves(&self, queue: &str) -> bool {

@@ -110,6 +110,13 @@ fn body(operation: &str) -> Option<Value> {
         "hooks.replay" => json!({"after": 0}),
         "hooks.rotate" => json!({"overlap_seconds": 60}),
         "hooks.revive" => json!({}),
+        "templates.create" | "templates.lint" => {
+            json!({"name": "order_update", "language": "en", "category": "UTILITY", "components": [{"type": "BODY",
+                "text": "Your order has left our house today."}]})
+        }
+        "templates.update" => json!({"message_send_ttl_seconds": 600}),
+        "templates.copy" => json!({"languages": [{"language": "de"}]}),
+        "templates.sync" => json!({}),
         // A form, which `media.rs` sends, and an upload, which is no JSON.
         "media.upload" | "plugins.upload" => return None,
         // A list, and what needs no body.
@@ -199,6 +206,7 @@ fn prefix(parameter: &str) -> &'static str {
         "conversation" => "cnv",
         "message" => "out",
         "hook" => "hok",
+        "template" => "tpl",
         "event" => "evt",
         other => {
             panic!("the matrix does not know what a {other} is: give it an object of a tenant")
@@ -247,6 +255,13 @@ pub(super) async fn tenant_with_everything(
         .post(&key, "/audit/verifications", &json!({}))
         .await
         .id();
+    let draft = json!({"name": "order_eta", "language": "en", "category": "UTILITY", "components": [{"type": "BODY",
+        "text": "Your order arrives tomorrow."}]});
+    let template = ground.post(&key, "/templates", &draft).await;
+    let template = template.body["template"]["id"]
+        .as_str()
+        .expect("a template");
+    let template = template.to_owned();
     let event = super::media::picture(ground, tenant, &key, &number, &talk, &contact).await;
     let entry = ground.get(&key, "/audit").await.body["items"][0]["id"].clone();
     let ids = [
@@ -254,6 +269,7 @@ pub(super) async fn tenant_with_everything(
         ("conversation", talk),
         ("message", message.to_owned()),
         ("hook", hook),
+        ("template", template),
         ("event", event),
         ("tenant", tenant.to_string()),
         ("app", app),

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use vestibule::domain::template::{TemplateCategory, TemplateStatus};
 use vestibule::domain::{AppId, Clock, Owner, OwnerChange};
 use vestibule::domain::{
     Bucket, ContactId, ConversationId, DraftClass, OutboxState, RawId, Timestamp,
 };
-use vestibule::policy::ConsentWord;
+use vestibule::policy::{ConsentWord, KnownTemplate, TemplateFact};
 use vestibule::storage::raw::{self, NewRaw};
 use vestibule::storage::{conversations, outbox, people};
 use vestibule_tests::for_each_database;
@@ -48,6 +49,33 @@ async fn an_opt_out_between_queue_and_claim_refuses_the_send() {
         let node = ground.start().await;
         let row = ground.until_state(stopped, OutboxState::Refused).await;
         assert_eq!(row.reason, "opted_out");
+        ground.until_state(other, OutboxState::Accepted).await;
+        assert_eq!(ground.graph.posted().len(), 1);
+        node.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_template_that_turns_marketing_stops_at_the_claim_for_who_stopped_marketing() {
+    for_each_database(async |database| {
+        let ground = Ground::lay(&database).await;
+        says(&ground, 101, ConsentWord::OptOutMarketing).await;
+        let stopped = ground
+            .commit_one(ground.template(101, DraftClass::Utility))
+            .await;
+        let other = ground
+            .commit_one(ground.template(102, DraftClass::Utility))
+            .await;
+        // Both were cleared as utility; what Meta calls it by now is another thing.
+        *ground.template.lock().expect("a fact") = TemplateFact::Known(KnownTemplate {
+            status: TemplateStatus::Approved,
+            category: TemplateCategory::Marketing,
+            shape: None,
+        });
+        let node = ground.start().await;
+        let row = ground.until_state(stopped, OutboxState::Refused).await;
+        assert_eq!(row.reason, "opted_out_marketing");
         ground.until_state(other, OutboxState::Accepted).await;
         assert_eq!(ground.graph.posted().len(), 1);
         node.stop().await;

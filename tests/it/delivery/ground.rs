@@ -23,7 +23,7 @@ use vestibule::domain::{
 use vestibule::graph::GraphClient;
 use vestibule::graph::client::{HttpClientConfig, http_client};
 use vestibule::ownership::{OwnedBuckets, UnderWay, Wakeups};
-use vestibule::policy::{ActiveHold, ConsentBasis, TopicFact};
+use vestibule::policy::{ActiveHold, ConsentBasis, TemplateFact, TopicFact};
 use vestibule::storage::conversations::{self, Conversation};
 use vestibule::storage::outbox::{self, OutboxRow};
 use vestibule::storage::people::{self, ContactRow, IdentityKey};
@@ -51,6 +51,8 @@ pub struct Ground {
     pub monotonic: Arc<Stopwatch>,
     /// Of every number, when its node starts: plenty, unless a test wants less.
     pub throughput: i64,
+    /// What is known of every template: nothing, unless a test says so.
+    pub template: Arc<Mutex<TemplateFact>>,
     slot: u16,
     /// Buckets that its node takes.
     share: usize,
@@ -88,6 +90,7 @@ impl Ground {
             gate: Arc::default(),
             monotonic,
             throughput: 100_000,
+            template: Arc::new(Mutex::new(TemplateFact::Unknown)),
             slot: slot.number,
             share,
             clock: Arc::new(ManualClock::at(now)),
@@ -178,6 +181,7 @@ impl Ground {
             directory: Arc::new(OpenNumbers {
                 now: self.clock.now(),
                 throughput: self.throughput,
+                template: self.template.clone(),
             }),
             receipts: self.receipts.clone(),
             observer: Arc::new(()),
@@ -318,6 +322,7 @@ fn conversation(person: i64, number: NumberId, by: i64, now: Timestamp) -> Conve
 struct OpenNumbers {
     now: Timestamp,
     throughput: i64,
+    template: Arc<Mutex<TemplateFact>>,
 }
 
 impl Directory for OpenNumbers {
@@ -347,6 +352,13 @@ impl Directory for OpenNumbers {
         _content: &OutboundContent,
     ) -> (ConsentBasis, TopicFact) {
         (ConsentBasis::Attested, TopicFact::None)
+    }
+
+    fn template(&self, _: NumberId, content: &OutboundContent, _: Timestamp) -> TemplateFact {
+        match content {
+            OutboundContent::Template(_) => self.template.lock().expect("a fact").clone(),
+            _ => TemplateFact::NotATemplate,
+        }
     }
 
     fn ingest_gap_until(&self) -> Option<Timestamp> {

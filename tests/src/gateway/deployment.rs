@@ -59,6 +59,8 @@ impl Deployment {
         .with("graph.base_url", graph_base_url)
         .with("secrets.keys", KEYS)
         .with("log.format", "text")
+        // Tests of sends leave templates to Meta to judge, as before the first sync.
+        .with("templates.sync_every", "0s")
     }
 
     /// Sets a configuration key, written as in the file: `leases.ttl`.

@@ -34,7 +34,7 @@ pub use malformed::{Fault, Malformed};
 pub use media::{Audio, Captioned, Document, Media, MediaSource};
 pub use place::{Latitude, Longitude, OffTheGlobe, Place};
 pub use template::{
-    CardHeader, CardProduct, Currency, LimitedTimeOffer, MarketingMessages, ParameterFormat,
+    AUTO, CardHeader, CardProduct, Currency, LimitedTimeOffer, MarketingMessages, ParameterFormat,
     ProductPolicy, TemplateButton, TemplateCard, TemplateContent, TemplateHeader,
     TemplateParameter,
 };

@@ -18,7 +18,9 @@ use crate::domain::Timestamp;
 #[serde(deny_unknown_fields)]
 pub struct TemplateContent {
     pub name: String,
-    /// Exactly as approved; there is no fallback between languages.
+    /// Exactly as approved; there is no fallback between languages. Before it is settled it may be a wish: `auto`, or
+    /// several codes (a list, or one text with commas between) of which the first that fits is taken.
+    #[serde(deserialize_with = "language_or_list")]
     pub language: String,
     /// Of the body. All positional, in their order, or all named.
     #[serde(default)]
@@ -178,6 +180,25 @@ pub enum ProductPolicy {
     Strict,
 }
 
+/// "The person's language, if the template has it."
+pub const AUTO: &str = "auto";
+
+/// One text, or a list of codes: kept as one text with commas between.
+fn language_or_list<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Language {
+        One(String),
+        Several(Vec<String>),
+    }
+    Ok(match Language::deserialize(deserializer)? {
+        Language::One(language) => language,
+        // A comma at its end keeps a list of one a wish: it is approved, or nothing is sent.
+        Language::Several(languages) if languages.len() == 1 => format!("{},", languages[0]),
+        Language::Several(languages) => languages.join(","),
+    })
+}
+
 impl TemplateContent {
     pub fn new(name: impl Into<String>, language: impl Into<String>) -> Self {
         Self {
@@ -185,6 +206,11 @@ impl TemplateContent {
             language: language.into(),
             ..Self::default()
         }
+    }
+
+    /// Is its language a wish still, to be settled among the approved ones?
+    pub fn wishes_languages(&self) -> bool {
+        self.language == AUTO || self.language.contains(',')
     }
 
     #[must_use]

@@ -3,6 +3,7 @@
 mod handover;
 mod inbound;
 mod outbound;
+mod template;
 
 use std::collections::HashMap;
 
@@ -10,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 pub use inbound::elements;
 
+use self::template::Templates;
 use super::Shown;
 use crate::directory::Snapshot;
 use crate::domain::number::Number;
@@ -36,6 +38,7 @@ struct Rows<'a> {
     changes: HashMap<i64, LoggedChange>,
     notes: HashMap<i64, Note>,
     emitted: HashMap<i64, Emitted>,
+    templates: Templates,
 }
 
 /// Shows events, in their order.
@@ -102,6 +105,7 @@ impl<'a> Rows<'a> {
         let changes = subjects(numbered, is_owner_change);
         let noted = subjects(numbered, |kind| kind == StreamKind::ConversationNoted);
         let emitted = subjects(numbered, |kind| kind == StreamKind::PluginEvent);
+        let turned = subjects(numbered, |kind| kind == StreamKind::TemplateChanged);
         Ok(Self {
             snapshot,
             elements: inbound::elements(tx, &inbound).await?,
@@ -132,6 +136,7 @@ impl<'a> Rows<'a> {
                 .into_iter()
                 .map(|row| (row.id, row))
                 .collect(),
+            templates: Templates::read(tx, tenant, &turned).await?,
         })
     }
 
@@ -170,6 +175,7 @@ impl<'a> Rows<'a> {
                 data.insert("installation".to_owned(), json!(installation));
                 data.insert("reason".to_owned(), json!(event.note));
             }
+            K::TemplateChanged => return self.template(event),
             K::ConversationOpened => {}
         }
         Value::Object(data)

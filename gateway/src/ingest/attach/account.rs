@@ -7,14 +7,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::batch::event_at;
 use super::split::News;
+use super::templates::{self, Heard};
 use super::{AttachError, Attacher};
 use crate::domain::account::{Cause, Extent, Order, Stop, Subject};
 use crate::domain::number::Number;
+use crate::domain::template::Learnt;
 use crate::domain::{AuditId, EventId, HoldId, TenantId, Timestamp};
 use crate::storage::account_facts::{self, FactKind, FactRow};
 use crate::storage::events::{EventKind, NewEvent};
 use crate::storage::holds::{self, Held, HeldTemplate, Hold};
-use crate::storage::{Tx, events, numbers};
+use crate::storage::{Tx, events, numbers, template_accounts};
 use crate::tenants::holds::{lift_by_gateway, place_by_gateway};
 
 /// Keeps and obeys the news of a batch, in order.
@@ -23,7 +25,8 @@ pub(super) async fn apply(
     tx: &mut Tx,
     news: &[News],
     now: Timestamp,
-) -> Result<(), AttachError> {
+) -> Result<Vec<Heard>, AttachError> {
+    let mut heard = Vec::new();
     for one in news {
         let mut tenants: BTreeMap<TenantId, Vec<&Number>> = BTreeMap::new();
         for entry in &one.entries {
@@ -41,10 +44,10 @@ pub(super) async fn apply(
                 event: event.id,
                 now,
             };
-            told.apply(tx).await?;
+            heard.extend(told.apply(tx).await?);
         }
     }
-    Ok(())
+    Ok(heard)
 }
 
 fn event(attacher: &Attacher, tenant: TenantId, one: &News, now: Timestamp) -> NewEvent {
@@ -68,7 +71,9 @@ struct Told<'a> {
 }
 
 impl Told<'_> {
-    async fn apply(&self, tx: &mut Tx) -> Result<(), AttachError> {
+    /// Answers what it says of a template.
+    async fn apply(&self, tx: &mut Tx) -> Result<Option<Heard>, AttachError> {
+        let mut news = BTreeSet::new();
         for fact in &self.one.news.facts {
             let mut latest = false;
             for subject in self.subjects() {
@@ -82,8 +87,18 @@ impl Told<'_> {
             if let Some(order) = fact.then.as_ref().filter(|_| latest) {
                 self.obey(tx, order).await?;
             }
+            if latest {
+                news.insert(fact.name.as_str());
+            }
         }
-        Ok(())
+        let spoken = templates::words(&self.one.news, |name| news.contains(name));
+        Ok(spoken.map(|spoken| Heard {
+            tenant: self.tenant,
+            account: self.one.account.clone(),
+            at: self.one.place.at,
+            how: Learnt::Webhook,
+            spoken,
+        }))
     }
 
     /// The rows that a fact gets, but for what it says: one, or one for each number that Meta named.
@@ -138,8 +153,12 @@ impl Told<'_> {
         if stop.until.is_some_and(|until| until <= self.now) {
             return Ok(());
         }
+        // What is known of every template says so itself, with a reason for each state.
+        if stop.cause == Cause::TemplateState && self.knows_templates(tx).await? {
+            return Ok(());
+        }
         for held in self.held(stop.extent) {
-            let placed_by = placed_by(stop.cause);
+            let placed_by = stop.cause.origin();
             // Meta may extend a restriction: the last word of it counts.
             if stop.until.is_some() {
                 self.lift(tx, &held, &placed_by, "Meta told its end anew")
@@ -162,6 +181,11 @@ impl Told<'_> {
         Ok(())
     }
 
+    async fn knows_templates(&self, tx: &mut Tx) -> Result<bool, AttachError> {
+        let account = &self.one.account;
+        Ok(template_accounts::is_synced(tx, self.tenant, account).await?)
+    }
+
     /// Lifts what this cause stopped, also where a send met its error before the webhook came. What people hold stays.
     async fn release(&self, tx: &mut Tx, cause: Cause) -> Result<(), AttachError> {
         let extents = [Extent::Everything, Extent::Templates, Extent::Answers];
@@ -170,10 +194,7 @@ impl Told<'_> {
             // Such an error held the tenant: it does not say which of the accounts it was.
             held.push(Held::Tenant(self.tenant));
         }
-        let by_errors = cause.errors().iter().flat_map(|code| {
-            ["receipt", "delivery"].map(|part| format!("{part}: Meta's error {code}"))
-        });
-        let origins: Vec<String> = by_errors.chain([placed_by(cause)]).collect();
+        let origins = cause.origins();
         let why = format!("Meta took it back: {}", cause.word());
         for held in &held {
             for origin in &origins {
@@ -220,9 +241,4 @@ impl Told<'_> {
         };
         self.numbers.iter().map(held).collect()
     }
-}
-
-/// A hold's origin, by which it is found again when Meta takes the stop back.
-fn placed_by(cause: Cause) -> String {
-    format!("webhook: {}", cause.word())
 }

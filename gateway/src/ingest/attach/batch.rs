@@ -7,7 +7,7 @@ use super::consent::{self, Opinion};
 use super::people::Resolved;
 use super::receipts::Receipts;
 use super::split::{Change, Kept, Message, Place, Split};
-use super::{AttachError, Attached, Attacher, account, count, owners, people};
+use super::{AttachError, Attached, Attacher, account, count, owners, people, templates};
 use crate::domain::{
     Bsuid, Bucket, ContactId, ConversationId, EventId, InboundMessage, NumberId, Owner, Phone,
     RawId, Source, Timestamp,
@@ -45,10 +45,12 @@ pub(super) async fn commit(
     events::append_all_tenants(&mut tx, &kept).await?;
     owners::withdraw(&mut tx, &attached.taken, &receipts, now).await?;
     attached.turns = receipts.apply(attacher, &mut tx, now).await?;
-    account::apply(attacher, &mut tx, &split.news, now).await?;
+    let mut heard = account::apply(attacher, &mut tx, &split.news, now).await?;
+    heard.extend(templates::charged(&mut tx, &split.statuses, now).await?);
     forward_strays(attacher, &mut tx, &split, now).await?;
     let ids: Vec<RawId> = raws.iter().map(|row| RawId::from_raw(row.id)).collect();
     raw::mark_attached_all_tenants(&mut tx, &ids, now).await?;
+    templates::apply(attacher, &mut tx, heard, now).await?;
     tx.commit().await?;
     count::count(&split, now.minus(attacher.config.known_for));
     Ok(attached)

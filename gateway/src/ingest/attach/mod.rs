@@ -12,6 +12,7 @@ mod owners;
 mod people;
 mod receipts;
 mod split;
+mod templates;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -117,7 +118,7 @@ impl Attacher {
                     tracing::info!(bucket, "a bucket was lost while its bodies were attached");
                     false
                 }
-                Err(AttachError::Race) => true,
+                Err(AttachError::Race | AttachError::Storage(StorageError::Raced)) => true,
                 Err(AttachError::Setup(error)) => {
                     tracing::error!(%error, "setup could not be read, so bodies wait; trying again");
                     false

@@ -17,7 +17,7 @@ use crate::storage::conversations::{self, Conversation};
 use crate::storage::events::{self, PendingEvent};
 use crate::storage::holds;
 use crate::storage::receipts::{self, Applied, FailedSend, Forward, ReceiptRow, SentTo};
-use crate::storage::{Tx, claims, entry_points, outbox, people};
+use crate::storage::{Tx, claims, entry_points, outbox, people, templates};
 use crate::telemetry::names;
 use crate::tenants::holds::place_by_gateway;
 
@@ -214,7 +214,29 @@ async fn obey(
                 consent::record_stop_by_meta(tx, whose, &send, at, now, next_id).await?;
             }
         }
-        Some(SideEffect::RefetchesTemplate) | None => {}
+        Some(SideEffect::RefetchesTemplate) => {
+            refetch(attacher, tx, tenant, outbox).await?;
+        }
+        None => {}
+    }
+    Ok(())
+}
+
+/// The error says that what we know of the template is out of date.
+async fn refetch(
+    attacher: &Attacher,
+    tx: &mut Tx,
+    tenant: TenantId,
+    outbox: OutboxId,
+) -> Result<(), AttachError> {
+    let Some(row) = outbox::find(tx, tenant, outbox).await? else {
+        return Ok(());
+    };
+    let snapshot = attacher.directory.snapshot();
+    let entry = snapshot.number(row.draft.number);
+    if let (Some(entry), Some(template)) = (entry, row.draft.content.template()) {
+        let account = &entry.number.waba_id;
+        templates::mark_stale(tx, tenant, account, &template.name).await?;
     }
     Ok(())
 }
@@ -271,6 +293,9 @@ async fn place_hold(
         let hold = stop.hold(id, held, "receipt", failed.error, now);
         let entry = AuditId::from_raw(attacher.ids.next(now));
         place_by_gateway(tx, &hold, entry).await?;
+    }
+    if stop.scope == HoldScope::Template {
+        refetch(attacher, tx, tenant, outbox).await?;
     }
     Ok(())
 }

@@ -2,12 +2,12 @@
 
 use std::sync::LazyLock;
 
-use super::history::{About, Agreed, By, Event, Held, History, Step, What, Who, Wish};
+use super::history::{About, Agreed, By, Event, Held, History, Listed, Step, What, Who, Wish};
 use crate::domain::outbound::{TemplateContent, TemplateParameter};
 use crate::domain::{Draft, HoldId, InboundContent, OutboundContent, Owner, Sender, Timestamp};
 use crate::policy::{
-    ActiveHold, ConsentBasis, Decision, Facts, HoldScope, LoopBrake, Purpose, TopicFact,
-    WindowFacts, WordBook, decide, fixture, recheck,
+    ActiveHold, ConsentBasis, Decision, Facts, HoldScope, LoopBrake, Purpose, TemplateFact,
+    TopicFact, WindowFacts, WordBook, decide, fixture, recheck,
 };
 
 static BOOK: LazyLock<WordBook> = LazyLock::new(WordBook::default);
@@ -114,7 +114,7 @@ impl World {
     }
 
     fn know(&mut self, wish: Wish) {
-        self.facts.template = wish.template;
+        self.facts.template = listed(wish.template);
         self.facts.topic = match wish.about {
             About::Nothing => TopicFact::None,
             About::News => TopicFact::Known(NEWS),
@@ -141,6 +141,19 @@ fn purpose(what: Agreed) -> Purpose {
         Agreed::Ads => Purpose::Marketing,
         Agreed::Service => Purpose::Utility,
         Agreed::News => Purpose::Topic(NEWS),
+    }
+}
+
+fn listed(template: Listed) -> TemplateFact {
+    match template {
+        Listed::NoTemplate => TemplateFact::NotATemplate,
+        Listed::Unread => TemplateFact::Unknown,
+        Listed::Absent => TemplateFact::NoSuch,
+        Listed::There {
+            status,
+            category,
+            variables,
+        } => fixture::known(status, category, variables),
     }
 }
 
@@ -213,9 +226,9 @@ fn content(what: What) -> OutboundContent {
         body,
         preview_url: false,
     };
-    let sale = |value: &str| {
+    let sale = |value: &str, language: &str| {
         let filled = vec![TemplateParameter::positional(value)];
-        let template = TemplateContent::new("sale", "en").with_parameters(filled);
+        let template = TemplateContent::new("sale", language).with_parameters(filled);
         OutboundContent::Template(Box::new(template))
     };
     match what {
@@ -226,7 +239,8 @@ fn content(what: What) -> OutboundContent {
             message_id: "wamid.A".into(),
             typing: true,
         },
-        What::SaleTemplate => sale("Ines"),
-        What::SaleTemplateOfTwoLines => sale("Ines\nLima"),
+        What::SaleTemplate => sale("Ines", "en"),
+        What::SaleTemplateOfTwoLines => sale("Ines\nLima", "en"),
+        What::SaleTemplateInAnyLanguage => sale("Ines", "auto"),
     }
 }

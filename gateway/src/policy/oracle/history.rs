@@ -1,7 +1,7 @@
 //! What may happen around one conversation, and a cheap generator of it that likes edges.
 
+use crate::domain::template::{TemplateCategory, TemplateStatus};
 use crate::domain::{DraftClass, Timestamp};
-use crate::policy::{TemplateCategory, TemplateFact};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct History {
@@ -116,6 +116,22 @@ pub enum What {
     Ticks,
     SaleTemplate,
     SaleTemplateOfTwoLines,
+    /// In whatever language fits: none did, or it would be named by now.
+    SaleTemplateInAnyLanguage,
+}
+
+/// What Meta's list says of the template.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Listed {
+    NoTemplate,
+    /// Nobody has read the list.
+    Unread,
+    Absent,
+    There {
+        status: TemplateStatus,
+        category: TemplateCategory,
+        variables: usize,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -123,7 +139,7 @@ pub struct Wish {
     pub class: DraftClass,
     pub by: By,
     pub what: What,
-    pub template: TemplateFact,
+    pub template: Listed,
     pub about: About,
     /// The bot has used up its replies of the hour.
     pub braked: bool,
@@ -261,10 +277,22 @@ fn held(dice: &mut Dice) -> Held {
     ])
 }
 
+impl What {
+    pub fn is_template(self) -> bool {
+        matches!(
+            self,
+            Self::SaleTemplate | Self::SaleTemplateOfTwoLines | Self::SaleTemplateInAnyLanguage
+        )
+    }
+}
+
 impl Wish {
     fn random(dice: &mut Dice) -> Self {
         use DraftClass::{Authentication, Marketing, OptOutConfirmation, Reply, Utility};
-        use What::{BlankText, LongText, SaleTemplate, SaleTemplateOfTwoLines, Text, Ticks};
+        use What::{
+            BlankText, LongText, SaleTemplate, SaleTemplateInAnyLanguage, SaleTemplateOfTwoLines,
+            Text, Ticks,
+        };
         let class = dice.pick(&[
             Reply,
             Reply,
@@ -296,15 +324,16 @@ impl Wish {
             LongText,
             BlankText,
             SaleTemplateOfTwoLines,
+            SaleTemplateInAnyLanguage,
         ]);
         Self {
             class,
             by,
             what,
-            template: if matches!(what, SaleTemplate | SaleTemplateOfTwoLines) {
+            template: if what.is_template() {
                 template(dice)
             } else {
-                TemplateFact::NotATemplate
+                Listed::NoTemplate
             },
             about: dice.pick(&[
                 About::Nothing,
@@ -318,15 +347,19 @@ impl Wish {
     }
 }
 
-fn template(dice: &mut Dice) -> TemplateFact {
+fn template(dice: &mut Dice) -> Listed {
     use TemplateCategory::{Authentication, Marketing, Utility};
-    if dice.below(2) == 0 {
-        return TemplateFact::Unknown;
-    }
-    TemplateFact::Known {
-        approved: dice.below(6) > 0,
-        category: dice.pick(&[Authentication, Utility, Marketing]),
-        parameter_count: 1,
+    match dice.below(16) {
+        0..8 => Listed::Unread,
+        8 => Listed::Absent,
+        _ => Listed::There {
+            status: match dice.below(3) {
+                0 => dice.pick(TemplateStatus::ALL),
+                _ => TemplateStatus::Approved,
+            },
+            category: dice.pick(&[Authentication, Utility, Marketing]),
+            variables: dice.pick(&[1, 1, 1, 1, 1, 1, 1, 1, 0, 2]),
+        },
     }
 }
 

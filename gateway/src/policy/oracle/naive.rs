@@ -2,11 +2,12 @@
 //!
 //! Slow and plain on purpose. It must not call the rules, and it keeps nothing between two questions.
 
-use super::history::{About, Agreed, By, Event, Held, History, Step, What, Who, Wish};
+use super::history::{About, Agreed, By, Event, Held, History, Listed, Step, What, Who, Wish};
 use crate::domain::DraftClass::{
     self, Authentication, Marketing, OptOutConfirmation, Reply, Utility,
 };
-use crate::policy::{Decision, TemplateCategory, TemplateFact};
+use crate::domain::template::{TemplateCategory, TemplateStatus};
+use crate::policy::Decision;
 
 const SECOND: i64 = 1000;
 const DAY: i64 = 86_400 * SECOND;
@@ -64,23 +65,41 @@ pub fn judge(history: &History, index: usize) -> Opinion {
         .unwrap_or(Opinion::Sent)
 }
 
-fn is_template(what: What) -> bool {
-    matches!(what, What::SaleTemplate | What::SaleTemplateOfTwoLines)
+/// The one language that the hold of the sale is put on.
+fn is_in_english(what: What) -> bool {
+    what.is_template() && what != What::SaleTemplateInAnyLanguage
 }
 
 fn malformed(wish: Wish) -> Option<Opinion> {
     match (wish.what, wish.template) {
-        (What::LongText, _) => refused("content_too_long"),
-        (What::BlankText, _) => refused("content_empty"),
-        (What::Text | What::Ticks, _) => None,
-        (
-            _,
-            TemplateFact::Known {
-                approved: false, ..
-            },
-        ) => refused("template_not_approved"),
-        (What::SaleTemplateOfTwoLines, _) => refused("template_parameter_text"),
-        (What::SaleTemplate, _) => None,
+        (What::LongText, _) => return refused("content_too_long"),
+        (What::BlankText, _) => return refused("content_empty"),
+        (What::Text | What::Ticks, _) => return None,
+        (What::SaleTemplateInAnyLanguage, _) => return refused("template_language"),
+        (_, Listed::Absent) => return refused("template_not_approved"),
+        (_, Listed::There { status, .. }) if status != TemplateStatus::Approved => {
+            return refused(not_sendable(status));
+        }
+        // Every send of it gives one value.
+        (_, Listed::There { variables, .. }) if variables != 1 => {
+            return refused("template_parameter_count");
+        }
+        _ => {}
+    }
+    (wish.what == What::SaleTemplateOfTwoLines)
+        .then(|| Opinion::Refused(vec!["template_parameter_text"]))
+}
+
+/// docs/policy.md, rule 4: each state of Meta's has its reason.
+fn not_sendable(status: TemplateStatus) -> &'static str {
+    match status.word() {
+        "PENDING" | "IN_APPEAL" => "template_in_review",
+        "REJECTED" => "template_rejected",
+        "PAUSED" => "template_paused",
+        "DISABLED" => "template_disabled",
+        "LOCKED" | "LIMIT_EXCEEDED" | "ARCHIVED" => "template_locked",
+        "PENDING_DELETION" | "DELETED" => "template_deleted",
+        _ => "template_not_approved",
     }
 }
 
@@ -201,8 +220,8 @@ impl Past<'_> {
                 Held::MenuPlugin if matches!(wish.by, By::MenuPlugin | By::MenuPluginsFarewell) => {
                     "hold_plugin"
                 }
-                Held::SaleTemplate if is_template(wish.what) => "hold_template",
-                Held::EveryTemplate if is_template(wish.what) => "hold_templates",
+                Held::SaleTemplate if is_in_english(wish.what) => "hold_template",
+                Held::EveryTemplate if wish.what.is_template() => "hold_templates",
                 Held::EveryAnswer if matches!(wish.class, Reply | OptOutConfirmation) => {
                     "hold_replies"
                 }
@@ -437,9 +456,7 @@ impl Past<'_> {
     fn out_of_window(&self, wish: Wish) -> Option<Opinion> {
         let needs = match wish.what {
             What::Ticks => false,
-            What::SaleTemplate | What::SaleTemplateOfTwoLines => {
-                matches!(wish.class, Reply | OptOutConfirmation)
-            }
+            what if what.is_template() => matches!(wish.class, Reply | OptOutConfirmation),
             _ => true,
         };
         (needs && self.window_is_closed()).then(|| Opinion::Refused(vec!["window_closed"]))
@@ -466,7 +483,7 @@ impl Past<'_> {
 
     /// Consent for the class that Meta's category gives; what is an answer stays one unless it is marketing.
     fn not_consented_as_meta_calls_it(&self, wish: Wish) -> Option<Opinion> {
-        let TemplateFact::Known { category, .. } = wish.template else {
+        let Listed::There { category, .. } = wish.template else {
             return None;
         };
         let answer = matches!(wish.class, Reply | OptOutConfirmation);

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::super::error::GraphError;
+use super::super::faults::FaultKind;
 use super::super::template::{self, TemplateCategory, TemplateSpec, TemplateStatus};
 use super::{Answer, Answered, Call, success};
 
@@ -24,13 +26,40 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 impl Call<'_> {
     pub(super) fn templates(&self, waba_id: &str) -> Answered {
         match self.method {
-            "GET" => self.list_templates(waba_id),
+            "GET" => match self.scripted(waba_id) {
+                Some(answered) => answered,
+                None => self.list_templates(waba_id),
+            },
             "POST" => {
                 let submitted = template::check(waba_id, &self.json()?)?;
                 Ok(Answer::Ok(self.submit(submitted)?))
             }
             "DELETE" => self.delete_templates(waba_id),
             _ => Err(self.no_such_method()),
+        }
+    }
+
+    /// A fault that was scripted for the account. Those of time and of cut connections are not played here: one of them
+    /// lets a call pass, so that the next line of the script meets the call after it.
+    fn scripted(&self, waba_id: &str) -> Option<Answered> {
+        match self.world.faults.take_call(waba_id)?.0 {
+            FaultKind::Error {
+                code,
+                status,
+                details,
+            } => {
+                let error = GraphError::new(code, details.unwrap_or_default());
+                let status = status.and_then(|status| StatusCode::from_u16(status).ok());
+                Some(Err(GraphError {
+                    status: status.unwrap_or(error.status),
+                    ..error
+                }))
+            }
+            FaultKind::Http { status } => {
+                let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
+                Some(Ok(Answer::With(status, Value::Null)))
+            }
+            _ => None,
         }
     }
 

@@ -13,6 +13,8 @@ const BODY: usize = 1024;
 /// With a limited-time offer the body is shorter.
 const OFFER_BODY: usize = 600;
 const BUTTONS: usize = 10;
+/// That a send may wish for. A guess: more than any template has.
+const LANGUAGES: usize = 100;
 
 pub(super) fn check(template: &TemplateContent) -> Checked {
     name(&template.name)?;
@@ -62,11 +64,18 @@ fn name(name: &str) -> Checked {
     Ok(())
 }
 
+/// A code, or a wish: `auto`, or several codes with commas between.
 fn language(language: &str) -> Checked {
     filled("language", language)?;
+    let codes: Vec<&str> = language
+        .split(',')
+        .filter(|code| !code.is_empty())
+        .collect();
+    count("language", codes.len(), 1, LANGUAGES)?;
     let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    if !(2..=35).contains(&language.len()) || !language.chars().all(allowed) {
-        let form = "a language's code, such as en or en_GB";
+    let fits = |code: &&str| (2..=35).contains(&code.len()) && code.chars().all(allowed);
+    if !codes.iter().all(fits) {
+        let form = "a language's code, such as en or en_GB, a list of codes, or auto";
         return Err(Malformed::new("language", Fault::Form(form)).cited("§4.4"));
     }
     Ok(())

@@ -8,8 +8,9 @@ use reqwest::header::{AUTHORIZATION, USER_AGENT};
 use secrecy::SecretString;
 use sha2::{Digest as _, Sha256};
 
+use super::super::bearer;
 use super::digest::Digest;
-use super::{MediaError, MediaInfo, bearer, unsent};
+use super::{MediaError, MediaInfo, unsent};
 use crate::graph::client::GraphClient;
 
 /// Who else than the configured Graph may be shown the token.

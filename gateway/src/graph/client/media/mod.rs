@@ -14,11 +14,11 @@ mod upload;
 use std::time::Duration;
 
 use reqwest::RequestBuilder;
-use reqwest::header::AUTHORIZATION;
 use secrecy::SecretString;
 
-use super::answer::{Refused, refused};
-use super::{GraphClient, Unread, bearer, is_id, retry_after, whole};
+use super::answer::Refused;
+use super::call::{self, CallError};
+use super::{GraphClient, MAX_ANSWER, is_id};
 use crate::graph::json::Object;
 
 pub use digest::Digest;
@@ -133,33 +133,20 @@ async fn ask(
     token: &SecretString,
     timeout: Duration,
 ) -> Result<String, MediaError> {
-    let bearer = bearer(token).ok_or(MediaError::Argument("the access token"))?;
-    let request = request.header(AUTHORIZATION, bearer).timeout(timeout);
-    let response = request.send().await.map_err(|error| unsent(&error))?;
-    let http_status = response.status().as_u16();
-    let retry_after = retry_after(&response);
-    let body = whole(response).await.map_err(|unread| match unread {
-        Unread::Endless => MediaError::Unreadable { http_status },
-        Unread::Broken => MediaError::NoAnswer("the connection broke"),
-    })?;
-    let text = String::from_utf8(body).map_err(|_| MediaError::Unreadable { http_status })?;
-    if let Some(refused) = refused(http_status, retry_after, &text) {
-        return Err(MediaError::Refused(Box::new(refused)));
-    }
-    match http_status {
-        200..=299 => Ok(text),
-        _ => Err(MediaError::Unreadable { http_status }),
-    }
+    Ok(call::ask(request, token, timeout, MAX_ANSWER).await?)
 }
 
 fn unsent(error: &reqwest::Error) -> MediaError {
-    MediaError::NoAnswer(if error.is_timeout() {
-        "it took too long"
-    } else if error.is_dns() {
-        "its name did not resolve"
-    } else if error.is_connect() {
-        "no connection"
-    } else {
-        "the connection broke"
-    })
+    call::unsent(error).into()
+}
+
+impl From<CallError> for MediaError {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Refused(refused) => Self::Refused(refused),
+            CallError::Unreadable { http_status, .. } => Self::Unreadable { http_status },
+            CallError::NotSent(why) | CallError::NoAnswer(why) => Self::NoAnswer(why),
+            CallError::Argument(what) => Self::Argument(what),
+        }
+    }
 }

@@ -1,0 +1,126 @@
+//! One call of Graph's management API that is answered with JSON. Unlike a send, nothing personal hangs on it.
+
+use std::time::Duration;
+
+use reqwest::header::AUTHORIZATION;
+use reqwest::{RequestBuilder, Response};
+use secrecy::SecretString;
+
+use super::answer::{Refused, refused};
+use super::{Unread, bearer, retry_after, whole};
+
+/// Why a call came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// Branch on its code (facts §7).
+    #[error("Graph refused it: {}", .0.error.message)]
+    Refused(Box<Refused>),
+    #[error("Graph answered HTTP {http_status}, which cannot be understood")]
+    Unreadable {
+        http_status: u16,
+        retry_after: Option<Duration>,
+    },
+    /// Provably never left this machine.
+    #[error("Graph was not reached: {0}")]
+    NotSent(&'static str),
+    /// What it asked for may have happened.
+    #[error("Graph gave no whole answer: {0}")]
+    NoAnswer(&'static str),
+    #[error("{0} cannot stand in a request")]
+    Argument(&'static str),
+}
+
+impl CallError {
+    /// How long Graph wants to be left alone.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Refused(refused) => refused.retry_after,
+            Self::Unreadable { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
+    /// May what was asked for have happened all the same?
+    pub fn is_in_doubt(&self) -> bool {
+        match self {
+            Self::NoAnswer(_) => true,
+            Self::Unreadable { http_status, .. } => *http_status < 400 || *http_status >= 500,
+            Self::Refused(refused) => refused.http_status >= 500,
+            Self::NotSent(_) | Self::Argument(_) => false,
+        }
+    }
+}
+
+/// `most`: bytes of the answer.
+pub(super) async fn ask(
+    request: RequestBuilder,
+    token: &SecretString,
+    timeout: Duration,
+    most: usize,
+) -> Result<String, CallError> {
+    let bearer = bearer(token).ok_or(CallError::Argument("the access token"))?;
+    let request = request.header(AUTHORIZATION, bearer).timeout(timeout);
+    let response = request.send().await.map_err(|error| unsent(&error))?;
+    let http_status = response.status().as_u16();
+    let retry_after = retry_after(&response).max(regain(&response));
+    let unreadable = || CallError::Unreadable {
+        http_status,
+        retry_after,
+    };
+    let body = whole(response, most).await.map_err(|unread| match unread {
+        Unread::Endless => unreadable(),
+        Unread::Broken => CallError::NoAnswer("the connection broke"),
+    })?;
+    let text = String::from_utf8(body).map_err(|_| unreadable())?;
+    if let Some(refused) = refused(http_status, retry_after, &text) {
+        return Err(CallError::Refused(Box::new(refused)));
+    }
+    match http_status {
+        200..=299 => Ok(text),
+        _ => Err(unreadable()),
+    }
+}
+
+pub(super) fn unsent(error: &reqwest::Error) -> CallError {
+    if error.is_timeout() {
+        CallError::NoAnswer("it took too long")
+    } else if error.is_dns() {
+        CallError::NotSent("its name did not resolve")
+    } else if error.is_connect() {
+        CallError::NotSent("no connection")
+    } else {
+        CallError::NoAnswer("the connection broke")
+    }
+}
+
+/// When the account may call again, by the usage header (facts §6.7): minutes, of whichever business waits longest.
+fn regain(response: &Response) -> Option<Duration> {
+    let header = response.headers().get("x-business-use-case-usage")?;
+    minutes(header.to_str().ok()?)
+}
+
+fn minutes(header: &str) -> Option<Duration> {
+    let usage: serde_json::Value = serde_json::from_str(header).ok()?;
+    let entries = usage.as_object()?.values().filter_map(|one| one.as_array());
+    let minutes = entries
+        .flatten()
+        .filter_map(|entry| entry["estimated_time_to_regain_access"].as_u64());
+    let longest = minutes.max().filter(|minutes| *minutes > 0)?;
+    Some(Duration::from_secs(longest.saturating_mul(60)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_wait_of_the_usage_header_counts() {
+        let header = r#"{"99":[{"type":"whatsapp","call_count":100,"estimated_time_to_regain_access":3}],
+            "98":[{"type":"whatsapp","call_count":100,"estimated_time_to_regain_access":7}]}"#;
+        assert_eq!(minutes(header), Some(Duration::from_secs(420)));
+        let idle =
+            r#"{"99":[{"type":"whatsapp","call_count":1,"estimated_time_to_regain_access":0}]}"#;
+        assert_eq!(minutes(idle), None);
+        assert_eq!(minutes("no JSON"), None);
+    }
+}
