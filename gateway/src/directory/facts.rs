@@ -12,6 +12,16 @@ use crate::storage::conversations::Conversation;
 const HOUR_MS: i64 = 3_600_000;
 
 impl NumberEntry {
+    /// The window of this conversation. The caller answers for `conversation` being current.
+    pub fn window(&self, conversation: &Conversation) -> WindowFacts {
+        WindowFacts {
+            last_inbound_at: conversation.last_inbound_at,
+            number_connected_at: self.number.connected_at,
+            ingest_gap_until: self.ingest_gap_until,
+            closed_by_meta_at: conversation.closed_by_meta_at,
+        }
+    }
+
     /// What is known of the template that content names.
     pub fn template(&self, content: &OutboundContent, now: Timestamp) -> TemplateFact {
         let number = &self.number;
@@ -50,12 +60,7 @@ impl NumberEntry {
             consent,
             basis: self.tenant.settings.consent_basis,
             topic: self.tenant.topic(content),
-            window: WindowFacts {
-                last_inbound_at: conversation.last_inbound_at,
-                number_connected_at: self.number.connected_at,
-                ingest_gap_until: self.ingest_gap_until,
-                closed_by_meta_at: conversation.closed_by_meta_at,
-            },
+            window: self.window(conversation),
             template: self.template(content, now),
             backlog,
             spend: SpendFact::Unknown,

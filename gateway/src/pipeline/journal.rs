@@ -1,7 +1,8 @@
 //! What is kept of a turn: enough to say what happened, and to run it again.
 //!
 //! Nothing is kept twice: the message stands in its event, what was sent in the outbox, what a plugin remembers in its
-//! memory (here its length and hash). A journal is bounded; one that had to leave something out says what (`cut`).
+//! memory (here its length and hash). Only what a plugin read of the conversation's past stands here again, as it was told:
+//! its rows change. A journal is bounded; one that had to leave something out says what (`cut`).
 
 use std::collections::BTreeMap;
 use std::time::Duration;

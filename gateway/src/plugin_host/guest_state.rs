@@ -16,8 +16,11 @@ use super::kv::{Asked, KvEffects, KvSession};
 use super::limits::{FUEL_SLICE, HOST_CALL_BYTES, LOG_LINE_BYTES, Limits, TIMERS_PER_TURN};
 use super::memory_limiter::MemoryLimiter;
 use super::polite::{Polite, Stream};
+use super::reads::{ReadRefused, TurnReads};
 use super::report::{LogLevel, LogLine};
-use super::request::{ConversationView, MessageView, OccasionView, PluginBinding, TurnRequest};
+use super::request::{
+    ConversationView, Grants, MessageView, OccasionView, PluginBinding, TurnRequest,
+};
 use super::words;
 use crate::domain::DraftClass;
 
@@ -43,6 +46,7 @@ pub(super) struct GuestState {
     pub(super) random: ChaCha12Rng,
     pub(super) kv: KvSession,
     pub(super) http: HttpSession,
+    reads: Arc<TurnReads>,
     pub(super) memory: MemoryLimiter,
     pub(super) log: Vec<LogLine>,
     pub(super) log_dropped: u32,
@@ -65,6 +69,7 @@ impl GuestState {
         index: usize,
         hook: Hook,
         conversation: Arc<ConversationView>,
+        reads: Arc<TurnReads>,
         io: tokio::runtime::Handle,
     ) -> Self {
         let binding = request.plugins[index].clone();
@@ -89,6 +94,7 @@ impl GuestState {
             random: random_of(&request, &binding),
             kv,
             http,
+            reads,
             memory: MemoryLimiter::new(binding.limits.memory),
             log: Vec::new(),
             log_dropped: 0,
@@ -254,6 +260,17 @@ impl GuestState {
     pub(super) fn occasion(&self) -> wasmtime::Result<&OccasionView> {
         let occasion = self.request.about.occasion();
         occasion.ok_or_else(|| wasmtime::Error::msg("this turn has no occasion"))
+    }
+
+    /// What the turn's plugins read, for one that may.
+    pub(super) fn reads(
+        &self,
+        granted: impl FnOnce(&Grants) -> bool,
+    ) -> Result<Arc<TurnReads>, ReadRefused> {
+        match granted(&self.binding.grants) {
+            true => Ok(self.reads.clone()),
+            false => Err(ReadRefused::Denied),
+        }
     }
 
     /// The hook returned ok: its effects, and its writes to `kv` count.

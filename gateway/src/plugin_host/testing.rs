@@ -227,6 +227,7 @@ pub(super) fn turn(plugins: Vec<PluginBinding>) -> TurnRequest {
         kv: Arc::new(MemoryKv::default()),
         http: Arc::new(NoHttp),
         shadow: false,
+        reads: Arc::new(NoReads),
         bot_owns: true,
         contact_kinds: Arc::default(),
     }

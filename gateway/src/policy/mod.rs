@@ -42,5 +42,6 @@ pub use ownership::silences;
 pub use permission::{Form, FormPermission, Permission, PriceClass, Verdict, permission};
 pub use reason::Reason;
 pub use settle::{Settlement, settle_unknown};
-pub use window::{WindowFacts, WindowState};
+pub use suppression::stopped_by;
+pub use window::{WindowFacts, WindowPrice, WindowState};
 pub use words::{WordBook, WordChanges, WordClass, WordMatch};

@@ -15,8 +15,9 @@ use crate::plugin_host::{
     About, ArtifactError, ArtifactId, ArtifactKey, CompileError, Compiler, ComponentDigest,
     ConfigError, ContactKinds, HostAnswers, HostConfig, HttpAnswer, HttpAsked, HttpRefused,
     HttpSender, InspectErrors, KvReader, KvUnavailable, Limits, ListAsked, LoadError, Manifest,
-    MessageView, OccasionView, Overload, PluginBinding, PluginHost, SettingsError, SetupUnreadable,
-    StartError, StoredSetup, TurnReport, TurnRequest, asks_for, inspect,
+    MessageView, OccasionView, Overload, OwnershipView, PersonView, PluginBinding, PluginHost,
+    Read, ReadSource, ReadUnavailable, Said as SaidBefore, SettingsError, SetupUnreadable,
+    StartError, StoredSetup, TurnReport, TurnRequest, WindowView, asks_for, inspect,
 };
 use crate::secrets::{Entropy, SystemEntropy};
 
@@ -244,6 +245,7 @@ impl Stage {
             conversation: recorded.seen.view(recorded.conversation, recorded.contact),
             plugins: plugins.collect(),
             http: kv.clone(),
+            reads: kv.clone(),
             kv,
             shadow: false,
             bot_owns: recorded.seen.bot,
@@ -281,6 +283,31 @@ struct Memory {
 impl Memory {
     fn note(&self, known: bool) {
         self.missed.fetch_or(!known, Ordering::Relaxed);
+    }
+
+    fn known<T: Send + 'static>(&self, known: Option<Read<T>>) -> BoxFuture<'static, Read<T>> {
+        self.note(known.is_some());
+        let unknown = || Err(ReadUnavailable("not in the journal".to_owned()));
+        Box::pin(std::future::ready(known.unwrap_or_else(unknown)))
+    }
+}
+
+impl ReadSource for Memory {
+    fn window(&self) -> BoxFuture<'_, Read<WindowView>> {
+        self.known(self.answers.reads.window.clone())
+    }
+
+    fn person(&self) -> BoxFuture<'_, Read<PersonView>> {
+        self.known(self.answers.reads.person.clone())
+    }
+
+    fn past(&self, most: u32) -> BoxFuture<'_, Read<Vec<SaidBefore>>> {
+        let past = self.answers.reads.past.as_ref();
+        self.known(past.and_then(|past| past.of(most)))
+    }
+
+    fn ownership(&self) -> BoxFuture<'_, Read<OwnershipView>> {
+        self.known(self.answers.reads.ownership.clone())
     }
 }
 

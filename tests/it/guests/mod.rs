@@ -9,6 +9,7 @@ mod generated;
 mod hostile;
 mod largest;
 mod ordinary;
+mod reading;
 pub(crate) mod stage;
 mod tampering;
 
@@ -43,6 +44,7 @@ const HOOKS: &[(&str, &[&str])] = &[
     ("loop_forever", &["auto-reply"]),
     ("order_status", &["auto-reply"]),
     ("random_clock", &["auto-reply"]),
+    ("reader", &["auto-reply"]),
     ("recurse", &["auto-reply"]),
     ("reject", &["auto-reply"]),
     ("retry_later", &["auto-reply"]),

@@ -4,6 +4,7 @@ mod absent_key;
 mod hot_key;
 mod owners;
 mod quota;
+mod reads;
 mod replay;
 mod replay_job;
 mod stored;

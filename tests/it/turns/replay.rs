@@ -31,20 +31,20 @@ pub(super) async fn installation(database: &TestDatabase) -> String {
     InstallationId::from_raw(id.parse().expect("a number")).to_string()
 }
 
-struct Ended {
-    code: Option<i32>,
-    out: String,
-    err: String,
+pub(super) struct Ended {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
 }
 
 impl Ended {
-    fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         serde_json::from_str(&self.out).unwrap_or_else(|_| panic!("{}{}", self.out, self.err))
     }
 }
 
 /// Runs a verb of the program, whatever its end.
-async fn run(town: &Town, arguments: &[&str]) -> Ended {
+pub(super) async fn run(town: &Town, arguments: &[&str]) -> Ended {
     let mut command = tokio::process::Command::from(town.deployment.command("node"));
     let output = command.args(arguments).output().await;
     let output = output.expect("the program starts");
@@ -56,7 +56,12 @@ async fn run(town: &Town, arguments: &[&str]) -> Ended {
 }
 
 /// Replays all turns of the first tenant's installation with a candidate.
-async fn replay(town: &Town, installation: &str, candidate: &[u8], more: &[&str]) -> Ended {
+pub(super) async fn replay(
+    town: &Town,
+    installation: &str,
+    candidate: &[u8],
+    more: &[&str],
+) -> Ended {
     let file = town.deployment.data_dir("candidate").with_extension("wasm");
     std::fs::write(&file, candidate).expect("the candidate is written");
     let file = file.to_str().expect("a path in UTF-8");
