@@ -236,7 +236,7 @@ impl Components {
         drop(tx);
         let Some(sealed) = sealed else {
             return Err(match problem {
-                Some(problem) => NotRunnable::Load(problem),
+                Some(problem) => NotRunnable::Refused(problem),
                 None => {
                     self.wanted.want(tenant, &hex);
                     NotRunnable::NotCompiled(engine)
