@@ -25,6 +25,7 @@ pub mod jobs;
 pub mod lifecycle;
 pub mod occasions;
 pub mod outbox;
+pub mod outcalls;
 pub mod ownership;
 pub mod pipeline;
 pub mod plugin_host;

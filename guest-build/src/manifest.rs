@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
-const ABI: &str = "0.2.0";
+const ABI: &str = "0.2.1";
 const HOOKS: [&str; 6] = [
     "enrichment",
     "routing",
@@ -19,7 +19,8 @@ const HOOKS: [&str; 6] = [
     "on-timer",
     "on-receipt",
 ];
-const GRANTS: [&str; 1] = ["kv"];
+/// First words of grants; what follows is for the host to read.
+const GRANTS: [&str; 4] = ["kv", "http", "secret", "personal-data"];
 
 /// The manifest as it stands in the component.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -130,7 +131,7 @@ impl Manifest {
         }
         for name in &self.grants {
             ensure!(
-                GRANTS.contains(&name.as_str()),
+                GRANTS.contains(&name.split(' ').next().unwrap_or_default()),
                 "grants: there is no `{name}`"
             );
         }
@@ -157,7 +158,7 @@ mod tests {
     const ECHO: &str = r#"
         name = "echo"
         version = "1.2.3-beta.1"
-        abi = "0.2.0"
+        abi = "0.2.1"
         interfaces = ["auto-reply"]
     "#;
 
@@ -173,7 +174,7 @@ mod tests {
         let manifest = read(ECHO).expect("valid");
         let json = serde_json::to_value(&manifest).expect("JSON");
         let expected = serde_json::json!({
-            "name": "echo", "version": "1.2.3-beta.1", "abi": "0.2.0", "interfaces": ["auto-reply"],
+            "name": "echo", "version": "1.2.3-beta.1", "abi": "0.2.1", "interfaces": ["auto-reply"],
             "grants": [], "state_schema": 0, "limits": {},
         });
         assert_eq!(json, expected);
@@ -184,7 +185,7 @@ mod tests {
         for (from, to, expected) in [
             ("echo", "Echo", "name:"),
             ("1.2.3-beta.1", "1.2", "version:"),
-            ("0.2.0", "0.1.0", "abi:"),
+            ("0.2.1", "0.2.0", "abi:"),
             ("auto-reply", "autoreply", "no `autoreply`"),
             ("abi", "api", "unknown field `api`"),
         ] {

@@ -42,6 +42,7 @@ mod export;
 mod failure;
 mod hooks;
 mod host;
+pub mod http;
 pub mod kv;
 pub mod log;
 pub mod message;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use sha2::{Digest, Sha256};
+use vestibule_plugin::http::{self, HttpError, Request, Response};
 use vestibule_plugin::testing::{Customer, Effect};
 use vestibule_plugin::{
     AutoReply, EffectError, Enrichment, EventTurn, Failure, Field, OnEvent, OnReceipt, OnTimer,
@@ -334,4 +335,42 @@ fn memory_ends_by_itself_and_lists_its_keys() {
     assert_eq!(customer.says("hi").text(), r#"["seen"]"#);
     customer.waits(Duration::from_secs(60));
     assert_eq!(customer.says("hi").text(), "[]");
+}
+
+/// Looks an order up.
+struct LookUp;
+
+impl AutoReply for LookUp {
+    fn reply(turn: &mut Turn<'_>) -> Outcome {
+        let url = format!("https://shop.example/orders/{}", turn.message().text());
+        let answer = Request::get(&url).bearer("shop-token").send()?;
+        turn.reply_text(&format!("{}: {}", answer.status, answer.text()))?;
+        Ok(())
+    }
+}
+
+#[test]
+fn requests_are_answered_by_the_test_and_secrets_stay_names() {
+    let mut customer =
+        Customer::new()
+            .auto_reply::<LookUp>()
+            .http(|request| match request.url.ends_with("/7") {
+                true => Ok(Response {
+                    status: 200,
+                    headers: Vec::new(),
+                    body: b"sent".to_vec(),
+                }),
+                false => Err(HttpError::Timeout),
+            });
+    assert_eq!(customer.says("7").text(), "200: sent");
+    assert!(matches!(
+        customer.says("8").failure,
+        Some(Failure::Retry(_))
+    ));
+    let asked = customer.asked();
+    assert_eq!(asked.len(), 2);
+    let value = vec![http::text("Bearer "), http::secret("shop-token")];
+    assert_eq!(asked[0].headers, [("authorization".to_owned(), value)]);
+    let mut denied = Customer::new().auto_reply::<LookUp>();
+    assert!(matches!(denied.says("7").failure, Some(Failure::Reject(_))));
 }

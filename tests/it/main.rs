@@ -3,6 +3,7 @@
 //! The harness is the library beside it (`tests/src`). A new area is a new module here, never a new binary.
 
 mod api;
+mod asking;
 mod backlog;
 mod bodies;
 mod broken_part;

@@ -93,6 +93,20 @@ pub enum Command {
         tenant: String,
         turn: TurnId,
     },
+    SecretSet {
+        tenant: String,
+        name: String,
+        #[serde(with = "exposed")]
+        value: SecretString,
+        hosts: Vec<String>,
+    },
+    SecretList {
+        tenant: String,
+    },
+    SecretRemove {
+        tenant: String,
+        name: String,
+    },
     HoldAdd {
         scope: Scope,
         reason: String,
@@ -158,6 +172,9 @@ impl Command {
             Self::PluginJournal(_) => "plugin_journal",
             Self::PluginSetup { .. } => "plugin_setup",
             Self::PluginTrace { .. } => "plugin_trace",
+            Self::SecretSet { .. } => "secret_set",
+            Self::SecretList { .. } => "secret_list",
+            Self::SecretRemove { .. } => "secret_remove",
             Self::HoldAdd { .. } => "hold_add",
             Self::HoldLift { .. } => "hold_lift",
             Self::HoldList => "hold_list",

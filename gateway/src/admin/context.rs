@@ -8,7 +8,7 @@ use super::answer::{Answer, record};
 use super::command::Command;
 use super::error::AdminError;
 use super::lock::remove_leftover;
-use super::{audit, keys, plugins};
+use super::{audit, keys, plugins, secrets};
 use crate::audit::OPERATOR;
 use crate::plugin_host::Compiler;
 use crate::replay::{read, trace};
@@ -106,6 +106,14 @@ async fn dispatch(context: &AdminContext, command: Command) -> Result<Answer, Ad
             Ok(whole(&found))
         }
         Command::PluginTrace { tenant, turn } => Ok(whole(&trace::of(setup, &tenant, turn).await?)),
+        Command::SecretSet {
+            tenant,
+            name,
+            value,
+            hosts,
+        } => secrets::set(setup, &tenant, &name, &value, &hosts).await,
+        Command::SecretList { tenant } => secrets::list(setup, &tenant).await,
+        Command::SecretRemove { tenant, name } => secrets::remove(setup, &tenant, &name).await,
         Command::HoldAdd {
             scope,
             reason,

@@ -14,6 +14,7 @@ mod keys;
 mod local;
 mod lock;
 mod plugins;
+mod secrets;
 mod socket;
 
 pub use answer::Answer;

@@ -40,6 +40,7 @@ pub mod problem;
 mod rate;
 mod roles;
 mod secret;
+mod secrets;
 mod tenants;
 mod users;
 
@@ -116,6 +117,7 @@ fn resources() -> OpenApiRouter<Arc<Api>> {
         .merge(contacts::routes())
         .merge(conversations::routes())
         .merge(credentials::routes())
+        .merge(secrets::routes())
         .merge(events::routes())
         .merge(health::routes())
         .merge(holds::routes())

@@ -213,12 +213,15 @@ impl Problem {
 
 /// Where a service's field stands in bodies, for those that stand in the same place in every body.
 fn field_pointer(field: &str) -> Option<&'static str> {
-    const FIELDS: [(&str, &str); 26] = [
+    const FIELDS: [(&str, &str); 29] = [
         ("the public key", "/public_key"),
         ("the stage", "/stage"),
         ("the URL", "/url"),
         ("the number", "/after"),
         ("the hook's secret", "/secret"),
+        ("the secret's name", "/name"),
+        ("the secret", "/value"),
+        ("the hosts", "/hosts"),
         ("the Meta app id", "/meta_app_id"),
         ("the app's name", "/name"),
         ("the verify token", "/verify_token"),

@@ -17,7 +17,7 @@ use crate::secrets::SystemEntropy;
 use crate::storage::events::PendingEvent;
 
 /// Of a connection to an endpoint, its name's look-up included.
-const CONNECT: Duration = Duration::from_secs(5);
+pub(super) const CONNECT: Duration = Duration::from_secs(5);
 
 /// What others of the node are handed of it.
 #[derive(Clone)]
@@ -69,6 +69,7 @@ impl Shared {
             allow_private_addresses: config.hooks.allow_private_addresses,
             connect_timeout: CONNECT.min(config.hooks.timeout),
             timeout: config.hooks.timeout,
+            plain_hosts: Vec::new(),
         })?;
         let pump = Pump::new(
             PumpParts {

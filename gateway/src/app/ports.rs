@@ -85,6 +85,7 @@ pub fn plugin_limits(plugins: &config::Plugins) -> Limits {
         kv_keys: plugins.kv_keys,
         kv_bytes: plugins.kv_bytes,
         kv_total_bytes: plugins.kv_total_bytes,
+        http_requests: plugins.http_requests,
     }
 }
 

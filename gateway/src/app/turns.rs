@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::Shared;
 use super::ports::{breaker_rule, component_budget, plugin_limits};
+use super::{Shared, followers};
 use crate::config::Config;
+use crate::egress::{Egress, EgressConfig};
 use crate::graph::client::{HttpClientConfig, http_client};
+use crate::outcalls::{Outcalls, OutcallsConfig};
 use crate::pipeline::{
     Pipeline, PipelineConfig, PipelineParts, Plugins, PluginsParts, Rollouts, Watchers,
 };
@@ -69,6 +71,7 @@ impl Shared {
             directory: self.directory.clone(),
             plugins,
             rollouts,
+            outcalls: self.outcalls(config)?,
             watchers: Watchers {
                 traces: self.start_traces(config)?,
                 meters: self.meters.clone(),
@@ -82,6 +85,24 @@ impl Shared {
         self.parts
             .work("pipeline", pipeline.run(self.shutdown.soft().clone()));
         Ok(events)
+    }
+
+    /// The way out for plugins: like that of hooks, but for the hosts that may be asked by plain http.
+    fn outcalls(&self, config: &Config) -> anyhow::Result<Arc<Outcalls>> {
+        let plugins = &config.plugins;
+        let egress = Egress::new(EgressConfig {
+            allow_private_addresses: config.hooks.allow_private_addresses,
+            connect_timeout: followers::CONNECT.min(plugins.http_timeout),
+            timeout: plugins.http_timeout,
+            plain_hosts: plugins.http_plain_hosts.clone(),
+        })?;
+        let config = OutcallsConfig {
+            timeout: plugins.http_timeout,
+            concurrency: plugins.http_concurrency,
+            concurrency_per_tenant: plugins.http_concurrency_per_tenant,
+        };
+        let (db, keyring) = (self.db.clone(), self.keyring.clone());
+        Ok(Outcalls::new(db, keyring, egress, config))
     }
 
     /// Where turns tell their spans. What was told when work ends is posted still.

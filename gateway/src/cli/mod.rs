@@ -17,6 +17,7 @@ mod number;
 mod output;
 mod plugin;
 mod replay;
+mod secret;
 mod secret_input;
 mod serve;
 mod simulator;
@@ -69,6 +70,9 @@ enum Verb {
     /// Access tokens for Graph.
     #[command(subcommand)]
     Credential(credential::Verb),
+    /// Secrets that the gateway writes into plugins' requests.
+    #[command(subcommand)]
+    Secret(secret::Verb),
     /// Business phone numbers.
     #[command(subcommand)]
     Number(number::Verb),
@@ -182,6 +186,7 @@ async fn verb(config: &Config, json: bool, verb: Verb) -> anyhow::Result<ExitCod
         Verb::App(verb) => verb.command()?,
         Verb::Tenant(verb) => verb.command()?,
         Verb::Credential(verb) => verb.command()?,
+        Verb::Secret(verb) => verb.command()?,
         Verb::Number(verb) => verb.command(),
         Verb::Plugin(PluginVerb::Replay(asked)) => return replay::run(config, json, asked).await,
         Verb::Plugin(PluginVerb::Trace(asked)) => return trace::run(config, json, asked).await,

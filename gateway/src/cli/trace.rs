@@ -71,6 +71,9 @@ fn text(trace: &Value, most: u64) -> String {
         rows(&answers["lists"]),
         |row| format!("{}  {}* = {}", name(row), row["prefix"], row["answer"]),
     );
+    section(&mut lines, "asked others", rows(&answers["http"]), |row| {
+        request_line(&name(row), row)
+    });
     section(&mut lines, "memory written", rows(&report["kv"]), |row| {
         format!("{}  {}", name(row), row["writes"])
     });
@@ -144,6 +147,16 @@ fn told(what: &Value) -> String {
     format!("{kind}: {message}{frames}")
 }
 
+/// Without the answer's body, which may be long: `--json` has it.
+fn request_line(plugin: &str, row: &Value) -> String {
+    let asked = row["asked"].as_str().unwrap_or("-");
+    let answer = match row["answer"]["response"]["status"].as_u64() {
+        Some(status) => status.to_string(),
+        None => row["answer"]["refused"].to_string(),
+    };
+    format!("{plugin}  {asked}  {answer}")
+}
+
 fn effect_line(plugin: &str, row: &Value) -> String {
     match (row["sent"].as_str(), &row["effect"]) {
         (Some(send), _) => format!("{plugin}  became the send {send}"),
@@ -180,6 +193,10 @@ mod tests {
                 "calls": [{"installation": "ins_1", "hook": "auto-reply", "fuel": 500, "wall_us": 70,
                     "memory_peak": 65536, "host_calls": 3, "outcome": {"fault": {"kind": "trap",
                         "message": "panicked", "frames": ["echo::boom", "echo::reply"]}}}],
+                "host_answers": {"http": [
+                    {"installation": "ins_1", "asked": "GET https://a.example/", "answer": {"response": {"status": 404}}},
+                    {"installation": "ins_1", "asked": "GET https://b.example/", "answer": {"refused": "timeout"}},
+                ]},
                 "logs": [{"installation": "ins_1", "level": "warn", "message": "oh"}],
             }, "decisions": [{"send": "out_1", "kind": "text", "refused": "window_closed"}]},
         });
@@ -187,6 +204,8 @@ mod tests {
         for part in [
             "echo 1.0.0  auto-reply  70 µs  fuel 500 (50.00 % of 1000)  memory 64 KiB  3 host calls",
             "fault: trap: panicked\n      in echo::boom\n      in echo::reply",
+            "echo 1.0.0  GET https://a.example/  404",
+            "echo 1.0.0  GET https://b.example/  \"timeout\"",
             "echo 1.0.0  warn   oh",
             "out_1  text  refused: window_closed",
         ] {

@@ -17,6 +17,9 @@ const LEAST_SENDS: Duration = Duration::from_secs(7 * 86_400);
 /// What the plugin host's pool has room for (`plugin_host::limits::MAX_MEMORY`).
 const MOST_PLUGIN_MEMORY: usize = 64 << 20;
 
+/// The customer waits for it, and the net behind it (`plugin_host::limits::HTTP_WAIT`) is a minute.
+const MOST_HTTP_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// Buckets of keys count in milliseconds (`api::rate`).
 const MOST_REQUESTS_PER_MINUTE: u32 = 60_000;
 
@@ -83,6 +86,7 @@ fn not_zero(config: &Config) -> Vec<(&'static str, u128)> {
         ("delivery.record_rows", delivery.record_rows as u128),
         ("plugins.fuel", plugins.fuel.into()),
         ("plugins.memory_bytes", plugins.memory_bytes as u128),
+        ("plugins.http_timeout", plugins.http_timeout.as_nanos()),
         (
             "plugins.recompile_per_minute",
             plugins.recompile_per_minute.into(),
@@ -109,7 +113,7 @@ fn not_zero(config: &Config) -> Vec<(&'static str, u128)> {
     ]
 }
 
-fn fits(config: &Config) -> [(&'static str, Option<&'static str>); 11] {
+fn fits(config: &Config) -> [(&'static str, Option<&'static str>); 12] {
     let renewals = config.leases.renew_every * RENEWALS_PER_TTL;
     [
         (
@@ -149,6 +153,10 @@ fn fits(config: &Config) -> [(&'static str, Option<&'static str>); 11] {
             "plugins.memory_bytes",
             (config.plugins.memory_bytes > MOST_PLUGIN_MEMORY)
                 .then_some("must be at most 67108864"),
+        ),
+        (
+            "plugins.http_timeout",
+            (config.plugins.http_timeout > MOST_HTTP_TIMEOUT).then_some("must be at most 30s"),
         ),
         (
             "retention.sends",

@@ -1,27 +1,36 @@
-//! Requests to addresses that tenants choose: hooks out. Nothing inside our own network is reached by them.
+//! Requests to addresses that tenants choose: hooks out, and what plugins ask. Nothing inside our own network is reached by them.
 //!
 //! A name is resolved once, what is not public is taken out, and the connection goes to what is left: there is no second
 //! look-up that could answer something else. No redirect is followed, no proxy is asked, no cookie is kept. An operator may
 //! allow private addresses and plain `http` for a laboratory; then for every tenant.
 
+mod fetch;
 mod public;
+mod resolve;
+#[cfg(test)]
+mod tests;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Url, header};
 
+pub use fetch::{Fetch, Fetched};
 pub use public::is_public;
+use resolve::{Guard, NotPublic};
+pub use resolve::{Lookup, SystemLookup};
 
 /// How requests go out.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct EgressConfig {
     /// Private, loopback and link-local addresses, and `http`. For laboratories and tests.
     pub allow_private_addresses: bool,
     pub connect_timeout: Duration,
     /// Of a whole request.
     pub timeout: Duration,
+    /// Hosts, with their ports (`erp.example:8080`), that plugins may ask by plain `http`.
+    pub plain_hosts: Vec<String>,
 }
 
 /// Why a URL is not taken.
@@ -54,6 +63,12 @@ pub enum EgressError {
     Connect,
     #[error("the connection broke")]
     Broken,
+    #[error("the answer is too long")]
+    Large,
+    #[error("the answer is encoded")]
+    Encoded,
+    #[error("a header's name or value cannot be sent")]
+    Header,
 }
 
 /// An answer, as far as we look at it.
@@ -68,7 +83,10 @@ pub struct Answer {
 #[derive(Debug, Clone)]
 pub struct Egress {
     http: reqwest::Client,
-    config: EgressConfig,
+    /// A connection for each request. Plugins of many tenants ask the same shops: on a connection that they shared, what
+    /// one leaves behind could be read as the beginning of another's.
+    single: reqwest::Client,
+    config: Arc<EgressConfig>,
 }
 
 const LONGEST_URL: usize = 2000;
@@ -77,24 +95,21 @@ const BODY_READ: usize = 16 << 10;
 
 impl Egress {
     pub fn new(config: EgressConfig) -> reqwest::Result<Self> {
-        let guard = Guard {
-            allow_private: config.allow_private_addresses,
-        };
-        let http = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .retry(reqwest::retry::never())
-            .http1_only()
-            .referer(false)
-            .user_agent(concat!("vestibule/", env!("CARGO_PKG_VERSION")))
-            .dns_resolver(guard)
-            .connect_timeout(config.connect_timeout)
-            .timeout(config.timeout)
-            // Thousands of endpoints: a connection to each would be kept for nothing.
+        Self::with_lookup(config, Arc::new(SystemLookup))
+    }
+
+    /// With somebody else who knows the addresses of names.
+    pub fn with_lookup(config: EgressConfig, lookup: Arc<dyn Lookup>) -> reqwest::Result<Self> {
+        // Thousands of endpoints: a connection to each would be kept for nothing.
+        let http = client(&config, lookup.clone())
             .pool_idle_timeout(Duration::from_secs(20))
-            .pool_max_idle_per_host(4)
-            .build()?;
-        Ok(Self { http, config })
+            .pool_max_idle_per_host(4);
+        let single = client(&config, lookup).pool_max_idle_per_host(0);
+        Ok(Self {
+            http: http.build()?,
+            single: single.build()?,
+            config: Arc::new(config),
+        })
     }
 
     /// Is this a URL that we would ask? What its name resolves to is looked at with each request.
@@ -109,7 +124,7 @@ impl Egress {
         let url = Url::parse(url).map_err(|_| UrlError::Malformed)?;
         match url.scheme() {
             "https" => {}
-            "http" if self.config.allow_private_addresses => {}
+            "http" if self.config.allow_private_addresses || self.is_plain(&url) => {}
             _ => return Err(UrlError::Scheme),
         }
         if !url.username().is_empty() || url.password().is_some() {
@@ -123,6 +138,12 @@ impl Egress {
             Some(address) if !self.allows(address) => Err(UrlError::Private),
             _ => Ok(url),
         }
+    }
+
+    fn is_plain(&self, url: &Url) -> bool {
+        let port = url.port_or_known_default().unwrap_or(0);
+        let host = url.host_str().map(|host| format!("{host}:{port}"));
+        host.is_some_and(|host| self.config.plain_hosts.contains(&host))
     }
 
     fn allows(&self, address: IpAddr) -> bool {
@@ -166,6 +187,22 @@ impl Egress {
     }
 }
 
+fn client(config: &EgressConfig, lookup: Arc<dyn Lookup>) -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .retry(reqwest::retry::never())
+        .http1_only()
+        .referer(false)
+        .user_agent(concat!("vestibule/", env!("CARGO_PKG_VERSION")))
+        .dns_resolver(Guard {
+            lookup,
+            allow_private: config.allow_private_addresses,
+        })
+        .connect_timeout(config.connect_timeout)
+        .timeout(config.timeout)
+}
+
 fn reason(error: &reqwest::Error) -> EgressError {
     let mut source = std::error::Error::source(error);
     while let Some(inner) = source {
@@ -180,85 +217,5 @@ fn reason(error: &reqwest::Error) -> EgressError {
         EgressError::Connect
     } else {
         EgressError::Broken
-    }
-}
-
-/// Every address of the name is private, or it has none.
-#[derive(Debug, thiserror::Error)]
-#[error("the name has no public address")]
-struct NotPublic;
-
-/// Resolves names, and leaves out what is not public.
-#[derive(Debug)]
-struct Guard {
-    allow_private: bool,
-}
-
-impl Resolve for Guard {
-    fn resolve(&self, name: Name) -> Resolving {
-        let allow_private = self.allow_private;
-        Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let allowed: Vec<SocketAddr> = found
-                .filter(|address| allow_private || is_public(address.ip()))
-                .collect();
-            if allowed.is_empty() {
-                return Err(NotPublic.into());
-            }
-            Ok(Box::new(allowed.into_iter()) as Addrs)
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn egress(allow_private_addresses: bool) -> Egress {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        Egress::new(EgressConfig {
-            allow_private_addresses,
-            connect_timeout: Duration::from_secs(5),
-            timeout: Duration::from_secs(5),
-        })
-        .expect("a client")
-    }
-
-    #[test]
-    fn urls_into_our_own_network_are_refused_in_every_spelling() {
-        use UrlError as E;
-        let cases = [
-            ("https://example.com/hook", None),
-            ("http://example.com/hook", Some(E::Scheme)),
-            ("file:///etc/passwd", Some(E::Scheme)),
-            ("https://user@example.com/", Some(E::Credentials)),
-            ("https://user:word@example.com/", Some(E::Credentials)),
-            ("https://127.0.0.1/", Some(E::Private)),
-            ("https://0x7f.1/", Some(E::Private)),
-            ("https://2130706433/", Some(E::Private)),
-            ("https://169.254.169.254/latest", Some(E::Private)),
-            ("https://[::1]/", Some(E::Private)),
-            ("https://[::ffff:10.0.0.1]/", Some(E::Private)),
-            ("https://[fd00::1]/", Some(E::Private)),
-            ("https://8.8.8.8/", None),
-            ("hooks", Some(E::Malformed)),
-        ];
-        let egress = egress(false);
-        for (url, expected) in cases {
-            assert_eq!(egress.check(url).err(), expected, "{url}");
-        }
-    }
-
-    #[test]
-    fn a_laboratory_may_ask_itself() {
-        assert_eq!(egress(true).check("http://127.0.0.1:8080/hook"), Ok(()));
-    }
-
-    #[tokio::test]
-    async fn a_name_of_this_machine_is_not_connected_to() {
-        let answer = egress(false)
-            .post("https://localhost/hook", &[], "{}".to_owned())
-            .await;
-        assert!(matches!(answer, Err(EgressError::NotPublic)), "{answer:?}");
     }
 }

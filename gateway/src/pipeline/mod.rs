@@ -34,6 +34,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::directory::Directory;
 use crate::domain::{Bucket, Clock, ContactId, ConversationId, IdGenerator, NumberId, TenantId};
+use crate::outcalls::Outcalls;
 use crate::ownership::Owned;
 use crate::plugin_host::Seeds;
 use crate::storage::conversations::{self, Conversation};
@@ -92,6 +93,7 @@ pub struct PipelineParts {
     pub directory: Arc<Directory>,
     pub plugins: Arc<Plugins>,
     pub rollouts: Arc<Rollouts>,
+    pub outcalls: Arc<Outcalls>,
     pub watchers: Watchers,
     pub seeds: Seeds,
     pub owned: Owned,
@@ -150,6 +152,7 @@ impl Pipeline {
             memory: Memory::start(parts.db.clone(), used.clone(), kv_total(&parts.config)),
             seeds: parts.seeds.clone(),
             rollouts: parts.rollouts.clone(),
+            outcalls: parts.outcalls.clone(),
             watchers: parts.watchers.clone(),
         };
         Self {
@@ -364,6 +367,12 @@ impl Pipeline {
         }
         match report {
             Report::Ran(input, Ran::Later { after, asked }, _) => {
+                if asked {
+                    // It wants to know anew what it was told.
+                    self.parts
+                        .outcalls
+                        .forget(input.event.conversation, input.event.seq);
+                }
                 let asked = u32::from(asked);
                 self.queue
                     .note(input.event.conversation, |tries| tries.retries += asked);
@@ -395,6 +404,9 @@ impl Pipeline {
             Fate::Failed => "failed",
         };
         metrics::counter!(names::TURNS, "result" => result).increment(1);
+        if matches!(fate, Fate::Committed | Fate::NotOurs) {
+            self.parts.outcalls.forget(conversation, seq);
+        }
         match fate {
             Fate::Committed | Fate::NotOurs => self.queue.done(conversation, seq),
             Fate::LostRace => self.queue.lost_race(conversation),

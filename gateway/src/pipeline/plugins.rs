@@ -135,7 +135,7 @@ impl Setup {
         Self {
             digest,
             config: binding.config.clone(),
-            grants: binding.grants,
+            grants: binding.grants.clone(),
             limits: binding.limits.clone(),
             mark: binding.setup.clone(),
         }
@@ -146,7 +146,7 @@ impl Setup {
             plugin,
             installation,
             config: self.config.clone(),
-            grants: self.grants,
+            grants: self.grants.clone(),
             limits: self.limits.clone(),
             setup: self.mark.clone(),
         }

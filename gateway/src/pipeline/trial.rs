@@ -83,7 +83,9 @@ impl Turns {
             if let Some(waits) = cast.waits {
                 return Err(waits);
             }
-            let report = self.ask_plugins(&question, cast.bindings.clone()).await?;
+            let report = self
+                .ask_plugins(&question, cast.bindings.clone(), false)
+                .await?;
             let failed = failed_canaries(&cast, &report, input.tries.retries);
             if failed.is_empty() {
                 break (cast, report);
@@ -211,7 +213,7 @@ impl Turns {
             return None;
         }
         let plugins = with_it.bindings.clone();
-        let shown = self.ask_plugins(question, plugins).await.ok()?;
+        let shown = self.ask_plugins(question, plugins, true).await.ok()?;
         let mut once = did(&shown, installation.id)?;
         let compares = once.fault.is_none() && played(installation).is_some();
         let of = |report| wanted(report, installation.id);
@@ -249,7 +251,8 @@ fn did(report: &TurnReport, installation: InstallationId) -> Option<Once> {
     calls.peek()?;
     Some(calls.fold(Once::default(), |mut once, call| {
         once.fuel += call.fuel;
-        once.wall_us += call.wall_us;
+        // What it waited for is its server's, and ours.
+        once.wall_us += call.wall_us.saturating_sub(call.waited_us);
         if let CallOutcome::Fault(fault) = &call.outcome
             && !fault.kind.is_ours()
         {
@@ -259,13 +262,16 @@ fn did(report: &TurnReport, installation: InstallationId) -> Option<Once> {
     }))
 }
 
-/// What is compared: what it asked for, and where the turn went by it.
+/// What is compared: what it asked for, of the gateway and of others, and where the turn went by it.
 fn wanted(
     report: &TurnReport,
     installation: InstallationId,
-) -> (Vec<&Effect>, Option<&Route>, Ending) {
+) -> (Vec<&Effect>, Vec<&str>, Option<&Route>, Ending) {
+    let requests = report.host_answers.http.iter();
+    let requests = requests.filter(|asked| asked.installation == installation);
     (
         effects(report, installation).collect(),
+        requests.map(|asked| asked.mark.as_str()).collect(),
         report.route.as_ref(),
         report.ending,
     )

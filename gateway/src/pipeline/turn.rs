@@ -22,6 +22,7 @@ use crate::directory::NumberEntry;
 use crate::domain::attribute::Fields;
 use crate::domain::{Clock, IdGenerator, InstallationId, Timestamp, TurnId};
 use crate::graph::webhook;
+use crate::outcalls::{Outcalls, TurnPlace};
 use crate::plugin_host::{
     About, CallOutcome, ContactKinds, ConversationView, Ending, KvEffects, MessageView,
     OccasionView, Overload, PluginBinding, Seeds, TurnReport, TurnRequest, message_token,
@@ -43,6 +44,7 @@ pub(super) struct Turns {
     pub memory: Memory,
     pub seeds: Seeds,
     pub rollouts: Arc<Rollouts>,
+    pub outcalls: Arc<Outcalls>,
     pub watchers: Watchers,
 }
 
@@ -185,11 +187,12 @@ impl Turns {
         }
     }
 
-    /// Runs these plugins. Who they are, [`trial`](super::trial) says.
+    /// Runs these plugins; in shadow, nothing leaves. Who they are, [`trial`](super::trial) says.
     pub(super) async fn ask_plugins(
         &self,
         question: &Question<'_>,
         plugins: Vec<PluginBinding>,
+        shadow: bool,
     ) -> Result<TurnReport, Overload> {
         let Question {
             input, turn, now, ..
@@ -205,6 +208,8 @@ impl Turns {
             about: question.about.clone(),
             conversation: question.conversation.clone(),
             kv: self.memory.of_turn(names.collect(), now),
+            http: self.outcalls.of_turn(place(input)),
+            shadow,
             plugins,
             bot_owns: input.conversation.owner.is_bot(),
             contact_kinds: input.entry.tenant.contact_kinds.clone(),
@@ -264,6 +269,17 @@ fn later(report: &TurnReport, retries: u32) -> Option<Ran> {
     );
     let after = report.retry_after.unwrap_or(Duration::from_secs(1));
     (!asked || retries < RETRIES).then_some(Ran::Later { after, asked })
+}
+
+fn place(input: &TurnInput) -> TurnPlace {
+    TurnPlace {
+        tenant: input.event.tenant,
+        contact: input.conversation.contact,
+        portfolio: input.entry.number.portfolio.clone(),
+        event: input.event.id,
+        conversation: input.event.conversation,
+        seq: input.event.seq,
+    }
 }
 
 /// The conversation as plugins see it.

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use super::effect::{Asker, Effect, EffectRefused};
 use super::fault::FaultKind;
 use super::hook::Hook;
+use super::http::HttpSession;
 use super::kv::{Asked, KvEffects, KvSession};
 use super::limits::{FUEL_SLICE, HOST_CALL_BYTES, LOG_LINE_BYTES, Limits, TIMERS_PER_TURN};
 use super::memory_limiter::MemoryLimiter;
@@ -40,6 +41,7 @@ pub(super) struct GuestState {
     pub(super) hook: Hook,
     pub(super) random: ChaCha12Rng,
     pub(super) kv: KvSession,
+    pub(super) http: HttpSession,
     pub(super) memory: MemoryLimiter,
     pub(super) log: Vec<LogLine>,
     pub(super) log_dropped: u32,
@@ -66,17 +68,25 @@ impl GuestState {
         let binding = request.plugins[index].clone();
         let kv = KvSession::new(
             request.kv.clone(),
-            io,
+            io.clone(),
             request.tenant,
             binding.installation,
             binding.grants.kv,
             &binding.limits,
+        );
+        let http = HttpSession::new(
+            (request.http.clone(), io),
+            (request.tenant, binding.installation),
+            binding.grants.clone(),
+            request.shadow,
+            binding.limits.http_requests,
         );
         Self {
             conversation,
             hook,
             random: random_of(&request, &binding),
             kv,
+            http,
             memory: MemoryLimiter::new(binding.limits.memory),
             log: Vec::new(),
             log_dropped: 0,
@@ -230,7 +240,9 @@ impl GuestState {
     }
 
     pub(super) fn finish(self) -> (Option<KvEffects>, Asked) {
-        self.kv.finish()
+        let (effects, mut asked) = self.kv.finish();
+        asked.http = self.http.finish();
+        (effects, asked)
     }
 }
 

@@ -348,6 +348,7 @@ impl KvSession {
             answers: answers.collect(),
             lists: lists.collect(),
             used: matters.map(|used| (installation, used)),
+            http: Vec::new(),
         };
         let used = !(effects.reads.is_empty() && effects.writes.is_empty());
         (used.then_some(effects), asked)

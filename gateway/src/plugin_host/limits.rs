@@ -30,6 +30,8 @@ pub struct Limits {
     pub kv_bytes: usize,
     /// Bytes of keys and values that a plugin may keep in `kv` at one tenant, over all turns.
     pub kv_total_bytes: u64,
+    /// Requests by the grant `http`.
+    pub http_requests: u32,
 }
 
 impl Default for Limits {
@@ -53,6 +55,8 @@ impl Default for Limits {
             kv_bytes: 256 << 10,
             // A hundred bytes for each of some 600,000 customers.
             kv_total_bytes: 64 << 20,
+            // A look-up or two, and their pages; each may take seconds of the customer's patience.
+            http_requests: 8,
         }
     }
 }
@@ -124,6 +128,18 @@ pub const KV_LISTS: usize = 16;
 pub const TIMERS_PER_TURN: usize = 16;
 /// The earliest that a timer is due (WIT contract): else two timers that set each other would be a loop.
 pub const TIMER_LEAST: Duration = Duration::from_secs(1);
+
+/// A request by the grant `http` (WIT contract): characters of its URL, its headers and their bytes, bytes of its body,
+/// texts that are put into it.
+pub const HTTP_URL_CHARS: usize = 2_000;
+pub const HTTP_HEADERS: usize = 32;
+pub const HTTP_HEADER_BYTES: usize = 8 << 10;
+pub const HTTP_BODY_BYTES: usize = 64 << 10;
+pub const HTTP_MEMBERS: usize = 32;
+/// The longest answer that is taken (WIT contract): a page of a shop's JSON.
+pub const HTTP_ANSWER_BYTES: usize = 256 << 10;
+/// A net behind the sender's own time limit, which is the operator's and shorter.
+pub const HTTP_WAIT: Duration = Duration::from_secs(60);
 
 /// An upload (design.md §4): a component of SpiderMonkey is 12 MB.
 pub const COMPONENT_BYTES: usize = 16 << 20;

@@ -7,14 +7,13 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::abi::Abi;
+use super::grant::Grant;
 use super::hook::{Hook, HookSet};
 use super::limits::{MANIFEST_BYTES, REASON_CHARS};
 use super::words::shown;
 
 /// The custom section's name.
 pub const SECTION: &str = "vestibule:manifest";
-/// Grants that exist.
-const GRANTS: [&str; 1] = ["kv"];
 
 /// What a component says of itself. Unknown fields are refused: a misspelt grant must not be lost in silence.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -30,7 +29,7 @@ pub struct Manifest {
     pub interfaces: Vec<String>,
     #[serde(default)]
     pub description: String,
-    /// What it would like to use; names of grants.
+    /// What it would like to use: grants ([`Grant`]).
     #[serde(default)]
     pub grants: BTreeSet<String>,
     /// JSON Schema of its settings.
@@ -126,8 +125,8 @@ impl Manifest {
         let hooks = self.interfaces.iter().filter(|name| !has(name));
         wrong.extend(hooks.map(|hook| ("interfaces", format!("{abi} has no hook `{hook}`"))));
         let grants = self.grants.iter();
-        let grants = grants.filter(|grant| !GRANTS.contains(&grant.as_str()));
-        wrong.extend(grants.map(|grant| ("grants", format!("there is no grant `{grant}`"))));
+        let grants = grants.filter_map(|grant| Grant::parse(grant).err());
+        wrong.extend(grants.map(|problem| ("grants", problem)));
         if self.config_schema.as_ref().is_some_and(|s| !s.is_object()) {
             wrong.push(("config_schema", "not a JSON object".to_owned()));
         }
@@ -208,7 +207,7 @@ mod tests {
             (json!({"version": "1.0"}), "`version`"),
             (json!({"version": "1.0.01"}), "`version`"),
             (json!({"version": "1.0.0-"}), "`version`"),
-            (json!({"abi": "0.3.0"}), "this host has 0.1.0, 0.2.0"),
+            (json!({"abi": "0.3.0"}), "this host has 0.1.0, 0.2.0, 0.2.1"),
             (json!({"interfaces": ["autoreply"]}), "no hook `autoreply`"),
             (
                 json!({"interfaces": ["on-timer"]}),

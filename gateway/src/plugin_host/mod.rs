@@ -2,8 +2,8 @@
 //!
 //! Owns everything about Wasm: the engine, inspection and compilation of uploads, artifacts, guest threads, limits,
 //! the host's side of every version of the WIT contract, and the order of stages within a turn. It is the only user of wasmtime.
-//! It never touches a database or the network: what it needs of the outside comes through [`KvReader`], and what a
-//! plugin wants to change leaves as data in a [`TurnReport`], for the pipeline to apply or not.
+//! It never touches a database or the network: what it needs of the outside comes through [`KvReader`] and
+//! [`HttpSender`], and what a plugin wants to change leaves as data in a [`TurnReport`], for the pipeline to apply or not.
 //!
 //! The way of a component: [`inspect`] (structure, no code generated) → [`Compiler`] (a limited child process) →
 //! [`ArtifactKey::seal`] (by the caller, into its database) → [`ArtifactKey::open`] → [`PluginHost::load`] →
@@ -17,10 +17,12 @@ mod compile;
 mod effect;
 pub mod engine;
 mod fault;
+mod grant;
 mod guest_state;
 mod guest_thread;
 mod hook;
 mod host;
+mod http;
 mod inspect;
 mod instance;
 mod kv;
@@ -49,13 +51,18 @@ pub use compile::{CompileError, CompileLimits, Compiler};
 pub use effect::{Effect, EffectRefused};
 pub use engine::WASMTIME_VERSION;
 pub use fault::{Fault, FaultKind};
+pub use grant::{Grant, asks_for, is_secret_name, problems_of_giving};
 pub use hook::{Hook, HookSet};
 pub use host::{HostConfig, Overload, PluginHost, StartError};
+pub use http::{
+    HostPattern, HttpAnswer, HttpAsked, HttpBody, HttpRecord, HttpRefused, HttpRequest,
+    HttpResponse, HttpRule, HttpSender, Method, NoHttp, Part,
+};
 pub use inspect::{InspectError, InspectErrors, Inspection, inspect};
 pub use kv::{
     HostAnswer, HostAnswers, KvAnswer, KvEffects, KvReader, KvUnavailable, KvWrite, ListAsked,
 };
-pub use limits::{COMPONENT_BYTES, Limits, PLUGINS_PER_TURN};
+pub use limits::{COMPONENT_BYTES, HTTP_ANSWER_BYTES, Limits, PLUGINS_PER_TURN};
 pub use manifest::{LimitsAsked, Manifest, ManifestError};
 pub use plugin::{LoadError, Plugin};
 pub use recorded::{Seen, SeenPlugin};

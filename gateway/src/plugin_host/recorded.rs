@@ -99,7 +99,8 @@ pub(super) fn setup_mark(stored: StoredSetup<'_>, limits: &Limits) -> String {
 }
 
 impl TurnReport {
-    /// Equal when all that the plugins asked for is equal to the byte: effects, route, ending and what they remember. Not
+    /// Equal when all that the plugins asked for is equal to the byte: effects, route, ending, what they remember and
+    /// the requests that they send. Not
     /// which version asked, what it cost and what it logged.
     pub fn mark(&self) -> String {
         let mut hash = Sha256::new();
@@ -125,6 +126,10 @@ impl TurnReport {
                 part(value);
                 part(&number.to_le_bytes());
             }
+        }
+        for asked in &self.host_answers.http {
+            part(b"http");
+            part(asked.mark.as_bytes());
         }
         hex::encode(&hash.finalize()[..16])
     }

@@ -80,14 +80,22 @@ pub struct CallTrace {
     pub outcome: CallOutcome,
     /// Units used by this call; the first call of an installation pays for the instantiation too.
     pub fuel: u64,
-    /// Wall time in microseconds, waiting included. The only number of a report that a replay does not repeat.
+    /// Wall time in microseconds, waiting included. This and the next are the only numbers of a report that a replay
+    /// does not repeat.
     pub wall_us: u64,
+    /// Of it, waiting for answers to requests by the grant `http`.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub waited_us: u64,
     /// Most bytes of memories and tables the instance had so far.
     pub memory_peak: usize,
     pub host_calls: u32,
     pub log_lines: u32,
     /// Lines beyond the limit: lost.
     pub log_dropped: u32,
+}
+
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 /// How a call ended.
@@ -146,6 +154,7 @@ impl CallTrace {
             outcome,
             fuel: 0,
             wall_us: 0,
+            waited_us: 0,
             memory_peak: 0,
             host_calls: 0,
             log_lines: 0,

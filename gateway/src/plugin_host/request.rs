@@ -1,6 +1,6 @@
 //! What the pipeline hands in for one turn: plain data, complete before the turn begins.
 //!
-//! The host adds nothing to it but answers of `kv`: no clock, no randomness of its own, so a turn can be replayed.
+//! The host adds nothing to it but answers of `kv` and `http`: no clock, no randomness of its own, so a turn can be replayed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,6 +13,8 @@ use crate::domain::{
     TenantId, Timestamp, TurnId,
 };
 
+use super::grant::Grant;
+use super::http::{HttpRule, HttpSender};
 use super::kv::KvReader;
 use super::limits::Limits;
 use super::plugin::Plugin;
@@ -30,6 +32,9 @@ pub struct TurnRequest {
     pub conversation: ConversationView,
     pub plugins: Vec<PluginBinding>,
     pub kv: Arc<dyn KvReader>,
+    pub http: Arc<dyn HttpSender>,
+    /// What comes of it is looked at and thrown away: nothing may leave.
+    pub shadow: bool,
     /// Does the bot own the conversation? If not, nobody is asked to route or to reply.
     pub bot_owns: bool,
     /// The attributes of contacts that the tenant has defined.
@@ -177,19 +182,36 @@ pub struct ConversationView {
 }
 
 /// What tenant and operator gave. A grant that is missing answers `denied`, it is never a missing import.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Grants {
     pub kv: bool,
+    pub http: Arc<Vec<HttpRule>>,
+    /// Secrets that may be written into requests, by their names.
+    pub secrets: Arc<BTreeSet<String>>,
+    pub phone: bool,
+    pub bsuid: bool,
 }
 
 impl Grants {
-    /// Reads names of grants as a manifest or an installation lists them; unknown names grant nothing.
+    /// Reads grants as an installation lists them; what does not read grants nothing.
     pub fn from_names<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
-        names
-            .into_iter()
-            .fold(Self::default(), |grants, name| Self {
-                kv: grants.kv || name == "kv",
-            })
+        let mut grants = Self::default();
+        let (mut rules, mut secrets) = (Vec::new(), BTreeSet::new());
+        for grant in names.into_iter().filter_map(|name| Grant::parse(name).ok()) {
+            match grant {
+                Grant::Plain("kv") => grants.kv = true,
+                Grant::Http(rule) => rules.push(rule),
+                Grant::Secret(name) => secrets.extend(name),
+                Grant::Phone => grants.phone = true,
+                Grant::Bsuid => grants.bsuid = true,
+                Grant::Plain(_) => {}
+            }
+        }
+        Self {
+            http: Arc::new(rules),
+            secrets: Arc::new(secrets),
+            ..grants
+        }
     }
 }
 

@@ -194,7 +194,10 @@ pub(super) fn binding(plugin: &Arc<Plugin>) -> PluginBinding {
         plugin: plugin.clone(),
         installation: InstallationId::from_raw(11),
         config: Arc::new(ConfigJson::parse(r#"{"greeting":"hi"}"#).expect("an object")),
-        grants: Grants { kv: true },
+        grants: Grants {
+            kv: true,
+            ..Grants::default()
+        },
         limits: Limits::default(),
         setup: Arc::default(),
     }
@@ -210,6 +213,8 @@ pub(super) fn turn(plugins: Vec<PluginBinding>) -> TurnRequest {
         conversation: conversation(),
         plugins,
         kv: Arc::new(MemoryKv::default()),
+        http: Arc::new(NoHttp),
+        shadow: false,
         bot_owns: true,
         contact_kinds: Arc::default(),
     }

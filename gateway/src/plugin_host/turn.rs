@@ -203,6 +203,7 @@ fn settle(
 struct Meter {
     at: Instant,
     fuel: u64,
+    waited: Duration,
     host_calls: u32,
     log_lines: usize,
     log_dropped: u32,
@@ -218,6 +219,7 @@ impl Meter {
         Self {
             at: Instant::now(),
             fuel: live.fuel_left(),
+            waited: state.http.waited(),
             host_calls: state.host_calls(),
             log_lines: state.log.len(),
             log_dropped: state.log_dropped,
@@ -231,11 +233,16 @@ impl Meter {
             hook,
             outcome,
             fuel: self.fuel - live.fuel_left(),
-            wall_us: u64::try_from(self.at.elapsed().as_micros()).unwrap_or(u64::MAX),
+            wall_us: micros(self.at.elapsed()),
+            waited_us: micros(state.http.waited() - self.waited),
             memory_peak: state.memory.peak(),
             host_calls: state.host_calls() - self.host_calls,
             log_lines: u32::try_from(state.log.len() - self.log_lines).unwrap_or(u32::MAX),
             log_dropped: state.log_dropped - self.log_dropped,
         }
     }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::recorded::Left;
-use crate::plugin_host::{CallOutcome, Effect, Ending, KvWrite, Route, TurnReport};
+use crate::plugin_host::{CallOutcome, Effect, Ending, HttpRecord, KvWrite, Route, TurnReport};
 
 /// What became of one recorded turn with the candidate in the installation's place.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,6 +48,7 @@ impl Done {
         for kv in &report.kv {
             lines.extend(kv.writes.iter().map(|(key, write)| kv_line(key, write)));
         }
+        lines.extend(report.host_answers.http.iter().map(request_line));
         lines.extend(report.calls.iter().filter_map(|call| match &call.outcome {
             CallOutcome::Ok => None,
             CallOutcome::Rejected(why) => Some(format!("rejects the message: {why}")),
@@ -85,6 +86,15 @@ fn route_line(route: &Route) -> String {
         Route::Agent(agent) => format!("routes to the agent {agent:?}"),
         Route::Silence => "routes to silence".to_owned(),
     }
+}
+
+/// The mark tells apart what differs in headers or body alone.
+fn request_line(record: &HttpRecord) -> String {
+    let answer = match &record.answer {
+        Ok(response) => response.status.to_string(),
+        Err(refused) => format!("{refused:?}"),
+    };
+    format!("asks {} ({}): {answer}", record.asked, record.mark)
 }
 
 /// Characters of a remembered value that are shown.

@@ -13,9 +13,10 @@ use super::recorded::{Left, Recorded, Said, faulted, fuel};
 use crate::domain::{InstallationId, TenantId};
 use crate::plugin_host::{
     About, ArtifactError, ArtifactId, ArtifactKey, CompileError, Compiler, ComponentDigest,
-    ConfigError, ContactKinds, HostAnswers, InspectErrors, KvReader, KvUnavailable, Limits,
-    ListAsked, LoadError, Manifest, MessageView, OccasionView, Overload, PluginBinding, PluginHost,
-    SettingsError, SetupUnreadable, StoredSetup, TurnReport, TurnRequest, inspect,
+    ConfigError, ContactKinds, HostAnswers, HttpAnswer, HttpAsked, HttpRefused, HttpSender,
+    InspectErrors, KvReader, KvUnavailable, Limits, ListAsked, LoadError, Manifest, MessageView,
+    OccasionView, Overload, PluginBinding, PluginHost, SettingsError, SetupUnreadable, StoredSetup,
+    TurnReport, TurnRequest, asks_for, inspect,
 };
 
 /// Why nothing can be replayed.
@@ -106,7 +107,7 @@ impl Workshop {
         let config = self.compiler.check_settings(&manifest, config).await?;
         let mut grants: Vec<String> =
             serde_json::from_str(&setup.grants).map_err(StageError::Grants)?;
-        grants.retain(|name| manifest.grants.contains(name));
+        grants.retain(|grant| asks_for(&manifest.grants, grant));
         let stored = StoredSetup {
             digest: &ComponentDigest::of(wasm).to_string(),
             config: &Value::Object(config).to_string(),
@@ -223,7 +224,9 @@ impl Stage {
             about: Arc::new(about(recorded)),
             conversation: recorded.seen.view(recorded.conversation, recorded.contact),
             plugins: plugins.collect(),
+            http: kv.clone(),
             kv,
+            shadow: false,
             bot_owns: recorded.seen.bot,
             contact_kinds: self.contact_kinds.clone(),
         })
@@ -250,7 +253,7 @@ fn about(recorded: &Recorded) -> About {
     }
 }
 
-/// The journal in the store's place. It notes when it is asked for what it does not know.
+/// The journal in the place of the store and of everybody that plugins ask. It notes when it is asked for what it does not know.
 struct Memory {
     answers: HostAnswers,
     missed: AtomicBool,
@@ -259,6 +262,20 @@ struct Memory {
 impl Memory {
     fn note(&self, known: bool) {
         self.missed.fetch_or(!known, Ordering::Relaxed);
+    }
+}
+
+/// What was not asked then is not asked now: the candidate is told so, and the difference is its own.
+impl HttpSender for Memory {
+    fn recall(&self, asked: &HttpAsked) -> Option<HttpAnswer> {
+        let mut known = self.answers.http.iter();
+        let known = known.find(|record| record.is_of(asked))?;
+        Some(known.answer.clone())
+    }
+
+    fn send<'a>(&'a self, _: &'a HttpAsked) -> BoxFuture<'a, HttpAnswer> {
+        let why = "a replay sends nothing, and this was not asked then".to_owned();
+        Box::pin(std::future::ready(Err(HttpRefused::Unavailable(why))))
     }
 }
 
@@ -291,5 +308,60 @@ impl KvReader for Memory {
         installation: InstallationId,
     ) -> BoxFuture<'_, Result<u64, KvUnavailable>> {
         self.answers.used(tenant, installation)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plugin_host::{HttpRecord, HttpRequest, HttpResponse, Method};
+
+    fn asked(ordinal: u32, mark: &str) -> HttpAsked {
+        HttpAsked {
+            tenant: TenantId::from_raw(1),
+            installation: InstallationId::from_raw(2),
+            ordinal,
+            mark: mark.to_owned(),
+            request: HttpRequest {
+                method: Method::Get,
+                url: "https://shop.example/".to_owned(),
+                headers: Vec::new(),
+                body: None,
+                timeout: None,
+            },
+        }
+    }
+
+    #[tokio::test]
+    async fn the_journal_answers_what_was_asked_then_and_nothing_else() {
+        let answer = Ok(HttpResponse {
+            status: 404,
+            headers: Vec::new(),
+            body: b"none".to_vec(),
+        });
+        let record = HttpRecord {
+            installation: InstallationId::from_raw(2),
+            ordinal: 0,
+            mark: "a".to_owned(),
+            asked: "GET https://shop.example/".to_owned(),
+            answer: answer.clone(),
+        };
+        let memory = Memory {
+            answers: HostAnswers {
+                http: vec![record],
+                ..HostAnswers::default()
+            },
+            missed: AtomicBool::new(false),
+        };
+        assert_eq!(memory.recall(&asked(0, "a")), Some(answer));
+        for other in [asked(0, "b"), asked(1, "a")] {
+            assert_eq!(memory.recall(&other), None);
+            let sent = memory.send(&other).await;
+            assert!(matches!(sent, Err(HttpRefused::Unavailable(_))), "{sent:?}");
+        }
+        assert!(
+            !memory.missed.load(Ordering::Relaxed),
+            "the difference is the candidate's"
+        );
     }
 }

@@ -14,6 +14,17 @@ pub struct Addresses {
 }
 
 impl Addresses {
+    /// A phone number of theirs: digits.
+    pub fn phone(&self) -> Option<&str> {
+        self.phones.first().map(String::as_str)
+    }
+
+    /// By which user id a number of that portfolio knows them.
+    pub fn bsuid(&self, portfolio: &str) -> Option<&str> {
+        let of = |wanted: &str| self.bsuids.iter().find(|(scope, _)| scope == wanted);
+        of(portfolio).or_else(|| of("")).map(|(_, id)| id.as_str())
+    }
+
     /// How a number of that portfolio reaches them; `wanted`, if it still does. `None`: by nothing that we know.
     pub fn reach(&self, wanted: &Recipient, portfolio: &str) -> Option<Recipient> {
         let valid = |scope: &str| scope.is_empty() || scope == portfolio;

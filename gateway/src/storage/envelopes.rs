@@ -3,7 +3,7 @@
 use super::{Result, Tx, execute, on_backend};
 
 /// Where envelopes lie: table, column, and whether its rows have a tenant.
-const PLACES: [(&str, &str, &str, &str); 5] = [
+const PLACES: [(&str, &str, &str, &str); 6] = [
     (
         "app",
         "verify_token",
@@ -21,6 +21,12 @@ const PLACES: [(&str, &str, &str, &str); 5] = [
         "token",
         "SELECT tenant, id, token FROM credential ORDER BY id",
         "UPDATE credential SET token = $3 WHERE id = $1 AND token = $2",
+    ),
+    (
+        "secret",
+        "value",
+        "SELECT tenant, id, value FROM secret ORDER BY id",
+        "UPDATE secret SET value = $3 WHERE id = $1 AND value = $2",
     ),
     (
         "hook",

@@ -54,6 +54,7 @@ pub mod raw;
 pub mod receipts;
 pub mod replays;
 mod rows;
+pub mod secrets;
 pub mod server;
 pub mod stream;
 pub mod take_overs;

@@ -17,6 +17,7 @@ mod places;
 pub mod plugin_keys;
 pub mod removal;
 mod revision;
+pub mod secrets;
 mod settings;
 pub mod setup;
 mod tenant;

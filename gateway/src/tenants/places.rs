@@ -24,6 +24,15 @@ pub(super) fn app_secret(id: i64) -> Place {
     }
 }
 
+pub(super) fn secret(tenant: TenantId, id: i64) -> Place {
+    Place {
+        table: "secret",
+        column: "value",
+        tenant: tenant.raw(),
+        row: id,
+    }
+}
+
 pub(super) fn token(tenant: TenantId, credential: CredentialId) -> Place {
     Place {
         table: "credential",

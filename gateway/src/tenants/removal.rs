@@ -14,7 +14,7 @@ use crate::storage::jobs::Job;
 use crate::storage::outbox::{self, Move};
 use crate::storage::{
     self, Tx, api_keys, apps, changes, credentials, former_numbers, holds, hooks, installations,
-    numbers, tenants,
+    numbers, secrets, tenants,
 };
 
 /// Takes an app away, which is named by Meta's id, our id or its name. Its webhooks are refused from then on.
@@ -170,6 +170,7 @@ pub async fn tenant(setup: &SetupContext, name: &str) -> Result<Job> {
     SetupError::unless_free("tenant", &found.name, &left_of_tenant(&mut tx, id).await?)?;
     tenants::delete_tenant(&mut tx, id).await?;
     api_keys::revoke_keys(&mut tx, id, now).await?;
+    secrets::delete_all(&mut tx, id).await?;
     let was = Some(json!({"name": found.name}));
     // Its own log can be read by nobody from now on: it is told in the operator's.
     setup

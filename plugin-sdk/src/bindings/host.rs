@@ -530,7 +530,7 @@ pub mod vestibule {
                 #[inline]
                 unsafe fn drop(_handle: u32) {
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "[resource-drop]message"]
                         fn drop(_: i32);
@@ -570,7 +570,7 @@ pub mod vestibule {
                 #[inline]
                 unsafe fn drop(_handle: u32) {
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "[resource-drop]conversation"]
                         fn drop(_: i32);
@@ -603,7 +603,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.0")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
                         unsafe extern "C" {
                             #[link_name = "[method]message.id"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -644,7 +644,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.0")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
                         unsafe extern "C" {
                             #[link_name = "[method]message.token"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -671,7 +671,7 @@ pub mod vestibule {
                 pub fn kind(&self) -> Kind {
                     unsafe {
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.0")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
                         unsafe extern "C" {
                             #[link_name = "[method]message.kind"]
                             fn wit_import0(_: i32) -> i32;
@@ -704,7 +704,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.0")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
                         unsafe extern "C" {
                             #[link_name = "[method]message.text"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -744,7 +744,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.0")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
                         unsafe extern "C" {
                             #[link_name = "[method]message.payload"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -788,7 +788,7 @@ pub mod vestibule {
                 pub fn sent_at(&self) -> Moment {
                     unsafe {
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.0")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
                         unsafe extern "C" {
                             #[link_name = "[method]message.sent-at"]
                             fn wit_import0(_: i32) -> i64;
@@ -820,7 +820,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.0")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
                         unsafe extern "C" {
                             #[link_name = "[method]message.media"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -980,7 +980,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.0")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
                         unsafe extern "C" {
                             #[link_name = "[method]message.location"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -1105,7 +1105,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.0")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
                         unsafe extern "C" {
                             #[link_name = "[method]message.reaction"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -1188,7 +1188,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.0")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
                         unsafe extern "C" {
                             #[link_name = "[method]message.contacts"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -1346,7 +1346,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.0")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
                         unsafe extern "C" {
                             #[link_name = "[method]message.order"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -1481,7 +1481,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.0")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
                         unsafe extern "C" {
                             #[link_name = "[method]message.form"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -1678,7 +1678,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.0")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
                         unsafe extern "C" {
                             #[link_name = "[method]message.call-permission"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -1739,7 +1739,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.0")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
                         unsafe extern "C" {
                             #[link_name = "[method]message.other-kind"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -1795,7 +1795,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.0")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
                         unsafe extern "C" {
                             #[link_name = "[method]message.answers"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -1850,7 +1850,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.0")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
                         unsafe extern "C" {
                             #[link_name = "[method]message.referral"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -2054,7 +2054,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.0")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
                         unsafe extern "C" {
                             #[link_name = "[method]message.product"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -2112,7 +2112,7 @@ pub mod vestibule {
                 pub fn forwarded(&self) -> Forwarded {
                     unsafe {
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.0")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
                         unsafe extern "C" {
                             #[link_name = "[method]message.forwarded"]
                             fn wit_import0(_: i32) -> i32;
@@ -2146,7 +2146,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.0")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
                         unsafe extern "C" {
                             #[link_name = "[method]message.raw"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -2186,7 +2186,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.0")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
                         unsafe extern "C" {
                             #[link_name = "[method]conversation.id"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -2226,7 +2226,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.0")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
                         unsafe extern "C" {
                             #[link_name = "[method]conversation.contact"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -2266,7 +2266,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.0")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
                         unsafe extern "C" {
                             #[link_name = "[method]conversation.display-name"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -2322,7 +2322,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.0")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
                         unsafe extern "C" {
                             #[link_name = "[method]conversation.language"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -2380,7 +2380,7 @@ pub mod vestibule {
                         let len0 = vec0.len();
                         let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.0")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
                         unsafe extern "C" {
                             #[link_name = "[method]conversation.attribute"]
                             fn wit_import2(_: i32, _: *mut u8, _: usize, _: *mut u8);
@@ -2513,7 +2513,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.0")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
                         unsafe extern "C" {
                             #[link_name = "[method]conversation.attributes"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -2695,7 +2695,7 @@ pub mod vestibule {
                         let len0 = vec0.len();
                         let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.0")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
                         unsafe extern "C" {
                             #[link_name = "[method]conversation.contact-attribute"]
                             fn wit_import2(_: i32, _: *mut u8, _: usize, _: *mut u8);
@@ -2828,7 +2828,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.0")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
                         unsafe extern "C" {
                             #[link_name = "[method]conversation.tags"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -2880,7 +2880,7 @@ pub mod vestibule {
                 pub fn is_new(&self) -> bool {
                     unsafe {
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.0")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
                         unsafe extern "C" {
                             #[link_name = "[method]conversation.is-new"]
                             fn wit_import0(_: i32) -> i32;
@@ -2901,7 +2901,7 @@ pub mod vestibule {
                 pub fn is_the_bots(&self) -> bool {
                     unsafe {
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.0")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
                         unsafe extern "C" {
                             #[link_name = "[method]conversation.is-the-bots"]
                             fn wit_import0(_: i32) -> i32;
@@ -2952,7 +2952,7 @@ pub mod vestibule {
                 #[inline]
                 unsafe fn drop(_handle: u32) {
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "[resource-drop]event"]
                         fn drop(_: i32);
@@ -2992,7 +2992,7 @@ pub mod vestibule {
                 #[inline]
                 unsafe fn drop(_handle: u32) {
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "[resource-drop]timer"]
                         fn drop(_: i32);
@@ -3081,7 +3081,7 @@ pub mod vestibule {
                 #[inline]
                 unsafe fn drop(_handle: u32) {
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "[resource-drop]receipt"]
                         fn drop(_: i32);
@@ -3114,7 +3114,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.0")]
+                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.1")]
                         unsafe extern "C" {
                             #[link_name = "[method]event.id"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -3154,7 +3154,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.0")]
+                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.1")]
                         unsafe extern "C" {
                             #[link_name = "[method]event.name"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -3182,7 +3182,7 @@ pub mod vestibule {
                 pub fn at(&self) -> Moment {
                     unsafe {
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.0")]
+                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.1")]
                         unsafe extern "C" {
                             #[link_name = "[method]event.at"]
                             fn wit_import0(_: i32) -> i64;
@@ -3217,7 +3217,7 @@ pub mod vestibule {
                         let len0 = vec0.len();
                         let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.0")]
+                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.1")]
                         unsafe extern "C" {
                             #[link_name = "[method]event.field"]
                             fn wit_import2(_: i32, _: *mut u8, _: usize, _: *mut u8);
@@ -3350,7 +3350,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.0")]
+                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.1")]
                         unsafe extern "C" {
                             #[link_name = "[method]event.fields"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -3527,7 +3527,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.0")]
+                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.1")]
                         unsafe extern "C" {
                             #[link_name = "[method]timer.name"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -3554,7 +3554,7 @@ pub mod vestibule {
                 pub fn set_at(&self) -> Moment {
                     unsafe {
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.0")]
+                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.1")]
                         unsafe extern "C" {
                             #[link_name = "[method]timer.set-at"]
                             fn wit_import0(_: i32) -> i64;
@@ -3575,7 +3575,7 @@ pub mod vestibule {
                 pub fn due_at(&self) -> Moment {
                     unsafe {
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.0")]
+                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.1")]
                         unsafe extern "C" {
                             #[link_name = "[method]timer.due-at"]
                             fn wit_import0(_: i32) -> i64;
@@ -3609,7 +3609,7 @@ pub mod vestibule {
                         let len0 = vec0.len();
                         let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.0")]
+                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.1")]
                         unsafe extern "C" {
                             #[link_name = "[method]timer.field"]
                             fn wit_import2(_: i32, _: *mut u8, _: usize, _: *mut u8);
@@ -3741,7 +3741,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.0")]
+                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.1")]
                         unsafe extern "C" {
                             #[link_name = "[method]timer.fields"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -3918,7 +3918,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.0")]
+                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.1")]
                         unsafe extern "C" {
                             #[link_name = "[method]receipt.send"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -3945,7 +3945,7 @@ pub mod vestibule {
                 pub fn status(&self) -> ReceiptStatus {
                     unsafe {
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.0")]
+                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.1")]
                         unsafe extern "C" {
                             #[link_name = "[method]receipt.status"]
                             fn wit_import0(_: i32) -> i32;
@@ -3966,7 +3966,7 @@ pub mod vestibule {
                 pub fn at(&self) -> Moment {
                     unsafe {
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.0")]
+                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.1")]
                         unsafe extern "C" {
                             #[link_name = "[method]receipt.at"]
                             fn wit_import0(_: i32) -> i64;
@@ -3993,7 +3993,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.0")]
+                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.1")]
                         unsafe extern "C" {
                             #[link_name = "[method]receipt.error"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -4692,7 +4692,7 @@ pub mod vestibule {
                     );
                     let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "quote"]
                         fn wit_import1(_: *mut u8);
@@ -4798,7 +4798,7 @@ pub mod vestibule {
                     );
                     let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "mean"]
                         fn wit_import1(_: i32, _: *mut u8);
@@ -4910,7 +4910,7 @@ pub mod vestibule {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "send-text"]
                         fn wit_import2(_: *mut u8, _: usize, _: i32, _: *mut u8);
@@ -5054,7 +5054,7 @@ pub mod vestibule {
                     };
                     let ptr5 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "send-image"]
                         fn wit_import6(
@@ -5209,7 +5209,7 @@ pub mod vestibule {
                     };
                     let ptr5 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "send-video"]
                         fn wit_import6(
@@ -5356,7 +5356,7 @@ pub mod vestibule {
                     };
                     let ptr3 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "send-audio"]
                         fn wit_import4(_: i32, _: *mut u8, _: usize, _: i32, _: *mut u8);
@@ -5512,7 +5512,7 @@ pub mod vestibule {
                     };
                     let ptr8 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "send-document"]
                         fn wit_import9(
@@ -5664,7 +5664,7 @@ pub mod vestibule {
                     };
                     let ptr3 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "send-sticker"]
                         fn wit_import4(_: i32, _: *mut u8, _: usize, _: *mut u8);
@@ -5800,7 +5800,7 @@ pub mod vestibule {
                     };
                     let ptr5 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "send-location"]
                         fn wit_import6(
@@ -6126,7 +6126,7 @@ pub mod vestibule {
                     }
                     let ptr12 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "send-contacts"]
                         fn wit_import13(_: *mut u8, _: usize, _: *mut u8);
@@ -6424,7 +6424,7 @@ pub mod vestibule {
                     }
                     let ptr22 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "send-buttons"]
                         fn wit_import23(
@@ -6699,7 +6699,7 @@ pub mod vestibule {
                     }
                     let ptr14 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "send-rows"]
                         fn wit_import15(
@@ -7052,7 +7052,7 @@ pub mod vestibule {
                         .cast::<*mut u8>() = ptr14.cast_mut();
                     let ptr15 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "send-link"]
                         fn wit_import16(_: *mut u8, _: *mut u8);
@@ -7517,7 +7517,7 @@ pub mod vestibule {
                         .cast::<*mut u8>() = result24;
                     let ptr25 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "send-flow"]
                         fn wit_import26(_: *mut u8, _: *mut u8);
@@ -7625,7 +7625,7 @@ pub mod vestibule {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "ask-location"]
                         fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
@@ -7806,7 +7806,7 @@ pub mod vestibule {
                     }
                     let ptr11 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "ask-address"]
                         fn wit_import12(
@@ -7945,7 +7945,7 @@ pub mod vestibule {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "ask-phone"]
                         fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
@@ -8054,7 +8054,7 @@ pub mod vestibule {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "ask-to-call"]
                         fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
@@ -8186,7 +8186,7 @@ pub mod vestibule {
                     };
                     let ptr6 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "send-call-button"]
                         fn wit_import7(
@@ -8356,7 +8356,7 @@ pub mod vestibule {
                     let len6 = vec6.len();
                     let ptr7 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "send-product"]
                         fn wit_import8(
@@ -8577,7 +8577,7 @@ pub mod vestibule {
                     }
                     let ptr11 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "send-product-list"]
                         fn wit_import12(
@@ -8749,7 +8749,7 @@ pub mod vestibule {
                     };
                     let ptr6 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "send-catalog"]
                         fn wit_import7(
@@ -9085,7 +9085,7 @@ pub mod vestibule {
                     }
                     let ptr15 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "send-carousel"]
                         fn wit_import16(
@@ -9236,7 +9236,7 @@ pub mod vestibule {
                     }
                     let ptr5 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "send-product-carousel"]
                         fn wit_import6(
@@ -10090,7 +10090,7 @@ pub mod vestibule {
                     };
                     let ptr53 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "send-template"]
                         fn wit_import54(_: *mut u8, _: *mut u8);
@@ -10199,7 +10199,7 @@ pub mod vestibule {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "react"]
                         fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
@@ -10305,7 +10305,7 @@ pub mod vestibule {
                     );
                     let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "mark-read"]
                         fn wit_import1(_: i32, _: *mut u8);
@@ -10520,7 +10520,7 @@ pub mod vestibule {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "set-language"]
                         fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
@@ -10727,7 +10727,7 @@ pub mod vestibule {
                     };
                     let ptr7 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "set-attribute"]
                         fn wit_import8(
@@ -10861,7 +10861,7 @@ pub mod vestibule {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "remove-attribute"]
                         fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
@@ -11068,7 +11068,7 @@ pub mod vestibule {
                     };
                     let ptr7 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "set-contact-attribute"]
                         fn wit_import8(
@@ -11202,7 +11202,7 @@ pub mod vestibule {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "remove-contact-attribute"]
                         fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
@@ -11311,7 +11311,7 @@ pub mod vestibule {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "add-tag"]
                         fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
@@ -11419,7 +11419,7 @@ pub mod vestibule {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "remove-tag"]
                         fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
@@ -11528,7 +11528,7 @@ pub mod vestibule {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "note"]
                         fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
@@ -11641,7 +11641,7 @@ pub mod vestibule {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "metric"]
                         fn wit_import2(_: *mut u8, _: usize, _: f64, _: *mut u8);
@@ -11875,7 +11875,7 @@ pub mod vestibule {
                     }
                     let ptr9 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "emit"]
                         fn wit_import10(
@@ -12020,7 +12020,7 @@ pub mod vestibule {
                     };
                     let ptr5 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "hand-over"]
                         fn wit_import6(
@@ -12150,7 +12150,7 @@ pub mod vestibule {
                     );
                     let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "close"]
                         fn wit_import1(_: *mut u8);
@@ -12389,7 +12389,7 @@ pub mod vestibule {
                     }
                     let ptr10 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "set-timer"]
                         fn wit_import11(
@@ -12522,7 +12522,7 @@ pub mod vestibule {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "cancel-timer"]
                         fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
@@ -12630,7 +12630,7 @@ pub mod vestibule {
                     );
                     let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "opt-out"]
                         fn wit_import1(_: i32, _: *mut u8);
@@ -12740,7 +12740,7 @@ pub mod vestibule {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "opt-in"]
                         fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
@@ -12880,7 +12880,7 @@ pub mod vestibule {
                     let ptr0 = vec0.as_ptr().cast::<u8>();
                     let len0 = vec0.len();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/log@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/log@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "write"]
                         fn wit_import1(_: i32, _: *mut u8, _: usize);
@@ -12905,7 +12905,7 @@ pub mod vestibule {
             pub fn now() -> Moment {
                 unsafe {
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/clock@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/clock@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "now"]
                         fn wit_import0() -> i64;
@@ -12931,7 +12931,7 @@ pub mod vestibule {
             pub fn next_u64() -> u64 {
                 unsafe {
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/random@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/random@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "next-u64"]
                         fn wit_import0() -> i64;
@@ -12962,7 +12962,7 @@ pub mod vestibule {
                     );
                     let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/random@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/random@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "bytes"]
                         fn wit_import1(_: i32, _: *mut u8);
@@ -13013,7 +13013,7 @@ pub mod vestibule {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/config@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/config@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "get"]
                         fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
@@ -13067,7 +13067,7 @@ pub mod vestibule {
                     );
                     let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/config@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/config@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "all"]
                         fn wit_import1(_: *mut u8);
@@ -13217,7 +13217,7 @@ pub mod vestibule {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/kv@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/kv@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "get"]
                         fn wit_import2(_: i32, _: *mut u8, _: usize, _: *mut u8);
@@ -13366,7 +13366,7 @@ pub mod vestibule {
                     };
                     let ptr3 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/kv@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/kv@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "set"]
                         fn wit_import4(
@@ -13504,7 +13504,7 @@ pub mod vestibule {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/kv@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/kv@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "delete"]
                         fn wit_import2(_: i32, _: *mut u8, _: usize, _: *mut u8);
@@ -13625,7 +13625,7 @@ pub mod vestibule {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/kv@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/kv@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "add"]
                         fn wit_import2(_: i32, _: *mut u8, _: usize, _: i64, _: *mut u8);
@@ -13761,7 +13761,7 @@ pub mod vestibule {
                     };
                     let ptr3 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/kv@0.2.0")]
+                    #[link(wasm_import_module = "vestibule:plugin/kv@0.2.1")]
                     unsafe extern "C" {
                         #[link_name = "list-keys"]
                         fn wit_import4(
@@ -13937,6 +13937,789 @@ pub mod vestibule {
                         _ => _rt::invalid_enum_discriminant(),
                     };
                     result27
+                }
+            }
+        }
+        /// Grant `http`: requests to hosts that the tenant allowed for this installation, by method and path
+        /// (`docs/plugins-grants.md`). Since 0.2.1.
+        ///
+        /// The gateway sends each request at least once: a turn that runs again after a lost race is given the answer that it got
+        /// before, and a turn that runs again after a crash sends the request again under the same `Idempotency-Key`, which the
+        /// gateway sets. A version in shadow sends nothing: it is given the answer of the version in service, if that asked the
+        /// same, else `unavailable`. Redirects are not followed: the plugin is given the answer and may ask again, if it is allowed
+        /// to. Waiting costs no fuel.
+        #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+        pub mod http {
+            #[used]
+            #[doc(hidden)]
+            static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
+            use super::super::super::_rt;
+            #[repr(u8)]
+            #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+            pub enum Method {
+                Get,
+                Head,
+                Post,
+                Put,
+                Patch,
+                Delete,
+            }
+            impl ::core::fmt::Debug for Method {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    match self {
+                        Method::Get => f.debug_tuple("Method::Get").finish(),
+                        Method::Head => f.debug_tuple("Method::Head").finish(),
+                        Method::Post => f.debug_tuple("Method::Post").finish(),
+                        Method::Put => f.debug_tuple("Method::Put").finish(),
+                        Method::Patch => f.debug_tuple("Method::Patch").finish(),
+                        Method::Delete => f.debug_tuple("Method::Delete").finish(),
+                    }
+                }
+            }
+            impl Method {
+                #[doc(hidden)]
+                pub unsafe fn _lift(val: u8) -> Method {
+                    if !cfg!(debug_assertions) {
+                        return unsafe { ::core::mem::transmute(val) };
+                    }
+                    match val {
+                        0 => Method::Get,
+                        1 => Method::Head,
+                        2 => Method::Post,
+                        3 => Method::Put,
+                        4 => Method::Patch,
+                        5 => Method::Delete,
+                        _ => panic!("invalid enum discriminant"),
+                    }
+                }
+            }
+            /// A piece of a text. The gateway writes in what is no `text`; the plugin never sees it, and an answer that repeats it
+            /// comes back with `[masked]` in its place.
+            #[derive(Clone, PartialEq)]
+            pub enum Part {
+                Text(_rt::String),
+                /// A secret of the tenant's, by its name. Grant `secret NAME`. A secret that is bound to hosts goes to no other.
+                Secret(_rt::String),
+                /// The phone number of the turn's person, `+4915112345678`. Grant `personal-data phone`.
+                Phone,
+                /// Their business-scoped user id. Grant `personal-data bsuid`.
+                Bsuid,
+            }
+            impl ::core::fmt::Debug for Part {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    match self {
+                        Part::Text(e) => f.debug_tuple("Part::Text").field(e).finish(),
+                        Part::Secret(e) => {
+                            f.debug_tuple("Part::Secret").field(e).finish()
+                        }
+                        Part::Phone => f.debug_tuple("Part::Phone").finish(),
+                        Part::Bsuid => f.debug_tuple("Part::Bsuid").finish(),
+                    }
+                }
+            }
+            /// The pieces are joined. `{ name: "authorization", value: [text("Bearer "), secret("shop")] }`.
+            ///
+            /// Refused are names that say how a message is framed or routed (`host`, `content-length`, `transfer-encoding`,
+            /// `connection` …), `accept-encoding`, `range` and `idempotency-key`; a name that comes twice; a value with line ends.
+            #[derive(Clone, PartialEq)]
+            pub struct Header {
+                pub name: _rt::String,
+                pub value: _rt::Vec<Part>,
+            }
+            impl ::core::fmt::Debug for Header {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Header")
+                        .field("name", &self.name)
+                        .field("value", &self.value)
+                        .finish()
+                }
+            }
+            /// A text that the gateway puts into a JSON body, at a JSON pointer (RFC 6901) whose last step names a member of an
+            /// object. `{ at: "/customer/phone", value: [phone] }`.
+            #[derive(Clone, PartialEq)]
+            pub struct Member {
+                pub at: _rt::String,
+                pub value: _rt::Vec<Part>,
+            }
+            impl ::core::fmt::Debug for Member {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Member")
+                        .field("at", &self.at)
+                        .field("value", &self.value)
+                        .finish()
+                }
+            }
+            /// `{ json: "{\"order\":\"4711\"}", members: [{ at: "/phone", value: [phone] }] }`. Sent as `application/json` unless a
+            /// header says otherwise.
+            #[derive(Clone, PartialEq)]
+            pub struct Document {
+                pub json: _rt::String,
+                pub members: _rt::Vec<Member>,
+            }
+            impl ::core::fmt::Debug for Document {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Document")
+                        .field("json", &self.json)
+                        .field("members", &self.members)
+                        .finish()
+                }
+            }
+            #[derive(Clone, PartialEq)]
+            pub enum Body {
+                Bytes(_rt::Vec<u8>),
+                Json(Document),
+            }
+            impl ::core::fmt::Debug for Body {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    match self {
+                        Body::Bytes(e) => f.debug_tuple("Body::Bytes").field(e).finish(),
+                        Body::Json(e) => f.debug_tuple("Body::Json").field(e).finish(),
+                    }
+                }
+            }
+            /// `{ method: get, url: "https://shop.example/orders/4711", headers: [], body: none, timeout: none }`.
+            #[derive(Clone, PartialEq)]
+            pub struct Request {
+                pub method: Method,
+                /// At most 2000 characters, without user name and password.
+                pub url: _rt::String,
+                /// At most 32, 8 KiB together.
+                pub headers: _rt::Vec<Header>,
+                /// At most 64 KiB. Not with `get` and `head`.
+                pub body: ::core::option::Option<Body>,
+                /// Milliseconds; none, or more than the operator allows: the operator's limit.
+                pub timeout: ::core::option::Option<u32>,
+            }
+            impl ::core::fmt::Debug for Request {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Request")
+                        .field("method", &self.method)
+                        .field("url", &self.url)
+                        .field("headers", &self.headers)
+                        .field("body", &self.body)
+                        .field("timeout", &self.timeout)
+                        .finish()
+                }
+            }
+            /// Names in lower case. A name may come several times.
+            #[derive(Clone, PartialEq)]
+            pub struct AnswerHeader {
+                pub name: _rt::String,
+                pub value: _rt::String,
+            }
+            impl ::core::fmt::Debug for AnswerHeader {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("AnswerHeader")
+                        .field("name", &self.name)
+                        .field("value", &self.value)
+                        .finish()
+                }
+            }
+            /// Whatever the server said: a 404 is an answer. The body has at most 256 KiB.
+            #[derive(Clone, PartialEq)]
+            pub struct Response {
+                pub status: u16,
+                pub headers: _rt::Vec<AnswerHeader>,
+                pub body: _rt::Vec<u8>,
+            }
+            impl ::core::fmt::Debug for Response {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Response")
+                        .field("status", &self.status)
+                        .field("headers", &self.headers)
+                        .field("body", &self.body)
+                        .finish()
+                }
+            }
+            #[derive(Clone, PartialEq)]
+            pub enum HttpError {
+                /// A grant is missing, or this is not what the tenant allowed; the text says which.
+                Denied(_rt::String),
+                /// The request cannot be sent as it is; the text names the field.
+                Invalid(_rt::String),
+                /// Requests of a turn, or of the tenant at one moment, are used up.
+                Quota(_rt::String),
+                /// The secret does not exist, or the person has no such address.
+                Absent(_rt::String),
+                /// No answer in time. It may have arrived.
+                Timeout,
+                /// The answer is longer than the gateway takes.
+                TooLarge,
+                /// No connection, no public address, or one that broke. It may have arrived.
+                Unreachable(_rt::String),
+                /// Nothing was sent: in shadow, in a replay that does not know this request, or because the gateway has no room.
+                Unavailable(_rt::String),
+            }
+            impl ::core::fmt::Debug for HttpError {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    match self {
+                        HttpError::Denied(e) => {
+                            f.debug_tuple("HttpError::Denied").field(e).finish()
+                        }
+                        HttpError::Invalid(e) => {
+                            f.debug_tuple("HttpError::Invalid").field(e).finish()
+                        }
+                        HttpError::Quota(e) => {
+                            f.debug_tuple("HttpError::Quota").field(e).finish()
+                        }
+                        HttpError::Absent(e) => {
+                            f.debug_tuple("HttpError::Absent").field(e).finish()
+                        }
+                        HttpError::Timeout => {
+                            f.debug_tuple("HttpError::Timeout").finish()
+                        }
+                        HttpError::TooLarge => {
+                            f.debug_tuple("HttpError::TooLarge").finish()
+                        }
+                        HttpError::Unreachable(e) => {
+                            f.debug_tuple("HttpError::Unreachable").field(e).finish()
+                        }
+                        HttpError::Unavailable(e) => {
+                            f.debug_tuple("HttpError::Unavailable").field(e).finish()
+                        }
+                    }
+                }
+            }
+            impl ::core::fmt::Display for HttpError {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    write!(f, "{:?}", self)
+                }
+            }
+            impl ::core::error::Error for HttpError {}
+            #[allow(unused_unsafe, clippy::all)]
+            /// At most 8 requests a turn, unless the operator says otherwise.
+            #[allow(async_fn_in_trait)]
+            pub fn send(
+                request: &Request,
+            ) -> ::core::result::Result<Response, HttpError> {
+                unsafe {
+                    let mut cleanup_list = _rt::Vec::new();
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 6 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 6
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let Request {
+                        method: method0,
+                        url: url0,
+                        headers: headers0,
+                        body: body0,
+                        timeout: timeout0,
+                    } = request;
+                    let vec1 = url0;
+                    let ptr1 = vec1.as_ptr().cast::<u8>();
+                    let len1 = vec1.len();
+                    let vec7 = headers0;
+                    let len7 = vec7.len();
+                    let layout7 = _rt::alloc::Layout::from_size_align(
+                            vec7.len() * (4 * ::core::mem::size_of::<*const u8>()),
+                            ::core::mem::size_of::<*const u8>(),
+                        )
+                        .unwrap();
+                    let (result7, _cleanup7) = wit_bindgen::rt::Cleanup::new(layout7);
+                    for (i, e) in vec7.into_iter().enumerate() {
+                        let base = result7
+                            .add(i * (4 * ::core::mem::size_of::<*const u8>()));
+                        {
+                            let Header { name: name2, value: value2 } = e;
+                            let vec3 = name2;
+                            let ptr3 = vec3.as_ptr().cast::<u8>();
+                            let len3 = vec3.len();
+                            *base
+                                .add(::core::mem::size_of::<*const u8>())
+                                .cast::<usize>() = len3;
+                            *base.add(0).cast::<*mut u8>() = ptr3.cast_mut();
+                            let vec6 = value2;
+                            let len6 = vec6.len();
+                            let layout6 = _rt::alloc::Layout::from_size_align(
+                                    vec6.len() * (3 * ::core::mem::size_of::<*const u8>()),
+                                    ::core::mem::size_of::<*const u8>(),
+                                )
+                                .unwrap();
+                            let (result6, _cleanup6) = wit_bindgen::rt::Cleanup::new(
+                                layout6,
+                            );
+                            cleanup_list.extend(_cleanup6);
+                            for (i, e) in vec6.into_iter().enumerate() {
+                                let base = result6
+                                    .add(i * (3 * ::core::mem::size_of::<*const u8>()));
+                                {
+                                    match e {
+                                        Part::Text(e) => {
+                                            *base.add(0).cast::<u8>() = (0i32) as u8;
+                                            let vec4 = e;
+                                            let ptr4 = vec4.as_ptr().cast::<u8>();
+                                            let len4 = vec4.len();
+                                            *base
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>() = len4;
+                                            *base
+                                                .add(::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>() = ptr4.cast_mut();
+                                        }
+                                        Part::Secret(e) => {
+                                            *base.add(0).cast::<u8>() = (1i32) as u8;
+                                            let vec5 = e;
+                                            let ptr5 = vec5.as_ptr().cast::<u8>();
+                                            let len5 = vec5.len();
+                                            *base
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>() = len5;
+                                            *base
+                                                .add(::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>() = ptr5.cast_mut();
+                                        }
+                                        Part::Phone => {
+                                            *base.add(0).cast::<u8>() = (2i32) as u8;
+                                        }
+                                        Part::Bsuid => {
+                                            *base.add(0).cast::<u8>() = (3i32) as u8;
+                                        }
+                                    }
+                                }
+                            }
+                            *base
+                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                .cast::<usize>() = len6;
+                            *base
+                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                .cast::<*mut u8>() = result6;
+                        }
+                    }
+                    let (
+                        result18_0,
+                        result18_1,
+                        result18_2,
+                        result18_3,
+                        result18_4,
+                        result18_5,
+                    ) = match body0 {
+                        Some(e) => {
+                            let (
+                                result17_0,
+                                result17_1,
+                                result17_2,
+                                result17_3,
+                                result17_4,
+                            ) = match e {
+                                Body::Bytes(e) => {
+                                    let vec8 = e;
+                                    let ptr8 = vec8.as_ptr().cast::<u8>();
+                                    let len8 = vec8.len();
+                                    (
+                                        0i32,
+                                        ptr8.cast_mut(),
+                                        len8,
+                                        ::core::ptr::null_mut(),
+                                        0usize,
+                                    )
+                                }
+                                Body::Json(e) => {
+                                    let Document { json: json9, members: members9 } = e;
+                                    let vec10 = json9;
+                                    let ptr10 = vec10.as_ptr().cast::<u8>();
+                                    let len10 = vec10.len();
+                                    let vec16 = members9;
+                                    let len16 = vec16.len();
+                                    let layout16 = _rt::alloc::Layout::from_size_align(
+                                            vec16.len() * (4 * ::core::mem::size_of::<*const u8>()),
+                                            ::core::mem::size_of::<*const u8>(),
+                                        )
+                                        .unwrap();
+                                    let (result16, _cleanup16) = wit_bindgen::rt::Cleanup::new(
+                                        layout16,
+                                    );
+                                    cleanup_list.extend(_cleanup16);
+                                    for (i, e) in vec16.into_iter().enumerate() {
+                                        let base = result16
+                                            .add(i * (4 * ::core::mem::size_of::<*const u8>()));
+                                        {
+                                            let Member { at: at11, value: value11 } = e;
+                                            let vec12 = at11;
+                                            let ptr12 = vec12.as_ptr().cast::<u8>();
+                                            let len12 = vec12.len();
+                                            *base
+                                                .add(::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>() = len12;
+                                            *base.add(0).cast::<*mut u8>() = ptr12.cast_mut();
+                                            let vec15 = value11;
+                                            let len15 = vec15.len();
+                                            let layout15 = _rt::alloc::Layout::from_size_align(
+                                                    vec15.len() * (3 * ::core::mem::size_of::<*const u8>()),
+                                                    ::core::mem::size_of::<*const u8>(),
+                                                )
+                                                .unwrap();
+                                            let (result15, _cleanup15) = wit_bindgen::rt::Cleanup::new(
+                                                layout15,
+                                            );
+                                            cleanup_list.extend(_cleanup15);
+                                            for (i, e) in vec15.into_iter().enumerate() {
+                                                let base = result15
+                                                    .add(i * (3 * ::core::mem::size_of::<*const u8>()));
+                                                {
+                                                    match e {
+                                                        Part::Text(e) => {
+                                                            *base.add(0).cast::<u8>() = (0i32) as u8;
+                                                            let vec13 = e;
+                                                            let ptr13 = vec13.as_ptr().cast::<u8>();
+                                                            let len13 = vec13.len();
+                                                            *base
+                                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                                .cast::<usize>() = len13;
+                                                            *base
+                                                                .add(::core::mem::size_of::<*const u8>())
+                                                                .cast::<*mut u8>() = ptr13.cast_mut();
+                                                        }
+                                                        Part::Secret(e) => {
+                                                            *base.add(0).cast::<u8>() = (1i32) as u8;
+                                                            let vec14 = e;
+                                                            let ptr14 = vec14.as_ptr().cast::<u8>();
+                                                            let len14 = vec14.len();
+                                                            *base
+                                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                                .cast::<usize>() = len14;
+                                                            *base
+                                                                .add(::core::mem::size_of::<*const u8>())
+                                                                .cast::<*mut u8>() = ptr14.cast_mut();
+                                                        }
+                                                        Part::Phone => {
+                                                            *base.add(0).cast::<u8>() = (2i32) as u8;
+                                                        }
+                                                        Part::Bsuid => {
+                                                            *base.add(0).cast::<u8>() = (3i32) as u8;
+                                                        }
+                                                    }
+                                                }
+                                            }
+                                            *base
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>() = len15;
+                                            *base
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>() = result15;
+                                        }
+                                    }
+                                    (1i32, ptr10.cast_mut(), len10, result16, len16)
+                                }
+                            };
+                            (
+                                1i32,
+                                result17_0,
+                                result17_1,
+                                result17_2,
+                                result17_3,
+                                result17_4,
+                            )
+                        }
+                        None => {
+                            (
+                                0i32,
+                                0i32,
+                                ::core::ptr::null_mut(),
+                                0usize,
+                                ::core::ptr::null_mut(),
+                                0usize,
+                            )
+                        }
+                    };
+                    let (result19_0, result19_1) = match timeout0 {
+                        Some(e) => (1i32, _rt::as_i32(e)),
+                        None => (0i32, 0i32),
+                    };
+                    let ptr20 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "vestibule:plugin/http@0.2.1")]
+                    unsafe extern "C" {
+                        #[link_name = "send"]
+                        fn wit_import21(
+                            _: i32,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                            _: usize,
+                            _: i32,
+                            _: i32,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                            _: usize,
+                            _: i32,
+                            _: i32,
+                            _: *mut u8,
+                        );
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import21(
+                        _: i32,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                        _: usize,
+                        _: i32,
+                        _: i32,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                        _: usize,
+                        _: i32,
+                        _: i32,
+                        _: *mut u8,
+                    ) {
+                        unreachable!()
+                    }
+                    wit_import21(
+                        method0.clone() as i32,
+                        ptr1.cast_mut(),
+                        len1,
+                        result7,
+                        len7,
+                        result18_0,
+                        result18_1,
+                        result18_2,
+                        result18_3,
+                        result18_4,
+                        result18_5,
+                        result19_0,
+                        result19_1,
+                        ptr20,
+                    );
+                    let l22 = i32::from(*ptr20.add(0).cast::<u8>());
+                    let result56 = match l22 {
+                        0 => {
+                            let e = {
+                                let l23 = i32::from(
+                                    *ptr20
+                                        .add(::core::mem::size_of::<*const u8>())
+                                        .cast::<u16>(),
+                                );
+                                let l24 = *ptr20
+                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l25 = *ptr20
+                                    .add(3 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let base32 = l24;
+                                let len32 = l25;
+                                let mut result32 = _rt::Vec::with_capacity(len32);
+                                for i in 0..len32 {
+                                    let base = base32
+                                        .add(i * (4 * ::core::mem::size_of::<*const u8>()));
+                                    let e32 = {
+                                        let l26 = *base.add(0).cast::<*mut u8>();
+                                        let l27 = *base
+                                            .add(::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len28 = l27;
+                                        let bytes28 = _rt::Vec::from_raw_parts(
+                                            l26.cast(),
+                                            len28,
+                                            len28,
+                                        );
+                                        let l29 = *base
+                                            .add(2 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l30 = *base
+                                            .add(3 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len31 = l30;
+                                        let bytes31 = _rt::Vec::from_raw_parts(
+                                            l29.cast(),
+                                            len31,
+                                            len31,
+                                        );
+                                        AnswerHeader {
+                                            name: _rt::string_lift(bytes28),
+                                            value: _rt::string_lift(bytes31),
+                                        }
+                                    };
+                                    result32.push(e32);
+                                }
+                                _rt::cabi_dealloc(
+                                    base32,
+                                    len32 * (4 * ::core::mem::size_of::<*const u8>()),
+                                    ::core::mem::size_of::<*const u8>(),
+                                );
+                                let l33 = *ptr20
+                                    .add(4 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l34 = *ptr20
+                                    .add(5 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let len35 = l34;
+                                Response {
+                                    status: l23 as u16,
+                                    headers: result32,
+                                    body: <_ as From<
+                                        _rt::Vec<_>,
+                                    >>::from(_rt::Vec::from_raw_parts(l33.cast(), len35, len35)),
+                                }
+                            };
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l36 = i32::from(
+                                    *ptr20.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                let v55 = match l36 {
+                                    0 => {
+                                        let e55 = {
+                                            let l37 = *ptr20
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l38 = *ptr20
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len39 = l38;
+                                            let bytes39 = _rt::Vec::from_raw_parts(
+                                                l37.cast(),
+                                                len39,
+                                                len39,
+                                            );
+                                            _rt::string_lift(bytes39)
+                                        };
+                                        HttpError::Denied(e55)
+                                    }
+                                    1 => {
+                                        let e55 = {
+                                            let l40 = *ptr20
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l41 = *ptr20
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len42 = l41;
+                                            let bytes42 = _rt::Vec::from_raw_parts(
+                                                l40.cast(),
+                                                len42,
+                                                len42,
+                                            );
+                                            _rt::string_lift(bytes42)
+                                        };
+                                        HttpError::Invalid(e55)
+                                    }
+                                    2 => {
+                                        let e55 = {
+                                            let l43 = *ptr20
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l44 = *ptr20
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len45 = l44;
+                                            let bytes45 = _rt::Vec::from_raw_parts(
+                                                l43.cast(),
+                                                len45,
+                                                len45,
+                                            );
+                                            _rt::string_lift(bytes45)
+                                        };
+                                        HttpError::Quota(e55)
+                                    }
+                                    3 => {
+                                        let e55 = {
+                                            let l46 = *ptr20
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l47 = *ptr20
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len48 = l47;
+                                            let bytes48 = _rt::Vec::from_raw_parts(
+                                                l46.cast(),
+                                                len48,
+                                                len48,
+                                            );
+                                            _rt::string_lift(bytes48)
+                                        };
+                                        HttpError::Absent(e55)
+                                    }
+                                    4 => HttpError::Timeout,
+                                    5 => HttpError::TooLarge,
+                                    6 => {
+                                        let e55 = {
+                                            let l49 = *ptr20
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l50 = *ptr20
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len51 = l50;
+                                            let bytes51 = _rt::Vec::from_raw_parts(
+                                                l49.cast(),
+                                                len51,
+                                                len51,
+                                            );
+                                            _rt::string_lift(bytes51)
+                                        };
+                                        HttpError::Unreachable(e55)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 7, "invalid enum discriminant");
+                                        let e55 = {
+                                            let l52 = *ptr20
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l53 = *ptr20
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len54 = l53;
+                                            let bytes54 = _rt::Vec::from_raw_parts(
+                                                l52.cast(),
+                                                len54,
+                                                len54,
+                                            );
+                                            _rt::string_lift(bytes54)
+                                        };
+                                        HttpError::Unavailable(e55)
+                                    }
+                                };
+                                v55
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result56
                 }
             }
         }
@@ -14160,18 +14943,18 @@ mod _rt {
 #[rustfmt::skip]
 #[cfg(target_arch = "wasm32")]
 #[unsafe(
-    link_section = "component-type:wit-bindgen:0.61.1:vestibule:plugin@0.2.0:host:encoded world"
+    link_section = "component-type:wit-bindgen:0.61.1:vestibule:plugin@0.2.1:host:encoded world"
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 6824] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xad4\x01A\x02\x01A\x1b\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 7357] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xc28\x01A\x02\x01A\x1d\
 \x01B\x0b\x01w\x04\0\x06moment\x03\0\0\x01r\x03\x04year{\x05month}\x03day}\x04\0\
 \x03day\x03\0\x02\x01ps\x01q\x05\x04text\x01s\0\x06number\x01u\0\x04date\x01\x03\
 \0\x07boolean\x01\x7f\0\x05items\x01\x04\0\x04\0\x05value\x03\0\x05\x01r\x02\x04\
 names\x05value\x06\x04\0\x05field\x03\0\x07\x01q\x03\x06reject\x01s\0\x05retry\x01\
 y\0\x05fault\x01s\0\x04\0\x07failure\x03\0\x09\x03\0\x1cvestibule:plugin/types@0\
-.2.0\x05\0\x02\x03\0\0\x06moment\x02\x03\0\0\x05value\x02\x03\0\0\x05field\x01Bd\
+.2.1\x05\0\x02\x03\0\0\x06moment\x02\x03\0\0\x05value\x02\x03\0\0\x05field\x01Bd\
 \x02\x03\x02\x01\x01\x04\0\x06moment\x03\0\0\x02\x03\x02\x01\x02\x04\0\x05value\x03\
 \0\x02\x02\x03\x02\x01\x03\x04\0\x05field\x03\0\x04\x01m\x0d\x04text\x06button\x0b\
 list-choice\x05media\x08reaction\x08location\x08contacts\x05order\x04form\x0fcal\
@@ -14211,7 +14994,7 @@ bute\x01C\x01@\x01\x04self?\0\x19\x04\0\x1f[method]conversation.attributes\x01D\
 \0&[method]conversation.contact-attribute\x01C\x01@\x01\x04self?\0\x11\x04\0\x19\
 [method]conversation.tags\x01E\x01@\x01\x04self?\0\x7f\x04\0\x1b[method]conversa\
 tion.is-new\x01F\x04\0\x20[method]conversation.is-the-bots\x01F\x03\0\x1evestibu\
-le:plugin/inbound@0.2.0\x05\x04\x01B+\x02\x03\x02\x01\x01\x04\0\x06moment\x03\0\0\
+le:plugin/inbound@0.2.1\x05\x04\x01B+\x02\x03\x02\x01\x01\x04\0\x06moment\x03\0\0\
 \x02\x03\x02\x01\x02\x04\0\x05value\x03\0\x02\x02\x03\x02\x01\x03\x04\0\x05field\
 \x03\0\x04\x04\0\x05event\x03\x01\x04\0\x05timer\x03\x01\x01m\x05\x04sent\x09del\
 ivered\x04read\x06played\x06failed\x04\0\x0ereceipt-status\x03\0\x08\x04\0\x07re\
@@ -14226,9 +15009,9 @@ er.field\x01\x15\x01@\x01\x04self\x12\0\x10\x04\0\x14[method]timer.fields\x01\x1
 \x01h\x0a\x01@\x01\x04self\x17\0s\x04\0\x14[method]receipt.send\x01\x18\x01@\x01\
 \x04self\x17\0\x09\x04\0\x16[method]receipt.status\x01\x19\x01@\x01\x04self\x17\0\
 \x01\x04\0\x12[method]receipt.at\x01\x1a\x01kx\x01@\x01\x04self\x17\0\x1b\x04\0\x15\
-[method]receipt.error\x01\x1c\x03\0\x20vestibule:plugin/occasions@0.2.0\x05\x05\x01\
+[method]receipt.error\x01\x1c\x03\0\x20vestibule:plugin/occasions@0.2.1\x05\x05\x01\
 B\x02\x01q\x03\x07invalid\x01s\0\x05quota\x01s\0\x06denied\x01s\0\x04\0\x0ceffec\
-t-error\x03\0\0\x03\0\x1evestibule:plugin/refusal@0.2.0\x05\x06\x02\x03\0\0\x03d\
+t-error\x03\0\0\x03\0\x1evestibule:plugin/refusal@0.2.1\x05\x06\x02\x03\0\0\x03d\
 ay\x02\x03\0\x03\x0ceffect-error\x01B\x83\x01\x02\x03\x02\x01\x01\x04\0\x06momen\
 t\x03\0\0\x02\x03\x02\x01\x07\x04\0\x03day\x03\0\x02\x02\x03\x02\x01\x03\x04\0\x05\
 field\x03\0\x04\x02\x03\x02\x01\x08\x04\0\x0ceffect-error\x03\0\x06\x01q\x02\x06\
@@ -14282,7 +15065,7 @@ bodys\x05cards\xe2\0\0\xcb\0\x04\0\x0dsend-carousel\x01c\x01@\x01\x08products4\0
 \xcb\0\x04\0\x15send-product-carousel\x01d\x01@\x01\x08template\xc8\0\0\xcb\0\x04\
 \0\x0dsend-template\x01e\x01@\x01\x05emojis\0\xcb\0\x04\0\x05react\x01f\x01@\x01\
 \x06typing\x7f\0\xcb\0\x04\0\x09mark-read\x01g\x03\0\x1evestibule:plugin/replies\
-@0.2.0\x05\x09\x01B.\x02\x03\x02\x01\x01\x04\0\x06moment\x03\0\0\x02\x03\x02\x01\
+@0.2.1\x05\x09\x01B.\x02\x03\x02\x01\x01\x04\0\x06moment\x03\0\0\x02\x03\x02\x01\
 \x02\x04\0\x05value\x03\0\x02\x02\x03\x02\x01\x03\x04\0\x05field\x03\0\x04\x02\x03\
 \x02\x01\x08\x04\0\x0ceffect-error\x03\0\x06\x01q\x02\x05queue\x01s\0\x05agent\x01\
 s\0\x04\0\x08receiver\x03\0\x08\x01q\x02\x02at\x01\x01\0\x05after\x01w\0\x04\0\x03\
@@ -14298,14 +15081,14 @@ ds\x15\0\x0e\x04\0\x04emit\x01\x16\x01ks\x01@\x02\x02to\x09\x07summary\x17\0\x0e
 s\x03due\x0b\x06fields\x15\0\x0e\x04\0\x09set-timer\x01\x1a\x01@\x01\x04names\0\x0e\
 \x04\0\x0ccancel-timer\x01\x1b\x01@\x01\x05scope\x0d\0\x0e\x04\0\x07opt-out\x01\x1c\
 \x01@\x01\x05wordss\0\x0e\x04\0\x06opt-in\x01\x1d\x03\0\x1evestibule:plugin/effe\
-cts@0.2.0\x05\x0a\x01B\x04\x01m\x04\x05debug\x04info\x04warn\x05error\x04\0\x05l\
+cts@0.2.1\x05\x0a\x01B\x04\x01m\x04\x05debug\x04info\x04warn\x05error\x04\0\x05l\
 evel\x03\0\0\x01@\x02\x05level\x01\x07messages\x01\0\x04\0\x05write\x01\x02\x03\0\
-\x1avestibule:plugin/log@0.2.0\x05\x0b\x01B\x04\x02\x03\x02\x01\x01\x04\0\x06mom\
+\x1avestibule:plugin/log@0.2.1\x05\x0b\x01B\x04\x02\x03\x02\x01\x01\x04\0\x06mom\
 ent\x03\0\0\x01@\0\0\x01\x04\0\x03now\x01\x02\x03\0\x1cvestibule:plugin/clock@0.\
-2.0\x05\x0c\x01B\x05\x01@\0\0w\x04\0\x08next-u64\x01\0\x01p}\x01@\x01\x03leny\0\x01\
-\x04\0\x05bytes\x01\x02\x03\0\x1dvestibule:plugin/random@0.2.0\x05\x0d\x01B\x05\x01\
+2.1\x05\x0c\x01B\x05\x01@\0\0w\x04\0\x08next-u64\x01\0\x01p}\x01@\x01\x03leny\0\x01\
+\x04\0\x05bytes\x01\x02\x03\0\x1dvestibule:plugin/random@0.2.1\x05\x0d\x01B\x05\x01\
 ks\x01@\x01\x03keys\0\0\x04\0\x03get\x01\x01\x01@\0\0s\x04\0\x03all\x01\x02\x03\0\
-\x1dvestibule:plugin/config@0.2.0\x05\x0e\x01B\x18\x01q\x04\x06denied\0\0\x05quo\
+\x1dvestibule:plugin/config@0.2.1\x05\x0e\x01B\x18\x01q\x04\x06denied\0\0\x05quo\
 ta\x01s\0\x07invalid\x01s\0\x0bunavailable\x01s\0\x04\0\x08kv-error\x03\0\0\x01m\
 \x03\x06tenant\x07contact\x0cconversation\x04\0\x05space\x03\0\x02\x01ps\x01ks\x01\
 r\x02\x04keys\x04\x04next\x05\x04\0\x04page\x03\0\x06\x01p}\x01k\x08\x01j\x01\x09\
@@ -14314,9 +15097,22 @@ r\x02\x04keys\x04\x04next\x05\x04\0\x04page\x03\0\x06\x01p}\x01k\x08\x01j\x01\x0
 \x0e\x01@\x02\x05space\x03\x03keys\0\x0d\x04\0\x06delete\x01\x0f\x01@\x03\x05spa\
 ce\x03\x03keys\x05deltax\0\x0d\x04\0\x03add\x01\x10\x01j\x01\x07\x01\x01\x01@\x04\
 \x05space\x03\x06prefixs\x05after\x05\x04mosty\0\x11\x04\0\x09list-keys\x01\x12\x03\
-\0\x19vestibule:plugin/kv@0.2.0\x05\x0f\x04\0\x1bvestibule:plugin/host@0.2.0\x04\
-\0\x0b\x0a\x01\0\x04host\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-\
-component\x070.258.3\x10wit-bindgen-rust\x060.61.1";
+\0\x19vestibule:plugin/kv@0.2.1\x05\x0f\x01B\x1e\x01m\x06\x03get\x04head\x04post\
+\x03put\x05patch\x06delete\x04\0\x06method\x03\0\0\x01q\x04\x04text\x01s\0\x06se\
+cret\x01s\0\x05phone\0\0\x05bsuid\0\0\x04\0\x04part\x03\0\x02\x01p\x03\x01r\x02\x04\
+names\x05value\x04\x04\0\x06header\x03\0\x05\x01r\x02\x02ats\x05value\x04\x04\0\x06\
+member\x03\0\x07\x01p\x08\x01r\x02\x04jsons\x07members\x09\x04\0\x08document\x03\
+\0\x0a\x01p}\x01q\x02\x05bytes\x01\x0c\0\x04json\x01\x0b\0\x04\0\x04body\x03\0\x0d\
+\x01p\x06\x01k\x0e\x01ky\x01r\x05\x06method\x01\x03urls\x07headers\x0f\x04body\x10\
+\x07timeout\x11\x04\0\x07request\x03\0\x12\x01r\x02\x04names\x05values\x04\0\x0d\
+answer-header\x03\0\x14\x01p\x15\x01r\x03\x06status{\x07headers\x16\x04body\x0c\x04\
+\0\x08response\x03\0\x17\x01q\x08\x06denied\x01s\0\x07invalid\x01s\0\x05quota\x01\
+s\0\x06absent\x01s\0\x07timeout\0\0\x09too-large\0\0\x0bunreachable\x01s\0\x0bun\
+available\x01s\0\x04\0\x0ahttp-error\x03\0\x19\x01j\x01\x18\x01\x1a\x01@\x01\x07\
+request\x13\0\x1b\x04\0\x04send\x01\x1c\x03\0\x1bvestibule:plugin/http@0.2.1\x05\
+\x10\x04\0\x1bvestibule:plugin/host@0.2.1\x04\0\x0b\x0a\x01\0\x04host\x03\0\0\0G\
+\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.258.3\x10wit-bindgen\
+-rust\x060.61.1";
 #[inline(never)]
 #[doc(hidden)]
 pub fn __link_custom_section_describing_imports() {

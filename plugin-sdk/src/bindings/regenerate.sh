@@ -4,8 +4,8 @@ set -eu
 cd "$(dirname "$0")"
 wit=../../../wit/next
 shared=
-for interface in types inbound occasions refusal replies effects log clock random config kv; do
-  shared="$shared --with vestibule:plugin/$interface@0.2.0=crate::bindings::host::vestibule::plugin::$interface"
+for interface in types inbound occasions refusal replies effects log clock random config kv http; do
+  shared="$shared --with vestibule:plugin/$interface@0.2.1=crate::bindings::host::vestibule::plugin::$interface"
 done
 make() { # file, world, options
   out=$(mktemp -d)

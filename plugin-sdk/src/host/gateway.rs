@@ -1,9 +1,10 @@
 //! The host inside Wasm: the contract's imports, in this crate's types.
 
 use crate::bindings::host::vestibule::plugin::{
-    clock, config, effects, kv, log, random, refusal, replies, types,
+    clock, config, effects, http as wire, kv, log, random, refusal, replies, types,
 };
 use crate::content::{Content, Purpose};
+use crate::http::{Body, HttpError, Part, Request, Response};
 use crate::kv::{KvError, Page, Space};
 use crate::log::Level;
 use crate::{Due, Effect, EffectError, Failure, OptOut, Receiver};
@@ -218,6 +219,48 @@ impl From<Failure> for types::Failure {
                 Self::Retry(u32::try_from(after.as_millis()).unwrap_or(u32::MAX))
             }
             Failure::Fault(why) => Self::Fault(why),
+        }
+    }
+}
+
+pub(crate) fn http_send(request: Request) -> Result<Response, HttpError> {
+    let header = |(name, value)| wire::Header { name, value };
+    let member = |(at, value): (String, Vec<Part>)| wire::Member { at, value };
+    let request = wire::Request {
+        method: request.method,
+        url: request.url,
+        headers: request.headers.into_iter().map(header).collect(),
+        body: request.body.map(|body| match body {
+            Body::Bytes(bytes) => wire::Body::Bytes(bytes),
+            Body::Json(json, members) => wire::Body::Json(wire::Document {
+                json,
+                members: members.into_iter().map(member).collect(),
+            }),
+        }),
+        timeout: request
+            .timeout
+            .map(|timeout| u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX)),
+    };
+    let answer = wire::send(&request)?;
+    let headers = answer.headers.into_iter();
+    Ok(Response {
+        status: answer.status,
+        headers: headers.map(|header| (header.name, header.value)).collect(),
+        body: answer.body,
+    })
+}
+
+impl From<wire::HttpError> for HttpError {
+    fn from(error: wire::HttpError) -> Self {
+        match error {
+            wire::HttpError::Denied(why) => Self::Denied(why),
+            wire::HttpError::Invalid(what) => Self::Invalid(what),
+            wire::HttpError::Quota(what) => Self::Quota(what),
+            wire::HttpError::Absent(what) => Self::Absent(what),
+            wire::HttpError::Timeout => Self::Timeout,
+            wire::HttpError::TooLarge => Self::TooLarge,
+            wire::HttpError::Unreachable(why) => Self::Unreachable(why),
+            wire::HttpError::Unavailable(why) => Self::Unavailable(why),
         }
     }
 }

@@ -6,6 +6,7 @@ use super::incoming::Incoming;
 use super::memory::TurnMemory;
 use super::rules;
 use super::scene::{Scene, with};
+use crate::http::{HttpError, Request, Response};
 use crate::kv::{KvError, Page, Space};
 use crate::log::Level;
 use crate::message::{
@@ -268,4 +269,22 @@ pub(crate) fn kv_list(
     most: u32,
 ) -> Result<Page, KvError> {
     memory(|memory| memory.list(space, prefix, after, most))
+}
+
+/// Requests of one turn that the host takes unless told otherwise.
+const REQUESTS: usize = 8;
+
+pub(crate) fn http_send(request: Request) -> Result<Response, HttpError> {
+    let script = with(|scene| {
+        if scene.asked.len() >= REQUESTS {
+            let most = format!("at most {REQUESTS} requests a turn");
+            return Err(HttpError::Quota(most));
+        }
+        let script = scene.http.clone();
+        let script =
+            script.ok_or_else(|| HttpError::Denied("the grant `http` is missing".into()))?;
+        scene.asked.push(request.clone());
+        Ok(script)
+    })?;
+    script(&request)
 }

@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
+use std::rc::Rc;
 use std::time::Duration;
 
 use super::answer::Answer;
 use super::backend::{Conversation, Event, Message, Receipt, Timer};
 use super::incoming::Incoming;
 use super::memory::{Ends, Memory, TurnMemory};
-use super::scene::{Hook, Scene, play, with};
+use super::scene::{Hook, HttpScript, Scene, play, with};
+use crate::http::{HttpError, Request, Response};
 use crate::kv::KvError;
 use crate::{
     AutoReply, Due, Effect, Enrichment, EventTurn, Failure, Field, Kind, OnEvent, OnReceipt,
@@ -32,6 +34,8 @@ pub struct Customer {
     memory: Memory,
     ends: Ends,
     kv_error: Option<KvError>,
+    http: Option<HttpScript>,
+    asked: Vec<Request>,
     conversations: BTreeMap<String, Talk>,
     current: String,
 }
@@ -70,6 +74,8 @@ impl Default for Customer {
             memory: Memory::new(),
             ends: Ends::new(),
             kv_error: None,
+            http: None,
+            asked: Vec::new(),
             conversations: BTreeMap::new(),
             current: "cnv_1".to_owned(),
         }
@@ -121,6 +127,21 @@ impl Customer {
     /// Every `kv` call answers this error from now on; `None` ends it.
     pub fn kv_answers(&mut self, error: Option<KvError>) {
         self.kv_error = error;
+    }
+
+    /// Gives the grant `http` and answers every request. Grants, hosts and addresses are not checked; secrets and personal
+    /// data stand in the request as the plugin names them.
+    pub fn http(
+        mut self,
+        answer: impl Fn(&Request) -> Result<Response, HttpError> + 'static,
+    ) -> Self {
+        self.http = Some(Rc::new(answer));
+        self
+    }
+
+    /// Every request so far, in order.
+    pub fn asked(&self) -> &[Request] {
+        &self.asked
     }
 
     /// Sets the clock, in Unix milliseconds.
@@ -294,6 +315,8 @@ impl Customer {
             config: self.config.clone(),
             memory: TurnMemory::new(memory, ends, self.now, &self.current),
             kv_error: self.kv_error.clone(),
+            http: self.http.clone(),
+            asked: Vec::new(),
             kept: Vec::new(),
             effects: Vec::new(),
             log: Vec::new(),
@@ -324,7 +347,8 @@ impl Customer {
     }
 
     /// Keeps what the turn caused: of a turn that is to run again nothing, else what hooks that returned `Ok` did.
-    fn conclude(&mut self, route: Option<Route>, result: Outcome, scene: Scene) -> Answer {
+    fn conclude(&mut self, route: Option<Route>, result: Outcome, mut scene: Scene) -> Answer {
+        self.asked.append(&mut scene.asked);
         let again = matches!(result, Err(Failure::Retry(_)));
         let (route, effects) = if again {
             (None, Vec::new())

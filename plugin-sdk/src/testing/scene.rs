@@ -1,9 +1,11 @@
 //! The state behind a running turn: what the plugin sees, and what it has asked for so far. One per thread.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 
 use super::memory::TurnMemory;
 use crate::Effect;
+use crate::http::{HttpError, Request, Response};
 use crate::kv::KvError;
 use crate::log::Level;
 
@@ -18,6 +20,9 @@ pub(crate) enum Hook {
     OnReceipt,
 }
 
+/// What a test says in other servers' place.
+pub(crate) type HttpScript = Rc<dyn Fn(&Request) -> Result<Response, HttpError>>;
+
 /// A turn that is running.
 pub(crate) struct Scene {
     pub(crate) hook: Hook,
@@ -30,6 +35,9 @@ pub(crate) struct Scene {
     pub(crate) memory: TurnMemory,
     /// What every `kv` call answers instead, when the test wants that.
     pub(crate) kv_error: Option<KvError>,
+    /// Who answers requests; `None`: the grant is missing.
+    pub(crate) http: Option<HttpScript>,
+    pub(crate) asked: Vec<Request>,
     /// Of hooks that returned `Ok`.
     pub(crate) kept: Vec<Effect>,
     /// The running hook's.

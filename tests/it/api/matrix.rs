@@ -71,6 +71,7 @@ fn body(operation: &str) -> Option<Value> {
             json!({"credential": "crd_0000000000001", "waba_id": "1", "phone_number_id": "1",
             "display_number": "+49 151 1234567"})
         }
+        "secrets.put" => json!({"name": "another", "value": "12345678"}),
         "numbers.update" => json!({"throughput": 10}),
         "users.create" => json!({"name": "Ada", "role": "agent"}),
         "users.update" => json!({"name": "Ada"}),
@@ -166,7 +167,7 @@ fn nobodys(routes: &[Route]) -> BTreeMap<String, String> {
     let names = routes.iter().flat_map(|route| &route.objects);
     let nobodys = |name: &String| match name.as_str() {
         "digest" => "f".repeat(64),
-        "signing_key" => "nobody".to_owned(),
+        "signing_key" | "secret" => "nobody".to_owned(),
         name => format!("{}_0000000000007", prefix(name)),
     };
     names.map(|name| (name.clone(), nobodys(name))).collect()
@@ -208,6 +209,9 @@ pub(super) async fn tenant_with_everything(
     let app = ground.post(&ground.operator, "/apps", &app).await.id();
     let credential = json!({"name": "main", "token": "EAAG"});
     let credential = ground.post(&key, "/credentials", &credential).await.id();
+    let secret = json!({"name": "shop-token", "value": "12345678"});
+    let secret = ground.request("PUT", "/api/v1/secrets", &key).json(&secret);
+    assert_eq!(answer(secret).await.status, 200);
     let number = json!({"credential": credential, "waba_id": "1", "phone_number_id": "2", "display_number": "+4915112345678"});
     let number = ground.post(&key, "/numbers", &number).await.id();
     let hook = json!({"url": "https://example.com/hook"});
@@ -254,6 +258,7 @@ pub(super) async fn tenant_with_everything(
         ("installation", installation(ground, tenant).await),
         ("digest", DIGEST.to_owned()),
         ("signing_key", "nobody".to_owned()),
+        ("secret", "shop-token".to_owned()),
         ("entry", entry.as_str().expect("an entry").to_owned()),
         ("job", job),
     ];

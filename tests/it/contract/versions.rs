@@ -6,26 +6,36 @@ use std::path::Path;
 use serde_json::json;
 use vestibule::plugin_host::{Abi, Ending, inspect};
 
-use super::shape::releases;
+use super::shape::{next, releases};
 use crate::guests::stage::{Stage, fault};
 
 /// `plugins/menu`, as it was when 0.1.0 was the contract.
 const MENU_OF_0_1_0: &[u8] = include_bytes!("../../fixtures/components/menu-abi-0.1.0.wasm");
 
+/// `plugins/menu`, as it was when 0.2.0 was.
+const MENU_OF_0_2_0: &[u8] = include_bytes!("../../fixtures/components/menu-abi-0.2.0.wasm");
+
 #[test]
-fn the_host_runs_every_release_and_no_other() {
-    let released: Vec<String> = releases().into_iter().map(|(version, _)| version).collect();
-    let runs: Vec<&str> = Abi::ALL.iter().map(|abi| abi.version()).collect();
-    assert_eq!(runs, released);
+fn the_host_runs_every_release_and_the_next_and_no_other() {
+    let mut versions: Vec<String> = releases().into_iter().map(|(version, _)| version).collect();
+    let (next, _) = next();
+    if !versions.contains(&next) {
+        versions.push(next);
+    }
+    let runs = Abi::ALL.iter().flat_map(|abi| abi.patches());
+    assert_eq!(runs.copied().collect::<Vec<_>>(), versions);
 }
 
 #[tokio::test]
-async fn a_component_of_0_1_0_still_answers() {
-    assert_eq!(
-        inspect(MENU_OF_0_1_0).expect("a plugin").manifest.abi,
-        "0.1.0"
-    );
-    let stage = Stage::of(MENU_OF_0_1_0, json!({"style": "buttons"})).await;
+async fn components_of_earlier_versions_still_answer() {
+    for (version, menu) in [("0.1.0", MENU_OF_0_1_0), ("0.2.0", MENU_OF_0_2_0)] {
+        assert_eq!(inspect(menu).expect("a plugin").manifest.abi, version);
+        still_answers(menu).await;
+    }
+}
+
+async fn still_answers(menu: &[u8]) {
+    let stage = Stage::of(menu, json!({"style": "buttons"})).await;
     let report = stage.hears("hello").await;
     assert_eq!(fault(&report), None, "{:?}", report.calls);
     assert_eq!(report.ending, Ending::Answered);

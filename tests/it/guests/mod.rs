@@ -18,6 +18,7 @@ use vestibule_tests::guests;
 /// Every guest, and the hooks that it exports.
 const HOOKS: &[(&str, &[&str])] = &[
     ("allocate", &["auto-reply"]),
+    ("asker", &["auto-reply"]),
     ("attribute_bomb", &["auto-reply"]),
     ("big_output", &["auto-reply"]),
     ("brittle", &["auto-reply"]),
@@ -39,6 +40,7 @@ const HOOKS: &[(&str, &[&str])] = &[
     ("hoarder", &["auto-reply"]),
     ("hot_key", &["auto-reply"]),
     ("loop_forever", &["auto-reply"]),
+    ("order_status", &["auto-reply"]),
     ("random_clock", &["auto-reply"]),
     ("recurse", &["auto-reply"]),
     ("reject", &["auto-reply"]),

@@ -14,7 +14,7 @@ use vestibule::domain::{
 use vestibule::plugin_host::{
     About, ArtifactId, ArtifactKey, CallOutcome, CompileLimits, Compiler, ComponentDigest,
     ConfigJson, ConversationView, Effect, FaultKind, Grants, HostConfig, KvReader, KvUnavailable,
-    Limits, LoadError, MessageView, OccasionView, PluginBinding, PluginHost, TurnReport,
+    Limits, LoadError, MessageView, NoHttp, OccasionView, PluginBinding, PluginHost, TurnReport,
     TurnRequest, inspect,
 };
 
@@ -48,7 +48,10 @@ impl Stage {
             plugin: host.load(&artifact, &manifest)?,
             installation: InstallationId::from_raw(11),
             config: Arc::new(ConfigJson::parse(&config.to_string()).expect("an object")),
-            grants: Grants { kv: true },
+            grants: Grants {
+                kv: true,
+                ..Grants::default()
+            },
             limits: Limits::default(),
             setup: Arc::default(),
         };
@@ -91,6 +94,8 @@ impl Stage {
             },
             plugins: vec![self.binding.clone()],
             kv: Arc::new(Nothing),
+            http: Arc::new(NoHttp),
+            shadow: false,
             bot_owns: true,
             contact_kinds: Arc::default(),
         }

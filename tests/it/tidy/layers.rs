@@ -36,6 +36,7 @@ const LAYERS: &[&[&str]] = &[
         "contacts",
         "occasions",
         "outbox",
+        "outcalls",
         "ownership",
         "directory",
         "access",

@@ -112,6 +112,7 @@ fn fullest() -> TurnReport {
             }),
             fuel: u64::MAX,
             wall_us: u64::MAX,
+            waited_us: u64::MAX,
             memory_peak: usize::MAX,
             host_calls: u32::MAX,
             log_lines: u32::MAX,

@@ -20,7 +20,7 @@ use wasmtime::component::{
 use super::guest_state::GuestState;
 use super::hook::{Hook, HookSet, Returned};
 
-/// A released version of the contract.
+/// A line of the contract: versions that run each other's components, older on newer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Abi {
     V0_1,
@@ -34,21 +34,28 @@ impl Abi {
     /// What new plugins are built against.
     pub const NEWEST: Self = Self::V0_2;
 
-    /// The version as manifests and components name it.
-    pub fn version(self) -> &'static str {
+    /// Its versions, as manifests and components name them, oldest first: each has all that the one before it has.
+    pub fn patches(self) -> &'static [&'static str] {
         match self {
-            Self::V0_1 => "0.1.0",
-            Self::V0_2 => "0.2.0",
+            Self::V0_1 => &["0.1.0"],
+            Self::V0_2 => &["0.2.0", "0.2.1"],
         }
     }
 
+    /// The newest of its versions.
+    pub fn version(self) -> &'static str {
+        self.patches().last().copied().unwrap_or_default()
+    }
+
     pub fn from_version(version: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|abi| abi.version() == version)
+        Self::ALL
+            .into_iter()
+            .find(|abi| abi.patches().contains(&version))
     }
 
     /// All versions, for those who are told what they could have used.
     pub fn versions() -> String {
-        Self::ALL.map(Self::version).join(", ")
+        Self::ALL.map(|abi| abi.patches().join(", ")).join(", ")
     }
 
     /// Interfaces that a component may import.
@@ -67,16 +74,20 @@ impl Abi {
         }
     }
 
-    /// An interface's full name.
+    /// An interface's full name, in the newest version: what a component of an older one has is found by it as well.
     pub fn interface(self, name: &str) -> String {
         format!("vestibule:plugin/{name}@{}", self.version())
     }
 
-    /// The interface's own name and its version, if `name` is one of the contract's.
+    /// The line, and the interface's own name, if `name` is one of the contract's.
     pub fn of_interface(name: &str) -> Option<(Self, &str)> {
-        let rest = name.strip_prefix("vestibule:plugin/")?;
-        let (interface, version) = rest.split_once('@')?;
+        let (interface, version) = split(name)?;
         Some((Self::from_version(version)?, interface))
+    }
+
+    /// The version that an interface's full name has.
+    pub fn version_in(name: &str) -> Option<&str> {
+        split(name).map(|(_, version)| version)
     }
 }
 
@@ -84,6 +95,10 @@ impl fmt::Display for Abi {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.version())
     }
+}
+
+fn split(name: &str) -> Option<(&str, &str)> {
+    name.strip_prefix("vestibule:plugin/")?.split_once('@')
 }
 
 /// Everything that plugins of any version may import.

@@ -1,13 +1,14 @@
-//! What the store answered in a turn, as the journal keeps it; a replay asks it instead of the store.
+//! What the host answered in a turn, as the journal keeps it; a replay asks it instead of the store and the network.
 
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 use super::{KvAnswer, KvReader, KvUnavailable, ListAsked};
 use crate::domain::{InstallationId, TenantId};
+use crate::plugin_host::http::HttpRecord;
 use crate::plugin_host::limits::JOURNAL_BYTES;
 
-/// What the store answered in a turn, for replay.
+/// What the host answered in a turn, for replay.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct HostAnswers {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -17,6 +18,9 @@ pub struct HostAnswers {
     /// What was in use, where it decided what a plugin could do: else there was room.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub used: Vec<(InstallationId, Result<u64, KvUnavailable>)>,
+    /// Requests by the grant `http`, in the order of each installation.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub http: Vec<HttpRecord>,
     /// The answers were too long to keep all: this turn cannot be replayed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub truncated: bool,
@@ -46,29 +50,37 @@ pub(in crate::plugin_host) struct Asked {
     pub(in crate::plugin_host) answers: Vec<HostAnswer>,
     pub(in crate::plugin_host) lists: Vec<ListAnswer>,
     pub(in crate::plugin_host) used: Option<(InstallationId, Result<u64, KvUnavailable>)>,
+    pub(in crate::plugin_host) http: Vec<HttpRecord>,
 }
 
 impl HostAnswers {
     pub(in crate::plugin_host) fn extend(&mut self, more: Asked) {
         self.used.extend(more.used);
-        let mut bytes: usize = self.answers.iter().map(HostAnswer::bytes).sum();
         for answer in more.answers {
-            bytes += answer.bytes();
-            if bytes > JOURNAL_BYTES {
-                self.truncated = true;
-                return;
+            if self.fits(answer.bytes()) {
+                self.answers.push(answer);
             }
-            self.answers.push(answer);
         }
-        bytes += self.lists.iter().map(ListAnswer::bytes).sum::<usize>();
         for list in more.lists {
-            bytes += list.bytes();
-            if bytes > JOURNAL_BYTES {
-                self.truncated = true;
-                return;
+            if self.fits(list.bytes()) {
+                self.lists.push(list);
             }
-            self.lists.push(list);
         }
+        for record in more.http {
+            if self.fits(record.bytes()) {
+                self.http.push(record);
+            }
+        }
+    }
+
+    /// Is there room for so many more? If not, that is noted.
+    fn fits(&mut self, more: usize) -> bool {
+        let answers: usize = self.answers.iter().map(HostAnswer::bytes).sum();
+        let lists: usize = self.lists.iter().map(ListAnswer::bytes).sum();
+        let http: usize = self.http.iter().map(HttpRecord::bytes).sum();
+        let fits = answers + lists + http + more <= JOURNAL_BYTES;
+        self.truncated |= !fits;
+        fits && !self.truncated
     }
 }
 

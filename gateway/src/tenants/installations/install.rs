@@ -14,7 +14,7 @@ use super::{
 };
 use crate::domain::rollout::{Bounds, Stage};
 use crate::domain::{InstallationId, NumberId, TenantId};
-use crate::plugin_host::{Compiler, Hook, inspect};
+use crate::plugin_host::{Compiler, Hook, asks_for, inspect};
 use crate::storage::installations::{self, Installation};
 use crate::storage::plugin_versions::{self, Version};
 use crate::storage::{Tx, changes, plugin_trust};
@@ -89,7 +89,11 @@ pub async fn install(
     };
     let grants = match (&new.grants, &before) {
         (Some(grants), _) => grants.clone(),
-        (None, Some(before)) => &names(&before.grants) & &manifest.grants,
+        (None, Some(before)) => {
+            let mut kept = names(&before.grants);
+            kept.retain(|grant| asks_for(&manifest.grants, grant));
+            kept
+        }
         (None, None) => BTreeSet::new(),
     };
     check_grants(&manifest.name, &manifest.grants, &grants)?;

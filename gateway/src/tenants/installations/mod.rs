@@ -23,7 +23,7 @@ use super::tenant::json_object;
 use super::{Result, SetupContext, SetupError, revision};
 use crate::domain::rollout::Stage;
 use crate::domain::{InstallationId, TenantId};
-use crate::plugin_host::{ArtifactId, Compiler, Manifest, PLUGINS_PER_TURN};
+use crate::plugin_host::{ArtifactId, Compiler, Manifest, PLUGINS_PER_TURN, problems_of_giving};
 use crate::storage::installations::{self, Installation};
 use crate::storage::plugin_versions::{self, Version};
 use crate::storage::{Tx, changes, components, notify};
@@ -297,19 +297,13 @@ async fn settings_for(compiler: &Compiler, manifest: &Manifest, text: &str) -> R
 
 /// No more than the manifest asks for: every grant that is more is named.
 fn check_grants(plugin: &str, asked: &BTreeSet<String>, grants: &BTreeSet<String>) -> Result<()> {
-    let more: Vec<String> = grants
-        .difference(asked)
-        .map(|grant| format!("`{grant}`"))
-        .collect();
-    match more.is_empty() {
+    let problems = problems_of_giving(asked, grants);
+    match problems.is_empty() {
         true => Ok(()),
-        false => Err(SetupError::invalid(
-            "the grants",
-            format!(
-                "contain {}, which {plugin} does not ask for",
-                more.join(", ")
-            ),
-        )),
+        false => {
+            let problem = format!("of {plugin}: {}", problems.join(", "));
+            Err(SetupError::invalid("the grants", problem))
+        }
     }
 }
 

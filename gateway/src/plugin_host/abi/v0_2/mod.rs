@@ -1,10 +1,11 @@
-//! Version 0.2.0 of the contract (`wit/next`, released as `wit/vestibule-plugin-0.2.0`): one file per imported interface.
+//! Versions 0.2.x of the contract (`wit/next`, released as `wit/vestibule-plugin-0.2.…`): one file per imported interface.
 
 mod ambient;
 mod bindings;
 mod calls;
 mod content;
 mod effects;
+mod http;
 mod inbound;
 mod kv;
 mod occasions;
@@ -18,7 +19,7 @@ use crate::plugin_host::guest_state::GuestState;
 
 pub(in crate::plugin_host) use calls::Calls;
 
-pub(super) const IMPORTS: [&str; 11] = [
+pub(super) const IMPORTS: [&str; 12] = [
     "types",
     "inbound",
     "occasions",
@@ -30,6 +31,7 @@ pub(super) const IMPORTS: [&str; 11] = [
     "random",
     "config",
     "kv",
+    "http",
 ];
 
 pub(super) fn add_to_linker(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
@@ -45,5 +47,6 @@ pub(super) fn add_to_linker(linker: &mut Linker<GuestState>) -> wasmtime::Result
     ambient::wire_clock(&mut linker.instance(&name("clock"))?)?;
     ambient::wire_random(&mut linker.instance(&name("random"))?)?;
     ambient::wire_config(&mut linker.instance(&name("config"))?)?;
-    kv::wire(&mut linker.instance(&name("kv"))?)
+    kv::wire(&mut linker.instance(&name("kv"))?)?;
+    http::wire(&mut linker.instance(&name("http"))?)
 }

@@ -1,0 +1,249 @@
+//! What plugins ask of other servers: secrets and personal data written in, sent through `egress`, and masked where the
+//! answer repeats them. Whether a plugin may ask at all, `plugin_host` has decided.
+//!
+//! At least once. The answer of a request that may have arrived is remembered until its turn has committed, so that a run
+//! after a lost race is told the same; after a crash the same request goes out again under the same `Idempotency-Key`.
+
+mod fill;
+mod mask;
+mod recall;
+mod room;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::domain::{ContactId, ConversationId, EventId, TenantId};
+use crate::egress::{Egress, EgressError, Fetch, Fetched, UrlError};
+use crate::plugin_host::{
+    HTTP_ANSWER_BYTES, HttpAnswer, HttpAsked, HttpBody, HttpRefused, HttpResponse, HttpSender,
+};
+use crate::secrets::Keyring;
+use crate::storage::Db;
+use crate::telemetry::names;
+
+use fill::Filler;
+use mask::Mask;
+use recall::Recall;
+use room::Room;
+
+/// How much is asked at once, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub struct OutcallsConfig {
+    /// Of one request, the name's look-up and the whole answer included.
+    pub timeout: Duration,
+    /// Requests at once on this node.
+    pub concurrency: usize,
+    /// Of one tenant among them.
+    pub concurrency_per_tenant: usize,
+}
+
+/// The way out for plugins.
+pub struct Outcalls {
+    db: Db,
+    keyring: Arc<Keyring>,
+    egress: Egress,
+    config: OutcallsConfig,
+    room: Room,
+    recall: Recall,
+}
+
+/// A turn: whose, with whom, and by what it is known when it runs again.
+#[derive(Debug, Clone)]
+pub struct TurnPlace {
+    pub tenant: TenantId,
+    pub contact: ContactId,
+    /// Of the number: within which the contact's user id is valid.
+    pub portfolio: String,
+    pub event: EventId,
+    pub conversation: ConversationId,
+    pub seq: i64,
+}
+
+impl Outcalls {
+    pub fn new(db: Db, keyring: Arc<Keyring>, egress: Egress, config: OutcallsConfig) -> Arc<Self> {
+        Arc::new(Self {
+            db,
+            keyring,
+            egress,
+            room: Room::new(config.concurrency, config.concurrency_per_tenant),
+            config,
+            recall: Recall::default(),
+        })
+    }
+
+    /// The sender of one turn, in all its runs.
+    pub fn of_turn(self: &Arc<Self>, place: TurnPlace) -> Arc<dyn HttpSender> {
+        Arc::new(TurnSender {
+            outcalls: self.clone(),
+            place,
+        })
+    }
+
+    /// The turn is over, or asks anew.
+    pub fn forget(&self, conversation: ConversationId, seq: i64) {
+        self.recall.forget((conversation, seq));
+    }
+}
+
+/// Bytes of an answer that are looked through elsewhere. A guess: this many take a tenth of a millisecond.
+const LARGE: usize = 8 << 10;
+
+struct TurnSender {
+    outcalls: Arc<Outcalls>,
+    place: TurnPlace,
+}
+
+impl HttpSender for TurnSender {
+    fn recall(&self, asked: &HttpAsked) -> Option<HttpAnswer> {
+        self.outcalls.recall.get(self.key(), asked)
+    }
+
+    fn send<'a>(&'a self, asked: &'a HttpAsked) -> BoxFuture<'a, HttpAnswer> {
+        async move {
+            let answer = self.ask(asked).await;
+            let outcome = word(&answer);
+            metrics::counter!(names::PLUGIN_REQUESTS, "outcome" => outcome).increment(1);
+            let may_have_arrived = matches!(
+                &answer,
+                Ok(_)
+                    | Err(HttpRefused::Timeout
+                        | HttpRefused::TooLarge
+                        | HttpRefused::Unreachable(_))
+            );
+            if may_have_arrived {
+                let recall = &self.outcalls.recall;
+                recall.keep(self.key(), asked, answer.clone());
+            }
+            answer
+        }
+        .boxed()
+    }
+}
+
+impl TurnSender {
+    fn key(&self) -> recall::Key {
+        (self.place.conversation, self.place.seq)
+    }
+
+    async fn ask(&self, asked: &HttpAsked) -> HttpAnswer {
+        let outcalls = &self.outcalls;
+        let _place = outcalls.room.enter(self.place.tenant)?;
+        let host = host_of(&asked.request.url);
+        let filler = Filler {
+            db: &outcalls.db,
+            keyring: &outcalls.keyring,
+            place: &self.place,
+            host: &host,
+        };
+        let values = filler.values(&asked.request).await?;
+        let request = &asked.request;
+        let mut headers = Vec::new();
+        for (name, parts) in &request.headers {
+            headers.push((name.clone(), values.joined(parts)?));
+        }
+        let body = request.body.as_ref();
+        let body = body
+            .map(|body| body.written(|parts| Ok(values.joined(parts)?.expose_secret().to_owned())))
+            .transpose()?;
+        let is_json = matches!(request.body, Some(HttpBody::Json(..)));
+        if is_json && !headers.iter().any(|(name, _)| name == "content-type") {
+            headers.push((
+                "content-type".to_owned(),
+                "application/json".to_owned().into(),
+            ));
+        }
+        headers.push(("idempotency-key".to_owned(), self.idempotency_key(asked)));
+        let limit = outcalls.config.timeout;
+        let fetched = outcalls
+            .egress
+            .fetch(Fetch {
+                method: request.method.name(),
+                url: request.url.clone(),
+                headers,
+                body,
+                timeout: request.timeout.map_or(limit, |own| own.min(limit)),
+                most: HTTP_ANSWER_BYTES,
+            })
+            .await;
+        let fetched = fetched.map_err(|error| refused(&error))?;
+        let mask = values.mask();
+        if fetched.body.len() < LARGE {
+            return Ok(masked(fetched, &mask));
+        }
+        // Milliseconds of work: not between webhooks.
+        let task = tokio::task::spawn_blocking(move || masked(fetched, &mask));
+        let failed = |_| HttpRefused::Unavailable("the gateway failed".to_owned());
+        task.await.map_err(failed)
+    }
+
+    /// The turn, by its event, and the request's number in it. Equal for every run of the turn that asks the same, and for
+    /// no other: a server that was asked something else under a key that it knows would refuse it.
+    fn idempotency_key(&self, asked: &HttpAsked) -> SecretString {
+        let HttpAsked { ordinal, mark, .. } = asked;
+        format!("{}/{ordinal}-{mark}", self.place.event).into()
+    }
+}
+
+/// For the metric.
+fn word(answer: &HttpAnswer) -> &'static str {
+    match answer {
+        Ok(_) => "answered",
+        Err(HttpRefused::Denied(_)) => "denied",
+        Err(HttpRefused::Invalid(_)) => "invalid",
+        Err(HttpRefused::Quota(_)) => "quota",
+        Err(HttpRefused::Absent(_)) => "absent",
+        Err(HttpRefused::Timeout) => "timeout",
+        Err(HttpRefused::TooLarge) => "too_large",
+        Err(HttpRefused::Unreachable(_)) => "unreachable",
+        Err(HttpRefused::Unavailable(_)) => "unavailable",
+    }
+}
+
+/// The host of an address that was checked.
+fn host_of(url: &str) -> String {
+    let url = url::Url::parse(url).ok();
+    let host = url.as_ref().and_then(url::Url::host_str);
+    host.unwrap_or_default().to_owned()
+}
+
+fn masked(fetched: Fetched, mask: &Mask) -> HttpResponse {
+    let headers = fetched.headers.into_iter();
+    let headers = headers.filter(|(name, _)| !mask.hides(name.as_bytes()));
+    HttpResponse {
+        status: fetched.status,
+        headers: headers
+            .map(|(name, value)| {
+                let value = mask.over(value);
+                (name, String::from_utf8_lossy(&value).into_owned())
+            })
+            .collect(),
+        body: mask.over(fetched.body),
+    }
+}
+
+/// In our own words: those of libraries could repeat what was sent.
+fn refused(error: &EgressError) -> HttpRefused {
+    match error {
+        EgressError::Timeout => HttpRefused::Timeout,
+        EgressError::Large => HttpRefused::TooLarge,
+        EgressError::Url(UrlError::Scheme) => {
+            HttpRefused::Denied("the operator has not allowed plain http to this host".to_owned())
+        }
+        EgressError::Url(UrlError::Private) | EgressError::NotPublic => {
+            HttpRefused::Unreachable("no public address".to_owned())
+        }
+        EgressError::Url(_) => HttpRefused::Invalid("url: is none that can be asked".to_owned()),
+        EgressError::Header => {
+            HttpRefused::Invalid("headers: what is written in does not fit there".to_owned())
+        }
+        EgressError::Encoded => {
+            HttpRefused::Unreachable("the answer is encoded, and nobody asked for that".to_owned())
+        }
+        EgressError::Connect => HttpRefused::Unreachable("no connection".to_owned()),
+        EgressError::Broken => HttpRefused::Unreachable("the connection broke".to_owned()),
+    }
+}
