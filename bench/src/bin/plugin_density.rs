@@ -28,8 +28,8 @@ use vestibule::pipeline::{ComponentBudget, Components};
 use vestibule::plugin_host::engine::{self, EngineOptions};
 use vestibule::plugin_host::{
     About, ArtifactId, ArtifactKey, ComponentDigest, ConfigJson, ConversationView, Grants,
-    HostAnswers, HostConfig, Limits, MessageView, Plugin, PluginBinding, PluginHost, TurnRequest,
-    inspect,
+    HostAnswers, HostConfig, Limits, MessageView, NoHttp, Plugin, PluginBinding, PluginHost,
+    TurnRequest, inspect,
 };
 use vestibule::reference_plugins::FAQ;
 use vestibule::storage::components::{self, Component};
@@ -210,6 +210,8 @@ fn turn(n: usize, tenant: usize, plugin: Arc<Plugin>) -> TurnRequest {
         },
         plugins: vec![binding],
         kv: Arc::new(HostAnswers::default()),
+        http: Arc::new(NoHttp),
+        shadow: false,
         bot_owns: true,
         contact_kinds: Default::default(),
     }
