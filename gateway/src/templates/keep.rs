@@ -3,7 +3,7 @@
 //! One order of locks everywhere: the rows by name and language, holds, the counter of revisions. So it stands at the end
 //! of whatever transaction it is part of.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::learn::{Changed, Words, learn};
 use crate::domain::account::Cause;
@@ -54,8 +54,14 @@ pub async fn keep(tx: &mut Tx, said: Said<'_>, spoken: &[Spoken]) -> Result<Kept
         .into_iter()
         .map(|row| ((row.name.clone(), row.language.clone()), row))
         .collect();
+    let mut met = HashSet::new();
     for one in spoken {
-        match rows.remove(&(one.name.clone(), one.language.clone())) {
+        let key = (one.name.clone(), one.language.clone());
+        // A list that moves while it is read may show one twice.
+        if !met.insert(key.clone()) {
+            continue;
+        }
+        match rows.remove(&key) {
             Some(row) => round.known(row, &one.words),
             // Gone before it was known: nothing to tell.
             None if one.words.gone => {}

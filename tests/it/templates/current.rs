@@ -135,7 +135,8 @@ async fn what_meta_says_of_a_template_is_obeyed_and_told() {
             "template_language"
         );
         assert_eq!(street.say(order("fr,de", &["4711"])).await, "queued");
-        let settings = json!({"settings": {"template_languages": {"*": "de"}}});
+        let settings =
+            json!({"settings": {"consent_basis": "attested", "template_languages": {"*": "de"}}});
         let path = format!("/tenants/{}", street.tenant);
         let set = street
             .ground

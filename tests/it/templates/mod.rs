@@ -75,6 +75,11 @@ impl Street {
         meta.set_webhook(&hook, None).expect("a URL");
         let tenant = ground.tenant("first").await;
         let key = ground.key(tenant, Role::TenantAdmin).await;
+        // Opt-ins are not what is tried here.
+        let path = format!("/tenants/{tenant}");
+        let settings = json!({"settings": {"consent_basis": "attested"}});
+        let set = ground.patch(&key, &path, "*", &settings).await;
+        assert_eq!(set.status, 200, "{set:?}");
         let credential = json!({"name": "main", "token": "EAAG"});
         let credential = ground.post(&key, "/credentials", &credential).await.id();
         let number = json!({"credential": credential, "waba_id": WABA, "phone_number_id": "2",
