@@ -16,6 +16,7 @@ use crate::plugin_host::{
     SeenPlugin, TurnReport,
 };
 use crate::policy::{Admission, BacklogFact, Reason, admit};
+use crate::policy::{BacklogFact, rule};
 use crate::storage::conversations::Conversation;
 use crate::storage::events::Subject;
 use crate::storage::outbox::NewSend;
@@ -286,6 +287,7 @@ impl<'a> Drafts<'a> {
             kind: draft.content.kind(),
             refused: None,
             deferred_until: None,
+            ruling: None,
         };
         let counts = draft.is_automatic_answer();
         let mut push = |draft, waits: Option<(Timestamp, Reason)>| {
@@ -307,6 +309,14 @@ impl<'a> Drafts<'a> {
                 push(draft, waits);
             }
             Admission::Refused(refusal) => line.refused = Some(refusal.reason.code()),
+        match rule(&facts, &draft, self.now) {
+            Ok(draft) => push(draft, self.now),
+            Err(ruling) => {
+                let until = ruling.from.map(Timestamp::millis);
+                line.deferred_until = until.filter(|_| !ruling.refused);
+                line.refused = ruling.refused.then(|| ruling.reason.clone());
+                line.ruling = Some(ruling);
+            }
         }
         self.decisions.push(line);
     }

@@ -10,6 +10,7 @@ mod brake;
 mod category;
 pub mod consent;
 mod decide;
+mod evidence;
 mod facts;
 mod holds;
 pub mod limits;
@@ -34,6 +35,8 @@ pub use consent::{
     Purpose, TOPICS_MOST,
 };
 pub use decide::{Admission, Cleared, Decision, Refusal, admit, decide, recheck};
+pub use decide::{Cleared, Decision, Refusal, decide, recheck};
+pub use evidence::{Evidence, Rule, Ruling, rule};
 pub use facts::{
     ActiveHold, BacklogFact, ConsentBasis, Facts, HoldScope, KnownTemplate, LoopBrake, SpendFact,
     TemplateFact, TopicFact,

@@ -15,12 +15,17 @@ const FAMILIES: [(&str, &[(&str, &str)]); 3] = [
         "contact",
         &[("consent", "contact"), ("identity", "contact")],
     ),
-    ("conversation", &[("owner_log", "conversation")]),
+    (
+        "conversation",
+        &[("owner_log", "conversation"), ("refusal", "conversation")],
+    ),
     ("job", &[("job_reject", "job")]),
 ];
 
 /// Tables of their own, with their primary keys.
 const TABLES: &[(&str, &str)] = &[
+const TABLES: [(&str, &str); 26] = [
+const TABLES: [(&str, &str); 23] = [
     ("contact_attribute", "tenant, name"),
     ("contact_import", "id, ordinal"),
     ("identity", "tenant, scope, kind, value"),
@@ -42,6 +47,7 @@ const TABLES: &[(&str, &str)] = &[
     ("former_number", "id"),
     ("hold", "id"),
     ("journal_bound", "tenant"),
+    ("attestation", "tenant, item"),
     ("api_key", "id"),
     ("api_user", "id"),
     ("consent_pending", "id"),
