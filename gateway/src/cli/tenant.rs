@@ -1,11 +1,15 @@
 //! `vestibule tenant …`
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
 
+use super::{ask, output};
 use crate::admin::Command;
+use crate::checklist::{Checklist, Item, text};
+use crate::config::Config;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
@@ -30,6 +34,25 @@ pub(super) enum Verb {
     },
     /// All tenants.
     List,
+    /// Is it ready to go live? Each line with what was seen and what to do.
+    Checklist {
+        /// Name or id of the tenant.
+        tenant: String,
+    },
+    /// Vouch for a line of the checklist that nobody can see here, or take the word back.
+    Attest {
+        /// Name or id of the tenant.
+        tenant: String,
+        /// The line's word, as the checklist shows it.
+        #[arg(value_parser = item)]
+        item: Item,
+        /// What you have seen or done, and who you are.
+        #[arg(long, required_unless_present = "withdraw")]
+        note: Option<String>,
+        /// Take the word back.
+        #[arg(long, conflicts_with = "note")]
+        withdraw: bool,
+    },
     /// Remove a tenant that has no numbers, credentials, plugins and hooks any more, and forget its people.
     Remove {
         /// Name or id of the tenant.
@@ -47,6 +70,26 @@ pub(super) struct Settings {
     settings_file: Option<PathBuf>,
 }
 
+fn item(word: &str) -> Result<Item, String> {
+    Item::from_word(word).ok_or_else(|| {
+        let words: Vec<&str> = Item::ALL.into_iter().map(Item::word).collect();
+        format!("must be one of {}", words.join(", "))
+    })
+}
+
+/// The checklist for people.
+pub(super) async fn checklist(config: &Config, json: bool, verb: Verb) -> anyhow::Result<ExitCode> {
+    let answer = ask::ask(config, verb.command()?).await?;
+    match json {
+        true => output::answer(&answer, true),
+        false => {
+            let list: Checklist = serde_json::from_value(serde_json::to_value(answer)?)?;
+            output::line(&text::text(&list));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
 impl Verb {
     pub(super) fn command(self) -> anyhow::Result<Command> {
         Ok(match self {
@@ -60,6 +103,10 @@ impl Verb {
             },
             Self::Show { tenant } => Command::TenantShow { tenant },
             Self::List => Command::TenantList,
+            Self::Checklist { tenant } => Command::TenantChecklist { tenant },
+            Self::Attest {
+                tenant, item, note, ..
+            } => Command::TenantAttest { tenant, item, note },
             Self::Remove { tenant } => Command::TenantRemove { tenant },
         })
     }

@@ -59,6 +59,7 @@ pub mod plugin_health;
 pub mod plugin_trust;
 pub mod plugin_versions;
 pub mod raw;
+pub mod readiness;
 pub mod receipts;
 pub mod refusals;
 pub mod replays;
