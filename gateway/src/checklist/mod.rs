@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 pub use attest::{attest, withdraw};
 pub use item::Item;
 
-use crate::domain::TenantId;
+use crate::domain::{NumberId, TenantId};
 use crate::tenants::{SetupContext, SetupError};
 
 type Result<T, E = SetupError> = std::result::Result<T, E>;
@@ -29,7 +29,19 @@ pub struct Checklist {
     pub at: String,
     /// No line is to do or unknown.
     pub ready: bool,
+    pub numbers: Vec<OfNumber>,
     pub lines: Vec<Line>,
+}
+
+/// A number of the tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = ChecklistNumber)]
+pub struct OfNumber {
+    pub id: NumberId,
+    /// Meta's.
+    pub phone_number_id: String,
+    /// As the lines name it.
+    pub display_number: String,
 }
 
 /// One line.
@@ -81,8 +93,14 @@ pub async fn of(setup: &SetupContext, tenant: TenantId) -> Result<Checklist> {
     let seen = seen::read(&mut tx, tenant, now).await?;
     let lines = lines::all(&seen, now);
     let open = |line: &Line| matches!(line.state, State::ToDo | State::Unknown);
+    let numbers = seen.numbers.iter().map(|one| OfNumber {
+        id: one.number.id,
+        phone_number_id: one.number.phone_number_id.clone(),
+        display_number: one.number.display_number.clone(),
+    });
     Ok(Checklist {
         tenant,
+        numbers: numbers.collect(),
         name: seen.name,
         at: now.to_string(),
         ready: !lines.iter().any(open),

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use super::Result;
 use crate::domain::number::Number;
-use crate::domain::{ConversationId, EventId, HookId, OutboxState, TenantId, Timestamp, id};
+use crate::domain::{
+    ConversationId, DraftClass, EventId, HookId, OutboxState, Owner, Sender, TenantId, Timestamp,
+    id,
+};
 use crate::storage::account_facts::{self, FactKind, Filter, Place, Standing};
 use crate::storage::attestations::{self, Attestation};
 use crate::storage::events::word;
@@ -104,19 +107,19 @@ async fn consent_words(tx: &mut Tx, tenant: TenantId, seen: &mut Seen) -> Result
     for said in readiness::last_words(tx, tenant, word::CONSENT, WORDS).await? {
         let behind = behind(tx, tenant, said).await?;
         let sent = outbox::by_ids(tx, tenant, &behind).await?;
-        let confirmed = sent
-            .iter()
-            .find(|row| row.turn.is_none() && row.state == OutboxState::Accepted);
+        let answers = sent.iter().filter(|row| row.turn.is_none());
+        let mut answers = answers.filter(|row| matches!(row.draft.sender, Sender::Rule { .. }));
         let ended = |at| Ended {
             event: said.event,
             at,
         };
-        match confirmed {
-            Some(row) => {
+        match answers.next() {
+            Some(row) if row.draft.class != DraftClass::OptOutConfirmation => {} // START.
+            Some(row) if row.state == OutboxState::Accepted => {
                 seen.opt_out = Some(ended(row.changed_at));
                 return Ok(());
             }
-            None => seen.unconfirmed = seen.unconfirmed.or(Some(ended(said.at))),
+            _ => seen.unconfirmed = seen.unconfirmed.or(Some(ended(said.at))),
         }
     }
     Ok(())
@@ -143,10 +146,7 @@ async fn human_words(tx: &mut Tx, tenant: TenantId, seen: &mut Seen) -> Result<(
     for asked in readiness::last_words(tx, tenant, word::HUMAN, WORDS).await? {
         let log = conversations::owner_log(tx, tenant, asked.conversation).await?;
         let came = log.iter().find(|(at, change)| {
-            let people = matches!(
-                change.to,
-                crate::domain::Owner::Agent(_) | crate::domain::Owner::External(_)
-            );
+            let people = matches!(change.to, Owner::Agent(_) | Owner::External(_));
             // Meta's times are whole seconds.
             *at >= asked.at && people
         });

@@ -8,6 +8,7 @@ mod ago;
 mod ask;
 mod consent;
 mod contact;
+mod checklist;
 mod credential;
 mod demo;
 mod doctor;
@@ -211,8 +212,11 @@ async fn verb(config: &Config, json: bool, verb: Verb) -> anyhow::Result<ExitCod
         Verb::Simulator(arguments) => return simulator::run(config, arguments).await,
         Verb::Explain(asked) => return explain::run(config, json, asked).await,
         Verb::App(verb) => verb.command()?,
-        Verb::Tenant(verb @ (tenant::Verb::Checklist { .. } | tenant::Verb::Attest { .. })) => {
-            return tenant::checklist(config, json, verb).await;
+        Verb::Tenant(tenant::Verb::Checklist { tenant, say_stop }) => {
+            return checklist::run(config, json, tenant, say_stop).await;
+        }
+        Verb::Tenant(verb @ tenant::Verb::Attest { .. }) => {
+            return checklist::show(config, json, verb.command()?).await;
         }
         Verb::Tenant(verb) => verb.command()?,
         Verb::Contact(verb) => verb.command(),

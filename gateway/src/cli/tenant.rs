@@ -1,15 +1,12 @@
 //! `vestibule tenant …`
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
 
-use super::{ask, output};
 use crate::admin::Command;
-use crate::checklist::{Checklist, Item, text};
-use crate::config::Config;
+use crate::checklist::Item;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
@@ -38,6 +35,10 @@ pub(super) enum Verb {
     Checklist {
         /// Name or id of the tenant.
         tenant: String,
+        /// First let a customer of the simulator write STOP to each number, and wait for the confirmations. Where Graph is
+        /// Meta, write it from a phone.
+        #[arg(long)]
+        say_stop: bool,
     },
     /// Vouch for a line of the checklist that nobody can see here, or take the word back.
     Attest {
@@ -77,19 +78,6 @@ fn item(word: &str) -> Result<Item, String> {
     })
 }
 
-/// The checklist for people.
-pub(super) async fn checklist(config: &Config, json: bool, verb: Verb) -> anyhow::Result<ExitCode> {
-    let answer = ask::ask(config, verb.command()?).await?;
-    match json {
-        true => output::answer(&answer, true),
-        false => {
-            let list: Checklist = serde_json::from_value(serde_json::to_value(answer)?)?;
-            output::line(&text::text(&list));
-        }
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
 impl Verb {
     pub(super) fn command(self) -> anyhow::Result<Command> {
         Ok(match self {
@@ -103,7 +91,7 @@ impl Verb {
             },
             Self::Show { tenant } => Command::TenantShow { tenant },
             Self::List => Command::TenantList,
-            Self::Checklist { tenant } => Command::TenantChecklist { tenant },
+            Self::Checklist { tenant, .. } => Command::TenantChecklist { tenant },
             Self::Attest {
                 tenant, item, note, ..
             } => Command::TenantAttest { tenant, item, note },

@@ -11,7 +11,8 @@ use crate::domain::{
     Phone, Recipient, Sender, Timestamp,
 };
 use crate::policy::{
-    BacklogFact, ConsentState, Decision, Facts, Ruling, WindowState, decide, recheck,
+    BacklogFact, ConsentState, Decision, Facts, Reason, Rule, Ruling, TemplateFact, WindowState,
+    decide, recheck,
 };
 use crate::storage::conversations::{self, Conversation};
 use crate::storage::{people, raw};
@@ -76,12 +77,20 @@ impl Ground {
     }
 
     /// What would be decided about something like a draft that was refused. Its content is not kept: something that fits
-    /// stands in for it.
-    pub(super) fn again(&self, ruling: &Ruling, now: Timestamp) -> Again {
-        let template = ruling.template.clone();
-        self.probe(ruling.class, ruling.sender.clone(), template, now)
+    /// stands in for it, so nothing is said where the content was what was wrong.
+    pub(super) fn again(&self, ruling: &Ruling, now: Timestamp) -> Option<Again> {
+        let reason = Reason::from_code(&ruling.reason)?;
+        let class = match reason {
+            // Meta may call it marketing, whatever its sender does.
+            Reason::OptedOutMarketing | Reason::MetaMarketingStopped => DraftClass::Marketing,
+            _ => ruling.class,
+        };
+        let judged = !matches!(reason.rule(), Rule::Content | Rule::Template);
+        let (sender, template) = (ruling.sender.clone(), ruling.template.clone());
+        judged.then(|| self.probe(class, sender, template, now))
     }
 
+    /// The decision about something of that kind. A template stands for one that Meta takes.
     pub(super) fn probe(
         &self,
         class: DraftClass,
@@ -96,7 +105,11 @@ impl Ground {
             None => text(),
         };
         let draft = self.draft(content, class, sender, now);
-        told(&decide(&self.facts(&draft.content, now), &draft, now))
+        let mut facts = self.facts(&draft.content, now);
+        if draft.content.template().is_some() {
+            facts.template = TemplateFact::Unknown;
+        }
+        told(&decide(&facts, &draft, now))
     }
 
     fn draft(

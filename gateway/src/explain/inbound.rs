@@ -242,7 +242,10 @@ async fn confirmation(
         .map(|at| ids[at]);
     let sent = outbox::by_ids(&mut teller.tx, teller.tenant, &Vec::from_iter(behind)).await?;
     match sent.into_iter().find(|row| row.turn.is_none()) {
-        Some(row) => send::append(teller, told, Some(ground), &row).await?,
+        Some(row) => {
+            send::append(teller, told, Some(ground), &row).await?;
+            told.summary = format!("The word was obeyed. The confirmation: {}", told.summary);
+        }
         None => told.ends("done", "The word was obeyed; it needed no confirmation."),
     }
     Ok(())

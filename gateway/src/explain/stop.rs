@@ -28,7 +28,7 @@ pub(super) async fn of_ruling(
     when: Timestamp,
 ) -> Result<Stop> {
     let told = evidence::tell(teller, conversation, &ruling.evidence, when).await?;
-    let again = ground.map(|ground| ground.again(ruling, teller.now));
+    let again = ground.and_then(|ground| ground.again(ruling, teller.now));
     Ok(of((Some(id), Some(when)), ruling, told, again))
 }
 

@@ -23,10 +23,12 @@ pub(super) async fn tell(
     let journal: Value = serde_json::from_str(&turn.journal).unwrap_or_default();
     told.steps.push(ended(turn, &journal));
     plugins(teller, told, turn, &journal).await?;
-    told.ends("done", outcome_words(&turn.outcome));
+    let words = outcome_words(&turn.outcome);
+    told.ends("done", "");
     for line in list(&journal["decisions"]) {
         draft(teller, told, ground, turn, line).await?;
     }
+    told.summary = format!("{words} {}", told.summary).trim().to_owned();
     for part in list(&journal["cut"]).iter().filter_map(Value::as_str) {
         let words = format!("the journal had to leave out: {part}");
         told.steps

@@ -254,6 +254,9 @@ async fn messages_are_told_from_their_bytes_to_their_end() {
         }
 
         // By the program: with the server, and without it.
+        let say_stop = ["tenant", "checklist", "tenant-0", "--say-stop"];
+        let list = town.deployment.run("node", &say_stop, &[]).await;
+        assert!(list.contains("✓ opt_out_tested"), "{list}");
         let page = town
             .deployment
             .run("node", &["explain", &answer], &[])

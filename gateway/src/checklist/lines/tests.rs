@@ -106,6 +106,7 @@ fn page(lines: Vec<Line>) -> String {
         name: "acme".to_owned(),
         at: now().to_string(),
         ready: false,
+        numbers: Vec::new(),
         lines,
     })
 }
