@@ -171,8 +171,9 @@ async fn state(
             .with("state", row.state.word())
             .with("attempts", row.attempts)
             .with("doubts", row.doubts)
+            .with("error", json!(row.error))
     };
-    let why = reason_words(teller, &row.reason);
+    let why = format!("{}{}", reason_words(teller, &row.reason), error_words(row));
     match row.state {
         OutboxState::Queued => {
             let words = format!("queued, due at {}{why}", row.due_at);
@@ -261,6 +262,15 @@ async fn cancelled(
     }
     told.steps.push(Step { words, ..step });
     Ok(())
+}
+
+/// Meta's last answer to a send that is not through, by the one error table (facts §7).
+fn error_words(row: &OutboxRow) -> String {
+    let last = row.error.filter(|_| row.state != OutboxState::Accepted);
+    last.map_or_else(String::new, |code| {
+        let verdict = classify(Some(code), None, false);
+        format!("; Meta answered {code}: {}", verdict.meaning)
+    })
 }
 
 /// The row's reason: a stable word, and after a colon words that may quote Meta's answer.

@@ -32,7 +32,8 @@ fn words(told: &Explanation) -> Vec<&str> {
 
 fn detail<'a>(told: &'a Explanation, step: &str, name: &str) -> &'a Value {
     let step = told.steps.iter().find(|one| one.step == step);
-    &step.expect("the step").details[name]
+    let details = &step.expect("the step").details;
+    details.get(name).unwrap_or(&Value::Null)
 }
 
 async fn id_of(database: &TestDatabase, query: &'static str) -> i64 {

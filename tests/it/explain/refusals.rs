@@ -26,7 +26,7 @@ impl Place {
     async fn of(ground: &Ground) -> Self {
         let (tenant, key, talk) = business(ground, "acme", 0).await;
         let row = ground.get(&key, &format!("/conversations/{talk}")).await;
-        let contact = row.body["contact"].as_str().expect("a contact");
+        let contact = row.body["contact"]["id"].as_str().expect("a contact");
         Self {
             contact: contact.parse().expect("an id"),
             tenant,

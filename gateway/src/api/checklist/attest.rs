@@ -25,7 +25,7 @@ pub(super) struct NewWord {
 
 /// Vouch for a line of the checklist
 ///
-/// For what nobody can see here. It is kept with who said it and when, and replaces the word before; lines that a setting
+/// For what cannot be seen from here. It is kept with who said it and when, and replaces the word before; lines that a setting
 /// or a webhook tells take none.
 #[utoipa::path(
     post, path = "/checklist/attestations", operation_id = "checklist.attest", tag = "tenants",

@@ -8,8 +8,8 @@ use crate::checklist::{self, Checklist};
 
 /// Is everything ready to go live?
 ///
-/// Each line with its state, what was seen and when, and what to do. What nobody can see here is `unknown` until somebody
-/// vouches for it. `docs/operating.md` has the lines.
+/// Each line with its state, what was seen and when, and what to do. What cannot be seen from here is `unknown` until
+/// somebody vouches for it. `docs/operating.md` has the lines.
 #[utoipa::path(
     get, path = "/checklist", operation_id = "checklist.get", tag = "tenants",
     params(TenantParam),

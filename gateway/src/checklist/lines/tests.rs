@@ -1,3 +1,5 @@
+//! A tenant that can go live, and each thing that keeps one from it.
+
 use std::time::Duration;
 
 use super::super::seen::{Ended, Seen, SeenNumber};
