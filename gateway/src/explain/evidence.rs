@@ -50,6 +50,12 @@ pub(super) fn plain(evidence: &Evidence) -> Told {
             told.fact("owner_version", *owner_version);
             told.fact("drafted_under", *drafted_under);
             told.say(format!("{} has the conversation", owner_words(owner)));
+            if owner_version != drafted_under {
+                told.say(format!(
+                    "it changed hands {} times after this was written",
+                    owner_version.saturating_sub(*drafted_under)
+                ));
+            }
         }
         Evidence::Consent {
             opt_out,

@@ -92,10 +92,15 @@ impl Reason {
                 Self::ConfirmationNotDue | Self::ConfirmationLate => "with the next opt-out",
                 _ => "when the person writes START",
             },
-            Rule::Content => "at once, when the content is mended",
+            Rule::Content => match self {
+                Self::RecipientNeedsPhone => "when the person is known by a phone number",
+                Self::RecipientNotServed => "at once, in another form",
+                _ => "at once, when the content is mended",
+            },
             Rule::Template => match self {
                 Self::TemplateNotApproved => "when Meta approves the template in this language",
                 Self::OfferOver => "with an offer that is not over",
+                Self::NotMarketing => "at once, by the ordinary endpoint",
                 _ => "at once, when the parameters are mended",
             },
             Rule::Window => "when the person writes again; an approved template at any time",
