@@ -9,6 +9,7 @@ mod ask;
 mod consent;
 mod contact;
 mod checklist;
+mod consent;
 mod credential;
 mod demo;
 mod doctor;

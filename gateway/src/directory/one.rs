@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::snapshot::{NumberEntry, TenantEntry};
+use crate::consent;
 use crate::domain::{NumberId, TenantId, Timestamp};
 use crate::storage::{Tx, holds, ingest_life, numbers, tenants};
 use crate::tenants::TenantSettings;
@@ -33,6 +34,7 @@ impl NumberEntry {
                 name: row.name,
                 words: settings.word_book(),
                 settings,
+                topics: consent::tell::topics(tx, tenant).await?,
                 contact_kinds: Arc::default(),
             }),
             token: None,

@@ -1,14 +1,16 @@
 //! What a rule rests on, for people: the facts of the decision, and the rows that they come from (who put the hold, which
 //! message spoke, who took the conversation over).
 
+use std::time::Duration;
+
 use serde_json::{Map, Value, json};
 
 use super::chain::at;
 use super::{Result, Teller};
-use crate::domain::{ConversationId, HoldId, Owner, OwnerChange, Timestamp};
-use crate::policy::Evidence;
+use crate::domain::{ConversationId, HoldId, Owner, OwnerChange, Timestamp, id};
+use crate::policy::{ConsentBasis, Evidence};
 use crate::storage::events::word;
-use crate::storage::{chains, conversations, history, holds};
+use crate::storage::{chains, consents, conversations, history, holds};
 
 /// Evidence as clients and people get it.
 #[derive(Debug, Default)]
@@ -62,13 +64,31 @@ pub(super) fn plain(evidence: &Evidence) -> Told {
             since,
             replies_reopened_at,
             meta_stopped_at,
+            basis,
+            marketing_given_at,
+            utility_given_at,
+            utility_stopped_at,
         } => {
             told.fact("kind", "consent");
+            told.fact("basis", json!(basis));
+            told.fact("marketing_given_at", moment(marketing_given_at));
+            told.fact("utility_given_at", moment(utility_given_at));
+            told.fact("utility_stopped_at", moment(utility_stopped_at));
             told.fact("opt_out", opt_out.as_str());
             told.fact("since", moment(since));
             told.fact("replies_reopened_at", moment(replies_reopened_at));
             told.fact("meta_stopped_at", moment(meta_stopped_at));
             consent_words(&mut told, opt_out, *since, *meta_stopped_at);
+            if let Some(stopped) = utility_stopped_at {
+                told.say(format!("utility messages were withdrawn at {stopped}"));
+            }
+            if *basis == ConsentBasis::Ledger {
+                told.say(format!(
+                    "the tenant relies on the ledger; opt-ins on record: marketing {}, utility {}",
+                    given_words(*marketing_given_at),
+                    given_words(*utility_given_at)
+                ));
+            }
         }
         Evidence::Content { content } => {
             told.fact("kind", "content");
@@ -177,6 +197,10 @@ fn consent_words(
     }
 }
 
+fn given_words(given: Option<Timestamp>) -> String {
+    given.map_or_else(|| "none".to_owned(), |at| format!("of {at}"))
+}
+
 pub(super) fn owner_words(owner: &Owner) -> String {
     match owner {
         Owner::Bot => "the bot".to_owned(),
@@ -207,6 +231,7 @@ pub(super) async fn tell(
             for time in [since, meta_stopped_at].into_iter().flatten() {
                 of_message(teller, &mut told, conversation, *time, "spoke").await?;
             }
+            of_record(teller, &mut told, conversation, when).await?;
         }
         Evidence::Window {
             last_inbound_at: Some(last),
@@ -262,6 +287,39 @@ pub(super) fn change_words(change: &OwnerChange, when: Timestamp) -> String {
         change.reason,
         owner_words(&change.from)
     )
+}
+
+/// The latest thing that the ledger had of the person.
+async fn of_record(
+    teller: &mut Teller,
+    told: &mut Told,
+    conversation: ConversationId,
+    when: Timestamp,
+) -> Result<()> {
+    let tenant = teller.tenant;
+    let rows = conversations::load_all_tenants(&mut teller.tx, &[conversation]).await?;
+    let Some(row) = rows.into_iter().find(|row| row.tenant == tenant) else {
+        return Ok(());
+    };
+    let before = id::first_id_at(when.plus(Duration::from_millis(1)));
+    let records = consents::of_contact(&mut teller.tx, tenant, row.contact, before, 1).await?;
+    let Some(record) = records.first() else {
+        told.say("the ledger has no record of the person from before".to_owned());
+        return Ok(());
+    };
+    let status = record.status.word();
+    let channel = record.channel.word();
+    told.fact("record", record.id.to_string());
+    told.fact("record_scope", record.scope.to_string());
+    told.fact("record_status", status);
+    told.fact("record_channel", channel);
+    told.fact("record_said_at", record.said_at.to_string());
+    told.fact("recorded_by", record.recorded_by.as_str());
+    told.say(format!(
+        "the ledger's latest record is {}: {} {status} by {channel} at {}, recorded by {}",
+        record.id, record.scope, record.said_at, record.recorded_by
+    ));
+    Ok(())
 }
 
 /// The message of the person behind a moment of Meta's.

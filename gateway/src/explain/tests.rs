@@ -13,8 +13,8 @@ use crate::domain::{
 };
 use crate::policy::fixture::{facts, now, plugin_reply, template};
 use crate::policy::{
-    ActiveHold, ConsentState, ConsentWord, Facts, HoldScope, Reason, Rule, Ruling,
-    TemplateCategory, TemplateFact, rule,
+    ActiveHold, ConsentBasis, ConsentState, ConsentWord, Facts, HoldScope, Purpose, Reason, Rule,
+    Ruling, TemplateCategory, TemplateFact, TopicFact, rule,
 };
 
 type Spoil = Box<dyn Fn(&mut Facts, &mut Draft)>;
@@ -286,6 +286,36 @@ fn consent() -> Vec<Case> {
                 facts.consent =
                     ConsentState::default().after_meta_stop(now().minus(Duration::from_secs(60)));
             },
+        ),
+        case(
+            "utility withdrawn",
+            Reason::OptedOutUtility,
+            of_class(Utility),
+            |facts, _| {
+                let at = now().minus(Duration::from_secs(60));
+                facts.consent = ConsentState::default().after_withdrawn(Purpose::Utility, at);
+            },
+        ),
+        case(
+            "a topic withdrawn",
+            Reason::OptedOutTopic,
+            of_class(Marketing),
+            |facts, _| {
+                facts.topic = TopicFact::Known(7);
+                facts.consent = ConsentState::default().after_withdrawn(Purpose::Topic(7), now());
+            },
+        ),
+        case(
+            "a topic that is not there",
+            Reason::TopicUnknown,
+            of_class(Marketing),
+            |facts, _| facts.topic = TopicFact::Unknown,
+        ),
+        case(
+            "by the ledger, and nothing in it",
+            Reason::NoOptIn,
+            of_class(Marketing),
+            |facts, _| facts.basis = ConsentBasis::Ledger,
         ),
         stopped(
             "STOP, then an answer",

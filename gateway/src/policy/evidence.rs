@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::consent::ConsentState;
 use super::decide::{Cleared, Decision, decide};
-use super::facts::{Facts, TemplateCategory, TemplateFact};
+use super::facts::{ConsentBasis, Facts, TemplateCategory, TemplateFact};
 use super::reason::Reason;
 use super::window::WindowState;
 use crate::domain::{Draft, DraftClass, HoldId, Owner, Sender, Timestamp};
@@ -57,6 +57,10 @@ impl Reason {
             Self::OptedOut
             | Self::OptedOutMarketing
             | Self::MetaMarketingStopped
+            | Self::OptedOutUtility
+            | Self::OptedOutTopic
+            | Self::TopicUnknown
+            | Self::NoOptIn
             | Self::RepliesStopped
             | Self::ConfirmationNotDue
             | Self::ConfirmationLate => Rule::Consent,
@@ -89,6 +93,9 @@ impl Reason {
             Rule::Consent => match self {
                 Self::MetaMarketingStopped => "when the person resumes marketing in WhatsApp",
                 Self::RepliesStopped => "when the person writes again, or START after STOPALL",
+                Self::NoOptIn => "when an opt-in is on record",
+                Self::OptedOutUtility | Self::OptedOutTopic => "when the person agrees again",
+                Self::TopicUnknown => "at once, with a topic that the tenant has",
                 Self::ConfirmationNotDue | Self::ConfirmationLate => "with the next opt-out",
                 _ => "when the person writes START",
             },
@@ -134,6 +141,13 @@ pub enum Evidence {
         replies_reopened_at: Option<Timestamp>,
         /// Marketing stopped in WhatsApp itself.
         meta_stopped_at: Option<Timestamp>,
+        /// What the tenant relies on for what it begins.
+        basis: ConsentBasis,
+        /// Opt-ins on record.
+        marketing_given_at: Option<Timestamp>,
+        utility_given_at: Option<Timestamp>,
+        /// Utility messages alone were withdrawn.
+        utility_stopped_at: Option<Timestamp>,
     },
     /// Nothing but the draft: what the rule wanted stands in the refusal.
     Content {
@@ -176,7 +190,7 @@ impl Evidence {
                 owner_version: facts.owner_version,
                 drafted_under: draft.owner_version,
             },
-            Rule::Consent => Self::consent(&facts.consent),
+            Rule::Consent => Self::consent(&facts.consent, facts.basis),
             Rule::Content => Self::Content {
                 content: draft.content.kind().to_owned(),
             },
@@ -192,16 +206,20 @@ impl Evidence {
         }
     }
 
-    pub fn consent(state: &ConsentState) -> Self {
+    fn consent(state: &ConsentState, basis: ConsentBasis) -> Self {
         Self::Consent {
             opt_out: state.opt_out.word().to_owned(),
             since: state.since,
             replies_reopened_at: state.replies_reopened_at,
             meta_stopped_at: state.meta_stopped_at,
+            basis,
+            marketing_given_at: state.marketing_given_at,
+            utility_given_at: state.utility_given_at,
+            utility_stopped_at: state.utility_stopped_at,
         }
     }
 
-    pub fn window(facts: &Facts, now: Timestamp) -> Self {
+    fn window(facts: &Facts, now: Timestamp) -> Self {
         let window = &facts.window;
         Self::Window {
             state: window.state(now).word().to_owned(),
