@@ -15,6 +15,7 @@ use crate::contacts;
 use crate::graph::GraphClient;
 use crate::checklist::{self, Item};
 use crate::explain;
+use crate::graph::GraphClient;
 use crate::plugin_host::Compiler;
 use crate::replay::{read, trace};
 use crate::storage::{StorageError, backup, counts, migrate, nodes, outbox};

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::snapshot::{NumberEntry, TenantEntry};
 use crate::consent;
 use crate::domain::{NumberId, TenantId, Timestamp};
-use crate::storage::{Tx, holds, ingest_life, numbers, tenants};
+use crate::storage::{Db, Tx, holds, ingest_life, numbers, tenants};
+use crate::templates::Registry;
 use crate::tenants::TenantSettings;
 use crate::tenants::setup::holds_on;
 
@@ -13,8 +14,10 @@ use crate::tenants::setup::holds_on;
 const HOLDS: i64 = 10_000;
 
 impl NumberEntry {
-    /// As it stands in the database, without its access token and installations. `None`: the tenant has no such number.
+    /// As it stands in the database, without its access token, installations and templates: those of all accounts are read
+    /// at once or not at all. `None`: the tenant has no such number.
     pub async fn read(
+        db: &Db,
         tx: &mut Tx,
         tenant: TenantId,
         number: NumberId,
@@ -39,6 +42,7 @@ impl NumberEntry {
             }),
             token: None,
             installations: Vec::new(),
+            templates: Arc::new(Registry::new(db.clone())),
             ingest_gap_until: ingest_life::gap_until_all_tenants(tx).await?,
         }))
     }

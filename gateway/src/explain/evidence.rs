@@ -135,9 +135,9 @@ fn template(told: &mut Told, evidence: &Evidence) {
     told.fact("parameters_wanted", json!(parameters_wanted));
     told.fact("parameters_given", json!(parameters_given));
     let is = match state.as_str() {
-        "approved" => "is approved",
-        "not_approved" => "is not approved",
-        _ => "is not synchronised from Meta, which judges it",
+        "unknown" => "is not synchronised from Meta, which judges it".to_owned(),
+        "no_such" => "does not exist at Meta".to_owned(),
+        status => format!("is {} at Meta", status.to_lowercase()),
     };
     told.say(format!("the template {name} ({language}) {is}"));
     if let Some(wanted) = parameters_wanted {

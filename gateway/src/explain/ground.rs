@@ -35,7 +35,7 @@ impl Ground {
     ) -> Result<Option<Self>> {
         let (tenant, now) = (teller.tenant, teller.now);
         let tx = &mut teller.tx;
-        let Some(entry) = NumberEntry::read(tx, tenant, number, now).await? else {
+        let Some(entry) = NumberEntry::read(&teller.db, tx, tenant, number, now).await? else {
             return Ok(None);
         };
         let ids: Vec<ConversationId> = conversation.into_iter().collect();

@@ -27,7 +27,7 @@ pub use sight::Sight;
 pub use stop::of_ruling_alone;
 
 use crate::domain::{TenantId, Timestamp};
-use crate::storage::Tx;
+use crate::storage::{Db, Tx};
 use crate::tenants::{SetupContext, SetupError};
 use find::Found;
 
@@ -71,6 +71,7 @@ pub async fn explain(
     let mut tx = setup.db.read().await?;
     let (tenant, found) = find::find(&mut tx, tenant, &asked.subject).await?;
     let mut teller = Teller {
+        db: setup.db.clone(),
         tx,
         tenant,
         now,
@@ -105,6 +106,7 @@ async fn look(setup: &SetupContext, tenant: TenantId, about: &About) -> Result<(
 
 /// What every part of the way is told with.
 struct Teller {
+    db: Db,
     tx: Tx,
     tenant: TenantId,
     now: Timestamp,

@@ -1,6 +1,8 @@
 //! Canned refusals: each reason that there is, and the forms that it comes in, told with rule, evidence and the next moment
 //! when it would be allowed. Read the snapshot: it is what people read.
 
+mod templates;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -8,13 +10,14 @@ use serde_json::{Value, json};
 
 use super::chain::{About, Explanation};
 use super::{of_ruling_alone, text};
+use crate::domain::template::{TemplateCategory, TemplateStatus};
 use crate::domain::{
     Bsuid, Draft, DraftClass, HoldId, OutboundContent, Owner, Recipient, Sender, TenantId,
 };
-use crate::policy::fixture::{facts, now, plugin_reply, template};
+use crate::policy::fixture::{facts, known, now, plugin_reply, template};
 use crate::policy::{
     ActiveHold, ConsentBasis, ConsentState, ConsentWord, Facts, HoldScope, Purpose, Reason, Rule,
-    Ruling, TemplateCategory, TemplateFact, TopicFact, rule,
+    Ruling, TemplateFact, TopicFact, rule,
 };
 
 type Spoil = Box<dyn Fn(&mut Facts, &mut Draft)>;
@@ -95,14 +98,6 @@ fn of_class(class: DraftClass) -> Draft {
     Draft {
         class,
         ..template("news", "en")
-    }
-}
-
-fn known(approved: bool, category: TemplateCategory, parameter_count: usize) -> TemplateFact {
-    TemplateFact::Known {
-        approved,
-        category,
-        parameter_count,
     }
 }
 
@@ -275,7 +270,7 @@ fn consent() -> Vec<Case> {
             of_class(Utility),
             |facts, _| {
                 facts.consent = said(&[OptOutMarketing]);
-                facts.template = known(true, TemplateCategory::Marketing, 0);
+                facts.template = known(TemplateStatus::Approved, TemplateCategory::Marketing, 0);
             },
         ),
         case(
@@ -396,60 +391,6 @@ fn contents() -> Vec<Case> {
     ]
 }
 
-fn templates() -> Vec<Case> {
-    let of = |parameters: Value| json!({"type": "template", "name": "order_update", "language": "en", "parameters": parameters});
-    let two = || json!([{"value": "a"}, {"value": "b"}]);
-    let content = |value: Value| serde_json::from_value::<OutboundContent>(value).expect("content");
-    let counted = Draft {
-        content: content(of(two())),
-        ..template("t", "en")
-    };
-    let mut offer = of(json!([]));
-    offer["limited_time_offer"] = json!({"expires_at": now().millis() - 1000});
-    let mut mm = of(json!([]));
-    mm["marketing_messages"] = json!({});
-    vec![
-        case(
-            "not approved",
-            Reason::TemplateNotApproved,
-            template("order_update", "en"),
-            |facts, _| {
-                facts.template = known(false, TemplateCategory::Utility, 0);
-            },
-        ),
-        case(
-            "three parameters wanted",
-            Reason::TemplateParameterCount,
-            counted,
-            |facts, _| {
-                facts.template = known(true, TemplateCategory::Utility, 3);
-            },
-        ),
-        with_content(
-            "a blank value",
-            Reason::TemplateParameterEmpty,
-            of(json!([{"value": "  "}])),
-        ),
-        with_content(
-            "a name and none",
-            Reason::TemplateParameterMix,
-            of(json!([{"name": "who", "value": "Ada"}, {"value": "b"}])),
-        ),
-        with_content(
-            "two lines",
-            Reason::TemplateParameterText,
-            of(json!([{"value": "a\nb"}])),
-        ),
-        with_content(
-            "a novel",
-            Reason::TemplateParameterTooLong,
-            of(json!([{"value": "x".repeat(40_000)}])),
-        ),
-        with_content("yesterday's offer", Reason::OfferOver, offer),
-        with_content("news by the advertising endpoint", Reason::NotMarketing, mm),
-    ]
-}
-
 fn moments() -> Vec<Case> {
     let day = Duration::from_secs(86_400);
     vec![
@@ -511,7 +452,8 @@ fn cases() -> Vec<Case> {
         owners(),
         consent(),
         contents(),
-        templates(),
+        templates::templates(),
+        templates::states_and_shapes(),
         moments(),
     ]
     .into_iter()

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::consent::ConsentState;
 use super::decide::{Cleared, Decision, decide};
-use super::facts::{ConsentBasis, Facts, TemplateCategory, TemplateFact};
+use super::facts::{ConsentBasis, Facts, TemplateFact};
 use super::reason::Reason;
 use super::window::WindowState;
 use crate::domain::{Draft, DraftClass, HoldId, Owner, Sender, Timestamp};
@@ -72,6 +72,18 @@ impl Reason {
             | Self::RecipientNeedsPhone
             | Self::RecipientNotServed => Rule::Content,
             Self::TemplateNotApproved
+            | Self::TemplateLanguage
+            | Self::TemplateInReview
+            | Self::TemplateRejected
+            | Self::TemplatePaused
+            | Self::TemplateDisabled
+            | Self::TemplateLocked
+            | Self::TemplateDeleted
+            | Self::TemplateParameterName
+            | Self::TemplateHeader
+            | Self::TemplateButton
+            | Self::TemplateCards
+            | Self::TemplateOffer
             | Self::TemplateParameterCount
             | Self::TemplateParameterEmpty
             | Self::TemplateParameterMix
@@ -105,7 +117,12 @@ impl Reason {
                 _ => "at once, when the content is mended",
             },
             Rule::Template => match self {
-                Self::TemplateNotApproved => "when Meta approves the template in this language",
+                Self::TemplateNotApproved | Self::TemplateInReview | Self::TemplateRejected => {
+                    "when Meta approves the template in this language"
+                }
+                Self::TemplatePaused | Self::TemplateLocked => "when Meta lets it be sent again",
+                Self::TemplateDisabled | Self::TemplateDeleted => "never; with another template",
+                Self::TemplateLanguage => "at once, in a language that it is approved in",
                 Self::OfferOver => "with an offer that is not over",
                 Self::NotMarketing => "at once, by the ordinary endpoint",
                 _ => "at once, when the parameters are mended",
@@ -156,7 +173,7 @@ pub enum Evidence {
     Template {
         name: String,
         language: String,
-        /// `unknown` (not synchronised), `approved`, `not_approved`.
+        /// `unknown` (not synchronised), `no_such`, or Meta's word.
         state: String,
         /// What Meta calls it, when it is known.
         category: Option<String>,
@@ -308,15 +325,12 @@ fn hold(facts: &Facts, draft: &Draft, now: Timestamp) -> Evidence {
 
 fn template(facts: &Facts, draft: &Draft) -> Evidence {
     let template = draft.content.template();
-    let (state, category, wanted) = match facts.template {
-        TemplateFact::Known {
-            approved,
-            category,
-            parameter_count,
-        } => {
-            let state = if approved { "approved" } else { "not_approved" };
-            (state, Some(word(category)), Some(parameter_count))
+    let (state, category, wanted) = match &facts.template {
+        TemplateFact::Known(known) => {
+            let wanted = known.shape.as_ref().map(|shape| shape.body.len());
+            (known.status.word(), Some(known.category.word()), wanted)
         }
+        TemplateFact::NoSuch => ("no_such", None, None),
         TemplateFact::Unknown | TemplateFact::NotATemplate => ("unknown", None, None),
     };
     Evidence::Template {
@@ -326,13 +340,5 @@ fn template(facts: &Facts, draft: &Draft) -> Evidence {
         category: category.map(str::to_owned),
         parameters_wanted: wanted,
         parameters_given: template.map_or(0, |t| t.parameters.len()),
-    }
-}
-
-fn word(category: TemplateCategory) -> &'static str {
-    match category {
-        TemplateCategory::Authentication => "authentication",
-        TemplateCategory::Utility => "utility",
-        TemplateCategory::Marketing => "marketing",
     }
 }
