@@ -58,10 +58,7 @@ pub enum DeskError {
         field: &'static str,
         problem: &'static str,
     },
-    /// Policy says no. Nothing was written, and nobody took the conversation over.
-    #[error("the message may not be sent: {}", .0.reason)]
-    Refused(Box<Refusal>),
-    /// Policy says no, or not now. Nobody took the conversation over, and nothing was written but why
+    /// Policy says no. Nobody took the conversation over, and nothing was written but why
     /// (`storage::refusals`).
     #[error("the message may not be sent: {}", .0.ruling.reason)]
     Refused(Box<Refused>),

@@ -7,8 +7,7 @@ use crate::domain::{
     Bucket, Draft, DraftClass, OutboundContent, OutboxId, Owner, Sender, StreamEvent, StreamKind,
     TenantId, Timestamp,
 };
-use crate::policy::{Admission, BacklogFact, Cleared, ConsentState, Reason, admit};
-use crate::policy::{BacklogFact, Cleared, rule};
+use crate::policy::{Admitted, BacklogFact, ConsentState, rule};
 use crate::storage::conversations::{self, Conversation};
 use crate::storage::outbox::{self, NewSend, OutboxRow};
 use crate::storage::refusals::{self, Refused};
@@ -67,9 +66,8 @@ impl Desk {
         let mut tx = self.db.begin().await?;
         let mut row = self.locked(&mut tx, asked).await?;
         let took_over = self.take_over(&mut tx, &mut row, &words.speaker).await?;
-        let (cleared, waits) = self.clear(&mut tx, &row, &words, now).await?;
-        let cleared = match self.clear(&mut tx, &row, &words, now).await? {
-            Ok(cleared) => cleared,
+        let (cleared, waits) = match self.clear(&mut tx, &row, &words, now).await? {
+            Ok(admitted) => admitted,
             Err(refused) => {
                 // First: SQLite has one writer.
                 drop(tx);
@@ -145,8 +143,7 @@ impl Desk {
         row: &Conversation,
         words: &Words,
         now: Timestamp,
-    ) -> Result<(Cleared<Draft>, Option<(Timestamp, Reason)>)> {
-    ) -> Result<Result<Cleared<Draft>, Refused>> {
+    ) -> Result<Result<Admitted, Refused>> {
         let snapshot = self.directory.snapshot();
         let entry = snapshot.number(row.number).ok_or(DeskError::NoNumber)?;
         let mut content = words.content.clone();
@@ -174,18 +171,6 @@ impl Desk {
         if draft.class.is_business_initiated() {
             facts.limits = entry.counted_limits(tx, row, person, now).await?;
         }
-        match admit(&facts, &draft, now) {
-            Admission::Admitted { draft, waits } => Ok((draft, waits)),
-            Admission::Refused(refusal) => Err(DeskError::Refused(Box::new(refusal))),
-        }
-        let consent = consent.of(row.contact).map(|row| row.state);
-        let facts = entry.facts(
-            row,
-            consent.unwrap_or_default(),
-            BacklogFact::default(),
-            &draft.content,
-            now,
-        );
         Ok(rule(&facts, &draft, now).map_err(|ruling| Refused {
             id: draft.id,
             number: row.number,

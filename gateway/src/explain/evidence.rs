@@ -104,6 +104,20 @@ pub(super) fn plain(evidence: &Evidence) -> Told {
                 "{replies} automatic answers in the counted hour, {limit} are allowed"
             ));
         }
+        Evidence::Limit {
+            sent_in_a_week,
+            held_off_at,
+            people,
+            people_most,
+            frees_at,
+        } => {
+            told.fact("kind", "limit");
+            told.fact("sent_in_a_week", *sent_in_a_week);
+            told.fact("held_off_at", moment(held_off_at));
+            told.fact("people", *people);
+            told.fact("people_most", json!(people_most));
+            told.fact("frees_at", moment(frees_at));
+        }
         Evidence::Backlog { oldest_unread_at } => {
             told.fact("kind", "backlog");
             told.fact("oldest_unread_at", moment(oldest_unread_at));

@@ -1,6 +1,7 @@
 //! Canned refusals: each reason that there is, and the forms that it comes in, told with rule, evidence and the next moment
 //! when it would be allowed. Read the snapshot: it is what people read.
 
+mod limits;
 mod templates;
 
 use std::collections::BTreeSet;
@@ -17,7 +18,7 @@ use crate::domain::{
 use crate::policy::fixture::{facts, known, now, plugin_reply, template};
 use crate::policy::{
     ActiveHold, ConsentBasis, ConsentState, ConsentWord, Facts, HoldScope, Purpose, Reason, Rule,
-    Ruling, TemplateFact, TopicFact, rule,
+    Ruling, TemplateFact, TopicFact, decide,
 };
 
 type Spoil = Box<dyn Fn(&mut Facts, &mut Draft)>;
@@ -454,6 +455,7 @@ fn cases() -> Vec<Case> {
         contents(),
         templates::templates(),
         templates::states_and_shapes(),
+        limits::limits(),
         moments(),
     ]
     .into_iter()
@@ -467,10 +469,8 @@ fn ruled(case: &Case) -> Ruling {
         facts.template = TemplateFact::NotATemplate;
     }
     (case.spoil)(&mut facts, &mut draft);
-    match rule(&facts, &draft, now()) {
-        Ok(_) => panic!("{}: cleared", case.name),
-        Err(ruling) => *ruling,
-    }
+    let decision = decide(&facts, &draft, now());
+    Ruling::of(&decision, &facts, &draft, now()).unwrap_or_else(|| panic!("{}: cleared", case.name))
 }
 
 #[test]

@@ -55,7 +55,8 @@ pub(super) async fn tell_refused(
 }
 
 fn is_cleared(line: &Value) -> bool {
-    line["refused"].is_null() && line["deferred_until"].is_null()
+    // What is put off has its place in the outbox all the same.
+    line["refused"].is_null()
 }
 
 /// A draft that was refused in its turn: the way to the turn, and its refusal.
@@ -305,7 +306,7 @@ async fn draft(
     let ruling: Option<Ruling> = serde_json::from_value(line["ruling"].clone()).ok();
     let Some(ruling) = ruling else {
         // Journals of before rulings were kept have the code alone.
-        let reason = line["refused"].as_str().unwrap_or("deferred");
+        let reason = line["refused"].as_str().unwrap_or_default();
         let words = format!("a {kind} was refused: {reason}");
         told.steps
             .push(Step::new(Some(turn.at), "decision", Mark::Stopped, words).of(id));

@@ -15,8 +15,7 @@ use crate::plugin_host::{
     CallOutcome, ConversationView, Effect, Ending, KvEffects, PluginBinding, Route, Seen,
     SeenPlugin, TurnReport,
 };
-use crate::policy::{Admission, BacklogFact, Reason, admit};
-use crate::policy::{BacklogFact, rule};
+use crate::policy::{BacklogFact, Reason, rule};
 use crate::storage::conversations::Conversation;
 use crate::storage::events::Subject;
 use crate::storage::outbox::NewSend;
@@ -303,18 +302,13 @@ impl<'a> Drafts<'a> {
             });
             count_replies(&mut self.conversation, i64::from(counts), self.now);
         };
-        match admit(&facts, &draft, self.now) {
-            Admission::Admitted { draft, waits } => {
+        match rule(&facts, &draft, self.now) {
+            Ok((draft, waits)) => {
                 line.deferred_until = waits.map(|(until, _)| until.millis());
                 push(draft, waits);
             }
-            Admission::Refused(refusal) => line.refused = Some(refusal.reason.code()),
-        match rule(&facts, &draft, self.now) {
-            Ok(draft) => push(draft, self.now),
             Err(ruling) => {
-                let until = ruling.from.map(Timestamp::millis);
-                line.deferred_until = until.filter(|_| !ruling.refused);
-                line.refused = ruling.refused.then(|| ruling.reason.clone());
+                line.refused = Some(ruling.reason.clone());
                 line.ruling = Some(ruling);
             }
         }

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::consent::ConsentState;
-use super::decide::{Cleared, Decision, decide};
+use super::decide::{Admission, Cleared, Decision, admit};
 use super::facts::{ConsentBasis, Facts, TemplateFact};
 use super::reason::Reason;
 use super::window::WindowState;
@@ -23,6 +23,7 @@ pub enum Rule {
     Template,
     Window,
     LoopBrake,
+    Limit,
     Backlog,
 }
 
@@ -36,6 +37,7 @@ impl Rule {
             Self::Template => "template",
             Self::Window => "window",
             Self::LoopBrake => "loop_brake",
+            Self::Limit => "limit",
             Self::Backlog => "backlog",
         }
     }
@@ -52,7 +54,8 @@ impl Reason {
             | Self::HoldPlugin
             | Self::HoldTemplate
             | Self::HoldTemplates
-            | Self::HoldReplies => Rule::Hold,
+            | Self::HoldReplies
+            | Self::HoldMarketing => Rule::Hold,
             Self::OwnerNotBot | Self::OwnerChanged => Rule::Owner,
             Self::OptedOut
             | Self::OptedOutMarketing
@@ -93,6 +96,11 @@ impl Reason {
             | Self::NotMarketing => Rule::Template,
             Self::WindowClosed => Rule::Window,
             Self::LoopBrake => Rule::LoopBrake,
+            Self::HeldOff
+            | Self::PersonCap
+            | Self::MessagingLimit
+            | Self::MonthlyCap
+            | Self::QuietHours => Rule::Limit,
             Self::IngestBacklog => Rule::Backlog,
         }
     }
@@ -129,6 +137,13 @@ impl Reason {
             },
             Rule::Window => "when the person writes again; an approved template at any time",
             Rule::LoopBrake => "when the counted hour is over; an agent's message at any time",
+            Rule::Limit => match self {
+                Self::HeldOff => "a day after Meta held marketing off from the person",
+                Self::PersonCap => "when the person has had fewer messages",
+                Self::MessagingLimit => "when a place among the people of 24 hours is free",
+                Self::MonthlyCap => "with the next month, or a higher cap",
+                _ => "when the person's quiet hours are over",
+            },
             Rule::Backlog => "when the received messages are read, usually within seconds",
         }
     }
@@ -192,6 +207,16 @@ pub enum Evidence {
         replies: i64,
         limit: i64,
     },
+    /// What limits count for the person and the number.
+    Limit {
+        /// Messages of the last week that the business began to the person.
+        sent_in_a_week: usize,
+        held_off_at: Option<Timestamp>,
+        /// People of the last 24 hours, and how many there may be.
+        people: i64,
+        people_most: Option<i64>,
+        frees_at: Option<Timestamp>,
+    },
     Backlog {
         oldest_unread_at: Option<Timestamp>,
     },
@@ -216,6 +241,13 @@ impl Evidence {
             Rule::LoopBrake => Self::LoopBrake {
                 replies: facts.brake.bot_replies_last_hour,
                 limit: facts.brake.limit,
+            },
+            Rule::Limit => Self::Limit {
+                sent_in_a_week: facts.limits.caps.sent.len(),
+                held_off_at: facts.limits.caps.held_off_at,
+                people: facts.limits.portfolio.people,
+                people_most: facts.limits.portfolio.limit,
+                frees_at: facts.limits.portfolio.frees_at,
             },
             Rule::Backlog => Self::Backlog {
                 oldest_unread_at: facts.backlog.oldest_unsplit_raw_at,
@@ -271,17 +303,34 @@ pub struct Ruling {
     pub evidence: Evidence,
 }
 
-/// The first gate, with what a "no" rests on.
-pub fn rule(facts: &Facts, draft: &Draft, now: Timestamp) -> Result<Cleared<Draft>, Box<Ruling>> {
-    let (reason, no) = match decide(facts, draft, now) {
-        Decision::Cleared(cleared) => return Ok(cleared),
-        Decision::Refused(refusal) => (refusal.reason, (true, refusal.allowed, refusal.from)),
-        Decision::Deferred { until, reason } => (reason, (false, None, Some(until))),
-    };
-    Err(Box::new(Ruling::new(reason, no, facts, draft, now)))
+/// A draft with its place in the outbox, and what it waits for there, if it does.
+pub type Admitted = (Cleared<Draft>, Option<(Timestamp, Reason)>);
+
+/// The first gate for who queues a draft ([`admit`]), with what a "no" rests on.
+pub fn rule(facts: &Facts, draft: &Draft, now: Timestamp) -> Result<Admitted, Box<Ruling>> {
+    match admit(facts, draft, now) {
+        Admission::Admitted { draft, waits } => Ok((draft, waits)),
+        Admission::Refused(refusal) => {
+            let no = (true, refusal.allowed, refusal.from);
+            Err(Box::new(Ruling::new(refusal.reason, no, facts, draft, now)))
+        }
+    }
 }
 
 impl Ruling {
+    /// `None`: it was cleared. `facts` and `now` are those of the decision.
+    pub fn of(decision: &Decision, facts: &Facts, draft: &Draft, now: Timestamp) -> Option<Self> {
+        let (reason, no) = match decision {
+            Decision::Cleared(_) => return None,
+            Decision::Refused(refusal) => {
+                let no = (true, refusal.allowed.clone(), refusal.from);
+                (refusal.reason, no)
+            }
+            Decision::Deferred { until, reason } => (*reason, (false, None, Some(*until))),
+        };
+        Some(Self::new(reason, no, facts, draft, now))
+    }
+
     fn new(
         reason: Reason,
         (refused, allowed, from): (bool, Option<String>, Option<Timestamp>),

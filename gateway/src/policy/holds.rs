@@ -12,12 +12,6 @@ use super::reason::Reason;
 
 /// Refuses while any hold concerns the draft. Of several, the one that lasts longest is reported.
 pub(super) fn may_send(facts: &Facts, draft: &Draft, now: Timestamp) -> Result<(), Refusal> {
-    let longest = facts
-        .holds
-        .iter()
-        .filter(|hold| hold.lasts(now) && hold.scope.concerns(facts, draft))
-        .max_by_key(|hold| hold.until.unwrap_or(Timestamp::MAX));
-    match longest {
     match longest(facts, draft, now) {
         None => Ok(()),
         Some(hold) => Err(Refusal::new(hold.scope.reason())
@@ -35,7 +29,7 @@ pub(super) fn longest<'a>(
     facts
         .holds
         .iter()
-        .filter(|hold| hold.lasts(now) && hold.scope.concerns(draft))
+        .filter(|hold| hold.lasts(now) && hold.scope.concerns(facts, draft))
         .max_by_key(|hold| hold.until.unwrap_or(Timestamp::MAX))
 }
 

@@ -35,8 +35,7 @@ pub use consent::{
     Purpose, TOPICS_MOST,
 };
 pub use decide::{Admission, Cleared, Decision, Refusal, admit, decide, recheck};
-pub use decide::{Cleared, Decision, Refusal, decide, recheck};
-pub use evidence::{Evidence, Rule, Ruling, rule};
+pub use evidence::{Admitted, Evidence, Rule, Ruling, rule};
 pub use facts::{
     ActiveHold, BacklogFact, ConsentBasis, Facts, HoldScope, KnownTemplate, LoopBrake, SpendFact,
     TemplateFact, TopicFact,

@@ -221,19 +221,11 @@ fn problem(error: DeskError, asked: &Asked) -> Problem {
             let view = RefusalView {
                 send: refused.id,
                 meta_code: reason.map_or(0, Reason::meta_code),
-                allowed: match ruling.refused {
-                    true => ruling.allowed,
-                    false => Some("the same message, later".to_owned()),
-                },
+                allowed: ruling.allowed,
                 from: ruling.from.map(Moment),
                 reason: ruling.reason,
             };
-            Problem::refused(reason.explanation(), view)
-            let words = match ruling.refused {
-                true => reason.map_or("", Reason::explanation),
-                false => "the message may not be sent yet",
-            };
-            Problem::refused(words, view)
+            Problem::refused(reason.map_or("", Reason::explanation), view)
         }
         DeskError::NoNumber | DeskError::NoAddress => {
             Problem::new(StatusCode::CONFLICT, "cannot_send", error.to_string())
