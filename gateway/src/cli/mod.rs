@@ -6,10 +6,9 @@
 
 mod ago;
 mod ask;
-mod consent;
-mod contact;
 mod checklist;
 mod consent;
+mod contact;
 mod credential;
 mod demo;
 mod doctor;

@@ -24,9 +24,6 @@ const FAMILIES: [(&str, &[(&str, &str)]); 3] = [
 
 /// Tables of their own, with their primary keys.
 const TABLES: &[(&str, &str)] = &[
-const TABLES: [(&str, &str); 26] = [
-const TABLES: [(&str, &str); 23] = [
-const TABLES: [(&str, &str); 27] = [
     ("contact_attribute", "tenant, name"),
     ("contact_import", "id, ordinal"),
     ("identity", "tenant, scope, kind, value"),

@@ -387,8 +387,7 @@ mod tests {
         let long = "x".repeat(4097);
         let given = serde_json::json!({
             "human_text": long, "human_queue": "", "replies_per_hour": 0,
-            "journal_days": -1, "words": {"stop": ["ok", "  "]}
-            "human_text": long, "human_queue": "", "replies_per_hour": 0, "words": {"stop": ["ok", "  "]},
+            "journal_days": -1, "words": {"stop": ["ok", "  "]},
             "use_cases": [{"name": "news"}, {"name": " "}, {"name": "news"}],
             "consent_collection": [{"place": "checkout"}],
         });
