@@ -36,6 +36,7 @@ impl NumberEntry {
                 id: row.id,
                 name: row.name,
                 words: settings.word_book(),
+                limits: Arc::new(settings.limits.rules()),
                 settings,
                 topics: consent::tell::topics(tx, tenant).await?,
                 contact_kinds: Arc::default(),
