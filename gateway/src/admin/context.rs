@@ -11,7 +11,9 @@ use super::lock::remove_leftover;
 use super::permission::permission;
 use super::{audit, consent, keys, plugins, secrets, templates};
 use crate::audit::OPERATOR;
+use crate::checklist::{self, Item};
 use crate::contacts;
+use crate::explain;
 use crate::graph::GraphClient;
 use crate::plugin_host::Compiler;
 use crate::replay::{read, trace};
@@ -84,6 +86,11 @@ async fn dispatch(context: &AdminContext, command: Command) -> Result<Answer, Ad
         )),
         Command::TenantShow { tenant } => Ok(Answer::tenant(&find_tenant(setup, &tenant).await?)),
         Command::TenantList => Ok(Answer::tenants(&all_tenants(setup).await?)),
+        Command::TenantChecklist { tenant } => {
+            let tenant = find_tenant(setup, &tenant).await?.id;
+            Ok(whole(&checklist::of(setup, tenant).await?))
+        }
+        Command::TenantAttest { tenant, item, note } => attest(setup, &tenant, item, note).await,
         Command::TenantRemove { .. }
         | Command::AppRemove { .. }
         | Command::CredentialRemove { .. }
@@ -158,6 +165,14 @@ async fn dispatch(context: &AdminContext, command: Command) -> Result<Answer, Ad
         Command::KeyRevoke { tenant, key } => keys::revoke(setup, tenant, key).await,
         Command::AuditVerify { heads } => audit::verify(setup, &heads).await,
         Command::Consent(command) => consent::execute(setup, command).await,
+        Command::Explain { tenant, asked } => {
+            let tenant = match tenant {
+                Some(name) => Some(find_tenant(setup, &name).await?.id),
+                None => None,
+            };
+            let told = explain::explain(setup, tenant, &asked, explain::Sight::OPERATOR).await?;
+            Ok(whole(&told))
+        }
         Command::SendsDoubts { limit } => sends_doubts(setup, limit)
             .await
             .map_err(|error| AdminError::failed(&error)),
@@ -167,6 +182,20 @@ async fn dispatch(context: &AdminContext, command: Command) -> Result<Answer, Ad
             .await
             .map_err(|error| AdminError::failed(&error)),
     }
+}
+
+async fn attest(
+    setup: &SetupContext,
+    tenant: &str,
+    item: Item,
+    note: Option<String>,
+) -> Result<Answer, AdminError> {
+    let tenant = find_tenant(setup, tenant).await?.id;
+    match note {
+        Some(note) => checklist::attest(setup, tenant, item, &note).await?,
+        None => checklist::withdraw(setup, tenant, item).await?,
+    }
+    Ok(whole(&checklist::of(setup, tenant).await?))
 }
 
 /// A value that serde writes as an object, as it is.

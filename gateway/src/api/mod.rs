@@ -11,6 +11,7 @@ mod apps;
 mod audit;
 mod browse;
 mod check;
+mod checklist;
 mod consents;
 mod contacts;
 mod conversations;
@@ -18,6 +19,7 @@ mod credentials;
 pub mod document;
 mod etag;
 mod events;
+mod explain;
 mod guard;
 mod health;
 mod holds;
@@ -124,11 +126,13 @@ fn resources() -> OpenApiRouter<Arc<Api>> {
         .merge(apps::routes())
         .merge(audit::routes())
         .merge(consents::routes())
+        .merge(checklist::routes())
         .merge(contacts::routes())
         .merge(conversations::routes())
         .merge(credentials::routes())
         .merge(secrets::routes())
         .merge(events::routes())
+        .merge(explain::routes())
         .merge(health::routes())
         .merge(holds::routes())
         .merge(hooks::routes())

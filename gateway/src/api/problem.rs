@@ -6,6 +6,7 @@ use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use serde::Serialize;
 
 use super::permission::PermissionView;
+use crate::domain::OutboxId;
 use crate::plugin_host::{SettingsError, SettingsProblem};
 use crate::storage::StorageError;
 use crate::tenants::SetupError;
@@ -47,6 +48,8 @@ pub struct ProblemBody {
 /// Why policy refused a message, and what it would let through.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct RefusalView {
+    /// The id that the message would have had: `/explain` tells more of it.
+    pub send: OutboxId,
     /// A stable word: `docs/policy.md` lists them.
     pub reason: String,
     /// Meta's code for it.

@@ -6,11 +6,13 @@
 
 mod ago;
 mod ask;
+mod checklist;
 mod consent;
 mod contact;
 mod credential;
 mod demo;
 mod doctor;
+mod explain;
 mod hold;
 mod key;
 mod meta_app;
@@ -111,6 +113,8 @@ enum Verb {
     Consent(consent::Verb),
     /// Print the OpenAPI document of the management API.
     Openapi,
+    /// Why a message was sent, or was not: its chain, or the rule that stopped it. Or how things stand with a person.
+    Explain(explain::Explain),
     /// Sends, looked at.
     #[command(subcommand)]
     Sends(SendsVerb),
@@ -206,7 +210,14 @@ async fn verb(config: &Config, json: bool, verb: Verb) -> anyhow::Result<ExitCod
         Verb::Migrate => return migrate::run(config).await,
         Verb::Doctor(arguments) => return doctor::run(config, json, &arguments).await,
         Verb::Simulator(arguments) => return simulator::run(config, arguments).await,
+        Verb::Explain(asked) => return explain::run(config, json, asked).await,
         Verb::App(verb) => verb.command()?,
+        Verb::Tenant(tenant::Verb::Checklist { tenant, say_stop }) => {
+            return checklist::run(config, json, tenant, say_stop).await;
+        }
+        Verb::Tenant(verb @ tenant::Verb::Attest { .. }) => {
+            return checklist::show(config, json, verb.command()?).await;
+        }
         Verb::Tenant(verb) => verb.command()?,
         Verb::Contact(verb) => verb.command(),
         Verb::Credential(verb) => verb.command()?,

@@ -17,9 +17,9 @@ use crate::audit::{self, Actor, AuditError, Record};
 use crate::directory::Directory;
 use crate::domain::{AuditId, Clock, ConversationId, IdGenerator, Owner, OwnerChange, TenantId};
 use crate::ownership::{Owned, Wakeups};
-use crate::policy::Refusal;
 use crate::storage::conversations::{self, Conversation};
 use crate::storage::outbox::{self, OutboxRow};
+use crate::storage::refusals::Refused;
 use crate::storage::{Db, Ending, StorageError, Tx, timers as set_timers};
 
 pub use change::Change;
@@ -58,9 +58,10 @@ pub enum DeskError {
         field: &'static str,
         problem: &'static str,
     },
-    /// Policy says no. Nothing was written, and nobody took the conversation over.
-    #[error("the message may not be sent: {}", .0.reason)]
-    Refused(Box<Refusal>),
+    /// Policy says no. Nobody took the conversation over, and nothing was written but why
+    /// (`storage::refusals`).
+    #[error("the message may not be sent: {}", .0.ruling.reason)]
+    Refused(Box<Refused>),
     #[error("the number of the conversation is not known here")]
     NoNumber,
     #[error("the contact has no address to write to")]

@@ -5,11 +5,12 @@ use serde_json::json;
 use super::{Asked, Desk, DeskError, Result};
 use crate::domain::{
     Bucket, Draft, DraftClass, OutboundContent, OutboxId, Owner, Sender, StreamEvent, StreamKind,
-    Timestamp,
+    TenantId, Timestamp,
 };
-use crate::policy::{Admission, BacklogFact, Cleared, ConsentState, Reason, admit};
+use crate::policy::{Admitted, BacklogFact, ConsentState, rule};
 use crate::storage::conversations::{self, Conversation};
 use crate::storage::outbox::{self, NewSend, OutboxRow};
+use crate::storage::refusals::{self, Refused};
 use crate::storage::{Tx, people};
 
 /// Who writes.
@@ -65,7 +66,15 @@ impl Desk {
         let mut tx = self.db.begin().await?;
         let mut row = self.locked(&mut tx, asked).await?;
         let took_over = self.take_over(&mut tx, &mut row, &words.speaker).await?;
-        let (cleared, waits) = self.clear(&mut tx, &row, &words, now).await?;
+        let (cleared, waits) = match self.clear(&mut tx, &row, &words, now).await? {
+            Ok(admitted) => admitted,
+            Err(refused) => {
+                // First: SQLite has one writer.
+                drop(tx);
+                self.keep(asked.tenant, &refused).await?;
+                return Err(DeskError::Refused(Box::new(refused)));
+            }
+        };
         let id = cleared.id;
         if row.closed_at.take().is_some() {
             self.tell(&mut tx, &row, StreamKind::ConversationReopened, &asked.by);
@@ -127,13 +136,14 @@ impl Desk {
         Ok(true)
     }
 
+    /// Asks policy. The inner error: why not.
     async fn clear(
         &self,
         tx: &mut Tx,
         row: &Conversation,
         words: &Words,
         now: Timestamp,
-    ) -> Result<(Cleared<Draft>, Option<(Timestamp, Reason)>)> {
+    ) -> Result<Result<Admitted, Refused>> {
         let snapshot = self.directory.snapshot();
         let entry = snapshot.number(row.number).ok_or(DeskError::NoNumber)?;
         let mut content = words.content.clone();
@@ -161,10 +171,20 @@ impl Desk {
         if draft.class.is_business_initiated() {
             facts.limits = entry.counted_limits(tx, row, person, now).await?;
         }
-        match admit(&facts, &draft, now) {
-            Admission::Admitted { draft, waits } => Ok((draft, waits)),
-            Admission::Refused(refusal) => Err(DeskError::Refused(Box::new(refusal))),
-        }
+        Ok(rule(&facts, &draft, now).map_err(|ruling| Refused {
+            id: draft.id,
+            number: row.number,
+            conversation: row.id,
+            contact: row.contact,
+            ruling: *ruling,
+        }))
+    }
+
+    /// Why it was not sent, for whoever asks later.
+    async fn keep(&self, tenant: TenantId, refused: &Refused) -> Result<()> {
+        let mut tx = self.db.begin().await?;
+        refusals::keep(&mut tx, tenant, refused).await?;
+        Ok(tx.commit().await?)
     }
 
     fn hand_back_at(&self, row: &Conversation, now: Timestamp) -> Option<Timestamp> {

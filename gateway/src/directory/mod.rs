@@ -6,6 +6,7 @@
 
 pub mod facts;
 mod limits;
+mod one;
 mod snapshot;
 
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -15,7 +15,7 @@ use crate::plugin_host::{
     CallOutcome, ConversationView, Effect, Ending, KvEffects, PluginBinding, Route, Seen,
     SeenPlugin, TurnReport,
 };
-use crate::policy::{Admission, BacklogFact, Reason, admit};
+use crate::policy::{BacklogFact, Reason, rule};
 use crate::storage::conversations::Conversation;
 use crate::storage::events::Subject;
 use crate::storage::outbox::NewSend;
@@ -286,6 +286,7 @@ impl<'a> Drafts<'a> {
             kind: draft.content.kind(),
             refused: None,
             deferred_until: None,
+            ruling: None,
         };
         let counts = draft.is_automatic_answer();
         let mut push = |draft, waits: Option<(Timestamp, Reason)>| {
@@ -301,12 +302,15 @@ impl<'a> Drafts<'a> {
             });
             count_replies(&mut self.conversation, i64::from(counts), self.now);
         };
-        match admit(&facts, &draft, self.now) {
-            Admission::Admitted { draft, waits } => {
+        match rule(&facts, &draft, self.now) {
+            Ok((draft, waits)) => {
                 line.deferred_until = waits.map(|(until, _)| until.millis());
                 push(draft, waits);
             }
-            Admission::Refused(refusal) => line.refused = Some(refusal.reason.code()),
+            Err(ruling) => {
+                line.refused = Some(ruling.reason.clone());
+                line.ruling = Some(ruling);
+            }
         }
         self.decisions.push(line);
     }

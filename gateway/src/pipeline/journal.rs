@@ -15,6 +15,7 @@ use crate::domain::{InstallationId, OutboxId};
 use crate::plugin_host::{
     CallTrace, Effect, Ending, HostAnswers, KvEffects, KvWrite, LogLine, Route, Seen, TurnReport,
 };
+use crate::policy::Ruling;
 
 /// Most bytes of one journal, with a little more for what is never cut. Above it go, in this order: versions on trial, the store's answers
 /// (the turn cannot be replayed then), the plugins' log, effects, memory, what they saw. A guess: an ordinary turn's has half a kilobyte,
@@ -27,9 +28,12 @@ pub(super) struct DecisionLine {
     pub send: OutboxId,
     pub kind: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub refused: Option<&'static str>,
+    pub refused: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deferred_until: Option<i64>,
+    /// What a decision that was no "yes" rests on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ruling: Option<Box<Ruling>>,
 }
 
 /// The journal of one turn, as JSON.

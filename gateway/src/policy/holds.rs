@@ -12,17 +12,25 @@ use super::reason::Reason;
 
 /// Refuses while any hold concerns the draft. Of several, the one that lasts longest is reported.
 pub(super) fn may_send(facts: &Facts, draft: &Draft, now: Timestamp) -> Result<(), Refusal> {
-    let longest = facts
-        .holds
-        .iter()
-        .filter(|hold| hold.lasts(now) && hold.scope.concerns(facts, draft))
-        .max_by_key(|hold| hold.until.unwrap_or(Timestamp::MAX));
-    match longest {
+    match longest(facts, draft, now) {
         None => Ok(()),
         Some(hold) => Err(Refusal::new(hold.scope.reason())
             .allowing(format!("nothing until hold {} is lifted", hold.id))
             .from(hold.until)),
     }
+}
+
+/// The hold that concerns the draft, of several the one that lasts longest.
+pub(super) fn longest<'a>(
+    facts: &'a Facts,
+    draft: &Draft,
+    now: Timestamp,
+) -> Option<&'a ActiveHold> {
+    facts
+        .holds
+        .iter()
+        .filter(|hold| hold.lasts(now) && hold.scope.concerns(facts, draft))
+        .max_by_key(|hold| hold.until.unwrap_or(Timestamp::MAX))
 }
 
 impl ActiveHold {

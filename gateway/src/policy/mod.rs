@@ -10,6 +10,7 @@ mod brake;
 mod category;
 pub mod consent;
 mod decide;
+mod evidence;
 mod facts;
 mod holds;
 pub mod limits;
@@ -25,7 +26,7 @@ mod window;
 pub mod words;
 
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 #[cfg(test)]
 mod oracle;
 
@@ -34,6 +35,7 @@ pub use consent::{
     Purpose, TOPICS_MOST,
 };
 pub use decide::{Admission, Cleared, Decision, Refusal, admit, decide, recheck};
+pub use evidence::{Admitted, Evidence, Rule, Ruling, rule};
 pub use facts::{
     ActiveHold, BacklogFact, ConsentBasis, Facts, HoldScope, KnownTemplate, LoopBrake, SpendFact,
     TemplateFact, TopicFact,

@@ -15,7 +15,10 @@ const FAMILIES: [(&str, &[(&str, &str)]); 3] = [
         "contact",
         &[("consent", "contact"), ("identity", "contact")],
     ),
-    ("conversation", &[("owner_log", "conversation")]),
+    (
+        "conversation",
+        &[("owner_log", "conversation"), ("refusal", "conversation")],
+    ),
     ("job", &[("job_reject", "job")]),
 ];
 
@@ -42,6 +45,7 @@ const TABLES: &[(&str, &str)] = &[
     ("former_number", "id"),
     ("hold", "id"),
     ("journal_bound", "tenant"),
+    ("attestation", "tenant, item"),
     ("api_key", "id"),
     ("api_user", "id"),
     ("consent_pending", "id"),

@@ -35,7 +35,7 @@ pub(super) struct Kept {
     pub stays: &'static str,
 }
 
-pub(super) const KEPT: [Kept; 9] = [
+pub(super) const KEPT: [Kept; 10] = [
     Kept {
         table: "inbound_raw",
         primary_key: "id",
@@ -66,6 +66,15 @@ pub(super) const KEPT: [Kept; 9] = [
     },
     Kept {
         table: "turn",
+        primary_key: "id",
+        grows: "id",
+        by_id: true,
+        age: |ages| ages.journal,
+        stays: "FALSE",
+    },
+    // Why a message was not sent is as old as the journals that say the same of turns.
+    Kept {
+        table: "refusal",
         primary_key: "id",
         grows: "id",
         by_id: true,

@@ -50,12 +50,42 @@ pub struct TenantSettings {
     /// Template → the language that its sends go out in when they leave that to the gateway and the person's own is not
     /// approved. `*`: of all others.
     pub template_languages: BTreeMap<String, String>,
+    /// What the business writes for: the go-live checklist asks whether each has what it needs.
+    pub use_cases: Vec<UseCase>,
+    /// Where people agree to be written to, and to which words.
+    pub consent_collection: Vec<ConsentCollection>,
     pub words: Words,
     pub limits: LimitSettings,
 }
 
+/// One thing that the business writes for.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct UseCase {
+    /// What people call it: `delivery updates`.
+    pub name: String,
+    /// Templates that it begins conversations with. None: it only answers.
+    pub templates: Vec<String>,
+    /// The queue of its cases.
+    pub queue: String,
+}
+
+/// One place where people agree.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ConsentCollection {
+    /// `checkout`, the address of a form, a paper at the counter.
+    pub place: String,
+    /// The exact words.
+    pub wording: String,
+}
+
 /// Meta's bound of a text message (facts §3).
 const LONGEST_TEXT: usize = 4096;
+/// Of a use case or a place.
+const LONGEST_NAME: usize = 200;
+/// More than anybody reads. A guess.
+const MOST_CASES: usize = 50;
 /// A year: longer is the same as never.
 const MOST_MINUTES: i64 = 365 * 24 * 60;
 /// Ten years: no operator keeps journals longer.
@@ -143,6 +173,8 @@ impl Default for TenantSettings {
             hand_back_after_minutes: 0,
             journal_days: 0,
             template_languages: BTreeMap::new(),
+            use_cases: Vec::new(),
+            consent_collection: Vec::new(),
             words: Words::default(),
             limits: LimitSettings::default(),
         }
@@ -211,8 +243,45 @@ impl TenantSettings {
         complaints.extend(odd.map(|(name, language)| {
             format!("template_languages.{name}: {language:?} is no code such as en or en_GB")
         }));
+        complaints.extend(self.case_complaints());
         complaints.extend(self.words.complaints());
         complaints.extend(self.limits.complaints());
+        complaints
+    }
+
+    fn case_complaints(&self) -> Vec<String> {
+        let named = |text: &str| (1..=LONGEST_NAME).contains(&text.trim().chars().count());
+        let cases = self.use_cases.iter().enumerate();
+        let cases =
+            cases.filter(|(_, case)| !named(&case.name) || case.name.chars().any(char::is_control));
+        let mut complaints: Vec<String> = cases
+            .map(|(n, _)| {
+                format!("use_cases.{n}.name: must have 1 to {LONGEST_NAME} characters on one line")
+            })
+            .collect();
+        for (n, case) in self.use_cases.iter().enumerate() {
+            if self.use_cases[..n]
+                .iter()
+                .any(|other| other.name == case.name)
+            {
+                complaints.push(format!("use_cases.{n}.name: another use case is called so"));
+            }
+        }
+        for (n, one) in self.consent_collection.iter().enumerate() {
+            if !named(&one.place) {
+                let what = format!("must have 1 to {LONGEST_NAME} characters");
+                complaints.push(format!("consent_collection.{n}.place: {what}"));
+            }
+            if !(1..=LONGEST_TEXT).contains(&one.wording.trim().chars().count()) {
+                let what = format!("must have 1 to {LONGEST_TEXT} characters");
+                complaints.push(format!("consent_collection.{n}.wording: {what}"));
+            }
+        }
+        if self.use_cases.len() > MOST_CASES || self.consent_collection.len() > MOST_CASES {
+            complaints.push(format!(
+                "use_cases, consent_collection: at most {MOST_CASES} each"
+            ));
+        }
         complaints
     }
 
@@ -318,7 +387,9 @@ mod tests {
         let long = "x".repeat(4097);
         let given = serde_json::json!({
             "human_text": long, "human_queue": "", "replies_per_hour": 0,
-            "journal_days": -1, "words": {"stop": ["ok", "  "]}
+            "journal_days": -1, "words": {"stop": ["ok", "  "]},
+            "use_cases": [{"name": "news"}, {"name": " "}, {"name": "news"}],
+            "consent_collection": [{"place": "checkout"}],
         });
         let (_, problems) = TenantSettings::read(&given.to_string());
         assert_eq!(
@@ -328,6 +399,9 @@ mod tests {
                 "human_queue: must not be empty",
                 "replies_per_hour: must be at least 1",
                 "journal_days: must be 0 to 3650",
+                "use_cases.1.name: must have 1 to 200 characters on one line",
+                "use_cases.2.name: another use case is called so",
+                "consent_collection.0.wording: must have 1 to 4096 characters",
                 "words.stop: \"  \" is no word that a message could be",
             ]
         );

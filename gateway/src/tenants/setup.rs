@@ -126,15 +126,7 @@ impl Setup {
 
     /// Holds that bear on a number's sends, for policy to judge.
     pub fn holds(&self, number: &Number) -> Vec<ActiveHold> {
-        let active = |hold: &Hold| {
-            Some(ActiveHold {
-                id: hold.id,
-                scope: scope(&hold.held, number)?,
-                reason: hold.reason.clone(),
-                until: hold.until,
-            })
-        };
-        self.holds.iter().filter_map(active).collect()
+        holds_on(&self.holds, number)
     }
 
     /// Installations with a candidate.
@@ -150,6 +142,19 @@ impl Setup {
             |installation: &&Installation| installation.number.is_none_or(|only| only == number.id);
         of_tenant.into_iter().flatten().filter(concerns)
     }
+}
+
+/// Those of these holds that bear on a number's sends.
+pub fn holds_on(holds: &[Hold], number: &Number) -> Vec<ActiveHold> {
+    let active = |hold: &Hold| {
+        Some(ActiveHold {
+            id: hold.id,
+            scope: scope(&hold.held, number)?,
+            reason: hold.reason.clone(),
+            until: hold.until,
+        })
+    };
+    holds.iter().filter_map(active).collect()
 }
 
 fn scope(held: &Held, number: &Number) -> Option<HoldScope> {

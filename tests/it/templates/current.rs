@@ -46,8 +46,9 @@ fn order(language: &str, parameters: &[&str]) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_is_read_by_pages_through_an_expired_cursor_and_two_throttles() {
     for_each_database(async |database| {
+        let many = many();
         let templates =
-            (0..MANY).map(|n| spec(&format!("t_{n:04}"), "en", "Hello {{1}}, it is here."));
+            (0..many).map(|n| spec(&format!("t_{n:04}"), "en", "Hello {{1}}, it is here."));
         let street = Street::open(&database, templates.collect(), |meta| {
             let pass = || FaultKind::SlowMs(0);
             let bare = FaultKind::Http { status: 429 };

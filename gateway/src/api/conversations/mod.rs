@@ -215,15 +215,17 @@ fn problem(error: DeskError, asked: &Asked) -> Problem {
         DeskError::Invalid { field, problem } => {
             Problem::invalid(vec![FieldProblem::at(format!("/{field}"), problem)])
         }
-        DeskError::Refused(refusal) => {
-            let reason = refusal.reason;
+        DeskError::Refused(refused) => {
+            let ruling = refused.ruling;
+            let reason = Reason::from_code(&ruling.reason);
             let view = RefusalView {
-                reason: reason.code().to_owned(),
-                meta_code: reason.meta_code(),
-                allowed: refusal.allowed,
-                from: refusal.from.map(Moment),
+                send: refused.id,
+                meta_code: reason.map_or(0, Reason::meta_code),
+                allowed: ruling.allowed,
+                from: ruling.from.map(Moment),
+                reason: ruling.reason,
             };
-            Problem::refused(reason.explanation(), view)
+            Problem::refused(reason.map_or("", Reason::explanation), view)
         }
         DeskError::NoNumber | DeskError::NoAddress => {
             Problem::new(StatusCode::CONFLICT, "cannot_send", error.to_string())
