@@ -175,8 +175,8 @@ async fn state(
     };
     let why = format!("{}{}", reason_words(teller, &row.reason), error_words(row));
     match row.state {
-        OutboxState::Queued => {
-            let words = format!("queued, due at {}{why}", row.due_at);
+        OutboxState::Queued | OutboxState::Deferred => {
+            let words = format!("{}, due at {}{why}", row.state.word(), row.due_at);
             let step = step(Mark::Waits, words).with("due_at", row.due_at.to_string());
             told.steps.push(step);
             if let Some(stop) = stop::of_row(teller, ground, row).await? {
@@ -350,7 +350,7 @@ pub(super) fn in_a_line(row: &OutboxRow) -> (Mark, String) {
     let (outcome, summary) = end(row);
     let mark = match outcome {
         "refused" | "failed" | "cancelled" => Mark::Stopped,
-        "queued" | "claimed" | "unknown" => Mark::Waits,
+        "queued" | "deferred" | "claimed" | "unknown" => Mark::Waits,
         _ => Mark::Done,
     };
     (
@@ -371,6 +371,7 @@ fn end(row: &OutboxRow) -> (&'static str, String) {
     let reason = row.reason.split(':').next().unwrap_or_default();
     let summary = match outcome {
         "queued" => "It is queued.".to_owned(),
+        "deferred" => format!("It waits for its hour, until {}.", row.due_at),
         "claimed" => "It is on its way to Meta.".to_owned(),
         "accepted" => "Meta took it; nothing is known of its delivery.".to_owned(),
         "sent" => "Meta sent it; the person's device has not got it.".to_owned(),

@@ -28,6 +28,7 @@ use super::{Answer, Api};
 use crate::access::Role;
 use crate::desk::{Asked, Change, DeskError, Speaker};
 use crate::domain::{ContactId, ConversationId, NumberId, Owner, TenantId};
+use crate::policy::Reason;
 use crate::storage::conversations::Conversation;
 use crate::storage::entry_points::{self, EntryPoint};
 
