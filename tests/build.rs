@@ -1,4 +1,9 @@
-//! Builds the guests of `guests/examples` for [`vestibule_tests::guests`], one constant each.
+//! Builds the guests of `guests/examples` for [`vestibule_tests::guests`], one constant each, and uploads that nobody wrote.
+
+#[path = "src/chance.rs"]
+mod chance;
+#[path = "build/uploads.rs"]
+mod uploads;
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -47,7 +52,28 @@ fn run() -> Result<(), Box<dyn Error>> {
     )?;
     let out_dir = out_dir().ok_or("cargo sets OUT_DIR")?;
     fs::write(out_dir.join("guests.rs"), constants)?;
-    Ok(())
+    let imports = fs::read_to_string(IMPORTS)?;
+    uploads::write(&out_dir.join("generated"), uploads_asked(), &imports)
+}
+
+/// The contract as a core module imports it.
+const IMPORTS: &str = "../gateway/src/plugin_host/testing/imports.wat";
+
+/// Uploads that are generated, unless `VESTIBULE_UPLOADS` says how many: about as many again are made of real ones.
+const UPLOADS: u64 = 160;
+
+#[allow(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "how a build script is spoken with"
+)]
+fn uploads_asked() -> u64 {
+    println!("cargo::rerun-if-env-changed=VESTIBULE_UPLOADS");
+    for path in [IMPORTS, "build", "src/chance.rs"] {
+        println!("cargo::rerun-if-changed={path}");
+    }
+    let asked = env::var("VESTIBULE_UPLOADS").ok();
+    asked.and_then(|text| text.parse().ok()).unwrap_or(UPLOADS)
 }
 
 /// The guests' names, sorted. A guest that comes or goes runs this script again.

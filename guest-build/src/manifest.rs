@@ -20,7 +20,15 @@ const HOOKS: [&str; 6] = [
     "on-receipt",
 ];
 /// First words of grants; what follows is for the host to read.
-const GRANTS: [&str; 4] = ["kv", "http", "secret", "personal-data"];
+const GRANTS: [&str; 7] = [
+    "kv",
+    "window",
+    "contacts",
+    "conversation",
+    "http",
+    "secret",
+    "personal-data",
+];
 
 /// The manifest as it stands in the component.
 #[derive(Debug, Clone, PartialEq, Serialize)]

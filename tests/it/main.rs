@@ -14,6 +14,7 @@ mod contract;
 mod delivery;
 mod demo;
 mod events;
+mod explain;
 mod guests;
 mod harness;
 mod ingest;

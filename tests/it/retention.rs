@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use vestibule::domain::{Timestamp, id};
+use vestibule::domain::{TenantId, Timestamp, id};
 use vestibule::storage::forget::{self, Ages};
-use vestibule::storage::partitions;
+use vestibule::storage::{journals, partitions};
 use vestibule_tests::db::now;
 use vestibule_tests::{Kind, TestDatabase, for_each_database};
 
@@ -168,4 +168,43 @@ async fn partitions_that_retention_dropped_are_not_made_again() {
         .expect("partitions");
     let again = forget::all_tenants(&db, now, AGES).await.expect("a round");
     assert_eq!((gone.partitions, again.partitions), (0, 0));
+}
+
+#[tokio::test]
+async fn a_tenant_has_its_own_journals_go_sooner() {
+    for_each_database(async |database| {
+        let db = database.open().await;
+        let now = now();
+        partitions::ensure(&db, now.minus(3 * DAY), DAY, KEPT)
+            .await
+            .expect("partitions");
+        let first = id::first_id_at(now.minus(3 * DAY));
+        let columns = "id, tenant, number, conversation, event, outcome, journal, at";
+        // Three days of two tenants.
+        for day in 0..3_u32 {
+            let at = id::first_id_at(now.minus(DAY * (3 - day)));
+            for tenant in [1, 2] {
+                let values = format!("{}, {tenant}, 1, 1, 1, 'silent', '{{}}', 0", at + tenant);
+                insert(&database, "turn", columns, &values).await;
+            }
+        }
+        let of = |tenant: i64| {
+            format!("SELECT COUNT(*) FROM turn WHERE tenant = {tenant} AND id >= {first}")
+        };
+        let (sooner, other) = (of(1).leak(), of(2).leak());
+        let tenant = TenantId::from_raw(1);
+        for (age, gone, left) in [
+            (5 * DAY, 0, 3),
+            (DAY + DAY / 2, 2, 1),
+            (DAY + DAY / 2, 0, 1),
+            (DAY / 2, 1, 0),
+        ] {
+            let forgotten = journals::forget(&db, tenant, now.minus(age))
+                .await
+                .expect("a round");
+            assert_eq!((forgotten, database.count(sooner).await), (gone, left));
+        }
+        assert_eq!(database.count(other).await, 3);
+    })
+    .await;
 }

@@ -4,6 +4,7 @@
 //! each kind; nothing here is shared between tests but the PostgreSQL cluster.
 
 pub mod browser;
+pub mod chance;
 pub mod db;
 pub mod gateway;
 pub mod guests;

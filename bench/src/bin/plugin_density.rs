@@ -28,8 +28,8 @@ use vestibule::pipeline::{ComponentBudget, Components};
 use vestibule::plugin_host::engine::{self, EngineOptions};
 use vestibule::plugin_host::{
     About, ArtifactId, ArtifactKey, ComponentDigest, ConfigJson, ConversationView, Grants,
-    HostAnswers, HostConfig, Limits, MessageView, Plugin, PluginBinding, PluginHost, TurnRequest,
-    inspect,
+    HostAnswers, HostConfig, Limits, MessageView, NoHttp, NoReads, Plugin, PluginBinding,
+    PluginHost, TurnRequest, inspect,
 };
 use vestibule::reference_plugins::FAQ;
 use vestibule::storage::components::{self, Component};
@@ -210,6 +210,9 @@ fn turn(n: usize, tenant: usize, plugin: Arc<Plugin>) -> TurnRequest {
         },
         plugins: vec![binding],
         kv: Arc::new(HostAnswers::default()),
+        http: Arc::new(NoHttp),
+        shadow: false,
+        reads: Arc::new(NoReads),
         bot_owns: true,
         contact_kinds: Default::default(),
     }

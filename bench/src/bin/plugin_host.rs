@@ -24,8 +24,8 @@ use vestibule::domain::{
 use vestibule::plugin_host::engine::{self, EngineOptions, Meter, PoolSize, Reset};
 use vestibule::plugin_host::{
     About, ArtifactId, ArtifactKey, ComponentDigest, ConfigJson, ConversationView, Grants,
-    HostAnswers, HostConfig, Limits, MessageView, NoHttp, Plugin, PluginBinding, PluginHost,
-    TurnRequest, inspect,
+    HostAnswers, HostConfig, Limits, MessageView, NoHttp, NoReads, Plugin, PluginBinding,
+    PluginHost, TurnRequest, inspect,
 };
 use wasmtime::component::{
     Component, ComponentType, InstancePre, Lift, Linker, Lower, Resource, ResourceType,
@@ -362,6 +362,7 @@ fn turn(n: usize, binding: PluginBinding) -> TurnRequest {
         kv: Arc::new(HostAnswers::default()),
         http: Arc::new(NoHttp),
         shadow: false,
+        reads: Arc::new(NoReads),
         bot_owns: true,
         contact_kinds: Default::default(),
     }

@@ -131,6 +131,7 @@ fn held(held: &Held) -> String {
         }
         Held::Templates(tenant) => format!("every template of tenant {tenant}"),
         Held::NumberTemplates(_, number) => format!("every template of number {number}"),
+        Held::NumberMarketing(_, number) => format!("marketing of number {number}"),
         Held::NumberReplies(_, number) => format!("every answer of number {number}"),
         Held::Credential(_, credential) => format!("credential {credential}"),
     }

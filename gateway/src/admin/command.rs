@@ -10,7 +10,9 @@ use super::exposed;
 use super::plugins::PluginCommand;
 use super::templates::TemplateCommand;
 use crate::access::Role;
-use crate::domain::{ApiKeyId, HoldId, InstallationId, TurnId};
+use crate::checklist::Item;
+use crate::domain::{ApiKeyId, ContactId, HoldId, InstallationId, TurnId};
+use crate::explain;
 use crate::replay::read::Asked;
 use crate::tenants::holds::Scope;
 
@@ -47,11 +49,26 @@ pub enum Command {
         tenant: String,
     },
     TenantList,
+    /// Is it ready to go live?
+    TenantChecklist {
+        tenant: String,
+    },
+    /// Somebody's word for a line of the checklist; without a note it is taken back.
+    TenantAttest {
+        tenant: String,
+        item: Item,
+        note: Option<String>,
+    },
     TenantRemove {
         tenant: String,
     },
     AppRemove {
         app: String,
+    },
+    /// A job does it.
+    ContactEraseJournals {
+        tenant: String,
+        contact: ContactId,
     },
     CredentialRemove {
         tenant: String,
@@ -121,6 +138,12 @@ pub enum Command {
         hold: HoldId,
     },
     HoldList,
+    /// What a number may send to a person now.
+    Permission {
+        tenant: String,
+        number: String,
+        person: String,
+    },
     KeyAdd {
         /// `None`: an operator's key.
         tenant: Option<String>,
@@ -141,6 +164,12 @@ pub enum Command {
         heads: Vec<String>,
     },
     Consent(ConsentCommand),
+    /// Why a message was sent, or was not.
+    Explain {
+        /// `None`: of every tenant.
+        tenant: Option<String>,
+        asked: explain::Asked,
+    },
     /// Sends that may have been made twice or not at all.
     SendsDoubts {
         /// Most rows.
@@ -166,8 +195,11 @@ impl Command {
             Self::TenantSet { .. } => "tenant_set",
             Self::TenantShow { .. } => "tenant_show",
             Self::TenantList => "tenant_list",
+            Self::TenantChecklist { .. } => "tenant_checklist",
+            Self::TenantAttest { .. } => "tenant_attest",
             Self::TenantRemove { .. } => "tenant_remove",
             Self::AppRemove { .. } => "app_remove",
+            Self::ContactEraseJournals { .. } => "contact_erase_journals",
             Self::CredentialRemove { .. } => "credential_remove",
             Self::NumberRemove { .. } => "number_remove",
             Self::CredentialAdd { .. } => "credential_add",
@@ -183,11 +215,13 @@ impl Command {
             Self::HoldAdd { .. } => "hold_add",
             Self::HoldLift { .. } => "hold_lift",
             Self::HoldList => "hold_list",
+            Self::Permission { .. } => "permission",
             Self::KeyAdd { .. } => "key_add",
             Self::KeyList { .. } => "key_list",
             Self::KeyRevoke { .. } => "key_revoke",
             Self::AuditVerify { .. } => "audit_verify",
             Self::Consent(command) => command.verb(),
+            Self::Explain { .. } => "explain",
             Self::SendsDoubts { .. } => "sends_doubts",
             Self::KeysRotate { .. } => "keys_rotate",
             Self::Backup { .. } => "backup",

@@ -8,8 +8,12 @@ use super::answer::{Answer, record};
 use super::command::Command;
 use super::error::AdminError;
 use super::lock::remove_leftover;
+use super::permission::permission;
 use super::{audit, consent, keys, plugins, secrets, templates};
 use crate::audit::OPERATOR;
+use crate::checklist::{self, Item};
+use crate::contacts;
+use crate::explain;
 use crate::graph::GraphClient;
 use crate::plugin_host::Compiler;
 use crate::replay::{read, trace};
@@ -82,10 +86,22 @@ async fn dispatch(context: &AdminContext, command: Command) -> Result<Answer, Ad
         )),
         Command::TenantShow { tenant } => Ok(Answer::tenant(&find_tenant(setup, &tenant).await?)),
         Command::TenantList => Ok(Answer::tenants(&all_tenants(setup).await?)),
+        Command::TenantChecklist { tenant } => {
+            let tenant = find_tenant(setup, &tenant).await?.id;
+            Ok(whole(&checklist::of(setup, tenant).await?))
+        }
+        Command::TenantAttest { tenant, item, note } => attest(setup, &tenant, item, note).await,
         Command::TenantRemove { .. }
         | Command::AppRemove { .. }
         | Command::CredentialRemove { .. }
         | Command::NumberRemove { .. } => remove(setup, command).await,
+        Command::ContactEraseJournals { tenant, contact } => {
+            let tenant = find_tenant(setup, &tenant).await?.id;
+            let job = contacts::erase_journals(setup, tenant, contact).await?;
+            Ok(Answer::Record(
+                record! { "contact" => contact, "job" => job.id, },
+            ))
+        }
         Command::CredentialAdd {
             tenant,
             name,
@@ -134,6 +150,11 @@ async fn dispatch(context: &AdminContext, command: Command) -> Result<Answer, Ad
             Ok(Answer::Record(record! { "lifted" => hold, }))
         }
         Command::HoldList => Ok(Answer::holds(&holds::list(setup).await?)),
+        Command::Permission {
+            tenant,
+            number,
+            person,
+        } => permission(setup, &tenant, &number, &person).await,
         Command::KeyAdd {
             tenant,
             name,
@@ -144,6 +165,14 @@ async fn dispatch(context: &AdminContext, command: Command) -> Result<Answer, Ad
         Command::KeyRevoke { tenant, key } => keys::revoke(setup, tenant, key).await,
         Command::AuditVerify { heads } => audit::verify(setup, &heads).await,
         Command::Consent(command) => consent::execute(setup, command).await,
+        Command::Explain { tenant, asked } => {
+            let tenant = match tenant {
+                Some(name) => Some(find_tenant(setup, &name).await?.id),
+                None => None,
+            };
+            let told = explain::explain(setup, tenant, &asked, explain::Sight::OPERATOR).await?;
+            Ok(whole(&told))
+        }
         Command::SendsDoubts { limit } => sends_doubts(setup, limit)
             .await
             .map_err(|error| AdminError::failed(&error)),
@@ -153,6 +182,20 @@ async fn dispatch(context: &AdminContext, command: Command) -> Result<Answer, Ad
             .await
             .map_err(|error| AdminError::failed(&error)),
     }
+}
+
+async fn attest(
+    setup: &SetupContext,
+    tenant: &str,
+    item: Item,
+    note: Option<String>,
+) -> Result<Answer, AdminError> {
+    let tenant = find_tenant(setup, tenant).await?.id;
+    match note {
+        Some(note) => checklist::attest(setup, tenant, item, &note).await?,
+        None => checklist::withdraw(setup, tenant, item).await?,
+    }
+    Ok(whole(&checklist::of(setup, tenant).await?))
 }
 
 /// A value that serde writes as an object, as it is.

@@ -14,6 +14,7 @@ mod exposed;
 mod keys;
 mod local;
 mod lock;
+mod permission;
 mod plugins;
 mod secrets;
 mod socket;

@@ -11,6 +11,7 @@ mod apps;
 mod audit;
 mod browse;
 mod check;
+mod checklist;
 mod consents;
 mod contacts;
 mod conversations;
@@ -18,6 +19,7 @@ mod credentials;
 pub mod document;
 mod etag;
 mod events;
+mod explain;
 mod guard;
 mod health;
 mod holds;
@@ -33,6 +35,7 @@ mod messages;
 mod moment;
 mod numbers;
 mod page;
+mod permission;
 pub mod permissions;
 mod place;
 mod plugin_keys;
@@ -44,6 +47,7 @@ mod secret;
 mod secrets;
 mod templates;
 mod tenants;
+mod usage;
 mod users;
 
 use std::sync::Arc;
@@ -122,11 +126,13 @@ fn resources() -> OpenApiRouter<Arc<Api>> {
         .merge(apps::routes())
         .merge(audit::routes())
         .merge(consents::routes())
+        .merge(checklist::routes())
         .merge(contacts::routes())
         .merge(conversations::routes())
         .merge(credentials::routes())
         .merge(secrets::routes())
         .merge(events::routes())
+        .merge(explain::routes())
         .merge(health::routes())
         .merge(holds::routes())
         .merge(hooks::routes())
@@ -142,6 +148,7 @@ fn resources() -> OpenApiRouter<Arc<Api>> {
         .merge(roles::routes())
         .merge(templates::routes())
         .merge(tenants::routes())
+        .merge(usage::routes())
         .merge(users::routes());
     OpenApiRouter::new().nest(ROOT, all)
 }

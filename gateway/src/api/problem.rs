@@ -5,6 +5,8 @@ use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use serde::Serialize;
 
+use super::permission::PermissionView;
+use crate::domain::OutboxId;
 use crate::plugin_host::{SettingsError, SettingsProblem};
 use crate::storage::StorageError;
 use crate::tenants::SetupError;
@@ -38,11 +40,16 @@ pub struct ProblemBody {
     /// Of a message that policy did not let through.
     #[serde(skip_serializing_if = "Option::is_none")]
     refusal: Option<RefusalView>,
+    /// Beside a refusal: what may be sent to this person now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    allowed: Option<PermissionView>,
 }
 
 /// Why policy refused a message, and what it would let through.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct RefusalView {
+    /// The id that the message would have had: `/explain` tells more of it.
+    pub send: OutboxId,
     /// A stable word: `docs/policy.md` lists them.
     pub reason: String,
     /// Meta's code for it.
@@ -93,6 +100,7 @@ impl Problem {
             detail: detail.into(),
             errors: Vec::new(),
             refusal: None,
+            allowed: None,
         };
         let headers = Vec::new();
         Self(Box::new(Inside {
@@ -139,6 +147,13 @@ impl Problem {
         let mut problem = Self::new(StatusCode::CONFLICT, "refused", detail);
         problem.0.body.refusal = Some(refusal);
         problem
+    }
+
+    /// With what may be sent instead.
+    #[must_use]
+    pub fn with_allowed(mut self, allowed: PermissionView) -> Self {
+        self.0.body.allowed = Some(allowed);
+        self
     }
 
     /// The gateway's own trouble: told to the operator's log, not to the client.

@@ -27,7 +27,7 @@ use crate::config::Config;
 use crate::consent;
 use crate::consent::pseudonym::Pseudonyms;
 use crate::console::Joining;
-use crate::contacts::ImportJob;
+use crate::contacts::{EraseJournalsJob, ImportJob};
 use crate::delivery::{Chance, Delivery, DeliveryConfig, Observer, ProcessTime, World};
 use crate::directory::Directory;
 use crate::domain::{Clock, IdGenerator};
@@ -35,7 +35,9 @@ use crate::graph::GraphClient;
 use crate::ingest::{Attacher, AttacherConfig, Intake, RawWriter, RawWriterConfig};
 use crate::jobs::{Runner, Wake};
 use crate::lifecycle::{Health, Shutdown};
+use crate::metering::{self, Meter};
 use crate::ownership::{self, Keeper, KeeperConfig, Owned, UnderWay, Wakeups};
+use crate::replay::ReplayJob;
 use crate::secrets::Keyring;
 use crate::storage::{Db, Ending, migrate};
 use crate::telemetry;
@@ -102,6 +104,7 @@ struct Shared {
     directory: Arc<Directory>,
     owned: Owned,
     under_way: UnderWay,
+    meter: Arc<Meter>,
     wakeups: Arc<Wakeups>,
     shutdown: Shutdown,
     parts: Parts,
@@ -145,6 +148,7 @@ impl Node {
             directory,
             owned,
             under_way,
+            meter: Arc::default(),
             wakeups: Arc::default(),
             shutdown: options.shutdown.clone(),
             parts: Parts::new(options.shutdown.clone()),
@@ -158,7 +162,7 @@ impl Node {
         shared.start_attacher(config, events, intake);
         let health = shared.start_health();
         let context = shared.admin_context(config)?;
-        let jobs = shared.start_jobs(config)?;
+        let jobs = shared.start_jobs(config, &context)?;
         let api = Arc::new(Api {
             setup: context.setup.clone(),
             compiler: context.compiler.clone(),
@@ -241,6 +245,7 @@ impl Shared {
             directory: port,
             receipts: gate,
             observer,
+            meter: self.meter.clone(),
             under_way: self.under_way.clone(),
             config: DeliveryConfig::new(&config.delivery, &config.graph),
         };
@@ -273,6 +278,7 @@ impl Shared {
                 let intake = intake.clone();
                 Arc::new(move |events| intake.received(events.iter().map(|event| event.number)))
             },
+            meter: self.meter.clone(),
             sends: Arc::new(move |rows| intake.offer(rows)),
         };
         self.parts
@@ -363,7 +369,7 @@ impl Shared {
     }
 
     /// The audit log's sealer and the runner of jobs. Answers how to wake the runner.
-    fn start_jobs(&self, config: &Config) -> anyhow::Result<Wake> {
+    fn start_jobs(&self, config: &Config, context: &AdminContext) -> anyhow::Result<Wake> {
         let soft = self.shutdown.soft();
         let sealing = audit::keep_sealing(self.db.clone(), self.keyring.chain_key(), soft.clone());
         self.parts.work("sealer", sealing);
@@ -375,6 +381,13 @@ impl Shared {
             kinds: vec![
                 Arc::new(VerifyJob(self.keyring.chain_key())),
                 Arc::new(EraseJob),
+                Arc::new(EraseJournalsJob),
+                Arc::new(ReplayJob::new(
+                    context.setup.clone(),
+                    context.compiler.exe().to_owned(),
+                    plugin_limits(&config.plugins),
+                    context.compiler.limits().clone(),
+                )),
                 Arc::new(consent::VerifyJob(self.keyring.chain_key())),
                 Arc::new(consent::erase::EraseJob {
                     db: self.db.clone(),
@@ -460,6 +473,22 @@ impl Shared {
                 self.clock.clone(),
                 config.retention.clone(),
                 soft.clone(),
+            ),
+        );
+        let directory = self.directory.clone();
+        let allowance = move |number| {
+            let snapshot = directory.snapshot();
+            let entry = snapshot.number(number);
+            entry.map(|entry| entry.tenant.limits.free_service_messages)
+        };
+        self.parts.work(
+            "metering",
+            metering::keep(
+                self.db.clone(),
+                Arc::new(allowance),
+                self.clock.clone(),
+                self.meter.clone(),
+                self.shutdown.soft().clone(),
             ),
         );
         // Leases are kept until everything else has ended: what is in flight must still be able to commit.

@@ -15,6 +15,7 @@ use crate::domain::number::Number;
 use crate::domain::{NumberId, OutboundContent, TenantId, Timestamp};
 use crate::pipeline::ComponentBudget;
 use crate::plugin_host::Limits;
+use crate::policy::limits::LimitRules;
 use crate::policy::{ActiveHold, ConsentBasis, TemplateFact, TopicFact};
 
 /// The directory as delivery sees it.
@@ -64,6 +65,14 @@ impl delivery::Directory for DirectoryPort {
         let snapshot = self.0.snapshot();
         let entry = snapshot.number(number);
         entry.map_or(TemplateFact::Unknown, |entry| entry.template(content, now))
+    }
+
+    fn limits(&self, number: NumberId) -> Arc<LimitRules> {
+        let snapshot = self.0.snapshot();
+        let entry = snapshot.number(number);
+        entry
+            .map(|entry| entry.tenant.limits.clone())
+            .unwrap_or_default()
     }
 
     fn ingest_gap_until(&self) -> Option<Timestamp> {

@@ -6,10 +6,12 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Retention;
-use crate::domain::Clock;
+use crate::domain::{Clock, Timestamp};
 use crate::storage::{
-    Db, Result, business_events, forget, idempotency, jobs, kv, partitions, plugin_events,
+    Db, Result, business_events, components, forget, idempotency, jobs, journals, kv, limits,
+    partitions, plugin_events, tenants,
 };
+use crate::tenants::TenantSettings;
 
 const EVERY: Duration = Duration::from_secs(3600);
 /// How far ahead partitions are made: long enough to notice that it stopped working.
@@ -47,11 +49,34 @@ async fn round(db: &Db, clock: &dyn Clock, retention: &Retention) -> Result<()> 
         sends: retention.sends,
     };
     let gone = forget::all_tenants(db, now, ages).await?;
+    journals_of_tenants(db, now, retention.journal).await?;
     idempotency::forget_all_tenants(db, now.minus(crate::api::ANSWERS_KEPT)).await?;
     jobs::forget_all_tenants(db, now.minus(retention.jobs)).await?;
+    let uploads = components::collect_all_tenants(db, now.minus(retention.uploads)).await?;
     business_events::forget_all_tenants(db, now.minus(retention.events)).await?;
     plugin_events::forget_metrics_all_tenants(db, now.minus(METRICS)).await?;
     kv::forget_ended_all_tenants(db, now).await?;
-    tracing::info!(rows = gone.rows, partitions = gone.partitions, "retention");
+    limits::forget_all_tenants(db, now).await?;
+    tracing::info!(
+        rows = gone.rows,
+        partitions = gone.partitions,
+        uploads,
+        "retention"
+    );
+    Ok(())
+}
+
+/// Tenants that keep their journals shorter than the operator does.
+async fn journals_of_tenants(db: &Db, now: Timestamp, bound: Duration) -> Result<()> {
+    let mut tx = db.read().await?;
+    let all = tenants::tenants_all_tenants(&mut tx).await?;
+    drop(tx);
+    for tenant in all {
+        let (settings, _) = TenantSettings::read(&tenant.settings);
+        if let Some(age) = settings.journal_age(bound) {
+            let gone = journals::forget(db, tenant.id, now.minus(age)).await?;
+            tracing::debug!(tenant = %tenant.id, gone, "journals of a tenant");
+        }
+    }
     Ok(())
 }

@@ -6,10 +6,13 @@
 
 mod ago;
 mod ask;
+mod checklist;
 mod consent;
+mod contact;
 mod credential;
 mod demo;
 mod doctor;
+mod explain;
 mod hold;
 mod key;
 mod meta_app;
@@ -21,6 +24,7 @@ mod replay;
 mod secret;
 mod secret_input;
 mod serve;
+mod sign;
 mod simulator;
 mod template;
 mod tenant;
@@ -69,6 +73,9 @@ enum Verb {
     /// Tenants: businesses on this deployment.
     #[command(subcommand)]
     Tenant(tenant::Verb),
+    /// Contacts: the people that a tenant writes with.
+    #[command(subcommand)]
+    Contact(contact::Verb),
     /// Access tokens for Graph.
     #[command(subcommand)]
     Credential(credential::Verb),
@@ -87,6 +94,14 @@ enum Verb {
     /// Holds: stop sending, for everything, a tenant, a number, a plugin or a credential.
     #[command(subcommand)]
     Hold(hold::Verb),
+    /// What a number may send to a person now: in which forms, until when, at which price class, and what is missing.
+    Permission {
+        tenant: String,
+        /// Its id, Meta's, or as it is displayed.
+        number: String,
+        /// A contact's id, or a phone.
+        person: String,
+    },
     /// Keys of the management API.
     #[command(subcommand)]
     Key(key::Verb),
@@ -98,6 +113,8 @@ enum Verb {
     Consent(consent::Verb),
     /// Print the OpenAPI document of the management API.
     Openapi,
+    /// Why a message was sent, or was not: its chain, or the rule that stopped it. Or how things stand with a person.
+    Explain(explain::Explain),
     /// Sends, looked at.
     #[command(subcommand)]
     Sends(SendsVerb),
@@ -119,6 +136,8 @@ enum PluginVerb {
     Setup(plugin::Verb),
     /// Try a candidate on the turns of the journal: would it have done the same? Nothing is sent.
     Replay(replay::Replay),
+    /// Sign a component: the signature is put into the file.
+    Sign(sign::Sign),
     /// Show one turn: calls, fuel, memory, effects, what policy decided, log, faults.
     Trace(trace::Trace),
 }
@@ -191,13 +210,25 @@ async fn verb(config: &Config, json: bool, verb: Verb) -> anyhow::Result<ExitCod
         Verb::Migrate => return migrate::run(config).await,
         Verb::Doctor(arguments) => return doctor::run(config, json, &arguments).await,
         Verb::Simulator(arguments) => return simulator::run(config, arguments).await,
+        Verb::Explain(asked) => return explain::run(config, json, asked).await,
         Verb::App(verb) => verb.command()?,
+        Verb::Tenant(tenant::Verb::Checklist { tenant, say_stop }) => {
+            return checklist::run(config, json, tenant, say_stop).await;
+        }
+        Verb::Tenant(verb @ tenant::Verb::Attest { .. }) => {
+            return checklist::show(config, json, verb.command()?).await;
+        }
         Verb::Tenant(verb) => verb.command()?,
+        Verb::Contact(verb) => verb.command(),
         Verb::Credential(verb) => verb.command()?,
         Verb::Secret(verb) => verb.command()?,
         Verb::Number(verb) => verb.command(),
         Verb::Plugin(PluginVerb::Replay(asked)) => return replay::run(config, json, asked).await,
         Verb::Plugin(PluginVerb::Trace(asked)) => return trace::run(config, json, asked).await,
+        Verb::Plugin(PluginVerb::Sign(asked)) => {
+            sign::run(asked)?;
+            return Ok(ExitCode::SUCCESS);
+        }
         Verb::Plugin(PluginVerb::Setup(plugin::Verb::Logs {
             installation,
             after,
@@ -225,6 +256,15 @@ async fn verb(config: &Config, json: bool, verb: Verb) -> anyhow::Result<ExitCod
             to: std::path::absolute(to)?,
         },
         Verb::Status => Command::Status,
+        Verb::Permission {
+            tenant,
+            number,
+            person,
+        } => Command::Permission {
+            tenant,
+            number,
+            person,
+        },
     };
     let answer = ask::ask(config, command).await?;
     output::answer(&answer, json);

@@ -2,16 +2,11 @@
 //!
 //! First everything is read, then the process gives up its sockets, then guests run (`crate::replay`).
 
-use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use anyhow::{Context, ensure};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use anyhow::ensure;
 use clap::Args;
-use futures::{StreamExt, TryStreamExt};
 use serde::de::DeserializeOwned;
 
 use super::ago::Ago;
@@ -21,10 +16,10 @@ use crate::app::plugin_limits;
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::domain::{Clock, InstallationId, Timestamp};
-use crate::plugin_host::{ArtifactKey, HostConfig, PluginHost, SeenPlugin};
 use crate::replay::read::{Asked, Page, Setup, just_before};
-use crate::replay::{Bound, Entry, PartKey, Recorded, Stage, Tally, Workshop, network};
-use crate::secrets::{Entropy, SystemEntropy};
+use crate::replay::{
+    Bound, Entry, News, PartKey, Recorded, Rehearsal, Tally, Workshop, gone, parts_of, report,
+};
 
 #[derive(Debug, Args)]
 pub(super) struct Replay {
@@ -59,12 +54,19 @@ pub(super) struct Replay {
 const BROKEN: u8 = 3;
 
 pub(super) async fn run(config: &Config, json: bool, asked: Replay) -> anyhow::Result<ExitCode> {
-    let wasm = plugin::bytes_of(&asked.candidate)?;
+    let candidate = plugin::bytes_of(&asked.candidate)?;
     let mut tally = Tally::default();
     let turns = read(config, &asked, &mut tally).await?;
-    let stage = stage(config, &asked, &wasm, &turns).await?;
-    network::give_up().context("nothing was replayed")?;
-    play(&stage, &turns, &mut tally).await?;
+    let rehearsal = Rehearsal {
+        installation: asked.installation,
+        candidate,
+        own: setup(config, &asked, asked.installation, None).await?,
+        parts: parts(config, &asked, &turns).await,
+        turns,
+        tally,
+    };
+    let workshop = workshop(config)?;
+    let tally = rehearsal.run(workshop, &mut tell).await?;
     let broken: Vec<&str> = asked
         .fail_if
         .iter()
@@ -72,7 +74,7 @@ pub(super) async fn run(config: &Config, json: bool, asked: Replay) -> anyhow::R
         .map(Bound::text)
         .collect();
     match json {
-        true => output::line(&as_json(&tally, &broken)),
+        true => output::line(&report(&tally, &asked.fail_if).to_string()),
         false => output::line(&text(&tally, &broken, asked.show)),
     }
     // A gate that has seen nothing must not open.
@@ -84,6 +86,13 @@ pub(super) async fn run(config: &Config, json: bool, asked: Replay) -> anyhow::R
         true => ExitCode::SUCCESS,
         false => ExitCode::from(BROKEN),
     })
+}
+
+fn tell(news: News) {
+    output::note(&match news {
+        News::Gone(what) => what,
+        News::Replayed { done, total } => format!("replayed {done} of {total} turns"),
+    });
 }
 
 async fn get<T: DeserializeOwned>(config: &Config, command: Command) -> anyhow::Result<T> {
@@ -129,58 +138,21 @@ async fn read(config: &Config, asked: &Replay, tally: &mut Tally) -> anyhow::Res
     }
 }
 
-async fn stage(
-    config: &Config,
-    asked: &Replay,
-    wasm: &[u8],
-    turns: &[Recorded],
-) -> anyhow::Result<Stage> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let host = PluginHost::start(HostConfig::new(threads, tokio::runtime::Handle::current()))?;
-    let mut secret = [0; 32];
-    SystemEntropy
-        .fill(&mut secret)
-        .map_err(anyhow::Error::msg)?;
-    let workshop = Workshop {
-        host: host.clone(),
-        compiler: admin::compiler(config)?,
-        key: ArtifactKey::new(secret),
-        limits: plugin_limits(&config.plugins),
-    };
-    let own = setup(config, asked, asked.installation, None).await?;
-    let candidate = workshop
-        .candidate(asked.installation, &own, wasm)
-        .await
-        .context("the candidate cannot be tried")?;
-    let ran = turns.iter().flat_map(|turn| &turn.seen.plugins);
-    let ran: BTreeSet<PartKey> = ran.map(SeenPlugin::key).collect();
-    let mut parts = HashMap::new();
-    for key_of in ran {
-        let (id, version) = key_of;
-        let setup = setup(config, asked, id, Some(version)).await;
-        let part = match &setup {
-            Ok(setup) => {
-                let wasm = STANDARD.decode(&setup.component)?;
-                let part = workshop.original(id, setup, &wasm).await;
-                part.map_err(anyhow::Error::from)
-            }
-            Err(error) => Err(anyhow::anyhow!("{error:#}")),
-        };
-        match part {
-            Ok(part) => drop(parts.insert(key_of, part)),
-            // Its turns are left out, and counted.
-            Err(error) => output::note(&format!(
-                "{id}, version {version}, cannot run again: {error:#}"
-            )),
+fn workshop(config: &Config) -> anyhow::Result<Workshop> {
+    let compiler = admin::compiler(config)?;
+    Ok(Workshop::open(compiler, plugin_limits(&config.plugins))?)
+}
+
+/// What ran in these turns. What is not kept any more is told.
+async fn parts(config: &Config, asked: &Replay, turns: &[Recorded]) -> Vec<(PartKey, Setup)> {
+    let mut parts = Vec::new();
+    for key in parts_of(turns) {
+        match setup(config, asked, key.0, Some(key.1)).await {
+            Ok(setup) => parts.push((key, setup)),
+            Err(error) => tell(News::Gone(gone(key, &format!("{error:#}")))),
         }
     }
-    Ok(Stage {
-        host,
-        tenant: own.tenant,
-        contact_kinds: Arc::new(own.contact_kinds),
-        parts,
-        candidate,
-    })
+    parts
 }
 
 async fn setup(
@@ -196,34 +168,6 @@ async fn setup(
         version,
     };
     get(config, command).await
-}
-
-/// Turns under way at once: enough to keep every core busy.
-const AT_ONCE: usize = 64;
-
-async fn play(stage: &Stage, turns: &[Recorded], tally: &mut Tally) -> anyhow::Result<()> {
-    let judged = futures::stream::iter(turns)
-        .map(async |recorded| Ok::<_, anyhow::Error>((recorded, stage.judge(recorded).await?)))
-        .buffered(AT_ONCE);
-    futures::pin_mut!(judged);
-    let (mut done, total) = (0, turns.len());
-    let step = total.div_ceil(10).max(1);
-    while let Some((recorded, verdict)) = judged.try_next().await? {
-        tally.add(recorded, verdict);
-        done += 1;
-        if done % step == 0 || done == total {
-            output::note(&format!("replayed {done} of {total} turns"));
-        }
-    }
-    Ok(())
-}
-
-fn as_json(tally: &Tally, broken: &[&str]) -> String {
-    let mut json = serde_json::json!(tally);
-    json["turns"] = tally.turns().into();
-    json["fuel_change_percent"] = tally.fuel_change().into();
-    json["broken_bounds"] = serde_json::json!(broken);
-    json.to_string()
 }
 
 fn text(tally: &Tally, broken: &[&str], show: usize) -> String {

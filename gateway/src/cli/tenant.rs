@@ -6,6 +6,7 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 
 use crate::admin::Command;
+use crate::checklist::Item;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
@@ -30,6 +31,29 @@ pub(super) enum Verb {
     },
     /// All tenants.
     List,
+    /// Is it ready to go live? Each line with what was seen and what to do.
+    Checklist {
+        /// Name or id of the tenant.
+        tenant: String,
+        /// First let a customer of the simulator write STOP to each number, and wait for the confirmations. Where Graph is
+        /// Meta, write it from a phone.
+        #[arg(long)]
+        say_stop: bool,
+    },
+    /// Vouch for a line of the checklist that nobody can see here, or take the word back.
+    Attest {
+        /// Name or id of the tenant.
+        tenant: String,
+        /// The line's word, as the checklist shows it.
+        #[arg(value_parser = item)]
+        item: Item,
+        /// What you have seen or done, and who you are.
+        #[arg(long, required_unless_present = "withdraw")]
+        note: Option<String>,
+        /// Take the word back.
+        #[arg(long, conflicts_with = "note")]
+        withdraw: bool,
+    },
     /// Remove a tenant that has no numbers, credentials, plugins and hooks any more, and forget its people.
     Remove {
         /// Name or id of the tenant.
@@ -47,6 +71,13 @@ pub(super) struct Settings {
     settings_file: Option<PathBuf>,
 }
 
+fn item(word: &str) -> Result<Item, String> {
+    Item::from_word(word).ok_or_else(|| {
+        let words: Vec<&str> = Item::ALL.into_iter().map(Item::word).collect();
+        format!("must be one of {}", words.join(", "))
+    })
+}
+
 impl Verb {
     pub(super) fn command(self) -> anyhow::Result<Command> {
         Ok(match self {
@@ -60,6 +91,10 @@ impl Verb {
             },
             Self::Show { tenant } => Command::TenantShow { tenant },
             Self::List => Command::TenantList,
+            Self::Checklist { tenant, .. } => Command::TenantChecklist { tenant },
+            Self::Attest {
+                tenant, item, note, ..
+            } => Command::TenantAttest { tenant, item, note },
             Self::Remove { tenant } => Command::TenantRemove { tenant },
         })
     }

@@ -50,6 +50,9 @@ fn text(trace: &Value, most: u64) -> String {
         ),
         format!("outcome       {}", plain("outcome")),
     ];
+    if journal["erased"] == true {
+        lines.push("\nerased: what there was of the person is gone".to_owned());
+    }
     let report = &journal["report"];
     let name = |row: &Value| {
         let id = row["installation"].as_str().unwrap_or("-");
@@ -73,6 +76,9 @@ fn text(trace: &Value, most: u64) -> String {
     );
     section(&mut lines, "asked others", rows(&answers["http"]), |row| {
         request_line(&name(row), row)
+    });
+    section(&mut lines, "read", &reads(&answers["reads"]), |row| {
+        row.as_str().unwrap_or("-").to_owned()
     });
     section(&mut lines, "memory written", rows(&report["kv"]), |row| {
         format!("{}  {}", name(row), row["writes"])
@@ -105,6 +111,16 @@ fn text(trace: &Value, most: u64) -> String {
 
 fn rows(list: &Value) -> &[Value] {
     list.as_array().map_or(&[], Vec::as_slice)
+}
+
+/// What was read of the turn beside its message, a line each: of the past how much.
+fn reads(reads: &Value) -> Vec<Value> {
+    let all = reads.as_object().into_iter().flatten();
+    let line = |(what, answer): (&String, &Value)| match &answer["said"]["Ok"] {
+        Value::Array(said) => format!("{what}  {} entries", said.len()),
+        _ => format!("{what}  {answer}"),
+    };
+    all.map(line).map(Value::String).collect()
 }
 
 fn section(lines: &mut Vec<String>, head: &str, rows: &[Value], line: impl Fn(&Value) -> String) {
@@ -183,6 +199,16 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn an_erased_turn_says_so() {
+        let journal = json!({"erased": true, "seen": {"plugins": []}});
+        let told = text(&json!({"turn": "trn_1", "journal": journal}), 1);
+        assert!(
+            told.ends_with("erased: what there was of the person is gone"),
+            "{told}"
+        );
+    }
 
     #[test]
     fn a_turn_is_told_call_by_call() {

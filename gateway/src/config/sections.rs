@@ -159,6 +159,7 @@ sections! {
         journal: Duration,
         sends: Duration,
         jobs: Duration,
+        uploads: Duration,
     }
 
     /// Logs.

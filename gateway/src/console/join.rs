@@ -62,7 +62,7 @@ async fn show(
         .await;
     match asked {
         Ok((_, page, business)) => framed(StatusCode::OK, &question(&page, &business, false)),
-        Err(response) => response,
+        Err(response) => *response,
     }
 }
 
@@ -75,7 +75,7 @@ async fn agree(
 ) -> Response {
     let (tenant, page, business) = match joining.find(&tenant, &name, &headers, &extensions).await {
         Ok(found) => found,
-        Err(response) => return response,
+        Err(response) => return *response,
     };
     // What was agreed to is what was read: after a change it is shown again.
     if version(&body.unwrap_or_default()) != Some(page.row.seq) {
@@ -115,16 +115,15 @@ impl Joining {
         name: &str,
         headers: &HeaderMap,
         extensions: &Extensions,
-    ) -> Result<Found, Response> {
+    ) -> Result<Found, Box<Response>> {
         let address = self.address(headers, extensions);
         if !self.rate.lets(address, self.setup.clock.now()) {
-            return Err(busy());
+            return Err(busy().into());
         }
         let tenant: TenantId = tenant.parse().map_err(|_| missing())?;
         let page = pages::shown(&self.setup.db, tenant, name).await;
-        let (page, business) = page
-            .map_err(|error| failed_in_database(&error))?
-            .ok_or_else(missing)?;
+        let page = page.map_err(|error| failed_in_database(&error))?;
+        let (page, business) = page.ok_or_else(missing)?;
         Ok((tenant, page, business))
     }
 

@@ -5,12 +5,14 @@
 
 mod attributes;
 mod import;
+mod journals;
 mod put;
 
 use serde_json::{Value, json};
 
 pub use attributes::{Definitions, Kind};
 pub use import::{ImportJob, begin as import};
+pub use journals::{EraseJournalsJob, erase_journals, erase_step as erase_journals_step};
 pub use put::{ContactError, NewContact, Put, put};
 
 use crate::consent::pseudonym::Pseudonyms;

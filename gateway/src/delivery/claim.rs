@@ -10,7 +10,8 @@ use crate::domain::{
 };
 use crate::ownership::{OwnedBuckets, UnderWay, Work};
 use crate::policy::{
-    BacklogFact, Cleared, Decision, Facts, LoopBrake, SpendFact, WindowFacts, recheck,
+    BacklogFact, Cleared, Decision, Facts, LoopBrake, Reason, SpendFact, WindowFacts, limits,
+    recheck,
 };
 use crate::storage::buckets::{Lease, fence};
 use crate::storage::claims::{
@@ -24,6 +25,8 @@ use crate::storage::{Result, StorageError, Tx, people, raw};
 use crate::telemetry::{CommitTimer, names};
 
 use super::address::AddressBook;
+use super::engine::LOOK_EVERY;
+use super::limits::{Counted, FarFromLimits, Going};
 use super::pacing;
 use super::world::World;
 
@@ -47,6 +50,8 @@ pub(super) struct Outcome {
     pub(super) claimed: Vec<Claimed>,
     /// Not yet: `due_at` says when.
     pub(super) later: Vec<OutboxRow>,
+    /// Not for hours: out of memory until they are due.
+    pub(super) deferred: Vec<OutboxRow>,
     /// Nothing more to this person until then.
     pub(super) paced: Vec<(OutboxRow, Timestamp)>,
     /// Refused by policy or impossible; the row says so.
@@ -64,6 +69,11 @@ enum Verdict {
         until: Timestamp,
         reason: &'static str,
     },
+    /// Out of the way, for longer than anybody here wants to remember it.
+    Defer {
+        until: Timestamp,
+        reason: Reason,
+    },
     Pace {
         until: Timestamp,
     },
@@ -77,6 +87,7 @@ enum Verdict {
 /// this node may have left claimed without knowing it.
 pub(super) async fn claim(
     world: &World,
+    far: &FarFromLimits,
     owned: &OwnedBuckets,
     rows: Vec<OutboxRow>,
     unsure: &[OutboxId],
@@ -87,8 +98,9 @@ pub(super) async fn claim(
     let (mut tx, locked_at, consent) = begin(world, &leases, &rows).await?;
     let _held = CommitTimer::start("claim", rows.len());
     unclaim_all_tenants(&mut tx, unsure).await?;
-    let ground = Ground::load(&mut tx, &rows, consent).await?;
     let now = world.clock.now();
+    let counted = Counted::load(&mut tx, world, far, &rows, &consent, now).await?;
+    let mut ground = Ground::load(&mut tx, &rows, consent, counted).await?;
     let judged: Vec<(OutboxRow, Verdict)> = rows
         .into_iter()
         .map(|row| {
@@ -102,10 +114,11 @@ pub(super) async fn claim(
         .iter()
         .filter_map(|(row, verdict)| change(row, verdict))
         .collect();
-    let moved = move_all_tenants(&mut tx, &moves, now)
+    let moved: HashSet<OutboxId> = move_all_tenants(&mut tx, &moves, now)
         .await?
         .into_iter()
         .collect();
+    ground.counted.write(&mut tx, far, &moved).await?;
     readdress_all_tenants(&mut tx, &readdressed(&judged, &moved)).await?;
     tx.commit().await?;
     Ok(sort(
@@ -155,6 +168,11 @@ fn change(row: &OutboxRow, verdict: &Verdict) -> Option<Move> {
             due_at: *until,
             reason: (*reason).to_owned(),
             ..Move::of(row, OutboxState::Queued)
+        }),
+        Verdict::Defer { until, reason } => Some(Move {
+            due_at: *until,
+            reason: reason.code().to_owned(),
+            ..Move::of(row, OutboxState::Deferred)
         }),
         Verdict::Pace { .. } => None,
         Verdict::End { state, reason } => Some(Move {
@@ -212,6 +230,7 @@ fn sort(
                 outcome.later.push(row);
             }
             _ if !moved => outcome.gone.push(row),
+            Verdict::Defer { .. } => outcome.deferred.push(row),
             Verdict::Go { draft, .. } => {
                 row.state = OutboxState::Claimed;
                 row.attempts += 1;
@@ -243,10 +262,16 @@ struct Ground {
     conversations: HashMap<ConversationId, ConversationFacts>,
     addresses: AddressBook,
     backlog: BTreeMap<Bucket, Option<Timestamp>>,
+    counted: Counted,
 }
 
 impl Ground {
-    async fn load(tx: &mut Tx, rows: &[OutboxRow], consent: Consents) -> Result<Self> {
+    async fn load(
+        tx: &mut Tx,
+        rows: &[OutboxRow],
+        consent: Consents,
+        counted: Counted,
+    ) -> Result<Self> {
         let conversations: Vec<ConversationId> =
             rows.iter().map(|row| row.draft.conversation).collect();
         let conversations = conversation_facts_all_tenants(tx, &conversations).await?;
@@ -266,15 +291,16 @@ impl Ground {
             conversations,
             addresses,
             backlog,
+            counted,
         })
     }
 
-    fn judge(&self, world: &World, row: &OutboxRow, now: Timestamp) -> Verdict {
+    fn judge(&mut self, world: &World, row: &OutboxRow, now: Timestamp) -> Verdict {
         let failed = |reason: &str| Verdict::End {
             state: OutboxState::Failed,
             reason: reason.to_owned(),
         };
-        let Some(facts) = self.facts(world, &row.draft, row.bucket, now) else {
+        let Some(facts) = self.facts(world, row, now) else {
             return failed("orphan: its number, conversation or contact is gone");
         };
         let Some(recipient) = self.recipient(world, &row.draft) else {
@@ -285,14 +311,25 @@ impl Ground {
             ..row.draft.clone()
         };
         let (verdict, word) = match recheck(&facts, &draft, now) {
-            Decision::Cleared(draft) => (self.pace(draft, now), "cleared"),
-            Decision::Deferred { until, reason } => (
+            Decision::Cleared(_) if self.counted.is_overtaking(row) => (
+                Verdict::Later {
+                    until: now.plus(LOOK_EVERY),
+                    reason: "behind_an_earlier_one",
+                },
+                "deferred",
+            ),
+            Decision::Cleared(draft) => (self.go(world, row, &facts, draft, now), "cleared"),
+            Decision::Deferred {
+                until,
+                reason: reason @ Reason::IngestBacklog,
+            } => (
                 Verdict::Later {
                     until,
                     reason: reason.code(),
                 },
                 "deferred",
             ),
+            Decision::Deferred { until, reason } => (Verdict::Defer { until, reason }, "deferred"),
             Decision::Refused(refusal) => {
                 let (state, reason) = (OutboxState::Refused, refusal.reason.code().to_owned());
                 (Verdict::End { state, reason }, refusal.reason.code())
@@ -300,6 +337,33 @@ impl Ground {
         };
         metrics::counter!(names::POLICY_DECISIONS, "gate" => "claim", "outcome" => word)
             .increment(1);
+        verdict
+    }
+
+    /// It goes, if the person's pace lets it, and is counted then.
+    fn go(
+        &mut self,
+        world: &World,
+        row: &OutboxRow,
+        facts: &Facts,
+        draft: Cleared<Draft>,
+        now: Timestamp,
+    ) -> Verdict {
+        let class = limits::concerned(facts, &draft);
+        let verdict = self.pace(draft, now);
+        let (Verdict::Go { .. }, Some(class)) = (&verdict, class) else {
+            return verdict;
+        };
+        let number = world.directory.number(row.draft.number);
+        let portfolio = number.as_ref().map(|number| number.portfolio.as_str());
+        let consent = self.consent.of(row.draft.contact);
+        let going = Going {
+            row,
+            contact: consent.map_or(row.draft.contact, |row| row.contact),
+            class,
+            portfolio: portfolio.filter(|_| limits::is_outside(facts, now)),
+        };
+        self.counted.count(&going, now);
         verdict
     }
 
@@ -327,9 +391,13 @@ impl Ground {
         }
     }
 
-    fn facts(&self, world: &World, draft: &Draft, bucket: Bucket, now: Timestamp) -> Option<Facts> {
+    fn facts(&self, world: &World, row: &OutboxRow, now: Timestamp) -> Option<Facts> {
+        let (draft, bucket) = (&row.draft, row.bucket);
         let number = world.directory.number(draft.number)?;
-        let consent = self.consent.of(draft.contact)?.state;
+        let consent = self.consent.of(draft.contact)?;
+        let contact = consent.contact;
+        let consent = consent.state;
+        let rules = world.directory.limits(draft.number);
         let conversation = self.conversations.get(&draft.conversation)?;
         let (basis, topic) = world.directory.consent_rules(draft.number, &draft.content);
         Some(Facts {
@@ -351,6 +419,13 @@ impl Ground {
             },
             spend: SpendFact::Unknown,
             brake: LoopBrake::default(),
+            limits: self.counted.facts(
+                &rules,
+                row,
+                contact,
+                conversation,
+                (&number.portfolio, &number.time_zone),
+            ),
         })
     }
 }

@@ -14,6 +14,7 @@ mod engine;
 #[cfg(test)]
 mod fixture;
 mod intake;
+mod limits;
 mod pacing;
 mod ports;
 mod queue;

@@ -61,6 +61,11 @@ impl NumberRate {
         }
     }
 
+    /// Messages that it sends in two seconds at Meta's full rate, at least one.
+    pub(super) fn in_two_seconds(&self) -> usize {
+        (self.full * 2.0) as usize
+    }
+
     fn burst(&self) -> f64 {
         (self.rate * BURST).max(1.0)
     }

@@ -11,6 +11,7 @@ use crate::domain::{
     AuditId, ConsentId, ConversationId, HoldId, NumberId, OutboundContent, OutboxId, OutboxState,
     TenantId, Timestamp,
 };
+use crate::policy::limits::LimitRules;
 use crate::policy::{ActiveHold, ConsentBasis, TemplateFact, TopicFact};
 
 /// Access tokens, opened.
@@ -36,6 +37,9 @@ pub trait Directory: Send + Sync {
     /// What is known of the template that content names, at the number's account.
     fn template(&self, number: NumberId, content: &OutboundContent, now: Timestamp)
     -> TemplateFact;
+
+    /// What the number's tenant limits.
+    fn limits(&self, number: NumberId) -> Arc<LimitRules>;
 
     /// End of the last time in which webhooks may have been missed.
     fn ingest_gap_until(&self) -> Option<Timestamp>;

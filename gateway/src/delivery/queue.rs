@@ -287,6 +287,17 @@ impl Queue {
         self.behind.iter().copied().collect()
     }
 
+    /// How many sends that waited for an hour each number may be given now: what it sends in the next two seconds, and
+    /// none while the database holds older ones that are not here.
+    pub(super) fn rooms(&self) -> impl Iterator<Item = (NumberId, usize)> {
+        self.numbers.iter().map(|(id, queue)| {
+            let most = most_woken(queue.rate.in_two_seconds(), self.cap);
+            let behind = self.behind.contains(id);
+            let room = most.saturating_sub(queue.waiting);
+            (*id, if behind { 0 } else { room })
+        })
+    }
+
     /// A number with room whose rows must be read again; its refill begins now.
     pub(super) fn begin_refill(&mut self) -> Option<Refill> {
         let room = |number: &&NumberId| {
@@ -512,6 +523,11 @@ impl Queue {
             self.due.insert((at, number));
         }
     }
+}
+
+/// Of a number that sends so many messages in two seconds.
+pub(super) fn most_woken(two_seconds: usize, cap: usize) -> usize {
+    two_seconds.clamp(1, (cap / 2).max(1))
 }
 
 #[cfg(test)]

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::consent;
 use crate::domain::{ContactId, OutboxId, TenantId, Timestamp};
 use crate::graph::errors::{HoldScope, SideEffect};
+use crate::metering::{HAD_ENOUGH, is_held_off};
 use crate::outbox::{Ended, Given, Limits, after_answer, after_give_back, after_unsendable};
 use crate::storage::buckets::{Lease, fence};
 use crate::storage::holds::Held;
 use crate::storage::outbox::{OutboxRow, move_all_tenants};
-use crate::storage::{Result, Tx, claims, people, templates};
+use crate::storage::{Result, Tx, claims, limits, people, templates};
 use crate::telemetry::CommitTimer;
 use crate::tenants::holds::place_by_gateway;
 
@@ -65,6 +66,7 @@ pub(super) async fn record(
     for one in &mut recorded {
         one.applied = moved.contains(&one.row.draft.id);
         if one.applied {
+            count(world, one, now);
             apply(&mut one.row, &one.given, now);
         }
     }
@@ -174,6 +176,7 @@ async fn place_holds(
 ) -> Result<Vec<Held>> {
     let mut holds: Vec<Held> = Vec::new();
     for one in recorded {
+        brake(tx, world, one, now).await?;
         let Some(stop) = &one.given.stop else {
             continue;
         };
@@ -195,6 +198,32 @@ async fn place_holds(
         holds.push(held);
     }
     Ok(holds)
+}
+
+/// What Meta took, for the sums.
+fn count(world: &World, one: &Recorded, now: Timestamp) {
+    let number = world.directory.number(one.row.draft.number);
+    if let Some(number) = number.filter(|_| one.given.end == Ended::Accepted) {
+        world.meter.accepted(&one.row.draft, &number.time_zone, now);
+    }
+}
+
+/// The person is left alone for a day, and marketing of the number is held when too much of it is held off.
+async fn brake(tx: &mut Tx, world: &World, one: &Recorded, now: Timestamp) -> Result<()> {
+    if !one.given.change.error.is_some_and(is_held_off) {
+        return Ok(());
+    }
+    let draft = &one.row.draft;
+    if one.given.change.error == Some(HAD_ENOUGH) {
+        limits::hold_off(tx, draft.tenant, draft.contact, draft.id, now).await?;
+    }
+    if let Some(brake) = world.meter.held_off(draft.number, now) {
+        let held = Held::NumberMarketing(draft.tenant, draft.number);
+        let hold = brake.hold(world.draw.hold_id(), held, "delivery", now);
+        tracing::warn!(number = %draft.number, reason = hold.reason, "marketing is held");
+        place_by_gateway(tx, &hold, world.draw.audit_id()).await?;
+    }
+    Ok(())
 }
 
 /// What the metrics call the end of an attempt.

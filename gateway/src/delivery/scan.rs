@@ -1,16 +1,18 @@
 //! What delivery asks the database beside claims and records: what is to be done, and what became of doubts.
 
-use crate::domain::{Bucket, NumberId, OutboxId};
+use std::collections::HashMap;
+
+use crate::domain::{Bucket, NumberId, OutboxId, OutboxState};
 use crate::outbox::{DoubtEnd, after_doubt};
 use crate::ownership::OwnedBuckets;
 use crate::storage::buckets::{Lease, fence};
 use crate::storage::outbox::{
-    Move, OutboxRow, doubt_claimed_all_tenants, move_all_tenants, still_unknown_all_tenants,
-    todo_all_tenants, todo_of_number,
+    Move, OutboxRow, deferred, doubt_claimed_all_tenants, move_all_tenants,
+    still_unknown_all_tenants, todo_all_tenants, todo_of_number,
 };
 use crate::storage::{Result, StorageError};
 
-use super::queue::Refill;
+use super::queue::{Refill, most_woken};
 use super::world::World;
 
 /// Rows of one page. A guess: large enough that a page's cost is its rows.
@@ -54,6 +56,76 @@ pub(super) async fn number(world: &World, refill: Refill) -> Result<Vec<OutboxRo
 pub(super) async fn still_unknown(world: &World, ids: &[OutboxId]) -> Result<Vec<OutboxId>> {
     let mut tx = world.db.read().await?;
     still_unknown_all_tenants(&mut tx, ids).await
+}
+
+/// Rows read for one look at what is due. A guess: a number's two seconds are 160 of them.
+const DUE: usize = 500;
+/// Looks in one go: each passes by the numbers that the ones before have filled.
+const LOOKS: usize = 64;
+
+/// Queues again what has waited for its hour, as far as its numbers have room, what was due first before the rest.
+pub(super) async fn wake(
+    world: &World,
+    owned: &OwnedBuckets,
+    mut rooms: HashMap<NumberId, usize>,
+) -> Result<Vec<OutboxRow>> {
+    let now = world.clock.now();
+    let buckets = owned.buckets();
+    let mut woken: Vec<OutboxRow> = Vec::new();
+    for _ in 0..LOOKS {
+        let full: Vec<NumberId> = rooms
+            .iter()
+            .filter(|(_, room)| **room == 0)
+            .map(|(id, _)| *id)
+            .collect();
+        let mut tx = world.db.read().await?;
+        let due = deferred::due_all_tenants(&mut tx, &buckets, &full, now, DUE).await?;
+        drop(tx);
+        let more = due.len() == DUE;
+        let rows: Vec<OutboxRow> = due
+            .into_iter()
+            .filter(|row| takes_room(world, &mut rooms, row))
+            .collect();
+        queue_again(world, owned, &rows).await?;
+        let none = rows.is_empty();
+        woken.extend(rows.into_iter().map(|row| OutboxRow {
+            state: OutboxState::Queued,
+            ..row
+        }));
+        if !more || none {
+            break;
+        }
+    }
+    Ok(woken)
+}
+
+fn takes_room(world: &World, rooms: &mut HashMap<NumberId, usize>, row: &OutboxRow) -> bool {
+    let number = row.draft.number;
+    let room = rooms.entry(number).or_insert_with(|| {
+        let known = world.directory.number(number);
+        let two_seconds = known.map_or(1, |one| one.throughput.saturating_mul(2));
+        most_woken(
+            usize::try_from(two_seconds).unwrap_or(1),
+            world.config.queue_per_number,
+        )
+    });
+    let fits = *room > 0;
+    *room = room.saturating_sub(1);
+    fits
+}
+
+async fn queue_again(world: &World, owned: &OwnedBuckets, rows: &[OutboxRow]) -> Result<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let leases = owned
+        .leases_of(rows.iter().map(|row| row.bucket))
+        .ok_or(StorageError::Fenced(-1))?;
+    let ids: Vec<OutboxId> = rows.iter().map(|row| row.draft.id).collect();
+    let mut tx = world.db.begin().await?;
+    fence(&mut tx, &leases).await?;
+    deferred::wake_all_tenants(&mut tx, &ids).await?;
+    tx.commit().await
 }
 
 /// A doubt whose grace is over, decided by rule. `end` is `None` when a receipt was faster.

@@ -9,6 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::domain::time::Clock;
 use crate::domain::{AuditId, ConsentId, HoldId, IdGenerator, Timestamp};
 use crate::graph::GraphClient;
+use crate::metering::Meter;
 use crate::ownership::UnderWay;
 use crate::storage::Db;
 use crate::storage::holds::Held;
@@ -28,6 +29,7 @@ pub struct World {
     pub directory: Arc<dyn Directory>,
     pub receipts: Arc<dyn Receipts>,
     pub observer: Arc<dyn Observer>,
+    pub meter: Arc<Meter>,
     /// What a bucket that is given up waits for.
     pub under_way: UnderWay,
     pub config: DeliveryConfig,

@@ -5,6 +5,7 @@
 //! ([`HANDED_BACK`]). Neighbours: `policy::ownership` says who may speak, `pipeline` hands over from the bot's side.
 
 mod change;
+pub mod permission;
 mod say;
 mod timers;
 
@@ -14,13 +15,11 @@ use serde_json::Value;
 
 use crate::audit::{self, Actor, AuditError, Record};
 use crate::directory::Directory;
-use crate::domain::{
-    AuditId, Clock, ConversationId, IdGenerator, Owner, OwnerChange, TenantId, Timestamp,
-};
+use crate::domain::{AuditId, Clock, ConversationId, IdGenerator, Owner, OwnerChange, TenantId};
 use crate::ownership::{Owned, Wakeups};
-use crate::policy::Refusal;
 use crate::storage::conversations::{self, Conversation};
 use crate::storage::outbox::{self, OutboxRow};
+use crate::storage::refusals::Refused;
 use crate::storage::{Db, Ending, StorageError, Tx, timers as set_timers};
 
 pub use change::Change;
@@ -59,15 +58,10 @@ pub enum DeskError {
         field: &'static str,
         problem: &'static str,
     },
-    /// Policy says no. Nothing was written, and nobody took the conversation over.
-    #[error("the message may not be sent: {}", .0.reason)]
-    Refused(Box<Refusal>),
-    /// Not now: nothing was written.
-    #[error("the message may be sent from {until}: {reason}")]
-    Deferred {
-        until: Timestamp,
-        reason: &'static str,
-    },
+    /// Policy says no. Nobody took the conversation over, and nothing was written but why
+    /// (`storage::refusals`).
+    #[error("the message may not be sent: {}", .0.ruling.reason)]
+    Refused(Box<Refused>),
     #[error("the number of the conversation is not known here")]
     NoNumber,
     #[error("the contact has no address to write to")]

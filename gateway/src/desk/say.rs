@@ -5,11 +5,12 @@ use serde_json::json;
 use super::{Asked, Desk, DeskError, Result};
 use crate::domain::{
     Bucket, Draft, DraftClass, OutboundContent, OutboxId, Owner, Sender, StreamEvent, StreamKind,
-    Timestamp,
+    TenantId, Timestamp,
 };
-use crate::policy::{BacklogFact, Cleared, Decision, decide};
+use crate::policy::{Admitted, BacklogFact, ConsentState, rule};
 use crate::storage::conversations::{self, Conversation};
 use crate::storage::outbox::{self, NewSend, OutboxRow};
+use crate::storage::refusals::{self, Refused};
 use crate::storage::{Tx, people};
 
 /// Who writes.
@@ -65,7 +66,15 @@ impl Desk {
         let mut tx = self.db.begin().await?;
         let mut row = self.locked(&mut tx, asked).await?;
         let took_over = self.take_over(&mut tx, &mut row, &words.speaker).await?;
-        let cleared = self.clear(&mut tx, &row, &words, now).await?;
+        let (cleared, waits) = match self.clear(&mut tx, &row, &words, now).await? {
+            Ok(admitted) => admitted,
+            Err(refused) => {
+                // First: SQLite has one writer.
+                drop(tx);
+                self.keep(asked.tenant, &refused).await?;
+                return Err(DeskError::Refused(Box::new(refused)));
+            }
+        };
         let id = cleared.id;
         if row.closed_at.take().is_some() {
             self.tell(&mut tx, &row, StreamKind::ConversationReopened, &asked.by);
@@ -83,7 +92,8 @@ impl Desk {
             draft: cleared,
             bucket: row.bucket,
             turn: None,
-            due_at: now,
+            due_at: waits.map_or(now, |(until, _)| until),
+            waits: waits.map(|(_, reason)| reason),
             prev: std::mem::replace(&mut row.last_entry, id.raw()),
         };
         conversations::store_desk(&mut tx, row.tenant, &row).await?;
@@ -126,13 +136,14 @@ impl Desk {
         Ok(true)
     }
 
+    /// Asks policy. The inner error: why not.
     async fn clear(
         &self,
         tx: &mut Tx,
         row: &Conversation,
         words: &Words,
         now: Timestamp,
-    ) -> Result<Cleared<Draft>> {
+    ) -> Result<Result<Admitted, Refused>> {
         let snapshot = self.directory.snapshot();
         let entry = snapshot.number(row.number).ok_or(DeskError::NoNumber)?;
         let mut content = words.content.clone();
@@ -153,22 +164,27 @@ impl Desk {
         };
         // Unlocked: delivery decides again, with the row locked, before anything leaves.
         let consent = people::read_consent_all_tenants(tx, &[row.contact]).await?;
-        let consent = consent.of(row.contact).map(|row| row.state);
-        let facts = entry.facts(
-            row,
-            consent.unwrap_or_default(),
-            BacklogFact::default(),
-            &draft.content,
-            now,
-        );
-        match decide(&facts, &draft, now) {
-            Decision::Cleared(draft) => Ok(draft),
-            Decision::Refused(refusal) => Err(DeskError::Refused(Box::new(refusal))),
-            Decision::Deferred { until, reason } => Err(DeskError::Deferred {
-                until,
-                reason: reason.code(),
-            }),
+        let consent = consent.of(row.contact).map(|row| (row.contact, row.state));
+        let (person, consent) = consent.unwrap_or((row.contact, ConsentState::default()));
+        let backlog = BacklogFact::default();
+        let mut facts = entry.facts(row, consent, backlog, &draft.content, now);
+        if draft.class.is_business_initiated() {
+            facts.limits = entry.counted_limits(tx, row, person, now).await?;
         }
+        Ok(rule(&facts, &draft, now).map_err(|ruling| Refused {
+            id: draft.id,
+            number: row.number,
+            conversation: row.id,
+            contact: row.contact,
+            ruling: *ruling,
+        }))
+    }
+
+    /// Why it was not sent, for whoever asks later.
+    async fn keep(&self, tenant: TenantId, refused: &Refused) -> Result<()> {
+        let mut tx = self.db.begin().await?;
+        refusals::keep(&mut tx, tenant, refused).await?;
+        Ok(tx.commit().await?)
     }
 
     fn hand_back_at(&self, row: &Conversation, now: Timestamp) -> Option<Timestamp> {

@@ -2,6 +2,7 @@
 
 use super::{NumberEntry, TenantEntry};
 use crate::domain::{OutboundContent, Timestamp};
+use crate::policy::limits::{LimitFacts, QuietFact};
 use crate::policy::{
     BacklogFact, ConsentState, Facts, LoopBrake, SpendFact, TemplateFact, TopicFact, WindowFacts,
 };
@@ -11,6 +12,16 @@ use crate::storage::conversations::Conversation;
 const HOUR_MS: i64 = 3_600_000;
 
 impl NumberEntry {
+    /// The window of this conversation. The caller answers for `conversation` being current.
+    pub fn window(&self, conversation: &Conversation) -> WindowFacts {
+        WindowFacts {
+            last_inbound_at: conversation.last_inbound_at,
+            number_connected_at: self.number.connected_at,
+            ingest_gap_until: self.ingest_gap_until,
+            closed_by_meta_at: conversation.closed_by_meta_at,
+        }
+    }
+
     /// What is known of the template that content names.
     pub fn template(&self, content: &OutboundContent, now: Timestamp) -> TemplateFact {
         let number = &self.number;
@@ -49,12 +60,7 @@ impl NumberEntry {
             consent,
             basis: self.tenant.settings.consent_basis,
             topic: self.tenant.topic(content),
-            window: WindowFacts {
-                last_inbound_at: conversation.last_inbound_at,
-                number_connected_at: self.number.connected_at,
-                ingest_gap_until: self.ingest_gap_until,
-                closed_by_meta_at: conversation.closed_by_meta_at,
-            },
+            window: self.window(conversation),
             template: self.template(content, now),
             backlog,
             spend: SpendFact::Unknown,
@@ -62,6 +68,23 @@ impl NumberEntry {
                 bot_replies_last_hour: replies_this_hour(conversation, now),
                 limit: self.tenant.settings.replies_per_hour,
             },
+            limits: LimitFacts {
+                quiet: self.quiet(conversation),
+                ..LimitFacts::default()
+            },
+        }
+    }
+}
+
+impl NumberEntry {
+    /// The night of who the conversation is with. What is counted, the claim alone knows.
+    pub(super) fn quiet(&self, conversation: &Conversation) -> QuietFact {
+        let attributes = &conversation.contact_attributes;
+        let zone = &self.number.time_zone;
+        let limits = &self.tenant.limits;
+        match conversation.recipient() {
+            Some(recipient) => limits.quiet(attributes, &recipient, zone),
+            None => QuietFact::default(),
         }
     }
 }

@@ -5,6 +5,8 @@
 //! stale (consent, owners, leases) is never asked here.
 
 pub mod facts;
+mod limits;
+mod one;
 mod snapshot;
 
 use std::sync::atomic::{AtomicBool, Ordering};

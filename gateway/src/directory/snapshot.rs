@@ -11,6 +11,7 @@ use crate::domain::attribute::AttributeKind;
 use crate::domain::number::Number;
 use crate::domain::{AppId, Bucket, NumberId, TenantId, Timestamp, Topics};
 use crate::graph::VerifyingKeys;
+use crate::policy::limits::LimitRules;
 use crate::policy::{ActiveHold, WordBook};
 use crate::storage::installations::Installation;
 use crate::templates::Registry;
@@ -35,6 +36,7 @@ pub struct TenantEntry {
     pub words: WordBook,
     /// Its names for parts of marketing.
     pub topics: Topics,
+    pub limits: Arc<LimitRules>,
     /// Attributes of contacts that it has defined.
     pub contact_kinds: Arc<BTreeMap<String, AttributeKind>>,
 }
@@ -121,12 +123,14 @@ impl Snapshot {
                     tracing::error!(%tenant, name = row.name, problems, "a tenant's settings do not read; what does holds");
                 }
                 let words = settings.word_book();
+                let limits = Arc::new(settings.limits.rules());
                 Arc::new(TenantEntry {
                     id: row.id,
                     name: row.name.clone(),
                     settings,
                     words,
                     topics: setup.topics(row.id),
+                    limits,
                     contact_kinds: setup.contact_kinds(row.id),
                 })
             });

@@ -70,6 +70,8 @@ pub enum Order {
     Hold(Stop),
     /// What these causes stopped may go again.
     Release(Vec<Cause>),
+    /// Its quality has dropped: marketing of it is held for a day, or until it is good again.
+    Brake(String),
     /// The number may send so many messages a second (§6.7).
     Throughput(i64),
 }
@@ -95,6 +97,8 @@ pub enum Extent {
     Templates,
     /// What answers a person; what the business begins goes on.
     Answers,
+    /// What is marketing; everything else goes on.
+    Marketing,
 }
 
 /// Why Meta stops something. A release names the causes that it ends, so that it lifts nothing else.
@@ -109,6 +113,7 @@ pub enum Cause {
     BusinessInitiatedRestricted,
     CustomerInitiatedRestricted,
     TemplateState,
+    QualityDropped,
 }
 
 impl Cause {
@@ -123,6 +128,7 @@ impl Cause {
             Self::BusinessInitiatedRestricted => "business-initiated messages restricted",
             Self::CustomerInitiatedRestricted => "customer-initiated messages restricted",
             Self::TemplateState => "template state",
+            Self::QualityDropped => "quality dropped",
         }
     }
 

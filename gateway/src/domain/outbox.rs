@@ -17,6 +17,8 @@ pub enum OutboxState {
     Failed = 5,
     /// Withdrawn before it was claimed: somebody took the conversation over.
     Cancelled = 6,
+    /// Waits for its hour, in nobody's way, and is decided again then.
+    Deferred = 7,
 }
 
 impl OutboxState {
@@ -33,6 +35,7 @@ impl OutboxState {
             Self::Refused,
             Self::Failed,
             Self::Cancelled,
+            Self::Deferred,
         ]
         .into_iter()
         .find(|state| state.code() == code)
@@ -48,6 +51,7 @@ impl OutboxState {
             Self::Refused => "refused",
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
+            Self::Deferred => "deferred",
         }
     }
 }

@@ -78,6 +78,10 @@ kinds! {
     PluginBreakerClosed = 43, "plugin.breaker_closed";
     /// Something about a template changed. Of no conversation. Subject: the line of its history; note: what changed.
     TemplateChanged = 50, "template.changed";
+    /// An allowance is used up to a part. Of no conversation; subject: the number; detail: percent; note: of what.
+    UsageWarned = 51, "usage.warned";
+    /// The gateway holds a number's marketing. Of no conversation; subject: the number; note: why.
+    MarketingHeld = 52, "number.marketing_held";
 }
 
 impl StreamKind {

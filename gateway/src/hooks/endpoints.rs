@@ -127,6 +127,7 @@ impl Endpoints {
             created_at: setup.clock.now(),
             old_secret: Vec::new(),
             old_secret_until: Timestamp::ZERO,
+            answered_at: None,
         };
         hooks::insert_hook(&mut tx, tenant, &hook).await?;
         let became = Some(shown(&hook));

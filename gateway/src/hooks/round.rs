@@ -55,6 +55,7 @@ async fn one(parts: &PumpParts, tenant: TenantId, id: HookId) -> Result<bool> {
         secrets,
         failures: AtomicI64::new(hook.failures),
         gone: AtomicBool::new(false),
+        answered: AtomicBool::new(false),
         last_error: Mutex::new(hook.last_error.clone()),
         hook,
     };
@@ -99,6 +100,8 @@ struct Round<'a> {
     failures: AtomicI64,
     /// It answered 410: nobody wants these events any more.
     gone: AtomicBool,
+    /// A request of this round went well.
+    answered: AtomicBool,
     last_error: Mutex<String>,
 }
 
@@ -244,6 +247,7 @@ impl Round<'_> {
         let outcome = match &result {
             Ok(()) => {
                 self.failures.store(0, Ordering::Relaxed);
+                self.answered.store(true, Ordering::Relaxed);
                 "delivered"
             }
             Err(failed) => {
@@ -303,6 +307,7 @@ impl Round<'_> {
                 (false, 0) => String::new(),
                 _ => lock(&self.last_error).clone(),
             },
+            answered_at: self.answered.load(Ordering::Relaxed).then_some(now),
         };
         let lease = self.parts.owned.borrow().lease(bucket(id));
         let lease = lease.ok_or(StorageError::Fenced(bucket(id).raw()))?;

@@ -50,7 +50,7 @@ pub fn routes(intake: Arc<Intake>) -> Router {
 type Params = Query<HashMap<String, String>>;
 
 async fn handshake_default(State(intake): State<Arc<Intake>>, Query(params): Params) -> Response {
-    handshake(&intake, None, &params)
+    handshake(&intake, None, &params).await
 }
 
 async fn handshake_of(
@@ -58,11 +58,15 @@ async fn handshake_of(
     Path(app): Path<String>,
     Query(params): Params,
 ) -> Response {
-    handshake(&intake, Some(&app), &params)
+    handshake(&intake, Some(&app), &params).await
 }
 
 /// Meta asks once when the URL is saved (§1.1): the challenge is the whole answer.
-fn handshake(intake: &Intake, app: Option<&str>, params: &HashMap<String, String>) -> Response {
+async fn handshake(
+    intake: &Intake,
+    app: Option<&str>,
+    params: &HashMap<String, String>,
+) -> Response {
     let snapshot = intake.directory.snapshot();
     let Some(app) = snapshot.app(app) else {
         return StatusCode::NOT_FOUND.into_response();
@@ -71,6 +75,7 @@ fn handshake(intake: &Intake, app: Option<&str>, params: &HashMap<String, String
     let expected = app.verify_token.expose_secret().as_bytes();
     let known = bool::from(expected.ct_eq(param("hub.verify_token").as_bytes()));
     if known && param("hub.mode") == "subscribe" {
+        intake.writer.verified(app.id, intake.clock.now()).await;
         param("hub.challenge").to_owned().into_response()
     } else {
         (StatusCode::FORBIDDEN, "wrong hub.mode or hub.verify_token").into_response()

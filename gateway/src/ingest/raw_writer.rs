@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::domain::Bucket;
+use crate::domain::{AppId, Bucket, Timestamp};
 use crate::ownership::{Owned, Wakeups};
 use crate::storage::raw::{self, NewRaw};
-use crate::storage::{Db, Result};
+use crate::storage::{Db, Result, apps};
 use crate::telemetry::CommitTimer;
 
 /// How bodies are grouped.
@@ -59,6 +59,18 @@ impl RawWriter {
             .try_send((rows, done))
             .map_err(|_| WriteError::Full)?;
         answer.await.unwrap_or(Err(WriteError::Failed))
+    }
+
+    /// Notes that Meta has verified the callback URL of an app. The handshake does not fail for it.
+    pub async fn verified(&self, app: AppId, now: Timestamp) {
+        let noted = async {
+            let mut tx = self.db.begin_urgent().await?;
+            apps::verified_all_tenants(&mut tx, app, now).await?;
+            tx.commit().await
+        };
+        if let Err(error) = noted.await {
+            tracing::warn!(%error, %app, "that the callback URL was verified is not written down");
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::Value;
 
+use crate::domain::JobId;
 use crate::storage::jobs::{Job, Reject};
 use crate::storage::{StorageError, Tx};
 
@@ -30,6 +31,9 @@ pub trait JobKind: Send + Sync + fmt::Debug {
 
     /// Goes on from `job.progress`. What it does in `tx` is committed together with what it answers, or not at all.
     fn step<'a>(&'a self, tx: &'a mut Tx, job: &'a Job) -> BoxFuture<'a, Result<Step, StepError>>;
+
+    /// A job of this kind is over, perhaps by somebody's word: what works for it outside of its steps ends too.
+    fn ended(&self, _: JobId) {}
 
     /// What is to be done once the last step is committed, outside of any transaction. A crash may leave it undone.
     fn done(&self) -> BoxFuture<'_, Result<(), StorageError>> {

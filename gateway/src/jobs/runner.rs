@@ -150,6 +150,9 @@ impl Runner {
         jobs::update_job(&mut tx, tenant, &job).await?;
         tx.commit().await?;
         count(&job);
+        if let Some(kind) = self.kind(&job).filter(|_| !job.state.is_open()) {
+            kind.ended(id);
+        }
         if let Some(kind) = self.kind(&job).filter(|_| job.state == JobState::Done)
             && let Err(error) = kind.done().await
         {

@@ -8,6 +8,7 @@
 //!    │              │                                           unknown ─receipt→ accepted
 //!    │              └─owner lost→ unknown                       unknown ─rule→ queued (once more) | failed
 //!    ├─policy→ refused
+//!    ├─policy→ deferred ─due→ queued (decided again)
 //!    └─taken over→ cancelled
 //! ```
 //!

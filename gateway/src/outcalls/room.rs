@@ -77,10 +77,10 @@ mod tests {
     fn a_tenant_has_its_share_and_gives_it_back() {
         let room = Room::new(3, 2);
         let (one, other) = (TenantId::from_raw(1), TenantId::from_raw(2));
-        let first = room.enter(one).ok().expect("room");
-        let _second = room.enter(one).ok().expect("room");
+        let first = room.enter(one).expect("room");
+        let _second = room.enter(one).expect("room");
         assert!(matches!(room.enter(one), Err(HttpRefused::Quota(_))));
-        let _third = room.enter(other).ok().expect("room for others");
+        let _third = room.enter(other).expect("room for others");
         assert!(matches!(
             room.enter(other),
             Err(HttpRefused::Unavailable(_))

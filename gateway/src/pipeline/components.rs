@@ -50,8 +50,8 @@ impl Default for ComponentBudget {
 /// Components that are being read and loaded at the same time: each holds its bytes twice for a moment. A guess: a core
 /// or two are busy with it.
 const LOADS_AT_ONCE: usize = 2;
-/// What a component takes beside its machine code: types, tables of functions, the linked imports. Measured
-/// (docs/performance.md): a small Rust plugin takes some 40 KiB more than its artifact has.
+/// What a component takes beside its machine code: types, tables of functions, the linked imports. A guess; what
+/// `plugin_density` finds resident would change it.
 const BESIDE: usize = 48 << 10;
 
 /// The components of a node.
@@ -236,7 +236,7 @@ impl Components {
         drop(tx);
         let Some(sealed) = sealed else {
             return Err(match problem {
-                Some(problem) => NotRunnable::Load(problem),
+                Some(problem) => NotRunnable::Refused(problem),
                 None => {
                     self.wanted.want(tenant, &hex);
                     NotRunnable::NotCompiled(engine)

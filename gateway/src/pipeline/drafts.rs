@@ -15,7 +15,7 @@ use crate::plugin_host::{
     CallOutcome, ConversationView, Effect, Ending, KvEffects, PluginBinding, Route, Seen,
     SeenPlugin, TurnReport,
 };
-use crate::policy::{BacklogFact, Decision, decide};
+use crate::policy::{BacklogFact, Reason, rule};
 use crate::storage::conversations::Conversation;
 use crate::storage::events::Subject;
 use crate::storage::outbox::NewSend;
@@ -286,24 +286,31 @@ impl<'a> Drafts<'a> {
             kind: draft.content.kind(),
             refused: None,
             deferred_until: None,
+            ruling: None,
         };
         let counts = draft.is_automatic_answer();
-        let mut push = |draft, due_at| {
+        let mut push = |draft, waits: Option<(Timestamp, Reason)>| {
             let bucket = self.input.event.bucket;
             self.sends.push(NewSend {
                 draft,
                 bucket,
                 turn: Some(self.turn),
-                due_at,
+                due_at: waits.map_or(self.now, |(until, _)| until),
+                waits: waits.map(|(_, reason)| reason),
                 // Known when the conversation is locked.
                 prev: 0,
             });
             count_replies(&mut self.conversation, i64::from(counts), self.now);
         };
-        match decide(&facts, &draft, self.now) {
-            Decision::Cleared(draft) => push(draft, self.now),
-            Decision::Refused(refusal) => line.refused = Some(refusal.reason.code()),
-            Decision::Deferred { until, .. } => line.deferred_until = Some(until.millis()),
+        match rule(&facts, &draft, self.now) {
+            Ok((draft, waits)) => {
+                line.deferred_until = waits.map(|(until, _)| until.millis());
+                push(draft, waits);
+            }
+            Err(ruling) => {
+                line.refused = Some(ruling.reason.clone());
+                line.ruling = Some(ruling);
+            }
         }
         self.decisions.push(line);
     }

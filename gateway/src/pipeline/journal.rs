@@ -1,7 +1,8 @@
 //! What is kept of a turn: enough to say what happened, and to run it again.
 //!
 //! Nothing is kept twice: the message stands in its event, what was sent in the outbox, what a plugin remembers in its
-//! memory (here its length and hash). A journal is bounded; one that had to leave something out says what (`cut`).
+//! memory (here its length and hash). Only what a plugin read of the conversation's past stands here again, as it was told:
+//! its rows change. A journal is bounded; one that had to leave something out says what (`cut`).
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use crate::domain::{InstallationId, OutboxId};
 use crate::plugin_host::{
     CallTrace, Effect, Ending, HostAnswers, KvEffects, KvWrite, LogLine, Route, Seen, TurnReport,
 };
+use crate::policy::Ruling;
 
 /// Most bytes of one journal, with a little more for what is never cut. Above it go, in this order: versions on trial, the store's answers
 /// (the turn cannot be replayed then), the plugins' log, effects, memory, what they saw. A guess: an ordinary turn's has half a kilobyte,
@@ -26,9 +28,12 @@ pub(super) struct DecisionLine {
     pub send: OutboxId,
     pub kind: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub refused: Option<&'static str>,
+    pub refused: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deferred_until: Option<i64>,
+    /// What a decision that was no "yes" rests on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ruling: Option<Box<Ruling>>,
 }
 
 /// The journal of one turn, as JSON.

@@ -14,6 +14,7 @@ mod journal;
 mod memory;
 mod plugins;
 mod queue;
+mod reads;
 mod rollouts;
 mod room;
 mod shelf;

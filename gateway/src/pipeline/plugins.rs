@@ -31,6 +31,9 @@ pub enum NotRunnable {
     NotCompiled(String),
     #[error("the components in use leave no room for it")]
     NoRoom,
+    /// The same bytes may be uploaded again, or a release of the gateway may take them.
+    #[error("this engine refuses it: {0}")]
+    Refused(String),
     #[error("the artifact does not load: {0}")]
     Load(String),
     #[error("the installation does not read: {0}")]
@@ -52,7 +55,7 @@ impl NotRunnable {
     /// After how long it is tried again; `None`: not before the installation changes.
     fn again(&self) -> Option<Duration> {
         match self {
-            Self::Storage(_) => Some(TRY_AGAIN),
+            Self::Storage(_) | Self::Refused(_) => Some(TRY_AGAIN),
             Self::NotCompiled(_) => Some(COMPILED_SOON),
             // The next turn that ends may make room.
             Self::NoRoom => Some(Duration::ZERO),

@@ -16,6 +16,7 @@ use super::journal;
 use super::memory::Memory;
 use super::plugins::Plugins;
 use super::queue::Tries;
+use super::reads;
 use super::rollouts::Rollouts;
 use super::told::{TurnSpans, Watchers};
 use crate::directory::NumberEntry;
@@ -210,6 +211,7 @@ impl Turns {
             kv: self.memory.of_turn(names.collect(), now),
             http: self.outcalls.of_turn(place(input)),
             shadow,
+            reads: reads::of_turn(&self.db, input, now, &plugins),
             plugins,
             bot_owns: input.conversation.owner.is_bot(),
             contact_kinds: input.entry.tenant.contact_kinds.clone(),

@@ -1,8 +1,9 @@
 //! What needs a limited child process, from the parent's side: compiling an upload, checking settings against a schema.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 
@@ -16,7 +17,7 @@ use super::manifest::Manifest;
 use super::settings::{self, SettingsError};
 
 /// What one compilation may take.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct CompileLimits {
     /// Address space of the child.
     pub memory: u64,
@@ -100,6 +101,16 @@ impl Compiler {
             room_for_settings: Semaphore::new(SETTINGS_CHECKS_AT_ONCE),
             limits,
         }
+    }
+
+    /// What one compilation may take here.
+    pub fn limits(&self) -> &CompileLimits {
+        &self.limits
+    }
+
+    /// The binary that is started.
+    pub fn exe(&self) -> &Path {
+        &self.exe
     }
 
     /// Compiles a component into an artifact for this gateway's engine. Dropping the future kills the child.

@@ -53,6 +53,8 @@ pub enum FaultKind {
     Malformed,
     /// It says so itself: `failure.fault`.
     Declared,
+    /// It ended its program (`wasi:cli/exit`) in the middle of a call.
+    Exited,
     /// The component does not fit this host. Found when loading, so a fault of this kind is rare.
     Incompatible,
     /// Ours: no room or no time.
@@ -77,6 +79,7 @@ impl FaultKind {
             Self::OutputBytes => "output_bytes",
             Self::Malformed => "malformed",
             Self::Declared => "declared",
+            Self::Exited => "exited",
             Self::Incompatible => "incompatible",
             Self::Overload => "overload",
             Self::Internal => "internal",

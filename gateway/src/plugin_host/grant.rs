@@ -23,7 +23,7 @@ pub enum Grant {
 }
 
 /// Grants that have nothing beside their name.
-const PLAIN: [&str; 1] = ["kv"];
+const PLAIN: [&str; 4] = ["kv", "window", "contacts", "conversation"];
 
 impl Grant {
     /// Reads one. An error says what is wrong with it.

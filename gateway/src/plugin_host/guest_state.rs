@@ -15,8 +15,12 @@ use super::http::HttpSession;
 use super::kv::{Asked, KvEffects, KvSession};
 use super::limits::{FUEL_SLICE, HOST_CALL_BYTES, LOG_LINE_BYTES, Limits, TIMERS_PER_TURN};
 use super::memory_limiter::MemoryLimiter;
+use super::polite::{Polite, Stream};
+use super::reads::{ReadRefused, TurnReads};
 use super::report::{LogLevel, LogLine};
-use super::request::{ConversationView, MessageView, OccasionView, PluginBinding, TurnRequest};
+use super::request::{
+    ConversationView, Grants, MessageView, OccasionView, PluginBinding, TurnRequest,
+};
 use super::words;
 use crate::domain::DraftClass;
 
@@ -42,9 +46,11 @@ pub(super) struct GuestState {
     pub(super) random: ChaCha12Rng,
     pub(super) kv: KvSession,
     pub(super) http: HttpSession,
+    reads: Arc<TurnReads>,
     pub(super) memory: MemoryLimiter,
     pub(super) log: Vec<LogLine>,
     pub(super) log_dropped: u32,
+    pub(super) polite: Polite,
     effects: Vec<Effect>,
     effects_kept: usize,
     timer_calls: usize,
@@ -63,6 +69,7 @@ impl GuestState {
         index: usize,
         hook: Hook,
         conversation: Arc<ConversationView>,
+        reads: Arc<TurnReads>,
         io: tokio::runtime::Handle,
     ) -> Self {
         let binding = request.plugins[index].clone();
@@ -87,9 +94,11 @@ impl GuestState {
             random: random_of(&request, &binding),
             kv,
             http,
+            reads,
             memory: MemoryLimiter::new(binding.limits.memory),
             log: Vec::new(),
             log_dropped: 0,
+            polite: Polite::new(request.now.millis()),
             effects: Vec::new(),
             effects_kept: 0,
             timer_calls: 0,
@@ -154,8 +163,38 @@ impl GuestState {
         });
     }
 
-    pub(super) fn random_bytes(&mut self, len: u32) -> wasmtime::Result<Vec<u8>> {
-        let len = len as usize;
+    /// What a guest writes to stdout or stderr is lines of its log.
+    pub(super) fn write_line(&mut self, stream: Stream, bytes: &[u8]) {
+        self.printing(|polite, note| polite.write(stream, bytes, |line| note(stream, line)));
+    }
+
+    /// A hook has ended, however it did: a line that it began is one too.
+    pub(super) fn end_lines(&mut self) {
+        for stream in Stream::ALL {
+            self.printing(|polite, note| polite.end_line(stream, |line| note(stream, line)));
+        }
+    }
+
+    /// A flood of lines costs no more than to look at its bytes: one that is dropped is never made a text.
+    fn printing(&mut self, print: impl FnOnce(&mut Polite, &mut dyn FnMut(Stream, &[u8]))) {
+        let room = (self.limits().log_lines as usize).saturating_sub(self.log.len());
+        let (mut lines, mut lost) = (Vec::new(), 0_u32);
+        print(&mut self.polite, &mut |stream, line| {
+            if lines.len() < room {
+                let text = String::from_utf8_lossy(line).into_owned();
+                lines.push((stream.level(), text));
+            } else {
+                lost = lost.saturating_add(1);
+            }
+        });
+        for (level, line) in lines {
+            self.note(level, line);
+        }
+        self.log_dropped = self.log_dropped.saturating_add(lost);
+    }
+
+    pub(super) fn random_bytes(&mut self, len: u64) -> wasmtime::Result<Vec<u8>> {
+        let len = usize::try_from(len).unwrap_or(usize::MAX);
         if len > HOST_CALL_BYTES {
             let message = format!("asked for {len} random bytes in one call");
             return Err(self.stop(FaultKind::OutputBytes, message));
@@ -221,6 +260,17 @@ impl GuestState {
     pub(super) fn occasion(&self) -> wasmtime::Result<&OccasionView> {
         let occasion = self.request.about.occasion();
         occasion.ok_or_else(|| wasmtime::Error::msg("this turn has no occasion"))
+    }
+
+    /// What the turn's plugins read, for one that may.
+    pub(super) fn reads(
+        &self,
+        granted: impl FnOnce(&Grants) -> bool,
+    ) -> Result<Arc<TurnReads>, ReadRefused> {
+        match granted(&self.binding.grants) {
+            true => Ok(self.reads.clone()),
+            false => Err(ReadRefused::Denied),
+        }
     }
 
     /// The hook returned ok: its effects, and its writes to `kv` count.

@@ -6,6 +6,7 @@
 use wasmparser::{Parser, Payload};
 
 use super::abi::Abi;
+use super::abi::wasi::{self, Wasi};
 use super::hook::{Hook, HookSet};
 use super::limits::{COMPONENT_BYTES, INSTANCES, MANIFEST_BYTES, MAX_MEMORY, REASON_CHARS};
 use super::manifest::{Manifest, ManifestError, SECTION};
@@ -45,10 +46,19 @@ pub enum InspectError {
     NotAComponent(String),
     #[error("imports `{0}`, which this host does not have")]
     UnknownImport(String),
+    #[error(
+        "imports `{0}`: a plugin has no sockets and no wasi:http. Build it without them (jco: `--disable http \
+         fetch-event`, componentize-py: `--stub-wasi`) and ask others by `vestibule:plugin/http` (docs/plugins.md)"
+    )]
+    Network(String),
+    #[error(
+        "imports `{0}`: of WASI this host has 0.2, and of that no more than docs/plugins.md lists"
+    )]
+    OtherWasi(String),
     #[error("exports no hook of vestibule:plugin@{0}")]
     NoHook(Abi),
     #[error("its manifest says ABI {claimed}, and it has `{found}`: build it against one version")]
-    OtherVersion { claimed: Abi, found: String },
+    OtherVersion { claimed: String, found: String },
     #[error("the manifest claims the hooks {claimed}, the component exports {exported}")]
     OtherHooks { claimed: String, exported: String },
     #[error("has more than {most} {what}")]
@@ -105,7 +115,7 @@ struct Survey {
     memory_bytes: u64,
     hooks: Vec<Hook>,
     /// What it imports and exports of the contract, in full, with the version.
-    used: Vec<(Abi, String)>,
+    used: Vec<String>,
     manifest: Option<Manifest>,
     /// There is one, good or not.
     has_manifest: bool,
@@ -140,7 +150,8 @@ impl Survey {
                 for import in imports.clone() {
                     let name = import.map_err(not_a_component)?.name.name;
                     match check_import(name) {
-                        Ok(abi) => self.used.push((abi, name.to_owned())),
+                        Ok(true) => self.used.push(name.to_owned()),
+                        Ok(false) => {}
                         Err(error) => self.complain(error),
                     }
                 }
@@ -148,9 +159,9 @@ impl Survey {
             Payload::ComponentExportSection(exports) if self.depth == 0 => {
                 for export in exports.clone() {
                     let name = export.map_err(not_a_component)?.name.name;
-                    if let Some((abi, hook)) = hook_of(name) {
+                    if let Some(hook) = hook_of(name) {
                         self.hooks.push(hook);
-                        self.used.push((abi, name.to_owned()));
+                        self.used.push(name.to_owned());
                     }
                 }
             }
@@ -225,14 +236,13 @@ impl Survey {
         if !self.has_manifest {
             self.complain(ManifestError::Missing.into());
         }
+        let claimed = self.manifest.as_ref().map(|manifest| manifest.abi.clone());
         // The manifest was checked: there is no other version.
-        let abi = self
-            .manifest
-            .as_ref()
-            .and_then(|m| Abi::from_version(&m.abi));
-        let other = abi.and_then(|claimed| {
-            let other = self.used.iter().find(|(abi, _)| *abi != claimed);
-            other.map(|(_, found)| (claimed, found.clone()))
+        let abi = claimed.as_deref().and_then(Abi::from_version);
+        let other = claimed.and_then(|claimed| {
+            let differs = |name: &&String| Abi::version_in(name) != Some(claimed.as_str());
+            let other = self.used.iter().find(differs).cloned();
+            other.map(|found| (claimed, found))
         });
         if let Some((claimed, found)) = other {
             self.complain(InspectError::OtherVersion { claimed, found });
@@ -281,17 +291,24 @@ fn at_most(what: &'static str, n: usize, most: usize) -> Result<(), InspectError
     Ok(())
 }
 
-fn check_import(name: &str) -> Result<Abi, InspectError> {
+/// Answers whether the import is one of the contract's interfaces.
+fn check_import(name: &str) -> Result<bool, InspectError> {
+    let shown = || shown(name, REASON_CHARS);
+    match wasi::known(name) {
+        Some(Wasi::Here) => return Ok(false),
+        Some(Wasi::Network) => return Err(InspectError::Network(shown())),
+        Some(Wasi::Unknown) => return Err(InspectError::OtherWasi(shown())),
+        None => {}
+    }
     match Abi::of_interface(name) {
-        Some((abi, interface)) if abi.imports().contains(&interface) => Ok(abi),
-        _ => Err(InspectError::UnknownImport(shown(name, REASON_CHARS))),
+        Some((abi, interface)) if abi.imports().contains(&interface) => Ok(true),
+        _ => Err(InspectError::UnknownImport(shown())),
     }
 }
 
-fn hook_of(name: &str) -> Option<(Abi, Hook)> {
+fn hook_of(name: &str) -> Option<Hook> {
     let (abi, interface) = Abi::of_interface(name)?;
-    let hook = Hook::from_name(interface).filter(|hook| abi.hooks().contains(hook))?;
-    Some((abi, hook))
+    Hook::from_name(interface).filter(|hook| abi.hooks().contains(hook))
 }
 
 #[cfg(test)]
@@ -325,7 +342,8 @@ mod tests {
     #[test]
     fn imports_beyond_the_contract_are_refused_by_name() {
         for import in [
-            "wasi:cli/environment@0.2.6",
+            "wasi:cli/environment@0.3.0",
+            "wasi:http/outgoing-handler@0.2.6",
             "vestibule:plugin/http@0.1.0",
             "vestibule:plugin/log@0.3.0",
         ] {
@@ -339,13 +357,13 @@ mod tests {
     fn everything_that_is_wrong_is_told_at_once() {
         let manifest = r#"{"name":"Echo","version":"1","abi":"0.1.0","interfaces":["auto-reply"],"grants":["moon"]}"#;
         let wat = format!(
-            "(component (import \"wasi:cli/exit@0.2.6\" (instance)) (import \"env\" (func)) (component (core module))
+            "(component (import \"wasi:sockets/tcp@0.2.6\" (instance)) (import \"env\" (func)) (component (core module))
             (@custom \"vestibule:manifest\" {manifest:?}))"
         );
         let component = wat::parse_str(wat).expect("valid WAT");
         let told = refusal(&component);
         for problem in [
-            "wasi:cli/exit",
+            "wasi:sockets/tcp",
             "`env`",
             "a module in a component",
             "`name`",

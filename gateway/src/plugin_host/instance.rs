@@ -34,7 +34,9 @@ impl LiveInstance {
 
     /// Calls one hook. After a fault, or when the future is dropped, the instance must not be used again.
     pub(super) async fn call(&mut self, hook: Hook) -> Result<Returned, Fault> {
-        match self.try_call(hook).await {
+        let returned = self.try_call(hook).await;
+        self.store.data_mut().end_lines();
+        match returned {
             Ok(returned) => Ok(returned),
             Err(error) => Err(fault::of_error(&error, hook, self.store.data())),
         }

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{ContactId, ConversationId, InstallationId, TenantId, Timestamp};
 
 use super::limits::{self, Limits};
+use super::waiting;
 
 pub(super) use journal::Asked;
 pub use journal::{HostAnswer, HostAnswers, ListAnswer};
@@ -355,9 +356,6 @@ impl KvSession {
     }
 
     /// Asks the store once per key and turn, so that reads are repeatable.
-    ///
-    /// The question runs on the host's own runtime: a guest thread neither drives sockets nor can a panic of the store
-    /// reach it.
     async fn stored(&mut self, key: &str) -> Result<Option<Vec<u8>>, KvRefused> {
         if !self.reads.contains_key(key) {
             let (tenant, installation) = (self.tenant, self.installation);
@@ -377,12 +375,8 @@ impl KvSession {
         &self,
         question: impl Future<Output = Result<T, KvUnavailable>> + Send + 'static,
     ) -> Result<T, KvUnavailable> {
-        let task = self.io.spawn(question);
-        match tokio::time::timeout(limits::HOST_CALL_WAIT, task).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(_)) => Err(KvUnavailable("the store failed".to_owned())),
-            Err(_) => Err(KvUnavailable("the store took too long".to_owned())),
-        }
+        let answer = waiting::ask(&self.io, question).await;
+        answer.unwrap_or_else(|why| Err(KvUnavailable(why.to_owned())))
     }
 
     /// Bytes in use before the turn. Like a key, asked for once.

@@ -124,6 +124,10 @@ pub const FIELDS_BYTES: usize = 8 << 10;
 /// Keys that one list of `kv` may give, and lists of a turn (WIT contract).
 pub const KV_LIST: u32 = 100;
 pub const KV_LISTS: usize = 16;
+/// What `conversation.recent` gives at most, entries and bytes of their words (WIT contract): what a model or a person
+/// wants to know of a case, and half of what a journal keeps.
+pub const HISTORY_ENTRIES: u32 = 50;
+pub const HISTORY_BYTES: usize = 32 << 10;
 /// Calls about timers in one turn (WIT contract): each may be a row.
 pub const TIMERS_PER_TURN: usize = 16;
 /// The earliest that a timer is due (WIT contract): else two timers that set each other would be a loop.

@@ -2,7 +2,7 @@
 //!
 //! Owns everything about Wasm: the engine, inspection and compilation of uploads, artifacts, guest threads, limits,
 //! the host's side of every version of the WIT contract, and the order of stages within a turn. It is the only user of wasmtime.
-//! It never touches a database or the network: what it needs of the outside comes through [`KvReader`] and
+//! It never touches a database or the network: what it needs of the outside comes through [`KvReader`], [`ReadSource`] and
 //! [`HttpSender`], and what a plugin wants to change leaves as data in a [`TurnReport`], for the pipeline to apply or not.
 //!
 //! The way of a component: [`inspect`] (structure, no code generated) → [`Compiler`] (a limited child process) →
@@ -11,6 +11,7 @@
 
 mod abi;
 mod artifact;
+mod carried;
 mod child;
 mod child_process;
 mod compile;
@@ -30,6 +31,8 @@ mod limits;
 mod manifest;
 mod memory_limiter;
 mod plugin;
+mod polite;
+mod reads;
 mod recorded;
 mod report;
 mod request;
@@ -42,10 +45,12 @@ pub(crate) mod testing;
 mod tests;
 mod trial;
 mod turn;
+mod waiting;
 mod words;
 
 pub use abi::Abi;
 pub use artifact::{ArtifactError, ArtifactId, ArtifactKey, AuthenticArtifact, ComponentDigest};
+pub use carried::{Carried, CarriedError, carried_signature, with_signature};
 pub use child::{CHILD_VERB, child_main};
 pub use compile::{CompileError, CompileLimits, Compiler};
 pub use effect::{Effect, EffectRefused};
@@ -62,9 +67,15 @@ pub use inspect::{InspectError, InspectErrors, Inspection, inspect};
 pub use kv::{
     HostAnswer, HostAnswers, KvAnswer, KvEffects, KvReader, KvUnavailable, KvWrite, ListAsked,
 };
-pub use limits::{COMPONENT_BYTES, HTTP_ANSWER_BYTES, Limits, PLUGINS_PER_TURN};
+pub use limits::{
+    COMPONENT_BYTES, HISTORY_BYTES, HISTORY_ENTRIES, HTTP_ANSWER_BYTES, Limits, PLUGINS_PER_TURN,
+};
 pub use manifest::{LimitsAsked, Manifest, ManifestError};
 pub use plugin::{LoadError, Plugin};
+pub use reads::{
+    NoReads, OwnershipView, PastAnswer, PersonView, PriceNow, Read, ReadAnswers, ReadSource,
+    ReadUnavailable, Said, Speaker, WindowNow, WindowView,
+};
 pub use recorded::{Seen, SeenPlugin};
 pub use report::{
     AttributedEffect, CallOutcome, CallTrace, Ending, LogLevel, LogLine, Route, TurnReport,

@@ -1,6 +1,7 @@
 //! What the pipeline hands in for one turn: plain data, complete before the turn begins.
 //!
-//! The host adds nothing to it but answers of `kv` and `http`: no clock, no randomness of its own, so a turn can be replayed.
+//! The host adds nothing to it but answers of `kv`, of `http` and of what may be read: no clock, no randomness of its own, so a
+//! turn can be replayed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use super::http::{HttpRule, HttpSender};
 use super::kv::KvReader;
 use super::limits::Limits;
 use super::plugin::Plugin;
+use super::reads::ReadSource;
 use super::recorded::setup_mark;
 
 /// One turn: a message or an occasion, its conversation, and the plugins that may look at it, in order.
@@ -35,6 +37,8 @@ pub struct TurnRequest {
     pub http: Arc<dyn HttpSender>,
     /// What comes of it is looked at and thrown away: nothing may leave.
     pub shadow: bool,
+    /// What plugins may read of the turn beside its message.
+    pub reads: Arc<dyn ReadSource>,
     /// Does the bot own the conversation? If not, nobody is asked to route or to reply.
     pub bot_owns: bool,
     /// The attributes of contacts that the tenant has defined.
@@ -185,6 +189,9 @@ pub struct ConversationView {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Grants {
     pub kv: bool,
+    pub window: bool,
+    pub contacts: bool,
+    pub conversation: bool,
     pub http: Arc<Vec<HttpRule>>,
     /// Secrets that may be written into requests, by their names.
     pub secrets: Arc<BTreeSet<String>>,
@@ -200,11 +207,14 @@ impl Grants {
         for grant in names.into_iter().filter_map(|name| Grant::parse(name).ok()) {
             match grant {
                 Grant::Plain("kv") => grants.kv = true,
+                Grant::Plain("window") => grants.window = true,
+                Grant::Plain("contacts") => grants.contacts = true,
+                Grant::Plain("conversation") => grants.conversation = true,
+                Grant::Plain(_) => {}
                 Grant::Http(rule) => rules.push(rule),
                 Grant::Secret(name) => secrets.extend(name),
                 Grant::Phone => grants.phone = true,
                 Grant::Bsuid => grants.bsuid = true,
-                Grant::Plain(_) => {}
             }
         }
         Self {
@@ -212,6 +222,11 @@ impl Grants {
             secrets: Arc::new(secrets),
             ..grants
         }
+    }
+
+    /// May it read of the turn beside its message?
+    pub fn reads(&self) -> bool {
+        self.window || self.contacts || self.conversation
     }
 }
 

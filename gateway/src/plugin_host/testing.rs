@@ -4,6 +4,7 @@
 //! returning ok. Text in double braces, `{{like this}}`, stands for its pointer and length.
 
 pub(super) mod compose;
+pub(super) mod wasi;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -37,6 +38,8 @@ pub(super) struct Guest {
     claimed: Option<Vec<&'static str>>,
     /// Of its world.
     exports: String,
+    /// WIT beside the contract's, that its world names.
+    packages: Option<String>,
     module_imports: String,
     realloc: Option<String>,
 }
@@ -69,6 +72,15 @@ impl Guest {
         self
     }
 
+    /// With everything of WASI, at this version, imported: `$cli/exit.exit` and so on.
+    pub(super) fn wasi(mut self, version: &str) -> Self {
+        let wasi = wasi::Wasi::at(version);
+        self.exports.push_str(&wasi.world);
+        self.module_imports.push_str(&wasi.imports);
+        self.packages = Some(wasi.packages);
+        self
+    }
+
     /// Another body of its `realloc` than the one that hands out memory from `$top` on.
     pub(super) fn reallocating(mut self, body: &str) -> Self {
         self.realloc = Some(body.to_owned());
@@ -94,7 +106,7 @@ impl Guest {
     pub(super) fn without_manifest(&self) -> Vec<u8> {
         let module = wat::parse_str(self.module()).expect("valid WAT");
         let hooks = self.hooks.iter().map(|(hook, _)| hook.name());
-        componentise(module, hooks, &self.exports).expect("a component")
+        componentise(module, hooks, &self.exports, self.packages.as_deref()).expect("a component")
     }
 
     /// Compiles in this process: what is tested here is ours, not the child.
@@ -215,6 +227,7 @@ pub(super) fn turn(plugins: Vec<PluginBinding>) -> TurnRequest {
         kv: Arc::new(MemoryKv::default()),
         http: Arc::new(NoHttp),
         shadow: false,
+        reads: Arc::new(NoReads),
         bot_owns: true,
         contact_kinds: Arc::default(),
     }

@@ -4,6 +4,7 @@ mod causes;
 mod floods;
 mod hostile;
 mod shares;
+mod wasi;
 
 use std::sync::Arc;
 
@@ -40,13 +41,11 @@ fn texts(report: &TurnReport) -> Vec<&str> {
 fn only_fault(report: &TurnReport) -> &Fault {
     assert_eq!(report.effects, []);
     match &report.calls[..] {
-        [
-            CallTrace {
-                outcome: CallOutcome::Fault(fault),
-                ..
-            },
-        ] => fault,
-        other => panic!("expected one fault: {other:?}"),
+        [call] => match &call.outcome {
+            CallOutcome::Fault(fault) => fault,
+            other => panic!("expected a fault: {other:?}"),
+        },
+        other => panic!("expected one call: {other:?}"),
     }
 }
 

@@ -13,6 +13,7 @@ use super::hook::{Destination, Failure, Hook, HookSet, Returned};
 use super::instance::{LiveInstance, panicked};
 use super::kv::{HostAnswers, KvEffects};
 use super::limits::MAX_RETRY;
+use super::reads::TurnReads;
 use super::report::{AttributedEffect, CallOutcome, CallTrace, Ending, LogLine, Route, TurnReport};
 use super::request::{About, ConversationView, TurnRequest};
 use super::stages::{self, Answer, HookRunner, Outcome, Subject};
@@ -23,6 +24,7 @@ pub(super) async fn run(request: Arc<TurnRequest>, io: tokio::runtime::Handle) -
     let hooks: Vec<HookSet> = request.plugins.iter().map(|p| p.plugin.hooks()).collect();
     let mut turn = Turn {
         live: request.plugins.iter().map(|_| None).collect(),
+        reads: Arc::new(TurnReads::new(request.reads.clone(), io.clone())),
         io,
         calls: Vec::new(),
         logs: Vec::new(),
@@ -53,6 +55,7 @@ fn subject(request: &TurnRequest) -> Subject {
 struct Turn {
     request: Arc<TurnRequest>,
     io: tokio::runtime::Handle,
+    reads: Arc<TurnReads>,
     /// By the plugin's index, made at its first hook.
     live: Vec<Option<LiveInstance>>,
     calls: Vec<CallTrace>,
@@ -98,13 +101,13 @@ impl Turn {
             state.conversation = conversation.clone();
             return live;
         }
-        let (request, io) = (self.request.clone(), self.io.clone());
         LiveInstance::new(GuestState::new(
-            request,
+            self.request.clone(),
             index,
             hook,
             conversation.clone(),
-            io,
+            self.reads.clone(),
+            self.io.clone(),
         ))
     }
 
@@ -123,6 +126,7 @@ impl Turn {
         if outcome.ending == Ending::Retry {
             self.kv.iter_mut().for_each(|kv| kv.writes.clear());
         }
+        self.host_answers.read(self.reads.answers());
         let plugins = &self.request.plugins;
         let attributed = outcome.effects.into_iter().map(|(index, effect)| {
             let binding = &plugins[index];

@@ -21,7 +21,7 @@ pub(super) fn is_consented(facts: &Facts, draft: &Draft, _now: Timestamp) -> Res
 /// The class that Meta's category gives a template; `None` when it is no template or not synchronised.
 ///
 /// A reply by a utility or authentication template within the conversation stays a reply.
-fn effective_class(facts: &Facts, draft: &Draft) -> Option<DraftClass> {
+pub(super) fn effective_class(facts: &Facts, draft: &Draft) -> Option<DraftClass> {
     let TemplateFact::Known(known) = &facts.template else {
         return None;
     };

@@ -9,7 +9,7 @@ use crate::domain::{Draft, Timestamp};
 
 use super::facts::Facts;
 use super::reason::Reason;
-use super::{backlog, brake, category, holds, ownership, shape, suppression, window};
+use super::{backlog, brake, category, holds, limits, ownership, shape, suppression, window};
 
 /// What becomes of a draft.
 #[derive(Debug, PartialEq, Eq)]
@@ -84,13 +84,16 @@ impl<T> Deref for Cleared<T> {
 type Rule = fn(&Facts, &Draft, Timestamp) -> Result<(), Refusal>;
 
 /// What holds at both gates, in the order of design.md §5.
-const RULES: [Rule; 6] = [
+const RULES: &[Rule] = &[
     holds::may_send,
     ownership::may_speak,
     suppression::consents,
     shape::fits,
     window::lets_through,
     category::is_consented,
+    limits::person_has_room,
+    limits::portfolio_has_room,
+    limits::month_has_room,
 ];
 
 /// The first gate: may this draft enter the outbox?
@@ -106,19 +109,46 @@ pub fn recheck(facts: &Facts, draft: &Draft, now: Timestamp) -> Decision {
     judge(facts, draft, now, |_, _, _| Ok(()))
 }
 
+/// What becomes of a draft that asks for a place in the outbox.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// It has one. With `waits`: not to be sent before that time, and for that reason; then it is decided again.
+    Admitted {
+        draft: Cleared<Draft>,
+        waits: Option<(Timestamp, Reason)>,
+    },
+    Refused(Refusal),
+}
+
+/// The first gate for who queues a draft: what [`decide`] defers has its place too, and leaves it when it is due.
+pub fn admit(facts: &Facts, draft: &Draft, now: Timestamp) -> Admission {
+    let waits = match decide(facts, draft, now) {
+        Decision::Cleared(draft) => return Admission::Admitted { draft, waits: None },
+        Decision::Refused(refusal) => return Admission::Refused(refusal),
+        Decision::Deferred { until, reason } => Some((until, reason)),
+    };
+    Admission::Admitted {
+        draft: Cleared(draft.clone()),
+        waits,
+    }
+}
+
 fn judge(facts: &Facts, draft: &Draft, now: Timestamp, last: Rule) -> Decision {
     let refused = RULES
-        .into_iter()
-        .chain([last])
+        .iter()
+        .chain([&last])
         .find_map(|rule| rule(facts, draft, now).err());
     if let Some(refusal) = refused {
         return Decision::Refused(refusal);
     }
-    match backlog::wait_until(facts, draft, now) {
-        Some(until) => Decision::Deferred {
-            until,
-            reason: Reason::IngestBacklog,
-        },
+    let backlog = backlog::wait_until(facts, draft, now);
+    let waits = backlog
+        .map(|until| (until, Reason::IngestBacklog))
+        .into_iter()
+        .chain(limits::wait_until(facts, draft, now))
+        .max_by_key(|(until, _)| *until);
+    match waits {
+        Some((until, reason)) => Decision::Deferred { until, reason },
         None => Decision::Cleared(Cleared(draft.clone())),
     }
 }

@@ -8,6 +8,7 @@ use crate::domain::template::{TemplateCategory, TemplateShape, TemplateStatus};
 use crate::domain::{HoldId, Owner, Timestamp};
 
 use super::consent::ConsentState;
+use super::limits::LimitFacts;
 use super::window::WindowFacts;
 
 /// Everything that bears on one draft.
@@ -27,6 +28,7 @@ pub struct Facts {
     pub backlog: BacklogFact,
     pub spend: SpendFact,
     pub brake: LoopBrake,
+    pub limits: LimitFacts,
 }
 
 /// What a tenant relies on when it writes first.
@@ -82,6 +84,8 @@ pub enum HoldScope {
     /// Every answer of the number; what the business begins goes on.
     Replies,
     Credential,
+    /// What is marketing today, whoever sends it; everything else goes on.
+    Marketing,
 }
 
 /// What is known of the template that a draft names.

@@ -38,6 +38,7 @@ pub fn facts() -> Facts {
         backlog: BacklogFact::default(),
         spend: SpendFact::Unknown,
         brake: LoopBrake::default(),
+        limits: super::limits::LimitFacts::default(),
     }
 }
 

@@ -3,25 +3,34 @@
 //! A hold is a stop, not a pause: what meets one is refused and visible as refused, so that lifting it releases no
 //! flood of stale messages.
 
-use crate::domain::{Draft, Sender, Timestamp};
+use crate::domain::{Draft, DraftClass, Sender, Timestamp};
 
 use super::decide::Refusal;
 use super::facts::{ActiveHold, Facts, HoldScope};
+use super::limits::concerned;
 use super::reason::Reason;
 
 /// Refuses while any hold concerns the draft. Of several, the one that lasts longest is reported.
 pub(super) fn may_send(facts: &Facts, draft: &Draft, now: Timestamp) -> Result<(), Refusal> {
-    let longest = facts
-        .holds
-        .iter()
-        .filter(|hold| hold.lasts(now) && hold.scope.concerns(draft))
-        .max_by_key(|hold| hold.until.unwrap_or(Timestamp::MAX));
-    match longest {
+    match longest(facts, draft, now) {
         None => Ok(()),
         Some(hold) => Err(Refusal::new(hold.scope.reason())
             .allowing(format!("nothing until hold {} is lifted", hold.id))
             .from(hold.until)),
     }
+}
+
+/// The hold that concerns the draft, of several the one that lasts longest.
+pub(super) fn longest<'a>(
+    facts: &'a Facts,
+    draft: &Draft,
+    now: Timestamp,
+) -> Option<&'a ActiveHold> {
+    facts
+        .holds
+        .iter()
+        .filter(|hold| hold.lasts(now) && hold.scope.concerns(facts, draft))
+        .max_by_key(|hold| hold.until.unwrap_or(Timestamp::MAX))
 }
 
 impl ActiveHold {
@@ -31,7 +40,7 @@ impl ActiveHold {
 }
 
 impl HoldScope {
-    fn concerns(&self, draft: &Draft) -> bool {
+    fn concerns(&self, facts: &Facts, draft: &Draft) -> bool {
         match self {
             Self::All | Self::Tenant | Self::Number | Self::Credential => true,
             Self::Plugin { name: held } => {
@@ -46,6 +55,7 @@ impl HoldScope {
             }
             Self::Templates => draft.content.template().is_some(),
             Self::Replies => !draft.class.is_business_initiated(),
+            Self::Marketing => concerned(facts, draft) == Some(DraftClass::Marketing),
         }
     }
 
@@ -59,6 +69,7 @@ impl HoldScope {
             Self::Templates => Reason::HoldTemplates,
             Self::Replies => Reason::HoldReplies,
             Self::Credential => Reason::HoldCredential,
+            Self::Marketing => Reason::HoldMarketing,
         }
     }
 }
@@ -91,6 +102,8 @@ mod tests {
         };
         let reply = plugin_reply("hi");
         let sale = template("spring_sale", "en");
+        let mut advert = sale.clone();
+        advert.class = DraftClass::Marketing;
         let cases = [
             (HoldScope::All, &reply, "hold_all"),
             (HoldScope::Tenant, &reply, "hold_tenant"),
@@ -106,6 +119,9 @@ mod tests {
             (HoldScope::Templates, &reply, "cleared"),
             (HoldScope::Replies, &reply, "hold_replies"),
             (HoldScope::Replies, &sale, "cleared"),
+            (HoldScope::Marketing, &reply, "cleared"),
+            (HoldScope::Marketing, &sale, "cleared"),
+            (HoldScope::Marketing, &advert, "hold_marketing"),
         ];
         for (scope, draft, expected) in cases {
             let mut facts = facts();

@@ -10,9 +10,12 @@ mod brake;
 mod category;
 pub mod consent;
 mod decide;
+mod evidence;
 mod facts;
 mod holds;
+pub mod limits;
 mod ownership;
+mod permission;
 mod reason;
 mod settle;
 mod shape;
@@ -23,7 +26,7 @@ mod window;
 pub mod words;
 
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 #[cfg(test)]
 mod oracle;
 
@@ -31,13 +34,16 @@ pub use consent::{
     Changed, ConfirmationKind, ConsentEffect, ConsentParts, ConsentState, ConsentWord, OptOut,
     Purpose, TOPICS_MOST,
 };
-pub use decide::{Cleared, Decision, Refusal, decide, recheck};
+pub use decide::{Admission, Cleared, Decision, Refusal, admit, decide, recheck};
+pub use evidence::{Admitted, Evidence, Rule, Ruling, rule};
 pub use facts::{
     ActiveHold, BacklogFact, ConsentBasis, Facts, HoldScope, KnownTemplate, LoopBrake, SpendFact,
     TemplateFact, TopicFact,
 };
 pub use ownership::silences;
+pub use permission::{Form, FormPermission, Permission, PriceClass, Verdict, permission};
 pub use reason::Reason;
 pub use settle::{Settlement, settle_unknown};
-pub use window::{WindowFacts, WindowState};
+pub use suppression::stopped_by;
+pub use window::{WindowFacts, WindowPrice, WindowState};
 pub use words::{WordBook, WordChanges, WordClass, WordMatch};

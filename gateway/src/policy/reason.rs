@@ -58,6 +58,8 @@ reasons! {
         "All templates of the tenant are on hold.";
     HoldReplies = "hold_replies", 131031,
         "The number may not answer: Meta has restricted its answers.";
+    HoldMarketing = "hold_marketing", 131048,
+        "Marketing of the number is on hold: its quality has dropped, or people hold its messages off.";
     OwnerNotBot = "owner_not_bot", 131005,
         "Automatic messages are not sent while somebody else owns the conversation.";
     OwnerChanged = "owner_changed", 131005,
@@ -140,6 +142,16 @@ reasons! {
         "The person's last message is more than 24 hours old.";
     LoopBrake = "loop_brake", 131056,
         "The bot has sent this conversation as many replies in an hour as it may.";
+    HeldOff = "held_off", 131049,
+        "Meta has held marketing off from the person: they have had enough of businesses for a day.";
+    PersonCap = "person_cap", 131049,
+        "The person has heard from the business as often as its own cap allows.";
+    MessagingLimit = "messaging_limit", 131048,
+        "The portfolio has messaged as many people outside a window in 24 hours as Meta allows.";
+    MonthlyCap = "monthly_cap", 131042,
+        "The tenant has begun as many messages of this category this month as its own cap allows.";
+    QuietHours = "quiet_hours", 131049,
+        "It is the person's night, or another time at which the tenant sends nothing of this category.";
     IngestBacklog = "ingest_backlog", 130429,
         "Received messages of this number are not read yet, and an opt-out may be among them.";
 }

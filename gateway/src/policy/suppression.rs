@@ -20,6 +20,11 @@ pub(super) fn consents(facts: &Facts, draft: &Draft, now: Timestamp) -> Result<(
     }
 }
 
+/// Why consent does not cover a class, if it does not: for those who ask before they say anything.
+pub fn stopped_by(facts: &Facts, class: DraftClass) -> Option<Reason> {
+    of_class(facts, class).err().map(|refusal| refusal.reason)
+}
+
 /// Consent for any class but the confirmation, which has its own rule.
 pub(super) fn of_class(facts: &Facts, class: DraftClass) -> Result<(), Refusal> {
     let consent = &facts.consent;

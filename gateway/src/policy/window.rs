@@ -37,7 +37,30 @@ pub enum WindowState {
     Unknown,
 }
 
+/// What decides the price of a message that is sent now (§6.2, §6.3). How much that is, Meta's rate card says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WindowPrice {
+    /// Nothing is charged until then, whatever it is. A window of price, not of permission.
+    FreeEntryPoint { until: Timestamp },
+    /// What is no template is a service message, a template is charged by its category.
+    Service,
+    /// Only templates go, each charged by its category.
+    ByCategory,
+    /// One of the two before: nobody knows whether the window is open.
+    Unknown,
+}
+
 impl WindowFacts {
+    /// `free_until`: the end of the free entry point, by the last receipt that told of one.
+    pub fn price(&self, free_until: Option<Timestamp>, now: Timestamp) -> WindowPrice {
+        match (free_until, self.state(now)) {
+            (Some(until), _) if now < until => WindowPrice::FreeEntryPoint { until },
+            (_, WindowState::Open { .. }) => WindowPrice::Service,
+            (_, WindowState::Closed) => WindowPrice::ByCategory,
+            (_, WindowState::Unknown) => WindowPrice::Unknown,
+        }
+    }
+
     pub fn state(&self, now: Timestamp) -> WindowState {
         if self.is_closed_by_meta() {
             return WindowState::Closed;
@@ -163,6 +186,23 @@ mod tests {
         assert_eq!(window.state(now()), WindowState::Closed);
         window.last_inbound_at = Some(now().minus(seconds(5)));
         assert!(matches!(window.state(now()), WindowState::Open { .. }));
+    }
+
+    #[test]
+    fn a_free_entry_point_sets_the_price_until_it_ends_and_the_window_after_it() {
+        let mut window = long_connected();
+        let until = now().plus(seconds(1));
+        let free = WindowPrice::FreeEntryPoint { until };
+        assert_eq!(window.price(Some(until), now()), free);
+        assert_eq!(verdict(window, &plugin_reply("hi")), "window_closed");
+        let price = |window: WindowFacts| window.price(Some(now()), now());
+        assert_eq!(price(window), WindowPrice::ByCategory);
+        window.last_inbound_at = Some(now());
+        assert_eq!(price(window), WindowPrice::Service);
+        window.last_inbound_at = None;
+        window.number_connected_at = now();
+        assert_eq!(price(window), WindowPrice::Unknown);
+        assert_eq!(window.price(None, now()), WindowPrice::Unknown);
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub enum Verdict {
         before: Done,
         after: Done,
     },
-    /// The candidate asked its memory for what was not asked then: nobody knows the answer.
+    /// The candidate asked its memory, or read of its turn, what was not asked then: nobody knows the answer.
     Unknown(Cost),
     /// What ran then does not do the same again, so nothing can be said. `setup`: it ran under other settings, grants,
     /// limits or another engine.

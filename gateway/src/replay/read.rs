@@ -34,7 +34,7 @@ pub struct Page {
 }
 
 /// An installation's component with all that it ran under.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Setup {
     pub tenant: TenantId,
     pub plugin: String,
@@ -48,6 +48,14 @@ pub struct Setup {
     pub contact_kinds: ContactKinds,
 }
 
+impl Setup {
+    /// The component's bytes.
+    pub fn wasm(&self) -> std::result::Result<Vec<u8>, base64::DecodeError> {
+        use base64::Engine as _;
+        base64::engine::general_purpose::STANDARD.decode(&self.component)
+    }
+}
+
 /// Rows looked at for one page.
 const ROWS: i64 = 200;
 /// Bytes of journals and messages after which a page ends: it travels as one line.
@@ -57,10 +65,23 @@ const PAGE_BYTES: usize = 4 << 20;
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Journal {
+    /// What there was of the person was taken out.
+    erased: bool,
     report: Option<Report>,
     mark: Option<String>,
     seen: Option<Seen>,
     cut: Vec<String>,
+}
+
+impl Journal {
+    /// Had the installation part in the turn?
+    fn has(&self, of: InstallationId) -> bool {
+        match (&self.seen, &self.report) {
+            (Some(seen), _) => seen.plugins.iter().any(|plugin| plugin.installation == of),
+            (None, Some(report)) => report.calls.iter().any(|call| call.installation == of),
+            (None, None) => false,
+        }
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -162,16 +183,15 @@ async fn entry(
         }))
     };
     let journal: Journal = serde_json::from_str(&row.journal).unwrap_or_default();
+    if !journal.has(of) {
+        return Ok(None);
+    }
+    if journal.erased {
+        return left(Left::Erased);
+    }
     let Some(report) = journal.report else {
         return Ok(None);
     };
-    let took_part = match &journal.seen {
-        Some(seen) => seen.plugins.iter().any(|plugin| plugin.installation == of),
-        None => report.calls.iter().any(|call| call.installation == of),
-    };
-    if !took_part {
-        return Ok(None);
-    }
     let cut = |part: &str| journal.cut.iter().any(|cut| cut == part);
     if cut("host_answers") || cut("seen") || report.host_answers.truncated {
         return left(Left::Oversized);

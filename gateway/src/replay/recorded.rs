@@ -23,6 +23,8 @@ pub enum Entry {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Left {
+    /// Its person was erased from the journal.
+    Erased,
     /// Its event is gone: retention took it.
     EventGone,
     /// The journal was too large to keep all that plugins were answered.
@@ -36,6 +38,7 @@ pub enum Left {
 impl Left {
     pub fn word(self) -> &'static str {
         match self {
+            Self::Erased => "erased",
             Self::EventGone => "event_gone",
             Self::Oversized => "oversized",
             Self::OlderJournal => "older_journal",

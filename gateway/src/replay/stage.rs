@@ -13,11 +13,13 @@ use super::recorded::{Left, Recorded, Said, faulted, fuel};
 use crate::domain::{InstallationId, TenantId};
 use crate::plugin_host::{
     About, ArtifactError, ArtifactId, ArtifactKey, CompileError, Compiler, ComponentDigest,
-    ConfigError, ContactKinds, HostAnswers, HttpAnswer, HttpAsked, HttpRefused, HttpSender,
-    InspectErrors, KvReader, KvUnavailable, Limits, ListAsked, LoadError, Manifest, MessageView,
-    OccasionView, Overload, PluginBinding, PluginHost, SettingsError, SetupUnreadable, StoredSetup,
-    TurnReport, TurnRequest, asks_for, inspect,
+    ConfigError, ContactKinds, HostAnswers, HostConfig, HttpAnswer, HttpAsked, HttpRefused,
+    HttpSender, InspectErrors, KvReader, KvUnavailable, Limits, ListAsked, LoadError, Manifest,
+    MessageView, OccasionView, Overload, OwnershipView, PersonView, PluginBinding, PluginHost,
+    Read, ReadSource, ReadUnavailable, Said as SaidBefore, SettingsError, SetupUnreadable,
+    StartError, StoredSetup, TurnReport, TurnRequest, WindowView, asks_for, inspect,
 };
+use crate::secrets::{Entropy, SystemEntropy};
 
 /// Why nothing can be replayed.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +45,8 @@ pub enum StageError {
     Engine(String),
     #[error("the grants of the installation do not read")]
     Grants(#[source] serde_json::Error),
+    #[error("the engine of plugins does not start")]
+    Start(#[from] StartError),
     #[error("a turn was not run")]
     Host(#[from] Overload),
     #[error("a turn's seed does not read")]
@@ -72,6 +76,22 @@ pub struct Workshop {
 }
 
 impl Workshop {
+    /// On every core of this process.
+    pub fn open(compiler: Compiler, limits: Limits) -> Result<Self, StageError> {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let config = HostConfig::new(threads, tokio::runtime::Handle::current());
+        let mut secret = [0; 32];
+        SystemEntropy
+            .fill(&mut secret)
+            .map_err(StageError::Engine)?;
+        Ok(Self {
+            host: PluginHost::start(config)?,
+            compiler,
+            key: ArtifactKey::new(secret),
+            limits,
+        })
+    }
+
     /// What the installation runs, or ran.
     pub async fn original(
         &self,
@@ -225,6 +245,7 @@ impl Stage {
             conversation: recorded.seen.view(recorded.conversation, recorded.contact),
             plugins: plugins.collect(),
             http: kv.clone(),
+            reads: kv.clone(),
             kv,
             shadow: false,
             bot_owns: recorded.seen.bot,
@@ -262,6 +283,31 @@ struct Memory {
 impl Memory {
     fn note(&self, known: bool) {
         self.missed.fetch_or(!known, Ordering::Relaxed);
+    }
+
+    fn known<T: Send + 'static>(&self, known: Option<Read<T>>) -> BoxFuture<'static, Read<T>> {
+        self.note(known.is_some());
+        let unknown = || Err(ReadUnavailable("not in the journal".to_owned()));
+        Box::pin(std::future::ready(known.unwrap_or_else(unknown)))
+    }
+}
+
+impl ReadSource for Memory {
+    fn window(&self) -> BoxFuture<'_, Read<WindowView>> {
+        self.known(self.answers.reads.window.clone())
+    }
+
+    fn person(&self) -> BoxFuture<'_, Read<PersonView>> {
+        self.known(self.answers.reads.person.clone())
+    }
+
+    fn past(&self, most: u32) -> BoxFuture<'_, Read<Vec<SaidBefore>>> {
+        let past = self.answers.reads.past.as_ref();
+        self.known(past.and_then(|past| past.of(most)))
+    }
+
+    fn ownership(&self) -> BoxFuture<'_, Read<OwnershipView>> {
+        self.known(self.answers.reads.ownership.clone())
     }
 }
 

@@ -18,7 +18,8 @@ pub async fn of(setup: &SetupContext, tenant: &str, turn: TurnId) -> Result<Valu
     let mut tx = setup.db.read().await?;
     let row = replays::turn(&mut tx, tenant, turn).await?;
     let row = row.ok_or_else(|| SetupError::not_found("turn of this tenant", &turn.to_string()))?;
-    let journal: Value = serde_json::from_str(&row.journal).unwrap_or_default();
+    let mut journal: Value = serde_json::from_str(&row.journal).unwrap_or_default();
+    without_words(&mut journal);
     let mut plugins = Map::new();
     for (id, version) in installations(&journal) {
         let name = name(&mut tx, tenant, &id, version).await?;
@@ -33,6 +34,16 @@ pub async fn of(setup: &SetupContext, tenant: &str, turn: TurnId) -> Result<Valu
         "plugins": plugins,
         "journal": journal,
     }))
+}
+
+/// What plugins read of the conversation's past is told without its words.
+fn without_words(journal: &mut Value) {
+    let past = journal.pointer_mut("/report/host_answers/reads/past/said/Ok");
+    for said in past.and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Some(said) = said.as_object_mut() {
+            said.remove("text");
+        }
+    }
 }
 
 /// Installations that calls or what was seen name, and their versions.

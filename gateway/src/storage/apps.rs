@@ -2,7 +2,7 @@
 
 use sqlx::FromRow;
 
-use super::{Result, Tx, changes, execute, on_backend};
+use super::{Result, Tx, changes, execute, on_backend, rows};
 use crate::domain::{AppId, Timestamp};
 
 /// A Meta app as it is stored.
@@ -109,6 +109,24 @@ pub async fn delete_app_all_tenants(tx: &mut Tx, id: AppId) -> Result<()> {
         execute!(tx, sqlx::query(sql).bind(id.raw()))?;
     }
     changes::bump_setup_all_tenants(tx).await
+}
+
+/// Meta has verified the callback URL of an app.
+pub async fn verified_all_tenants(tx: &mut Tx, app: AppId, now: Timestamp) -> Result<()> {
+    const SQL: &str = "UPDATE app SET verified_at = $2 WHERE id = $1 AND verified_at < $2";
+    execute!(tx, sqlx::query(SQL).bind(app.raw()).bind(now.millis()))?;
+    Ok(())
+}
+
+/// When Meta last verified it; `None`: never, or there is no such app.
+pub async fn verified_at_all_tenants(tx: &mut Tx, app: AppId) -> Result<Option<Timestamp>> {
+    let at: Option<i64> = on_backend!(tx, |conn| {
+        sqlx::query_scalar("SELECT verified_at FROM app WHERE id = $1")
+            .bind(app.raw())
+            .fetch_optional(conn)
+            .await
+    })?;
+    Ok(at.and_then(rows::moment))
 }
 
 /// Every app, oldest first.

@@ -5,7 +5,7 @@
 
 use sqlx::FromRow;
 
-use super::{Result, Tx, execute, on_backend, rows};
+use super::{Db, Result, Tx, execute, on_backend, rows};
 use crate::domain::{TenantId, Timestamp};
 
 /// An upload, without its bytes.
@@ -153,6 +153,79 @@ pub async fn artifact(
             .fetch_optional(conn)
             .await
     })?)
+}
+
+/// Holds an upload that is about to be installed, so that nobody collects it meanwhile. False: it is gone.
+pub async fn hold(tx: &mut Tx, tenant: TenantId, digest: &str) -> Result<bool> {
+    const SHARED: &str = "SELECT tenant FROM component WHERE tenant IN ($1, 0) AND digest = $2
+        ORDER BY tenant DESC LIMIT 1 FOR SHARE";
+    const PLAIN: &str = "SELECT tenant FROM component WHERE tenant IN ($1, 0) AND digest = $2
+        ORDER BY tenant DESC LIMIT 1";
+    let sql = tx.pick(PLAIN, SHARED);
+    let held: Option<i64> = on_backend!(tx, |conn| {
+        sqlx::query_scalar(sql)
+            .bind(tenant.raw())
+            .bind(digest)
+            .fetch_optional(conn)
+            .await
+    })?;
+    Ok(held.is_some())
+}
+
+/// A version of an installation that stands has it; `c` is the upload. The operator's may be anybody's.
+macro_rules! unused {
+    () => {
+        "NOT EXISTS (SELECT 1 FROM installation_version v JOIN installation i ON i.id = v.installation
+            WHERE v.digest = c.digest AND (c.tenant = 0 OR v.tenant = c.tenant) AND i.state <> 'retired')"
+    };
+}
+
+/// Lets go of uploads from before a moment that no installation has among its versions, with what was compiled of them.
+/// Answers how many went.
+pub async fn collect_all_tenants(db: &Db, before: Timestamp) -> Result<u64> {
+    const MOST: i64 = 50;
+    let mut gone = 0;
+    loop {
+        let mut tx = db.begin().await?;
+        let plain = concat!(
+            "SELECT c.tenant, c.digest FROM component c WHERE c.created_at < $1 AND ",
+            unused!(),
+            " ORDER BY c.tenant, c.digest LIMIT $2"
+        );
+        let locked = concat!(
+            "SELECT c.tenant, c.digest FROM component c WHERE c.created_at < $1 AND ",
+            unused!(),
+            " ORDER BY c.tenant, c.digest LIMIT $2 FOR UPDATE OF c"
+        );
+        let sql = tx.pick(plain, locked);
+        let found: Vec<(i64, String)> = on_backend!(tx, |conn| {
+            sqlx::query_as(sql)
+                .bind(before.millis())
+                .bind(MOST)
+                .fetch_all(conn)
+                .await
+        })?;
+        let rows = found.len() as i64;
+        let mut step = 0;
+        for (tenant, digest) in found {
+            // Asked again with the row locked: whoever installs it holds it.
+            const UPLOAD: &str = concat!(
+                "DELETE FROM component AS c WHERE c.tenant = $1 AND c.digest = $2 AND ",
+                unused!()
+            );
+            let deleted = execute!(&mut tx, sqlx::query(UPLOAD).bind(tenant).bind(&digest))?;
+            if deleted > 0 {
+                const CODE: &str = "DELETE FROM artifact WHERE tenant = $1 AND digest = $2";
+                execute!(&mut tx, sqlx::query(CODE).bind(tenant).bind(&digest))?;
+            }
+            step += deleted;
+        }
+        tx.commit().await?;
+        gone += step;
+        if rows < MOST || step == 0 {
+            return Ok(gone);
+        }
+    }
 }
 
 /// The manifest of a kept upload, JSON.

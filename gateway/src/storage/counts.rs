@@ -2,7 +2,7 @@
 
 use super::{Result, Tx, on_backend};
 
-const COUNTS: [(&str, &str); 11] = [
+const COUNTS: [(&str, &str); 12] = [
     ("apps", "SELECT COUNT(*) FROM app"),
     ("tenants", "SELECT COUNT(*) FROM tenant"),
     ("credentials", "SELECT COUNT(*) FROM credential"),
@@ -23,6 +23,10 @@ const COUNTS: [(&str, &str); 11] = [
     (
         "sends queued",
         "SELECT COUNT(*) FROM outbox WHERE state IN (0, 1, 3) AND state = 0",
+    ),
+    (
+        "sends deferred",
+        "SELECT COUNT(*) FROM outbox WHERE state = 7",
     ),
     (
         "sends claimed",

@@ -15,15 +15,22 @@ const FAMILIES: [(&str, &[(&str, &str)]); 3] = [
         "contact",
         &[("consent", "contact"), ("identity", "contact")],
     ),
-    ("conversation", &[("owner_log", "conversation")]),
+    (
+        "conversation",
+        &[("owner_log", "conversation"), ("refusal", "conversation")],
+    ),
     ("job", &[("job_reject", "job")]),
 ];
 
 /// Tables of their own, with their primary keys.
-const TABLES: [(&str, &str); 22] = [
+const TABLES: &[(&str, &str)] = &[
     ("contact_attribute", "tenant, name"),
     ("contact_import", "id, ordinal"),
     ("identity", "tenant, scope, kind, value"),
+    ("begun", "contact, outbox"),
+    ("reached", "portfolio, contact"),
+    ("portfolio_limit", "portfolio"),
+    ("month_count", "tenant, month, number, class"),
     ("plugin_kv", "tenant, plugin, item"),
     ("plugin_kv_usage", "tenant, plugin"),
     (
@@ -37,6 +44,8 @@ const TABLES: [(&str, &str); 22] = [
     ("stream_head", "tenant"),
     ("former_number", "id"),
     ("hold", "id"),
+    ("journal_bound", "tenant"),
+    ("attestation", "tenant, item"),
     ("api_key", "id"),
     ("api_user", "id"),
     ("consent_pending", "id"),
@@ -65,7 +74,7 @@ pub async fn people(tx: &mut Tx, tenant: TenantId) -> Result<u64> {
             return delete(tx, tenant, parent, "id", &ids).await;
         }
     }
-    for (table, key) in TABLES {
+    for (table, key) in TABLES.iter().copied() {
         let sql = sqlx::AssertSqlSafe(format!(
             "DELETE FROM {table} WHERE tenant = $1 AND ({key}) IN
                 (SELECT {key} FROM {table} WHERE tenant = $1 LIMIT {MOST})"

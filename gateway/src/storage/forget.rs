@@ -35,7 +35,7 @@ pub(super) struct Kept {
     pub stays: &'static str,
 }
 
-pub(super) const KEPT: [Kept; 9] = [
+pub(super) const KEPT: [Kept; 10] = [
     Kept {
         table: "inbound_raw",
         primary_key: "id",
@@ -66,6 +66,15 @@ pub(super) const KEPT: [Kept; 9] = [
     },
     Kept {
         table: "turn",
+        primary_key: "id",
+        grows: "id",
+        by_id: true,
+        age: |ages| ages.journal,
+        stays: "FALSE",
+    },
+    // Why a message was not sent is as old as the journals that say the same of turns.
+    Kept {
+        table: "refusal",
         primary_key: "id",
         grows: "id",
         by_id: true,
@@ -104,7 +113,8 @@ pub(super) const KEPT: [Kept; 9] = [
         grows: "outbox",
         by_id: true,
         age: |ages| ages.sends,
-        stays: "outbox IN (SELECT id FROM outbox WHERE state IN (0, 1, 3))",
+        stays: "outbox IN (SELECT id FROM outbox WHERE state IN (0, 1, 3))
+            OR outbox IN (SELECT id FROM outbox WHERE state = 7)",
     },
     Kept {
         table: "outbox",
@@ -112,7 +122,7 @@ pub(super) const KEPT: [Kept; 9] = [
         grows: "id",
         by_id: true,
         age: |ages| ages.sends,
-        stays: "state IN (0, 1, 3)",
+        stays: "state IN (0, 1, 3) OR state = 7",
     },
 ];
 

@@ -20,6 +20,8 @@ pub enum Held {
     Credential(TenantId, CredentialId),
     /// Every template that a number sends; its replies go on.
     NumberTemplates(TenantId, NumberId),
+    /// What a number sends that is marketing; everything else goes on.
+    NumberMarketing(TenantId, NumberId),
     /// Every answer of a number; what the business begins goes on.
     NumberReplies(TenantId, NumberId),
 }
@@ -192,7 +194,7 @@ pub async fn lift_of_number(
     number: NumberId,
     now: Timestamp,
 ) -> Result<u64> {
-    lift_of(tx, tenant, number.raw(), "scope IN (2, 7)", now).await
+    lift_of(tx, tenant, number.raw(), "scope IN (2, 7, 8, 9)", now).await
 }
 
 /// Lifts what stops a credential that goes. Answers how many there were.
@@ -280,6 +282,7 @@ impl Held {
             Self::Templates(tenant) => (tenant.raw(), 6, 0),
             Self::NumberTemplates(tenant, number) => (tenant.raw(), 7, number.raw()),
             Self::NumberReplies(tenant, number) => (tenant.raw(), 8, number.raw()),
+            Self::NumberMarketing(tenant, number) => (tenant.raw(), 9, number.raw()),
         }
     }
 
@@ -315,6 +318,7 @@ impl TryFrom<Row> for Hold {
             6 => Held::Templates(tenant),
             7 => Held::NumberTemplates(tenant, NumberId::from_raw(row.target)),
             8 => Held::NumberReplies(tenant, NumberId::from_raw(row.target)),
+            9 => Held::NumberMarketing(tenant, NumberId::from_raw(row.target)),
             scope => return Err(StorageError::Corrupt(format!("hold scope {scope}"))),
         };
         Ok(Self {

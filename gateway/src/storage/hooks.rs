@@ -30,6 +30,8 @@ pub struct Hook {
     pub old_secret: Vec<u8>,
     /// Until then it signs beside the new one.
     pub old_secret_until: Timestamp,
+    /// When it last answered well.
+    pub answered_at: Option<Timestamp>,
 }
 
 #[derive(FromRow)]
@@ -48,10 +50,11 @@ struct HookRow {
     created_at: i64,
     old_secret: Vec<u8>,
     old_secret_until: i64,
+    answered_at: i64,
 }
 
 const COLUMNS: &str = "SELECT id, tenant, url, secret, kinds, enabled, version, position, failures, next_try_at, last_error,
-    created_at, old_secret, old_secret_until FROM hook";
+    created_at, old_secret, old_secret_until, answered_at FROM hook";
 
 fn hook(row: HookRow) -> Result<Hook> {
     let words: Vec<String> = serde_json::from_str(&row.kinds)
@@ -75,6 +78,7 @@ fn hook(row: HookRow) -> Result<Hook> {
         created_at: Timestamp::from_millis(row.created_at),
         old_secret: row.old_secret,
         old_secret_until: Timestamp::from_millis(row.old_secret_until),
+        answered_at: rows::moment(row.answered_at),
     })
 }
 
@@ -312,12 +316,15 @@ pub struct Progress {
     pub next_try_at: Timestamp,
     pub enabled: bool,
     pub last_error: String,
+    /// When a request of this round went well; `None`: none did.
+    pub answered_at: Option<Timestamp>,
 }
 
 /// Records a round. `false`: somebody sent the endpoint to another number, or removed it; nothing was written.
 pub async fn record(tx: &mut Tx, tenant: TenantId, id: HookId, round: &Progress) -> Result<bool> {
     const SQL: &str = "UPDATE hook SET position = $3, failures = $4, next_try_at = $5,
-            enabled = CASE WHEN $6 = 0 THEN 0 ELSE enabled END, last_error = $7
+            enabled = CASE WHEN $6 = 0 THEN 0 ELSE enabled END, last_error = $7,
+            answered_at = CASE WHEN $9 = 0 THEN answered_at ELSE $9 END
         WHERE tenant = $1 AND id = $2 AND position = $8";
     let touched = execute!(
         tx,
@@ -330,6 +337,7 @@ pub async fn record(tx: &mut Tx, tenant: TenantId, id: HookId, round: &Progress)
             .bind(i64::from(round.enabled))
             .bind(&round.last_error)
             .bind(round.from)
+            .bind(round.answered_at.map_or(0, Timestamp::millis))
     )?;
     Ok(touched == 1)
 }

@@ -4,6 +4,7 @@
 //! comes late (a second claim, an answer to a row that a receipt settled) changes nothing and is told so. What the
 //! changes mean is `outbox`'s; the transaction, its fence and its locks are the caller's.
 
+pub mod deferred;
 mod lists;
 
 use std::collections::HashMap;
@@ -16,7 +17,7 @@ use crate::domain::{
     OutboxState, Owner, ReceiptStatus, Recipient, Sender, StreamEvent, StreamKind, TenantId,
     Timestamp, TurnId,
 };
-use crate::policy::{Cleared, silences};
+use crate::policy::{Cleared, Reason, silences};
 
 pub use lists::{by_ids, doubted, open, open_of_number, queued_of_number};
 
@@ -50,6 +51,8 @@ pub struct NewSend {
     pub bucket: Bucket,
     pub turn: Option<TurnId>,
     pub due_at: Timestamp,
+    /// Why it waits until then; `None`: it does not.
+    pub waits: Option<Reason>,
     /// The entry of its conversation before this one, by the conversation's row as it is locked; 0: none.
     pub prev: i64,
 }
@@ -114,7 +117,7 @@ pub async fn insert_all_tenants(tx: &mut Tx, sends: Vec<NewSend>) -> Result<Vec<
                     .bind("")
                     .bind(-1_i64)
                     .bind(0_i64)
-                    .bind("")
+                    .bind(&row.reason)
                     .bind(row.draft.created_at.millis())
                     .bind(prevs.get(&row.draft.id).copied().unwrap_or_default());
             }
@@ -129,7 +132,10 @@ fn fresh(send: NewSend) -> OutboxRow {
     OutboxRow {
         bucket: send.bucket,
         turn: send.turn,
-        state: OutboxState::Queued,
+        state: match send.waits {
+            Some(_) => OutboxState::Deferred,
+            None => OutboxState::Queued,
+        },
         due_at: send.due_at,
         attempts: 0,
         doubts: 0,
@@ -137,7 +143,7 @@ fn fresh(send: NewSend) -> OutboxRow {
         wamid: None,
         receipt: None,
         error: None,
-        reason: String::new(),
+        reason: send.waits.map_or("", Reason::code).to_owned(),
         draft,
     }
 }
@@ -292,8 +298,10 @@ pub async fn cancel_bot(
     owner: &Owner,
     now: Timestamp,
 ) -> Result<usize> {
+    // Each half by its own index.
     let sql = sqlx::AssertSqlSafe(format!(
-        "{COLUMNS} WHERE {TODO} AND state = 0 AND bucket = $1 AND conversation = $2 AND tenant = $3 ORDER BY id"
+        "{COLUMNS} WHERE {TODO} AND state = 0 AND bucket = $1 AND conversation = $2 AND tenant = $3
+         UNION ALL {COLUMNS} WHERE state = 7 AND conversation = $2 AND tenant = $3"
     ));
     let rows: Vec<Row> = on_backend!(tx, |conn| {
         sqlx::query_as(sql)
@@ -408,7 +416,10 @@ fn tell(tx: &mut Tx, moves: &[&Move], (id, tenant, conversation): (i64, i64, i64
         OutboxState::Failed => StreamKind::MessageFailed,
         OutboxState::Refused => StreamKind::MessageRefused,
         OutboxState::Cancelled => StreamKind::MessageCancelled,
-        OutboxState::Queued | OutboxState::Claimed | OutboxState::Unknown => return,
+        OutboxState::Queued
+        | OutboxState::Deferred
+        | OutboxState::Claimed
+        | OutboxState::Unknown => return,
     };
     let (tenant, conversation) = (
         TenantId::from_raw(tenant),

@@ -35,7 +35,8 @@ async fn queued_in_all_tenants(
     conversation: ConversationId,
 ) -> Result<Vec<i64>> {
     const SQL: &str = "SELECT id FROM outbox
-        WHERE state IN (0, 1, 3) AND state = 0 AND bucket = $1 AND conversation = $2";
+        WHERE state IN (0, 1, 3) AND state = 0 AND bucket = $1 AND conversation = $2
+        UNION ALL SELECT id FROM outbox WHERE state = 7 AND conversation = $2";
     Ok(on_backend!(tx, |conn| {
         sqlx::query_scalar(SQL)
             .bind(Bucket::of(number).raw())

@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 use super::error::check_text;
 use super::{Result, SetupContext, SetupError, find};
 use crate::audit::{self, Actor, OPERATOR, Record};
-use crate::domain::{AuditId, HoldId, NumberId, TenantId, Timestamp};
+use crate::domain::{
+    AuditId, ConversationId, HoldId, NumberId, StreamEvent, StreamKind, TenantId, Timestamp,
+};
 use crate::storage::holds::{self, Held, Hold};
 use crate::storage::{StorageError, Tx};
 
@@ -77,6 +79,11 @@ pub async fn place_by_gateway(
     entry: AuditId,
 ) -> Result<(), StorageError> {
     holds::insert_hold_all_tenants(tx, hold).await?;
+    if let Held::NumberMarketing(tenant, number) = &hold.held {
+        let nobody = ConversationId::from_raw(0);
+        let event = StreamEvent::new(*tenant, nobody, StreamKind::MarketingHeld, hold.placed_at);
+        tx.tell(event.about(number.raw()).noting(&hold.reason));
+    }
     let by = Actor::gateway();
     let record = Record {
         tenant: realm(&hold.held),
@@ -160,6 +167,7 @@ pub fn realm(held: &Held) -> TenantId {
         | Held::Templates(tenant)
         | Held::NumberTemplates(tenant, _)
         | Held::NumberReplies(tenant, _)
+        | Held::NumberMarketing(tenant, _)
         | Held::Credential(tenant, _) => *tenant,
     }
 }

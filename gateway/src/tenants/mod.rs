@@ -12,6 +12,7 @@ mod find;
 pub mod holds;
 pub mod installations;
 pub mod keys;
+pub mod limits;
 pub mod numbers;
 mod places;
 pub mod plugin_keys;

@@ -2,10 +2,12 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ring::signature::{ED25519, UnparsedPublicKey};
+use ring::signature::{ED25519, Ed25519KeyPair, UnparsedPublicKey};
+use zeroize::Zeroizing;
 
 use super::{Result, SetupContext, SetupError, check_text};
 use crate::audit::OPERATOR;
+use crate::plugin_host::{carried_signature, with_signature};
 use crate::storage::Tx;
 use crate::storage::plugin_trust::{self, SigningKey};
 
@@ -75,6 +77,42 @@ pub async fn revoke(setup: &SetupContext, name: &str) -> Result<()> {
     Ok(())
 }
 
+/// The component with a signature of its bytes in it. `private_key`: PKCS#8, PEM or DER.
+pub fn sign(name: &str, private_key: &[u8], component: &[u8]) -> Result<Vec<u8>> {
+    check_text("the key's name", name, NAME_MOST)?;
+    let wrong = || SetupError::invalid("the private key", "must be Ed25519 in PKCS#8, PEM or DER");
+    let der = match str::from_utf8(private_key) {
+        Ok(pem) if pem.starts_with("-----BEGIN") => {
+            Zeroizing::new(STANDARD.decode(body_of(pem)).map_err(|_| wrong())?)
+        }
+        _ => Zeroizing::new(private_key.to_vec()),
+    };
+    let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der).map_err(|_| wrong())?;
+    let rest = match carried_signature(component) {
+        Ok(Some(carried)) => carried.rest,
+        Ok(None) => component.to_vec(),
+        Err(error) => return Err(SetupError::invalid("the component", error.to_string())),
+    };
+    let text = format!("{name}:{}", STANDARD.encode(pair.sign(&rest)));
+    Ok(with_signature(&rest, &text))
+}
+
+/// The base64 between the lines that begin and end a PEM file.
+fn body_of(pem: &str) -> Zeroizing<String> {
+    let lines = pem.lines().map(str::trim);
+    Zeroizing::new(lines.filter(|line| !line.starts_with("-----")).collect())
+}
+
+/// The signature that an upload carries, and the bytes that it is of.
+pub(super) fn carried(wasm: &[u8]) -> Result<Option<(Signature, Vec<u8>)>, String> {
+    let Some(carried) = carried_signature(wasm).map_err(|error| error.to_string())? else {
+        return Ok(None);
+    };
+    let signature = Signature::read(&carried.text);
+    let wrong = || "the signature that it carries is not NAME:BASE64".to_owned();
+    Ok(Some((signature.ok_or_else(wrong)?, carried.rest)))
+}
+
 /// What is wrong with a signature, in words; nothing when it is good.
 pub(super) async fn problem_with(
     tx: &mut Tx,
@@ -95,6 +133,33 @@ pub(super) async fn problem_with(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Of `openssl genpkey -algorithm ed25519`, and of no use but here.
+    const PEM: &str = "-----BEGIN PRIVATE KEY-----
+MC4CAQAwBQYDK2VwBCIEIAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH
+-----END PRIVATE KEY-----
+";
+
+    #[test]
+    fn what_is_signed_carries_a_signature_of_its_bytes() {
+        let component = b"\0asm\x0d\0\x01\0";
+        let signed = sign("acme", PEM.as_bytes(), component).expect("a key");
+        let (signature, rest) = carried(&signed).expect("readable").expect("one");
+        assert_eq!(
+            (signature.key.as_str(), rest.as_slice()),
+            ("acme", &component[..])
+        );
+        let pair = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).expect("the same key");
+        assert_eq!(signature.bytes, pair.sign(component).as_ref());
+        let der = STANDARD.decode(body_of(PEM).as_bytes()).expect("base64");
+        assert_eq!(sign("acme", &der, component).expect("a key"), signed);
+        // Signing again replaces it.
+        assert_eq!(
+            sign("acme", PEM.as_bytes(), &signed).expect("a key"),
+            signed
+        );
+        assert!(sign("acme", b"no key", component).is_err());
+    }
 
     #[test]
     fn a_signature_is_a_name_and_base64() {

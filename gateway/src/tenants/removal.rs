@@ -115,7 +115,10 @@ async fn left_of_number(
     let plugins = installations::numbers_of_installations(tx, tenant).await?;
     let plugins = plugins.iter().filter(|number| **number == Some(id));
     Ok([
-        (in_state(OutboxState::Queued), "queued sends"),
+        (
+            in_state(OutboxState::Queued) + in_state(OutboxState::Deferred),
+            "queued sends",
+        ),
         (in_state(OutboxState::Claimed), "sends on their way to Meta"),
         (
             in_state(OutboxState::Unknown),

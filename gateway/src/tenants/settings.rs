@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::limits::LimitSettings;
 use crate::domain::Timestamp;
 use crate::policy::{
     ConfirmationKind, ConsentBasis, ConsentWord, WordBook, WordChanges, WordClass,
@@ -44,16 +45,51 @@ pub struct TenantSettings {
     /// Minutes after the last human message (or the hand-over) after which the bot has a conversation again. 0: only when
     /// somebody hands it back or closes it.
     pub hand_back_after_minutes: i64,
+    /// Days after which a turn's journal goes. 0: when the operator's bound says; longer than that it never stays.
+    pub journal_days: i64,
     /// Template → the language that its sends go out in when they leave that to the gateway and the person's own is not
     /// approved. `*`: of all others.
     pub template_languages: BTreeMap<String, String>,
+    /// What the business writes for: the go-live checklist asks whether each has what it needs.
+    pub use_cases: Vec<UseCase>,
+    /// Where people agree to be written to, and to which words.
+    pub consent_collection: Vec<ConsentCollection>,
     pub words: Words,
+    pub limits: LimitSettings,
+}
+
+/// One thing that the business writes for.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct UseCase {
+    /// What people call it: `delivery updates`.
+    pub name: String,
+    /// Templates that it begins conversations with. None: it only answers.
+    pub templates: Vec<String>,
+    /// The queue of its cases.
+    pub queue: String,
+}
+
+/// One place where people agree.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ConsentCollection {
+    /// `checkout`, the address of a form, a paper at the counter.
+    pub place: String,
+    /// The exact words.
+    pub wording: String,
 }
 
 /// Meta's bound of a text message (facts §3).
 const LONGEST_TEXT: usize = 4096;
+/// Of a use case or a place.
+const LONGEST_NAME: usize = 200;
+/// More than anybody reads. A guess.
+const MOST_CASES: usize = 50;
 /// A year: longer is the same as never.
 const MOST_MINUTES: i64 = 365 * 24 * 60;
+/// Ten years: no operator keeps journals longer.
+const MOST_JOURNAL_DAYS: i64 = 3_650;
 
 fn is_language(code: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
@@ -135,8 +171,12 @@ impl Default for TenantSettings {
             consent_basis: ConsentBasis::default(),
             replies_per_hour: crate::policy::LoopBrake::DEFAULT_LIMIT,
             hand_back_after_minutes: 0,
+            journal_days: 0,
             template_languages: BTreeMap::new(),
+            use_cases: Vec::new(),
+            consent_collection: Vec::new(),
             words: Words::default(),
+            limits: LimitSettings::default(),
         }
     }
 }
@@ -149,13 +189,17 @@ impl TenantSettings {
             problems.push(format!("must be a JSON object: {error}"));
             Map::new()
         });
-        let (words, mut settings): (Map<_, _>, Map<_, _>) = object
+        let (mut parts, mut settings): (Map<_, _>, Map<_, _>) = object
             .into_iter()
-            .partition(|(key, value)| key == "words" && value.is_object());
+            .partition(|(key, value)| ["words", "limits"].contains(&&**key) && value.is_object());
         settings = readable::<Self>("", settings, &mut problems);
-        if let Some(Value::Object(words)) = words.into_iter().next().map(|(_, words)| words) {
+        if let Some(Value::Object(words)) = parts.remove("words") {
             let words = readable::<Words>("words.", words, &mut problems);
             settings.insert("words".to_owned(), Value::Object(words));
+        }
+        if let Some(Value::Object(limits)) = parts.remove("limits") {
+            let limits = readable::<LimitSettings>("limits.", limits, &mut problems);
+            settings.insert("limits".to_owned(), Value::Object(limits));
         }
         // Each key was read by itself just now.
         let settings: Self = serde_json::from_value(Value::Object(settings)).unwrap_or_default();
@@ -191,12 +235,53 @@ impl TenantSettings {
                 "hand_back_after_minutes: must be 0 to {MOST_MINUTES}"
             ));
         }
+        if !(0..=MOST_JOURNAL_DAYS).contains(&self.journal_days) {
+            complaints.push(format!("journal_days: must be 0 to {MOST_JOURNAL_DAYS}"));
+        }
         let languages = self.template_languages.iter();
         let odd = languages.filter(|(_, language)| !is_language(language));
         complaints.extend(odd.map(|(name, language)| {
             format!("template_languages.{name}: {language:?} is no code such as en or en_GB")
         }));
+        complaints.extend(self.case_complaints());
         complaints.extend(self.words.complaints());
+        complaints.extend(self.limits.complaints());
+        complaints
+    }
+
+    fn case_complaints(&self) -> Vec<String> {
+        let named = |text: &str| (1..=LONGEST_NAME).contains(&text.trim().chars().count());
+        let cases = self.use_cases.iter().enumerate();
+        let cases =
+            cases.filter(|(_, case)| !named(&case.name) || case.name.chars().any(char::is_control));
+        let mut complaints: Vec<String> = cases
+            .map(|(n, _)| {
+                format!("use_cases.{n}.name: must have 1 to {LONGEST_NAME} characters on one line")
+            })
+            .collect();
+        for (n, case) in self.use_cases.iter().enumerate() {
+            if self.use_cases[..n]
+                .iter()
+                .any(|other| other.name == case.name)
+            {
+                complaints.push(format!("use_cases.{n}.name: another use case is called so"));
+            }
+        }
+        for (n, one) in self.consent_collection.iter().enumerate() {
+            if !named(&one.place) {
+                let what = format!("must have 1 to {LONGEST_NAME} characters");
+                complaints.push(format!("consent_collection.{n}.place: {what}"));
+            }
+            if !(1..=LONGEST_TEXT).contains(&one.wording.trim().chars().count()) {
+                let what = format!("must have 1 to {LONGEST_TEXT} characters");
+                complaints.push(format!("consent_collection.{n}.wording: {what}"));
+            }
+        }
+        if self.use_cases.len() > MOST_CASES || self.consent_collection.len() > MOST_CASES {
+            complaints.push(format!(
+                "use_cases, consent_collection: at most {MOST_CASES} each"
+            ));
+        }
         complaints
     }
 
@@ -220,6 +305,13 @@ impl TenantSettings {
     pub fn hand_back_at(&self, now: Timestamp) -> Option<Timestamp> {
         let minutes = u64::try_from(self.hand_back_after_minutes).ok()?;
         (minutes > 0).then(|| now.plus(Duration::from_secs(minutes * 60)))
+    }
+
+    /// How long a turn's journal stays, if that is shorter than the operator's bound.
+    pub fn journal_age(&self, bound: Duration) -> Option<Duration> {
+        let days = u64::try_from(self.journal_days).ok()?;
+        let age = Duration::from_secs(days * 86_400);
+        (days > 0 && age < bound).then_some(age)
     }
 
     /// The tenant's default language of a template.
@@ -294,7 +386,10 @@ mod tests {
     fn what_types_cannot_say_is_said_too() {
         let long = "x".repeat(4097);
         let given = serde_json::json!({
-            "human_text": long, "human_queue": "", "replies_per_hour": 0, "words": {"stop": ["ok", "  "]}
+            "human_text": long, "human_queue": "", "replies_per_hour": 0,
+            "journal_days": -1, "words": {"stop": ["ok", "  "]},
+            "use_cases": [{"name": "news"}, {"name": " "}, {"name": "news"}],
+            "consent_collection": [{"place": "checkout"}],
         });
         let (_, problems) = TenantSettings::read(&given.to_string());
         assert_eq!(
@@ -303,9 +398,29 @@ mod tests {
                 "human_text: must have at most 4096 characters",
                 "human_queue: must not be empty",
                 "replies_per_hour: must be at least 1",
+                "journal_days: must be 0 to 3650",
+                "use_cases.1.name: must have 1 to 200 characters on one line",
+                "use_cases.2.name: another use case is called so",
+                "consent_collection.0.wording: must have 1 to 4096 characters",
                 "words.stop: \"  \" is no word that a message could be",
             ]
         );
+    }
+
+    #[test]
+    fn a_tenant_keeps_journals_shorter_than_the_operator_and_never_longer() {
+        let bound = Duration::from_secs(30 * 86_400);
+        let age = |days| {
+            let settings = TenantSettings {
+                journal_days: days,
+                ..TenantSettings::default()
+            };
+            settings
+                .journal_age(bound)
+                .map(|age| age.as_secs() / 86_400)
+        };
+        assert_eq!([age(0), age(1), age(29)], [None, Some(1), Some(29)]);
+        assert_eq!([age(30), age(31)], [None, None]);
     }
 
     #[test]

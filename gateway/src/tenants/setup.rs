@@ -126,15 +126,7 @@ impl Setup {
 
     /// Holds that bear on a number's sends, for policy to judge.
     pub fn holds(&self, number: &Number) -> Vec<ActiveHold> {
-        let active = |hold: &Hold| {
-            Some(ActiveHold {
-                id: hold.id,
-                scope: scope(&hold.held, number)?,
-                reason: hold.reason.clone(),
-                until: hold.until,
-            })
-        };
-        self.holds.iter().filter_map(active).collect()
+        holds_on(&self.holds, number)
     }
 
     /// Installations with a candidate.
@@ -152,6 +144,19 @@ impl Setup {
     }
 }
 
+/// Those of these holds that bear on a number's sends.
+pub fn holds_on(holds: &[Hold], number: &Number) -> Vec<ActiveHold> {
+    let active = |hold: &Hold| {
+        Some(ActiveHold {
+            id: hold.id,
+            scope: scope(&hold.held, number)?,
+            reason: hold.reason.clone(),
+            until: hold.until,
+        })
+    };
+    holds.iter().filter_map(active).collect()
+}
+
 fn scope(held: &Held, number: &Number) -> Option<HoldScope> {
     let of = |tenant: &TenantId| *tenant == number.tenant;
     Some(match held {
@@ -167,6 +172,7 @@ fn scope(held: &Held, number: &Number) -> Option<HoldScope> {
         }
         Held::Templates(tenant) if of(tenant) => HoldScope::Templates,
         Held::NumberTemplates(tenant, id) if of(tenant) && *id == number.id => HoldScope::Templates,
+        Held::NumberMarketing(tenant, id) if of(tenant) && *id == number.id => HoldScope::Marketing,
         Held::NumberReplies(tenant, id) if of(tenant) && *id == number.id => HoldScope::Replies,
         Held::Credential(tenant, id) if of(tenant) && *id == number.credential => {
             HoldScope::Credential

@@ -1,14 +1,16 @@
 //! The host inside Wasm: the contract's imports, in this crate's types.
 
 use crate::bindings::host::vestibule::plugin::{
-    clock, config, effects, http as wire, kv, log, random, refusal, replies, types,
+    clock, config, contacts, conversation, effects, http as wire, kv, log, random, reads, refusal,
+    replies, types, window,
 };
 use crate::content::{Content, Purpose};
 use crate::http::{Body, HttpError, Part, Request, Response};
 use crate::kv::{KvError, Page, Space};
 use crate::log::Level;
-use crate::{Due, Effect, EffectError, Failure, OptOut, Receiver};
+use crate::{Due, Effect, EffectError, Failure, OptOut, ReadError, Receiver};
 
+pub(crate) use crate::bindings::host::vestibule::plugin::contacts::Contact;
 pub(crate) use crate::bindings::host::vestibule::plugin::inbound::{Conversation, Message};
 pub(crate) use crate::bindings::host::vestibule::plugin::occasions::{Event, Receipt, Timer};
 
@@ -178,6 +180,36 @@ pub(crate) fn kv_list(
         keys: page.keys,
         next: page.next,
     })
+}
+
+pub(crate) fn window_now() -> Result<window::State, ReadError> {
+    Ok(window::now()?)
+}
+
+pub(crate) fn window_price() -> Result<window::PriceClass, ReadError> {
+    Ok(window::price()?)
+}
+
+pub(crate) fn contact() -> Result<Contact, ReadError> {
+    Ok(contacts::current()?)
+}
+
+pub(crate) fn recent(most: u32) -> Result<Vec<conversation::Entry>, ReadError> {
+    Ok(conversation::recent(most)?)
+}
+
+pub(crate) fn owned_by() -> Result<conversation::Ownership, ReadError> {
+    Ok(conversation::owned_by()?)
+}
+
+impl From<reads::ReadError> for ReadError {
+    fn from(error: reads::ReadError) -> Self {
+        match error {
+            reads::ReadError::Denied => Self::Denied,
+            reads::ReadError::Invalid(what) => Self::Invalid(what),
+            reads::ReadError::Unavailable(why) => Self::Unavailable(why),
+        }
+    }
 }
 
 impl From<Space> for kv::Space {

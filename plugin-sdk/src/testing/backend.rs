@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::incoming::Incoming;
 use super::memory::TurnMemory;
+pub(crate) use super::reads::Contact;
 use super::rules;
 use super::scene::{Scene, with};
+use crate::history::{Entry, Ownership};
 use crate::http::{HttpError, Request, Response};
 use crate::kv::{KvError, Page, Space};
 use crate::log::Level;
@@ -13,7 +15,8 @@ use crate::message::{
     CallPermission, Form, Forwarded, Kind, Location, Media, Order, Reaction, Referral,
     ReferredProduct, SharedCard,
 };
-use crate::{Effect, EffectError, Field, ReceiptStatus, Value};
+use crate::window::{PriceClass, State};
+use crate::{Effect, EffectError, Field, ReadError, ReceiptStatus, Value};
 
 /// The scripted message.
 #[derive(Debug, Clone)]
@@ -269,6 +272,26 @@ pub(crate) fn kv_list(
     most: u32,
 ) -> Result<Page, KvError> {
     memory(|memory| memory.list(space, prefix, after, most))
+}
+
+pub(crate) fn window_now() -> Result<State, ReadError> {
+    with(|scene| scene.reads.window())
+}
+
+pub(crate) fn window_price() -> Result<PriceClass, ReadError> {
+    with(|scene| scene.reads.price())
+}
+
+pub(crate) fn contact() -> Result<Contact, ReadError> {
+    with(|scene| scene.reads.contact())
+}
+
+pub(crate) fn recent(most: u32) -> Result<Vec<Entry>, ReadError> {
+    with(|scene| scene.reads.recent(most))
+}
+
+pub(crate) fn owned_by() -> Result<Ownership, ReadError> {
+    with(|scene| scene.reads.owned_by())
 }
 
 /// Requests of one turn that the host takes unless told otherwise.

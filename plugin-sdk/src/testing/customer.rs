@@ -9,12 +9,16 @@ use super::answer::Answer;
 use super::backend::{Conversation, Event, Message, Receipt, Timer};
 use super::incoming::Incoming;
 use super::memory::{Ends, Memory, TurnMemory};
+use super::reads::{Past, Reads, Script};
 use super::scene::{Hook, HttpScript, Scene, play, with};
+use crate::history::{Owner, Ownership};
 use crate::http::{HttpError, Request, Response};
 use crate::kv::KvError;
+use crate::window::{PriceClass, State};
 use crate::{
     AutoReply, Due, Effect, Enrichment, EventTurn, Failure, Field, Kind, OnEvent, OnReceipt,
-    OnTimer, Outcome, ReceiptStatus, ReceiptTurn, Route, Routing, TimerTurn, Turn,
+    OnTimer, Outcome, Purpose, ReadError, ReceiptStatus, ReceiptTurn, Route, Routing, TimerTurn,
+    Turn,
 };
 
 type RouteHook = fn(&mut Turn<'_>) -> Result<Route, Failure>;
@@ -36,6 +40,7 @@ pub struct Customer {
     kv_error: Option<KvError>,
     http: Option<HttpScript>,
     asked: Vec<Request>,
+    script: Script,
     conversations: BTreeMap<String, Talk>,
     current: String,
 }
@@ -45,6 +50,7 @@ struct Talk {
     conversation: Conversation,
     offered: Vec<(String, String)>,
     timers: Vec<Timer>,
+    past: Past,
 }
 
 /// A timer that is set, for a test to look at.
@@ -76,6 +82,7 @@ impl Default for Customer {
             kv_error: None,
             http: None,
             asked: Vec::new(),
+            script: Script::default(),
             conversations: BTreeMap::new(),
             current: "cnv_1".to_owned(),
         }
@@ -142,6 +149,37 @@ impl Customer {
     /// Every request so far, in order.
     pub fn asked(&self) -> &[Request] {
         &self.asked
+    }
+
+    /// Every read ([`crate::window`], [`crate::contacts`], [`crate::history`]) answers this error from now on; `None` ends it.
+    pub fn reads_answer(&mut self, error: Option<ReadError>) {
+        self.script.error = error;
+    }
+
+    /// The window is this, whatever was said.
+    pub fn window_is(&mut self, state: State) {
+        self.script.window = Some(state);
+    }
+
+    /// What is said has this price, whatever the window is.
+    pub fn price_is(&mut self, price: PriceClass) {
+        self.script.price = Some(price);
+    }
+
+    /// The tenant's own key of this customer.
+    pub fn is_known_as(&mut self, key: &str) {
+        self.script.key = Some(key.to_owned());
+    }
+
+    /// The customer's consent does not cover this; `why` is a word of `docs/policy.md`.
+    pub fn refuses(&mut self, purpose: Purpose, why: &str) {
+        self.script.refused.push((purpose, why.to_owned()));
+    }
+
+    /// Somebody gets this conversation, now.
+    pub fn is_given_to(&mut self, owner: Owner) {
+        let since = Some(self.now);
+        self.talk().past.ownership = Ownership { owner, since };
     }
 
     /// Sets the clock, in Unix milliseconds.
@@ -230,9 +268,15 @@ impl Customer {
             sent_at: self.now,
             said,
         };
-        let conversation = self.talk().conversation.clone();
+        let now = self.now;
+        let talk = self.talk();
+        talk.past.heard_at = Some(now);
+        let conversation = talk.conversation.clone();
         let scene = self.scene(&message.said.text);
         let ((route, result), scene) = play(scene, || self.stages(&message, conversation));
+        // What a turn is about is none of what was said before it.
+        let past = &mut self.talk().past;
+        past.heard(&message.said, message.token(), now);
         self.conclude(route, result, scene)
     }
 
@@ -305,7 +349,15 @@ impl Customer {
         answer
     }
 
-    fn scene(&self, heard: &str) -> Scene {
+    fn scene(&mut self, heard: &str) -> Scene {
+        let (script, now) = (self.script.clone(), self.now);
+        let talk = self.talk();
+        let reads = Reads {
+            script,
+            past: talk.past.clone(),
+            now,
+            talk: talk.conversation.clone(),
+        };
         let (memory, ends) = (self.memory.clone(), self.ends.clone());
         Scene {
             hook: Hook::Enrichment,
@@ -317,6 +369,7 @@ impl Customer {
             kv_error: self.kv_error.clone(),
             http: self.http.clone(),
             asked: Vec::new(),
+            reads,
             kept: Vec::new(),
             effects: Vec::new(),
             log: Vec::new(),
@@ -386,7 +439,10 @@ impl Stages<'_> {
         hook: Hook,
         call: fn(&mut Turn<'_>) -> Result<R, Failure>,
     ) -> Result<R, Failure> {
-        with(|scene| scene.hook = hook);
+        with(|scene| {
+            scene.hook = hook;
+            scene.reads.talk = self.talk.clone();
+        });
         let result = call(&mut Turn::about(
             crate::Message::new(self.message),
             &self.talk,
@@ -416,6 +472,7 @@ impl Talk {
             conversation,
             offered: Vec::new(),
             timers: Vec::new(),
+            past: Past::new(),
         }
     }
 
@@ -432,6 +489,9 @@ impl Talk {
         for effect in &answer.effects {
             self.conversation.apply(effect);
             self.time(effect, now);
+            if let Effect::Say { content, .. } = effect {
+                self.past.answered(content, now);
+            }
         }
         // Timers are the bot's, in conversations that it has and that are not closed.
         let over = |effect: &Effect| matches!(effect, Effect::Close | Effect::HandOver { .. });

@@ -22,6 +22,9 @@
 //! and later hooks of the turn see the facts that it set. A hook that rejects or faults ends the turn for this plugin and
 //! leaves what earlier hooks did; one that asks for a retry leaves nothing of the turn. Time stands still during a turn;
 //! [`Customer::waits`] lets it pass and fires what timers are due. Timers end when the conversation is handed over or closed.
+//! What the plugin reads follows from what happened: a message opens the window for 24 hours, and what was said is the
+//! history. [`Customer::window_is`], [`Customer::is_known_as`], [`Customer::refuses`] and [`Customer::reads_answer`] say
+//! otherwise.
 //! The gateway's limits of fuel, memory, host calls and of `kv` in all are not imitated.
 
 mod answer;
@@ -29,6 +32,7 @@ pub(crate) mod backend;
 mod customer;
 mod incoming;
 mod memory;
+mod reads;
 mod rules;
 mod scene;
 

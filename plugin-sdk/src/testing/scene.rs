@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::memory::TurnMemory;
+use super::reads::Reads;
 use crate::Effect;
 use crate::http::{HttpError, Request, Response};
 use crate::kv::KvError;
@@ -38,6 +39,7 @@ pub(crate) struct Scene {
     /// Who answers requests; `None`: the grant is missing.
     pub(crate) http: Option<HttpScript>,
     pub(crate) asked: Vec<Request>,
+    pub(crate) reads: Reads,
     /// Of hooks that returned `Ok`.
     pub(crate) kept: Vec<Effect>,
     /// The running hook's.

@@ -1,19 +1,20 @@
 //! A reference plugin: what can be known about a customer before anybody answers. Their language ([`language`]), what they
-//! talk about (tags), and whether they are one of the tenant's VIPs ([`vip`]).
+//! talk about (tags), whether they are one of the tenant's VIPs ([`vip`]), and what its systems tell of them ([`event`]).
 //!
 //! It answers nothing: it sets facts of the conversation, which later plugins of the turn and later turns see. Its memory
 //! is one number per contact, and only when the VIP rule counts messages.
 
+mod event;
 mod language;
 mod settings;
 mod vip;
 
 use vestibule_plugin::text::{Index, Words};
-use vestibule_plugin::{Enrichment, Kind, Outcome, Turn, config};
+use vestibule_plugin::{Enrichment, EventTurn, Kind, OnEvent, Outcome, Turn, config};
 
 use settings::{Detect, Settings, TagRule};
 
-/// The hook.
+/// The hooks.
 pub struct ContactEnricher;
 
 /// Characters of a message that are looked at: the language shows by then, and looking costs fuel.
@@ -35,6 +36,17 @@ impl Enrichment for ContactEnricher {
             Some(rule) => vip::note(turn, &said, rule),
             None => Ok(()),
         }
+    }
+}
+
+impl OnEvent for ContactEnricher {
+    fn handle(turn: &mut EventTurn<'_>) -> Outcome {
+        let settings: Settings = config::read()?;
+        let name = turn.event().name();
+        let rules = settings.events.iter().filter(|rule| rule.event == name);
+        rules
+            .into_iter()
+            .try_for_each(|rule| event::note(turn, rule))
     }
 }
 
@@ -75,4 +87,4 @@ fn has_any(said: &Index<'_>, words: &[String]) -> bool {
     words.iter().any(|word| said.has(&Words::of(word)))
 }
 
-vestibule_plugin::export!(ContactEnricher as enrichment; arena = 512 * 1024);
+vestibule_plugin::export!(ContactEnricher as enrichment, ContactEnricher as on_event; arena = 512 * 1024);

@@ -12,6 +12,23 @@ pub(crate) struct Settings {
     pub(crate) language: Language,
     pub(crate) tags: Vec<TagRule>,
     pub(crate) vip: Option<Vip>,
+    pub(crate) events: Vec<EventRule>,
+}
+
+/// What becomes of a business event.
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EventRule {
+    /// Its name.
+    pub(crate) event: String,
+    #[serde(default)]
+    pub(crate) tag: Option<String>,
+    /// Attributes of the conversation, each with the event's field that has its value.
+    #[serde(default)]
+    pub(crate) attributes: BTreeMap<String, String>,
+    /// The same of the contact: attributes that the tenant has defined.
+    #[serde(default)]
+    pub(crate) contact: BTreeMap<String, String>,
 }
 
 #[derive(Debug, PartialEq, Default, Deserialize)]

@@ -4,7 +4,7 @@ use plugin_contact_enricher::ContactEnricher;
 use serde_json::{Value, json};
 use vestibule_plugin::kv::KvError;
 use vestibule_plugin::testing::{Answer, Customer, Effect};
-use vestibule_plugin::{Failure, Kind};
+use vestibule_plugin::{Failure, Field, Kind};
 
 /// The example of the README.
 fn settings() -> Value {
@@ -151,4 +151,25 @@ fn settings_that_do_not_fit_are_rejected_with_the_reason() {
         panic!("{failure:?}");
     };
     assert!(why.contains("vips"), "{why}");
+}
+
+#[test]
+fn a_business_event_sets_what_its_fields_say_and_nothing_else() {
+    let mut customer = customer(settings()).on_event::<ContactEnricher>();
+    let fields = [Field::new("order", "4711"), Field::new("plan", "gold")];
+    let answer = customer.told("payment.succeeded", &fields);
+    let plan = Effect::SetContactAttribute {
+        key: "plan".to_owned(),
+        value: Some("gold".into()),
+    };
+    assert_eq!(
+        answer.effects,
+        [tag("paid"), attribute("last_order", "4711"), plan]
+    );
+    // A field that is not there leaves its attribute alone; an event that no rule names does nothing.
+    assert_eq!(
+        customer.told("payment.succeeded", &[]).effects,
+        [tag("paid")]
+    );
+    assert!(customer.told("cart.abandoned", &fields).effects.is_empty());
 }

@@ -2,10 +2,12 @@
 //! people in Hamburg.
 //!
 //! It only decides: rules in the order in which they are stated, the first that fits ([`rule`]). What a message is about
-//! is told by its words, where the customer is by an attribute that somebody else has set. It remembers nothing.
+//! is told by its words, where the customer is by an attribute that somebody else has set. It remembers nothing. People who
+//! get a conversation find a note of what it is about ([`summary`]).
 
 mod rule;
 mod settings;
+mod summary;
 
 use vestibule_plugin::text::{Index, Words};
 use vestibule_plugin::{Failure, Kind, Route, Routing, Turn, Value, config, info};
@@ -34,7 +36,7 @@ impl Routing for DepartmentRouter {
             .iter()
             .enumerate()
             .find(|(_, rule)| rule.fits(&matter));
-        Ok(match fitting {
+        let route = match fitting {
             Some((index, rule)) => {
                 info!("rule {index}: {}", rule.queue);
                 Route::Queue(rule.queue.clone())
@@ -44,7 +46,11 @@ impl Routing for DepartmentRouter {
                 Otherwise::Pass => Route::Pass,
                 Otherwise::Queue(queue) => Route::Queue(queue),
             },
-        })
+        };
+        if let (Route::Queue(queue), true) = (&route, settings.summary) {
+            summary::note(turn, queue)?;
+        }
+        Ok(route)
     }
 }
 

@@ -15,6 +15,8 @@ pub(crate) struct Settings {
     pub(crate) region_attribute: String,
     /// When no rule fits.
     pub(crate) otherwise: Otherwise,
+    /// People who get a conversation find a note of what was said.
+    pub(crate) summary: bool,
 }
 
 #[derive(Debug, PartialEq, Deserialize)]
@@ -34,6 +36,7 @@ impl Default for Settings {
             rules: Vec::new(),
             region_attribute: "region".to_owned(),
             otherwise: Otherwise::Bot,
+            summary: true,
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use plugin_department_router::DepartmentRouter;
 use serde_json::{Value, json};
-use vestibule_plugin::testing::{Answer, Customer};
-use vestibule_plugin::{Enrichment, Failure, Kind, Outcome, Route, Turn};
+use vestibule_plugin::testing::{Answer, Customer, Effect};
+use vestibule_plugin::{Enrichment, Failure, Kind, Outcome, ReadError, Route, Turn};
 
 /// The example of the README.
 fn settings() -> Value {
@@ -114,4 +114,51 @@ fn settings_that_do_not_fit_are_rejected_with_the_reason() {
         panic!("{failure:?}");
     };
     assert!(why.contains("queue"), "{why}");
+}
+
+fn note(answer: &Answer) -> Option<&str> {
+    answer.effects.iter().find_map(|effect| match effect {
+        Effect::Note(text) => Some(text.as_str()),
+        _ => None,
+    })
+}
+
+#[test]
+fn people_find_a_note_of_what_was_said_now_and_before() {
+    let mut customer = Customer::new()
+        .routing::<DepartmentRouter>()
+        .config(settings());
+    assert_eq!(note(&customer.says("Good morning!\nAre you there?")), None);
+    let answer = customer.says("My invoice is wrong");
+    assert_eq!(
+        note(&answer),
+        Some(
+            "For billing.\ncustomer: My invoice is wrong\nBefore, the newest first:\ncustomer: Good morning! Are you there?"
+        )
+    );
+    customer.reads_answer(Some(ReadError::Denied));
+    let alone = customer.says(&format!("invoice {}", "x".repeat(500)));
+    let alone = note(&alone).expect("a note");
+    assert!(
+        alone.ends_with('…') && alone.lines().count() == 2,
+        "{alone}"
+    );
+}
+
+#[test]
+fn the_longest_note_is_taken() {
+    let mut customer = Customer::new()
+        .routing::<DepartmentRouter>()
+        .config(json!({"otherwise": {"queue": "q".repeat(64)}}));
+    for _ in 0..8 {
+        let answer = customer.says(&"ü".repeat(4_000));
+        assert_eq!(answer.failure, None);
+        assert!(note(&answer).is_some());
+    }
+}
+
+#[test]
+fn a_tenant_who_wants_no_note_gets_none() {
+    let quiet = json!({"summary": false, "otherwise": {"queue": "all"}});
+    assert!(hears(quiet, "hello").effects.is_empty());
 }

@@ -51,8 +51,8 @@ fn choose(
 }
 
 /// Shows the menu at `place`, after `said`.
-fn show(
-    turn: &mut Turn<'_>,
+pub(crate) fn show<About>(
+    turn: &mut Turn<'_, About>,
     place: Place,
     said: &str,
     settings: &Settings,
@@ -72,8 +72,8 @@ fn show(
     Ok(place)
 }
 
-fn show_choices(
-    turn: &mut Turn<'_>,
+fn show_choices<About>(
+    turn: &mut Turn<'_, About>,
     body: &str,
     node: &Node,
     place: &Place,

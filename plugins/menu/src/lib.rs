@@ -1,20 +1,22 @@
 //! The reference plugin: a menu. "1 for opening hours, 2 for delivery, 0 for a person."
 //!
 //! One turn: read the settings, recall where the customer is ([`place`]), understand the message ([`wish`]), answer
-//! ([`answer`]). It remembers one short key per customer, and nothing for one who is at the top.
+//! ([`answer`]). It remembers one short key per customer, and nothing for one who is at the top. A customer who says nothing
+//! more is reminded and let go, if the tenant wants that ([`idle`]).
 
 mod answer;
+mod idle;
 mod place;
 mod settings;
 mod wish;
 
-use vestibule_plugin::{AutoReply, Kind, Outcome, Turn, config};
+use vestibule_plugin::{AutoReply, Kind, OnTimer, Outcome, TimerTurn, Turn, config};
 
 use place::Place;
 use settings::Settings;
 use wish::Wish;
 
-/// The hook.
+/// The hooks.
 pub struct Menu;
 
 impl AutoReply for Menu {
@@ -34,8 +36,15 @@ impl AutoReply for Menu {
         if there != here {
             there.remember(&conversation)?;
         }
-        Ok(())
+        idle::begin(turn, &there, &settings)
     }
 }
 
-vestibule_plugin::export!(Menu as auto_reply);
+impl OnTimer for Menu {
+    fn fire(turn: &mut TimerTurn<'_>) -> Outcome {
+        let settings: Settings = config::read()?;
+        idle::over(turn, &settings)
+    }
+}
+
+vestibule_plugin::export!(Menu as auto_reply, Menu as on_timer);

@@ -25,6 +25,30 @@ pub(crate) struct Settings {
     pub(crate) list_button: String,
     /// Shows the blue ticks before it answers: one more request to Meta a message.
     pub(crate) mark_read: bool,
+    /// What becomes of a customer who says nothing more.
+    pub(crate) idle: Idle,
+}
+
+/// Times are minutes; 0: never.
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Idle {
+    /// Who stopped within a menu is reminded after so long.
+    pub(crate) remind_after_minutes: u64,
+    /// Said before that menu.
+    pub(crate) reminder: String,
+    /// The conversation is closed so long after the last word of ours.
+    pub(crate) close_after_minutes: u64,
+}
+
+impl Default for Idle {
+    fn default() -> Self {
+        Self {
+            remind_after_minutes: 0,
+            reminder: "Are you still there?".to_owned(),
+            close_after_minutes: 0,
+        }
+    }
 }
 
 /// How choices are shown.
@@ -73,6 +97,7 @@ impl Default for Settings {
             handed_over: "One moment, a person will answer you here.".to_owned(),
             list_button: "Choose".to_owned(),
             mark_read: false,
+            idle: Idle::default(),
         }
     }
 }

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use vestibule_plugin::content::Content;
 use vestibule_plugin::kv::KvError;
 use vestibule_plugin::testing::{Customer, Effect};
-use vestibule_plugin::{Failure, Kind};
+use vestibule_plugin::window::State;
+use vestibule_plugin::{Failure, Kind, ReadError};
 
 fn customer(config: Value) -> Customer {
     Customer::new().auto_reply::<Menu>().config(config)
@@ -255,4 +256,67 @@ fn who_wants_blue_ticks_gets_them_before_the_answer() {
     ));
     let plain = as_it_comes().says("hi");
     assert!(matches!(plain.effects[..], [Effect::Say { .. }]));
+}
+
+fn patient(idle: Value) -> Customer {
+    customer(json!({ "idle": idle })).on_timer::<Menu>()
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+#[test]
+fn nobody_is_reminded_or_let_go_as_it_comes() {
+    let mut customer = as_it_comes().on_timer::<Menu>();
+    customer.says("hi");
+    customer.says("2");
+    assert!(customer.timers().is_empty());
+}
+
+#[test]
+fn who_stops_within_a_menu_is_shown_it_again_and_then_let_go() {
+    let mut customer = patient(json!({"remind_after_minutes": 30, "close_after_minutes": 60}));
+    customer.says("hi");
+    customer.says("2");
+    let reminded = customer.waits(HOUR);
+    assert_eq!(reminded.len(), 1);
+    let text = reminded[0].text();
+    assert!(
+        text.starts_with("Are you still there?\n\nDelivery\n\n"),
+        "{text}"
+    );
+    let closed = customer.waits(HOUR);
+    assert_eq!(closed[0].effects, [Effect::Close]);
+    assert!(customer.timers().is_empty());
+    // The place is forgotten with it.
+    assert!(customer.says("hello").text().starts_with("Welcome!"));
+}
+
+#[test]
+fn a_customer_who_writes_again_waits_anew_and_one_at_the_top_is_not_reminded() {
+    let mut customer = patient(json!({"remind_after_minutes": 30, "close_after_minutes": 60}));
+    customer.says("hi");
+    customer.says("2");
+    assert!(customer.waits(HOUR / 4).is_empty());
+    customer.says("1");
+    assert!(
+        customer.waits(HOUR / 4).is_empty(),
+        "the answer was 15 minutes ago"
+    );
+    customer.says("menu");
+    let over = customer.waits(HOUR * 2);
+    let effects: Vec<&Effect> = over.iter().flat_map(|answer| &answer.effects).collect();
+    assert_eq!(effects, [&Effect::Close]);
+}
+
+#[test]
+fn nobody_is_reminded_in_a_closed_window_but_without_the_grant_policy_decides() {
+    for (denied, spoken) in [(false, 0), (true, 1)] {
+        let mut customer = patient(json!({"remind_after_minutes": 30}));
+        customer.says("hi");
+        customer.says("2");
+        customer.window_is(State::Closed);
+        customer.reads_answer(denied.then_some(ReadError::Denied));
+        let said: usize = customer.waits(HOUR).iter().map(|a| a.said().len()).sum();
+        assert_eq!(said, spoken, "denied: {denied}");
+    }
 }

@@ -84,6 +84,7 @@ fn body(operation: &str) -> Option<Value> {
         "installations.update" => json!({"position": 1}),
         "installations.promote" => json!({"stage": "waiting"}),
         "installations.pause" | "installations.roll_back" => json!({}),
+        "installations.replay" => json!({"digest": DIGEST, "since": "2026-11-01T00:00:00Z"}),
         "audit.verify" => json!({}),
         "contacts.upsert" => json!({"external_id": "k-1"}),
         "contacts.update" => json!({"name": "Ada"}),
@@ -105,6 +106,8 @@ fn body(operation: &str) -> Option<Value> {
         "events.tell" => {
             json!({"id": "e-1", "name": "payment.succeeded", "number": "num_0000000000001", "contact": {"external_id": "k-1"}})
         }
+        "checklist.attest" => json!({"item": "agents_know", "note": "briefed them"}),
+        "checklist.withdraw" => json!({"item": "agents_know"}),
         "hooks.create" => json!({"url": "https://example.com/hook"}),
         "hooks.update" => json!({"enabled": false}),
         "hooks.replay" => json!({"after": 0}),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 use vestibule::consent::erase::{self, EraseJob};
+use vestibule::contacts::{self, Kind, NewContact};
 use vestibule::domain::{ConsentChannel, ConsentStatus};
 use vestibule::policy::OptOut;
 use vestibule::storage::jobs::JobState;
@@ -58,7 +59,16 @@ async fn an_erased_person_cannot_be_read_back_and_is_remembered_only_for_what_th
         let mut given = told("marketing", ConsentStatus::Given, ConsentChannel::Form);
         given.proof = json!({"name": "Zebulon Quark"});
         say(&desk, tenant, contact, &given).await;
-        database.execute("UPDATE contact SET display_name = 'Zebulon Quark', attributes = '{\"city\":\"Nowhereville\"}'").await;
+        contacts::define(&desk.setup, tenant, "city", Kind::Text)
+            .await
+            .expect("an attribute");
+        let name = NewContact {
+            phone: Some(format!("+{PHONE}")),
+            name: Some("Zebulon Quark".to_owned()),
+            attributes: [("city".to_owned(), json!("Nowhereville"))].into_iter().collect(),
+            ..NewContact::default()
+        };
+        contacts::upsert(&desk.setup, tenant, &name).await.expect("a name");
         database.execute("INSERT INTO conversation_note (id, tenant, conversation, author, body) SELECT 1, tenant, id, 'p', 'likes marzipan' FROM conversation").await;
         // Their turns are over.
         database.execute("UPDATE inbound_event SET state = 1").await;

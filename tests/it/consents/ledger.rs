@@ -126,8 +126,8 @@ const CHANGES: &[(&str, &str)] = &[
         "its seal does not fit: it, or the entry before it, is not what was sealed",
     ),
     (
-        "UPDATE seal_head SET seq = 2 WHERE ledger = 'consent'",
-        "entries lie beyond the head",
+        "UPDATE seal_head SET mac = (SELECT mac FROM consent_record WHERE seq = 1) WHERE ledger = 'consent'",
+        "the head is not the end of the chain",
     ),
 ];
 

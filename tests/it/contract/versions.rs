@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::json;
 use vestibule::plugin_host::{Abi, Ending, inspect};
 
-use super::shape::{next, releases};
+use super::shape::{Shape, next, releases};
 use crate::guests::stage::{Stage, fault};
 
 /// `plugins/menu`, as it was when 0.1.0 was the contract.
@@ -41,6 +41,59 @@ async fn still_answers(menu: &[u8]) {
     assert_eq!(report.ending, Ending::Answered);
     let kinds: Vec<&str> = report.effects.iter().map(|e| e.effect.kind()).collect();
     assert!(kinds.contains(&"buttons"), "{kinds:?}");
+}
+
+/// What a plugin reads is the turn's own: it can name no other conversation and no other person.
+#[test]
+fn no_read_takes_an_id() {
+    let shape = Shape::read(&next().1);
+    let is_read = |name: &&String| {
+        ["window.", "contacts.", "conversation."]
+            .iter()
+            .any(|interface| name.starts_with(interface))
+    };
+    let functions = shape
+        .items
+        .keys()
+        .filter(is_read)
+        .filter(|name| name.ends_with("()"));
+    let takes: Vec<(&str, &str)> = functions
+        .map(|name| {
+            let (parameters, _) = shape.items[name].split_once(" -> ").expect("a function");
+            (name.as_str(), parameters)
+        })
+        .filter(|(_, parameters)| !parameters.ends_with("func()"))
+        .collect();
+    assert_eq!(
+        takes,
+        [
+            (
+                "contacts.[method]contact.attribute()",
+                "method(self: borrow<contact>, name: string)"
+            ),
+            (
+                "contacts.[method]contact.attributes()",
+                "method(self: borrow<contact>)"
+            ),
+            (
+                "contacts.[method]contact.consent()",
+                "method(self: borrow<contact>, purpose: purpose)"
+            ),
+            (
+                "contacts.[method]contact.external-key()",
+                "method(self: borrow<contact>)"
+            ),
+            (
+                "contacts.[method]contact.id()",
+                "method(self: borrow<contact>)"
+            ),
+            (
+                "contacts.[method]contact.language()",
+                "method(self: borrow<contact>)"
+            ),
+            ("conversation.recent()", "func(most: u32)"),
+        ]
+    );
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use vestibule::domain::{ContactId, ConversationId, DraftClass, OutboxState};
+use vestibule::domain::{Clock, ContactId, ConversationId, DraftClass, OutboxState};
 use vestibule::storage::claims::conversation_facts_all_tenants;
 use vestibule::storage::holds::{Held, holds_all_tenants};
 use vestibule::storage::people;
@@ -157,6 +157,42 @@ async fn errors_that_stop_a_scope_place_one_hold_each() {
                 .iter()
                 .any(|hold| matches!(hold.held, Held::Template(..)))
         );
+        node.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_has_had_enough_is_left_alone_and_many_of_them_put_the_brake_on() {
+    for_each_database(async |database| {
+        let ground = Ground::lay(&database).await;
+        let people = 201..=220;
+        ground.add_people(people.clone()).await;
+        ground.add_conversations(people.clone(), NUMBER, 0).await;
+        ground
+            .graph
+            .answers(people.clone().map(|_| Reply::Error(131049)));
+        let drafts = people.map(|person| ground.template(person, DraftClass::Marketing));
+        let rows = ground.commit(drafts.collect()).await;
+        let node = ground.start().await;
+        for row in &rows {
+            ground.until_state(row.draft.id, OutboxState::Failed).await;
+        }
+        let again = ground
+            .commit(vec![ground.template(201, DraftClass::Marketing)])
+            .await;
+        let id = again[0].draft.id;
+        node.intake.offer(again);
+        let row = ground.until_state(id, OutboxState::Refused).await;
+        assert_eq!(row.reason, "held_off");
+        let mut tx = ground.db.read().await.expect("a transaction");
+        let holds = holds_all_tenants(&mut tx).await.expect("holds");
+        let [brake] = holds.as_slice() else {
+            panic!("one brake: {holds:?}");
+        };
+        assert_eq!(brake.held, Held::NumberMarketing(TENANT, NUMBER));
+        assert!(brake.until > Some(ground.clock.now()), "it ends by itself");
+        drop(tx);
         node.stop().await;
     })
     .await;

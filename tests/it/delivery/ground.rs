@@ -23,6 +23,7 @@ use vestibule::domain::{
 use vestibule::graph::GraphClient;
 use vestibule::graph::client::{HttpClientConfig, http_client};
 use vestibule::ownership::{OwnedBuckets, UnderWay, Wakeups};
+use vestibule::policy::limits::LimitRules;
 use vestibule::policy::{ActiveHold, ConsentBasis, TemplateFact, TopicFact};
 use vestibule::storage::conversations::{self, Conversation};
 use vestibule::storage::outbox::{self, OutboxRow};
@@ -53,6 +54,8 @@ pub struct Ground {
     pub throughput: i64,
     /// What is known of every template: nothing, unless a test says so.
     pub template: Arc<Mutex<TemplateFact>>,
+    /// Of the tenant, when its node starts: none, unless a test wants some.
+    pub limits: LimitRules,
     slot: u16,
     /// Buckets that its node takes.
     share: usize,
@@ -91,6 +94,7 @@ impl Ground {
             monotonic,
             throughput: 100_000,
             template: Arc::new(Mutex::new(TemplateFact::Unknown)),
+            limits: LimitRules::default(),
             slot: slot.number,
             share,
             clock: Arc::new(ManualClock::at(now)),
@@ -182,9 +186,11 @@ impl Ground {
                 now: self.clock.now(),
                 throughput: self.throughput,
                 template: self.template.clone(),
+                limits: Arc::new(self.limits.clone()),
             }),
             receipts: self.receipts.clone(),
             observer: Arc::new(()),
+            meter: Arc::default(),
             under_way: UnderWay::default(),
             config,
         };
@@ -323,6 +329,7 @@ struct OpenNumbers {
     now: Timestamp,
     throughput: i64,
     template: Arc<Mutex<TemplateFact>>,
+    limits: Arc<LimitRules>,
 }
 
 impl Directory for OpenNumbers {
@@ -359,6 +366,10 @@ impl Directory for OpenNumbers {
             OutboundContent::Template(_) => self.template.lock().expect("a fact").clone(),
             _ => TemplateFact::NotATemplate,
         }
+    }
+
+    fn limits(&self, _number: NumberId) -> Arc<LimitRules> {
+        self.limits.clone()
     }
 
     fn ingest_gap_until(&self) -> Option<Timestamp> {

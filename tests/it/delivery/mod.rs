@@ -6,6 +6,7 @@ mod ground;
 mod outbox_rows;
 
 mod crash;
+mod deferred;
 mod doubt;
 mod errors;
 mod gates;

@@ -7,6 +7,7 @@ use vestibule::domain::{
     Bucket, Clock, ContactId, ConversationId, Draft, DraftClass, InstallationId, OutboundContent,
     OutboxId, Owner, Phone, Recipient, Sender,
 };
+use vestibule::policy::limits::LimitFacts;
 use vestibule::policy::{
     BacklogFact, ConsentBasis, ConsentState, Decision, Facts, LoopBrake, SpendFact, TemplateFact,
     TopicFact, WindowFacts, decide,
@@ -85,6 +86,7 @@ impl Ground {
                     bucket,
                     turn: None,
                     due_at: now,
+                    waits: None,
                     prev: 0,
                 }
             })
@@ -121,6 +123,7 @@ impl Ground {
             backlog: BacklogFact::default(),
             spend: SpendFact::Unknown,
             brake: LoopBrake::default(),
+            limits: LimitFacts::default(),
         }
     }
 }

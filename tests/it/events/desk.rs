@@ -158,6 +158,17 @@ async fn a_message_that_policy_refuses_changes_nothing_and_says_what_would_be_al
             refused.body["refusal"]["allowed"].is_string(),
             "{refused:?}"
         );
+        let instead = &refused.body["allowed"];
+        assert_eq!(instead["window"], "closed");
+        assert_eq!(instead["forms"][0]["reason"], "window_closed");
+        assert_eq!(instead["forms"][1]["verdict"], "allowed");
+        assert_eq!(instead["forms"][1]["price"], "utility");
+        let asked = ground
+            .get(&key, &format!("/conversations/{talk}/permission"))
+            .await;
+        assert_eq!(&asked.body, instead);
+        let used = ground.get(&key, "/usage").await;
+        assert_eq!(used.body["numbers"][0]["free"], 1000, "{used:?}");
         let now = ground
             .get(&key, &format!("/conversations/{talk}"))
             .await

@@ -63,7 +63,7 @@ pub(crate) async fn talk(ground: &Ground, tenant: TenantId, number: &str, contac
 }
 
 /// A tenant with a number and a conversation; its administrator's key.
-async fn business(ground: &Ground, name: &str, n: usize) -> (TenantId, String, String) {
+pub(crate) async fn business(ground: &Ground, name: &str, n: usize) -> (TenantId, String, String) {
     let tenant = ground.tenant(name).await;
     let key = ground
         .key(tenant, vestibule::access::Role::TenantAdmin)

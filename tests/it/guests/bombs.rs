@@ -22,7 +22,7 @@ fn plain() -> Vec<u8> {
         (func (export "vestibule:plugin/auto-reply@0.1.0#reply") (param i32 i32) (result i32) (i32.const 2048))
         (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 4096)))"#;
     let module = wat::parse_str(module).expect("valid WAT");
-    componentise(module, ["auto-reply"].into_iter(), "").expect("a component")
+    componentise(module, ["auto-reply"].into_iter(), "", None).expect("a component")
 }
 
 fn with_manifest(mut component: Vec<u8>) -> Vec<u8> {

@@ -5,9 +5,11 @@ mod bombs;
 #[path = "../../../gateway/src/plugin_host/testing/compose.rs"]
 #[allow(dead_code, reason = "the gateway's own tests use the rest")]
 mod compose;
+mod generated;
 mod hostile;
 mod largest;
 mod ordinary;
+mod reading;
 pub(crate) mod stage;
 mod tampering;
 
@@ -42,6 +44,7 @@ const HOOKS: &[(&str, &[&str])] = &[
     ("loop_forever", &["auto-reply"]),
     ("order_status", &["auto-reply"]),
     ("random_clock", &["auto-reply"]),
+    ("reader", &["auto-reply"]),
     ("recurse", &["auto-reply"]),
     ("reject", &["auto-reply"]),
     ("retry_later", &["auto-reply"]),

@@ -14,14 +14,15 @@ use vestibule::domain::{
 use vestibule::plugin_host::{
     About, ArtifactId, ArtifactKey, CallOutcome, CompileLimits, Compiler, ComponentDigest,
     ConfigJson, ConversationView, Effect, FaultKind, Grants, HostConfig, KvReader, KvUnavailable,
-    Limits, LoadError, MessageView, NoHttp, OccasionView, PluginBinding, PluginHost, TurnReport,
-    TurnRequest, inspect,
+    Limits, LoadError, MessageView, NoHttp, NoReads, OccasionView, PluginBinding, PluginHost,
+    ReadSource, TurnReport, TurnRequest, inspect,
 };
 
 /// A host that runs one guest.
 pub(crate) struct Stage {
     host: Arc<PluginHost>,
     binding: PluginBinding,
+    reads: Arc<dyn ReadSource>,
 }
 
 impl Stage {
@@ -55,7 +56,18 @@ impl Stage {
             limits: Limits::default(),
             setup: Arc::default(),
         };
-        Ok(Self { host, binding })
+        Ok(Self {
+            host,
+            binding,
+            reads: Arc::new(NoReads),
+        })
+    }
+
+    /// With these grants, and what there is to read.
+    pub(crate) fn reading(mut self, grants: &[&str], reads: Arc<dyn ReadSource>) -> Self {
+        self.binding.grants = Grants::from_names(grants.iter().copied());
+        self.reads = reads;
+        self
     }
 
     /// A turn about that text, with nothing in the plugin's memory.
@@ -96,6 +108,7 @@ impl Stage {
             kv: Arc::new(Nothing),
             http: Arc::new(NoHttp),
             shadow: false,
+            reads: self.reads.clone(),
             bot_owns: true,
             contact_kinds: Arc::default(),
         }

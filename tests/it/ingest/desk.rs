@@ -164,6 +164,7 @@ impl Desk {
             wakeups: Arc::default(),
             events,
             sends: Arc::new(move |mut rows| sends.lock().expect("sends").append(&mut rows)),
+            meter: Arc::default(),
             received: Arc::new(|_| {}),
         }
     }

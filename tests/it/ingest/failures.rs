@@ -6,6 +6,7 @@ use vestibule::domain::{Clock, DraftClass, OutboxState, Timestamp};
 use vestibule::policy::{WindowFacts, WindowState};
 use vestibule::storage::conversations::Conversation;
 use vestibule::storage::holds::{Held, HeldTemplate, holds_all_tenants, lift_hold_all_tenants};
+use vestibule::storage::limits;
 use vestibule::storage::outbox::OutboxRow;
 use vestibule::storage::people;
 use vestibule_tests::for_each_database;
@@ -240,6 +241,23 @@ async fn a_thousand_failures_of_one_cause_place_one_hold_and_other_errors_none()
         let held = database.count("SELECT COUNT(*) FROM hold").await;
         assert_eq!(held, 2);
         assert_eq!(database.count(PLACED_BY_GATEWAY).await, 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_has_had_enough_of_businesses_is_left_alone_from_metas_time_on() {
+    for_each_database(async |database| {
+        let desk = Desk::open(&database).await;
+        let conversation = opened(&desk, &database).await;
+        let sent = sent(&desk, &conversation, DraftClass::Marketing).await;
+        let at = desk.ago(20);
+        fails(&desk, &sent, 131_049, at).await;
+        let mut tx = desk.db.read().await.expect("a transaction");
+        let people = [conversation.contact];
+        let held = limits::held_off_all_tenants(&mut tx, &people, Timestamp::ZERO).await;
+        let expected = (conversation.contact, Timestamp::from_secs(at));
+        assert_eq!(held.expect("readable"), [expected]);
     })
     .await;
 }

@@ -216,6 +216,7 @@ impl<'a> Business<'a> {
             bucket: conversation.bucket,
             turn: None,
             due_at: now,
+            waits: None,
             prev: 0,
         };
         let mut tx = desk.db.begin().await.expect("a transaction");

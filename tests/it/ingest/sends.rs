@@ -70,6 +70,7 @@ pub async fn queued(
             bucket: to.bucket,
             turn: None,
             due_at: now,
+            waits: None,
             prev: 0,
         }
     };

@@ -1,8 +1,14 @@
 //! Uploads that say who made them, and a gateway that takes no others.
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::signature::{Ed25519KeyPair, KeyPair};
+use serde_json::json;
+use vestibule::storage::components;
+use vestibule_tests::db::now;
+use vestibule_tests::manifest::saying;
 use vestibule_tests::process::said;
 use vestibule_tests::town::Town;
 use vestibule_tests::{TestDatabase, for_each_database, guests};
@@ -76,6 +82,93 @@ async fn only_what_a_registered_key_signed_is_taken() {
         cli(&town, &["plugin", "key", "revoke", "acme"]).await;
         let said = push(&town, guests::ECHO, good).await.expect_err("revoked");
         assert!(said.contains("is not registered"), "{said}");
+    })
+    .await;
+}
+
+/// As `openssl genpkey -algorithm ed25519 -outform DER` writes it, around the seed of the test above.
+fn private_key() -> Vec<u8> {
+    let head = hex::decode("302e020100300506032b657004220420").expect("hex");
+    [head, vec![7; 32]].concat()
+}
+
+#[tokio::test]
+async fn a_signature_may_travel_in_the_component() {
+    for_each_database(async |database: TestDatabase| {
+        let mut town = Town::without_plugin(&database).await;
+        town.deployment = town.deployment.with("plugins.require_signature", "true");
+        let pair = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).expect("a key");
+        let public = STANDARD.encode(pair.public_key().as_ref());
+        cli(&town, &["plugin", "key", "add", "acme", &public]).await;
+        let folder = town.deployment.data_dir("signing");
+        let file = |ending: &str| folder.with_extension(ending);
+        std::fs::write(file("wasm"), guests::ECHO).expect("written");
+        std::fs::write(file("key"), private_key()).expect("written");
+        let mut command = town.deployment.command("node");
+        command.args(["plugin", "sign"]).arg(file("wasm"));
+        command
+            .args(["--key", "acme", "--private-key"])
+            .arg(file("key"));
+        command.arg("--out").arg(file("signed"));
+        said(command).await.expect("signed");
+        let signed = std::fs::read(file("signed")).expect("written");
+        push(&town, &signed, None).await.expect("believed");
+        let tenant = &town.business.tenants[0];
+        let uploads = cli(&town, &["plugin", "uploads", "--tenant", tenant]).await;
+        assert_eq!(uploads[0]["signed_by"], "acme");
+        // The same signature in another component, and in one that was changed.
+        let section = &signed[guests::ECHO.len()..];
+        for other in [
+            guests::COUNTER,
+            &saying(guests::ECHO, &json!({"version": "9.9.9"})),
+        ] {
+            let stolen = [other, section].concat();
+            let said = push(&town, &stolen, None)
+                .await
+                .expect_err("of other bytes");
+            assert!(said.contains("not that of the key `acme`"), "{said}");
+        }
+        let twice = [signed.as_slice(), section].concat();
+        let said = push(&town, &twice, None).await.expect_err("two");
+        assert!(said.contains("more than one signature"), "{said}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_upload_that_nobody_uses_goes_and_one_that_is_installed_stays() {
+    for_each_database(async |database: TestDatabase| {
+        let town = Town::with_plugin(&database, guests::ECHO, &[]).await;
+        let tenant = &town.business.tenants[0];
+        let first = saying(guests::ECHO, &json!({"version": "1.0.0"}));
+        let second = saying(guests::ECHO, &json!({"version": "2.0.0"}));
+        push(&town, &first, None).await.expect("kept");
+        let install = async |component: &[u8]| {
+            let file = town.deployment.data_dir("install").with_extension("wasm");
+            std::fs::write(&file, component).expect("written");
+            let file = file.to_str().expect("a path in UTF-8");
+            cli(&town, &["plugin", "install", file, "--tenant", tenant]).await;
+        };
+        install(&second).await;
+        // Nobody uses the first; ECHO itself is what the second can be rolled back to.
+        let db = database.open().await;
+        let kept = "SELECT COUNT(*) FROM component";
+        let before = database.count(kept).await;
+        let soon = now();
+        let young = components::collect_all_tenants(&db, soon.minus(Duration::from_secs(3_600)));
+        assert_eq!(young.await.expect("a round"), 0, "all are young");
+        let later = soon.plus(Duration::from_secs(3_600));
+        let gone = components::collect_all_tenants(&db, later)
+            .await
+            .expect("a round");
+        assert_eq!((gone, database.count(kept).await), (1, before - 1));
+        let orphans = "SELECT COUNT(*) FROM artifact a WHERE NOT EXISTS
+            (SELECT 1 FROM component c WHERE c.tenant = a.tenant AND c.digest = a.digest)";
+        assert_eq!(database.count(orphans).await, 0);
+        db.close().await;
+        // It can be uploaded again.
+        install(&first).await;
+        assert_eq!(database.count(kept).await, before);
     })
     .await;
 }

@@ -63,6 +63,7 @@ async fn a_paused_installation_leaves_its_messages_to_the_fallback_until_it_is_r
         pause(life.setup(), tenant, id, false)
             .await
             .expect("paused");
+        // The program of this test compiles nothing: the message waits until that is known.
         assert!(last(&life, "a").await.starts_with(FALLBACK));
         resume(life.setup(), tenant, id).await.expect("resumed");
         assert_eq!(last(&life, "b").await, "v1 b");

@@ -4,3 +4,4 @@
 mod business;
 mod ground;
 mod timers;
+mod two_nodes;

@@ -14,6 +14,7 @@ use vestibule::domain::{
 use vestibule::graph::GraphClient;
 use vestibule::graph::client::media::{MediaError, MediaType, Upload};
 use vestibule::graph::client::{HttpClientConfig, http_client};
+use vestibule::policy::limits::LimitFacts;
 use vestibule::policy::{
     BacklogFact, ConsentBasis, ConsentState, Decision, Facts, LoopBrake, Reason, SpendFact,
     TemplateFact, TopicFact, WindowFacts, decide,
@@ -167,6 +168,7 @@ impl Street {
             bucket: Bucket::of(draft.number),
             turn: None,
             due_at: now,
+            waits: None,
             prev: 0,
         };
         let mut tx = self.db.begin().await.expect("a transaction");
@@ -240,5 +242,6 @@ fn facts(conversation: &Conversation, content: &OutboundContent) -> Facts {
         backlog: BacklogFact::default(),
         spend: SpendFact::Unknown,
         brake: LoopBrake::default(),
+        limits: LimitFacts::default(),
     }
 }

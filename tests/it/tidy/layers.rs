@@ -43,6 +43,8 @@ const LAYERS: &[&[&str]] = &[
         "audit",
         "jobs",
         "replay",
+        "explain",
+        "checklist",
     ],
     &[
         "admin",

@@ -4,7 +4,9 @@ mod absent_key;
 mod hot_key;
 mod owners;
 mod quota;
+mod reads;
 mod replay;
+mod replay_job;
 mod stored;
 
 use vestibule_tests::town::Town;

@@ -5,9 +5,9 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use vestibule::domain::{ConversationId, InstallationId, TurnId};
+use vestibule::domain::{ContactId, ConversationId, InstallationId, TurnId};
 use vestibule_tests::town::Town;
-use vestibule_tests::{TestDatabase, for_each_database, guests};
+use vestibule_tests::{TestDatabase, for_each_database, guests, until};
 
 use super::{all_done, say};
 
@@ -25,26 +25,26 @@ fn turns() -> usize {
 }
 
 /// The first tenant's installation: tenants' ids are in the order of their coming.
-async fn installation(database: &TestDatabase) -> String {
+pub(super) async fn installation(database: &TestDatabase) -> String {
     let query = "SELECT CAST(id AS TEXT) FROM installation ORDER BY tenant LIMIT 1";
     let id = database.texts(query).await.remove(0);
     InstallationId::from_raw(id.parse().expect("a number")).to_string()
 }
 
-struct Ended {
-    code: Option<i32>,
-    out: String,
-    err: String,
+pub(super) struct Ended {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
 }
 
 impl Ended {
-    fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         serde_json::from_str(&self.out).unwrap_or_else(|_| panic!("{}{}", self.out, self.err))
     }
 }
 
 /// Runs a verb of the program, whatever its end.
-async fn run(town: &Town, arguments: &[&str]) -> Ended {
+pub(super) async fn run(town: &Town, arguments: &[&str]) -> Ended {
     let mut command = tokio::process::Command::from(town.deployment.command("node"));
     let output = command.args(arguments).output().await;
     let output = output.expect("the program starts");
@@ -56,7 +56,12 @@ async fn run(town: &Town, arguments: &[&str]) -> Ended {
 }
 
 /// Replays all turns of the first tenant's installation with a candidate.
-async fn replay(town: &Town, installation: &str, candidate: &[u8], more: &[&str]) -> Ended {
+pub(super) async fn replay(
+    town: &Town,
+    installation: &str,
+    candidate: &[u8],
+    more: &[&str],
+) -> Ended {
     let file = town.deployment.data_dir("candidate").with_extension("wasm");
     std::fs::write(&file, candidate).expect("the candidate is written");
     let file = file.to_str().expect("a path in UTF-8");
@@ -209,6 +214,56 @@ async fn what_cannot_be_replayed_says_so_and_strangers_turns_are_nobodys() {
             assert!(ended.err.contains("of this tenant"), "{}", ended.err);
             assert_eq!(ended.out, "");
         }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_erased_person_is_in_no_journal_and_their_turns_say_so() {
+    for_each_database(async |database| {
+        let town = Town::with_plugin(&database, guests::ECHO, &[]).await;
+        let node = town.node("node").await;
+        (0..3).for_each(|customer| say(&town, 0, customer, "hello"));
+        all_done(&town, &database).await;
+        let query = "SELECT CAST(contact AS TEXT) FROM conversation ORDER BY id LIMIT 1";
+        let contact = database.texts(query).await.remove(0);
+        let contact = ContactId::from_raw(contact.parse().expect("a number")).to_string();
+        let tenant = town.business.tenants[0].as_str();
+        let erase = ["contact", "erase-journals", &contact, "--tenant"];
+        let stranger = town.business.tenants[1].as_str();
+        let refused = run(&town, &[erase.as_slice(), &[stranger]].concat()).await;
+        assert!(refused.err.contains("contact"), "{}", refused.err);
+        let queued = run(&town, &[erase.as_slice(), &[tenant]].concat()).await;
+        assert_eq!(queued.code, Some(0), "{}", queued.err);
+        let done =
+            "SELECT COUNT(*) FROM job WHERE kind = 'contacts.erase_journals' AND ended_at > 0";
+        until("the journals are erased", async || {
+            (database.count(done).await == 1).then_some(())
+        })
+        .await;
+        node.end().await;
+
+        let query = "SELECT CAST(id AS TEXT) FROM turn WHERE journal LIKE '%\"erased\"%'";
+        let erased = database.texts(query).await;
+        assert_eq!(erased.len(), 1, "one of three people");
+        let turn = TurnId::from_raw(erased[0].parse().expect("a number")).to_string();
+        let trace = run(&town, &["plugin", "trace", &turn, "--tenant", tenant]).await;
+        assert!(
+            trace.out.contains("erased: what there was"),
+            "{}",
+            trace.out
+        );
+        assert!(!trace.out.contains("hello"), "{}", trace.out);
+        let installation = installation(&database).await;
+        let told = replay(&town, &installation, guests::ECHO, &["--json"])
+            .await
+            .json();
+        let left = serde_json::json!({"erased": 1});
+        assert_eq!(
+            (&told["left_out"], &told["same"]),
+            (&left, &2.into()),
+            "{told}"
+        );
     })
     .await;
 }

@@ -1,9 +1,11 @@
 //! Contacts: the people that a tenant writes with, under its own key and with typed attributes.
 
 mod attributes;
+mod erase_journals;
 mod get;
 mod import;
 mod list;
+mod permission;
 mod update;
 mod upsert;
 
@@ -30,7 +32,9 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
         .routes(routes!(list::list, upsert::upsert))
         .routes(routes!(get::get, update::update))
+        .routes(routes!(permission::permission))
         .routes(routes!(import::import))
+        .routes(routes!(erase_journals::erase_journals))
         .routes(routes!(attributes::list, attributes::define))
 }
 

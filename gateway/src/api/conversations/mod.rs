@@ -6,6 +6,7 @@ mod get;
 mod history;
 mod list;
 mod notes;
+mod permission;
 mod say;
 mod snooze;
 
@@ -35,6 +36,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
         .routes(routes!(list::list))
         .routes(routes!(get::get))
+        .routes(routes!(permission::permission))
         .routes(routes!(notes::list))
         .routes(routes!(history::history))
         .routes(routes!(change::take_over))
@@ -214,24 +216,17 @@ fn problem(error: DeskError, asked: &Asked) -> Problem {
         DeskError::Invalid { field, problem } => {
             Problem::invalid(vec![FieldProblem::at(format!("/{field}"), problem)])
         }
-        DeskError::Refused(refusal) => {
-            let reason = refusal.reason;
+        DeskError::Refused(refused) => {
+            let ruling = refused.ruling;
+            let reason = Reason::from_code(&ruling.reason);
             let view = RefusalView {
-                reason: reason.code().to_owned(),
-                meta_code: reason.meta_code(),
-                allowed: refusal.allowed,
-                from: refusal.from.map(Moment),
+                send: refused.id,
+                meta_code: reason.map_or(0, Reason::meta_code),
+                allowed: ruling.allowed,
+                from: ruling.from.map(Moment),
+                reason: ruling.reason,
             };
-            Problem::refused(reason.explanation(), view)
-        }
-        DeskError::Deferred { until, reason } => {
-            let view = RefusalView {
-                reason: reason.to_owned(),
-                meta_code: Reason::from_code(reason).map_or(0, Reason::meta_code),
-                allowed: Some("the same message, later".to_owned()),
-                from: Some(Moment(until)),
-            };
-            Problem::refused("the message may not be sent yet", view)
+            Problem::refused(reason.map_or("", Reason::explanation), view)
         }
         DeskError::NoNumber | DeskError::NoAddress => {
             Problem::new(StatusCode::CONFLICT, "cannot_send", error.to_string())

@@ -10,12 +10,13 @@ use utoipa::ToSchema;
 use super::super::guard::Caller;
 use super::super::input::Input;
 use super::super::messages::{self, MessageView, may_use};
+use super::super::permission;
 use super::super::place::{InTenant, ObjectId, TenantParam};
 use super::super::problem::{FieldProblem, Problem};
 use super::super::{Answer, State};
 use super::get::found;
 use super::{ConversationView, asked, problem, shown, speaker};
-use crate::desk::Words;
+use crate::desk::{DeskError, Words};
 use crate::domain::{ConversationId, DraftClass, OutboundContent};
 
 /// A message to the customer.
@@ -56,7 +57,8 @@ pub(super) struct QueuedMessage {
 /// Write to the customer
 ///
 /// A human message takes the conversation over from the bot, in the same commit that queues it. Policy decides as for
-/// everybody: 409 `refused` says why not, and what would be let through; then nothing has changed.
+/// everybody: 409 `refused` says why not, and in `allowed` what would be let through; then nothing has changed. A message
+/// that has to wait (quiet hours, Meta's messaging limit) is queued: its `state` is `deferred`, `due_at` says until when.
 #[utoipa::path(
     post, path = "/conversations/{conversation}/messages", operation_id = "conversations.say", tag = "conversations",
     params(("conversation" = ConversationId, Path), TenantParam),
@@ -83,8 +85,18 @@ pub(super) async fn say(
         content,
     };
     let asked = asked(&caller, tenant, id, new.owner_version);
-    let said = api.desk.say(&asked, words).await;
-    let said = said.map_err(|error| problem(error, &asked))?;
+    let said = match api.desk.say(&asked, words).await {
+        Ok(said) => said,
+        Err(error @ DeskError::Refused(_)) => {
+            let refused = problem(error, &asked);
+            let may = api.desk.permission(tenant, id).await;
+            return Err(match may {
+                Ok(may) => refused.with_allowed(permission::view(&may)),
+                Err(_) => refused,
+            });
+        }
+        Err(error) => return Err(problem(error, &asked)),
+    };
     let body = QueuedMessage {
         // It has just been written: nothing can have come of it yet.
         message: messages::view(&said.send, &messages::Receipts::new()),

@@ -50,6 +50,8 @@ enum HeldView {
     NumberTemplates { number: NumberId },
     /// Every answer of a number, and nothing that the business begins: placed by the gateway when Meta restricts it.
     NumberReplies { number: NumberId },
+    /// Marketing of a number: placed by the gateway when its quality drops, always with an end.
+    NumberMarketing { number: NumberId },
     /// Every template of the tenant; replies without one go on.
     AllTemplates,
     /// Every send with a credential.
@@ -91,6 +93,10 @@ fn view(hold: &Hold) -> HoldView {
         Held::NumberReplies(tenant, number) => {
             let number = *number;
             (Some(*tenant), HeldView::NumberReplies { number })
+        }
+        Held::NumberMarketing(tenant, number) => {
+            let number = *number;
+            (Some(*tenant), HeldView::NumberMarketing { number })
         }
         Held::NumberTemplates(tenant, number) => {
             let number = *number;

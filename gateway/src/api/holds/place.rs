@@ -98,9 +98,10 @@ fn scope(realm: TenantId, held: HeldView) -> Answer<Scope> {
         },
         HeldView::Template { .. }
         | HeldView::NumberTemplates { .. }
+        | HeldView::NumberMarketing { .. }
         | HeldView::NumberReplies { .. } => {
             return Err(wrong(
-                "template, number_templates and number_replies are for the gateway to place, when Meta stops them",
+                "template, number_templates, number_marketing and number_replies are for the gateway to place, when Meta stops them",
             ));
         }
     })

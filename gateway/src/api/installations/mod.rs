@@ -8,6 +8,7 @@ mod logs;
 mod pause;
 mod promote;
 mod remove;
+mod replay;
 mod resume;
 mod roll_back;
 mod update;
@@ -41,6 +42,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(resume::resume))
         .routes(routes!(roll_back::roll_back))
         .routes(routes!(logs::logs))
+        .routes(routes!(replay::replay))
 }
 
 /// Where the fields of services stand in these bodies.

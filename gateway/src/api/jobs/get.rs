@@ -2,9 +2,10 @@
 
 use axum::Json;
 
+use super::super::guard::Caller;
 use super::super::place::{ObjectId, Realm, TenantParam};
-use super::super::{Answer, State};
-use super::{JobView, view};
+use super::super::{Answer, State, permissions};
+use super::{JobView, view, whole};
 use crate::domain::JobId;
 use crate::jobs;
 
@@ -16,8 +17,11 @@ use crate::jobs;
 )]
 pub(super) async fn get(
     axum::extract::State(api): State,
+    caller: Caller,
     Realm(realm): Realm,
     ObjectId(id): ObjectId<JobId>,
 ) -> Answer<Json<JobView>> {
-    Ok(Json(view(&jobs::find(&api.setup, realm, id).await?)))
+    let job = jobs::find(&api.setup, realm, id).await?;
+    let sees_words = permissions::allows("conversations.history", &caller.principal);
+    Ok(Json(if sees_words { whole(&job) } else { view(&job) }))
 }

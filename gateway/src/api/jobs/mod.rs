@@ -21,6 +21,8 @@ use utoipa_axum::routes;
 use super::moment::Moment;
 use super::{Api, ROOT};
 use crate::domain::JobId;
+use crate::replay::ReplayJob;
+use crate::replay::job::without_words;
 use crate::storage::jobs::Job;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
@@ -56,7 +58,17 @@ pub(super) struct JobView {
     ended_at: Option<Moment>,
 }
 
+/// As everybody who may see jobs sees one.
 fn view(job: &Job) -> JobView {
+    let mut view = whole(job);
+    if job.kind == ReplayJob::NAME {
+        without_words(&mut view.result);
+    }
+    view
+}
+
+/// With all that came of it.
+fn whole(job: &Job) -> JobView {
     JobView {
         id: job.id,
         kind: job.kind.clone(),

@@ -30,12 +30,19 @@ pub(super) async fn cancel(
     let none = || Problem::no_such("message", &id.to_string());
     let mut tx = setup.db.begin().await?;
     let row = outbox::find(&mut tx, tenant, id).await?.ok_or_else(none)?;
-    let change = Move {
-        from: OutboxState::Queued,
+    // From wherever it waits by the time that this is written.
+    let waiting = [OutboxState::Queued, OutboxState::Deferred];
+    let change = |from| Move {
+        from,
         reason: "cancelled".to_owned(),
         ..Move::of(&row, OutboxState::Cancelled)
     };
-    let moved = outbox::move_all_tenants(&mut tx, &[change], setup.clock.now()).await?;
+    let changes = waiting.map(change);
+    let moved = outbox::move_all_tenants(&mut tx, &changes[..1], setup.clock.now()).await?;
+    let moved = match moved.is_empty() {
+        true => outbox::move_all_tenants(&mut tx, &changes[1..], setup.clock.now()).await?,
+        false => moved,
+    };
     let row = outbox::find(&mut tx, tenant, id).await?.ok_or_else(none)?;
     if moved.is_empty() {
         let detail = format!("the message is {}", row.state.word());

@@ -17,7 +17,9 @@ pub(super) use get::may_use;
 
 use super::moment::Moment;
 use super::{Answer, Api};
-use crate::domain::{ContactId, ConversationId, NumberId, OutboxId, ReceiptStatus, TenantId};
+use crate::domain::{
+    ContactId, ConversationId, NumberId, OutboxId, OutboxState, ReceiptStatus, TenantId,
+};
 use crate::storage::Tx;
 use crate::storage::outbox::OutboxRow;
 use crate::storage::receipts::{self, KeptReceipt};
@@ -37,9 +39,11 @@ pub(super) struct MessageView {
     conversation: ConversationId,
     contact: ContactId,
     number: NumberId,
-    /// `queued`, `claimed` (on its way), `accepted` (Meta took it), `unknown` (no answer came), `refused`, `failed`,
+    /// `queued`, `deferred` (waits until `due_at`), `claimed` (on its way), `accepted` (Meta took it), `unknown` (no answer came), `refused`, `failed`,
     /// `cancelled`.
     state: String,
+    /// While it is `queued` or `deferred`: not before.
+    due_at: Option<Moment>,
     /// How far it got: `sent`, `delivered`, `read`, `played`, `failed`; `null`: nothing is known yet.
     receipt: Option<String>,
     /// What Meta told of it, in order of progress.
@@ -118,6 +122,8 @@ pub(super) fn view(row: &OutboxRow, receipts: &Receipts) -> MessageView {
         contact: draft.contact,
         number: draft.number,
         state: row.state.word().to_owned(),
+        due_at: matches!(row.state, OutboxState::Queued | OutboxState::Deferred)
+            .then_some(Moment(row.due_at)),
         receipt: row
             .receipt
             .map(|status: ReceiptStatus| status.word().to_owned()),

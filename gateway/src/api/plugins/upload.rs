@@ -22,7 +22,8 @@ const SIGNATURE: &str = "vestibule-signature";
 ///
 /// The component is inspected, compiled in a limited process and loaded for a trial; everything that is wrong with it is
 /// told at once. Nothing runs by it: install it by its digest. The same bytes again change nothing. An operator who names
-/// no tenant gives it to all of them. This may take a minute.
+/// no tenant gives it to all of them. A signature may stand in its custom section `vestibule:signature` instead of the
+/// header, of the bytes without it. This may take a minute.
 #[utoipa::path(
     post, path = "/plugins", operation_id = "plugins.upload", tag = "plugins",
     params(

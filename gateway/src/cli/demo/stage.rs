@@ -209,7 +209,7 @@ async fn onboard(node: &Node) -> anyhow::Result<()> {
     for (tenant, config) in TENANTS {
         let install = PluginInstall {
             config: Some(config.to_owned()),
-            grants: Some(["kv".to_owned()].into()),
+            grants: Some(["kv", "window"].map(str::to_owned).into()),
             ..PluginInstall::new(tenant, MENU)
         };
         commands.push(Command::Plugin(PluginCommand::Install(Box::new(install))));

@@ -141,7 +141,8 @@ impl Delivery {
                 | Held::Template(..)
                 | Held::Templates(_)
                 | Held::NumberTemplates(..)
-                | Held::NumberReplies(..) => {}
+                | Held::NumberReplies(..)
+                | Held::NumberMarketing(..) => {}
             }
         }
     }

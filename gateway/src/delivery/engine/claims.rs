@@ -32,12 +32,13 @@ impl Delivery {
         self.claiming = true;
         self.under_way += rows.len();
         let (world, leases) = (self.world.clone(), self.leases.clone());
+        let far = self.far_from_limits.clone();
         let under_way = rows.iter().map(|row| world.under_way.begin(row.bucket));
         let under_way: Vec<_> = under_way.collect();
         let unsure = rows.iter().map(|row| row.draft.id);
         let unsure: Vec<OutboxId> = unsure.filter(|id| self.unsure.contains_key(id)).collect();
         self.tasks.spawn(async move {
-            let outcome = claim(&world, &leases, rows.clone(), &unsure).await;
+            let outcome = claim(&world, &far, &leases, rows.clone(), &unsure).await;
             drop(under_way);
             Done::Claimed(rows, leases, outcome)
         });
@@ -73,7 +74,14 @@ impl Delivery {
 
     fn take_outcome(&mut self, outcome: Outcome, now: Timestamp) {
         let (later, paced) = (outcome.later, outcome.paced);
-        self.under_way -= later.len() + paced.len() + outcome.ended.len() + outcome.gone.len();
+        let deferred = outcome.deferred;
+        self.under_way -= later.len() + deferred.len() + paced.len();
+        self.under_way -= outcome.ended.len() + outcome.gone.len();
+        // Found again when they are due (`waking`).
+        for row in deferred {
+            self.queue.unspend(&row);
+            self.queue.forget(&row, now);
+        }
         for row in later {
             self.queue.unspend(&row);
             if row.reason == Reason::IngestBacklog.code() {

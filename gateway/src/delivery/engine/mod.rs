@@ -11,6 +11,7 @@ mod claims;
 mod leases;
 mod reading;
 mod settling;
+mod waking;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -32,6 +33,7 @@ use super::call::Answered;
 use super::claim::Outcome;
 use super::doubts::Doubts;
 use super::intake::{Fresh, Intake, intake};
+use super::limits::FarFromLimits;
 use super::ports::SendTrace;
 use super::queue::{Queue, Refill};
 use super::record::Recorded;
@@ -53,6 +55,7 @@ const HOLD_SPREADS: Duration = Duration::from_secs(2);
 pub struct Delivery {
     world: Arc<World>,
     placed: Arc<Placed>,
+    far_from_limits: Arc<FarFromLimits>,
     owned: Owned,
     /// What we work for: what `owned` says, without what a fence has shown to be lost.
     leases: Arc<OwnedBuckets>,
@@ -75,6 +78,8 @@ pub struct Delivery {
     recording: bool,
     reading: bool,
     settling: bool,
+    waking: bool,
+    woke_at: Timestamp,
     scan: Option<Scan>,
     fresh_ended: bool,
     looked_at: Timestamp,
@@ -106,6 +111,7 @@ enum Done {
     Refilled(Refill, Result<Vec<OutboxRow>>),
     Asked(Vec<OutboxId>, Result<Vec<OutboxId>>),
     Settled(Arc<OwnedBuckets>, Result<Vec<Settled>>),
+    Woken(Arc<OwnedBuckets>, Result<Vec<OutboxRow>>),
 }
 
 impl Delivery {
@@ -116,6 +122,7 @@ impl Delivery {
         let delivery = Self {
             world: Arc::new(world),
             placed: Arc::default(),
+            far_from_limits: Arc::default(),
             owned,
             leases: Arc::default(),
             lost: BTreeMap::new(),
@@ -134,6 +141,8 @@ impl Delivery {
             recording: false,
             reading: false,
             settling: false,
+            waking: false,
+            woke_at: Timestamp::ZERO,
             scan: None,
             fresh_ended: false,
             looked_at: Timestamp::ZERO,
@@ -207,6 +216,7 @@ impl Delivery {
         if !self.stopping {
             self.begin_claim();
             self.begin_reading();
+            self.begin_waking();
         }
     }
 
@@ -234,6 +244,7 @@ impl Delivery {
             Ok(Done::Scanned(scan, rows)) => self.take_scanned(scan, rows),
             Ok(Done::Refilled(refill, rows)) => self.take_refilled(refill, rows),
             Ok(Done::Asked(asked, unknown)) => self.take_asked(&asked, unknown),
+            Ok(Done::Woken(under, woken)) => self.take_woken(&under, woken),
             Ok(Done::Settled(under, settled)) => self.take_settled(&under, settled),
             // A bug, or the end of the runtime. What it was doing is unknown, and so are its rows at the next start.
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),

@@ -144,7 +144,7 @@ impl Delivery {
     }
 
     /// A row that a scan found; `true`: there was no room for it. A claimed one is under way here.
-    fn take_found(
+    pub(super) fn take_found(
         &mut self,
         row: OutboxRow,
         add: impl FnOnce(&mut Queue, OutboxRow, Timestamp) -> Added,
@@ -189,7 +189,9 @@ impl Delivery {
         self.fresh_ended = rows.is_empty();
         let now = self.now();
         for row in rows {
-            if !self.leases.owns(row.bucket) {
+            // One that waits for an hour is found when it is due.
+            let waits = row.state == OutboxState::Deferred;
+            if waits || !self.leases.owns(row.bucket) {
                 continue;
             }
             self.know(&row, now);

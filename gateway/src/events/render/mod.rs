@@ -16,7 +16,8 @@ use super::Shown;
 use crate::directory::Snapshot;
 use crate::domain::number::Number;
 use crate::domain::{
-    ConversationId, InstallationId, Numbered, StreamEvent, StreamKind, TenantId, Timestamp,
+    ConversationId, InstallationId, NumberId, Numbered, StreamEvent, StreamKind, TenantId,
+    Timestamp,
 };
 use crate::storage::conversations::{self, Conversation, LoggedChange};
 use crate::storage::history::{self, InboundEntry};
@@ -176,6 +177,21 @@ impl<'a> Rows<'a> {
                 data.insert("reason".to_owned(), json!(event.note));
             }
             K::TemplateChanged => return self.template(event),
+            K::UsageWarned => {
+                data.insert(
+                    "number".to_owned(),
+                    json!(NumberId::from_raw(event.subject)),
+                );
+                data.insert("percent".to_owned(), json!(event.detail));
+                data.insert("of".to_owned(), json!(event.note));
+            }
+            K::MarketingHeld => {
+                data.insert(
+                    "number".to_owned(),
+                    json!(NumberId::from_raw(event.subject)),
+                );
+                data.insert("reason".to_owned(), json!(event.note));
+            }
             K::ConversationOpened => {}
         }
         Value::Object(data)

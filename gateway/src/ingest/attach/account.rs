@@ -4,6 +4,7 @@
 //! Only the latest of a fact is obeyed, by Meta's time: a webhook that comes twice, late or out of order changes nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use super::batch::event_at;
 use super::split::News;
@@ -16,7 +17,7 @@ use crate::domain::{AuditId, EventId, HoldId, TenantId, Timestamp};
 use crate::storage::account_facts::{self, FactKind, FactRow};
 use crate::storage::events::{EventKind, NewEvent};
 use crate::storage::holds::{self, Held, HeldTemplate, Hold};
-use crate::storage::{Tx, events, numbers, template_accounts};
+use crate::storage::{Tx, events, limits, numbers, template_accounts};
 use crate::tenants::holds::{lift_by_gateway, place_by_gateway};
 
 /// Keeps and obeys the news of a batch, in order.
@@ -59,6 +60,10 @@ fn event(attacher: &Attacher, tenant: TenantId, one: &News, now: Timestamp) -> N
     }
 }
 
+/// How long low quality holds marketing, or a template, unless Meta says before that it is good again. A guess: Meta looks
+/// at the last seven days (facts §6.10), and somebody can look within one.
+const LOW_QUALITY: Duration = Duration::from_secs(24 * 3600);
+
 /// One piece of news, told to one tenant.
 struct Told<'a> {
     attacher: &'a Attacher,
@@ -84,6 +89,9 @@ impl Told<'_> {
                 };
                 latest |= account_facts::record(tx, self.tenant, &row).await?;
             }
+            if latest && fact.name == "messaging_limit" {
+                self.learn_limit(tx, &fact.value).await?;
+            }
             if let Some(order) = fact.then.as_ref().filter(|_| latest) {
                 self.obey(tx, order).await?;
             }
@@ -99,6 +107,23 @@ impl Told<'_> {
             how: Learnt::Webhook,
             spoken,
         }))
+    }
+
+    /// How many people the portfolio may message outside a window (facts §6.6): policy counts them.
+    async fn learn_limit(&self, tx: &mut Tx, tier: &str) -> Result<(), AttachError> {
+        let Some(people) = people_of_tier(tier) else {
+            return Ok(());
+        };
+        let portfolios: BTreeSet<&str> = self
+            .numbers
+            .iter()
+            .map(|number| number.portfolio.as_str())
+            .collect();
+        for portfolio in portfolios {
+            let at = self.one.place.at;
+            limits::set_portfolio_limit(tx, self.tenant, portfolio, people, at).await?;
+        }
+        Ok(())
     }
 
     /// The rows that a fact gets, but for what it says: one, or one for each number that Meta named.
@@ -139,6 +164,15 @@ impl Told<'_> {
                     self.release(tx, *cause).await?;
                 }
                 Ok(())
+            }
+            Order::Brake(reason) => {
+                let stop = Stop {
+                    cause: Cause::QualityDropped,
+                    extent: Extent::Marketing,
+                    until: Some(self.one.place.at.plus(LOW_QUALITY)),
+                    reason: reason.clone(),
+                };
+                self.hold(tx, &stop).await
             }
             Order::Throughput(throughput) => {
                 for number in &self.numbers {
@@ -188,7 +222,12 @@ impl Told<'_> {
 
     /// Lifts what this cause stopped, also where a send met its error before the webhook came. What people hold stays.
     async fn release(&self, tx: &mut Tx, cause: Cause) -> Result<(), AttachError> {
-        let extents = [Extent::Everything, Extent::Templates, Extent::Answers];
+        let extents = [
+            Extent::Everything,
+            Extent::Templates,
+            Extent::Answers,
+            Extent::Marketing,
+        ];
         let mut held: Vec<Held> = extents.into_iter().flat_map(|one| self.held(one)).collect();
         if self.one.news.subject == Subject::Account {
             // Such an error held the tenant: it does not say which of the accounts it was.
@@ -238,7 +277,44 @@ impl Told<'_> {
             Extent::Everything => Held::Number(tenant, number.id),
             Extent::Templates => Held::NumberTemplates(tenant, number.id),
             Extent::Answers => Held::NumberReplies(tenant, number.id),
+            Extent::Marketing => Held::NumberMarketing(tenant, number.id),
         };
         self.numbers.iter().map(held).collect()
+    }
+}
+
+/// Meta writes `TIER_2K`, or the number itself; -1 and `TIER_UNLIMITED` are no limit. `None`: a tier that says nothing.
+fn people_of_tier(tier: &str) -> Option<i64> {
+    let word = tier.trim().trim_matches('"');
+    let word = word.strip_prefix("TIER_").unwrap_or(word);
+    match word {
+        "UNLIMITED" => Some(-1),
+        _ => match word.strip_suffix('K') {
+            Some(thousands) => thousands.parse::<i64>().ok()?.checked_mul(1000),
+            None => word.parse().ok(),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::people_of_tier;
+
+    #[test]
+    fn tiers_are_read_as_meta_writes_them() {
+        let cases = [
+            ("TIER_50", Some(50)),
+            ("TIER_250", Some(250)),
+            ("TIER_2K", Some(2_000)),
+            ("TIER_100K", Some(100_000)),
+            ("TIER_UNLIMITED", Some(-1)),
+            ("-1", Some(-1)),
+            ("10000", Some(10_000)),
+            ("TIER_NOT_SET", None),
+            ("", None),
+        ];
+        for (tier, people) in cases {
+            assert_eq!(people_of_tier(tier), people, "{tier}");
+        }
     }
 }

@@ -352,6 +352,7 @@ pub(super) fn confirmation(
             bucket: number.bucket(),
             turn: None,
             due_at: now,
+            waits: None,
             prev: std::mem::replace(&mut conversation.last_entry, draft.id.raw()),
             draft,
         }),

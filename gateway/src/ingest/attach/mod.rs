@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::directory::{Directory, Snapshot};
 use crate::domain::{Clock, IdGenerator};
+use crate::metering::Meter;
 use crate::ownership::{Owned, Wakeups};
 use crate::storage::events::PendingEvent;
 use crate::storage::outbox::OutboxRow;
@@ -91,6 +92,8 @@ pub struct Attacher {
     pub events: mpsc::Sender<Vec<PendingEvent>>,
     /// Told of committed sends; what it does not take, delivery finds in the database.
     pub sends: Arc<dyn Fn(Vec<OutboxRow>) + Send + Sync>,
+    /// Told of messages that people hold off.
+    pub meter: Arc<Meter>,
     /// Told of the number of every message that was attached: it shares the number's throughput with what is sent.
     pub received: Arc<Received>,
 }

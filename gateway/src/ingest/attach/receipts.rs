@@ -12,12 +12,13 @@ use crate::domain::{
     ReceiptStatus, TenantId, Timestamp,
 };
 use crate::graph::errors::{HoldScope, SideEffect, classify};
+use crate::metering::{HAD_ENOUGH, is_held_off};
 use crate::outbox::Stop;
 use crate::storage::conversations::{self, Conversation};
 use crate::storage::events::{self, PendingEvent};
-use crate::storage::holds;
+use crate::storage::holds::{self, Held};
 use crate::storage::receipts::{self, Applied, FailedSend, Forward, ReceiptRow, SentTo};
-use crate::storage::{Tx, claims, entry_points, outbox, people, templates};
+use crate::storage::{Tx, claims, entry_points, limits, outbox, people, templates};
 use crate::telemetry::names;
 use crate::tenants::holds::place_by_gateway;
 
@@ -251,6 +252,7 @@ async fn place_holds(
 ) -> Result<(), AttachError> {
     let mut met = BTreeSet::new();
     for failed in failed {
+        brake(attacher, tx, failed, now).await?;
         let verdict = classify(Some(failed.error), None, false);
         if verdict.alert {
             tracing::error!(outbox = %failed.send.outbox, error = failed.error,
@@ -264,6 +266,33 @@ async fn place_holds(
         if met.insert((failed.send.tenant, failed.send.number, failed.error, each)) {
             place_hold(attacher, tx, failed, &stop, now).await?;
         }
+    }
+    Ok(())
+}
+
+/// The person is left alone for a day, and marketing of the number is held when too much of it is held off.
+async fn brake(
+    attacher: &Attacher,
+    tx: &mut Tx,
+    failed: &FailedSend,
+    now: Timestamp,
+) -> Result<(), AttachError> {
+    let SentTo { tenant, number, .. } = failed.send;
+    if !is_held_off(failed.error) {
+        return Ok(());
+    }
+    if failed.error == HAD_ENOUGH {
+        let SentTo {
+            contact, outbox, ..
+        } = failed.send;
+        limits::hold_off(tx, tenant, contact, outbox, failed.at).await?;
+    }
+    if let Some(brake) = attacher.meter.held_off(number, now) {
+        let held = Held::NumberMarketing(tenant, number);
+        let id = HoldId::from_raw(attacher.ids.next(now));
+        let hold = brake.hold(id, held, "receipt", now);
+        tracing::warn!(%number, reason = hold.reason, "marketing is held");
+        place_by_gateway(tx, &hold, AuditId::from_raw(attacher.ids.next(now))).await?;
     }
     Ok(())
 }

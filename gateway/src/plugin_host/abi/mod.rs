@@ -1,4 +1,4 @@
-//! The versions of the contract that this host runs, one folder each. What they share is in [`charge`].
+//! The versions of the contract that this host runs, one folder each, and [`wasi`]. What they share is in [`charge`].
 //!
 //! A version translates between its bindings and the host's own words ([`Effect`](super::effect::Effect),
 //! [`Failure`](super::hook::Failure), …): nothing outside its folder knows its types. A released one never changes but
@@ -8,6 +8,7 @@
 mod charge;
 mod v0_1;
 mod v0_2;
+pub(super) mod wasi;
 
 use std::fmt;
 
@@ -104,7 +105,8 @@ fn split(name: &str) -> Option<(&str, &str)> {
 /// Everything that plugins of any version may import.
 pub(super) fn add_to_linker(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
     v0_1::add_to_linker(linker)?;
-    v0_2::add_to_linker(linker)
+    v0_2::add_to_linker(linker)?;
+    wasi::add_to_linker(linker)
 }
 
 /// A component's hooks, type-checked and ready to be called.

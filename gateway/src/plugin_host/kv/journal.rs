@@ -7,6 +7,7 @@ use super::{KvAnswer, KvReader, KvUnavailable, ListAsked};
 use crate::domain::{InstallationId, TenantId};
 use crate::plugin_host::http::HttpRecord;
 use crate::plugin_host::limits::JOURNAL_BYTES;
+use crate::plugin_host::reads::ReadAnswers;
 
 /// What the host answered in a turn, for replay.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -21,6 +22,9 @@ pub struct HostAnswers {
     /// Requests by the grant `http`, in the order of each installation.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub http: Vec<HttpRecord>,
+    /// What was read of the turn beside its message.
+    #[serde(default, skip_serializing_if = "ReadAnswers::is_empty")]
+    pub reads: ReadAnswers,
     /// The answers were too long to keep all: this turn cannot be replayed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub truncated: bool,
@@ -78,9 +82,17 @@ impl HostAnswers {
         let answers: usize = self.answers.iter().map(HostAnswer::bytes).sum();
         let lists: usize = self.lists.iter().map(ListAnswer::bytes).sum();
         let http: usize = self.http.iter().map(HttpRecord::bytes).sum();
-        let fits = answers + lists + http + more <= JOURNAL_BYTES;
+        let fits = answers + lists + http + self.reads.bytes() + more <= JOURNAL_BYTES;
         self.truncated |= !fits;
         fits && !self.truncated
+    }
+
+    /// What the turn's plugins read, kept when there is room for it.
+    pub(in crate::plugin_host) fn read(&mut self, reads: ReadAnswers) {
+        if !self.fits(reads.bytes()) {
+            return;
+        }
+        self.reads = reads;
     }
 }
 

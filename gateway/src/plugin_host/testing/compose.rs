@@ -8,51 +8,15 @@ use wit_parser::Resolve;
 pub const MANIFEST: &str = "vestibule:manifest";
 
 /// Lowered imports, all that the contract has, by the name bodies call them.
-pub const IMPORTS: &str = r#"
-(import "vestibule:plugin/inbound@0.1.0" "[resource-drop]message" (func $drop-message (param i32)))
-(import "vestibule:plugin/inbound@0.1.0" "[resource-drop]conversation" (func $drop-conversation (param i32)))
-(import "vestibule:plugin/inbound@0.1.0" "[method]message.id" (func $message-id (param i32 i32)))
-(import "vestibule:plugin/inbound@0.1.0" "[method]message.kind" (func $kind (param i32) (result i32)))
-(import "vestibule:plugin/inbound@0.1.0" "[method]message.text" (func $text (param i32 i32)))
-(import "vestibule:plugin/inbound@0.1.0" "[method]message.payload" (func $payload (param i32 i32)))
-(import "vestibule:plugin/inbound@0.1.0" "[method]message.sent-at" (func $sent-at (param i32) (result i64)))
-(import "vestibule:plugin/inbound@0.1.0" "[method]message.raw" (func $raw (param i32 i32)))
-(import "vestibule:plugin/inbound@0.1.0" "[method]conversation.id" (func $conversation-id (param i32 i32)))
-(import "vestibule:plugin/inbound@0.1.0" "[method]conversation.contact" (func $contact (param i32 i32)))
-(import "vestibule:plugin/inbound@0.1.0" "[method]conversation.display-name" (func $display-name (param i32 i32)))
-(import "vestibule:plugin/inbound@0.1.0" "[method]conversation.language" (func $language (param i32 i32)))
-(import "vestibule:plugin/inbound@0.1.0" "[method]conversation.attribute" (func $attribute (param i32 i32 i32 i32)))
-(import "vestibule:plugin/inbound@0.1.0" "[method]conversation.tags" (func $tags (param i32 i32)))
-(import "vestibule:plugin/inbound@0.1.0" "[method]conversation.is-new" (func $is-new (param i32) (result i32)))
-(import "vestibule:plugin/effects@0.1.0" "reply-text" (func $reply-text (param i32 i32 i32)))
-(import "vestibule:plugin/effects@0.1.0" "reply-buttons" (func $reply-buttons (param i32 i32 i32 i32 i32 i32 i32 i32)))
-(import "vestibule:plugin/effects@0.1.0" "reply-list" (func $reply-list (param i32 i32 i32 i32 i32 i32 i32)))
-(import "vestibule:plugin/effects@0.1.0" "reply-template" (func $reply-template (param i32 i32 i32 i32 i32 i32 i32)))
-(import "vestibule:plugin/effects@0.1.0" "react" (func $react (param i32 i32 i32)))
-(import "vestibule:plugin/effects@0.1.0" "mark-read" (func $mark-read (param i32 i32)))
-(import "vestibule:plugin/effects@0.1.0" "set-language" (func $set-language (param i32 i32 i32)))
-(import "vestibule:plugin/effects@0.1.0" "set-attribute" (func $set-attribute (param i32 i32 i32 i32 i32)))
-(import "vestibule:plugin/effects@0.1.0" "add-tag" (func $add-tag (param i32 i32 i32)))
-(import "vestibule:plugin/effects@0.1.0" "remove-tag" (func $remove-tag (param i32 i32 i32)))
-(import "vestibule:plugin/effects@0.1.0" "hand-over" (func $hand-over (param i32 i32 i32 i32 i32 i32)))
-(import "vestibule:plugin/effects@0.1.0" "close" (func $close (param i32)))
-(import "vestibule:plugin/log@0.1.0" "write" (func $log (param i32 i32 i32)))
-(import "vestibule:plugin/clock@0.1.0" "now" (func $now (result i64)))
-(import "vestibule:plugin/random@0.1.0" "next-u64" (func $random (result i64)))
-(import "vestibule:plugin/random@0.1.0" "bytes" (func $random-bytes (param i32 i32)))
-(import "vestibule:plugin/config@0.1.0" "get" (func $config (param i32 i32 i32)))
-(import "vestibule:plugin/config@0.1.0" "all" (func $config-all (param i32)))
-(import "vestibule:plugin/kv@0.1.0" "get" (func $kv-get (param i32 i32 i32)))
-(import "vestibule:plugin/kv@0.1.0" "set" (func $kv-set (param i32 i32 i32 i32 i32)))
-(import "vestibule:plugin/kv@0.1.0" "delete" (func $kv-delete (param i32 i32 i32)))
-(import "vestibule:plugin/kv@0.1.0" "add" (func $kv-add (param i32 i32 i64 i32)))
-"#;
+pub const IMPORTS: &str = include_str!("imports.wat");
 
-/// Makes a core module (binary) a component that exports these hooks and whatever else `more` of its world says.
+/// Makes a core module (binary) a component that exports these hooks and whatever else `more` of its world says, which may
+/// name what stands in `packages` (WIT).
 pub fn componentise<'a>(
     mut module: Vec<u8>,
     hooks: impl Iterator<Item = &'a str>,
     more: &str,
+    packages: Option<&str>,
 ) -> Result<Vec<u8>, String> {
     let exports: String = hooks
         .map(|hook| format!("export vestibule:plugin/{hook}@0.1.0; "))
@@ -60,6 +24,11 @@ pub fn componentise<'a>(
     let mut resolve = Resolve::default();
     let contract = concat!(env!("CARGO_MANIFEST_DIR"), "/../wit/vestibule-plugin-0.1.0");
     resolve.push_dir(contract).expect("the contract parses");
+    if let Some(packages) = packages {
+        resolve
+            .push_str("packages.wit", packages)
+            .expect("packages");
+    }
     let world = format!(
         "package test:guest; world guest {{ include vestibule:plugin/host@0.1.0; {exports} {more} }}"
     );

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use super::counts::Counts;
 use super::history::{About, Agreed, By, Event, Held, History, Listed, Step, What, Who, Wish};
 use crate::domain::outbound::{TemplateContent, TemplateParameter};
 use crate::domain::{Draft, HoldId, InboundContent, OutboundContent, Owner, Sender, Timestamp};
@@ -15,6 +16,7 @@ static BOOK: LazyLock<WordBook> = LazyLock::new(WordBook::default);
 /// The facts of one conversation, and the last draft made in it.
 pub struct World {
     facts: Facts,
+    counts: Counts,
     latest: Option<(Draft, Wish)>,
 }
 
@@ -33,6 +35,7 @@ impl World {
         };
         Self {
             facts,
+            counts: Counts::new(history.limits),
             latest: None,
         }
     }
@@ -83,6 +86,10 @@ impl World {
             Event::BodyStored => {
                 self.facts.backlog.oldest_unsplit_raw_at.get_or_insert(at);
             }
+            Event::Begun(class) => self.counts.begun.push((class, at)),
+            Event::HadEnough => self.counts.held_off_at = Some(at),
+            Event::OthersReached(people) => self.counts.others.push((people, at)),
+            Event::TierTold(people) => self.counts.tier = Some(people).filter(|n| *n >= 0),
             Event::BodiesRead => self.facts.backlog.oldest_unsplit_raw_at = None,
             Event::Draft(wish) => return Some(self.first_gate(wish, at)),
             Event::Claim => return self.second_gate(at),
@@ -99,7 +106,7 @@ impl World {
 
     fn first_gate(&mut self, wish: Wish, now: Timestamp) -> Decision {
         let draft = draft(wish, self.facts.owner_version, now);
-        self.know(wish);
+        self.know(wish, now);
         let decision = decide(&self.facts, &draft, now);
         self.latest = Some((draft, wish));
         decision
@@ -107,13 +114,14 @@ impl World {
 
     fn second_gate(&mut self, now: Timestamp) -> Option<Decision> {
         let (draft, wish) = self.latest.take()?;
-        self.know(wish);
+        self.know(wish, now);
         let decision = recheck(&self.facts, &draft, now);
         self.latest = Some((draft, wish));
         Some(decision)
     }
 
-    fn know(&mut self, wish: Wish) {
+    fn know(&mut self, wish: Wish, now: Timestamp) {
+        self.facts.limits = self.counts.facts(now);
         self.facts.template = listed(wish.template);
         self.facts.topic = match wish.about {
             About::Nothing => TopicFact::None,
@@ -191,6 +199,7 @@ fn scope(on: Held) -> HoldScope {
         Held::SaleTemplateElsewhere => template("de"),
         Held::EveryTemplate => HoldScope::Templates,
         Held::EveryAnswer => HoldScope::Replies,
+        Held::Adverts => HoldScope::Marketing,
     }
 }
 

@@ -8,7 +8,22 @@ pub struct History {
     pub connected_at: Timestamp,
     /// The tenant writes first only to whom it has an opt-in of on record.
     pub by_ledger: bool,
+    pub limits: Limits,
     pub steps: Vec<Step>,
+}
+
+/// What the tenant has set. Quiet hours are minutes after midnight; `most` is a day's, a week's and a month's.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Limits {
+    pub quiet_utility: Option<(u16, u16)>,
+    pub quiet_marketing: Option<(u16, u16)>,
+    /// Nothing of marketing on this day of the week; 0 is Monday.
+    pub quiet_day: Option<u8>,
+    /// The person may be in India too; else the clock on their wall shows UTC.
+    pub or_india: bool,
+    pub most_utility: [Option<usize>; 3],
+    pub most_marketing: [Option<usize>; 3],
+    pub most_codes_a_month: Option<usize>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -53,6 +68,14 @@ pub enum Event {
     GapEnds,
     BodyStored,
     BodiesRead,
+    /// Something of this class went to the person, by another conversation and outside a window.
+    Begun(DraftClass),
+    /// Meta answered 131049.
+    HadEnough,
+    /// So many others were reached outside a window.
+    OthersReached(i64),
+    /// Meta told how many may be; below 0: everybody.
+    TierTold(i64),
     Draft(Wish),
     /// Delivery claims the latest draft.
     Claim,
@@ -94,6 +117,7 @@ pub enum Held {
     SaleTemplateElsewhere,
     EveryTemplate,
     EveryAnswer,
+    Adverts,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -211,6 +235,7 @@ impl History {
         Self {
             connected_at: Timestamp::from_millis(connected_at),
             by_ledger: dice.below(2) == 0,
+            limits: Limits::random(dice),
             steps,
         }
     }
@@ -218,7 +243,8 @@ impl History {
 
 impl Event {
     fn random(dice: &mut Dice) -> Self {
-        match dice.below(37) {
+        use DraftClass::{Authentication, Marketing, Utility};
+        match dice.below(44) {
             0..8 => Self::Typed {
                 text: dice.pick(&TYPED),
                 late: dice.pick(&[0, 0, 0, 0, 1, 2, 300, 86_400]),
@@ -248,6 +274,12 @@ impl Event {
                 late: dice.pick(&[0, 0, 1, 300]),
             },
             36 if dice.below(2) == 0 => Self::Moved,
+            42..44 => Self::OthersReached(dice.pick(&[1, 1, 2, 3])),
+            37 => Self::HadEnough,
+            38 => Self::TierTold(dice.pick(&[-1, 1, 2, 2, 3, 5])),
+            39..42 => {
+                Self::Begun(dice.pick(&[Utility, Utility, Marketing, Marketing, Authentication]))
+            }
             _ => Self::Draft(Wish::random(dice)),
         }
     }
@@ -274,6 +306,7 @@ fn held(dice: &mut Dice) -> Held {
         Held::SaleTemplateElsewhere,
         Held::EveryTemplate,
         Held::EveryAnswer,
+        Held::Adverts,
     ])
 }
 
@@ -283,6 +316,37 @@ impl What {
             self,
             Self::SaleTemplate | Self::SaleTemplateOfTwoLines | Self::SaleTemplateInAnyLanguage
         )
+    }
+}
+
+/// Around the hours of the day at which histories play, each with a moment that is open in India too.
+const NIGHTS: [Option<(u16, u16)>; 10] = [
+    None,
+    None,
+    None,
+    None,
+    Some((666, 667)),
+    Some((11 * 60, 12 * 60)),
+    Some((13 * 60 + 7, 4 * 60)),
+    Some((12 * 60 + 6, 4 * 60)),
+    Some((16 * 60 + 30, 17 * 60)),
+    Some((18 * 60, 10 * 60)),
+];
+
+impl Limits {
+    fn random(dice: &mut Dice) -> Self {
+        let most = [None, None, None, Some(0), Some(1), Some(2), Some(3)];
+        let mut three = || [dice.pick(&most), dice.pick(&most), dice.pick(&most)];
+        let (most_utility, most_marketing) = (three(), three());
+        Self {
+            quiet_utility: dice.pick(&NIGHTS),
+            quiet_marketing: dice.pick(&NIGHTS),
+            quiet_day: dice.pick(&[None, None, None, Some(2), Some(3), Some(4)]),
+            or_india: dice.below(3) == 0,
+            most_utility,
+            most_marketing,
+            most_codes_a_month: dice.pick(&[None, None, None, None, Some(0), Some(1)]),
+        }
     }
 }
 

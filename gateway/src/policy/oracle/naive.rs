@@ -2,28 +2,35 @@
 //!
 //! Slow and plain on purpose. It must not call the rules, and it keeps nothing between two questions.
 
-use super::history::{About, Agreed, By, Event, Held, History, Listed, Step, What, Who, Wish};
+use super::history::{
+    About, Agreed, By, Event, Held, History, Limits, Listed, Step, What, Who, Wish,
+};
+use super::limited::counts_as;
 use crate::domain::DraftClass::{
     self, Authentication, Marketing, OptOutConfirmation, Reply, Utility,
 };
 use crate::domain::template::{TemplateCategory, TemplateStatus};
 use crate::policy::Decision;
 
-const SECOND: i64 = 1000;
-const DAY: i64 = 86_400 * SECOND;
+pub const SECOND: i64 = 1000;
+pub const DAY: i64 = 86_400 * SECOND;
 
 #[derive(Debug, PartialEq)]
 pub enum Opinion {
     Sent,
     /// Any of these reasons is right.
     Refused(Vec<&'static str>),
-    Waits,
+    /// For any of these.
+    Waits(Vec<&'static str>),
 }
 
 impl Opinion {
     pub fn agrees_with(&self, decision: &Decision) -> bool {
         match (self, decision) {
-            (Self::Sent, Decision::Cleared(_)) | (Self::Waits, Decision::Deferred { .. }) => true,
+            (Self::Sent, Decision::Cleared(_)) => true,
+            (Self::Waits(codes), Decision::Deferred { reason, .. }) => {
+                codes.contains(&reason.code())
+            }
             (Self::Refused(codes), Decision::Refused(refusal)) => {
                 codes.contains(&refusal.reason.code())
             }
@@ -32,7 +39,7 @@ impl Opinion {
     }
 }
 
-fn refused(code: &'static str) -> Option<Opinion> {
+pub fn refused(code: &'static str) -> Option<Opinion> {
     Some(Opinion::Refused(vec![code]))
 }
 
@@ -60,8 +67,9 @@ pub fn judge(history: &History, index: usize) -> Opinion {
         .or_else(|| malformed(wish))
         .or_else(|| past.out_of_window(wish))
         .or_else(|| past.not_consented_as_meta_calls_it(wish))
+        .or_else(|| past.beyond_a_limit(&history.limits, wish, history.steps[made].at.millis()))
         .or_else(|| braked(wish, claims))
-        .or_else(|| past.waits(wish))
+        .or_else(|| past.waits(&history.limits, wish))
         .unwrap_or(Opinion::Sent)
 }
 
@@ -174,11 +182,11 @@ impl Said {
 }
 
 /// All that happened before the question.
-struct Past<'a> {
+pub struct Past<'a> {
     by_ledger: bool,
     connected: i64,
-    steps: &'a [Step],
-    now: i64,
+    pub steps: &'a [Step],
+    pub now: i64,
 }
 
 impl Past<'_> {
@@ -222,6 +230,7 @@ impl Past<'_> {
                 }
                 Held::SaleTemplate if is_in_english(wish.what) => "hold_template",
                 Held::EveryTemplate if wish.what.is_template() => "hold_templates",
+                Held::Adverts if counts_as(wish) == Some(Marketing) => "hold_marketing",
                 Held::EveryAnswer if matches!(wish.class, Reply | OptOutConfirmation) => {
                     "hold_replies"
                 }
@@ -471,14 +480,24 @@ impl Past<'_> {
         if refused_in.is_some_and(|second| !wrote_since(second)) {
             return true;
         }
-        let said: Vec<Said> = said.into_iter().filter(|m| m.is_message()).collect();
-        let open = said.iter().any(|m| self.now < m.wrote + DAY + 300 * SECOND);
+        let open = self.window_is_open();
         let connected_today = self.now - self.connected < DAY;
         let gap_today = self
             .steps
             .iter()
             .any(|step| step.event == Event::GapEnds && self.now - step.at.millis() < DAY);
         !open && !connected_today && !gap_today
+    }
+
+    /// Surely so: they have written, and Meta has not said otherwise since.
+    pub fn window_is_open(&self) -> bool {
+        let said = self.said();
+        let refused_in = self.steps.iter().rev().find_map(|step| {
+            (step.event == Event::WindowRefused).then(|| step.at.millis() / SECOND * SECOND)
+        });
+        let mut wrote = said.iter().filter(|m| m.is_message()).map(|m| m.wrote);
+        let refused = refused_in.is_some_and(|second| !wrote.clone().any(|at| at >= second));
+        !refused && wrote.any(|at| self.now < at + DAY + 300 * SECOND)
     }
 
     /// Consent for the class that Meta's category gives; what is an answer stays one unless it is marketing.
@@ -495,7 +514,7 @@ impl Past<'_> {
         }
     }
 
-    fn waits(&self, wish: Wish) -> Option<Opinion> {
+    fn waits(&self, limits: &Limits, wish: Wish) -> Option<Opinion> {
         let read = self
             .steps
             .iter()
@@ -505,6 +524,13 @@ impl Past<'_> {
             step.event == Event::BodyStored && self.now - step.at.millis() > 5 * SECOND
         });
         let begins = matches!(wish.class, Utility | Marketing | Authentication);
-        (old && begins).then_some(Opinion::Waits)
+        let mut reasons = Vec::new();
+        reasons.extend((old && begins).then_some("ingest_backlog"));
+        reasons.extend(self.is_quiet(limits, wish).then_some("quiet_hours"));
+        reasons.extend(
+            self.is_beyond_metas_limit(wish)
+                .then_some("messaging_limit"),
+        );
+        (!reasons.is_empty()).then_some(Opinion::Waits(reasons))
     }
 }

@@ -67,7 +67,9 @@ pub async fn open_of_number(
     number: NumberId,
 ) -> Result<Vec<(OutboxState, i64)>> {
     let sql = sqlx::AssertSqlSafe(format!(
-        "SELECT state, COUNT(*) FROM outbox WHERE {TODO} AND bucket = $1 AND number = $2 AND tenant = $3 GROUP BY state"
+        "SELECT state, COUNT(*) FROM outbox WHERE {TODO} AND bucket = $1 AND number = $2 AND tenant = $3 GROUP BY state
+         UNION ALL SELECT state, COUNT(*) FROM outbox
+            WHERE state = 7 AND bucket = $1 AND number = $2 AND tenant = $3 GROUP BY state"
     ));
     let rows: Vec<(i64, i64)> = on_backend!(tx, |conn| sqlx::query_as(sql)
         .bind(Bucket::of(number).raw())
@@ -79,7 +81,7 @@ pub async fn open_of_number(
     Ok(rows.into_iter().filter_map(known).collect())
 }
 
-/// What is queued for one number, oldest first: a page of `limit` rows.
+/// What is queued for one number, or waits for an hour, oldest first: a page of `limit` rows.
 pub async fn queued_of_number(
     tx: &mut Tx,
     tenant: TenantId,
@@ -87,7 +89,9 @@ pub async fn queued_of_number(
     limit: usize,
 ) -> Result<Vec<OutboxRow>> {
     let sql = sqlx::AssertSqlSafe(format!(
-        "{COLUMNS} WHERE {TODO} AND state = 0 AND bucket = $1 AND number = $2 AND tenant = $3 ORDER BY id LIMIT $4"
+        "SELECT * FROM ({COLUMNS} WHERE {TODO} AND state = 0 AND bucket = $1 AND number = $2 AND tenant = $3
+         UNION ALL {COLUMNS} WHERE state = 7 AND bucket = $1 AND number = $2 AND tenant = $3) AS waiting
+         ORDER BY id LIMIT $4"
     ));
     let rows: Vec<Row> = on_backend!(tx, |conn| sqlx::query_as(sql)
         .bind(Bucket::of(number).raw())

@@ -17,7 +17,7 @@ use crate::domain::{InstallationId, NumberId, TenantId};
 use crate::plugin_host::{Compiler, Hook, asks_for, inspect};
 use crate::storage::installations::{self, Installation};
 use crate::storage::plugin_versions::{self, Version};
-use crate::storage::{Tx, changes, plugin_trust};
+use crate::storage::{Tx, changes, components, plugin_trust};
 
 /// What is installed.
 #[derive(Debug, Clone)]
@@ -187,6 +187,9 @@ async fn bring_in(
     if let Some(stop) = plugin_trust::stop_of_all_tenants(&mut tx, &version.digest).await? {
         let why = format!("the operator has stopped this digest: {}", stop.reason);
         return Err(SetupError::state(why));
+    }
+    if !components::hold(&mut tx, tenant, &version.digest).await? {
+        return Err(SetupError::not_found("digest", &version.digest));
     }
     let plugin = &uploaded.manifest.name;
     let id = match installations::of_plugin(&mut tx, tenant, plugin, number).await? {

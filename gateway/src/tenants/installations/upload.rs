@@ -32,7 +32,17 @@ pub async fn upload(
     signature: Option<&Signature>,
 ) -> Result<Uploaded> {
     let digest = ComponentDigest::of(wasm);
-    let mut problems = not_believed(setup, &digest, wasm, signature).await?;
+    let mut problems = Vec::new();
+    // Beside it or in it: who gives one beside it has signed all of its bytes.
+    let carried = match signature {
+        Some(signature) => Some((signature.clone(), wasm.to_vec())),
+        None => plugin_keys::carried(wasm).unwrap_or_else(|problem| {
+            problems.push(problem);
+            None
+        }),
+    };
+    problems.extend(not_believed(setup, &digest, carried.as_ref()).await?);
+    let signature = carried.map(|(signature, _)| signature);
     let manifest = match inspect(wasm) {
         Ok(inspection) => Some(inspection.manifest),
         Err(found) => {
@@ -64,7 +74,7 @@ pub async fn upload(
         manifest: json!(manifest).to_string(),
         bytes: i64::try_from(wasm.len()).unwrap_or(i64::MAX),
         uploaded_by: setup.by.label(),
-        signed_by: signature.map_or_else(String::new, |signature| signature.key.clone()),
+        signed_by: signature.map_or_else(String::new, |signature| signature.key),
         created_at: now,
     };
     keep(setup, realm, &component, wasm, sealed.as_deref(), &id).await?;
@@ -109,17 +119,16 @@ async fn keep(
 async fn not_believed(
     setup: &SetupContext,
     digest: &ComponentDigest,
-    wasm: &[u8],
-    signature: Option<&Signature>,
+    signed: Option<&(Signature, Vec<u8>)>,
 ) -> Result<Vec<String>> {
     let mut problems = Vec::new();
     let mut tx = setup.db.read().await?;
     if let Some(stop) = plugin_trust::stop_of_all_tenants(&mut tx, &digest.to_string()).await? {
         problems.push(format!("the operator has stopped it: {}", stop.reason));
     }
-    match signature {
-        Some(signature) => {
-            problems.extend(plugin_keys::problem_with(&mut tx, signature, wasm).await?);
+    match signed {
+        Some((signature, bytes)) => {
+            problems.extend(plugin_keys::problem_with(&mut tx, signature, bytes).await?);
         }
         None if setup.require_signature => {
             problems

@@ -1,13 +1,16 @@
 //! What is said of one number: limits, throughput, display name, PIN, settings, username.
 
 use super::{News, facts_of};
-use crate::domain::account::{Fact, Order, Subject};
+use crate::domain::account::{Cause, Fact, Order, Subject};
 use crate::graph::json::Object;
 
 use super::super::canonical::canonical;
 
 /// What `THROUGHPUT_UPGRADE` gives (facts §6.7).
 const UPGRADED: i64 = 1_000;
+
+const FLAGGED: &str = "Meta flagged the number: its quality is low. Send to fewer people who want it; marketing goes on \
+     by itself after a day, or when Meta takes the flag back.";
 
 /// Most name the number as it is displayed, not by its id (facts §1.5).
 fn displayed(value: &Object<'_>, facts: Vec<Fact>) -> Option<News> {
@@ -18,7 +21,11 @@ fn displayed(value: &Object<'_>, facts: Vec<Fact>) -> Option<News> {
 pub(super) fn quality(value: &Object<'_>) -> Option<News> {
     let event = value.string("event")?;
     let fact = match event.as_str() {
-        "FLAGGED" | "UNFLAGGED" => Fact::new("flag", event),
+        "FLAGGED" => Fact::new("flag", event).then(Some(Order::Brake(FLAGGED.to_owned()))),
+        "UNFLAGGED" => {
+            let good = Order::Release(vec![Cause::QualityDropped]);
+            Fact::new("flag", event).then(Some(good))
+        }
         "THROUGHPUT_UPGRADE" => {
             Fact::new("throughput", UPGRADED.to_string()).then(Some(Order::Throughput(UPGRADED)))
         }

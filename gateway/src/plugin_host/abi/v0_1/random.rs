@@ -19,6 +19,6 @@ impl random::Host for GuestState {
     }
 
     fn bytes(&mut self, len: u32) -> wasmtime::Result<Vec<u8>> {
-        self.random_bytes(len)
+        self.random_bytes(len.into())
     }
 }

@@ -26,6 +26,9 @@ pub enum Timer {}
 /// Marks handles of the turn's one receipt.
 pub enum Receipt {}
 
+/// Marks handles of the turn's one person.
+pub enum Contact {}
+
 wasmtime::component::bindgen!({
     path: "../wit/next",
     world: "all-hooks",
@@ -37,5 +40,6 @@ wasmtime::component::bindgen!({
         "vestibule:plugin/occasions.event": Event,
         "vestibule:plugin/occasions.timer": Timer,
         "vestibule:plugin/occasions.receipt": Receipt,
+        "vestibule:plugin/contacts.contact": Contact,
     },
 });

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::bindings::vestibule::plugin::replies as wit;
 use super::values::{meant_day, meant_fields, timestamp};
-use crate::domain::OutboundContent;
+
 use crate::domain::outbound::{
     AddressMessage, Audio, Captioned, CardEmail, CardHeader, CardName, CardOrganisation, CardPhone,
     CardUrl, Carousel, CarouselCard, CatalogMessage, ContactCard, CtaUrl, Document, Flow, FlowMode,
@@ -12,6 +12,7 @@ use crate::domain::outbound::{
     Media, MediaSource, Place, Product, ProductCarousel, ProductList, ProductSection, ReplyButton,
     TemplateButton, TemplateCard, TemplateContent, TemplateHeader, TemplateParameter, VoiceCall,
 };
+use crate::domain::{DraftClass, OutboundContent};
 use crate::plugin_host::abi::charge::{Carried, Element, flat};
 
 impl From<wit::File> for MediaSource {
@@ -391,6 +392,17 @@ impl Carried for wit::TemplateButton {
 }
 
 flat!(wit::Purpose);
+
+impl From<wit::Purpose> for DraftClass {
+    fn from(purpose: wit::Purpose) -> Self {
+        match purpose {
+            wit::Purpose::Reply => Self::Reply,
+            wit::Purpose::Utility => Self::Utility,
+            wit::Purpose::Marketing => Self::Marketing,
+            wit::Purpose::Authentication => Self::Authentication,
+        }
+    }
+}
 
 /// What lists are made of.
 macro_rules! elements {

@@ -1,16 +1,20 @@
-//! Versions 0.2.x of the contract (`wit/next`, released as `wit/vestibule-plugin-0.2.…`): one file per imported interface.
+//! The line 0.2 of the contract (`wit/next`; released folders `wit/vestibule-plugin-0.2.*`): one file per imported interface.
 
 mod ambient;
 mod bindings;
 mod calls;
+mod contacts;
 mod content;
+mod conversation;
 mod effects;
 mod http;
 mod inbound;
 mod kv;
 mod occasions;
+mod reads;
 mod replies;
 mod values;
+mod window;
 
 use wasmtime::component::Linker;
 
@@ -19,7 +23,7 @@ use crate::plugin_host::guest_state::GuestState;
 
 pub(in crate::plugin_host) use calls::Calls;
 
-pub(super) const IMPORTS: [&str; 12] = [
+pub(super) const IMPORTS: [&str; 16] = [
     "types",
     "inbound",
     "occasions",
@@ -32,11 +36,16 @@ pub(super) const IMPORTS: [&str; 12] = [
     "config",
     "kv",
     "http",
+    "reads",
+    "window",
+    "contacts",
+    "conversation",
 ];
 
 pub(super) fn add_to_linker(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
     let name = |interface: &str| Abi::V0_2.interface(interface);
-    // These two have types only.
+    // These have types only.
+    linker.instance(&name("reads"))?;
     linker.instance(&name("types"))?;
     linker.instance(&name("refusal"))?;
     inbound::wire(&mut linker.instance(&name("inbound"))?)?;
@@ -47,6 +56,9 @@ pub(super) fn add_to_linker(linker: &mut Linker<GuestState>) -> wasmtime::Result
     ambient::wire_clock(&mut linker.instance(&name("clock"))?)?;
     ambient::wire_random(&mut linker.instance(&name("random"))?)?;
     ambient::wire_config(&mut linker.instance(&name("config"))?)?;
+    window::wire(&mut linker.instance(&name("window"))?)?;
+    contacts::wire(&mut linker.instance(&name("contacts"))?)?;
+    conversation::wire(&mut linker.instance(&name("conversation"))?)?;
     kv::wire(&mut linker.instance(&name("kv"))?)?;
     http::wire(&mut linker.instance(&name("http"))?)
 }

@@ -5,8 +5,8 @@ use wasmtime::component::LinkerInstance;
 use super::bindings::vestibule::plugin::refusal::EffectError;
 use super::bindings::vestibule::plugin::replies as wit;
 use super::content;
+use crate::domain::OutboundContent;
 use crate::domain::outbound::{ListSection, ReplyButton, WellFormed};
-use crate::domain::{DraftClass, OutboundContent};
 use crate::plugin_host::abi::charge::function;
 use crate::plugin_host::effect::Effect;
 use crate::plugin_host::guest_state::GuestState;
@@ -46,16 +46,10 @@ impl GuestState {
     }
 
     fn mean(&mut self, purpose: wit::Purpose) -> Asked {
-        let class = match purpose {
-            wit::Purpose::Reply => {
-                self.has_message("reply to")?;
-                DraftClass::Reply
-            }
-            wit::Purpose::Utility => DraftClass::Utility,
-            wit::Purpose::Marketing => DraftClass::Marketing,
-            wit::Purpose::Authentication => DraftClass::Authentication,
-        };
-        self.next.purpose = Some(class);
+        if purpose == wit::Purpose::Reply {
+            self.has_message("reply to")?;
+        }
+        self.next.purpose = Some(purpose.into());
         Ok(())
     }
 

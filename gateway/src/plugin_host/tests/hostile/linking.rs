@@ -89,7 +89,8 @@ async fn a_host_interface_of_another_type_does_not_load() {
 #[test]
 fn imports_that_only_look_like_the_contracts_are_refused() {
     for import in [
-        "wasi:cli/environment@0.2.6",
+        "wasi:cli/environment@0.3.0",
+        "wasi:sockets/tcp@0.2.6",
         "wasi:http/outgoing-handler@0.2.0",
         "vestibule:plugin/log@0.1.1",
         "vestibule:plugin/log@0.1.0-rc.1",

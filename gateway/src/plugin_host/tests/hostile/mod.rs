@@ -6,6 +6,7 @@ mod handles;
 mod linking;
 mod names;
 mod reading;
+mod wasi;
 
 use super::*;
 

@@ -1,0 +1,29 @@
+-- Why something was not sent, where no other row says it, and what a go-live checklist rests on.
+
+-- Messages of people and clients that policy refused: they never enter the outbox, and were answered only. No text and
+-- no address is kept. At most a hundred of a conversation (`storage/refusals.rs`), and no longer than journals are.
+CREATE TABLE refusal (
+    id INTEGER NOT NULL, -- the send's that it did not become
+    tenant INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    conversation INTEGER NOT NULL,
+    contact INTEGER NOT NULL,
+    ruling TEXT NOT NULL, -- JSON: reason, what would be allowed and from when, class, sender, evidence
+    PRIMARY KEY (id)
+);
+-- The latest of a conversation: looked at by people, and counted as one is added.
+CREATE INDEX refusal_of_conversation ON refusal (conversation, id);
+
+-- When Meta last verified the callback URL, and when an endpoint last answered well. 0: never since this is kept.
+ALTER TABLE app ADD COLUMN verified_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE hook ADD COLUMN answered_at INTEGER NOT NULL DEFAULT 0;
+
+-- What somebody vouches for on the go-live checklist. Withdrawn ones are gone; the audit log has them.
+CREATE TABLE attestation (
+    tenant INTEGER NOT NULL,
+    item TEXT NOT NULL, -- line of the checklist
+    by_name TEXT NOT NULL,
+    note TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (tenant, item)
+) WITHOUT ROWID;

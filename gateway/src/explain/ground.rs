@@ -1,0 +1,197 @@
+//! How things stand between a person and a number: what policy would decide by now.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::chain::{Again, at};
+use super::{Result, Teller};
+use crate::directory::NumberEntry;
+use crate::domain::outbound::TemplateContent;
+use crate::domain::{
+    ContactId, ConversationId, Draft, DraftClass, NumberId, OutboundContent, OutboxId, Owner,
+    Phone, Recipient, Sender, Timestamp,
+};
+use crate::policy::{
+    BacklogFact, ConsentState, Decision, Facts, Reason, Rule, Ruling, TemplateFact, WindowState,
+    decide, recheck,
+};
+use crate::storage::conversations::{self, Conversation};
+use crate::storage::{people, raw};
+
+/// What a decision is made from, as it is now.
+pub(super) struct Ground {
+    entry: NumberEntry,
+    pub conversation: Conversation,
+    pub consent: ConsentState,
+    backlog: BacklogFact,
+}
+
+impl Ground {
+    /// `None`: the number is gone, and nothing is sent from it any more.
+    pub(super) async fn load(
+        teller: &mut Teller,
+        number: NumberId,
+        conversation: Option<ConversationId>,
+        contact: ContactId,
+    ) -> Result<Option<Self>> {
+        let (tenant, now) = (teller.tenant, teller.now);
+        let tx = &mut teller.tx;
+        let Some(entry) = NumberEntry::read(&teller.db, tx, tenant, number, now).await? else {
+            return Ok(None);
+        };
+        let ids: Vec<ConversationId> = conversation.into_iter().collect();
+        let rows = conversations::load_all_tenants(tx, &ids).await?;
+        let row = rows.into_iter().find(|row| row.tenant == tenant);
+        let consent = people::read_consent_all_tenants(tx, &[contact]).await?;
+        let bucket = entry.number.bucket();
+        let oldest = raw::oldest_unattached_all_tenants(tx, &[bucket]).await?;
+        Ok(Some(Self {
+            conversation: row.unwrap_or_else(|| unbegun(&entry, contact)),
+            consent: consent.of(contact).map(|row| row.state).unwrap_or_default(),
+            entry,
+            backlog: BacklogFact {
+                oldest_unsplit_raw_at: oldest,
+            },
+        }))
+    }
+
+    pub(super) fn entry(&self) -> &NumberEntry {
+        &self.entry
+    }
+
+    /// The window as it is.
+    pub(super) fn window(&self, now: Timestamp) -> WindowState {
+        self.facts(&text(), now).window.state(now)
+    }
+
+    /// Facts for this content.
+    pub(super) fn facts(&self, content: &OutboundContent, now: Timestamp) -> Facts {
+        let (conversation, backlog) = (&self.conversation, self.backlog);
+        self.entry
+            .facts(conversation, self.consent, backlog, content, now)
+    }
+
+    /// What would be decided about a draft that is there, by the second gate.
+    pub(super) fn claims(&self, draft: &Draft, now: Timestamp) -> (Decision, Facts) {
+        let facts = self.facts(&draft.content, now);
+        (recheck(&facts, draft, now), facts)
+    }
+
+    /// What would be decided about something like a draft that was refused. Its content is not kept: something that fits
+    /// stands in for it, so nothing is said where the content was what was wrong.
+    pub(super) fn again(&self, ruling: &Ruling, now: Timestamp) -> Option<Again> {
+        let reason = Reason::from_code(&ruling.reason)?;
+        let class = match reason {
+            // Meta may call it marketing, whatever its sender does.
+            Reason::OptedOutMarketing | Reason::MetaMarketingStopped => DraftClass::Marketing,
+            _ => ruling.class,
+        };
+        let judged = !matches!(reason.rule(), Rule::Content | Rule::Template);
+        let (sender, template) = (ruling.sender.clone(), ruling.template.clone());
+        judged.then(|| self.probe(class, sender, template, now))
+    }
+
+    /// The decision about something of that kind. A template stands for one that Meta takes.
+    pub(super) fn probe(
+        &self,
+        class: DraftClass,
+        sender: Sender,
+        template: Option<(String, String)>,
+        now: Timestamp,
+    ) -> Again {
+        let content = match template {
+            Some((name, language)) => {
+                OutboundContent::Template(Box::new(TemplateContent::new(name, language)))
+            }
+            None => text(),
+        };
+        let draft = self.draft(content, class, sender, now);
+        let mut facts = self.facts(&draft.content, now);
+        if draft.content.template().is_some() {
+            facts.template = TemplateFact::Unknown;
+        }
+        told(&decide(&facts, &draft, now))
+    }
+
+    fn draft(
+        &self,
+        content: OutboundContent,
+        class: DraftClass,
+        sender: Sender,
+        now: Timestamp,
+    ) -> Draft {
+        let row = &self.conversation;
+        Draft {
+            id: OutboxId::from_raw(0),
+            tenant: row.tenant,
+            number: row.number,
+            conversation: row.id,
+            contact: row.contact,
+            recipient: row.recipient().unwrap_or_else(nobody),
+            content,
+            reply_to: None,
+            class,
+            sender,
+            owner_version: row.owner_version,
+            created_at: now,
+        }
+    }
+}
+
+/// Free-form content with nothing wrong with it.
+fn text() -> OutboundContent {
+    OutboundContent::Text {
+        body: "…".to_owned(),
+        preview_url: false,
+    }
+}
+
+/// No rule looks at the digits but the one about addresses, which are asked for in India only.
+fn nobody() -> Recipient {
+    Recipient::Phone(Phone::parse("10000000000").expect("digits"))
+}
+
+pub(super) fn told(decision: &Decision) -> Again {
+    let (word, reason, from) = match decision {
+        Decision::Cleared(_) => ("cleared", None, None),
+        Decision::Refused(refusal) => ("refused", Some(refusal.reason), refusal.from),
+        Decision::Deferred { until, reason } => ("deferred", Some(*reason), Some(*until)),
+    };
+    Again {
+        decision: word.to_owned(),
+        reason: reason.map(|reason| reason.code().to_owned()),
+        from: from.and_then(at),
+    }
+}
+
+/// A person who has not written to the number, nor been written to.
+fn unbegun(entry: &NumberEntry, contact: ContactId) -> Conversation {
+    Conversation {
+        id: ConversationId::from_raw(0),
+        tenant: entry.number.tenant,
+        number: entry.number.id,
+        contact,
+        bucket: entry.number.bucket(),
+        owner: Owner::Bot,
+        owner_version: 0,
+        version: 0,
+        next_seq: 1,
+        done_seq: 0,
+        last_inbound_at: None,
+        closed_by_meta_at: None,
+        bot_hour_at: Timestamp::ZERO,
+        bot_hour_count: 0,
+        language: None,
+        attributes: BTreeMap::new(),
+        tags: BTreeSet::new(),
+        closed_at: None,
+        last_entry: 0,
+        human_replied_at: None,
+        snoozed_until: None,
+        hand_back_at: None,
+        display_name: String::new(),
+        username: String::new(),
+        contact_attributes: String::new(),
+        phone: String::new(),
+        bsuid: String::new(),
+    }
+}

@@ -1,0 +1,24 @@
+//! `reads`: what the grants that only read have in common.
+
+use super::bindings::vestibule::plugin::reads::ReadError;
+use crate::plugin_host::abi::charge::Carried;
+use crate::plugin_host::reads::ReadRefused;
+
+impl From<ReadRefused> for ReadError {
+    fn from(refused: ReadRefused) -> Self {
+        match refused {
+            ReadRefused::Denied => Self::Denied,
+            ReadRefused::Invalid(what) => Self::Invalid(what),
+            ReadRefused::Unavailable(why) => Self::Unavailable(why),
+        }
+    }
+}
+
+impl Carried for ReadError {
+    fn carried(&self) -> usize {
+        match self {
+            Self::Denied => 0,
+            Self::Invalid(what) | Self::Unavailable(what) => what.len(),
+        }
+    }
+}

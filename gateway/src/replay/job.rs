@@ -1,0 +1,347 @@
+//! A replay as a job of the API: queued, looked at, cancelled like any other; its report is its result.
+//!
+//! A step only looks. The work is a task of this node that reads the journal and feeds a [`child`] process; when the node
+//! ends, or the job gets another owner, it is begun again from its start: a replay changes nothing.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::process::Command;
+use tokio::sync::Semaphore;
+use tokio::task::AbortHandle;
+
+use super::child::{Begin, Said, Told, VERB};
+use super::read::{self, Asked, just_before};
+use super::recorded::Entry;
+use super::rehearsal::{parts_of, with_causes};
+use super::stage::PartKey;
+use crate::domain::{InstallationId, JobId, TenantId, Timestamp};
+use crate::jobs::{self, JobKind, Step, StepError};
+use crate::plugin_host::{CompileLimits, Limits};
+use crate::storage::jobs::Job;
+use crate::storage::{Tx, components, replays};
+use crate::sync::lock;
+use crate::tenants::{SetupContext, SetupError};
+
+/// What is to be replayed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct NewReplay {
+    pub installation: InstallationId,
+    /// The digest of an upload.
+    pub candidate: String,
+    pub since: Timestamp,
+    pub until: Option<Timestamp>,
+    /// Most turns, the oldest first.
+    pub limit: usize,
+    pub bounds: Vec<String>,
+}
+
+/// The kind of job.
+#[derive(Debug)]
+pub struct ReplayJob {
+    setup: SetupContext,
+    exe: PathBuf,
+    limits: Limits,
+    compile: CompileLimits,
+    under_way: Mutex<HashMap<JobId, UnderWay>>,
+    /// One at a time: it takes every core that others leave.
+    room: Arc<Semaphore>,
+}
+
+#[derive(Debug)]
+struct UnderWay {
+    news: Arc<Mutex<News>>,
+    task: AbortHandle,
+    looked_at: Timestamp,
+}
+
+/// How far it got.
+#[derive(Debug, Default)]
+struct News {
+    done: i64,
+    total: Option<i64>,
+    ended: Option<Result<Value, String>>,
+}
+
+/// Between two looks at a replay under way.
+const LOOK: Duration = Duration::from_secs(1);
+/// From start to end. A guess: the most turns of a slow plugin on a busy machine.
+const WALL: Duration = Duration::from_secs(3_600);
+/// Bytes of turns that one replay takes: the child holds them all.
+const BYTES: usize = 256 << 20;
+/// Bytes of what the child says.
+const SAID: u64 = 64 << 20;
+/// A task that no step has looked at for so long belongs to a job that another node runs now.
+const FORGOTTEN: Duration = Duration::from_secs(60);
+
+impl ReplayJob {
+    pub const NAME: &'static str = "installations.replay";
+
+    /// `exe`: this gateway's binary.
+    pub fn new(setup: SetupContext, exe: PathBuf, limits: Limits, compile: CompileLimits) -> Self {
+        Self {
+            setup,
+            exe,
+            limits,
+            compile,
+            under_way: Mutex::default(),
+            room: Arc::new(Semaphore::new(1)),
+        }
+    }
+
+    fn look(&self, job: &Job) -> Result<Step, StepError> {
+        let asked: NewReplay = serde_json::from_str(&job.params)
+            .map_err(|error| StepError::Refused(format!("the job does not read: {error}")))?;
+        let now = self.setup.clock.now();
+        let mut under_way = lock(&self.under_way);
+        under_way.retain(|id, other| {
+            let kept = *id == job.id || other.looked_at.plus(FORGOTTEN) >= now;
+            if !kept {
+                other.task.abort();
+            }
+            kept
+        });
+        let own = under_way
+            .entry(job.id)
+            .or_insert_with(|| self.begin(job.tenant, asked, now));
+        own.looked_at = now;
+        let news = lock(&own.news);
+        let step = Step {
+            // After a new beginning it counts from the start.
+            done: (news.done - job.done).max(0),
+            total: news.total,
+            progress: json!({"replayed": news.done}),
+            wait: Some(LOOK),
+            ..Step::default()
+        };
+        // Looked at and not taken: the commit of this step may fail.
+        match news.ended.clone() {
+            None => Ok(step),
+            Some(Ok(report)) => Ok(Step {
+                result: Some(report),
+                wait: None,
+                ..step
+            }),
+            Some(Err(why)) => Err(StepError::Refused(why)),
+        }
+    }
+
+    fn begin(&self, tenant: TenantId, asked: NewReplay, now: Timestamp) -> UnderWay {
+        let news = Arc::new(Mutex::new(News::default()));
+        let work = Work {
+            setup: self.setup.clone(),
+            exe: self.exe.clone(),
+            limits: self.limits.clone(),
+            compile: self.compile.clone(),
+            tenant,
+            asked,
+            news: news.clone(),
+        };
+        let (room, told) = (self.room.clone(), news.clone());
+        let task = tokio::spawn(async move {
+            let _place = room.acquire().await;
+            let ended = tokio::time::timeout(WALL, work.run()).await;
+            let ended = ended.unwrap_or_else(|_| Err("it took longer than it may".to_owned()));
+            lock(&told).ended = Some(ended);
+        });
+        UnderWay {
+            news,
+            task: task.abort_handle(),
+            looked_at: now,
+        }
+    }
+}
+
+impl JobKind for ReplayJob {
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+
+    fn step<'a>(&'a self, _: &'a mut Tx, job: &'a Job) -> BoxFuture<'a, Result<Step, StepError>> {
+        std::future::ready(self.look(job)).boxed()
+    }
+
+    fn ended(&self, job: JobId) {
+        if let Some(under_way) = lock(&self.under_way).remove(&job) {
+            // With it goes the child.
+            under_way.task.abort();
+        }
+    }
+}
+
+/// One replay, from the journal to the report.
+struct Work {
+    setup: SetupContext,
+    exe: PathBuf,
+    limits: Limits,
+    compile: CompileLimits,
+    tenant: TenantId,
+    asked: NewReplay,
+    news: Arc<Mutex<News>>,
+}
+
+impl Work {
+    async fn run(&self) -> Result<Value, String> {
+        let mut child = Command::new(&self.exe)
+            .arg(VERB)
+            .env_clear()
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| format!("cannot start the process: {error}"))?;
+        let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
+        let (Some(stdin), Some(stdout)) = (stdin, stdout) else {
+            return Err("the process has no pipes".to_owned());
+        };
+        let (fed, said) = tokio::join!(self.feed(stdin), self.listen(stdout));
+        let more = fed?;
+        let mut report = said?.ok_or_else(|| "the process ended without a word".to_owned())?;
+        report["more_turns"] = more.into();
+        Ok(report)
+    }
+
+    /// Tells the child everything. Answers whether there were more turns than it may have.
+    async fn feed(&self, mut to: impl AsyncWrite + Unpin) -> Result<bool, String> {
+        let mut ran = BTreeSet::new();
+        let more = self.turns(&mut to, &mut ran).await?;
+        for key in ran {
+            let setup = read::setup_of(&self.setup, &self.name(), key.0, Some(key.1)).await;
+            // What is not kept any more: its turns are left out, and counted.
+            if let Ok(setup) = setup {
+                write(&mut to, &Told::Part(key, Box::new(setup))).await;
+            }
+        }
+        let own = read::setup_of(&self.setup, &self.name(), self.asked.installation, None).await;
+        let begin = Begin {
+            installation: self.asked.installation,
+            candidate: STANDARD.encode(self.candidate().await?),
+            own: own.map_err(|error| with_causes(&error))?,
+            bounds: self.asked.bounds.clone(),
+            limits: self.limits.clone(),
+            compile: self.compile.clone(),
+        };
+        write(&mut to, &Told::Begin(Box::new(begin))).await;
+        Ok(more)
+    }
+
+    async fn turns(
+        &self,
+        to: &mut (impl AsyncWrite + Unpin),
+        ran: &mut BTreeSet<PartKey>,
+    ) -> Result<bool, String> {
+        let now = self.setup.clock.now();
+        let mut asked = Asked {
+            tenant: self.name(),
+            installation: self.asked.installation,
+            after: just_before(self.asked.since),
+            before: self.asked.until.unwrap_or(now).min(now),
+        };
+        let (mut turns, mut bytes) = (0, 0);
+        loop {
+            let page = read::page(&self.setup, &asked).await;
+            let page = page.map_err(|error| with_causes(&error))?;
+            for entry in page.entries {
+                if turns >= self.asked.limit || bytes >= BYTES {
+                    return Ok(true);
+                }
+                if let Entry::Whole(recorded) = &entry {
+                    ran.extend(parts_of([&**recorded]));
+                }
+                turns += 1;
+                bytes += write(to, &Told::Entry(Box::new(entry))).await;
+            }
+            match page.next {
+                Some(next) => asked.after = next,
+                None => return Ok(false),
+            }
+        }
+    }
+
+    /// Services find a tenant by its name or its id.
+    fn name(&self) -> String {
+        self.tenant.to_string()
+    }
+
+    async fn candidate(&self) -> Result<Vec<u8>, String> {
+        let read = async {
+            let mut tx = self.setup.db.read().await?;
+            replays::wasm(&mut tx, self.tenant, &self.asked.candidate).await
+        };
+        let wasm = read.await.map_err(|error| with_causes(&error))?;
+        wasm.ok_or_else(|| "the candidate is not kept any more".to_owned())
+    }
+
+    /// Reads to the report.
+    async fn listen(
+        &self,
+        from: impl tokio::io::AsyncRead + Unpin,
+    ) -> Result<Option<Value>, String> {
+        let mut lines = BufReader::new(from.take(SAID)).lines();
+        while let Some(line) = lines.next_line().await.map_err(|error| error.to_string())? {
+            match serde_json::from_str(&line).map_err(|error| error.to_string())? {
+                Said::Replayed { done, total } => {
+                    let mut news = lock(&self.news);
+                    news.done = i64::try_from(done).unwrap_or(i64::MAX);
+                    news.total = i64::try_from(total).ok();
+                }
+                Said::Report(report) => return Ok(Some(report)),
+                Said::Refused(why) => return Err(why),
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Writes one line; how many bytes it had. A child that stopped reading has said why, or is found to be gone.
+async fn write(to: &mut (impl AsyncWrite + Unpin), told: &Told) -> usize {
+    let mut line = serde_json::to_vec(told).unwrap_or_default();
+    line.push(b'\n');
+    let _ = to.write_all(&line).await;
+    line.len()
+}
+
+/// Queues a replay.
+pub async fn begin(
+    setup: &SetupContext,
+    tenant: TenantId,
+    new: &NewReplay,
+) -> Result<Job, SetupError> {
+    let mut tx = setup.db.read().await?;
+    let known = replays::installed(&mut tx, tenant, new.installation, None).await?;
+    let id = new.installation;
+    known.ok_or_else(|| SetupError::not_found("installation", &id.to_string()))?;
+    let upload = components::component(&mut tx, tenant, &new.candidate).await?;
+    upload.ok_or_else(|| SetupError::not_found("digest", &new.candidate))?;
+    drop(tx);
+    let mut tx = setup.db.begin().await?;
+    let job = jobs::queue(setup, &mut tx, tenant, ReplayJob::NAME, &json!(new), None).await?;
+    let became = Some(json!({"candidate": new.candidate, "job": job.id}));
+    setup
+        .record(&mut tx, tenant, "installation.replay", id, None, became)
+        .await?;
+    setup.commit(tx).await?;
+    Ok(job)
+}
+
+/// A report without what people and plugins said: for those who may see jobs and no conversations.
+pub fn without_words(report: &mut Value) {
+    let differences = report["differences"].as_array_mut();
+    for difference in differences.into_iter().flatten() {
+        if let Some(fields) = difference.as_object_mut() {
+            fields.retain(|name, _| matches!(name.as_str(), "conversation" | "turn" | "at"));
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! A replay by the API: a job, its report, its cancellation; the candidate runs in a process of its own.
+
+use serde_json::{Value, json};
+use vestibule_tests::town::Town;
+use vestibule_tests::{GatewayProcess, TestDatabase, for_each_database, guests, until};
+
+use super::replay::installation;
+use super::{all_done, say};
+
+/// A node with turns of 20 customers, an uploaded candidate that greets more warmly, and an operator's key.
+struct Rehearsed {
+    node: GatewayProcess,
+    client: reqwest::Client,
+    key: String,
+    tenant: String,
+    installation: String,
+    digest: String,
+    /// It is what the node writes to and asks.
+    _town: Town,
+}
+
+impl Rehearsed {
+    async fn on(database: &TestDatabase) -> Self {
+        let town = Town::with_plugin(database, guests::ECHO, &[]).await;
+        let node = town.deployment.start("node").await;
+        town.meta
+            .set_webhook(&node.webhook_url(), None)
+            .expect("a URL");
+        for customer in 0..20 {
+            let words = ["hello", "where is my order"][usize::from(customer % 5 != 0)];
+            say(&town, 0, customer, words);
+        }
+        all_done(&town, database).await;
+        let made = ["key", "add", "--operator", "--json"];
+        let made = town.deployment.run("node", &made, &[]).await;
+        let made: Value = serde_json::from_str(&made).expect("JSON");
+        let mut rehearsed = Self {
+            node,
+            client: reqwest::Client::builder().build().expect("a client"),
+            key: made["key"].as_str().expect("shown once").to_owned(),
+            tenant: String::new(),
+            installation: installation(database).await,
+            digest: String::new(),
+            _town: town,
+        };
+        let tenants = rehearsed.ask("GET", "/tenants", &Value::Null).await.1;
+        let name = rehearsed._town.business.tenants[0].as_str();
+        let items = tenants["items"].as_array().expect("a list");
+        let own = items.iter().find(|tenant| tenant["name"] == name);
+        rehearsed.tenant = format!(
+            "?tenant={}",
+            own.expect("the tenant")["id"].as_str().expect("an id")
+        );
+        rehearsed.digest = rehearsed.upload(guests::ECHO_WARMLY).await;
+        rehearsed
+    }
+
+    fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
+        let method = method.parse().expect("a method");
+        let url = format!("http://{}/api/v1{path}{}", self.node.http(), self.tenant);
+        self.client.request(method, url).bearer_auth(&self.key)
+    }
+
+    async fn ask(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
+        let request = self.request(method, path);
+        let request = if body.is_null() {
+            request
+        } else {
+            request.json(body)
+        };
+        let answer = request.send().await.expect("answered");
+        (
+            answer.status().as_u16(),
+            answer.json().await.unwrap_or_default(),
+        )
+    }
+
+    async fn upload(&self, component: &[u8]) -> String {
+        let request = self
+            .request("POST", "/plugins")
+            .header("content-type", "application/wasm");
+        let answer = request
+            .body(component.to_vec())
+            .send()
+            .await
+            .expect("answered");
+        let body: Value = answer.json().await.expect("JSON");
+        body["digest"]
+            .as_str()
+            .unwrap_or_else(|| panic!("{body}"))
+            .to_owned()
+    }
+
+    async fn replay(&self, body: &Value) -> (u16, Value) {
+        let path = format!("/installations/{}/replays", self.installation);
+        self.ask("POST", &path, body).await
+    }
+
+    async fn ended(&self, job: &Value) -> Value {
+        let path = format!(
+            "/jobs/{}",
+            job["id"].as_str().unwrap_or_else(|| panic!("{job}"))
+        );
+        until("the job is over", async || {
+            let job = self.ask("GET", &path, &Value::Null).await.1;
+            job["ended_at"].is_string().then_some(job)
+        })
+        .await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_by_the_api_is_a_job_with_the_report_as_its_result() {
+    for_each_database(async |database| {
+        let mut rehearsed = Rehearsed::on(&database).await;
+        let since = "2020-01-01T00:00:00Z";
+        let whole =
+            json!({"digest": rehearsed.digest, "since": since, "bounds": ["different>19%"]});
+        let (status, job) = rehearsed.replay(&whole).await;
+        assert_eq!(
+            (status, &job["kind"]),
+            (202, &json!("installations.replay")),
+            "{job}"
+        );
+        let job = rehearsed.ended(&job).await;
+        let result = &job["result"];
+        assert_eq!(
+            (&job["state"], &job["done"]),
+            (&json!("done"), &json!(20)),
+            "{job}"
+        );
+        assert_eq!(
+            (&result["same"], &result["different"]),
+            (&json!(16), &json!(4)),
+            "{job}"
+        );
+        assert_eq!(result["broken_bounds"], json!(["different>19%"]));
+        assert_eq!(
+            result["differences"][0]["after"],
+            json!([r#"says "hello, dear""#])
+        );
+        // Lists of jobs are for those too who may not read conversations.
+        let listed = rehearsed.ask("GET", "/jobs", &Value::Null).await.1;
+        assert!(!listed.to_string().contains("hello"), "{listed}");
+
+        let unknown = json!({"digest": "0".repeat(64), "since": since});
+        assert_eq!(rehearsed.replay(&unknown).await.0, 422);
+        let bounds = json!({"digest": rehearsed.digest, "since": since, "bounds": ["speed>1"]});
+        let (status, refused) = rehearsed.replay(&bounds).await;
+        assert_eq!(
+            (status, &refused["errors"][0]["pointer"]),
+            (422, &json!("/bounds/0")),
+            "{refused}"
+        );
+
+        // Another plugin in its place, and one that nobody waits for.
+        let counter = rehearsed.upload(guests::COUNTER).await;
+        let other = json!({"digest": counter, "since": since});
+        let job = rehearsed.replay(&other).await.1;
+        let job = rehearsed.ended(&job).await;
+        assert_eq!(job["state"], "failed", "{job}");
+        let problem = job["problem"].as_str().expect("why");
+        assert!(
+            problem.contains("the candidate is the plugin `counter`"),
+            "{problem}"
+        );
+        let job = rehearsed.replay(&whole).await.1;
+        let cancel = format!("/jobs/{}/cancel", job["id"].as_str().expect("an id"));
+        rehearsed.ask("POST", &cancel, &Value::Null).await;
+        let job = rehearsed.ended(&job).await;
+        assert_ne!(job["state"], "failed", "{job}");
+        assert!(rehearsed.node.terminate().await.success());
+    })
+    .await;
+}
