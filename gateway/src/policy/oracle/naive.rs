@@ -333,7 +333,7 @@ impl Past<'_> {
             true => stops.iter().any(|&i| !stops_ads_only(said[i].word)),
             false => !stops.is_empty(),
         };
-        to.contains(&what) && !(concerned && !self.is_news(said, index))
+        to.contains(&what) && (!concerned || self.is_news(said, index))
     }
 
     /// Is the last statement about one of these an opt-in? One moves with nobody.
