@@ -74,7 +74,7 @@ pub async fn people(tx: &mut Tx, tenant: TenantId) -> Result<u64> {
             return delete(tx, tenant, parent, "id", &ids).await;
         }
     }
-    for (table, key) in TABLES.iter().copied() {
+    for (table, key) in TABLES {
         let sql = sqlx::AssertSqlSafe(format!(
             "DELETE FROM {table} WHERE tenant = $1 AND ({key}) IN
                 (SELECT {key} FROM {table} WHERE tenant = $1 LIMIT {MOST})"

@@ -181,6 +181,10 @@ async fn a_dry_run_says_what_would_become_of_it_and_a_broken_list_leaves_nothing
 }
 
 /// Rows of the long list: a few, or as many as `VESTIBULE_IMPORT_ROWS` says (docs/testing.md).
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the size of the test is whoever runs it's to say"
+)]
 fn long() -> usize {
     let asked = std::env::var("VESTIBULE_IMPORT_ROWS").ok();
     asked.and_then(|rows| rows.parse().ok()).unwrap_or(2_000)
@@ -195,6 +199,7 @@ fn resident_mib() -> u64 {
 }
 
 #[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "a measurement")]
 async fn a_long_list_is_kept_as_it_comes_and_recorded_whole() {
     for_each_database(async |database| {
         let desk = Desk::open(&database).await;

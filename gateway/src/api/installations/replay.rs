@@ -76,7 +76,7 @@ fn check(bounds: &[String]) -> Answer<()> {
     let wrong = bounds.iter().enumerate().filter_map(|(place, bound)| {
         let error = bound.parse::<Bound>().err()?;
         Some(FieldProblem::at(
-            &format!("/bounds/{place}"),
+            format!("/bounds/{place}"),
             error.to_string(),
         ))
     });

@@ -129,7 +129,8 @@ mod tests {
     #[test]
     fn one_too_many_of_a_day_or_week_is_refused_until_one_is_old_enough() {
         use DraftClass::{Authentication, Marketing, Utility};
-        let cases: &[(&[(DraftClass, u64)], &str, Option<u64>)] = &[
+        type Begun = [(DraftClass, u64)];
+        let cases: &[(&Begun, &str, Option<u64>)] = &[
             (&[], "cleared", None),
             (&[(Marketing, 23)], "person_cap", Some(23)),
             (&[(Marketing, 24)], "cleared", None),
