@@ -67,8 +67,6 @@ pub async fn open_database(config: &Config) -> Result<Db, StorageError> {
 
 /// A client towards Graph, with connections of its own.
 pub fn graph(config: &Config) -> Result<GraphClient, OpenError> {
-    // The process's own, for verbs that start no node. Twice is no error here.
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let http = http_client(&HttpClientConfig {
         connect_timeout: config.graph.connect_timeout,
         max_idle: config.graph.max_idle_connections,

@@ -78,9 +78,13 @@ async fn try_stop(config: &Config, tenant: &str, list: &Checklist) -> anyhow::Re
         let ended = tokio::time::timeout(PATIENCE, ended).await;
         say(&client, &place, "START").await?;
         if ended.is_err() {
+            let seen = read(config, tenant).await?;
+            let seen = seen.lines.iter().find(|one| one.item == Item::OptOutTested);
             bail!(
-                "STOP to {} was not confirmed: is the server running?",
-                number.display_number
+                "STOP to {} was not confirmed: is the server running? What was seen last: {}",
+                number.display_number,
+                seen.and_then(|line| line.evidence.as_deref())
+                    .unwrap_or("no STOP")
             );
         }
         ended??;

@@ -88,8 +88,10 @@ pub(super) async fn wake(
             .collect();
         queue_again(world, owned, &rows).await?;
         let none = rows.is_empty();
+        // It stands in line from now on: by its old time it would go before every answer that came since.
         woken.extend(rows.into_iter().map(|row| OutboxRow {
             state: OutboxState::Queued,
+            due_at: now,
             ..row
         }));
         if !more || none {

@@ -54,11 +54,11 @@ async fn an_entry_says_who_what_before_and_after_and_from_where() {
         let update = &entries[0];
         assert_eq!(
             update["before"]["settings"],
-            json!({"consent_basis": "ledger"})
+            json!({"consent_basis": "attested"})
         );
         assert_eq!(
             update["after"]["settings"],
-            json!({"consent_basis": "ledger", "human_queue": "front desk"})
+            json!({"consent_basis": "attested", "human_queue": "front desk"})
         );
         assert_eq!(update["actor"]["kind"], "key");
         assert_eq!(update["actor"]["address"], "127.0.0.1");

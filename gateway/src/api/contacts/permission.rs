@@ -10,6 +10,7 @@ use super::super::problem::Problem;
 use super::super::{Answer, State};
 use crate::desk::DeskError;
 use crate::domain::{ContactId, NumberId};
+use crate::storage::contacts;
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Wanted {
@@ -38,7 +39,14 @@ pub(super) async fn permission(
     let own: Vec<NumberId> = own.map(|entry| entry.number.id).collect();
     let number = match (&wanted.number, own.as_slice()) {
         (None, [only]) => *only,
-        (None, _) => return Err(Problem::bad_parameter("number", "must say by which number")),
+        (None, _) => {
+            let mut tx = api.setup.db.read().await?;
+            let known = contacts::find(&mut tx, tenant, id).await?;
+            return Err(match known {
+                Some(_) => Problem::bad_parameter("number", "must say by which number"),
+                None => Problem::no_such("contact", &id.to_string()),
+            });
+        }
         (Some(name), own) => {
             let named = own.iter().find(|own| own.to_string() == *name);
             *named.ok_or_else(|| Problem::no_such("number", name))?

@@ -29,8 +29,9 @@ impl Default for HttpClientConfig {
 /// A client with kept-alive connections that follows no redirect (a token must not travel to another host), asks no
 /// proxy of the environment and repeats no request.
 ///
-/// Its TLS provider is the process's default: `main` and tests install rustls' `ring` once, before this.
+/// Its TLS provider is the process's default: rustls' `ring`, set here by whoever of a process makes the first client.
 pub fn http_client(config: &HttpClientConfig) -> reqwest::Result<reqwest::Client> {
+    let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
