@@ -17,6 +17,8 @@ use crate::graph::client::{HttpClientConfig, http_client};
 const TESTER: &str = "15005550006";
 /// How long a confirmation may take before something is wrong.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Meta's times are whole seconds, and a START of the STOP's own lifts nothing.
+const NEXT_SECOND: Duration = Duration::from_millis(1100);
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 pub(super) async fn run(
@@ -76,6 +78,7 @@ async fn try_stop(config: &Config, tenant: &str, list: &Checklist) -> anyhow::Re
         }
         let ended = until_confirmed(config, tenant, before);
         let ended = tokio::time::timeout(PATIENCE, ended).await;
+        tokio::time::sleep(NEXT_SECOND).await;
         say(&client, &place, "START").await?;
         if ended.is_err() {
             let seen = read(config, tenant).await?;

@@ -121,6 +121,9 @@ async fn a_hundred_thousand_deferred_sends_keep_no_reply_of_their_number_waiting
             (database.count(waiting).await < 100_001).then_some(())
         })
         .await;
+        // Days have passed: an answer needs another message to answer.
+        let wrote = format!("UPDATE conversation SET last_inbound_at = {} WHERE id = 101", due.millis());
+        database.execute(wrote.leak()).await;
         let [reply] = offer(&ground, &node, [ground.reply(101, "while they go")]).await;
         // Time stands still until here: two seconds of the number's throughput may be before it.
         ground
