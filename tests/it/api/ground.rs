@@ -94,11 +94,15 @@ impl Ground {
         &self.node.context.setup
     }
 
-    /// One that keeps consent elsewhere: what the API does with opt-ins is tried where they are.
+    /// One that keeps consent elsewhere, so that it may write first.
     pub(crate) async fn tenant(&self, name: &str) -> TenantId {
-        add_tenant(self.setup(), name, r#"{"consent_basis": "attested"}"#)
+        self.tenant_set(name, r#"{"consent_basis": "attested"}"#)
             .await
-            .expect("a tenant")
+    }
+
+    pub(crate) async fn tenant_set(&self, name: &str, settings: &str) -> TenantId {
+        let added = add_tenant(self.setup(), name, settings).await;
+        added.expect("a tenant")
     }
 
     /// The text of a new key.
