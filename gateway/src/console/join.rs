@@ -173,7 +173,7 @@ fn question(page: &Page, business: &Business, changed: bool) -> String {
     let _ = write!(
         body,
         "<p class=\"text\">{}</p><form method=\"post\"><input type=\"hidden\" name=\"version\" value=\"{}\">\
-         <button>I agree</button></form><p><small>Messages come from {} by WhatsApp, +{}. You confirm with a message from \
+         <button>I agree</button></form><p><small>Messages come from {} by WhatsApp, {}. You confirm with a message from \
          your own phone. You can end it at any time with STOP.</small></p>",
         escape(&page.wording.text),
         page.row.seq,
