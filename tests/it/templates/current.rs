@@ -165,6 +165,9 @@ async fn what_meta_says_of_a_template_is_obeyed_and_told() {
         street
             .until_template("order_update", "status", "PAUSED")
             .await;
+        // One that goes out before the node has read this is answered by Meta, and places a hold: that is told first.
+        let directory = &street.ground.node.directory;
+        directory.refresh().await.expect("templates read");
         street
             .until_said(order("en", &["4711"]), "template_paused")
             .await;
