@@ -8,7 +8,7 @@ mod actor;
 pub mod chain;
 mod sealer;
 mod verify;
-mod verify_job;
+pub(crate) mod verify_job;
 
 use serde_json::Value;
 

@@ -181,7 +181,10 @@ impl JobKind for EraseJob {
         Self::step(tx, job).boxed()
     }
 
-    fn done(&self) -> BoxFuture<'_, Stored<()>> {
-        self.db.empty_log().boxed()
+    fn ended<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Stored<()>> {
+        match job.state {
+            JobState::Done => self.db.empty_log().boxed(),
+            _ => std::future::ready(Ok(())).boxed(),
+        }
     }
 }

@@ -7,17 +7,17 @@ use std::collections::{HashMap, HashSet};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use serde_json::json;
 
 use super::LEDGER;
 use super::record::{commitment, digest_of, value_hash};
 use crate::audit::chain::{ChainKey, Link};
-use crate::audit::{Fault, Walk, write_head};
+use crate::audit::verify_job::{Looked, resumed, told};
+use crate::audit::{Fault, Walk};
 use crate::domain::{ConsentId, ConsentStatus, ContactId, TenantId};
 use crate::jobs::{JobKind, Step, StepError};
 use crate::storage::audit::{self, SealHead};
 use crate::storage::consents::{self, ConsentRecord};
-use crate::storage::jobs::{Job, Reject};
+use crate::storage::jobs::Job;
 use crate::storage::{Db, Result, Tx};
 
 /// Records read at once.
@@ -167,11 +167,7 @@ impl VerifyJob {
     pub const NAME: &'static str = "consent.verify";
 
     async fn step(&self, tx: &mut Tx, job: &Job) -> Result<Step, StepError> {
-        let mut verification: Verification = match job.progress.as_str() {
-            "" => Verification::default(),
-            progress => serde_json::from_str(progress)
-                .map_err(|error| StepError::Refused(error.to_string()))?,
-        };
+        let mut verification: Verification = resumed(job)?;
         // Read before the records: what is sealed meanwhile lies beyond it.
         let head = audit::head(tx, job.tenant, LEDGER).await?;
         let (records, mut faults) = verification.step(tx, &self.0, job.tenant).await?;
@@ -179,21 +175,12 @@ impl VerifyJob {
         if over {
             faults.extend(verification.0.end(&head));
         }
-        let found = job.rejected + i64::try_from(faults.len()).unwrap_or(i64::MAX);
-        let reject = |(ordinal, fault): (i64, &Fault)| Reject {
-            ordinal,
-            reason: fault.what.to_owned(),
-            item: json!({"seq": fault.seq, "record": fault.entry}).to_string(),
+        let looked = Looked {
+            rows: records,
+            faults,
+            over,
         };
-        Ok(Step {
-            done: i64::try_from(records).unwrap_or(i64::MAX),
-            total: Some(head.seq),
-            rejects: (job.rejected + 1..).zip(&faults).map(reject).collect(),
-            result: over
-                .then(|| json!({"intact": found == 0, "faults": found, "head": write_head(&head)})),
-            progress: json!(verification),
-            wait: None,
-        })
+        Ok(told(job, &head, &verification, "record", &looked))
     }
 }
 

@@ -8,7 +8,6 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::Value;
 
-use crate::domain::JobId;
 use crate::storage::jobs::{Job, Reject};
 use crate::storage::{StorageError, Tx};
 
@@ -32,12 +31,11 @@ pub trait JobKind: Send + Sync + fmt::Debug {
     /// Goes on from `job.progress`. What it does in `tx` is committed together with what it answers, or not at all.
     fn step<'a>(&'a self, tx: &'a mut Tx, job: &'a Job) -> BoxFuture<'a, Result<Step, StepError>>;
 
-    /// A job of this kind is over, perhaps by somebody's word: what works for it outside of its steps ends too.
-    fn ended(&self, _: JobId) {}
-
-    /// What is to be done once the last step is committed, outside of any transaction. A crash may leave it undone.
-    fn done(&self) -> BoxFuture<'_, Result<(), StorageError>> {
-        Box::pin(std::future::ready(Ok(())))
+    /// A job of this kind is over, perhaps by somebody's word, and that is committed: what works for it outside of its steps
+    /// ends too, and what its end calls for is done. A crash may leave it undone.
+    fn ended<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<(), StorageError>> {
+        let _ = job;
+        std::future::ready(Ok(())).boxed()
     }
 
     /// The step of a kind that fetches. What was fetched may be for a step that another node has done since.

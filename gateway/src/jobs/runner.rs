@@ -121,7 +121,8 @@ impl Runner {
             return Ok(());
         };
         let now = self.clock.now();
-        let outcome = match self.kind(&job) {
+        let kind = self.kind(&job);
+        let outcome = match &kind {
             _ if job.cancel => {
                 end(&mut job, JobState::Cancelled, now);
                 None
@@ -150,11 +151,8 @@ impl Runner {
         jobs::update_job(&mut tx, tenant, &job).await?;
         tx.commit().await?;
         count(&job);
-        if let Some(kind) = self.kind(&job).filter(|_| !job.state.is_open()) {
-            kind.ended(id);
-        }
-        if let Some(kind) = self.kind(&job).filter(|_| job.state == JobState::Done)
-            && let Err(error) = kind.done().await
+        if let Some(kind) = kind.filter(|_| !job.state.is_open())
+            && let Err(error) = kind.ended(&job).await
         {
             tracing::warn!(%error, job = %id, "what was to be done after a job was not");
         }

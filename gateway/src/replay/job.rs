@@ -29,7 +29,7 @@ use crate::domain::{InstallationId, JobId, TenantId, Timestamp};
 use crate::jobs::{self, JobKind, Step, StepError};
 use crate::plugin_host::{CompileLimits, Limits};
 use crate::storage::jobs::Job;
-use crate::storage::{Tx, components, replays};
+use crate::storage::{StorageError, Tx, components, replays};
 use crate::sync::lock;
 use crate::tenants::{SetupContext, SetupError};
 
@@ -171,11 +171,12 @@ impl JobKind for ReplayJob {
         std::future::ready(self.look(job)).boxed()
     }
 
-    fn ended(&self, job: JobId) {
-        if let Some(under_way) = lock(&self.under_way).remove(&job) {
+    fn ended<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<(), StorageError>> {
+        if let Some(under_way) = lock(&self.under_way).remove(&job.id) {
             // With it goes the child.
             under_way.task.abort();
         }
+        std::future::ready(Ok(())).boxed()
     }
 }
 
