@@ -5,12 +5,12 @@
 //! ever. A request that is refused by its head leaves its body on the connection: closed with that unread, the client
 //! may lose the answer, and the next request that it sends on it. So the rest is read and thrown away first.
 
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::Bytes;
-use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::sync::oneshot;
 use tokio::time::Sleep;
@@ -84,7 +84,7 @@ where
             return false;
         }
         let mut read = 0;
-        while let Some(frame) = body.frame().await {
+        while let Some(frame) = poll_fn(|cx| body.poll(cx)).await {
             read += match frame {
                 Ok(frame) => frame.data_ref().map_or(0, Bytes::len),
                 Err(_) => return false,
@@ -97,25 +97,18 @@ where
     }
 }
 
-impl<B> Body for Timed<B>
+impl<B> Timed<B>
 where
     B: Body<Data = Bytes> + Unpin,
     B::Error: Into<axum::BoxError>,
 {
-    type Data = Bytes;
-    type Error = axum::BoxError;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::BoxError>>> {
-        let this = self.get_mut();
-        this.asked = true;
-        if this.end.as_mut().poll(cx).is_ready() {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::BoxError>>> {
+        self.asked = true;
+        if self.end.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Some(Err(TooSlow.into())));
         }
-        let polled = Pin::new(&mut this.body).poll_frame(cx).map_err(Into::into);
-        this.over |= matches!(polled, Poll::Ready(None));
+        let polled = Pin::new(&mut self.body).poll_frame(cx).map_err(Into::into);
+        self.over |= matches!(polled, Poll::Ready(None));
         polled
     }
 }
@@ -133,7 +126,7 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::BoxError>>> {
         match &mut self.get_mut().body {
-            Some(body) => Pin::new(body).poll_frame(cx),
+            Some(body) => body.poll(cx),
             None => Poll::Ready(None),
         }
     }
@@ -156,7 +149,7 @@ where
 mod tests {
     use std::convert::Infallible;
 
-    use http_body_util::Full;
+    use http_body_util::{BodyExt, Full};
 
     use super::*;
 

@@ -188,6 +188,19 @@ pub async fn todo_all_tenants(
     after: OutboxId,
     limit: usize,
 ) -> Result<Vec<OutboxRow>> {
+    let which = format!("{TODO} AND id > $1");
+    of_buckets(tx, (&which, after.raw()), buckets, skip, "id", limit).await
+}
+
+/// Sends in these buckets, without the numbers in `skip`. `which`: the condition, with `$1` and what that is.
+async fn of_buckets(
+    tx: &mut Tx,
+    (which, first): (&str, i64),
+    buckets: &[Bucket],
+    skip: &[NumberId],
+    order: &str,
+    limit: usize,
+) -> Result<Vec<OutboxRow>> {
     if buckets.is_empty() {
         return Ok(Vec::new());
     }
@@ -198,11 +211,11 @@ pub async fn todo_all_tenants(
         skip => batch::padded(&skip.iter().map(|n| n.raw()).collect::<Vec<_>>()),
     };
     let skipped = batch::list("AND number NOT IN", skip.len(), buckets.len() + 3, "");
-    let head = format!("{COLUMNS} WHERE {TODO} AND id > $1 AND bucket IN");
-    let tail = format!("{} ORDER BY id LIMIT $2", skipped.0);
+    let head = format!("{COLUMNS} WHERE {which} AND bucket IN");
+    let tail = format!("{} ORDER BY {order} LIMIT $2", skipped.0);
     let sql = batch::list(&head, buckets.len(), 3, &tail);
     let rows: Vec<Row> = on_backend!(tx, |conn| {
-        let mut query = sqlx::query_as(sql).bind(after.raw()).bind(limit_of(limit));
+        let mut query = sqlx::query_as(sql).bind(first).bind(limit_of(limit));
         for value in buckets.iter().chain(&skip) {
             query = query.bind(value);
         }

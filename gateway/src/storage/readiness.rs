@@ -67,13 +67,7 @@ pub async fn last_echo(tx: &mut Tx, tenant: TenantId) -> Result<Option<EventId>>
     const SQL: &str =
         "SELECT id FROM (SELECT id, tenant, kind, content FROM inbound_event ORDER BY id DESC LIMIT $2) AS newest
         WHERE tenant = $1 AND kind = 3 AND content LIKE '%\"source\":\"echo\"%' ORDER BY id DESC LIMIT 1";
-    let id: Option<i64> = on_backend!(tx, |conn| {
-        sqlx::query_scalar(SQL)
-            .bind(tenant.raw())
-            .bind(NEWEST)
-            .fetch_optional(conn)
-            .await
-    })?;
+    let id = newest(tx, tenant, SQL).await?;
     Ok(id.map(EventId::from_raw))
 }
 
@@ -82,12 +76,17 @@ pub async fn last_answer_delivered(tx: &mut Tx, tenant: TenantId) -> Result<Opti
     const SQL: &str =
         "SELECT id FROM (SELECT id, tenant, turn, receipt FROM outbox ORDER BY id DESC LIMIT $2) AS newest
         WHERE tenant = $1 AND turn <> 0 AND receipt BETWEEN 2 AND 4 ORDER BY id DESC LIMIT 1";
-    let id: Option<i64> = on_backend!(tx, |conn| {
-        sqlx::query_scalar(SQL)
+    let id = newest(tx, tenant, SQL).await?;
+    Ok(id.map(OutboxId::from_raw))
+}
+
+/// `sql`: `$1` is the tenant, `$2` how many rows are looked through.
+async fn newest(tx: &mut Tx, tenant: TenantId, sql: &'static str) -> Result<Option<i64>> {
+    Ok(on_backend!(tx, |conn| {
+        sqlx::query_scalar(sql)
             .bind(tenant.raw())
             .bind(NEWEST)
             .fetch_optional(conn)
             .await
-    })?;
-    Ok(id.map(OutboxId::from_raw))
+    })?)
 }

@@ -1,7 +1,8 @@
 //! Sends that wait for an hour: out of everybody's way until they are due, then queued again.
 
-use super::super::{Result, Tx, batch, execute_rows, fetch_list, on_backend};
-use super::{COLUMNS, OutboxRow, Row, limit_of, row};
+use super::super::{Result, Tx, batch, execute_rows, fetch_list};
+use super::lists::newest;
+use super::{OutboxRow, of_buckets};
 use crate::domain::{Bucket, ConversationId, NumberId, OutboxId, TenantId, Timestamp};
 
 /// What is due in these buckets, what was due first before the rest, without the numbers in `skip`.
@@ -12,27 +13,8 @@ pub async fn due_all_tenants(
     now: Timestamp,
     limit: usize,
 ) -> Result<Vec<OutboxRow>> {
-    if buckets.is_empty() {
-        return Ok(Vec::new());
-    }
-    let buckets = batch::padded(&buckets.iter().map(|b| b.raw()).collect::<Vec<_>>());
-    // No number is 0, so an empty list skips nobody.
-    let skip = match skip {
-        [] => vec![0],
-        skip => batch::padded(&skip.iter().map(|n| n.raw()).collect::<Vec<_>>()),
-    };
-    let skipped = batch::list("AND number NOT IN", skip.len(), buckets.len() + 3, "");
-    let head = format!("{COLUMNS} WHERE state = 7 AND due_at <= $1 AND bucket IN");
-    let tail = format!("{} ORDER BY due_at, id LIMIT $2", skipped.0);
-    let sql = batch::list(&head, buckets.len(), 3, &tail);
-    let rows: Vec<Row> = on_backend!(tx, |conn| {
-        let mut query = sqlx::query_as(sql).bind(now.millis()).bind(limit_of(limit));
-        for value in buckets.iter().chain(&skip) {
-            query = query.bind(value);
-        }
-        query.fetch_all(conn).await
-    })?;
-    rows.into_iter().map(row).collect()
+    let which = ("state = 7 AND due_at <= $1", now.millis());
+    of_buckets(tx, which, buckets, skip, "due_at, id", limit).await
 }
 
 /// Of these conversations, the first send that is due and waits still: nothing younger of its kind goes before it.
@@ -63,14 +45,7 @@ pub async fn deferred(
     before: i64,
     limit: i64,
 ) -> Result<Vec<OutboxRow>> {
-    if buckets.is_empty() {
-        return Ok(Vec::new());
-    }
-    let buckets = batch::padded(&batch::sorted(buckets.iter().map(|b| b.raw())));
-    let head = format!("{COLUMNS} WHERE state = 7 AND tenant = $1 AND id < $2 AND bucket IN");
-    let sql = batch::list(&head, buckets.len(), 4, "ORDER BY id DESC LIMIT $3");
-    let rows: Vec<Row> = fetch_list!(tx, sql, [tenant.raw(), before, limit], &buckets)?;
-    rows.into_iter().map(row).collect()
+    newest(tx, "state = 7", tenant, buckets, before, limit).await
 }
 
 /// Queues these again, those that still wait.

@@ -27,11 +27,23 @@ pub async fn open(
     before: i64,
     limit: i64,
 ) -> Result<Vec<OutboxRow>> {
+    newest(tx, TODO, tenant, buckets, before, limit).await
+}
+
+/// A tenant's sends in a state, before this one, the newest first.
+pub(super) async fn newest(
+    tx: &mut Tx,
+    state: &str,
+    tenant: TenantId,
+    buckets: &[Bucket],
+    before: i64,
+    limit: i64,
+) -> Result<Vec<OutboxRow>> {
     if buckets.is_empty() {
         return Ok(Vec::new());
     }
     let buckets = batch::padded(&batch::sorted(buckets.iter().map(|b| b.raw())));
-    let head = format!("{COLUMNS} WHERE {TODO} AND tenant = $1 AND id < $2 AND bucket IN");
+    let head = format!("{COLUMNS} WHERE {state} AND tenant = $1 AND id < $2 AND bucket IN");
     let sql = batch::list(&head, buckets.len(), 4, "ORDER BY id DESC LIMIT $3");
     let rows: Vec<Row> = fetch_list!(tx, sql, [tenant.raw(), before, limit], &buckets)?;
     rows.into_iter().map(row).collect()
