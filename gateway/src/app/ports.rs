@@ -12,11 +12,10 @@ use crate::delivery;
 use crate::directory::Directory;
 use crate::domain::breaker::BreakerRule;
 use crate::domain::number::Number;
-use crate::domain::{NumberId, OutboundContent, TenantId, Timestamp};
+use crate::domain::{Draft, NumberId, Timestamp};
 use crate::pipeline::ComponentBudget;
 use crate::plugin_host::Limits;
 use crate::policy::limits::LimitRules;
-use crate::policy::{ActiveHold, ConsentBasis, TemplateFact, TopicFact};
 
 /// The directory as delivery sees it.
 pub(super) struct DirectoryPort(Arc<Directory>);
@@ -35,38 +34,6 @@ impl delivery::Directory for DirectoryPort {
             .map(|entry| entry.number.clone())
     }
 
-    fn holds(&self, tenant: TenantId, number: NumberId) -> Vec<ActiveHold> {
-        let snapshot = self.0.snapshot();
-        let entry = snapshot
-            .number(number)
-            .filter(|entry| entry.number.tenant == tenant);
-        entry.map(|entry| entry.holds.clone()).unwrap_or_default()
-    }
-
-    fn consent_rules(
-        &self,
-        number: NumberId,
-        content: &OutboundContent,
-    ) -> (ConsentBasis, TopicFact) {
-        let snapshot = self.0.snapshot();
-        let tenant = snapshot.number(number).map(|entry| entry.tenant.clone());
-        // A number that is gone sends nothing; until that is found out, nothing is begun without an opt-in.
-        tenant.map_or((ConsentBasis::Ledger, TopicFact::None), |tenant| {
-            (tenant.settings.consent_basis, tenant.topic(content))
-        })
-    }
-
-    fn template(
-        &self,
-        number: NumberId,
-        content: &OutboundContent,
-        now: Timestamp,
-    ) -> TemplateFact {
-        let snapshot = self.0.snapshot();
-        let entry = snapshot.number(number);
-        entry.map_or(TemplateFact::Unknown, |entry| entry.template(content, now))
-    }
-
     fn limits(&self, number: NumberId) -> Arc<LimitRules> {
         let snapshot = self.0.snapshot();
         let entry = snapshot.number(number);
@@ -75,8 +42,19 @@ impl delivery::Directory for DirectoryPort {
             .unwrap_or_default()
     }
 
-    fn ingest_gap_until(&self) -> Option<Timestamp> {
-        self.0.snapshot().ingest_gap_until
+    fn bearing_on(&self, draft: &Draft, now: Timestamp) -> Option<delivery::Bearing> {
+        let snapshot = self.0.snapshot();
+        let entry = snapshot.number(draft.number)?;
+        let own = entry.number.tenant == draft.tenant;
+        Some(delivery::Bearing {
+            number: entry.number.clone(),
+            holds: if own { entry.holds.clone() } else { Vec::new() },
+            basis: entry.tenant.settings.consent_basis,
+            topic: entry.tenant.topic(&draft.content),
+            template: entry.template(&draft.content, now),
+            limits: entry.tenant.limits.clone(),
+            ingest_gap_until: snapshot.ingest_gap_until,
+        })
     }
 }
 

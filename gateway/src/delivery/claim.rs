@@ -5,6 +5,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
+use crate::domain::number::Number;
 use crate::domain::{
     Bucket, ContactId, ConversationId, Draft, OutboxId, OutboxState, Recipient, Timestamp,
 };
@@ -28,6 +29,7 @@ use super::address::AddressBook;
 use super::engine::LOOK_EVERY;
 use super::limits::{Counted, FarFromLimits, Going};
 use super::pacing;
+use super::ports::Bearing;
 use super::world::World;
 
 /// A row that may be sent, if it is sent soon.
@@ -300,7 +302,10 @@ impl Ground {
             state: OutboxState::Failed,
             reason: reason.to_owned(),
         };
-        let Some(facts) = self.facts(world, row, now) else {
+        let bearing = world.directory.bearing_on(&row.draft, now);
+        let number = bearing.as_ref().map(|bearing| bearing.number.clone());
+        let facts = bearing.and_then(|bearing| self.facts(bearing, row));
+        let (Some(number), Some(facts)) = (number, facts) else {
             return failed("orphan: its number, conversation or contact is gone");
         };
         let Some(recipient) = self.recipient(world, &row.draft) else {
@@ -318,7 +323,7 @@ impl Ground {
                 },
                 "deferred",
             ),
-            Decision::Cleared(draft) => (self.go(world, row, &facts, draft, now), "cleared"),
+            Decision::Cleared(draft) => (self.go(&number, row, &facts, draft, now), "cleared"),
             Decision::Deferred {
                 until,
                 reason: reason @ Reason::IngestBacklog,
@@ -343,7 +348,7 @@ impl Ground {
     /// It goes, if the person's pace lets it, and is counted then.
     fn go(
         &mut self,
-        world: &World,
+        number: &Number,
         row: &OutboxRow,
         facts: &Facts,
         draft: Cleared<Draft>,
@@ -354,14 +359,12 @@ impl Ground {
         let (Verdict::Go { .. }, Some(class)) = (&verdict, class) else {
             return verdict;
         };
-        let number = world.directory.number(row.draft.number);
-        let portfolio = number.as_ref().map(|number| number.portfolio.as_str());
         let consent = self.consent.of(row.draft.contact);
         let going = Going {
             row,
             contact: consent.map_or(row.draft.contact, |row| row.contact),
             class,
-            portfolio: portfolio.filter(|_| limits::is_outside(facts, now)),
+            portfolio: limits::is_outside(facts, now).then_some(&number.portfolio),
         };
         self.counted.count(&going, now);
         verdict
@@ -391,38 +394,33 @@ impl Ground {
         }
     }
 
-    fn facts(&self, world: &World, row: &OutboxRow, now: Timestamp) -> Option<Facts> {
-        let (draft, bucket) = (&row.draft, row.bucket);
-        let number = world.directory.number(draft.number)?;
+    fn facts(&self, bearing: Bearing, row: &OutboxRow) -> Option<Facts> {
+        let (draft, number) = (&row.draft, &bearing.number);
         let consent = self.consent.of(draft.contact)?;
-        let contact = consent.contact;
-        let consent = consent.state;
-        let rules = world.directory.limits(draft.number);
         let conversation = self.conversations.get(&draft.conversation)?;
-        let (basis, topic) = world.directory.consent_rules(draft.number, &draft.content);
         Some(Facts {
-            holds: world.directory.holds(draft.tenant, draft.number),
+            holds: bearing.holds,
             owner: conversation.owner.clone(),
             owner_version: conversation.owner_version,
-            consent,
-            basis,
-            topic,
+            consent: consent.state,
+            basis: bearing.basis,
+            topic: bearing.topic,
             window: WindowFacts {
                 last_inbound_at: conversation.last_inbound_at,
                 number_connected_at: number.connected_at,
-                ingest_gap_until: world.directory.ingest_gap_until(),
+                ingest_gap_until: bearing.ingest_gap_until,
                 closed_by_meta_at: conversation.closed_by_meta_at,
             },
-            template: world.directory.template(draft.number, &draft.content, now),
+            template: bearing.template,
             backlog: BacklogFact {
-                oldest_unsplit_raw_at: self.backlog.get(&bucket).copied().flatten(),
+                oldest_unsplit_raw_at: self.backlog.get(&row.bucket).copied().flatten(),
             },
             spend: SpendFact::Unknown,
             brake: LoopBrake::default(),
             limits: self.counted.facts(
-                &rules,
+                &bearing.limits,
                 row,
-                contact,
+                consent.contact,
                 conversation,
                 (&number.portfolio, &number.time_zone),
             ),

@@ -105,10 +105,7 @@ impl Counted {
             rules.caps().is_set() || rules.has_months()
         };
         let limited = rows.iter().filter(has_caps);
-        let contacts: BTreeSet<ContactId> = limited
-            .flat_map(|row| [row.draft.contact, survivor(consent, row.draft.contact)])
-            .collect();
-        let contacts: Vec<ContactId> = contacts.into_iter().collect();
+        let contacts = people(limited, consent);
         for begun in limits::begun_all_tenants(tx, &contacts, now.minus(WEEK)).await? {
             let now_is = survivor(consent, begun.contact);
             self.begun.entry(now_is).or_default().push(begun);
@@ -123,11 +120,7 @@ impl Counted {
         consent: &Consents,
         now: Timestamp,
     ) -> Result<()> {
-        let contacts: BTreeSet<ContactId> = rows
-            .iter()
-            .flat_map(|row| [row.draft.contact, survivor(consent, row.draft.contact)])
-            .collect();
-        let contacts: Vec<ContactId> = contacts.into_iter().collect();
+        let contacts = people(rows.iter(), consent);
         for (contact, at) in limits::held_off_all_tenants(tx, &contacts, now.minus(DAY)).await? {
             let held = self
                 .held_off
@@ -229,7 +222,11 @@ impl Counted {
             used.unwrap_or_default() - i64::from(itself)
         });
         LimitFacts {
-            quiet: rules.quiet(&conversation.contact_attributes, &draft.recipient, zone),
+            quiet: rules.quiet(
+                &conversation.contact_attributes,
+                || Some(draft.recipient.clone()),
+                zone,
+            ),
             caps,
             portfolio: self.portfolio(portfolio, contact),
             month,
@@ -326,6 +323,12 @@ impl Counted {
 /// What answers in a person's conversation and is no template is nobody's to count.
 fn is_limited(draft: &Draft) -> bool {
     draft.class.is_business_initiated() || draft.content.template().is_some()
+}
+
+/// Whom these rows are for, as they were written and as they are now.
+fn people<'a>(rows: impl Iterator<Item = &'a &'a OutboxRow>, consent: &Consents) -> Vec<ContactId> {
+    let both = rows.flat_map(|row| [row.draft.contact, survivor(consent, row.draft.contact)]);
+    both.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 fn survivor(consent: &Consents, contact: ContactId) -> ContactId {

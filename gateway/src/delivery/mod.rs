@@ -25,5 +25,5 @@ mod world;
 pub use config::DeliveryConfig;
 pub use engine::Delivery;
 pub use intake::Intake;
-pub use ports::{Credentials, Directory, Draw, Monotonic, Observer, Receipts, SendTrace};
+pub use ports::{Bearing, Credentials, Directory, Draw, Monotonic, Observer, Receipts, SendTrace};
 pub use world::{Chance, ProcessTime, World};

@@ -8,8 +8,8 @@ use secrecy::SecretString;
 
 use crate::domain::number::Number;
 use crate::domain::{
-    AuditId, ConsentId, ConversationId, HoldId, NumberId, OutboundContent, OutboxId, OutboxState,
-    TenantId, Timestamp,
+    AuditId, ConsentId, ConversationId, Draft, HoldId, NumberId, OutboxId, OutboxState, TenantId,
+    Timestamp,
 };
 use crate::policy::limits::LimitRules;
 use crate::policy::{ActiveHold, ConsentBasis, TemplateFact, TopicFact};
@@ -24,25 +24,29 @@ pub trait Credentials: Send + Sync {
 pub trait Directory: Send + Sync {
     fn number(&self, id: NumberId) -> Option<Arc<Number>>;
 
-    /// Holds that bear on the number's sends; policy judges which concern a draft.
-    fn holds(&self, tenant: TenantId, number: NumberId) -> Vec<ActiveHold>;
-
-    /// What the number's tenant relies on when it writes first, and what is known of the topic that the content names.
-    fn consent_rules(
-        &self,
-        number: NumberId,
-        content: &OutboundContent,
-    ) -> (ConsentBasis, TopicFact);
-
-    /// What is known of the template that content names, at the number's account.
-    fn template(&self, number: NumberId, content: &OutboundContent, now: Timestamp)
-    -> TemplateFact;
-
     /// What the number's tenant limits.
     fn limits(&self, number: NumberId) -> Arc<LimitRules>;
 
+    /// What a decision about this draft is made from. `None`: its number is gone.
+    fn bearing_on(&self, draft: &Draft, now: Timestamp) -> Option<Bearing>;
+}
+
+/// What is set up that bears on a draft, all as of one moment.
+#[derive(Debug)]
+pub struct Bearing {
+    pub number: Arc<Number>,
+    /// Holds on the number's sends; policy judges which concern the draft.
+    pub holds: Vec<ActiveHold>,
+    /// What the tenant relies on when it writes first.
+    pub basis: ConsentBasis,
+    /// What is known of the topic that the content names.
+    pub topic: TopicFact,
+    /// What is known of the template that the content names, at the number's account.
+    pub template: TemplateFact,
+    /// What the tenant limits.
+    pub limits: Arc<LimitRules>,
     /// End of the last time in which webhooks may have been missed.
-    fn ingest_gap_until(&self) -> Option<Timestamp>;
+    pub ingest_gap_until: Option<Timestamp>,
 }
 
 /// Is ingest up and without a backlog, so that a receipt that was sent to us would have come?

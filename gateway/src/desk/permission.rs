@@ -1,12 +1,10 @@
 //! What may be sent to a person now: the facts of one moment, and policy asked with probes.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::{Desk, DeskError, Result};
 use crate::directory::NumberEntry;
 use crate::domain::{
-    Bucket, ContactId, ConversationId, Draft, DraftClass, NumberId, OutboundContent, OutboxId,
-    Owner, Sender, TenantId, Timestamp,
+    ContactId, ConversationId, Draft, DraftClass, NumberId, OutboundContent, OutboxId, Sender,
+    TenantId, Timestamp,
 };
 use crate::policy::{BacklogFact, Permission, permission};
 use crate::storage::contacts::{self, Contact};
@@ -106,33 +104,13 @@ pub async fn ask(
 }
 
 fn unsaid(tenant: TenantId, number: NumberId, contact: Contact) -> Conversation {
+    let none = ConversationId::from_raw(0);
     Conversation {
-        id: ConversationId::from_raw(0),
-        tenant,
-        number,
-        contact: contact.id,
-        bucket: Bucket::of(number),
-        owner: Owner::Bot,
-        owner_version: 0,
-        version: 0,
-        next_seq: 1,
-        done_seq: 0,
-        last_inbound_at: None,
-        closed_by_meta_at: None,
-        bot_hour_at: Timestamp::ZERO,
-        bot_hour_count: 0,
-        language: None,
-        attributes: BTreeMap::default(),
-        tags: BTreeSet::default(),
-        closed_at: None,
-        last_entry: 0,
-        human_replied_at: None,
-        snoozed_until: None,
-        hand_back_at: None,
         display_name: contact.display_name,
         username: contact.username,
         contact_attributes: contact.attributes,
         phone: contact.phone,
         bsuid: contact.bsuid,
+        ..Conversation::begun(none, tenant, number, contact.id)
     }
 }

@@ -80,12 +80,9 @@ impl NumberEntry {
     /// The night of who the conversation is with. What is counted, the claim alone knows.
     pub(super) fn quiet(&self, conversation: &Conversation) -> QuietFact {
         let attributes = &conversation.contact_attributes;
+        let recipient = || conversation.recipient();
         let zone = &self.number.time_zone;
-        let limits = &self.tenant.limits;
-        match conversation.recipient() {
-            Some(recipient) => limits.quiet(attributes, &recipient, zone),
-            None => QuietFact::default(),
-        }
+        self.tenant.limits.quiet(attributes, recipient, zone)
     }
 }
 

@@ -1,14 +1,12 @@
 //! How things stand between a person and a number: what policy would decide by now.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::chain::{Again, at};
 use super::{Result, Teller};
 use crate::directory::NumberEntry;
 use crate::domain::outbound::TemplateContent;
 use crate::domain::{
-    ContactId, ConversationId, Draft, DraftClass, NumberId, OutboundContent, OutboxId, Owner,
-    Phone, Recipient, Sender, Timestamp,
+    ContactId, ConversationId, Draft, DraftClass, NumberId, OutboundContent, OutboxId, Phone,
+    Recipient, Sender, Timestamp,
 };
 use crate::policy::{
     BacklogFact, ConsentState, Decision, Facts, Reason, Rule, Ruling, TemplateFact, WindowState,
@@ -45,7 +43,10 @@ impl Ground {
         let bucket = entry.number.bucket();
         let oldest = raw::oldest_unattached_all_tenants(tx, &[bucket]).await?;
         Ok(Some(Self {
-            conversation: row.unwrap_or_else(|| unbegun(&entry, contact)),
+            conversation: row.unwrap_or_else(|| {
+                let none = ConversationId::from_raw(0);
+                Conversation::begun(none, tenant, number, contact)
+            }),
             consent: consent.of(contact).map(|row| row.state).unwrap_or_default(),
             entry,
             backlog: BacklogFact {
@@ -160,38 +161,5 @@ pub(super) fn told(decision: &Decision) -> Again {
         decision: word.to_owned(),
         reason: reason.map(|reason| reason.code().to_owned()),
         from: from.and_then(at),
-    }
-}
-
-/// A person who has not written to the number, nor been written to.
-fn unbegun(entry: &NumberEntry, contact: ContactId) -> Conversation {
-    Conversation {
-        id: ConversationId::from_raw(0),
-        tenant: entry.number.tenant,
-        number: entry.number.id,
-        contact,
-        bucket: entry.number.bucket(),
-        owner: Owner::Bot,
-        owner_version: 0,
-        version: 0,
-        next_seq: 1,
-        done_seq: 0,
-        last_inbound_at: None,
-        closed_by_meta_at: None,
-        bot_hour_at: Timestamp::ZERO,
-        bot_hour_count: 0,
-        language: None,
-        attributes: BTreeMap::new(),
-        tags: BTreeSet::new(),
-        closed_at: None,
-        last_entry: 0,
-        human_replied_at: None,
-        snoozed_until: None,
-        hand_back_at: None,
-        display_name: String::new(),
-        username: String::new(),
-        contact_attributes: String::new(),
-        phone: String::new(),
-        bsuid: String::new(),
     }
 }

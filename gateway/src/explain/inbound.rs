@@ -16,7 +16,6 @@ use crate::storage::{apps, history, outbox, raw, replays};
 /// Everything that an event caused.
 pub(super) async fn tell(teller: &mut Teller, event: &ChainEvent) -> Result<Explanation> {
     let mut told = Explanation::new(about(teller, event).await?, teller.now);
-    way_in(teller, &mut told, event).await?;
     let ground = Ground::load(
         teller,
         event.number,
@@ -24,6 +23,7 @@ pub(super) async fn tell(teller: &mut Teller, event: &ChainEvent) -> Result<Expl
         event.contact,
     )
     .await?;
+    way_in(teller, &mut told, ground.as_ref(), event).await?;
     match event.turn {
         Some(id) => match replays::turn(&mut teller.tx, teller.tenant, id).await? {
             Some(row) => turn::tell(teller, &mut told, ground.as_ref(), &row).await?,
@@ -56,6 +56,7 @@ async fn about(teller: &mut Teller, event: &ChainEvent) -> Result<About> {
 pub(super) async fn way_in(
     teller: &mut Teller,
     told: &mut Explanation,
+    ground: Option<&Ground>,
     event: &ChainEvent,
 ) -> Result<()> {
     if event.kind == EventKind::Occasion as i64 {
@@ -63,8 +64,7 @@ pub(super) async fn way_in(
         return Ok(());
     }
     webhook_step(teller, told, event).await?;
-    let step = attached(teller, event).await?;
-    told.steps.push(step);
+    told.steps.push(attached(teller, ground, event));
     if event.word != word::NONE {
         let (what, words) = match event.word {
             word::HUMAN => ("human", "the person asks for a person: no plugin is asked"),
@@ -155,7 +155,7 @@ fn said(teller: &Teller, content: &Value) -> (String, String) {
     (kind.to_owned(), said)
 }
 
-async fn attached(teller: &mut Teller, event: &ChainEvent) -> Result<Step> {
+fn attached(teller: &Teller, ground: Option<&Ground>, event: &ChainEvent) -> Step {
     let content: Value = serde_json::from_str(&event.content).unwrap_or_default();
     let (kind, said) = said(teller, &content);
     let place = match EventKind::from_code(event.kind) {
@@ -168,13 +168,6 @@ async fn attached(teller: &mut Teller, event: &ChainEvent) -> Result<Step> {
         _ => "nothing that the gateway acts on: kept as it came".to_owned(),
     };
     let words = format!("{kind}{said} attached: {place}; written at {}", event.at);
-    let ground = Ground::load(
-        teller,
-        event.number,
-        Some(event.conversation),
-        event.contact,
-    )
-    .await?;
     let when = id::made_at(event.id.raw());
     let step = Step::new(Some(when), "attached", Mark::Done, words)
         .of(event.id)
@@ -183,10 +176,10 @@ async fn attached(teller: &mut Teller, event: &ChainEvent) -> Result<Step> {
         .with("written_at", event.at.to_string())
         .with("content", teller.sight.content(&kind, content));
     let window = ground.map(|ground| ground.window(teller.now));
-    Ok(match window {
+    match window {
         Some(WindowState::Open { until }) => step.with("window_until", until.to_string()),
         _ => step,
-    })
+    }
 }
 
 fn occasion(teller: &Teller, event: &ChainEvent) -> Step {

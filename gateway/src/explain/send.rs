@@ -34,14 +34,14 @@ pub(super) async fn tell(teller: &mut Teller, row: &OutboxRow) -> Result<Explana
         wamid: row.wamid.as_deref().map(|wamid| teller.sight.wamid(wamid)),
     };
     let mut told = Explanation::new(about, teller.now);
+    let talk = Some(draft.conversation);
+    let ground = Ground::load(teller, draft.number, talk, draft.contact).await?;
     if let Some(id) = row.turn {
         match replays::turn(&mut teller.tx, teller.tenant, id).await? {
-            Some(kept) => turn::origin(teller, &mut told, &kept).await?,
+            Some(kept) => turn::origin(teller, &mut told, ground.as_ref(), &kept).await?,
             None => told.lacks("turn", "the turn's journal is older than journals are kept"),
         }
     }
-    let talk = Some(draft.conversation);
-    let ground = Ground::load(teller, draft.number, talk, draft.contact).await?;
     append(teller, &mut told, ground.as_ref(), row).await?;
     Ok(told)
 }

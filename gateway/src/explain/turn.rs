@@ -84,12 +84,12 @@ pub(super) async fn tell_draft(
         },
         teller.now,
     );
-    origin(teller, &mut told, turn).await?;
-    let journal: Value = serde_json::from_str(&turn.journal).unwrap_or_default();
     let ground = match row {
         Some(row) => Ground::load(teller, row.number, Some(row.id), row.contact).await?,
         None => None,
     };
+    origin(teller, &mut told, ground.as_ref(), turn).await?;
+    let journal: Value = serde_json::from_str(&turn.journal).unwrap_or_default();
     let name = draft.to_string();
     for line in list(&journal["decisions"]) {
         if line["send"] == name.as_str() {
@@ -103,12 +103,13 @@ pub(super) async fn tell_draft(
 pub(super) async fn origin(
     teller: &mut Teller,
     told: &mut Explanation,
+    ground: Option<&Ground>,
     turn: &KeptTurn,
 ) -> Result<()> {
     match &turn.event {
         Some(event) => {
             if let Some(event) = chains::event(&mut teller.tx, teller.tenant, event.id).await? {
-                inbound::way_in(teller, told, &event).await?;
+                inbound::way_in(teller, told, ground, &event).await?;
             }
         }
         None => told.lacks("attached", "the message is older than messages are kept"),

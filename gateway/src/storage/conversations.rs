@@ -68,6 +68,44 @@ pub struct Conversation {
 }
 
 impl Conversation {
+    /// One in which nothing has happened, the bot's.
+    pub fn begun(
+        id: ConversationId,
+        tenant: TenantId,
+        number: NumberId,
+        contact: ContactId,
+    ) -> Self {
+        Self {
+            id,
+            tenant,
+            number,
+            contact,
+            bucket: Bucket::of(number),
+            owner: Owner::Bot,
+            owner_version: 0,
+            version: 0,
+            next_seq: 1,
+            done_seq: 0,
+            last_inbound_at: None,
+            closed_by_meta_at: None,
+            bot_hour_at: Timestamp::ZERO,
+            bot_hour_count: 0,
+            language: None,
+            attributes: Fields::new(),
+            tags: BTreeSet::new(),
+            closed_at: None,
+            last_entry: 0,
+            human_replied_at: None,
+            snoozed_until: None,
+            hand_back_at: None,
+            display_name: String::new(),
+            username: String::new(),
+            contact_attributes: String::new(),
+            phone: String::new(),
+            bsuid: String::new(),
+        }
+    }
+
     /// How the contact is addressed: by phone when it is known, else by BSUID (`whatsapp-cloud-api.md` §4.1).
     pub fn recipient(&self) -> Option<Recipient> {
         Phone::parse(&self.phone)

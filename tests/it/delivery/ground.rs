@@ -12,19 +12,19 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use vestibule::delivery::{
-    Chance, Credentials, Delivery, DeliveryConfig, Directory, Intake, Monotonic, World,
+    Bearing, Chance, Credentials, Delivery, DeliveryConfig, Directory, Intake, Monotonic, World,
 };
 use vestibule::domain::number::Number;
 use vestibule::domain::time::ManualClock;
 use vestibule::domain::{
     AppId, Bucket, Clock, ContactId, ConversationId, CredentialId, IdGenerator, IdentityKind,
-    NumberId, OutboundContent, OutboxId, OutboxState, Owner, TenantId, Timestamp,
+    NumberId, OutboundContent, OutboxId, OutboxState, TenantId, Timestamp,
 };
 use vestibule::graph::GraphClient;
 use vestibule::graph::client::{HttpClientConfig, http_client};
 use vestibule::ownership::{OwnedBuckets, UnderWay, Wakeups};
 use vestibule::policy::limits::LimitRules;
-use vestibule::policy::{ActiveHold, ConsentBasis, TemplateFact, TopicFact};
+use vestibule::policy::{ConsentBasis, TemplateFact, TopicFact};
 use vestibule::storage::conversations::{self, Conversation};
 use vestibule::storage::outbox::{self, OutboxRow};
 use vestibule::storage::people::{self, ContactRow, IdentityKey};
@@ -293,34 +293,14 @@ async fn lease_slot(db: &Db) -> nodes::Slot {
 }
 
 fn conversation(person: i64, number: NumberId, by: i64, now: Timestamp) -> Conversation {
+    let (id, contact) = (
+        ConversationId::from_raw(person + by),
+        ContactId::from_raw(person),
+    );
     Conversation {
-        id: ConversationId::from_raw(person + by),
-        tenant: TENANT,
-        number,
-        contact: ContactId::from_raw(person),
-        bucket: Bucket::of(number),
-        owner: Owner::Bot,
-        owner_version: 0,
-        version: 0,
-        next_seq: 1,
-        done_seq: 0,
         last_inbound_at: Some(now),
-        closed_by_meta_at: None,
-        bot_hour_at: Timestamp::ZERO,
-        bot_hour_count: 0,
-        language: None,
-        attributes: BTreeMap::default(),
-        tags: std::collections::BTreeSet::default(),
-        display_name: String::new(),
-        username: String::new(),
         contact_attributes: "{}".to_owned(),
-        phone: String::new(),
-        bsuid: String::new(),
-        closed_at: None,
-        last_entry: 0,
-        human_replied_at: None,
-        snoozed_until: None,
-        hand_back_at: None,
+        ..Conversation::begun(id, TENANT, number, contact)
     }
 }
 
@@ -349,31 +329,23 @@ impl Directory for OpenNumbers {
         }))
     }
 
-    fn holds(&self, _tenant: TenantId, _number: NumberId) -> Vec<ActiveHold> {
-        Vec::new()
-    }
-
-    fn consent_rules(
-        &self,
-        _number: NumberId,
-        _content: &OutboundContent,
-    ) -> (ConsentBasis, TopicFact) {
-        (ConsentBasis::Attested, TopicFact::None)
-    }
-
-    fn template(&self, _: NumberId, content: &OutboundContent, _: Timestamp) -> TemplateFact {
-        match content {
-            OutboundContent::Template(_) => self.template.lock().expect("a fact").clone(),
-            _ => TemplateFact::NotATemplate,
-        }
-    }
-
     fn limits(&self, _number: NumberId) -> Arc<LimitRules> {
         self.limits.clone()
     }
 
-    fn ingest_gap_until(&self) -> Option<Timestamp> {
-        None
+    fn bearing_on(&self, draft: &vestibule::domain::Draft, _: Timestamp) -> Option<Bearing> {
+        Some(Bearing {
+            number: self.number(draft.number)?,
+            holds: Vec::new(),
+            basis: ConsentBasis::Attested,
+            topic: TopicFact::None,
+            template: match draft.content {
+                OutboundContent::Template(_) => self.template.lock().expect("a fact").clone(),
+                _ => TemplateFact::NotATemplate,
+            },
+            limits: self.limits.clone(),
+            ingest_gap_until: None,
+        })
     }
 }
 

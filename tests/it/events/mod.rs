@@ -10,9 +10,7 @@ mod receiver;
 mod streams;
 
 use serde_json::json;
-use vestibule::domain::{
-    Bucket, Clock, ContactId, ConversationId, NumberId, Owner, TenantId, Timestamp,
-};
+use vestibule::domain::{Clock, ContactId, ConversationId, NumberId, TenantId};
 use vestibule::storage::conversations::{self, Conversation};
 
 use crate::api::Ground;
@@ -24,33 +22,9 @@ pub(crate) async fn talk(ground: &Ground, tenant: TenantId, number: &str, contac
     let now = ground.clock.now();
     let id = ConversationId::from_raw(ground.setup().ids.next(now));
     let row = Conversation {
-        id,
-        tenant,
-        number,
-        contact,
-        bucket: Bucket::of(number),
-        owner: Owner::Bot,
-        owner_version: 0,
-        version: 0,
-        next_seq: 1,
-        done_seq: 0,
         last_inbound_at: Some(now),
-        closed_by_meta_at: None,
-        bot_hour_at: Timestamp::ZERO,
-        bot_hour_count: 0,
-        language: None,
-        attributes: std::collections::BTreeMap::default(),
-        tags: std::collections::BTreeSet::default(),
-        closed_at: None,
-        last_entry: 0,
-        human_replied_at: None,
-        snoozed_until: None,
-        hand_back_at: None,
-        display_name: String::new(),
-        username: String::new(),
         contact_attributes: "{}".to_owned(),
-        phone: String::new(),
-        bsuid: String::new(),
+        ..Conversation::begun(id, tenant, number, contact)
     };
     let mut tx = ground.setup().db.begin().await.expect("a transaction");
     conversations::add_all_tenants(&mut tx, &[row], now)

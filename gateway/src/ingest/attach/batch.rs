@@ -1,6 +1,6 @@
 //! One batch in one transaction: everything that a set of bodies means, or nothing of it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::consent::{self, Opinion};
@@ -428,34 +428,13 @@ fn new_conversation(
     now: Timestamp,
 ) -> Conversation {
     let number = &message.entry.number;
+    let id = ConversationId::from_raw(attacher.ids.next(now));
     Conversation {
-        id: ConversationId::from_raw(attacher.ids.next(now)),
-        tenant: number.tenant,
-        number: number.id,
-        contact,
-        bucket: number.bucket(),
-        owner: Owner::Bot,
-        owner_version: 0,
-        version: 0,
-        next_seq: 1,
-        done_seq: 0,
-        last_inbound_at: None,
-        closed_by_meta_at: None,
-        bot_hour_at: Timestamp::ZERO,
-        bot_hour_count: 0,
-        language: None,
-        attributes: BTreeMap::new(),
-        tags: BTreeSet::new(),
-        closed_at: None,
-        last_entry: 0,
-        human_replied_at: None,
-        snoozed_until: None,
-        hand_back_at: None,
         display_name: message.profile_name.clone().unwrap_or_default(),
         username: message.username.clone().unwrap_or_default(),
         phone: digits(message.from.phone.as_ref()),
-        contact_attributes: String::new(),
         bsuid: opaque(message.from.bsuid.as_ref().or(message.from.parent.as_ref())),
+        ..Conversation::begun(id, number.tenant, number.id, contact)
     }
 }
 

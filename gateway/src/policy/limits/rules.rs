@@ -39,18 +39,27 @@ impl LimitRules {
     /// A number and calendar month, since 2026-10-01 (facts §6.3, of partners' reports).
     pub const FREE_SERVICE_MESSAGES: i64 = 1000;
 
-    /// The person's night. `attributes`: the contact's, as JSON; `business`: where the number's account is.
-    pub fn quiet(&self, attributes: &str, recipient: &Recipient, business: &str) -> QuietFact {
+    /// The person's night. `attributes`: the contact's, as JSON; `recipient` is asked for where somebody has quiet hours
+    /// only; `business`: where the number's account is.
+    pub fn quiet(
+        &self,
+        attributes: &str,
+        recipient: impl FnOnce() -> Option<Recipient>,
+        business: &str,
+    ) -> QuietFact {
         let (utility, marketing) = (self.utility.quiet, self.marketing.quiet);
         if utility.or(marketing).is_none() {
             return QuietFact::default();
         }
+        let Some(recipient) = recipient() else {
+            return QuietFact::default();
+        };
         let attributes: serde_json::Value = serde_json::from_str(attributes).unwrap_or_default();
         let on_record = attributes[&self.zone_attribute].as_str();
         QuietFact {
             utility,
             marketing,
-            zones: likely_zones(on_record, recipient, business),
+            zones: likely_zones(on_record, &recipient, business),
         }
     }
 
