@@ -44,7 +44,7 @@ pub(super) async fn record(
         .map(|answer| judge(world, answer, now))
         .collect();
     let leases: BTreeSet<Lease> = answers.iter().map(|answer| answer.claimed.lease).collect();
-    let mut tx = world.db.begin().await?;
+    let mut tx = world.db.begin_unsynced().await?;
     let _held = CommitTimer::start("record", answers.len());
     fence(&mut tx, &leases.into_iter().collect::<Vec<_>>()).await?;
     record_opt_outs(&mut tx, world, &recorded, now).await?;

@@ -211,15 +211,32 @@ macro_rules! fetch_list {
 }
 pub(crate) use fetch_list;
 
+/// How somebody comes to write.
+#[derive(Debug, Clone, Copy)]
+struct Turn {
+    /// Before all who are not.
+    urgent: bool,
+    /// Its commit is on disk when it returns.
+    synced: bool,
+}
+
 impl Db {
     /// A transaction that may write. On SQLite it holds the one writer until it ends.
     pub async fn begin(&self) -> Result<Tx> {
-        self.begin_as(false).await
+        self.begin_as(Turn {
+            urgent: false,
+            synced: true,
+        })
+        .await
     }
 
     /// The same, before everybody who called [`Db::begin`]: for acknowledgements.
     pub async fn begin_urgent(&self) -> Result<Tx> {
-        self.begin_as(true).await
+        self.begin_as(Turn {
+            urgent: true,
+            synced: true,
+        })
+        .await
     }
 
     /// Says that somebody waits for an acknowledgement: until the guard is dropped, SQLite's writer is for
@@ -231,11 +248,26 @@ impl Db {
         }
     }
 
-    async fn begin_as(&self, urgent: bool) -> Result<Tx> {
+    /// The same as [`Db::begin`], for what nobody outside is told before a later commit of the other kind: on SQLite it
+    /// is on disk with that one, not by itself. SQLite's log has the order of commits, so a machine that loses its power
+    /// loses such commits from the last one backwards, and nothing that was built upon one outlives it; a process that is
+    /// killed loses none. PostgreSQL, which can come back without them under a living node, waits for the disk.
+    pub async fn begin_unsynced(&self) -> Result<Tx> {
+        self.begin_as(Turn {
+            urgent: false,
+            synced: false,
+        })
+        .await
+    }
+
+    async fn begin_as(&self, turn: Turn) -> Result<Tx> {
         Ok(Tx::new(match self {
             Self::Sqlite { writer, gate, .. } => {
-                let permit = gate.enter(urgent).await;
-                Conn::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?, Some(permit))
+                let permit = gate.enter(turn.urgent).await;
+                let begin = permit.begin(turn.synced);
+                let tx = writer.begin_with(begin).await?;
+                permit.has_begun(turn.synced);
+                Conn::Sqlite(tx, Some(permit))
             }
             Self::Postgres(pool) => Conn::Postgres(pool.begin().await?),
         }))

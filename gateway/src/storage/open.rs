@@ -96,3 +96,35 @@ async fn open_postgres(options: &OpenOptions) -> Result<Db> {
         .await?;
     Ok(Db::Postgres(pool))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Tx, on_backend};
+    use super::*;
+
+    async fn is_synced(mut tx: Tx) -> bool {
+        let sql = "SELECT synchronous FROM pragma_synchronous";
+        let mode: i64 = on_backend!(&mut tx, |conn| sqlx::query_scalar(sql)
+            .fetch_one(conn)
+            .await)
+        .expect("a mode");
+        tx.commit().await.expect("a commit");
+        // 2: FULL, 1: NORMAL.
+        mode >= 2
+    }
+
+    #[tokio::test]
+    async fn only_what_may_wait_for_a_later_commit_does_not_wait_for_the_disk() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let url = format!("sqlite:{}", folder.path().join("v.db").display());
+        let db = open(&OpenOptions::new(url)).await.expect("a database");
+        assert!(is_synced(db.begin().await.expect("begun")).await);
+        for _ in 0..2 {
+            assert!(!is_synced(db.begin_unsynced().await.expect("begun")).await);
+        }
+        assert!(is_synced(db.begin_urgent().await.expect("begun")).await);
+        assert!(!is_synced(db.begin_unsynced().await.expect("begun")).await);
+        assert!(is_synced(db.begin().await.expect("begun")).await);
+        db.close().await;
+    }
+}

@@ -3,6 +3,7 @@
 //! A pool would serve in order of arrival, and Meta would wait behind every commit that turns and deliveries have queued.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::oneshot;
@@ -18,6 +19,8 @@ const URGENT_RUN: u32 = 16;
 #[derive(Debug, Default)]
 pub struct WriterGate {
     state: Mutex<State>,
+    /// The one writing connection may be in a mode in which commits do not wait for the disk. A new connection is not.
+    unsynced: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -45,6 +48,29 @@ pub struct Announced(Arc<WriterGate>);
 /// The right to write, until it is dropped.
 #[derive(Debug)]
 pub struct WriterPermit(Arc<WriterGate>);
+
+impl WriterPermit {
+    /// What begins a transaction of this kind on the one connection, as the last one left it.
+    pub(super) fn begin(&self, synced: bool) -> &'static str {
+        let was_unsynced = self.0.unsynced.load(Ordering::Relaxed);
+        match (synced, was_unsynced) {
+            (true, true) => "PRAGMA synchronous=FULL; BEGIN IMMEDIATE",
+            (false, false) => {
+                // Before it is so: if this fails half way, the next one sets it again.
+                self.0.unsynced.store(true, Ordering::Relaxed);
+                "PRAGMA synchronous=NORMAL; BEGIN IMMEDIATE"
+            }
+            _ => "BEGIN IMMEDIATE",
+        }
+    }
+
+    /// It has begun in this mode.
+    pub(super) fn has_begun(&self, synced: bool) {
+        if synced {
+            self.0.unsynced.store(false, Ordering::Relaxed);
+        }
+    }
+}
 
 impl WriterGate {
     /// Waits for a turn. A wait that is given up gives the turn to the next.

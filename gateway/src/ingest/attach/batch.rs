@@ -31,7 +31,7 @@ pub(super) async fn commit(
     let now = attacher.clock.now();
     let leases = owned.leases_of(raws.iter().filter_map(|row| Bucket::from_raw(row.bucket)));
     let leases = leases.ok_or(AttachError::Storage(StorageError::Fenced(-1)))?;
-    let mut tx = attacher.db.begin().await?;
+    let mut tx = attacher.db.begin_unsynced().await?;
     let _held = CommitTimer::start("attach", raws.len());
     buckets::fence(&mut tx, &leases).await?;
     drop_known(attacher, &mut tx, &mut split, now).await?;
