@@ -28,7 +28,9 @@ use crate::consent;
 use crate::consent::pseudonym::Pseudonyms;
 use crate::console::Joining;
 use crate::contacts::{EraseJournalsJob, ImportJob};
-use crate::delivery::{Chance, Delivery, DeliveryConfig, Observer, ProcessTime, World};
+use crate::delivery::{
+    Chance, ClaimsAtOnce, Delivery, DeliveryConfig, Observer, ProcessTime, World,
+};
 use crate::directory::Directory;
 use crate::domain::{Clock, IdGenerator};
 use crate::graph::GraphClient;
@@ -156,8 +158,9 @@ impl Node {
             meters: Arc::new(PluginMeters::new(config.metrics.plugin_seats)),
         };
         let turns_paused = Arc::new(AtomicBool::new(false));
-        let intake = shared.start_delivery(config, options.observer.clone())?;
-        let events = shared.start_pipeline(config, intake.clone(), turns_paused.clone())?;
+        let (intake, claims) = shared.start_delivery(config, options.observer.clone())?;
+        let sends = (intake.clone(), claims);
+        let events = shared.start_pipeline(config, sends, turns_paused.clone())?;
         let followers = shared.start_followers(config, intake.clone(), events.clone())?;
         shared.start_attacher(config, events, intake);
         let health = shared.start_health();
@@ -222,7 +225,7 @@ impl Shared {
         &self,
         config: &Config,
         observer: Arc<dyn Observer>,
-    ) -> anyhow::Result<crate::delivery::Intake> {
+    ) -> anyhow::Result<(crate::delivery::Intake, ClaimsAtOnce)> {
         let port = Arc::new(DirectoryPort::new(self.directory.clone()));
         let gate = Arc::new(BacklogGate::default());
         self.parts.work(
@@ -249,10 +252,11 @@ impl Shared {
             under_way: self.under_way.clone(),
             config: DeliveryConfig::new(&config.delivery, &config.graph),
         };
-        let (delivery, intake) = Delivery::new(world, self.owned.clone(), self.wakeups.clone());
+        let (delivery, intake, claims) =
+            Delivery::new(world, self.owned.clone(), self.wakeups.clone());
         let (soft, hard) = (self.shutdown.soft().clone(), self.shutdown.hard().clone());
         self.parts.work("delivery", delivery.run(soft, hard));
-        Ok(intake)
+        Ok((intake, claims))
     }
 
     fn start_attacher(

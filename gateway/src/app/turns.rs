@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use super::ports::{breaker_rule, component_budget, plugin_limits};
 use super::{Shared, followers};
 use crate::config::Config;
+use crate::delivery::{ClaimsAtOnce, Intake};
 use crate::egress::{Egress, EgressConfig};
 use crate::graph::client::{HttpClientConfig, http_client};
 use crate::outcalls::{Outcalls, OutcallsConfig};
@@ -23,7 +24,7 @@ impl Shared {
     pub(super) fn start_pipeline(
         &self,
         config: &Config,
-        intake: crate::delivery::Intake,
+        (intake, claims): (Intake, ClaimsAtOnce),
         paused: Arc<AtomicBool>,
     ) -> anyhow::Result<mpsc::Sender<Vec<crate::storage::events::PendingEvent>>> {
         let io = tokio::runtime::Handle::current();
@@ -80,6 +81,7 @@ impl Shared {
             owned: self.owned.clone(),
             events: attached,
             sends: Arc::new(move |rows| intake.offer(rows)),
+            at_once: Arc::new(claims),
             paused,
         });
         self.parts

@@ -9,7 +9,7 @@ use crate::domain::number::Number;
 use crate::domain::{
     Bucket, ContactId, ConversationId, Draft, OutboxId, OutboxState, Recipient, Timestamp,
 };
-use crate::ownership::{OwnedBuckets, UnderWay, Work};
+use crate::ownership::{OwnedBuckets, Work};
 use crate::policy::{
     BacklogFact, Cleared, Decision, Facts, LoopBrake, Reason, SpendFact, WindowFacts, limits,
     recheck,
@@ -44,6 +44,25 @@ pub(super) struct Claimed {
     pub(super) locked_at: Duration,
     /// Until its answer is recorded.
     _under_way: Work,
+}
+
+impl Claimed {
+    fn new(
+        world: &World,
+        row: OutboxRow,
+        draft: Cleared<Draft>,
+        lease: Lease,
+        locked_at: Duration,
+    ) -> Self {
+        let _under_way = world.under_way.begin(lease.bucket);
+        Self {
+            row,
+            draft,
+            lease,
+            locked_at,
+            _under_way,
+        }
+    }
 }
 
 /// What became of the rows of one claim. Each is in one of these.
@@ -102,7 +121,7 @@ pub(super) async fn claim(
     unclaim_all_tenants(&mut tx, unsure).await?;
     let now = world.clock.now();
     let counted = Counted::load(&mut tx, world, far, &rows, &consent, now).await?;
-    let mut ground = Ground::load(&mut tx, &rows, consent, counted).await?;
+    let mut ground = Ground::load(&mut tx, &rows, &consent, counted).await?;
     let judged: Vec<(OutboxRow, Verdict)> = rows
         .into_iter()
         .map(|row| {
@@ -123,14 +142,57 @@ pub(super) async fn claim(
     ground.counted.write(&mut tx, far, &moved).await?;
     readdress_all_tenants(&mut tx, &readdressed(&judged, &moved)).await?;
     tx.commit().await?;
-    Ok(sort(
-        &world.under_way,
-        judged,
-        &moved,
-        &leases,
-        locked_at,
-        now,
-    ))
+    Ok(sort(world, judged, &moved, &leases, locked_at, now))
+}
+
+/// Claims what may go of rows that the caller's transaction is about to write, under these leases and with their people's
+/// consent locked; with the debt of each one's pair. Only what answers in a conversation is asked for: nothing of it is
+/// counted, and no backlog keeps it.
+pub(super) async fn at_once(
+    world: &World,
+    tx: &mut Tx,
+    rows: Vec<OutboxRow>,
+    leases: &[Lease],
+    (consent, locked_at): (&Consents, Duration),
+) -> Result<Vec<(Claimed, Option<Timestamp>)>> {
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let now = world.clock.now();
+    // Of somebody who went into another contact, that one's row may not be locked here.
+    let (known, _): (Vec<_>, Vec<_>) = rows
+        .into_iter()
+        .partition(|row| consent.of(row.draft.contact).is_some());
+    let mut ground = Ground::load(tx, &known, consent, Counted::default()).await?;
+    let mut claimed = Vec::with_capacity(known.len());
+    for row in known {
+        let Verdict::Go { draft, debt } = ground.judge(world, &row, now) else {
+            continue;
+        };
+        // Written with the recipient that it was drafted for.
+        let stands = draft.recipient == row.draft.recipient;
+        let lease = leases.iter().find(|lease| lease.bucket == row.bucket);
+        if let Some(&lease) = lease.filter(|_| stands) {
+            let row = begun(row, &draft, now);
+            claimed.push((Claimed::new(world, row, draft, lease, locked_at), debt));
+        }
+    }
+    Ok(claimed)
+}
+
+/// The row of a POST that begins now.
+fn begun(row: OutboxRow, draft: &Draft, now: Timestamp) -> OutboxRow {
+    let draft = Draft {
+        recipient: draft.recipient.clone(),
+        ..row.draft
+    };
+    OutboxRow {
+        draft,
+        state: OutboxState::Claimed,
+        attempts: row.attempts + 1,
+        changed_at: now,
+        ..row
+    }
 }
 
 /// Begins the claim: the fence, then the consent rows' locks, so that everything after is as of the locks.
@@ -213,7 +275,7 @@ fn debts(judged: &[(OutboxRow, Verdict)]) -> Vec<(ConversationId, Timestamp)> {
 }
 
 fn sort(
-    under_way: &UnderWay,
+    world: &World,
     judged: Vec<(OutboxRow, Verdict)>,
     moved: &HashSet<OutboxId>,
     leases: &[Lease],
@@ -234,18 +296,10 @@ fn sort(
             _ if !moved => outcome.gone.push(row),
             Verdict::Defer { .. } => outcome.deferred.push(row),
             Verdict::Go { draft, .. } => {
-                row.state = OutboxState::Claimed;
-                row.attempts += 1;
-                row.changed_at = now;
-                row.draft.recipient.clone_from(&draft.recipient);
                 if let Some(&lease) = leases.iter().find(|lease| lease.bucket == row.bucket) {
-                    outcome.claimed.push(Claimed {
-                        row,
-                        draft,
-                        lease,
-                        locked_at,
-                        _under_way: under_way.begin(lease.bucket),
-                    });
+                    let row = begun(row, &draft, now);
+                    let claimed = Claimed::new(world, row, draft, lease, locked_at);
+                    outcome.claimed.push(claimed);
                 }
             }
             Verdict::End { state, reason } => {
@@ -259,26 +313,26 @@ fn sort(
 }
 
 /// What the rows of one claim are judged by, read in the claim's own transaction.
-struct Ground {
-    consent: Consents,
+struct Ground<'a> {
+    consent: &'a Consents,
     conversations: HashMap<ConversationId, ConversationFacts>,
     addresses: AddressBook,
     backlog: BTreeMap<Bucket, Option<Timestamp>>,
     counted: Counted,
 }
 
-impl Ground {
+impl<'a> Ground<'a> {
     async fn load(
         tx: &mut Tx,
         rows: &[OutboxRow],
-        consent: Consents,
+        consent: &'a Consents,
         counted: Counted,
     ) -> Result<Self> {
         let conversations: Vec<ConversationId> =
             rows.iter().map(|row| row.draft.conversation).collect();
         let conversations = conversation_facts_all_tenants(tx, &conversations).await?;
         let conversations = conversations.into_iter().map(|row| (row.id, row)).collect();
-        let addresses = AddressBook::load(tx, rows, &conversations, &consent).await?;
+        let addresses = AddressBook::load(tx, rows, &conversations, consent).await?;
         let mut backlog = BTreeMap::new();
         for row in rows
             .iter()
@@ -372,7 +426,7 @@ impl Ground {
 
     fn recipient(&self, world: &World, draft: &Draft) -> Option<Recipient> {
         let facts = self.conversations.get(&draft.conversation)?;
-        let (addresses, consent) = (&self.addresses, &self.consent);
+        let (addresses, consent) = (&self.addresses, self.consent);
         addresses.recipient(world, draft, facts, consent)
     }
 

@@ -78,6 +78,11 @@ impl Fresh {
         rows
     }
 
+    /// The next batch, if one waits.
+    pub(super) fn waiting(&mut self) -> Option<Vec<OutboxRow>> {
+        self.rows.try_recv().ok()
+    }
+
     /// Numbers of which rows were missed. To be asked after [`Fresh::next`] and before its rows are used: a row that
     /// was missed was offered before any row of its conversation that comes after it.
     pub(super) fn take_missed(&self) -> BTreeSet<NumberId> {

@@ -6,6 +6,7 @@
 //! what is in memory may be lost or stale at any time. No transaction is open while a call is under way (promise 10).
 
 mod address;
+mod at_once;
 mod call;
 mod claim;
 mod config;
@@ -22,6 +23,7 @@ mod record;
 mod scan;
 mod world;
 
+pub use at_once::ClaimsAtOnce;
 pub use config::DeliveryConfig;
 pub use engine::Delivery;
 pub use intake::Intake;

@@ -377,6 +377,32 @@ impl Queue {
         Some(row)
     }
 
+    /// May this row, which is not written yet, be under way from here on? Only where nothing waits that it would
+    /// overtake, neither in its conversation nor of its number. Its number must be known.
+    pub(super) fn reserve(&mut self, row: &OutboxRow, now: Timestamp) -> bool {
+        let (id, number, conversation) = (row.draft.id, row.draft.number, row.draft.conversation);
+        let behind = self.behind.contains(&number);
+        let Some(queue) = self.numbers.get_mut(&number).filter(|_| !behind) else {
+            return false;
+        };
+        let waits = queue.due.first().is_some_and(|(at, _)| *at <= now);
+        let rests = queue.blocked_until > now || queue.in_flight >= self.most_in_flight;
+        let line = queue.lines.get(&conversation);
+        let alone = line.is_none_or(|line| {
+            line.rows.is_empty() && line.under_way.is_none() && line.from() <= now
+        });
+        let counts = row.draft.content.has_receipts();
+        if waits || rests || !alone || (counts && !queue.rate.take(now)) {
+            return false;
+        }
+        queue.known.insert(id);
+        queue.lines.entry(conversation).or_default().under_way = Some(id);
+        queue.list(conversation);
+        queue.in_flight += 1;
+        self.list(number, now);
+        true
+    }
+
     /// A row that was picked and is not sent now: what its number spent on it is there again.
     pub(super) fn unspend(&mut self, row: &OutboxRow) {
         if let Some(queue) = self.numbers.get_mut(&row.draft.number)

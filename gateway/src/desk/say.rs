@@ -95,6 +95,7 @@ impl Desk {
             due_at: waits.map_or(now, |(until, _)| until),
             waits: waits.map(|(_, reason)| reason),
             prev: std::mem::replace(&mut row.last_entry, id.raw()),
+            claimed_at: None,
         };
         conversations::store_desk(&mut tx, row.tenant, &row).await?;
         let rows = outbox::insert_all_tenants(&mut tx, vec![send]).await?;

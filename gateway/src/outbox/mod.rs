@@ -16,10 +16,12 @@
 //! once more is out already, and is not sent again. That is `storage::receipts`', in the transaction of the receipt.
 
 mod answer;
+mod at_once;
 mod doubt;
 mod hold;
 
 pub use answer::{Ended, Given, Limits, PutOff, after_answer, after_give_back, after_unsendable};
+pub use at_once::{AtOnce, Going, Reserved};
 pub use doubt::{DoubtEnd, after_doubt};
 pub use hold::Stop;
 

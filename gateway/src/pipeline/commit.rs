@@ -1,12 +1,12 @@
 //! The commit of turns: many in one transaction, each of them whole or not at all.
 //!
-//! Order of locks: leases, contacts and consent (of the few turns that change them), conversations by id, plugins' usage by
-//! owner, plugin memory by key, installations by id (shared: a switch of versions waits for those who commit, and who comes
-//! after it sees it). A turn whose conversation,
-//! memory or installation moved since it began lost a race: it writes nothing and runs again; the others of its group
-//! commit. After a database
-//! error the turns of the group run again and commit one by one, so that one bad turn does not take the others with it.
+//! Order of locks: leases, contacts and consent (of those whom turns change or answer at once), conversations by id,
+//! plugins' usage by owner, plugin memory by key, installations by id (shared: a switch of versions waits for those who
+//! commit, and who comes after it sees it). A turn whose conversation, memory or installation moved since it began lost a
+//! race: it writes nothing and runs again; the others of its group commit. After a database error the turns of the group run
+//! again and commit one by one, so that one bad turn does not take the others with it.
 
+mod at_once;
 mod caused;
 mod kv;
 
@@ -16,7 +16,8 @@ use std::sync::Arc;
 use super::journal;
 use super::memory::Used;
 use super::turn::Finished;
-use crate::domain::{ConversationId, EventId, IdGenerator, InstallationId, TurnId};
+use crate::domain::{ConversationId, EventId, IdGenerator, InstallationId, Timestamp, TurnId};
+use crate::outbox::AtOnce;
 use crate::ownership::Owned;
 use crate::storage::buckets::{self, Lease};
 use crate::storage::conversations::{self, Conversation, Locked, OwnerLogRow};
@@ -25,6 +26,7 @@ use crate::storage::turns::TurnRow;
 use crate::storage::{Db, Result, StorageError, Tx, events, installations, turns};
 use crate::telemetry::CommitTimer;
 
+use at_once::Debts;
 use caused::People;
 pub(super) use caused::TimerCounts;
 use kv::GroupMemory;
@@ -55,6 +57,8 @@ pub(super) struct Committer {
     /// Told what plugins remember in all, so that the next turns know whether there is room.
     pub used: Used,
     pub timers: TimerCounts,
+    /// Asked which sends may go with this very commit.
+    pub at_once: Arc<dyn AtOnce>,
 }
 
 type Fates = Vec<(ConversationId, i64, Fate)>;
@@ -112,11 +116,16 @@ impl Committer {
 
     /// Writes what wins its races; answers the places of those that lost.
     async fn write(&self, group: &mut [Finished]) -> Result<(Losers, Vec<OutboxRow>)> {
-        let mut tx = self.db.begin().await?;
+        let mut reserved = at_once::reserve(&*self.at_once, group).await;
+        // A POST must not outlive what it was claimed by.
+        let mut tx = match reserved.is_empty() {
+            true => self.db.begin_unsynced().await?,
+            false => self.db.begin().await?,
+        };
         let _held = CommitTimer::start("turns", group.len());
         let leases = self.leases(group)?;
         buckets::fence(&mut tx, &leases).await?;
-        let mut people = People::lock(&mut tx, group).await?;
+        let mut people = People::lock(&mut tx, group, reserved.contacts()).await?;
         let locked = lock_versions(&mut tx, group).await?;
         let mut memory = GroupMemory::lock(&mut tx, group, self.kv_total).await?;
         let lost = losers(&mut tx, group, &locked, &mut memory).await?;
@@ -128,10 +137,13 @@ impl Committer {
             .collect();
         caused::admit_timers(&mut tx, &self.timers, &mut winners).await?;
         // A cleared draft is used once: a turn whose commit fails runs, and asks policy, again.
-        let sends: Vec<NewSend> = winners
+        let mut sends: Vec<NewSend> = winners
             .iter_mut()
             .flat_map(|turn| chain(turn, &locked))
             .collect();
+        reserved
+            .claim(&mut tx, &mut sends, &leases, people.consents())
+            .await?;
         let log: Vec<OwnerLogRow> = winners
             .iter_mut()
             .flat_map(|turn| self.owner_log(turn))
@@ -141,12 +153,17 @@ impl Committer {
             Vec::new()
         } else {
             people.write(&mut tx, &self.ids, &winners).await?;
-            self.write_winners(&mut tx, &winners, &mut memory, (sends, log))
-                .await?
+            self.write_winners(
+                &mut tx,
+                &winners,
+                &mut memory,
+                (sends, log, reserved.debts()),
+            )
+            .await?
         };
         tx.commit().await?;
         self.used.learn(memory.into_used());
-        Ok((lost, rows))
+        Ok((lost, reserved.committed(rows)))
     }
 
     fn leases(&self, group: &[Finished]) -> Result<Vec<Lease>> {
@@ -161,7 +178,7 @@ impl Committer {
         tx: &mut Tx,
         winners: &[&Finished],
         memory: &mut GroupMemory,
-        (sends, log): (Vec<NewSend>, Vec<OwnerLogRow>),
+        (sends, log, debts): (Vec<NewSend>, Vec<OwnerLogRow>, &Debts),
     ) -> Result<Vec<OutboxRow>> {
         let done: Vec<(EventId, TurnId)> = winners
             .iter()
@@ -172,8 +189,12 @@ impl Committer {
                 "an event had its turn already".to_owned(),
             ));
         }
-        let mut after: Vec<&Conversation> = winners.iter().map(|turn| &turn.conversation).collect();
-        after.sort_unstable_by_key(|conversation| conversation.id);
+        let mut after: Vec<(&Conversation, Option<Timestamp>)> = winners
+            .iter()
+            .map(|turn| &turn.conversation)
+            .map(|conversation| (conversation, debts.get(&conversation.id).copied()))
+            .collect();
+        after.sort_unstable_by_key(|(conversation, _)| conversation.id);
         conversations::store_turns_all_tenants(tx, &after).await?;
         let attention: Vec<&Conversation> = winners
             .iter()

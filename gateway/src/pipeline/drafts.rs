@@ -299,6 +299,7 @@ impl<'a> Drafts<'a> {
                 waits: waits.map(|(_, reason)| reason),
                 // Known when the conversation is locked.
                 prev: 0,
+                claimed_at: None,
             });
             count_replies(&mut self.conversation, i64::from(counts), self.now);
         };

@@ -35,6 +35,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::directory::Directory;
 use crate::domain::{Bucket, Clock, ContactId, ConversationId, IdGenerator, NumberId, TenantId};
+use crate::outbox::AtOnce;
 use crate::outcalls::Outcalls;
 use crate::ownership::Owned;
 use crate::plugin_host::Seeds;
@@ -102,6 +103,8 @@ pub struct PipelineParts {
     pub events: mpsc::Receiver<Vec<PendingEvent>>,
     /// Told of committed sends; what it does not take, delivery finds in the database.
     pub sends: Arc<dyn Fn(Vec<OutboxRow>) + Send + Sync>,
+    /// Asked which sends may go with the commits that write them.
+    pub at_once: Arc<dyn AtOnce>,
     /// While set, nothing begins: for maintenance and for measuring ingest alone.
     pub paused: Arc<std::sync::atomic::AtomicBool>,
 }
@@ -181,6 +184,7 @@ impl Pipeline {
             kv_total: kv_total(&self.parts.config),
             used: self.used.clone(),
             timers: TimerCounts::default(),
+            at_once: self.parts.at_once.clone(),
         };
         let mut committer = tokio::spawn(groups::commit(
             committer,

@@ -371,21 +371,26 @@ pub async fn lock_versions_all_tenants(tx: &mut Tx, ids: &[ConversationId]) -> R
     Ok(found)
 }
 
-/// Writes what turns did to their conversations. Versions must be locked and checked before.
-pub async fn store_turns_all_tenants(tx: &mut Tx, rows: &[&Conversation]) -> Result<()> {
+/// Writes what turns did to their conversations, with the pair debts of those whose sends go at once. Versions must be
+/// locked and checked before.
+pub async fn store_turns_all_tenants(
+    tx: &mut Tx,
+    rows: &[(&Conversation, Option<Timestamp>)],
+) -> Result<()> {
     for run in batch::runs(rows) {
         let sql = batch::values(
             "UPDATE conversation SET version = v.column2, done_seq = v.column3, owner = v.column4,
                 owner_name = v.column5, owner_version = v.column6, bot_hour_at = v.column7,
                 bot_hour_count = v.column8, language = v.column9, attributes = v.column10, tags = v.column11,
-                closed_at = v.column12, last_entry = v.column13
+                closed_at = v.column12, last_entry = v.column13,
+                pair_debt_at = CASE WHEN v.column14 = 0 THEN pair_debt_at ELSE v.column14 END
              FROM (VALUES",
             run.len(),
-            13,
+            14,
             1,
             ") AS v WHERE conversation.id = v.column1",
         );
-        execute_rows!(tx, sql, run, |query, row| {
+        execute_rows!(tx, sql, run, |query, (row, debt)| {
             query
                 .bind(row.id.raw())
                 .bind(row.version)
@@ -400,6 +405,7 @@ pub async fn store_turns_all_tenants(tx: &mut Tx, rows: &[&Conversation]) -> Res
                 .bind(serde_json::to_string(&row.tags).expect("a set of texts is JSON"))
                 .bind(row.closed_at.map_or(0, Timestamp::millis))
                 .bind(row.last_entry)
+                .bind(debt.map_or(0, Timestamp::millis))
         })?;
     }
     Ok(())

@@ -55,6 +55,34 @@ pub struct NewSend {
     pub waits: Option<Reason>,
     /// The entry of its conversation before this one, by the conversation's row as it is locked; 0: none.
     pub prev: i64,
+    /// It was decided on again in this very transaction, then: it is written as claimed.
+    pub claimed_at: Option<Timestamp>,
+}
+
+impl NewSend {
+    /// The row that it becomes.
+    pub fn row(&self) -> OutboxRow {
+        let draft = Draft::clone(&self.draft);
+        let state = match (self.claimed_at, self.waits) {
+            (Some(_), _) => OutboxState::Claimed,
+            (None, Some(_)) => OutboxState::Deferred,
+            (None, None) => OutboxState::Queued,
+        };
+        OutboxRow {
+            bucket: self.bucket,
+            turn: self.turn,
+            state,
+            due_at: self.due_at,
+            attempts: u32::from(self.claimed_at.is_some()),
+            doubts: 0,
+            changed_at: self.claimed_at.unwrap_or(draft.created_at),
+            wamid: None,
+            receipt: None,
+            error: None,
+            reason: self.waits.map_or("", Reason::code).to_owned(),
+            draft,
+        }
+    }
 }
 
 /// The parts of a draft that have no column of their own.
@@ -85,7 +113,7 @@ pub async fn insert_all_tenants(tx: &mut Tx, sends: Vec<NewSend>) -> Result<Vec<
         .iter()
         .map(|send| (send.draft.id, send.prev))
         .collect();
-    let rows: Vec<OutboxRow> = sends.into_iter().map(fresh).collect();
+    let rows: Vec<OutboxRow> = sends.iter().map(NewSend::row).collect();
     for run in batch::runs(&rows) {
         let sql = batch::values(
             "INSERT INTO outbox (id, tenant, number, bucket, conversation, contact, turn, state, class, draft, due_at,
@@ -111,7 +139,7 @@ pub async fn insert_all_tenants(tx: &mut Tx, sends: Vec<NewSend>) -> Result<Vec<
                     .bind(row.draft.class.code())
                     .bind(draft_json(&row.draft))
                     .bind(row.due_at.millis())
-                    .bind(0_i64)
+                    .bind(i64::from(row.attempts))
                     .bind(0_i64)
                     .bind(row.changed_at.millis())
                     .bind("")
@@ -125,27 +153,6 @@ pub async fn insert_all_tenants(tx: &mut Tx, sends: Vec<NewSend>) -> Result<Vec<
         })?;
     }
     Ok(rows)
-}
-
-fn fresh(send: NewSend) -> OutboxRow {
-    let draft = send.draft.into_inner();
-    OutboxRow {
-        bucket: send.bucket,
-        turn: send.turn,
-        state: match send.waits {
-            Some(_) => OutboxState::Deferred,
-            None => OutboxState::Queued,
-        },
-        due_at: send.due_at,
-        attempts: 0,
-        doubts: 0,
-        changed_at: draft.created_at,
-        wamid: None,
-        receipt: None,
-        error: None,
-        reason: send.waits.map_or("", Reason::code).to_owned(),
-        draft,
-    }
 }
 
 fn draft_json(draft: &Draft) -> String {

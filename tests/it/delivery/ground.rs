@@ -12,7 +12,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use vestibule::delivery::{
-    Bearing, Chance, Credentials, Delivery, DeliveryConfig, Directory, Intake, Monotonic, World,
+    Bearing, Chance, ClaimsAtOnce, Credentials, Delivery, DeliveryConfig, Directory, Intake,
+    Monotonic, World,
 };
 use vestibule::domain::number::Number;
 use vestibule::domain::time::ManualClock;
@@ -64,6 +65,7 @@ pub struct Ground {
 /// A node's delivery while it runs.
 pub struct Node {
     pub intake: Intake,
+    pub claims: ClaimsAtOnce,
     pub wakeups: Arc<Wakeups>,
     pub owned: watch::Sender<Arc<OwnedBuckets>>,
     soft: CancellationToken,
@@ -194,11 +196,12 @@ impl Ground {
             under_way: UnderWay::default(),
             config,
         };
-        let (delivery, intake) = Delivery::new(world, owned, wakeups.clone());
+        let (delivery, intake, claims) = Delivery::new(world, owned, wakeups.clone());
         let soft = CancellationToken::new();
         let running = tokio::spawn(delivery.run(soft.clone(), CancellationToken::new()));
         Node {
             intake,
+            claims,
             wakeups,
             owned: sender,
             soft,

@@ -5,6 +5,7 @@ mod graph;
 mod ground;
 mod outbox_rows;
 
+mod at_once;
 mod crash;
 mod deferred;
 mod doubt;

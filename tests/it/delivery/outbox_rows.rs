@@ -73,8 +73,19 @@ impl Ground {
 
     /// Commits drafts; the rows are for the node's intake, or for a scan to find.
     pub async fn commit(&self, drafts: Vec<Draft>) -> Vec<OutboxRow> {
+        let sends = self.cleared(drafts);
+        let mut tx = self.db.begin().await.expect("a transaction");
+        let rows = outbox::insert_all_tenants(&mut tx, sends)
+            .await
+            .expect("inserted");
+        tx.commit().await.expect("a commit");
+        rows
+    }
+
+    /// What the first gate lets through.
+    pub fn cleared(&self, drafts: Vec<Draft>) -> Vec<NewSend> {
         let now = self.clock.now();
-        let sends = drafts
+        drafts
             .into_iter()
             .map(|draft| {
                 let bucket = Bucket::of(draft.number);
@@ -88,15 +99,10 @@ impl Ground {
                     due_at: now,
                     waits: None,
                     prev: 0,
+                    claimed_at: None,
                 }
             })
-            .collect();
-        let mut tx = self.db.begin().await.expect("a transaction");
-        let rows = outbox::insert_all_tenants(&mut tx, sends)
-            .await
-            .expect("inserted");
-        tx.commit().await.expect("a commit");
-        rows
+            .collect()
     }
 
     /// Commits one draft that the node has to find by itself.

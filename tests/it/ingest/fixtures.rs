@@ -218,6 +218,7 @@ impl<'a> Business<'a> {
             due_at: now,
             waits: None,
             prev: 0,
+            claimed_at: None,
         };
         let mut tx = desk.db.begin().await.expect("a transaction");
         let rows = outbox::insert_all_tenants(&mut tx, vec![send]).await;

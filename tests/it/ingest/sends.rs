@@ -72,6 +72,7 @@ pub async fn queued(
             due_at: now,
             waits: None,
             prev: 0,
+            claimed_at: None,
         }
     };
     let sends = (0..count).map(send).collect();

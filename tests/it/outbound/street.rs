@@ -170,6 +170,7 @@ impl Street {
             due_at: now,
             waits: None,
             prev: 0,
+            claimed_at: None,
         };
         let mut tx = self.db.begin().await.expect("a transaction");
         let rows = outbox::insert_all_tenants(&mut tx, vec![send]).await;

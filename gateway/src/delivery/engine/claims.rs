@@ -22,9 +22,7 @@ impl Delivery {
             self.own();
         }
         let now = self.now();
-        for (number, messages) in self.fresh.take_received() {
-            self.queue.charge(number, messages, now);
-        }
+        self.charge_received(now);
         let rows = self.queue.pick(now, most);
         if rows.is_empty() {
             return;
@@ -42,6 +40,12 @@ impl Delivery {
             drop(under_way);
             Done::Claimed(rows, leases, outcome)
         });
+    }
+
+    pub(super) fn charge_received(&mut self, now: Timestamp) {
+        for (number, messages) in self.fresh.take_received() {
+            self.queue.charge(number, messages, now);
+        }
     }
 
     pub(super) fn take_claimed(

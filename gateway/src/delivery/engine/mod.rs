@@ -7,6 +7,7 @@
 //! Each thing that can begin stands with what is done when it has ended, in a file of its own.
 
 mod answers;
+mod beside;
 mod claims;
 mod leases;
 mod reading;
@@ -29,6 +30,7 @@ use crate::storage::outbox::OutboxRow;
 use crate::storage::{Result, StorageError};
 use crate::telemetry::names;
 
+use super::at_once::{ClaimsAtOnce, Words, at_once};
 use super::call::Answered;
 use super::claim::Outcome;
 use super::doubts::Doubts;
@@ -67,6 +69,8 @@ pub struct Delivery {
     scanned: BTreeSet<Bucket>,
     wakeups: Arc<Wakeups>,
     fresh: Fresh,
+    /// What those say who claim beside us, in their own commits.
+    beside: Words,
     queue: Queue,
     doubts: Doubts,
     under_way: usize,
@@ -115,12 +119,14 @@ enum Done {
 }
 
 impl Delivery {
-    pub fn new(world: World, owned: Owned, wakeups: Arc<Wakeups>) -> (Self, Intake) {
+    pub fn new(world: World, owned: Owned, wakeups: Arc<Wakeups>) -> (Self, Intake, ClaimsAtOnce) {
         let (intake, fresh) = intake();
+        let world = Arc::new(world);
+        let (claims, beside) = at_once(world.clone());
         let config = &world.config;
         let queue = Queue::new(config.queue_per_number, config.concurrency_per_number);
         let delivery = Self {
-            world: Arc::new(world),
+            world,
             placed: Arc::default(),
             far_from_limits: Arc::default(),
             owned,
@@ -131,6 +137,7 @@ impl Delivery {
             scanned: BTreeSet::new(),
             wakeups,
             fresh,
+            beside,
             queue,
             doubts: Doubts::default(),
             under_way: 0,
@@ -151,7 +158,7 @@ impl Delivery {
             rest_until: Timestamp::ZERO,
             stopping: false,
         };
-        (delivery, intake)
+        (delivery, intake, claims)
     }
 
     /// Works until `soft`, then ends what is under way; `hard` ends at once. A row whose answer was not recorded is in
@@ -172,6 +179,7 @@ impl Delivery {
                     Err(_) => self.stopping = true,
                 },
                 rows = self.fresh.next(), if !self.stopping && !self.fresh_ended => self.take_fresh(rows),
+                Some(word) = self.beside.recv() => self.hear_all(word),
                 Some(done) = self.tasks.join_next() => self.take_in_all(done),
                 () = wakeups.outbox.notified() => self.look_now = true,
                 _ = ticks.tick() => self.tick(),

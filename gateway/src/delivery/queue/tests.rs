@@ -52,6 +52,53 @@ fn one_send_of_a_conversation_is_under_way_at_a_time_and_in_order() {
 }
 
 #[test]
+fn what_goes_at_once_overtakes_nothing_and_is_under_way() {
+    let mut queue = queue();
+    queue.know(&row(1, 1), || 1_000, now());
+    assert!(queue.reserve(&row(1, 1), now()));
+    // One of a conversation at a time, by either way.
+    assert!(!queue.reserve(&row(2, 1), now()));
+    add(&mut queue, row(3, 1));
+    assert_eq!(picked(&mut queue, now()), [0_i64; 0]);
+    queue.forget(&row(1, 1), now());
+    // Now the third waits: neither its conversation's next nor another of the number goes before it.
+    assert!(!queue.reserve(&row(4, 1), now()) && !queue.reserve(&row(5, 2), now()));
+    assert_eq!(picked(&mut queue, now()), [3]);
+    assert!(queue.reserve(&row(5, 2), now()));
+    // Not written after all, and again.
+    queue.unspend(&row(5, 2));
+    queue.forget(&row(5, 2), now());
+    assert!(queue.reserve(&row(6, 2), now()));
+}
+
+#[test]
+fn nothing_goes_at_once_where_its_number_or_conversation_has_to_wait() {
+    let mut queue = Queue::new(100, 2);
+    queue.know(&row(1, 1), || 1_000, now());
+    queue.block(NUMBER, secs(5), now());
+    assert!(!queue.reserve(&row(1, 1), secs(4)));
+    assert!(queue.reserve(&row(1, 1), secs(5)));
+    queue.doubt(&row(1, 1), secs(30), secs(5));
+    assert!(!queue.reserve(&row(2, 1), secs(29)));
+    assert!(queue.reserve(&row(2, 1), secs(30)));
+    // As many as may be under way with Meta at once.
+    assert!(queue.reserve(&row(3, 2), secs(30)));
+    assert!(!queue.reserve(&row(4, 3), secs(30)));
+    queue.forget(&row(3, 2), secs(30));
+    // Older rows of the number are in the database only.
+    queue.miss(NUMBER);
+    assert!(!queue.reserve(&row(4, 3), secs(30)));
+}
+
+#[test]
+fn what_goes_at_once_goes_no_faster_than_its_number() {
+    let mut queue = queue();
+    queue.know(&row(1, 1), || 8, now());
+    let went = (1..10).filter(|id| queue.reserve(&row(*id, *id), now()));
+    assert_eq!(went.count(), 1, "an eighth of a second's messages");
+}
+
+#[test]
 fn a_row_that_was_tried_keeps_its_followers_waiting() {
     let mut queue = queue();
     add(&mut queue, row(1, 1));

@@ -354,6 +354,7 @@ pub(super) fn confirmation(
             due_at: now,
             waits: None,
             prev: std::mem::replace(&mut conversation.last_entry, draft.id.raw()),
+            claimed_at: None,
             draft,
         }),
         Decision::Refused(refusal) => {

@@ -34,7 +34,12 @@ pub(super) struct People {
 }
 
 impl People {
-    pub(super) async fn lock(tx: &mut Tx, group: &[Finished]) -> Result<Self> {
+    /// `also`: people whose consent is to be locked as well.
+    pub(super) async fn lock(
+        tx: &mut Tx,
+        group: &[Finished],
+        also: impl Iterator<Item = ContactId>,
+    ) -> Result<Self> {
         let keys: BTreeSet<ContactKey> = group
             .iter()
             .filter(|turn| !turn.caused.contact.is_empty())
@@ -53,8 +58,13 @@ impl People {
             .collect();
         Ok(Self {
             contacts: locked,
-            consents: lock_consents(tx, &people).await?,
+            consents: lock_consents(tx, &people, also).await?,
         })
+    }
+
+    /// The consent of those who were locked, as it stands. Of somebody who went into another contact it may be missing.
+    pub(super) fn consents(&self) -> &Consents {
+        &self.consents
     }
 
     /// Writes what winners change of people, upon the rows as they stand.
@@ -114,18 +124,22 @@ impl People {
         }
         let now = turn.row.at;
         consent::append(tx, &statements, now, || ids.next(now)).await?;
-        self.consents = lock_consents(tx, &[turn.event.contact]).await?;
+        self.consents = lock_consents(tx, &[turn.event.contact], std::iter::empty()).await?;
         Ok(())
     }
 }
 
-/// With those that speak for them since they became one with others.
-async fn lock_consents(tx: &mut Tx, contacts: &[ContactId]) -> Result<Consents> {
-    if contacts.is_empty() {
-        return people::lock_consent_all_tenants(tx, &[]).await;
+/// With those that speak for them since they became one with others; `also`: others, without.
+async fn lock_consents(
+    tx: &mut Tx,
+    contacts: &[ContactId],
+    also: impl Iterator<Item = ContactId>,
+) -> Result<Consents> {
+    let mut all: Vec<ContactId> = also.collect();
+    if !contacts.is_empty() {
+        let with = people::read_consent_all_tenants(tx, contacts).await?;
+        all.extend(with.rows().map(|row| row.contact));
     }
-    let with = people::read_consent_all_tenants(tx, contacts).await?;
-    let all: Vec<ContactId> = with.rows().map(|row| row.contact).collect();
     people::lock_consent_all_tenants(tx, &all).await
 }
 
