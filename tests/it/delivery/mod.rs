@@ -5,6 +5,7 @@ mod graph;
 mod ground;
 mod outbox_rows;
 
+mod codes;
 mod crash;
 mod deferred;
 mod doubt;
