@@ -227,7 +227,7 @@ async fn waits(
     Ok(waits)
 }
 
-/// Finds each message's reply, with when the message was due, by its number and customer. Instants of two processes of one machine are one clock, but
+/// Finds each message's reply by its number and customer, with when the message was due. Instants of two processes of one machine are one clock, but
 /// cannot be compared as such: both are turned into unix time.
 pub(super) fn match_up(
     cast: &Cast,

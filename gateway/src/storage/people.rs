@@ -3,6 +3,8 @@
 //! Two BSUIDs never become one contact, a phone moves (design.md §3), unless Meta says that it is one person; ids are
 //! never rewritten: a contact that went into another keeps its rows, and its consent row says so.
 
+mod set;
+
 use std::collections::HashMap;
 
 use sqlx::FromRow;
@@ -10,6 +12,8 @@ use sqlx::FromRow;
 use super::{Result, StorageError, Tx, batch, execute, execute_rows, fetch_list, rows::moment};
 use crate::domain::{ContactId, IdentityKind, TenantId, Timestamp};
 use crate::policy::{ConsentParts, ConsentState};
+
+pub use set::{set_consent, set_consents};
 
 /// One way in which a contact is known. `scope` is the portfolio for a BSUID and empty for a phone.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -564,44 +568,4 @@ pub async fn stop_marketing(
             None => return Ok((touched > 0).then_some(contact)),
         }
     }
-}
-
-/// Writes a contact's consent. `false`: the row moved since it was read (a merge moves it too), and nothing was written.
-pub async fn set_consent(tx: &mut Tx, tenant: TenantId, consent: &Consent) -> Result<bool> {
-    Ok(set_consents(tx, tenant, std::slice::from_ref(consent)).await? == 1)
-}
-
-/// The same of many, each once. Answers how many were as they were read, and so were written.
-pub async fn set_consents(tx: &mut Tx, tenant: TenantId, rows: &[Consent]) -> Result<usize> {
-    let mut written = 0;
-    for run in batch::runs(rows) {
-        let sql = batch::values(
-            "UPDATE consent SET opt_out = v.column4, since = v.column5, reopened_at = v.column6,
-                meta_stopped_at = v.column7, marketing_given_at = v.column8, utility_given_at = v.column9,
-                utility_stopped_at = v.column10, topics = v.column11, topics_stopped = v.column12,
-                version = consent.version + 1
-             FROM (VALUES",
-            run.len(),
-            12,
-            1,
-            ") AS v WHERE consent.contact = v.column1 AND consent.tenant = v.column2 AND consent.version = v.column3",
-        );
-        written += execute_rows!(tx, sql, run, |query, row| {
-            let parts = row.state.to_parts();
-            query
-                .bind(row.contact.raw())
-                .bind(tenant.raw())
-                .bind(row.version)
-                .bind(parts.opt_out)
-                .bind(parts.since.unwrap_or(0))
-                .bind(parts.replies_reopened_at.unwrap_or(0))
-                .bind(parts.meta_stopped_at.unwrap_or(0))
-                .bind(parts.marketing_given_at.unwrap_or(0))
-                .bind(parts.utility_given_at.unwrap_or(0))
-                .bind(parts.utility_stopped_at.unwrap_or(0))
-                .bind(parts.topics)
-                .bind(parts.topics_stopped)
-        })?;
-    }
-    Ok(usize::try_from(written).unwrap_or(usize::MAX))
 }
