@@ -16,6 +16,9 @@ use crate::stage::{Database, Server, Stage, own_role};
 /// 32 bytes each: they guard nothing.
 const KEYS: &str = r#"["root:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=","1:ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8="]"#;
 
+/// Where the set-up leaves the key of the API, in the data folder.
+pub const API_KEY: &str = "api-key";
+
 /// How often a counter is looked at while something is waited for. Each look costs the server what a request costs.
 const LOOK: Duration = Duration::from_millis(20);
 /// Work that is not done by then will not be: the run is broken.
@@ -29,11 +32,14 @@ pub struct Wish {
     pub records: usize,
     /// It sends `sent`, `delivered` and `read` for every send.
     pub receipts: bool,
+    /// Templates of each account of the first tenant.
+    pub templates: usize,
 }
 
 /// One database, the simulated Meta, and the first node.
 pub struct Deployment {
     pub server: Server,
+    pub api: Api,
     pub graph: Graph,
     name: String,
     wish: Wish,
@@ -44,9 +50,10 @@ pub struct Deployment {
 impl Deployment {
     pub async fn set_up(stage: &Stage, name: &str, wish: Wish) -> anyhow::Result<Self> {
         let database_url = stage.new_database(name).await?;
-        let graph = Graph::start(stage, name, wish.records).await?;
+        let graph = Graph::start(stage, name, wish).await?;
         let mut setting_up = own_role("set-up")?;
         let environment = environment(stage, name, name, &database_url, &graph.base);
+        let key = stage.path(&format!("{name}-data")).join(API_KEY);
         let status = setting_up.envs(environment).status()?;
         ensure!(status.success(), "the gateway could not be set up");
         let (server, metrics) =
@@ -56,6 +63,11 @@ impl Deployment {
             graph.send_receipts().await?;
         }
         Ok(Self {
+            api: Api {
+                base: format!("http://{}/api/v1", server.listen),
+                key: std::fs::read_to_string(key).context("the API key")?,
+                client: graph.client.clone(),
+            },
             server,
             graph,
             name: name.to_owned(),
@@ -191,6 +203,8 @@ fn environment(
         ("GRAPH__BASE_URL", graph.to_owned()),
         ("SECRETS__KEYS", KEYS.to_owned()),
         ("LOG__LEVEL", "warn".to_owned()),
+        // Accounts are read when a row asks for it.
+        ("TEMPLATES__SYNC_EVERY", "0s".to_owned()),
     ];
     let variable = |(key, value)| (format!("VESTIBULE__{key}"), value);
     pairs.into_iter().map(variable).collect()
@@ -237,10 +251,44 @@ pub struct Graph {
     _process: Process,
 }
 
+/// The management API of the first node, as the first tenant's administrator.
+#[derive(Debug, Clone)]
+pub struct Api {
+    base: String,
+    key: String,
+    client: reqwest::Client,
+}
+
+impl Api {
+    pub async fn get(&self, path: &str) -> anyhow::Result<serde_json::Value> {
+        self.ask(self.client.get(format!("{}{path}", self.base)))
+            .await
+    }
+
+    pub async fn post(&self, path: &str) -> anyhow::Result<serde_json::Value> {
+        self.ask(self.client.post(format!("{}{path}", self.base)))
+            .await
+    }
+
+    /// Posts a list of any length.
+    pub async fn post_csv(&self, path: &str, list: String) -> anyhow::Result<serde_json::Value> {
+        let request = self.client.post(format!("{}{path}", self.base));
+        let csv = request.header("content-type", "text/csv").body(list);
+        self.ask(csv).await
+    }
+
+    async fn ask(&self, request: reqwest::RequestBuilder) -> anyhow::Result<serde_json::Value> {
+        let answer = request.bearer_auth(&self.key).send().await?;
+        let (status, body) = (answer.status(), answer.text().await?);
+        ensure!(status.is_success(), "the API: {status} {body}");
+        Ok(serde_json::from_str(&body)?)
+    }
+}
+
 /// A send as Graph got it.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Send {
-    sequence: u64,
+    pub sequence: u64,
     /// Microseconds on the simulator's monotonic clock.
     pub elapsed_us: i64,
     /// Unix milliseconds.
@@ -264,10 +312,11 @@ impl Send {
 }
 
 impl Graph {
-    async fn start(stage: &Stage, name: &str, records: usize) -> anyhow::Result<Self> {
+    async fn start(stage: &Stage, name: &str, wish: Wish) -> anyhow::Result<Self> {
         let listen = free_address();
         let mut command = own_role("simulator")?;
-        command.args([listen.to_string(), records.to_string()]);
+        let sizes = [wish.records, wish.templates].map(|size| size.to_string());
+        command.arg(listen.to_string()).args(sizes);
         let process = Process::start(&mut command, &stage.path(&format!("{name}-graph.log")))?;
         let client = reqwest::Client::builder().build()?;
         let graph = Self {
@@ -325,9 +374,14 @@ impl Graph {
 
     /// Every send that is remembered, oldest first.
     pub async fn sends(&self) -> anyhow::Result<Vec<Send>> {
+        self.sends_after(0).await
+    }
+
+    /// Those after a place in the sequence.
+    pub async fn sends_after(&self, place: u64) -> anyhow::Result<Vec<Send>> {
         let mut all: Vec<Send> = Vec::new();
         loop {
-            let after = all.last().map_or(0, |send| send.sequence);
+            let after = all.last().map_or(place, |send| send.sequence);
             let page: Vec<Send> = self
                 .get(&format!("/requests?after={after}&limit=5000"))
                 .await?;

@@ -43,6 +43,9 @@ struct Arguments {
     /// Only these rows, by name and separated by commas.
     #[arg(long, value_delimiter = ',')]
     rows: Vec<Wanted>,
+    /// Rows of the list that the row `import` imports.
+    #[arg(long, default_value_t = 1_000_000)]
+    list: usize,
     /// Where the files of the run go: decides which disk is measured.
     #[arg(long, default_value = "/var/tmp")]
     folder: PathBuf,
@@ -67,7 +70,11 @@ enum Role {
         turns_paused: bool,
     },
     #[command(hide = true)]
-    Simulator { listen: SocketAddr, records: usize },
+    Simulator {
+        listen: SocketAddr,
+        records: usize,
+        templates: usize,
+    },
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -94,7 +101,11 @@ fn main() -> anyhow::Result<ExitCode> {
             }) => baseline::serve(listen, &database, &secret).await,
             Some(Role::SetUp) => roles::set_up().await,
             Some(Role::Gateway { turns_paused }) => roles::gateway(turns_paused).await,
-            Some(Role::Simulator { listen, records }) => roles::simulator(listen, records).await,
+            Some(Role::Simulator {
+                listen,
+                records,
+                templates,
+            }) => roles::simulator(listen, records, templates).await,
             None => measure(&arguments).await,
         }
     })?;
@@ -117,6 +128,7 @@ async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
             &arguments.folder,
             Duration::from_secs(arguments.seconds),
             &arguments.rows,
+            arguments.list,
         )
         .await?;
         println!("{}", table::render(database.name(), &rows));

@@ -5,24 +5,27 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use vestibule::admin::{self, Command, Local, PluginCommand, PluginInstall};
+use anyhow::Context as _;
+use vestibule::access::Role;
+use vestibule::admin::{self, Answer, Command, Local, PluginCommand, PluginInstall};
 use vestibule::app::{Node, StartOptions};
 use vestibule::clock::SystemClock;
 use vestibule::config::Config;
 use vestibule::domain::Clock as _;
 use vestibule::lifecycle::Shutdown;
 use vestibule::simulator::{
-    Checks, RecordLimits, SimNumber, Simulator, SimulatorConfig, StatusPolicy,
+    Checks, RecordLimits, SimNumber, Simulator, SimulatorConfig, StatusPolicy, TemplateSpec,
 };
 use vestibule::storage::migrate;
 use vestibule::telemetry::{self, Recorder};
 use vestibule_tests::guests;
 
 use crate::bodies::{Cast, Number};
+use crate::deployment::API_KEY;
 
 const TOKEN: &str = "bench-access-token";
-/// Numbers of one tenant.
-const NUMBERS_EACH: usize = 4;
+/// Numbers of one tenant, each of an account of its own.
+pub const NUMBERS_EACH: usize = 4;
 /// Messages a second, in and out together: more than the machine does, because pacing is not what is measured.
 const THROUGHPUT: u32 = 1_000;
 
@@ -39,6 +42,17 @@ pub async fn set_up() -> anyhow::Result<()> {
     for command in commands(&Cast::standard()) {
         admin::execute(&local.context, command).await?;
     }
+    let key = Command::KeyAdd {
+        tenant: Some("tenant 0".to_owned()),
+        name: "bench".to_owned(),
+        role: Role::TenantAdmin,
+        seconds: None,
+    };
+    let Answer::Record(key) = admin::execute(&local.context, key).await? else {
+        anyhow::bail!("no key was made");
+    };
+    let key = key["key"].as_str().context("a key is a text")?;
+    std::fs::write(config.data_dir.join(API_KEY), key)?;
     Ok(local.close().await?)
 }
 
@@ -98,12 +112,17 @@ pub async fn gateway(turns_paused: bool) -> anyhow::Result<()> {
 }
 
 /// Serves until it is killed. Rules that need to have seen the customer's message are off: the load generator posts
-/// its own webhooks. `records`: how many sends are remembered for the asking.
-pub async fn simulator(listen: SocketAddr, records: usize) -> anyhow::Result<()> {
+/// its own webhooks. `records`: how many sends are remembered for the asking; `templates`: of each account of the first
+/// tenant.
+pub async fn simulator(listen: SocketAddr, records: usize, templates: usize) -> anyhow::Result<()> {
     let cast = Cast::standard();
     let mut config = SimulatorConfig::new(Arc::new(SystemClock), &cast.secret);
     config.listen = listen;
     config.numbers = cast.numbers.iter().map(sim_number).collect();
+    config.templates = cast.numbers[..NUMBERS_EACH]
+        .iter()
+        .flat_map(|number| (0..templates).map(|n| template(&number.waba_id, n)))
+        .collect();
     config.statuses = StatusPolicy::on_command();
     config.checks = Checks {
         window: false,
@@ -118,6 +137,13 @@ pub async fn simulator(listen: SocketAddr, records: usize) -> anyhow::Result<()>
     };
     let _simulator = Simulator::start(config).await?;
     std::future::pending().await
+}
+
+fn template(account: &str, n: usize) -> TemplateSpec {
+    let body = format!(
+        "Hello {{{{1}}}}, this is notice {n} of your order {{{{2}}}}. It has left our house and will be with you soon."
+    );
+    TemplateSpec::approved(account, format!("notice_{n:05}"), "en", body)
 }
 
 fn sim_number(number: &Number) -> SimNumber {

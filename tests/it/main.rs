@@ -8,6 +8,7 @@ mod backlog;
 mod bodies;
 mod broken_part;
 mod chaos;
+mod codes;
 mod command_line;
 mod consents;
 mod contract;

@@ -2,6 +2,7 @@
 
 mod acknowledge;
 mod baseline;
+mod beside;
 mod recovery;
 mod turns;
 
@@ -31,6 +32,10 @@ pub enum Wanted {
     Cpu,
     /// After `kill -9` and `SIGSTOP`.
     Recovery,
+    /// A consent import beside traffic.
+    Import,
+    /// A template sync beside traffic.
+    Sync,
 }
 
 /// One run: its stage, how long things last, and the messages not used yet.
@@ -39,6 +44,8 @@ pub struct Run {
     pub cast: Cast,
     /// How long one measurement lasts.
     pub span: Duration,
+    /// Rows of the list that is imported.
+    pub list: usize,
     wanted: Vec<Wanted>,
     used: usize,
 }
@@ -96,11 +103,13 @@ pub async fn measure(
     folder: &Path,
     span: Duration,
     wanted: &[Wanted],
+    list: usize,
 ) -> anyhow::Result<Vec<Row>> {
     let mut run = Run {
         stage: Stage::set(database, folder)?,
         cast: Cast::standard(),
         span,
+        list,
         wanted: wanted.to_vec(),
         used: 0,
     };
@@ -119,6 +128,8 @@ pub async fn measure(
         Wanted::Overload,
         Wanted::Cpu,
         Wanted::Recovery,
+        Wanted::Import,
+        Wanted::Sync,
     ];
     if !rest.iter().any(|row| run.wants(*row)) {
         return Ok(rows);
@@ -138,6 +149,12 @@ pub async fn measure(
     }
     if run.wants(Wanted::Recovery) {
         rows.extend(recovery::measure(&mut run, &capacity).await?);
+    }
+    if run.wants(Wanted::Import) {
+        rows.extend(beside::import(&mut run, &capacity).await?);
+    }
+    if run.wants(Wanted::Sync) {
+        rows.push(beside::sync(&mut run, &capacity).await?);
     }
     Ok(rows)
 }

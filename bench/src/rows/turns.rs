@@ -22,9 +22,9 @@ pub struct Capacity {
 }
 
 /// Messages that a gateway sees before it is measured: caches, partitions and connections are warm then.
-const WARM_UP: usize = 4_000;
+pub(super) const WARM_UP: usize = 4_000;
 
-async fn warm(run: &mut Run, gateway: &Deployment) -> anyhow::Result<u64> {
+pub(super) async fn warm(run: &mut Run, gateway: &Deployment) -> anyhow::Result<u64> {
     let requests = run.take(WARM_UP);
     let outcome = drive(gateway.server.listen, &requests, Pace::Closed, run.span * 5).await?;
     let accepted = outcome.acknowledged();
@@ -197,7 +197,7 @@ async fn receipt_cpu(
 }
 
 /// From when a webhook was due at the gateway to when its reply was at Graph, sorted.
-struct Waits(Vec<Duration>);
+pub(super) struct Waits(Vec<Duration>);
 
 async fn waits(
     run: &mut Run,
@@ -217,19 +217,24 @@ async fn waits(
         .until_accepted(done + outcome.acknowledged())
         .await?;
     let sends = gateway.graph.sends().await?;
-    let waits = match_up(&run.cast, first, &outcome, &sends);
+    let waits = Waits::of(match_up(&run.cast, first, &outcome, &sends));
     ensure!(
-        waits.len() as u64 == outcome.acknowledged(),
+        waits.0.len() as u64 == outcome.acknowledged(),
         "{} of {} replies were found",
-        waits.len(),
+        waits.0.len(),
         outcome.acknowledged()
     );
-    Ok(Waits(waits))
+    Ok(waits)
 }
 
-/// Finds each message's reply by its number and customer. Instants of two processes of one machine are one clock, but
+/// Finds each message's reply by its number and customer, with when the message was due. Instants of two processes of one machine are one clock, but
 /// cannot be compared as such: both are turned into unix time.
-fn match_up(cast: &Cast, first: usize, outcome: &Outcome, sends: &[Send]) -> Vec<Duration> {
+pub(super) fn match_up(
+    cast: &Cast,
+    first: usize,
+    outcome: &Outcome,
+    sends: &[Send],
+) -> Vec<(Instant, Duration)> {
     // `at` is cut to milliseconds: the latest start that fits is the true one, to within some microseconds.
     let started = sends
         .iter()
@@ -249,23 +254,26 @@ fn match_up(cast: &Cast, first: usize, outcome: &Outcome, sends: &[Send]) -> Vec
         let ago = monotonic.saturating_duration_since(at);
         i64::try_from((wall - ago).as_micros()).unwrap_or(i64::MAX)
     };
-    let mut waits: Vec<Duration> = outcome
+    outcome
         .due
         .iter()
         .filter_map(|(index, due)| {
             let (number, customer) = cast.pair(first + index);
             let at = arrived.get(&(number.phone_number_id.as_str(), customer.as_str()))?;
-            Some(Duration::from_micros(
-                u64::try_from(at - unix_us(*due)).unwrap_or(0),
-            ))
+            let waited = u64::try_from(at - unix_us(*due)).unwrap_or(0);
+            Some((*due, Duration::from_micros(waited)))
         })
-        .collect();
-    waits.sort_unstable();
-    waits
+        .collect()
 }
 
 impl Waits {
-    fn quantile(&self, share: f64) -> Duration {
+    pub(super) fn of(waits: impl IntoIterator<Item = (Instant, Duration)>) -> Self {
+        let mut waits: Vec<Duration> = waits.into_iter().map(|(_, wait)| wait).collect();
+        waits.sort_unstable();
+        Self(waits)
+    }
+
+    pub(super) fn quantile(&self, share: f64) -> Duration {
         let last = self.0.len().saturating_sub(1);
         let index = (last as f64 * share).round() as usize;
         self.0.get(index).copied().unwrap_or_default()

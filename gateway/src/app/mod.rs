@@ -35,7 +35,7 @@ use crate::directory::Directory;
 use crate::domain::{Clock, IdGenerator};
 use crate::graph::GraphClient;
 use crate::ingest::{Attacher, AttacherConfig, Intake, RawWriter, RawWriterConfig};
-use crate::jobs::{Runner, Wake};
+use crate::jobs::{Runner, Traffic, Wake};
 use crate::lifecycle::{Health, Shutdown};
 use crate::metering::{self, Meter};
 use crate::ownership::{self, Keeper, KeeperConfig, Owned, UnderWay, Wakeups};
@@ -107,6 +107,8 @@ struct Shared {
     owned: Owned,
     under_way: UnderWay,
     meter: Arc<Meter>,
+    /// What jobs yield to.
+    traffic: Traffic,
     wakeups: Arc<Wakeups>,
     shutdown: Shutdown,
     parts: Parts,
@@ -151,6 +153,7 @@ impl Node {
             owned,
             under_way,
             meter: Arc::default(),
+            traffic: Traffic::default(),
             wakeups: Arc::default(),
             shutdown: options.shutdown.clone(),
             parts: Parts::new(options.shutdown.clone()),
@@ -279,8 +282,11 @@ impl Shared {
             wakeups: self.wakeups.clone(),
             events,
             received: {
-                let intake = intake.clone();
-                Arc::new(move |events| intake.received(events.iter().map(|event| event.number)))
+                let (intake, traffic) = (intake.clone(), self.traffic.clone());
+                Arc::new(move |events| {
+                    traffic.passes();
+                    intake.received(events.iter().map(|event| event.number));
+                })
             },
             meter: self.meter.clone(),
             sends: Arc::new(move |rows| intake.offer(rows)),
@@ -414,6 +420,7 @@ impl Shared {
                 }),
             ],
             wake: wake.clone(),
+            traffic: self.traffic.clone(),
         };
         self.parts.work("jobs", runner.run(soft.clone()));
         if !config.templates.sync_every.is_zero() {

@@ -11,8 +11,11 @@ use crate::storage::{Db, Result};
 
 /// Leaves more than a second of the two for the work itself.
 const EVERY: Duration = Duration::from_millis(500);
-/// Entries sealed in one transaction.
-const STEP: i64 = 256;
+/// Entries sealed in one transaction: one statement, and about a millisecond of the writer.
+const STEP: i64 = 64;
+/// Between two full steps, so that an import of a million leaves the writer to others. More than it can record meanwhile
+/// is sealed beside it all the same.
+const PAUSE: Duration = Duration::from_millis(3);
 
 /// Seals until stopped, once more at the end. Several nodes may: they wait for each other on the chain's head.
 pub async fn keep_sealing(db: Db, key: ChainKey, stop: CancellationToken) {
@@ -45,6 +48,7 @@ pub async fn seal_all(db: &Db, key: &ChainKey) -> Result<u64> {
                 if step < STEP.unsigned_abs() {
                     break;
                 }
+                tokio::time::sleep(PAUSE).await;
             }
         }
     }
@@ -57,6 +61,7 @@ async fn seal_some(db: &Db, key: &ChainKey, ledger: Ledger, tenant: TenantId) ->
     let SealHead { mut seq, mut mac } = audit::head_for_update(&mut tx, tenant, name).await?;
     // After the lock: what another sealer has sealed meanwhile is not among them.
     let entries = audit::unsealed(&mut tx, tenant, ledger, STEP).await?;
+    let mut sealed = Vec::with_capacity(entries.len());
     for (row, commitment) in &entries {
         seq += 1;
         let link = Link {
@@ -65,8 +70,9 @@ async fn seal_some(db: &Db, key: &ChainKey, ledger: Ledger, tenant: TenantId) ->
             commitment,
         };
         mac = chain::seal(key, name, tenant.raw(), &mac, link);
-        audit::seal(&mut tx, tenant, ledger, *row, seq, &mac).await?;
+        sealed.push((*row, seq, mac.clone()));
     }
+    audit::seal(&mut tx, tenant, ledger, &sealed).await?;
     audit::set_head(&mut tx, tenant, name, &SealHead { seq, mac }).await?;
     tx.commit().await?;
     Ok(entries.len() as u64)

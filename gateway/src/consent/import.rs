@@ -32,6 +32,10 @@ use crate::tenants::{SetupContext, SetupError};
 /// What was begun and never finished is let go of after so long, and so is a cut job that nobody resumed.
 const KEPT: Duration = Duration::from_secs(14 * 86_400);
 
+/// Between the chunks of a list that comes in, so many times what keeping one took.
+const REST: u32 = 3;
+const REST_MOST: Duration = Duration::from_millis(250);
+
 /// A list on its way in.
 #[derive(Debug)]
 pub struct Importing {
@@ -85,9 +89,14 @@ impl Importing {
         if full.is_empty() {
             return Ok(());
         }
+        let began = self.setup.clock.now();
         let mut tx = self.setup.db.begin().await?;
         self.keep(&mut tx, &full).await?;
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        // Whoever brings the list waits, and nobody else does.
+        let took = self.setup.clock.now().since(began);
+        tokio::time::sleep((took * REST).min(REST_MOST)).await;
+        Ok(())
     }
 
     /// The list is whole: queues the job that records it, or with `dry_run` only says what would become of it.
@@ -329,11 +338,15 @@ impl ImportJob {
             }
             statements.push(statement);
         }
-        for (contact, consent) in &changed {
-            let before = locked.of(*contact).map(|row| row.state);
-            if before != Some(consent.state) && !people::set_consent(tx, tenant, consent).await? {
-                return Err(StorageError::Raced);
-            }
+        let moved: Vec<Consent> = changed
+            .into_iter()
+            .filter(|(contact, consent)| {
+                locked.of(*contact).map(|row| row.state) != Some(consent.state)
+            })
+            .map(|(_, consent)| consent)
+            .collect();
+        if people::set_consents(tx, tenant, &moved).await? < moved.len() {
+            return Err(StorageError::Raced);
         }
         record::append(tx, &statements, now, || self.ids.next(now)).await
     }

@@ -135,9 +135,7 @@ impl Cause {
     /// What holds that it placed say that they were placed by: its webhook, and the errors that tell the same, met by a
     /// send or a receipt.
     pub fn origins(self) -> Vec<String> {
-        let by_errors = self.errors().iter().flat_map(|code| {
-            ["receipt", "delivery"].map(|part| format!("{part}: Meta's error {code}"))
-        });
+        let by_errors = self.errors().iter().flat_map(|code| by_error(*code));
         by_errors.chain([self.origin()]).collect()
     }
 
@@ -155,4 +153,9 @@ impl Cause {
             _ => &[],
         }
     }
+}
+
+/// What holds that an error placed say that they were placed by.
+pub fn by_error(code: i64) -> [String; 2] {
+    ["receipt", "delivery"].map(|part| format!("{part}: Meta's error {code}"))
 }

@@ -3,13 +3,15 @@
 //! A job is a row; its work is cut into steps, each one transaction that also says where the next one goes on. Whoever
 //! owns the job's bucket runs it, and every step is fenced like all work of a bucket: after a crash, or a change of
 //! owner, the next step goes on from the last that was committed, and none is done twice. What a step needs from outside
-//! is fetched before its transaction, beside the steps of other jobs.
+//! is fetched before its transaction, beside the steps of other jobs. Between steps the traffic goes first (`pace`).
 
 mod fetches;
 mod kind;
+mod pace;
 mod runner;
 
 pub use kind::{Fetched, JobKind, Step, StepError};
+pub use pace::Traffic;
 pub use runner::{Runner, Wake};
 
 use serde_json::{Value, json};

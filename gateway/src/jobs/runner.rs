@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::fetches::Fetches;
 use super::kind::{Fetched, JobKind, Step, StepError};
+use super::pace::{Pace, Traffic};
 use crate::domain::{Bucket, Clock, JobId, TenantId, Timestamp};
 use crate::ownership::Owned;
 use crate::storage::buckets::{self, Lease};
@@ -38,14 +39,17 @@ pub struct Runner {
     pub clock: Arc<dyn Clock>,
     pub kinds: Vec<Arc<dyn JobKind>>,
     pub wake: Wake,
+    /// What it yields to.
+    pub traffic: Traffic,
 }
 
 impl Runner {
     /// Runs until stopped; the step under way is finished first.
     pub async fn run(self, stop: CancellationToken) {
         let mut fetches = Fetches::default();
+        let mut pace = Pace::beside(&self.traffic);
         while !stop.is_cancelled() {
-            let worked = match self.round(&mut fetches, &stop).await {
+            let worked = match self.round(&mut fetches, &mut pace, &stop).await {
                 Ok(worked) => worked,
                 Err(error) => {
                     tracing::warn!(%error, "jobs could not be looked at; it is tried again");
@@ -64,7 +68,12 @@ impl Runner {
     }
 
     /// One step of every open job that has what it needs. Answers whether one of them got on.
-    async fn round(&self, fetches: &mut Fetches, stop: &CancellationToken) -> Result<bool> {
+    async fn round(
+        &self,
+        fetches: &mut Fetches,
+        pace: &mut Pace,
+        stop: &CancellationToken,
+    ) -> Result<bool> {
         let buckets = self.owned.borrow().buckets();
         let mut tx = self.db.read().await?;
         let open = jobs::open_jobs_all_tenants(&mut tx, &buckets, self.clock.now()).await?;
@@ -87,7 +96,10 @@ impl Runner {
             if stop.is_cancelled() {
                 break;
             }
-            match self.step(tenant, id, fetched).await {
+            let began = self.clock.now();
+            let done = self.step(tenant, id, fetched).await;
+            let rest = pace.after(self.clock.now().since(began));
+            match done {
                 Ok(()) => worked = true,
                 // The bucket has a new owner, who goes on.
                 Err(StorageError::Fenced(_)) => {}
@@ -97,6 +109,12 @@ impl Runner {
                         .count_failure(tenant, id, &error)
                         .await
                         .is_ok_and(|failed| failed);
+                }
+            }
+            if !rest.is_zero() {
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    () = tokio::time::sleep(rest) => {}
                 }
             }
         }

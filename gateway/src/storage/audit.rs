@@ -2,7 +2,7 @@
 
 use sqlx::FromRow;
 
-use super::{Result, Tx, execute, on_backend, rows};
+use super::{Result, Tx, batch, execute, execute_rows, on_backend, rows};
 use crate::domain::{AuditId, TenantId, Timestamp};
 
 /// An entry as it is stored.
@@ -192,27 +192,24 @@ pub async fn unsealed(
         .await)?)
 }
 
-/// Gives an entry its place in the chain.
+/// Gives entries (row, place, keyed hash) their places in the chain.
 pub async fn seal(
     tx: &mut Tx,
     tenant: TenantId,
     ledger: Ledger,
-    row: i64,
-    seq: i64,
-    mac: &[u8],
+    entries: &[(i64, i64, Vec<u8>)],
 ) -> Result<()> {
-    let sql = sqlx::AssertSqlSafe(format!(
-        "UPDATE {} SET seq = $3, mac = $4 WHERE tenant = $1 AND id = $2 AND seq = 0",
-        ledger.table()
-    ));
-    execute!(
-        tx,
-        sqlx::query(sql)
-            .bind(tenant.raw())
-            .bind(row)
-            .bind(seq)
-            .bind(mac)
-    )?;
+    let table = ledger.table();
+    let head = format!("UPDATE {table} SET seq = v.column2, mac = v.column3 FROM (VALUES");
+    let tail = format!(
+        ") AS v WHERE {table}.id = v.column1 AND {table}.tenant = v.column4 AND {table}.seq = 0"
+    );
+    for run in batch::runs(entries) {
+        let sql = batch::values(&head, run.len(), 4, 1, &tail);
+        execute_rows!(tx, sql, run, |query, (row, seq, mac)| {
+            query.bind(*row).bind(*seq).bind(mac).bind(tenant.raw())
+        })?;
+    }
     Ok(())
 }
 

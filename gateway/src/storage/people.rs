@@ -3,6 +3,8 @@
 //! Two BSUIDs never become one contact, a phone moves (design.md §3), unless Meta says that it is one person; ids are
 //! never rewritten: a contact that went into another keeps its rows, and its consent row says so.
 
+mod set;
+
 use std::collections::HashMap;
 
 use sqlx::FromRow;
@@ -10,6 +12,8 @@ use sqlx::FromRow;
 use super::{Result, StorageError, Tx, batch, execute, execute_rows, fetch_list, rows::moment};
 use crate::domain::{ContactId, IdentityKind, TenantId, Timestamp};
 use crate::policy::{ConsentParts, ConsentState};
+
+pub use set::{set_consent, set_consents};
 
 /// One way in which a contact is known. `scope` is the portfolio for a BSUID and empty for a phone.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -564,31 +568,4 @@ pub async fn stop_marketing(
             None => return Ok((touched > 0).then_some(contact)),
         }
     }
-}
-
-/// Writes a contact's consent. `false`: the row moved since it was read (a merge moves it too), and nothing was written.
-pub async fn set_consent(tx: &mut Tx, tenant: TenantId, consent: &Consent) -> Result<bool> {
-    let parts = consent.state.to_parts();
-    let touched = execute!(
-        tx,
-        sqlx::query(
-            "UPDATE consent SET opt_out = $3, since = $4, reopened_at = $5, meta_stopped_at = $6,
-                marketing_given_at = $7, utility_given_at = $8, utility_stopped_at = $9, topics = $10,
-                topics_stopped = $11, version = version + 1
-             WHERE contact = $1 AND tenant = $2 AND version = $12"
-        )
-        .bind(consent.contact.raw())
-        .bind(tenant.raw())
-        .bind(parts.opt_out)
-        .bind(parts.since.unwrap_or(0))
-        .bind(parts.replies_reopened_at.unwrap_or(0))
-        .bind(parts.meta_stopped_at.unwrap_or(0))
-        .bind(parts.marketing_given_at.unwrap_or(0))
-        .bind(parts.utility_given_at.unwrap_or(0))
-        .bind(parts.utility_stopped_at.unwrap_or(0))
-        .bind(parts.topics)
-        .bind(parts.topics_stopped)
-        .bind(consent.version)
-    )?;
-    Ok(touched == 1)
 }

@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::learn::{Changed, Words, learn};
-use crate::domain::account::Cause;
+use crate::domain::account::{Cause, by_error};
 use crate::domain::template::{Learnt, TemplateStatus};
 use crate::domain::{
     AuditId, ConversationId, IdGenerator, StreamEvent, StreamKind, TemplateId, TenantId, Timestamp,
@@ -16,6 +16,10 @@ use crate::storage::template_history::{self, NewChange};
 use crate::storage::templates::{self, Template};
 use crate::storage::{Result, StorageError, Tx, changes};
 use crate::tenants::holds::lift_by_gateway;
+
+/// "Template disabled" (facts §7.4): for good, so a list that says what we took for true before ends nothing. It may be
+/// behind the send that met the error; another word about its status is news.
+const DISABLED: i64 = 132_016;
 
 /// What was said of one language version.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,8 +95,8 @@ struct Round<'a> {
     changed: Vec<Template>,
     same: Vec<i64>,
     history: Vec<NewChange>,
-    /// Approved again: what stopped them goes.
-    approved: Vec<HeldTemplate>,
+    /// Approved, and whether that is news: what stopped them goes.
+    approved: Vec<(HeldTemplate, bool)>,
 }
 
 impl<'a> Round<'a> {
@@ -115,7 +119,7 @@ impl<'a> Round<'a> {
             && row.status == TemplateStatus::Approved.word();
         let news = changes.iter().any(|change| change.what == "status");
         if approved && (news || was_stale) {
-            self.approved.push(held(&row));
+            self.approved.push((held(&row), news));
         }
         if changes.is_empty() && quiet(&row) == before {
             self.same.push(row.id.raw());
@@ -198,8 +202,8 @@ impl<'a> Round<'a> {
             _ => Timestamp::ZERO,
         };
         templates::hear(tx, said.tenant, &self.same, said.heard, read_at).await?;
-        for held in self.approved {
-            lift(tx, said, held).await?;
+        for (held, news) in self.approved {
+            lift(tx, said, held, news).await?;
         }
         if kept == Kept::default() {
             return Ok(kept);
@@ -256,9 +260,13 @@ fn held(row: &Template) -> HeldTemplate {
 }
 
 /// Holds that a template's state has placed, whichever way it was met, end with it.
-async fn lift(tx: &mut Tx, said: Said<'_>, held: HeldTemplate) -> Result<()> {
+async fn lift(tx: &mut Tx, said: Said<'_>, held: HeldTemplate, news: bool) -> Result<()> {
     let held = Held::Template(said.tenant, held);
+    let for_good = by_error(DISABLED);
     for origin in Cause::TemplateState.origins() {
+        if !news && for_good.contains(&origin) {
+            continue;
+        }
         let entry = || AuditId::from_raw(said.ids.next(said.now));
         let why = "Meta has approved it again";
         lift_by_gateway(tx, (&held, &origin), why, said.now, entry).await?;

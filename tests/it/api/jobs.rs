@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use vestibule::audit::Actor;
 use vestibule::clock::SystemClock;
 use vestibule::domain::{IdGenerator, JobId, TenantId};
-use vestibule::jobs::{self, JobKind, Runner, Step, StepError, Wake};
+use vestibule::jobs::{self, JobKind, Runner, Step, StepError, Traffic, Wake};
 use vestibule::ownership::OwnedBuckets;
 use vestibule::secrets::{Keyring, Missing, Source, SystemEntropy};
 use vestibule::storage::jobs::{Job, JobState, Reject};
@@ -109,6 +109,7 @@ impl Works {
             clock: setup.clock.clone(),
             kinds: vec![kind.clone()],
             wake: wake.clone(),
+            traffic: Traffic::default(),
         };
         let stop = CancellationToken::new();
         let running = tokio::spawn(runner.run(stop.clone()));

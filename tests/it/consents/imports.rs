@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use vestibule::consent::import::{ImportJob, Importing};
 use vestibule::consent::pseudonym::Pseudonyms;
 use vestibule::consent::rows::Format;
-use vestibule::jobs::{JobKind, Runner, Step, StepError, Wake};
+use vestibule::jobs::{JobKind, Runner, Step, StepError, Traffic, Wake};
 use vestibule::storage::jobs::{self, Job, JobState};
 use vestibule::storage::{StorageError, Tx};
 use vestibule_tests::{for_each_database, until};
@@ -39,13 +39,14 @@ impl JobKind for Cut {
 }
 
 /// Runs a kind of job until this one is over.
-pub(super) async fn run(desk: &Desk, kind: Arc<dyn JobKind>, job: &Job) -> Job {
+pub(crate) async fn run(desk: &Desk, kind: Arc<dyn JobKind>, job: &Job) -> Job {
     let runner = Runner {
         db: desk.db.clone(),
         owned: desk.owned(),
         clock: desk.clock.clone(),
         kinds: vec![kind],
         wake: Wake::default(),
+        traffic: Traffic::default(),
     };
     let stop = CancellationToken::new();
     let running = tokio::spawn(runner.run(stop.clone()));

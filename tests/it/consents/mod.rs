@@ -3,7 +3,7 @@
 
 mod api;
 mod erased;
-mod imports;
+pub(crate) mod imports;
 mod ledger;
 mod opt_in;
 mod pages;
@@ -22,7 +22,7 @@ use vestibule_tests::TestDatabase;
 use crate::ingest::desk::Desk;
 
 /// The shop, whose number the desk hears.
-async fn shop(database: &TestDatabase) -> TenantId {
+pub(crate) async fn shop(database: &TestDatabase) -> TenantId {
     let ids = database
         .texts("SELECT CAST(id AS TEXT) FROM tenant WHERE name = 'shop'")
         .await;

@@ -6,6 +6,7 @@ mod ground;
 mod outbox_rows;
 
 mod at_once;
+mod codes;
 mod crash;
 mod deferred;
 mod doubt;

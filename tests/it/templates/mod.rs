@@ -1,7 +1,11 @@
 //! Templates, against a Meta that has them: read by pages, told of by webhooks, changed by the API, obeyed by policy.
 
 mod changes;
+mod charged;
 mod current;
+mod cut;
+mod shelf;
+mod verbs;
 
 use std::sync::Arc;
 use std::time::Duration;
