@@ -32,6 +32,12 @@ fn main() -> ExitCode {
 fn run() -> Result<(), Box<dyn Error>> {
     let names = names()?;
     vestibule_guest_build::build_script::build("guests", "vestibule-test-guests", &names)?;
+    let with_lines = WITH_LINES.map(str::to_owned);
+    vestibule_guest_build::build_script::build_with_lines(
+        "guests",
+        "vestibule-test-guests",
+        &with_lines,
+    )?;
     let mut constants = String::new();
     for name in &names {
         let constant = name.to_uppercase();
@@ -41,6 +47,15 @@ fn run() -> Result<(), Box<dyn Error>> {
             "/// `guests/examples/{name}.rs`.\npub const {constant}: &[u8] = {include};"
         )?;
         writeln!(constants)?;
+    }
+    for name in with_lines {
+        let constant = name.to_uppercase();
+        let file = format!("/{name}_with_lines.wasm");
+        writeln!(
+            constants,
+            "/// `guests/examples/{name}.rs`, with debug information.\npub const {constant}_WITH_LINES: &[u8] =
+                include_bytes!(concat!(env!(\"OUT_DIR\"), \"{file}\"));"
+        )?;
     }
     let list = names
         .iter()
@@ -55,6 +70,9 @@ fn run() -> Result<(), Box<dyn Error>> {
     let imports = fs::read_to_string(IMPORTS)?;
     uploads::write(&out_dir.join("generated"), uploads_asked(), &imports)
 }
+
+/// Guests that are also built with the lines of their source.
+const WITH_LINES: [&str; 1] = ["trap"];
 
 /// The contract as a core module imports it.
 const IMPORTS: &str = "../gateway/src/plugin_host/testing/imports.wat";

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use crate::{Guest, GuestSpec};
+use crate::{Guest, GuestSpec, Profile};
 
 /// Builds the library of the package in `manifest_dir` (relative to the script's package), or the `examples` of it, into
 /// `OUT_DIR/NAME.wasm`.
@@ -15,6 +15,20 @@ pub fn build(manifest_dir: &str, package: &str, examples: &[String]) -> Result<(
     let out_dir = out_dir()?;
     let spec = spec(&out_dir, manifest_dir, package, examples)?;
     hand_over(&out_dir, &crate::build(&spec)?)
+}
+
+/// Builds `examples` of the package once more, with the lines of their source, into `OUT_DIR/NAME_with_lines.wasm`.
+pub fn build_with_lines(manifest_dir: &str, package: &str, examples: &[String]) -> Result<()> {
+    let out_dir = out_dir()?;
+    let spec = GuestSpec {
+        profile: Profile::WithLines,
+        ..spec(&out_dir, manifest_dir, package, examples)?
+    };
+    let mut guests = crate::build(&spec)?;
+    for guest in &mut guests {
+        guest.name.push_str("_with_lines");
+    }
+    hand_over(&out_dir, &guests)
 }
 
 /// Builds the libraries of several packages, each a pair of folder and name, by one cargo call.
@@ -42,6 +56,7 @@ fn spec(
         package: package.to_owned(),
         examples: examples.to_vec(),
         target_dir: guest_target_dir(out_dir),
+        profile: Profile::Small,
     })
 }
 

@@ -7,11 +7,18 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::GuestSpec;
 use crate::target::TARGET;
+use crate::{GuestSpec, Profile};
 
-/// The profile of the workspace's `Cargo.toml` that plugins are built with.
-const PROFILE: &str = "guest";
+impl Profile {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Small => "guest",
+            Self::WithLines => "guest-lines",
+        }
+    }
+}
+
 /// A plugin's shadow stack. Rust's default of 1 MiB would be most of its memory, and the host pays for memory. A guess:
 /// parsing deep JSON takes some 30 KiB.
 const STACK_BYTES: usize = 128 << 10;
@@ -66,7 +73,7 @@ pub(crate) fn build_together(first: &GuestSpec, specs: &[GuestSpec]) -> Result<V
 }
 
 fn folder(spec: &GuestSpec) -> PathBuf {
-    spec.target_dir.join(TARGET).join(PROFILE)
+    spec.target_dir.join(TARGET).join(spec.profile.name())
 }
 
 fn run(mut command: Command, what: &str) -> Result<()> {
@@ -90,7 +97,13 @@ fn command(spec: &GuestSpec) -> Command {
     command
         .current_dir(&spec.manifest_dir)
         .env("CARGO_ENCODED_RUSTFLAGS", flags())
-        .args(["build", "--target", TARGET, "--profile", PROFILE])
+        .args([
+            "build",
+            "--target",
+            TARGET,
+            "--profile",
+            spec.profile.name(),
+        ])
         .arg("--target-dir")
         .arg(&spec.target_dir);
     command

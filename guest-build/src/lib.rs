@@ -34,6 +34,16 @@ pub struct GuestSpec {
     pub examples: Vec<String>,
     /// Where cargo works. Never the target folder of a cargo that waits for us: it holds that folder's lock.
     pub target_dir: PathBuf,
+    pub profile: Profile,
+}
+
+/// Of the workspace's `Cargo.toml`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    /// As plugins are shipped: small, without debug information.
+    Small,
+    /// With the lines of its source.
+    WithLines,
 }
 
 /// One built plugin.

@@ -125,7 +125,10 @@ async fn dispatch(context: &AdminContext, command: Command) -> Result<Answer, Ad
             let found = read::setup_of(setup, &tenant, installation, version).await?;
             Ok(whole(&found))
         }
-        Command::PluginTrace { tenant, turn } => Ok(whole(&trace::of(setup, &tenant, turn).await?)),
+        Command::PluginTrace { tenant, turn } => {
+            let trace = trace::of(setup, &context.compiler, &tenant, turn).await?;
+            Ok(whole(&trace))
+        }
         Command::SecretSet {
             tenant,
             name,

@@ -142,8 +142,9 @@ fn call_line(plugin: &str, call: &Value, most: u64) -> String {
         _ => "-".to_owned(),
     };
     format!(
-        "{plugin}  {}  {} µs  fuel {} ({share:.2} % of {most})  memory {} KiB  {} host calls  {outcome}",
+        "{plugin}  {}  at +{} µs for {} µs  fuel {} ({share:.2} % of {most})  memory {} KiB  {} host calls  {outcome}",
         call["hook"].as_str().unwrap_or("-"),
+        number("start_us"),
         number("wall_us"),
         number("fuel"),
         number("memory_peak") >> 10,
@@ -159,8 +160,28 @@ fn told(what: &Value) -> String {
             .map_or_else(|| what.to_string(), str::to_owned);
     };
     let frames = rows(&what["frames"]).iter().filter_map(Value::as_str);
-    let frames: String = frames.map(|frame| format!("\n      in {frame}")).collect();
-    format!("{kind}: {message}{frames}")
+    let frames: String = (frames.enumerate())
+        .map(|(n, frame)| frame_lines(frame, rows(&what["lines"][n])))
+        .collect();
+    let missing = what["lines_missing"].as_str();
+    let missing = missing.map_or_else(String::new, |why| format!("\n      no lines: {why}"));
+    format!("{kind}: {message}{frames}{missing}")
+}
+
+/// A frame, a line for each function that was inlined there, with file and line where they are known.
+fn frame_lines(frame: &str, lines: &[Value]) -> String {
+    if lines.is_empty() {
+        return format!("\n      in {frame}");
+    }
+    let line = |place: &Value| {
+        let function = place["function"].as_str().unwrap_or(frame);
+        let file = place["file"].as_str().unwrap_or("-");
+        format!(
+            "\n      in {function}\n         at {file}:{}",
+            place["line"]
+        )
+    };
+    lines.iter().map(line).collect()
 }
 
 /// Without the answer's body, which may be long: `--json` has it.
@@ -216,9 +237,13 @@ mod tests {
             "turn": "trn_1", "conversation": "cnv_1", "at": "today", "outcome": "fallback",
             "plugins": {"ins_1": "echo 1.0.0"},
             "journal": {"message": "text", "report": {
-                "calls": [{"installation": "ins_1", "hook": "auto-reply", "fuel": 500, "wall_us": 70,
+                "calls": [{"installation": "ins_1", "hook": "auto-reply", "fuel": 500, "start_us": 12, "wall_us": 70,
                     "memory_peak": 65536, "host_calls": 3, "outcome": {"fault": {"kind": "trap",
-                        "message": "panicked", "frames": ["echo::boom", "echo::reply"]}}}],
+                        "message": "panicked", "frames": ["echo::boom", "echo::reply", "echo::call"],
+                        "lines": [[], [
+                            {"function": "echo::inner", "file": "src/lib.rs", "line": 7},
+                            {"file": "src/lib.rs", "line": 12},
+                        ]]}}}],
                 "host_answers": {"http": [
                     {"installation": "ins_1", "asked": "GET https://a.example/", "answer": {"response": {"status": 404}}},
                     {"installation": "ins_1", "asked": "GET https://b.example/", "answer": {"refused": "timeout"}},
@@ -228,8 +253,9 @@ mod tests {
         });
         let text = text(&trace, 1_000);
         for part in [
-            "echo 1.0.0  auto-reply  70 µs  fuel 500 (50.00 % of 1000)  memory 64 KiB  3 host calls",
-            "fault: trap: panicked\n      in echo::boom\n      in echo::reply",
+            "echo 1.0.0  auto-reply  at +12 µs for 70 µs  fuel 500 (50.00 % of 1000)  memory 64 KiB  3 host calls",
+            "fault: trap: panicked\n      in echo::boom\n      in echo::inner\n         at src/lib.rs:7\n      in echo::reply\n         at \
+             src/lib.rs:12\n      in echo::call",
             "echo 1.0.0  GET https://a.example/  404",
             "echo 1.0.0  GET https://b.example/  \"timeout\"",
             "echo 1.0.0  warn   oh",

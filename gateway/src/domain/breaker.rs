@@ -1,9 +1,9 @@
 //! When a version in service is taken out by itself, and how it comes back. Pure.
 //!
-//! Judged by what it did lately on one node. A version with a good one behind it is rolled back; one without keeps its
+//! Judged by what it did lately, here and on the nodes whose counts are heard of. A version with a good one behind it is rolled back; one without keeps its
 //! place and its *breaker* opens: turns fall back at once and do not run it, until probes show that it is well again.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -47,7 +47,13 @@ const SLICES: u32 = 6;
 #[derive(Debug, Default)]
 pub struct Recent {
     slices: VecDeque<Slice>,
+    /// What all other nodes had counted when each slice of the window began, and what they have now.
+    looks: VecDeque<(i64, Elsewhere)>,
+    latest: Elsewhere,
 }
+
+/// Turns of a version and faulty ones among them, since ever, of each other node.
+pub type Elsewhere = BTreeMap<i64, (u64, u64)>;
 
 #[derive(Debug, Default)]
 struct Slice {
@@ -86,16 +92,47 @@ impl Recent {
         }
     }
 
+    /// Hears what other nodes have counted by now. What they counted before the first look does not count here.
+    pub fn hear(&mut self, rule: &BreakerRule, now: Timestamp, elsewhere: Elsewhere) {
+        let at = self.forget_old(rule, now);
+        if self.looks.back().is_none_or(|(slice, _)| *slice < at) {
+            self.looks.push_back((at, elsewhere.clone()));
+        }
+        self.latest = elsewhere;
+    }
+
+    /// Turns and faulty ones of each other node within the window.
+    fn elsewhere(&self) -> impl Iterator<Item = (u64, u64)> {
+        let before = self.looks.front().map(|(_, counts)| counts);
+        let latest = self.latest.iter().filter(move |_| before.is_some());
+        latest.map(move |(node, (turns, faults))| {
+            let old = before.and_then(|counts| counts.get(node));
+            let (old_turns, old_faults) = old.copied().unwrap_or_default();
+            (
+                turns.saturating_sub(old_turns),
+                faults.saturating_sub(old_faults),
+            )
+        })
+    }
+
+    /// Did it fail here within the window?
+    pub fn has_faults(&self) -> bool {
+        self.slices.iter().any(|slice| slice.faults > 0)
+    }
+
     /// Must the version go? In words, for its author.
     pub fn verdict(&self, rule: &BreakerRule) -> Option<String> {
-        let turns: u64 = self.slices.iter().map(|slice| slice.turns).sum();
-        let faults: u64 = self.slices.iter().map(|slice| slice.faults).sum();
+        let here = self.slices.iter().map(|slice| (slice.turns, slice.faults));
+        let all = here.chain(self.elsewhere());
+        let (turns, faults) = all.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
         let conversations = self.slices.iter().flat_map(|slice| &slice.conversations);
         let conversations: BTreeSet<_> = conversations.collect();
+        // A conversation is one node's: faults of another node are at least one more's.
+        let of_others = self.elsewhere().filter(|(_, faults)| *faults > 0).count();
         let share = faults as f64 * 100.0 / turns.max(1) as f64;
         let passes = turns >= rule.least_turns.max(1)
             && share > rule.fault_percent
-            && conversations.len() >= LEAST_CONVERSATIONS;
+            && conversations.len() + of_others >= LEAST_CONVERSATIONS;
         passes.then(|| {
             format!(
                 "{faults} of the last {turns} turns were faulty ({share:.1} %, at most {} %)",
@@ -116,6 +153,9 @@ impl Recent {
         let oldest = at - i64::from(SLICES) + 1;
         while self.slices.front().is_some_and(|slice| slice.at < oldest) {
             self.slices.pop_front();
+        }
+        while self.looks.front().is_some_and(|(at, _)| *at < oldest) {
+            self.looks.pop_front();
         }
         at
     }
@@ -222,6 +262,28 @@ mod tests {
         assert_eq!(two.verdict(&rule), None);
         let (three, _) = recent((0..200).map(|n| (0, n % 3, true)));
         assert!(three.verdict(&rule).is_some());
+    }
+
+    #[test]
+    fn what_other_nodes_count_from_the_first_look_on_is_judged_with_the_rest() {
+        let (mut recent, rule) = recent((0..8).map(|n| (0, n % 2, true)));
+        let heard = |turns, faults| Elsewhere::from([(7, (turns, faults))]);
+        recent.hear(&rule, at(1), heard(1_000, 900));
+        assert_eq!(recent.verdict(&rule), None, "nobody knows when those were");
+        recent.hear(&rule, at(2), heard(1_011, 911));
+        assert_eq!(recent.verdict(&rule), None, "19 turns show nothing");
+        recent.hear(&rule, at(3), heard(1_012, 912));
+        let why = recent.verdict(&rule).expect("eight here and twelve there");
+        assert!(why.contains("20 of the last 20 turns"), "{why}");
+        // Well elsewhere is well altogether.
+        recent.hear(&rule, at(4), heard(1_012, 900));
+        assert_eq!(recent.verdict(&rule), None);
+        // A node that was not there at the first look counts whole, and what is over is over.
+        let newcomer = Elsewhere::from([(7, (1_000, 900)), (9, (12, 12))]);
+        recent.hear(&rule, at(5), newcomer.clone());
+        assert!(recent.verdict(&rule).is_some());
+        recent.hear(&rule, at(90), newcomer);
+        assert_eq!(recent.verdict(&rule), None);
     }
 
     #[test]

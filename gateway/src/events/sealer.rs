@@ -12,7 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::{Bucket, Clock, IdGenerator};
 use crate::ownership::Owned;
-use crate::storage::{Db, Result, StorageError, stream};
+use crate::storage::stream::{self, News};
+use crate::storage::{Db, Result, StorageError};
 
 /// How long an event waits for its number. A guess: an inbox does not notice it, and a busy node seals hundreds at once.
 const EVERY: Duration = Duration::from_millis(100);
@@ -68,16 +69,24 @@ impl Sealer {
         let lease = Bucket::all()
             .next()
             .and_then(|first| self.owned.borrow().lease(first));
-        if let Some(lease) = lease {
+        let mut news = self.news().await?;
+        if let Some(lease) = lease
+            && news.waits
+        {
             let next_id = || self.ids.next(self.clock.now());
             // Not until nothing waits: something always does on a busy node, and every sealing is a commit of its own.
             while stream::seal_all_tenants(&self.db, lease, next_id).await? {}
+            news = self.news().await?;
         }
-        let mut tx = self.db.read().await?;
-        let last = *self.newest.borrow();
-        if let Some(newest) = stream::newest_block_all_tenants(&mut tx, last).await? {
+        if let Some(newest) = news.newest {
             self.newest.send_replace(newest);
         }
         Ok(())
+    }
+
+    async fn news(&self) -> Result<News> {
+        let last = *self.newest.borrow();
+        let mut tx = self.db.read().await?;
+        stream::news_all_tenants(&mut tx, last).await
     }
 }

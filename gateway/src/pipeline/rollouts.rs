@@ -1,7 +1,9 @@
 //! Candidates on this node: which conversations they get, what they did, and when they must go.
 //!
-//! Counted in memory and judged at once; added to the database's counts once a second (active versions: less often), so
-//! that all nodes judge by what all of them saw. [`Rollouts::keep`] also loads what is to come into service and says so.
+//! Counted in memory and judged at once; added to the database's counts once a second (active versions that do well: less
+//! often), so that all nodes judge by what all of them saw. [`Rollouts::keep`] also loads what is to come into service and says so.
+
+mod elsewhere;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -65,7 +67,7 @@ struct State {
     tripped: HashMap<Part, String>,
     /// Candidates of which the database knows that they are loaded here.
     reported: HashSet<(InstallationId, i64)>,
-    /// What versions in service did lately on this node.
+    /// What versions in service did lately.
     recent: HashMap<Part, Recent>,
     /// Those that must go, and why.
     broken: HashMap<Part, String>,
@@ -358,14 +360,14 @@ impl Rollouts {
         let parts: Vec<Part> = {
             let state = self.state();
             let due = state.seen.keys();
-            due.filter(|part| all || part.stage.is_candidate())
+            due.filter(|part| all || part.stage.is_candidate() || state.is_ailing(part))
                 .copied()
                 .collect()
         };
         for parts in parts.chunks(TOGETHER) {
             self.flush_some(parts).await?;
         }
-        Ok(())
+        self.hear_others().await
     }
 
     async fn flush_some(&self, parts: &[Part]) -> Result<()> {

@@ -1,7 +1,7 @@
 //! What a turn tells whoever watches the node: a trace of it, and counts of its plugins. No decision depends on it.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::trial::Performed;
 use super::turn::TurnInput;
@@ -34,12 +34,13 @@ impl TurnSpans {
         })
     }
 
-    /// The calls of its plugins. They are laid out one after the other, as they ran; what was between them is not known.
+    /// The calls of its plugins, when they were.
     pub(super) fn performed(&mut self, performed: &Performed) {
         let trace = trace_of(self.turn);
-        let mut at = self.start;
+        let since = |asked: Instant| nanoseconds(asked.duration_since(self.began));
+        let asked = performed.report.asked.map_or(0, since);
         for (n, call) in (1..).zip(&performed.report.calls) {
-            let end = at.saturating_add(call.wall_us.saturating_mul(1_000));
+            let (start, end) = during(call, self.start.saturating_add(asked));
             let mut bindings = performed.bindings.iter();
             let binding = bindings.find(|binding| binding.installation == call.installation);
             self.calls.push(Span {
@@ -47,18 +48,17 @@ impl TurnSpans {
                 trace,
                 id: span_of(&trace, n),
                 parent: Some(span_of(&trace, 0)),
-                start: at,
+                start,
                 end,
                 attributes: about_call(call, binding),
                 error: fault(call),
             });
-            at = end;
         }
     }
 
     /// It is over, but for its commit.
     pub(super) fn end(self, traces: &Traces, input: &TurnInput, outcome: &'static str) {
-        let elapsed = u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let elapsed = nanoseconds(self.began.elapsed());
         let trace = trace_of(self.turn);
         let text = |value: String| Attribute::Text(value);
         traces.tell(Span {
@@ -82,6 +82,19 @@ impl TurnSpans {
         });
         self.calls.into_iter().for_each(|span| traces.tell(span));
     }
+}
+
+/// From when to when, if its host was asked at `asked`. Unix nanoseconds.
+fn during(call: &CallTrace, asked: u64) -> (u64, u64) {
+    let start = asked.saturating_add(call.start_us.saturating_mul(1_000));
+    (
+        start,
+        start.saturating_add(call.wall_us.saturating_mul(1_000)),
+    )
+}
+
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn about_call(call: &CallTrace, binding: Option<&PluginBinding>) -> Vec<(&'static str, Attribute)> {
@@ -121,4 +134,28 @@ fn fault(call: &CallTrace) -> Option<&'static str> {
 )]
 fn instant() -> Instant {
     Instant::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::InstallationId;
+
+    #[test]
+    fn a_call_is_shown_when_it_was() {
+        let blank = CallTrace::blank(InstallationId::from_raw(1), CallOutcome::Ok);
+        let first = CallTrace {
+            start_us: 40,
+            wall_us: 10,
+            ..blank.clone()
+        };
+        let second = CallTrace {
+            start_us: 90,
+            wall_us: 5,
+            ..blank
+        };
+        assert_eq!(during(&first, 1_000_000), (1_040_000, 1_050_000));
+        // What lay between them is no part of either.
+        assert_eq!(during(&second, 1_000_000), (1_090_000, 1_095_000));
+    }
 }

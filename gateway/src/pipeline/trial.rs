@@ -358,6 +358,7 @@ mod tests {
             hook: Hook::AutoReply,
             message: String::new(),
             frames: Vec::new(),
+            offsets: Vec::new(),
         })
     }
 

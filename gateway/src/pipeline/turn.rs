@@ -386,6 +386,7 @@ mod tests {
             hook: Hook::AutoReply,
             message: "no room".to_owned(),
             frames: Vec::new(),
+            offsets: Vec::new(),
         }))
     }
 

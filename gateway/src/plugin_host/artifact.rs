@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use bytes::Bytes;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use wasmtime::Engine;
@@ -93,8 +94,14 @@ impl ArtifactKey {
         [MAGIC, tag.as_slice(), artifact].concat()
     }
 
-    /// Opens sealed bytes as the artifact `id`, or refuses them. Constant time in the tag.
-    pub fn open(&self, id: &ArtifactId, sealed: &[u8]) -> Result<AuthenticArtifact, ArtifactError> {
+    /// Opens sealed bytes as the artifact `id`, or refuses them. Constant time in the tag. They are not copied: opening is
+    /// part of a plugin's first call.
+    pub fn open(
+        &self,
+        id: &ArtifactId,
+        sealed: impl Into<Bytes>,
+    ) -> Result<AuthenticArtifact, ArtifactError> {
+        let sealed = sealed.into();
         let rest = sealed
             .strip_prefix(MAGIC)
             .ok_or(ArtifactError::NotAnArtifact)?;
@@ -106,7 +113,7 @@ impl ArtifactKey {
             .map_err(|_| ArtifactError::NotAuthentic)?;
         Ok(AuthenticArtifact {
             id: id.clone(),
-            bytes: artifact.to_vec(),
+            bytes: sealed.slice_ref(artifact),
         })
     }
 
@@ -127,7 +134,7 @@ impl fmt::Debug for ArtifactKey {
 /// Machine code that this deployment has compiled itself.
 pub struct AuthenticArtifact {
     id: ArtifactId,
-    bytes: Vec<u8>,
+    bytes: Bytes,
 }
 
 impl AuthenticArtifact {
@@ -166,8 +173,8 @@ mod tests {
     }
 
     fn open(id: &ArtifactId, sealed: &[u8]) -> Result<Vec<u8>, ArtifactError> {
-        let opened = ArtifactKey::new([1; 32]).open(id, sealed)?;
-        Ok(opened.bytes)
+        let opened = ArtifactKey::new([1; 32]).open(id, sealed.to_vec())?;
+        Ok(opened.bytes.to_vec())
     }
 
     #[test]

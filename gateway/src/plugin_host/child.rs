@@ -12,7 +12,7 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 
 use super::engine::{self, EngineOptions};
 use super::limits::{COMPONENT_BYTES, MANIFEST_BYTES, SETTINGS_BYTES};
-use super::settings;
+use super::{settings, source_lines};
 
 /// The hidden verb that `main` hands over to [`child_main`].
 pub const CHILD_VERB: &str = "plugin-child";
@@ -29,6 +29,8 @@ pub(super) enum Work {
     Compile,
     /// A schema and settings in ([`settings::question`]), what is to be said of them out.
     CheckSettings,
+    /// A component and places in it in ([`source_lines::question`]), the lines of their source out.
+    SourceLines,
 }
 
 impl Work {
@@ -36,11 +38,12 @@ impl Work {
         match self {
             Self::Compile => "compile",
             Self::CheckSettings => "check-settings",
+            Self::SourceLines => "source-lines",
         }
     }
 
     fn from_word(word: &str) -> Option<Self> {
-        let all = [Self::Compile, Self::CheckSettings];
+        let all = [Self::Compile, Self::CheckSettings, Self::SourceLines];
         all.into_iter().find(|work| work.word() == word)
     }
 
@@ -48,6 +51,7 @@ impl Work {
         match self {
             Self::Compile => COMPONENT_BYTES,
             Self::CheckSettings => MANIFEST_BYTES + SETTINGS_BYTES + 1,
+            Self::SourceLines => COMPONENT_BYTES + source_lines::QUESTION_BYTES,
         }
     }
 
@@ -55,6 +59,7 @@ impl Work {
         match self {
             Self::Compile => compile(input).map_err(|error| format!("{error:#}")),
             Self::CheckSettings => settings::answer(input),
+            Self::SourceLines => source_lines::answer(input),
         }
     }
 }
@@ -89,7 +94,12 @@ pub fn child_main() -> ExitCode {
 
 /// Compiles with the gateway's engine settings. Only ever called where it may fail or never return.
 pub(super) fn compile(component: &[u8]) -> wasmtime::Result<Vec<u8>> {
-    engine::for_compiling(&EngineOptions::default())?.precompile_component(component)
+    let options = EngineOptions::default();
+    let engine = match source_lines::are_carried(component) {
+        true => engine::for_compiling_with_map(&options),
+        false => engine::for_compiling(&options),
+    };
+    engine?.precompile_component(component)
 }
 
 fn read_input(most: usize) -> std::io::Result<Vec<u8>> {

@@ -1,4 +1,5 @@
-//! What needs a limited child process, from the parent's side: compiling an upload, checking settings against a schema.
+//! What needs a limited child process, from the parent's side: compiling an upload, checking settings against a schema,
+//! reading debug information.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,10 +12,12 @@ use super::child::Work;
 use super::child_process::{self, ChildError, ChildLimits};
 use super::limits::{
     COMPONENT_BYTES, SETTINGS_BYTES, SETTINGS_CHECK_CPU, SETTINGS_CHECK_MEMORY,
-    SETTINGS_CHECK_WALL, SETTINGS_CHECKS_AT_ONCE,
+    SETTINGS_CHECK_WALL, SETTINGS_CHECKS_AT_ONCE, SOURCE_LINES_BYTES, SOURCE_LINES_CPU,
+    SOURCE_LINES_MEMORY, SOURCE_LINES_WALL,
 };
 use super::manifest::Manifest;
 use super::settings::{self, SettingsError};
+use super::source_lines::{self, SourceLine, SourceLinesError};
 
 /// What one compilation may take.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -83,13 +86,14 @@ impl From<ChildError> for CompileError {
     }
 }
 
-/// Compiles uploads and checks settings, each in a process of its own.
+/// Compiles uploads, checks settings and reads debug information, each in a process of its own.
 #[derive(Debug)]
 pub struct Compiler {
     exe: PathBuf,
     limits: CompileLimits,
     room: Semaphore,
     room_for_settings: Semaphore,
+    room_for_lines: Semaphore,
 }
 
 impl Compiler {
@@ -99,6 +103,7 @@ impl Compiler {
             exe,
             room: Semaphore::new(limits.at_once.max(1)),
             room_for_settings: Semaphore::new(SETTINGS_CHECKS_AT_ONCE),
+            room_for_lines: Semaphore::new(1),
             limits,
         }
     }
@@ -150,5 +155,25 @@ impl Compiler {
         let question = settings::question(schema, &settings);
         let said = child_process::run(&self.exe, Work::CheckSettings, &limits, &question).await;
         settings::verdict(said)
+    }
+
+    /// The lines of its source that stand at these offsets of a component, inlined functions first; none for what its debug
+    /// information does not know. Dropping the future kills the child.
+    pub async fn source_lines(
+        &self,
+        component: &[u8],
+        offsets: &[u64],
+    ) -> Result<Vec<Vec<SourceLine>>, SourceLinesError> {
+        let _place = self.room_for_lines.acquire().await.expect("never closed");
+        let limits = ChildLimits {
+            memory: SOURCE_LINES_MEMORY,
+            cpu: SOURCE_LINES_CPU,
+            wall: SOURCE_LINES_WALL,
+            output: SOURCE_LINES_BYTES,
+        };
+        let question = source_lines::question(component, offsets);
+        source_lines::verdict(
+            child_process::run(&self.exe, Work::SourceLines, &limits, &question).await,
+        )
     }
 }

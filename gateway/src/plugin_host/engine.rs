@@ -82,6 +82,16 @@ pub fn for_compiling(options: &EngineOptions) -> wasmtime::Result<Engine> {
     Engine::new(&config)
 }
 
+/// The same for a component that carries the lines of its source: the machine code says from which of its bytes it comes, and
+/// a trap can be told with file and line. It loads like any other; that the map is there is no part of the compatibility.
+pub fn for_compiling_with_map(options: &EngineOptions) -> wasmtime::Result<Engine> {
+    let mut config = base(options);
+    config
+        .allocation_strategy(InstanceAllocationStrategy::OnDemand)
+        .generate_address_map(true);
+    Engine::new(&config)
+}
+
 /// What an artifact must have been compiled with to load here: target, CPU features, compiler flags, tunables.
 pub fn compatibility(engine: &Engine) -> u64 {
     use std::hash::Hasher;
@@ -114,7 +124,8 @@ fn base(options: &EngineOptions) -> Config {
         .cranelift_nan_canonicalization(true)
         // Components come and go: registering each with the system's unwinder gets slower with their number.
         .native_unwind_info(false)
-        // Maps from machine code back to the component: half of an artifact, and only a debugger would read it.
+        // Maps from machine code back to the component: half of an artifact. Those that name their source have one all the
+        // same (`for_compiling_with_map`).
         .generate_address_map(false)
         // No component-model async: most advisories of 2026 lie there (plugin-hosts.md §3.7).
         .concurrency_support(false)

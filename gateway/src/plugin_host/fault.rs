@@ -19,6 +19,10 @@ pub struct Fault {
     /// Where the guest was, innermost function first, by the names that it carries. Empty when it did not trap.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub frames: Vec<String>,
+    /// Beside each of them where its instruction stands in the component's bytes, 0 when that is not known. Empty for a
+    /// component that does not carry the lines of its source.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub offsets: Vec<u64>,
 }
 
 impl Fault {
@@ -29,6 +33,7 @@ impl Fault {
             hook,
             message,
             frames: Vec::new(),
+            offsets: Vec::new(),
         }
     }
 }
@@ -93,8 +98,10 @@ impl FaultKind {
 /// and a host function that stops the guest like any error. A guest that was refused memory, went on and then looped
 /// or recursed without end did that.
 pub(super) fn of_error(error: &wasmtime::Error, hook: Hook, state: &GuestState) -> Fault {
+    let (frames, offsets) = frames(error);
     Fault {
-        frames: frames(error),
+        frames,
+        offsets,
         ..cause(error, hook, state)
     }
 }
@@ -103,10 +110,10 @@ pub(super) fn of_error(error: &wasmtime::Error, hook: Hook, state: &GuestState) 
 const FRAMES: usize = 24;
 const FRAME_CHARS: usize = 160;
 
-/// Names are the guest's own words: cut, and on one line.
-fn frames(error: &wasmtime::Error) -> Vec<String> {
+/// Functions and where they stand. Names are the guest's own words: cut, and on one line.
+fn frames(error: &wasmtime::Error) -> (Vec<String>, Vec<u64>) {
     let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else {
-        return Vec::new();
+        return Default::default();
     };
     let name = |frame: &FrameInfo| match frame.func_name() {
         Some(name) => format!("{:#}", rustc_demangle::demangle(name))
@@ -116,7 +123,13 @@ fn frames(error: &wasmtime::Error) -> Vec<String> {
             .collect(),
         None => format!("function {}", frame.func_index()),
     };
-    backtrace.frames().iter().take(FRAMES).map(name).collect()
+    let frames = || backtrace.frames().iter().take(FRAMES);
+    let offset = |frame: &FrameInfo| frame.module_offset().unwrap_or(0) as u64;
+    let mut offsets: Vec<_> = frames().map(offset).collect();
+    if offsets.iter().all(|&offset| offset == 0) {
+        offsets.clear();
+    }
+    (frames().map(name).collect(), offsets)
 }
 
 fn cause(error: &wasmtime::Error, hook: Hook, state: &GuestState) -> Fault {

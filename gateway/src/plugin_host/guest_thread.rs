@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 use std::thread;
+use std::time::Instant;
 
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
@@ -17,6 +18,7 @@ use super::turn;
 /// A turn on its way through a guest thread.
 pub(super) struct Job {
     pub(super) request: TurnRequest,
+    pub(super) asked: Instant,
     pub(super) reply: oneshot::Sender<TurnReport>,
     /// Held until the turn's instances are gone.
     pub(super) in_flight: InFlight,
@@ -61,13 +63,14 @@ async fn serve(mut jobs: mpsc::UnboundedReceiver<Job>, stores: usize, io: Handle
 async fn run(job: Job, _place: OwnedSemaphorePermit, io: Handle) {
     let Job {
         request,
+        asked,
         mut reply,
         in_flight: _in_flight,
     } = job;
     let report = tokio::select! {
         biased;
         () = reply.closed() => return,
-        report = turn::run(Arc::new(request), io) => report,
+        report = turn::run(Arc::new(request), asked, io) => report,
     };
     // The caller may have gone in this moment; nobody needs the report then.
     let _ = reply.send(report);

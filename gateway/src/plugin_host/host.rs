@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Instant;
 
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
@@ -133,6 +134,10 @@ impl PluginHost {
     /// Runs all stages of a turn on a guest thread.
     ///
     /// An `Err` means that nothing ran. Dropping the future drops the turn's instances; nothing of it remains.
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "when a call began is telemetry, no decision depends on it"
+    )]
     pub async fn run_turn(&self, request: TurnRequest) -> Result<TurnReport, Overload> {
         if request.plugins.len() > PLUGINS_PER_TURN {
             return Err(Overload::TooManyPlugins);
@@ -142,6 +147,7 @@ impl PluginHost {
         let (reply, report) = oneshot::channel();
         let job = Job {
             request,
+            asked: Instant::now(),
             reply,
             in_flight,
         };

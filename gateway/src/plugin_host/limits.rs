@@ -162,6 +162,15 @@ pub const SETTINGS_CHECK_WALL: Duration = Duration::from_secs(60);
 /// Such processes at the same time, whoever asks.
 pub const SETTINGS_CHECKS_AT_ONCE: usize = 2;
 
+/// Address space of the process that reads a component's debug information: the component twice, and what it becomes.
+pub const SOURCE_LINES_MEMORY: u64 = 1 << 30;
+/// A megabyte of it takes some 10 ms. The kernel counts whole seconds.
+pub const SOURCE_LINES_CPU: Duration = Duration::from_secs(5);
+/// From start to end: what its CPU time may take on a busy machine.
+pub const SOURCE_LINES_WALL: Duration = Duration::from_secs(60);
+/// What it may say: names are cut.
+pub const SOURCE_LINES_BYTES: u64 = 1 << 20;
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -38,6 +38,7 @@ mod report;
 mod request;
 mod seeds;
 mod settings;
+mod source_lines;
 mod stages;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -86,4 +87,5 @@ pub use request::{
 };
 pub use seeds::Seeds;
 pub use settings::{SettingsError, SettingsProblem};
+pub use source_lines::{SourceLine, SourceLinesError};
 pub use trial::{TrialError, try_to_load};

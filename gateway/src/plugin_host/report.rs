@@ -1,6 +1,6 @@
 //! What a turn's plugins did, complete: effects, faults, costs and log. Plain data for the pipeline and the journal.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +29,8 @@ pub struct TurnReport {
     pub retry_after: Option<Duration>,
     /// Answers of the host that a replay needs.
     pub host_answers: HostAnswers,
+    /// When the host was asked, by this process's clock: what [`CallTrace::start_us`] counts from.
+    pub asked: Option<Instant>,
 }
 
 /// How the stages of a turn came to their end.
@@ -80,8 +82,11 @@ pub struct CallTrace {
     pub outcome: CallOutcome,
     /// Units used by this call; the first call of an installation pays for the instantiation too.
     pub fuel: u64,
-    /// Wall time in microseconds, waiting included. This and the next are the only numbers of a report that a replay
-    /// does not repeat.
+    /// Microseconds from the moment the host was asked to the start of this call. This and the next two are the only numbers
+    /// of a report that a replay does not repeat.
+    #[serde(default)]
+    pub start_us: u64,
+    /// Wall time in microseconds, waiting included.
     pub wall_us: u64,
     /// Of it, waiting for answers to requests by the grant `http`.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -140,6 +145,7 @@ impl TurnReport {
             logs: Vec::new(),
             retry_after: None,
             host_answers: HostAnswers::default(),
+            asked: None,
         }
     }
 }
@@ -153,6 +159,7 @@ impl CallTrace {
             hook: Hook::AutoReply,
             outcome,
             fuel: 0,
+            start_us: 0,
             wall_us: 0,
             waited_us: 0,
             memory_peak: 0,

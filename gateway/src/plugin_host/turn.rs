@@ -20,7 +20,12 @@ use super::stages::{self, Answer, HookRunner, Outcome, Subject};
 use crate::domain::Occasion;
 
 /// Runs a turn to its end. Dropping the future drops every instance of it.
-pub(super) async fn run(request: Arc<TurnRequest>, io: tokio::runtime::Handle) -> TurnReport {
+/// `asked`: when the host was.
+pub(super) async fn run(
+    request: Arc<TurnRequest>,
+    asked: Instant,
+    io: tokio::runtime::Handle,
+) -> TurnReport {
     let hooks: Vec<HookSet> = request.plugins.iter().map(|p| p.plugin.hooks()).collect();
     let mut turn = Turn {
         live: request.plugins.iter().map(|_| None).collect(),
@@ -30,6 +35,7 @@ pub(super) async fn run(request: Arc<TurnRequest>, io: tokio::runtime::Handle) -
         logs: Vec::new(),
         kv: Vec::new(),
         host_answers: HostAnswers::default(),
+        asked,
         request,
     };
     let conversation = turn.request.conversation.clone();
@@ -62,6 +68,7 @@ struct Turn {
     logs: Vec<LogLine>,
     kv: Vec<KvEffects>,
     host_answers: HostAnswers,
+    asked: Instant,
 }
 
 impl HookRunner for Turn {
@@ -78,7 +85,8 @@ impl HookRunner for Turn {
             Err(_) => Err(panicked(hook)),
         };
         let (outcome, answer) = settle(returned, hook, &mut live);
-        self.calls.push(before.trace(&live, hook, outcome));
+        self.calls
+            .push(before.trace(&live, hook, outcome, self.asked));
         match answer {
             // What trapped is never entered again.
             Answer::Fault | Answer::NoRoom => self.finish(live),
@@ -147,6 +155,7 @@ impl Turn {
             logs: self.logs,
             retry_after: outcome.retry_after,
             host_answers: self.host_answers,
+            asked: Some(self.asked),
         }
     }
 }
@@ -230,13 +239,20 @@ impl Meter {
         }
     }
 
-    fn trace(self, live: &LiveInstance, hook: Hook, outcome: CallOutcome) -> CallTrace {
+    fn trace(
+        self,
+        live: &LiveInstance,
+        hook: Hook,
+        outcome: CallOutcome,
+        asked: Instant,
+    ) -> CallTrace {
         let state = live.state();
         CallTrace {
             installation: state.binding.installation,
             hook,
             outcome,
             fuel: self.fuel - live.fuel_left(),
+            start_us: micros(self.at.duration_since(asked)),
             wall_us: micros(self.at.elapsed()),
             waited_us: micros(state.http.waited() - self.waited),
             memory_peak: state.memory.peak(),

@@ -146,7 +146,7 @@ impl Workshop {
         let code = self.compiler.compile(wasm.to_vec()).await?;
         let id = ArtifactId::current(ComponentDigest::of(wasm))
             .map_err(|error| StageError::Engine(error.to_string()))?;
-        let artifact = self.key.open(&id, &self.key.seal(&id, &code))?;
+        let artifact = self.key.open(&id, self.key.seal(&id, &code))?;
         let plugin = self.host.load(&artifact, manifest)?;
         Ok(PluginBinding::of(
             plugin,

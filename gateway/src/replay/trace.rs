@@ -1,30 +1,53 @@
 //! One turn as its journal has it, for whoever wants to know why a plugin did what it did.
 
+mod source;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::domain::{InstallationId, TenantId, TurnId};
-use crate::storage::Tx;
+use self::source::Source;
+use crate::domain::TurnId;
+use crate::plugin_host::Compiler;
 use crate::storage::replays;
 use crate::tenants::{SetupContext, SetupError, find_tenant};
 
 type Result<T> = std::result::Result<T, SetupError>;
 
-/// A turn of the tenant: when, about what, how it ended, and the journal, with the plugins by their names. What the
-/// customer said is not in it.
-pub async fn of(setup: &SetupContext, tenant: &str, turn: TurnId) -> Result<Value> {
+/// A turn of the tenant: when, about what, how it ended, and the journal, with the plugins by their names and traps with the
+/// lines of their source. What the customer said is not in it.
+pub async fn of(
+    setup: &SetupContext,
+    compiler: &Compiler,
+    tenant: &str,
+    turn: TurnId,
+) -> Result<Value> {
     let tenant = find_tenant(setup, tenant).await?.id;
     let mut tx = setup.db.read().await?;
     let row = replays::turn(&mut tx, tenant, turn).await?;
     let row = row.ok_or_else(|| SetupError::not_found("turn of this tenant", &turn.to_string()))?;
     let mut journal: Value = serde_json::from_str(&row.journal).unwrap_or_default();
     without_words(&mut journal);
-    let mut plugins = Map::new();
+    let (mut plugins, mut digests) = (Map::new(), BTreeMap::new());
     for (id, version) in installations(&journal) {
-        let name = name(&mut tx, tenant, &id, version).await?;
-        plugins.insert(id, name);
+        let row = match id.parse() {
+            Ok(id) => replays::installed(&mut tx, tenant, id, version).await?,
+            Err(_) => None,
+        };
+        let name = row
+            .as_ref()
+            .map(|row| format!("{} {}", row.plugin, row.plugin_version));
+        plugins.insert(id.clone(), json!(name));
+        digests.extend(row.map(|row| (id, row.digest)));
     }
+    drop(tx);
+    let source = Source {
+        setup,
+        compiler,
+        tenant,
+        digests,
+    };
+    source.tell(&mut journal).await?;
     Ok(json!({
         "turn": row.id,
         "conversation": row.conversation,
@@ -58,14 +81,4 @@ fn installations(journal: &Value) -> BTreeMap<String, Option<i64>> {
         ))
     })
     .collect()
-}
-
-async fn name(tx: &mut Tx, tenant: TenantId, id: &str, version: Option<i64>) -> Result<Value> {
-    let Ok(id) = id.parse::<InstallationId>() else {
-        return Ok(Value::Null);
-    };
-    let row = replays::installed(tx, tenant, id, version).await?;
-    Ok(row.map_or(Value::Null, |row| {
-        json!(format!("{} {}", row.plugin, row.plugin_version))
-    }))
 }

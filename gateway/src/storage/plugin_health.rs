@@ -82,6 +82,32 @@ pub async fn of_part(tx: &mut Tx, tenant: TenantId, part: &Part) -> Result<Tally
     Ok(tally)
 }
 
+/// Turns and faulty ones of a version in a stage, by the node that counted them.
+pub async fn by_node(
+    tx: &mut Tx,
+    tenant: TenantId,
+    part: &Part,
+) -> Result<BTreeMap<i64, (u64, u64)>> {
+    const SQL: &str = "SELECT node,
+            CAST(SUM(CASE WHEN measure = 'turns' THEN n ELSE 0 END) AS BIGINT),
+            CAST(SUM(CASE WHEN measure = 'turns' THEN 0 ELSE n END) AS BIGINT)
+        FROM plugin_health WHERE tenant = $1 AND installation = $2 AND seq = $3 AND stage = $4
+            AND (measure = 'turns' OR measure LIKE 'fault:%') GROUP BY node";
+    let rows: Vec<(i64, i64, i64)> = on_backend!(tx, |conn| {
+        sqlx::query_as(SQL)
+            .bind(tenant.raw())
+            .bind(part.installation.raw())
+            .bind(part.seq)
+            .bind(part.stage.word())
+            .fetch_all(conn)
+            .await
+    })?;
+    let counted = |(node, turns, faults): (i64, i64, i64)| {
+        (node, (turns.unsigned_abs(), faults.unsigned_abs()))
+    };
+    Ok(rows.into_iter().map(counted).collect())
+}
+
 type Row = (i64, i64, i64, String, String, i64, i64);
 
 /// What a digest did at one tenant.

@@ -8,6 +8,7 @@ mod compose;
 mod generated;
 mod hostile;
 mod largest;
+mod lines;
 mod ordinary;
 mod reading;
 pub(crate) mod stage;

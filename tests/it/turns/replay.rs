@@ -271,7 +271,7 @@ async fn an_erased_person_is_in_no_journal_and_their_turns_say_so() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_trace_tells_calls_fuel_policy_and_where_a_guest_trapped() {
     for_each_database(async |database| {
-        let town = Town::with_plugin(&database, guests::TRAP, &[]).await;
+        let town = Town::with_plugin(&database, guests::TRAP_WITH_LINES, &[]).await;
         let node = town.node("node").await;
         say(&town, 0, 0, "hello");
         all_done(&town, &database).await;
@@ -289,6 +289,8 @@ async fn a_trace_tells_calls_fuel_policy_and_where_a_guest_trapped() {
             "% of 50000000",
             "fault: trap:",
             "\n      in ",
+            // The panic's own line.
+            "examples/trap.rs:11\n",
         ] {
             assert!(ended.out.contains(part), "{part}: {}", ended.out);
         }

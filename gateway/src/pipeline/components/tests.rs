@@ -155,6 +155,14 @@ async fn a_cold_start_reads_the_disk_and_believes_only_what_is_authentic() {
     let components = place.components(10, true);
     for n in 0..2 {
         place.get(&components, n).await.expect("loaded");
+        // Its file is written behind its back.
+        drop(
+            components
+                .file_writes
+                .acquire()
+                .await
+                .expect("never closed"),
+        );
     }
     place.forget_artifacts().await;
     let mut altered = std::fs::read(place.file(1)).expect("a file");

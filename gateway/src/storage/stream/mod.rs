@@ -37,9 +37,9 @@ pub async fn seal_all_tenants(
     mut next_id: impl FnMut() -> i64,
 ) -> Result<bool> {
     let mut look = db.read().await?;
-    let waiting = first_waiting_all_tenants(&mut look).await?;
+    let waits = news_all_tenants(&mut look, i64::MAX).await?.waits;
     drop(look);
-    if waiting.is_none() {
+    if !waits {
         return Ok(false);
     }
     let mut tx = db.begin().await?;
@@ -72,14 +72,6 @@ pub async fn seal_all_tenants(
     }
     tx.commit().await?;
     Ok(i64::try_from(batches.len()) == Ok(SEALED_AT_ONCE))
-}
-
-async fn first_waiting_all_tenants(tx: &mut Tx) -> Result<Option<i64>> {
-    Ok(on_backend!(tx, |conn| {
-        sqlx::query_scalar("SELECT id FROM stream_batch ORDER BY id LIMIT 1")
-            .fetch_optional(conn)
-            .await
-    })?)
 }
 
 /// Moves the tenants' heads, in the order of their ids; answers where they stand.
@@ -244,12 +236,22 @@ fn corrupt(first: i64, tenant: TenantId) -> StorageError {
     StorageError::Corrupt(format!("stream block at {first} of {tenant}"))
 }
 
-/// The newest block after this one, of any tenant: "did anything happen?"
-pub async fn newest_block_all_tenants(tx: &mut Tx, after: i64) -> Result<Option<i64>> {
-    Ok(on_backend!(tx, |conn| {
-        sqlx::query_scalar("SELECT id FROM stream_block WHERE id > $1 ORDER BY id DESC LIMIT 1")
-            .bind(after)
-            .fetch_optional(conn)
-            .await
-    })?)
+/// Did anything happen?
+#[derive(Debug, Clone, Copy)]
+pub struct News {
+    /// There are events without numbers.
+    pub waits: bool,
+    /// The newest block, of any tenant, if it is a new one.
+    pub newest: Option<i64>,
+}
+
+/// What happened after this block. One statement, because an idle node asks it ten times a second.
+pub async fn news_all_tenants(tx: &mut Tx, after: i64) -> Result<News> {
+    const SQL: &str = "SELECT (SELECT id FROM stream_batch ORDER BY id LIMIT 1),
+        (SELECT id FROM stream_block WHERE id > $1 ORDER BY id DESC LIMIT 1)";
+    let (first_waiting, newest): (Option<i64>, Option<i64>) = on_backend!(tx, |conn| {
+        sqlx::query_as(SQL).bind(after).fetch_one(conn).await
+    })?;
+    let waits = first_waiting.is_some();
+    Ok(News { waits, newest })
 }

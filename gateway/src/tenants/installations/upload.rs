@@ -182,7 +182,7 @@ fn refused(error: CompileError) -> SetupError {
 /// Opens what would be stored and loads it as a node will: what cannot run must not come into service.
 fn try_out(key: &ArtifactKey, id: &ArtifactId, sealed: &[u8], manifest: &Manifest) -> Result<()> {
     let artifact = key
-        .open(id, sealed)
+        .open(id, sealed.to_vec())
         .map_err(|error| SetupError::Engine(error.to_string()))?;
     try_to_load(&artifact, manifest).map_err(|error| match error {
         TrialError::Load(error) => {

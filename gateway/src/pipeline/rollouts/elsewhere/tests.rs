@@ -1,0 +1,103 @@
+//! Two nodes over one database, neither of which sees enough to judge alone.
+
+use std::sync::Arc;
+
+use super::super::Once;
+use super::*;
+use crate::directory::Directory;
+use crate::domain::breaker::BreakerRule;
+use crate::domain::rollout::{Bounds, Stage};
+use crate::domain::time::ManualClock;
+use crate::domain::{ConversationId, IdGenerator, InstallationId, TenantId, Timestamp};
+use crate::secrets::{Keyring, Missing, Source, SystemEntropy};
+use crate::storage::{Db, Ending, OpenOptions, migrate, open};
+use crate::tenants::SetupContext;
+
+fn now() -> Timestamp {
+    Timestamp::from_secs(1_795_000_000)
+}
+
+fn part() -> Part {
+    Part {
+        tenant: TenantId::from_raw(1),
+        installation: InstallationId::from_raw(2),
+        seq: 3,
+        stage: Stage::Active,
+    }
+}
+
+async fn node(db: &Db, keyring: &Arc<Keyring>, slot: u16) -> Arc<Rollouts> {
+    let directory = Directory::load(db.clone(), keyring.clone()).await;
+    let setup = SetupContext {
+        db: db.clone(),
+        keyring: keyring.clone(),
+        clock: Arc::new(ManualClock::at(now())),
+        ids: Arc::new(IdGenerator::new(slot, Timestamp::ZERO)),
+        require_signature: false,
+        changed: Arc::default(),
+        by: crate::audit::Actor::gateway(),
+        ending: Ending::default(),
+    };
+    let directory = Arc::new(directory.expect("setup reads"));
+    let name = format!("node {slot}");
+    Rollouts::new(setup, directory, name, &[7; 32], BreakerRule::default())
+}
+
+impl Rollouts {
+    /// So many turns of this node's own conversations.
+    fn sees(&self, turns: i64, fault: Option<&'static str>) {
+        let once = Once {
+            fault,
+            ..Once::default()
+        };
+        for n in 0..turns {
+            let conversation = ConversationId::from_raw(n % 2);
+            self.note(part(), (&Bounds::default(), 1_000), conversation, &once);
+        }
+    }
+
+    fn verdict(&self) -> Option<String> {
+        self.state().broken.get(&part()).cloned()
+    }
+}
+
+#[tokio::test]
+async fn what_two_nodes_see_takes_a_version_out() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let url = format!("sqlite:{}", folder.path().join("db").display());
+    let db = open(&OpenOptions::new(url)).await.expect("a database");
+    migrate::migrate(&db, now()).await.expect("migrated");
+    let source = Source::File {
+        path: folder.path().join("keys.toml"),
+        if_missing: Missing::Create,
+    };
+    let keyring = Keyring::load(source, Arc::new(SystemEntropy)).expect("keys are made");
+    let keyring = Arc::new(keyring);
+    let (one, other) = (node(&db, &keyring, 1).await, node(&db, &keyring, 2).await);
+
+    // Whoever does well is not asked every second.
+    other.sees(500, None);
+    other.flush(false).await.expect("said");
+    let mut tx = db.read().await.expect("a transaction");
+    let said = plugin_health::by_node(&mut tx, part().tenant, &part()).await;
+    assert!(said.expect("it reads").is_empty());
+    drop(tx);
+    other.flush(true).await.expect("said");
+
+    one.sees(1, Some("trap"));
+    one.flush(false).await.expect("heard");
+    one.sees(11, Some("trap"));
+    one.flush(false).await.expect("heard");
+    assert_eq!(one.verdict(), None, "12 turns, and the other's were before");
+    let third = node(&db, &keyring, 3).await;
+    third.sees(12, Some("trap"));
+    third.flush(false).await.expect("said");
+    assert_eq!(
+        third.verdict(),
+        None,
+        "12 turns here, and the rest were before"
+    );
+    one.flush(false).await.expect("heard");
+    let why = one.verdict().expect("12 here and 12 there");
+    assert!(why.contains("24 of the last 24 turns"), "{why}");
+}
