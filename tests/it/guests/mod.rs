@@ -12,6 +12,7 @@ mod ordinary;
 mod reading;
 pub(crate) mod stage;
 mod tampering;
+mod templates;
 
 use vestibule::plugin_host::{Inspection, inspect};
 use vestibule::reference_plugins::MENU;
@@ -24,6 +25,7 @@ const HOOKS: &[(&str, &[&str])] = &[
     ("attribute_bomb", &["auto-reply"]),
     ("big_output", &["auto-reply"]),
     ("brittle", &["auto-reply"]),
+    ("catalogue", &["auto-reply"]),
     (
         "clockwork",
         &["auto-reply", "on-event", "on-timer", "on-receipt"],
