@@ -52,6 +52,7 @@ const HOOKS: &[(&str, &[&str])] = &[
     ("retry_later", &["auto-reply"]),
     ("router", &["routing", "auto-reply"]),
     ("says_everything", &["auto-reply"]),
+    ("teller", &["auto-reply"]),
     ("timers_by_the_million", &["auto-reply"]),
     ("trap", &["auto-reply"]),
 ];
