@@ -31,13 +31,13 @@ impl TurnTemplates {
         let account = self.account()?;
         let after = asked.after.as_ref();
         let after = after.map(|key| (key.name.as_str(), key.language.as_str()));
-        let fits = |listed: &ListedTemplate| {
-            let category = asked.category.is_none_or(|one| one == listed.category);
-            let language = asked.language.as_ref();
-            category && language.is_none_or(|one| *one == listed.key.language)
-        };
         let found = account.approved(&asked.begins_with, after);
-        let found = found.map(|(name, language, entry)| ListedTemplate {
+        let found = found.filter(|(_, language, entry)| {
+            let category = asked.category;
+            category.is_none_or(|one| one == entry.category(self.now))
+                && asked.language.as_ref().is_none_or(|one| one == language)
+        });
+        let listed = found.map(|(name, language, entry)| ListedTemplate {
             key: TemplateKey {
                 name: name.to_owned(),
                 language: language.to_owned(),
@@ -45,7 +45,7 @@ impl TurnTemplates {
             category: entry.category(self.now),
             quality: entry.quality,
         });
-        Ok(page(found.filter(fits), asked.most as usize))
+        Ok(page(listed, asked.most as usize))
     }
 
     pub(super) fn find(&self, key: &TemplateKey) -> Read<Option<TemplateView>> {
