@@ -80,8 +80,14 @@ async fn are_known(town: &Town, database: &TestDatabase) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_turn_reads_the_templates_of_its_own_account_and_sends_one_and_replays_alike() {
     for_each_database(async |database| {
-        let town = Town::with_plugin(&database, guests::CATALOGUE, &["templates"]).await;
+        let mut town = Town::with_plugin(&database, guests::CATALOGUE, &["templates"]).await;
         fill(&town);
+        // Nobody has read them from Meta yet.
+        let node = town.node("node").await;
+        let unknown = asks(&town, &database, 0, "find sale en").await;
+        assert!(unknown.contains("not been read from Meta"), "{unknown}");
+        node.end().await;
+        town.deployment = town.deployment.with("templates.sync_every", "1d");
         let node = town.node("node").await;
         are_known(&town, &database).await;
         let ask = async |words| asks(&town, &database, 0, words).await;
