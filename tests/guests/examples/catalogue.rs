@@ -16,7 +16,10 @@ impl AutoReply for Catalogue {
                 turn.set_language(language)?;
                 "yes".to_owned()
             }
-            ["search", begins_with] => tell(all(begins_with), |names| names.join(",")),
+            ["search", begins_with] => tell(all(begins_with), |names| match names.is_empty() {
+                true => "none".to_owned(),
+                false => names.join(","),
+            }),
             ["find", name, language] => tell(templates::find(name, language), |found| {
                 found.map_or_else(|| "none".to_owned(), |found| shown(&found))
             }),
