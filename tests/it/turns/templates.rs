@@ -122,6 +122,12 @@ async fn a_turn_reads_the_templates_of_its_own_account_and_sends_one_and_replays
         let sent = answer(&town, &database, 0, "send order_update 4711").await;
         assert_eq!(sent["language"], "pt_BR", "{sent}");
         assert_eq!(sent["parameters"][0]["value"], "4711", "{sent}");
+        assert_eq!(
+            ask("send sale 4711").await,
+            "none",
+            "there is no Portuguese"
+        );
+        assert_eq!(ask("speak en").await, "yes");
         assert_eq!(ask("send sale 4711").await, r#"it takes ["name", "what"]"#);
         node.end().await;
         let refused = "SELECT COUNT(*) FROM turn WHERE journal LIKE '%\"refused\":\"template%'";
