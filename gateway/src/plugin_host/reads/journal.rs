@@ -23,16 +23,19 @@ pub struct ReadAnswers {
     pub templates: TemplateAnswers,
 }
 
-/// What was asked of templates, each question once, with its answer.
+/// Questions, each once, with their answers.
+pub type Told<Q, A> = Vec<(Q, Read<A>)>;
+
+/// What was asked of templates.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TemplateAnswers {
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub searches: Vec<(SearchAsked, Read<TemplatePage>)>,
+    pub searches: Told<SearchAsked, TemplatePage>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub found: Vec<(TemplateKey, Read<Option<TemplateView>>)>,
+    pub found: Told<TemplateKey, Option<TemplateView>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub languages: Vec<(LanguageAsked, Read<Option<String>>)>,
+    pub languages: Told<LanguageAsked, Option<String>>,
 }
 
 /// The answer to a question that was asked before.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
-use super::journal::known;
+use super::journal::{Told, known};
 use super::{Read, ReadRefused, ReadSource, TemplateAnswers, TurnReads};
 use crate::domain::template::{TemplateCategory, TemplateQuality, TemplateShape, TemplateStatus};
 use crate::plugin_host::limits::{
@@ -183,7 +183,7 @@ impl TurnReads {
     /// Asks what no plugin of the turn has asked before.
     async fn once<Q, A>(
         &self,
-        list: fn(&mut TemplateAnswers) -> &mut Vec<(Q, Read<A>)>,
+        list: fn(&mut TemplateAnswers) -> &mut Told<Q, A>,
         asked: Q,
         question: Question<Q, A>,
     ) -> Result<A, ReadRefused>
