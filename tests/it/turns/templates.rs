@@ -34,7 +34,7 @@ fn fill(town: &Town) {
     let account = |number: usize| town.business.numbers[number].waba_id.clone();
     let body = "Your order {{1}} has left our house today.";
     let spec =
-        |name: &str, language: &str| TemplateSpec::approved(&account(0), name, language, body);
+        |name: &str, language: &str| TemplateSpec::approved(account(0), name, language, body);
     for language in ["en", "de", "pt_BR"] {
         town.meta.put_template(spec("order_update", language));
     }
@@ -56,7 +56,7 @@ fn fill(town: &Town) {
         ..spec("sale", "en")
     });
     for (number, name) in [(1, "sister"), (2, "stranger")] {
-        let spec = TemplateSpec::approved(&account(number), name, "en", body);
+        let spec = TemplateSpec::approved(account(number), name, "en", body);
         town.meta.put_template(spec);
     }
 }
