@@ -3,11 +3,12 @@
 use std::process::ExitCode;
 
 /// Folder and package. All are built by one cargo call, which compiles them side by side.
-const PLUGINS: [(&str, &str); 4] = [
+const PLUGINS: [(&str, &str); 5] = [
     ("../plugins/menu", "plugin-menu"),
     ("../plugins/faq", "plugin-faq"),
     ("../plugins/department-router", "plugin-department-router"),
     ("../plugins/contact-enricher", "plugin-contact-enricher"),
+    ("../plugins/order-lookup", "plugin-order-lookup"),
 ];
 
 fn main() -> ExitCode {

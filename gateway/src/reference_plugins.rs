@@ -16,6 +16,8 @@ pub const FAQ: &[u8] = component!("plugin-faq");
 pub const DEPARTMENT_ROUTER: &[u8] = component!("plugin-department-router");
 /// `plugins/contact-enricher`.
 pub const CONTACT_ENRICHER: &[u8] = component!("plugin-contact-enricher");
+/// `plugins/order-lookup`.
+pub const ORDER_LOOKUP: &[u8] = component!("plugin-order-lookup");
 
 /// All of them, by the name that their manifests have.
 pub const ALL: &[(&str, &[u8])] = &[
@@ -23,6 +25,7 @@ pub const ALL: &[(&str, &[u8])] = &[
     ("faq", FAQ),
     ("department-router", DEPARTMENT_ROUTER),
     ("contact-enricher", CONTACT_ENRICHER),
+    ("order-lookup", ORDER_LOOKUP),
 ];
 
 /// The plugin of this name.

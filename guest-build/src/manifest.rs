@@ -20,11 +20,12 @@ const HOOKS: [&str; 6] = [
     "on-receipt",
 ];
 /// First words of grants; what follows is for the host to read.
-const GRANTS: [&str; 7] = [
+const GRANTS: [&str; 8] = [
     "kv",
     "window",
     "contacts",
     "conversation",
+    "templates",
     "http",
     "secret",
     "personal-data",

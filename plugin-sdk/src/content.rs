@@ -162,3 +162,9 @@ impl Template {
         }
     }
 }
+
+impl From<Template> for Content {
+    fn from(template: Template) -> Self {
+        Self::Template(template)
+    }
+}

@@ -51,6 +51,7 @@ pub mod message;
 mod occasion;
 pub mod random;
 mod reads;
+pub mod templates;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 pub mod text;

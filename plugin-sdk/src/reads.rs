@@ -1,4 +1,5 @@
-//! What the grants that only read have in common: [`crate::window`], [`crate::contacts`], [`crate::history`].
+//! What the grants that only read have in common: [`crate::window`], [`crate::contacts`], [`crate::history`],
+//! [`crate::templates`].
 
 use std::fmt;
 use std::time::Duration;
@@ -24,6 +25,8 @@ pub enum ReadError {
     Denied,
     /// The argument is not what the call needs; the text names it.
     Invalid(String),
+    /// A limit of the turn is used up; the text says which.
+    Quota(String),
     /// The store did not answer; the turn can be tried again.
     Unavailable(String),
 }
@@ -33,6 +36,7 @@ impl fmt::Display for ReadError {
         match self {
             Self::Denied => write!(f, "the grant is missing"),
             Self::Invalid(what) => write!(f, "not asked as it should be: {what}"),
+            Self::Quota(what) => write!(f, "asked too often: {what}"),
             Self::Unavailable(why) => write!(f, "it cannot be read: {why}"),
         }
     }
@@ -48,7 +52,7 @@ impl From<ReadError> for Failure {
         match error {
             ReadError::Denied => Failure::Reject(error.to_string()),
             ReadError::Unavailable(_) => Failure::Retry(UNAVAILABLE_PAUSE),
-            ReadError::Invalid(_) => Failure::Fault(error.to_string()),
+            ReadError::Invalid(_) | ReadError::Quota(_) => Failure::Fault(error.to_string()),
         }
     }
 }

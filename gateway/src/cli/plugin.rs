@@ -140,8 +140,8 @@ pub(super) struct State {
 
 #[derive(Debug, Args)]
 pub(super) struct Install {
-    /// The component file, or the digest of an upload; `reference:menu`, `reference:faq`, `reference:department-router`
-    /// and `reference:contact-enricher` are the plugins that come with the gateway.
+    /// The component file, or the digest of an upload; `reference:menu`, `reference:faq`, `reference:department-router`,
+    /// `reference:contact-enricher` and `reference:order-lookup` are the plugins that come with the gateway.
     component: PathBuf,
     /// Name or id of the tenant.
     #[arg(long)]

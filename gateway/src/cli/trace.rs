@@ -113,11 +113,16 @@ fn rows(list: &Value) -> &[Value] {
     list.as_array().map_or(&[], Vec::as_slice)
 }
 
-/// What was read of the turn beside its message, a line each: of the past how much.
+/// What was read of the turn beside its message, a line each: of the past and of templates how much.
 fn reads(reads: &Value) -> Vec<Value> {
     let all = reads.as_object().into_iter().flatten();
     let line = |(what, answer): (&String, &Value)| match &answer["said"]["Ok"] {
         Value::Array(said) => format!("{what}  {} entries", said.len()),
+        _ if what == "templates" => {
+            let lists = answer.as_object().into_iter().flatten();
+            let asked: usize = lists.map(|(_, list)| rows(list).len()).sum();
+            format!("{what}  {asked} answers")
+        }
         _ => format!("{what}  {answer}"),
     };
     all.map(line).map(Value::String).collect()

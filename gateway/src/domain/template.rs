@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Enums whose values Meta spells with one word each.
 macro_rules! words {
@@ -33,6 +34,20 @@ macro_rules! words {
                 f.write_str(self.word())
             }
         }
+
+        impl Serialize for $enum {
+            fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                to.serialize_str(self.word())
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $enum {
+            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                let word = String::deserialize(from)?;
+                let unknown = || D::Error::custom(format!("there is no {} {word:?}", stringify!($enum)));
+                Self::from_word(&word).ok_or_else(unknown)
+            }
+        }
     )*};
 }
 
@@ -60,6 +75,14 @@ words! {
         /// A word that this version does not know: not approved, whatever it is.
         Other = "OTHER",
     }
+
+    /// What people make of it (§6.5, `quality_score`).
+    TemplateQuality {
+        High = "GREEN",
+        Medium = "YELLOW",
+        Low = "RED",
+        Unknown = "UNKNOWN",
+    }
 }
 
 impl TemplateStatus {
@@ -75,7 +98,8 @@ impl TemplateStatus {
 }
 
 /// What a send by a template must and may fill, read from its components once.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct TemplateShape {
     pub header: HeaderShape,
     /// Variables of the body: `1`, `2` … or names, each once.
@@ -87,7 +111,8 @@ pub struct TemplateShape {
     pub offer: bool,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum HeaderShape {
     /// None, or words without a variable: a send leaves it out.
     #[default]
@@ -102,7 +127,8 @@ pub enum HeaderShape {
     Product,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ButtonShape {
     QuickReply,
     /// Always the same address: takes nothing.
@@ -119,11 +145,38 @@ pub enum ButtonShape {
     Other,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct CardShape {
     pub header: HeaderShape,
     pub body: Vec<String>,
     pub buttons: Vec<ButtonShape>,
+}
+
+impl HeaderShape {
+    /// The name of its kind, as a send has it.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Fixed => "fixed",
+            Self::Text(_) => "text",
+            Self::Image => "image",
+            Self::Video => "video",
+            Self::Document => "document",
+            Self::Gif => "gif",
+            Self::Location => "location",
+            Self::Product => "product",
+        }
+    }
+}
+
+impl ButtonShape {
+    /// Without its value Meta refuses the send (§4.4).
+    pub fn must_be_given(self) -> bool {
+        matches!(
+            self,
+            Self::UrlWithSuffix | Self::CopyCode | Self::OneTimeCode | Self::MultiProduct
+        )
+    }
 }
 
 /// Names between double braces, in order, each once: `{{1}}`, `{{first_name}}`. Numbers are sorted.

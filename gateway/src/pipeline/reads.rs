@@ -5,20 +5,24 @@
 //! that the turn began with.
 
 mod said;
+mod templates;
 
+use std::future::ready;
 use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::sync::OnceCell;
 
+use self::templates::TurnTemplates;
 use super::turn::TurnInput;
 use crate::domain::{
     ContactId, ConversationId, DraftClass, EventId, OutboundContent, Owner, TenantId, Timestamp,
 };
 use crate::plugin_host::{
-    HISTORY_ENTRIES, NoReads, OwnershipView, PersonView, PluginBinding, PriceNow, Read, ReadSource,
-    ReadUnavailable, Said, WindowNow, WindowView,
+    HISTORY_ENTRIES, LanguageAsked, NoReads, OwnershipView, PersonView, PluginBinding, PriceNow,
+    Read, ReadSource, ReadUnavailable, Said, SearchAsked, TemplateKey, TemplatePage, TemplateView,
+    WindowNow, WindowView,
 };
 use crate::policy::{BacklogFact, Facts, WindowFacts, WindowPrice, WindowState, stopped_by};
 use crate::storage::{Db, Result, contacts, entry_points, history, outbox};
@@ -50,6 +54,7 @@ struct TurnFacts {
     /// What consent does not cover, of what names no topic.
     refused: Vec<(DraftClass, String)>,
     now: Timestamp,
+    templates: TurnTemplates,
     /// As much of it as may be given, so that whoever asks for more is told the same again.
     past: OnceCell<Read<Vec<Said>>>,
 }
@@ -76,6 +81,7 @@ impl TurnFacts {
             owner: conversation.owner.clone(),
             window: facts.window,
             refused: refused(&facts),
+            templates: TurnTemplates::of(&input.entry, now),
             now,
             past: OnceCell::new(),
         }
@@ -148,6 +154,21 @@ impl ReadSource for TurnFacts {
 
     fn ownership(&self) -> BoxFuture<'_, Read<OwnershipView>> {
         self.read_ownership().map(told).boxed()
+    }
+
+    fn templates<'a>(&'a self, asked: &'a SearchAsked) -> BoxFuture<'a, Read<TemplatePage>> {
+        ready(self.templates.search(asked)).boxed()
+    }
+
+    fn template<'a>(&'a self, key: &'a TemplateKey) -> BoxFuture<'a, Read<Option<TemplateView>>> {
+        ready(self.templates.find(key)).boxed()
+    }
+
+    fn template_language<'a>(
+        &'a self,
+        asked: &'a LanguageAsked,
+    ) -> BoxFuture<'a, Read<Option<String>>> {
+        ready(self.templates.language(asked)).boxed()
     }
 }
 

@@ -23,7 +23,7 @@ pub enum Grant {
 }
 
 /// Grants that have nothing beside their name.
-const PLAIN: [&str; 4] = ["kv", "window", "contacts", "conversation"];
+const PLAIN: [&str; 5] = ["kv", "window", "contacts", "conversation", "templates"];
 
 impl Grant {
     /// Reads one. An error says what is wrong with it.

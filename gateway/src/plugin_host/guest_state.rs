@@ -16,7 +16,7 @@ use super::kv::{Asked, KvEffects, KvSession};
 use super::limits::{FUEL_SLICE, HOST_CALL_BYTES, LOG_LINE_BYTES, Limits, TIMERS_PER_TURN};
 use super::memory_limiter::MemoryLimiter;
 use super::polite::{Polite, Stream};
-use super::reads::{ReadRefused, TurnReads};
+use super::reads::{ReadRefused, TemplatesSession, TurnReads};
 use super::report::{LogLevel, LogLine};
 use super::request::{
     ConversationView, Grants, MessageView, OccasionView, PluginBinding, TurnRequest,
@@ -47,6 +47,7 @@ pub(super) struct GuestState {
     pub(super) kv: KvSession,
     pub(super) http: HttpSession,
     reads: Arc<TurnReads>,
+    pub(super) templates: TemplatesSession,
     pub(super) memory: MemoryLimiter,
     pub(super) log: Vec<LogLine>,
     pub(super) log_dropped: u32,
@@ -95,6 +96,7 @@ impl GuestState {
             kv,
             http,
             reads,
+            templates: TemplatesSession::default(),
             memory: MemoryLimiter::new(binding.limits.memory),
             log: Vec::new(),
             log_dropped: 0,

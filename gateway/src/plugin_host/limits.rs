@@ -128,6 +128,14 @@ pub const KV_LISTS: usize = 16;
 /// wants to know of a case, and half of what a journal keeps.
 pub const HISTORY_ENTRIES: u32 = 50;
 pub const HISTORY_BYTES: usize = 32 << 10;
+/// Questions about templates in one turn, those that one search gives, and the bytes of their names (WIT contract): a menu
+/// of what can be sent is a page, and a plugin that knows what it sends asks for one or two. Each may stand in the journal.
+pub const TEMPLATE_QUESTIONS: u32 = 32;
+pub const TEMPLATE_PAGE: u32 = 100;
+pub const TEMPLATE_PAGE_BYTES: usize = 8 << 10;
+/// Characters of a template's name, Meta's limit, and of a language or a list of them.
+pub const TEMPLATE_NAME_CHARS: usize = 512;
+pub const TEMPLATE_LANGUAGE_CHARS: usize = 256;
 /// Calls about timers in one turn (WIT contract): each may be a row.
 pub const TIMERS_PER_TURN: usize = 16;
 /// The earliest that a timer is due (WIT contract): else two timers that set each other would be a loop.

@@ -70,12 +70,14 @@ pub use kv::{
 };
 pub use limits::{
     COMPONENT_BYTES, HISTORY_BYTES, HISTORY_ENTRIES, HTTP_ANSWER_BYTES, Limits, PLUGINS_PER_TURN,
+    TEMPLATE_PAGE_BYTES,
 };
 pub use manifest::{LimitsAsked, Manifest, ManifestError};
 pub use plugin::{LoadError, Plugin};
 pub use reads::{
-    NoReads, OwnershipView, PastAnswer, PersonView, PriceNow, Read, ReadAnswers, ReadSource,
-    ReadUnavailable, Said, Speaker, WindowNow, WindowView,
+    LanguageAsked, ListedTemplate, NoReads, OwnershipView, PastAnswer, PersonView, PriceNow, Read,
+    ReadAnswers, ReadSource, ReadUnavailable, Said, SearchAsked, Speaker, TemplateAnswers,
+    TemplateKey, TemplatePage, TemplateView, WindowNow, WindowView,
 };
 pub use recorded::{Seen, SeenPlugin};
 pub use report::{

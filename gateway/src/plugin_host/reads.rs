@@ -1,9 +1,10 @@
-//! What plugins read of the turn beside its message (grants `window`, `contacts` and `conversation`).
+//! What plugins read of the turn beside its message (grants `window`, `contacts`, `conversation` and `templates`).
 //!
 //! Each is asked once a turn, when a plugin first wants it, and stands still for all of them. What was handed out goes
 //! into the journal, and a replay asks that instead. A turn whose plugins ask for nothing pays nothing.
 
 mod journal;
+mod templates;
 #[cfg(test)]
 mod tests;
 
@@ -18,7 +19,11 @@ use super::limits::HISTORY_ENTRIES;
 use super::waiting;
 use crate::domain::{DraftClass, Owner, Timestamp};
 
-pub use journal::{PastAnswer, ReadAnswers};
+pub use journal::{PastAnswer, ReadAnswers, TemplateAnswers};
+pub(super) use templates::TemplatesSession;
+pub use templates::{
+    LanguageAsked, ListedTemplate, SearchAsked, TemplateKey, TemplatePage, TemplateView,
+};
 
 /// What the source said, or why it did not.
 pub type Read<T> = Result<T, ReadUnavailable>;
@@ -45,6 +50,21 @@ pub trait ReadSource: Send + Sync {
     }
 
     fn ownership(&self) -> BoxFuture<'_, Read<OwnershipView>> {
+        nowhere()
+    }
+
+    fn templates<'a>(&'a self, _asked: &'a SearchAsked) -> BoxFuture<'a, Read<TemplatePage>> {
+        nowhere()
+    }
+
+    fn template<'a>(&'a self, _key: &'a TemplateKey) -> BoxFuture<'a, Read<Option<TemplateView>>> {
+        nowhere()
+    }
+
+    fn template_language<'a>(
+        &'a self,
+        _asked: &'a LanguageAsked,
+    ) -> BoxFuture<'a, Read<Option<String>>> {
         nowhere()
     }
 }
@@ -130,6 +150,7 @@ pub struct OwnershipView {
 pub(super) enum ReadRefused {
     Denied,
     Invalid(String),
+    Quota(String),
     Unavailable(String),
 }
 
@@ -148,6 +169,7 @@ pub(super) struct TurnReads {
     ownership: OnceCell<Read<OwnershipView>>,
     /// The longest that was asked for; a failure stays one.
     past: Mutex<Option<PastAnswer>>,
+    templates: Mutex<TemplateAnswers>,
 }
 
 impl TurnReads {
@@ -159,6 +181,7 @@ impl TurnReads {
             person: OnceCell::new(),
             ownership: OnceCell::new(),
             past: Mutex::default(),
+            templates: Mutex::default(),
         }
     }
 
@@ -216,6 +239,11 @@ impl TurnReads {
             ownership: self.ownership.get().cloned(),
             // The turn is over: nobody holds it.
             past: self.past.try_lock().ok().and_then(|past| past.clone()),
+            templates: self
+                .templates
+                .try_lock()
+                .map(|told| told.clone())
+                .unwrap_or_default(),
         }
     }
 }

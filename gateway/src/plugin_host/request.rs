@@ -192,6 +192,7 @@ pub struct Grants {
     pub window: bool,
     pub contacts: bool,
     pub conversation: bool,
+    pub templates: bool,
     pub http: Arc<Vec<HttpRule>>,
     /// Secrets that may be written into requests, by their names.
     pub secrets: Arc<BTreeSet<String>>,
@@ -210,6 +211,7 @@ impl Grants {
                 Grant::Plain("window") => grants.window = true,
                 Grant::Plain("contacts") => grants.contacts = true,
                 Grant::Plain("conversation") => grants.conversation = true,
+                Grant::Plain("templates") => grants.templates = true,
                 Grant::Plain(_) => {}
                 Grant::Http(rule) => rules.push(rule),
                 Grant::Secret(name) => secrets.extend(name),
@@ -226,7 +228,7 @@ impl Grants {
 
     /// May it read of the turn beside its message?
     pub fn reads(&self) -> bool {
-        self.window || self.contacts || self.conversation
+        self.window || self.contacts || self.conversation || self.templates
     }
 }
 

@@ -70,17 +70,10 @@ fn header(shape: &HeaderShape, given: Option<&TemplateHeader>) -> Fits {
 }
 
 fn wanted_header(field: &str, shape: &HeaderShape) -> String {
-    let kind = match shape {
-        HeaderShape::Fixed => return format!("no `{field}`"),
-        HeaderShape::Text(_) => "text",
-        HeaderShape::Image => "image",
-        HeaderShape::Video => "video",
-        HeaderShape::Document => "document",
-        HeaderShape::Gif => "gif",
-        HeaderShape::Location => "location",
-        HeaderShape::Product => "product",
-    };
-    format!("`{field}` of type `{kind}`")
+    match shape {
+        HeaderShape::Fixed => format!("no `{field}`"),
+        other => format!("`{field}` of type `{}`", other.word()),
+    }
 }
 
 fn buttons(field: &str, shapes: &[ButtonShape], given: &[TemplateButton]) -> Fits {
@@ -99,7 +92,7 @@ fn buttons(field: &str, shapes: &[ButtonShape], given: &[TemplateButton]) -> Fit
     }
     for (index, shape) in shapes.iter().enumerate() {
         let is_given = given.iter().any(|one| usize::from(one.index()) == index);
-        if must_be_given(*shape) && !is_given {
+        if shape.must_be_given() && !is_given {
             let wanted = format!(
                 "one of `{field}` with `index` {index} that is {}",
                 kind(*shape)
@@ -123,15 +116,6 @@ fn takes(shape: ButtonShape, button: &TemplateButton) -> bool {
             | (S::Catalog, B::Catalog { .. })
             | (S::MultiProduct, B::MultiProduct { .. })
             | (S::VoiceCall, B::VoiceCall { .. })
-    )
-}
-
-/// Without its value Meta refuses the send (§4.4).
-fn must_be_given(shape: ButtonShape) -> bool {
-    use ButtonShape as S;
-    matches!(
-        shape,
-        S::UrlWithSuffix | S::CopyCode | S::OneTimeCode | S::MultiProduct
     )
 }
 

@@ -14,10 +14,11 @@ use crate::domain::{InstallationId, TenantId};
 use crate::plugin_host::{
     About, ArtifactError, ArtifactId, ArtifactKey, CompileError, Compiler, ComponentDigest,
     ConfigError, ContactKinds, HostAnswers, HostConfig, HttpAnswer, HttpAsked, HttpRefused,
-    HttpSender, InspectErrors, KvReader, KvUnavailable, Limits, ListAsked, LoadError, Manifest,
-    MessageView, OccasionView, Overload, OwnershipView, PersonView, PluginBinding, PluginHost,
-    Read, ReadSource, ReadUnavailable, Said as SaidBefore, SettingsError, SetupUnreadable,
-    StartError, StoredSetup, TurnReport, TurnRequest, WindowView, asks_for, inspect,
+    HttpSender, InspectErrors, KvReader, KvUnavailable, LanguageAsked, Limits, ListAsked,
+    LoadError, Manifest, MessageView, OccasionView, Overload, OwnershipView, PersonView,
+    PluginBinding, PluginHost, Read, ReadSource, ReadUnavailable, Said as SaidBefore, SearchAsked,
+    SettingsError, SetupUnreadable, StartError, StoredSetup, TemplateKey, TemplatePage,
+    TemplateView, TurnReport, TurnRequest, WindowView, asks_for, inspect,
 };
 use crate::secrets::{Entropy, SystemEntropy};
 
@@ -308,6 +309,21 @@ impl ReadSource for Memory {
 
     fn ownership(&self) -> BoxFuture<'_, Read<OwnershipView>> {
         self.known(self.answers.reads.ownership.clone())
+    }
+
+    fn templates<'a>(&'a self, asked: &'a SearchAsked) -> BoxFuture<'a, Read<TemplatePage>> {
+        self.known(self.answers.reads.templates.search(asked))
+    }
+
+    fn template<'a>(&'a self, key: &'a TemplateKey) -> BoxFuture<'a, Read<Option<TemplateView>>> {
+        self.known(self.answers.reads.templates.find(key))
+    }
+
+    fn template_language<'a>(
+        &'a self,
+        asked: &'a LanguageAsked,
+    ) -> BoxFuture<'a, Read<Option<String>>> {
+        self.known(self.answers.reads.templates.language(asked))
     }
 }
 

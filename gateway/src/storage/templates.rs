@@ -423,6 +423,7 @@ pub struct ForSending {
     pub category: String,
     pub next_category: String,
     pub next_category_at: i64,
+    pub quality: String,
     pub components: String,
     pub gone_at: i64,
 }
@@ -435,7 +436,7 @@ pub async fn changed_all_tenants(
 ) -> Result<Vec<ForSending>> {
     const SQL: &str =
         "SELECT revision, id, tenant, account, name, language, status, category, next_category,
-            next_category_at, components, gone_at FROM template
+            next_category_at, quality, components, gone_at FROM template
         WHERE revision >= $1 AND (revision > $1 OR id > $2) ORDER BY revision, id LIMIT $3";
     Ok(on_backend!(tx, |conn| {
         sqlx::query_as(SQL)

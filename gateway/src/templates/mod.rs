@@ -3,6 +3,7 @@
 //!
 //! Nothing vanishes: a row outlives its template, and its history says what became of it, when, and where that was learnt.
 
+mod account;
 pub mod change;
 pub mod keep;
 pub mod language;
@@ -12,6 +13,7 @@ pub mod registry;
 pub mod schedule;
 pub mod sync;
 
+pub use account::{Account, Entry};
 pub use change::{Changes, TemplateEdit, TemplateError};
 pub use learn::Words;
 pub use lint::{Finding, TemplateDraft};

@@ -4,7 +4,7 @@ set -eu
 cd "$(dirname "$0")"
 wit=../../../wit/next
 shared=
-for interface in types inbound occasions refusal replies effects log clock random config kv reads window contacts conversation http; do
+for interface in types inbound occasions refusal replies effects log clock random config kv reads window contacts conversation templates http; do
   shared="$shared --with vestibule:plugin/$interface@0.2.1=crate::bindings::host::vestibule::plugin::$interface"
 done
 make() { # file, world, options
@@ -13,7 +13,7 @@ make() { # file, world, options
   { echo "//! @generated from wit/next by wit-bindgen 0.61 (see mod.rs): world \`$2\`. Never edited by hand."
     cat "$out"/*.rs; } > "$1.rs"
 }
-make host host "--generate-all -d PartialEq --additional-derive-ignore message --additional-derive-ignore conversation --additional-derive-ignore event --additional-derive-ignore timer --additional-derive-ignore receipt --additional-derive-ignore contact"
+make host host "--generate-all -d PartialEq --additional-derive-ignore message --additional-derive-ignore conversation --additional-derive-ignore event --additional-derive-ignore timer --additional-derive-ignore receipt --additional-derive-ignore contact --additional-derive-ignore known-template"
 for hook in enrichment routing auto-reply on-event on-timer on-receipt; do
   make "${hook//-/_}" "$hook-plugin" "--pub-export-macro $shared"
 done

@@ -2,7 +2,7 @@
 
 use crate::bindings::host::vestibule::plugin::{
     clock, config, contacts, conversation, effects, http as wire, kv, log, random, reads, refusal,
-    replies, types, window,
+    replies, templates, types, window,
 };
 use crate::content::{Content, Purpose};
 use crate::http::{Body, HttpError, Part, Request, Response};
@@ -13,6 +13,7 @@ use crate::{Due, Effect, EffectError, Failure, OptOut, ReadError, Receiver};
 pub(crate) use crate::bindings::host::vestibule::plugin::contacts::Contact;
 pub(crate) use crate::bindings::host::vestibule::plugin::inbound::{Conversation, Message};
 pub(crate) use crate::bindings::host::vestibule::plugin::occasions::{Event, Receipt, Timer};
+pub(crate) use crate::bindings::host::vestibule::plugin::templates::KnownTemplate;
 
 type Asked = Result<(), refusal::EffectError>;
 
@@ -202,11 +203,28 @@ pub(crate) fn owned_by() -> Result<conversation::Ownership, ReadError> {
     Ok(conversation::owned_by()?)
 }
 
+pub(crate) fn search_templates(
+    filter: &templates::Filter,
+    after: Option<&templates::Key>,
+    most: u32,
+) -> Result<templates::Page, ReadError> {
+    Ok(templates::search(filter, after, most)?)
+}
+
+pub(crate) fn find_template(key: &templates::Key) -> Result<Option<KnownTemplate>, ReadError> {
+    Ok(templates::find(key)?)
+}
+
+pub(crate) fn choose_language(name: &str, language: &str) -> Result<Option<String>, ReadError> {
+    Ok(templates::choose_language(name, language)?)
+}
+
 impl From<reads::ReadError> for ReadError {
     fn from(error: reads::ReadError) -> Self {
         match error {
             reads::ReadError::Denied => Self::Denied,
             reads::ReadError::Invalid(what) => Self::Invalid(what),
+            reads::ReadError::Quota(what) => Self::Quota(what),
             reads::ReadError::Unavailable(why) => Self::Unavailable(why),
         }
     }

@@ -7,6 +7,7 @@ use super::memory::TurnMemory;
 pub(crate) use super::reads::Contact;
 use super::rules;
 use super::scene::{Scene, with};
+pub(crate) use super::templates::KnownTemplate;
 use crate::history::{Entry, Ownership};
 use crate::http::{HttpError, Request, Response};
 use crate::kv::{KvError, Page, Space};
@@ -15,6 +16,7 @@ use crate::message::{
     CallPermission, Form, Forwarded, Kind, Location, Media, Order, Reaction, Referral,
     ReferredProduct, SharedCard,
 };
+use crate::templates::{Filter, Key, Page as TemplatePage};
 use crate::window::{PriceClass, State};
 use crate::{Effect, EffectError, Field, ReadError, ReceiptStatus, Value};
 
@@ -292,6 +294,25 @@ pub(crate) fn recent(most: u32) -> Result<Vec<Entry>, ReadError> {
 
 pub(crate) fn owned_by() -> Result<Ownership, ReadError> {
     with(|scene| scene.reads.owned_by())
+}
+
+pub(crate) fn search_templates(
+    filter: &Filter,
+    after: Option<&Key>,
+    most: u32,
+) -> Result<TemplatePage, ReadError> {
+    with(|scene| scene.reads.templates()?.0.search(filter, after, most))
+}
+
+pub(crate) fn find_template(key: &Key) -> Result<Option<KnownTemplate>, ReadError> {
+    with(|scene| scene.reads.templates()?.0.find(key))
+}
+
+pub(crate) fn choose_language(name: &str, language: &str) -> Result<Option<String>, ReadError> {
+    with(|scene| {
+        let (templates, person) = scene.reads.templates()?;
+        templates.language(name, language, person)
+    })
 }
 
 /// Requests of one turn that the host takes unless told otherwise.

@@ -11,6 +11,7 @@ use super::incoming::Incoming;
 use super::memory::{Ends, Memory, TurnMemory};
 use super::reads::{Past, Reads, Script};
 use super::scene::{Hook, HttpScript, Scene, play, with};
+use super::templates::{AccountTemplate, Templates};
 use crate::history::{Owner, Ownership};
 use crate::http::{HttpError, Request, Response};
 use crate::kv::KvError;
@@ -151,7 +152,18 @@ impl Customer {
         &self.asked
     }
 
-    /// Every read ([`crate::window`], [`crate::contacts`], [`crate::history`]) answers this error from now on; `None` ends it.
+    /// The number's account has these templates; without this it has none. `default`: the language that the tenant has set
+    /// for sends that leave it to the gateway.
+    pub fn templates(
+        mut self,
+        all: impl Into<Vec<AccountTemplate>>,
+        default: Option<&str>,
+    ) -> Self {
+        self.script.templates = Templates::of(all.into(), default);
+        self
+    }
+
+    /// Every read ([`crate::window`], [`crate::contacts`], [`crate::history`], [`crate::templates`]) answers this error from now on; `None` ends it.
     pub fn reads_answer(&mut self, error: Option<ReadError>) {
         self.script.error = error;
     }

@@ -24,7 +24,7 @@
 //! [`Customer::waits`] lets it pass and fires what timers are due. Timers end when the conversation is handed over or closed.
 //! What the plugin reads follows from what happened: a message opens the window for 24 hours, and what was said is the
 //! history. [`Customer::window_is`], [`Customer::is_known_as`], [`Customer::refuses`] and [`Customer::reads_answer`] say
-//! otherwise.
+//! otherwise. The account's templates are those of [`Customer::templates`].
 //! The gateway's limits of fuel, memory, host calls and of `kv` in all are not imitated.
 
 mod answer;
@@ -35,8 +35,10 @@ mod memory;
 mod reads;
 mod rules;
 mod scene;
+mod templates;
 
 pub use crate::Effect;
 pub use answer::Answer;
 pub use customer::{Customer, SetTimer};
 pub use incoming::Incoming;
+pub use templates::AccountTemplate;

@@ -1,7 +1,8 @@
-//! What a scripted customer lets a plugin read: the window, who they are, what was said.
+//! What a scripted customer lets a plugin read: the window, who they are, what was said, which templates there are.
 
 use super::backend::Conversation;
 use super::incoming::Incoming;
+use super::templates::Templates;
 use crate::contacts::Consent;
 use crate::content::Content;
 use crate::history::{Entry, Owner, Ownership, Speaker};
@@ -17,6 +18,7 @@ pub(crate) struct Script {
     pub(crate) price: Option<PriceClass>,
     pub(crate) key: Option<String>,
     pub(crate) refused: Vec<(Purpose, String)>,
+    pub(crate) templates: Templates,
 }
 
 /// What has happened in one conversation.
@@ -84,6 +86,13 @@ impl Past {
 }
 
 impl Reads {
+    /// What may be asked of templates, and the language that the conversation is held in.
+    pub(crate) fn templates(&mut self) -> Result<(&mut Templates, Option<&str>), ReadError> {
+        self.allowed()?;
+        let language = self.talk.language.as_deref();
+        Ok((&mut self.script.templates, language))
+    }
+
     fn allowed(&self) -> Result<(), ReadError> {
         self.script.error.clone().map_or(Ok(()), Err)
     }

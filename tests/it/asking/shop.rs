@@ -1,6 +1,7 @@
 //! A tenant's own server: it keeps what it was asked, and repeats it, as servers do that are being debugged.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::Json;
@@ -8,6 +9,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use axum::serve::ListenerExt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -41,6 +43,7 @@ struct Desk {
 pub struct Shop {
     address: SocketAddr,
     book: Book,
+    connections: Arc<AtomicUsize>,
 }
 
 impl Shop {
@@ -53,13 +56,27 @@ impl Shop {
             book: book.clone(),
             both: Arc::new(Barrier::new(2)),
         };
+        let connections = Arc::<AtomicUsize>::default();
+        let counted = connections.clone();
+        let listener = listener.tap_io(move |_| {
+            counted.fetch_add(1, Ordering::Relaxed);
+        });
         let routes = Router::new().fallback(answer).with_state(desk);
         tokio::spawn(async move { axum::serve(listener, routes).await });
-        Self { address, book }
+        Self {
+            address,
+            book,
+            connections,
+        }
     }
 
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
+    }
+
+    /// How many were opened so far, whether anything was asked or not.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
     }
 
     pub fn asked(&self) -> Vec<Asked> {
@@ -85,6 +102,8 @@ async fn answer(State(desk): State<Desk>, request: Request) -> Response {
             desk.both.wait().await;
             "both".into_response()
         }
+        // For whoever has less patience than this.
+        "/slow" => std::future::pending().await,
         "/orders/find" => Json(json!({"state": "on its way", "debug": told})).into_response(),
         "/moved" => (
             StatusCode::FOUND,

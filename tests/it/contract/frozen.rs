@@ -18,6 +18,10 @@ const RELEASED: &[(&str, &str)] = &[
         "0.2.0",
         "40c1a745a6e01ba643a6576e83976e22133ace1a2d247da5bcd74d56f72e6ad3",
     ),
+    (
+        "0.2.1",
+        "0c989dc506b6db479aa694cca86e7e5b30221006b8012ce0c38d57a186775648",
+    ),
 ];
 
 /// Names and contents of all files of a folder.

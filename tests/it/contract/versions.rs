@@ -48,7 +48,7 @@ async fn still_answers(menu: &[u8]) {
 fn no_read_takes_an_id() {
     let shape = Shape::read(&next().1);
     let is_read = |name: &&String| {
-        ["window.", "contacts.", "conversation."]
+        ["window.", "contacts.", "conversation.", "templates."]
             .iter()
             .any(|interface| name.starts_with(interface))
     };
@@ -64,6 +64,7 @@ fn no_read_takes_an_id() {
         })
         .filter(|(_, parameters)| !parameters.ends_with("func()"))
         .collect();
+    let known = "method(self: borrow<known-template>)";
     assert_eq!(
         takes,
         [
@@ -92,6 +93,25 @@ fn no_read_takes_an_id() {
                 "method(self: borrow<contact>)"
             ),
             ("conversation.recent()", "func(most: u32)"),
+            ("templates.[method]known-template.buttons()", known),
+            ("templates.[method]known-template.cards()", known),
+            ("templates.[method]known-template.category()", known),
+            ("templates.[method]known-template.has-offer()", known),
+            ("templates.[method]known-template.header()", known),
+            ("templates.[method]known-template.is-read()", known),
+            ("templates.[method]known-template.key()", known),
+            ("templates.[method]known-template.parameters()", known),
+            ("templates.[method]known-template.quality()", known),
+            ("templates.[method]known-template.status()", known),
+            (
+                "templates.choose-language()",
+                "func(name: string, language: string)"
+            ),
+            ("templates.find()", "func(key: key)"),
+            (
+                "templates.search()",
+                "func(filter: filter, after: option<key>, most: u32)"
+            ),
         ]
     );
 }

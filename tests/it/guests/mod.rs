@@ -13,6 +13,7 @@ mod ordinary;
 mod reading;
 pub(crate) mod stage;
 mod tampering;
+mod templates;
 
 use vestibule::plugin_host::{Inspection, inspect};
 use vestibule::reference_plugins::MENU;
@@ -25,6 +26,7 @@ const HOOKS: &[(&str, &[&str])] = &[
     ("attribute_bomb", &["auto-reply"]),
     ("big_output", &["auto-reply"]),
     ("brittle", &["auto-reply"]),
+    ("catalogue", &["auto-reply"]),
     (
         "clockwork",
         &["auto-reply", "on-event", "on-timer", "on-receipt"],
@@ -51,6 +53,7 @@ const HOOKS: &[(&str, &[&str])] = &[
     ("retry_later", &["auto-reply"]),
     ("router", &["routing", "auto-reply"]),
     ("says_everything", &["auto-reply"]),
+    ("teller", &["auto-reply"]),
     ("timers_by_the_million", &["auto-reply"]),
     ("trap", &["auto-reply"]),
 ];

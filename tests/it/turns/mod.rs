@@ -8,6 +8,7 @@ mod reads;
 mod replay;
 mod replay_job;
 mod stored;
+mod templates;
 
 use vestibule_tests::town::Town;
 use vestibule_tests::{TestDatabase, settle};

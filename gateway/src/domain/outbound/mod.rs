@@ -36,7 +36,7 @@ pub use place::{Latitude, Longitude, OffTheGlobe, Place};
 pub use template::{
     AUTO, CardHeader, CardProduct, Currency, LimitedTimeOffer, MarketingMessages, ParameterFormat,
     ProductPolicy, TemplateButton, TemplateCard, TemplateContent, TemplateHeader,
-    TemplateParameter,
+    TemplateParameter, wishes_languages,
 };
 
 /// The content of one send (`whatsapp-cloud-api.md` §4). Stored as JSON with the outbox row.

@@ -183,6 +183,11 @@ pub enum ProductPolicy {
 /// "The person's language, if the template has it."
 pub const AUTO: &str = "auto";
 
+/// Is this a wish of languages, and none that a template is approved in?
+pub fn wishes_languages(language: &str) -> bool {
+    language == AUTO || language.contains(',')
+}
+
 /// One text, or a list of codes: kept as one text with commas between.
 fn language_or_list<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     #[derive(Deserialize)]
@@ -210,7 +215,7 @@ impl TemplateContent {
 
     /// Is its language a wish still, to be settled among the approved ones?
     pub fn wishes_languages(&self) -> bool {
-        self.language == AUTO || self.language.contains(',')
+        wishes_languages(&self.language)
     }
 
     #[must_use]

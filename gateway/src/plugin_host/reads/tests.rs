@@ -5,6 +5,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use futures::FutureExt;
 
 use super::*;
+use crate::domain::template::{
+    ButtonShape, CardShape, HeaderShape, TemplateCategory, TemplateQuality, TemplateShape,
+    TemplateStatus,
+};
 use crate::plugin_host::kv::HostAnswers;
 use crate::plugin_host::limits::{HISTORY_BYTES, JOURNAL_BYTES};
 
@@ -38,11 +42,82 @@ impl ReadSource for Restless {
         std::future::ready(Ok(view)).boxed()
     }
 
+    fn template<'a>(&'a self, key: &'a TemplateKey) -> BoxFuture<'a, Read<Option<TemplateView>>> {
+        let nth = self.next().millis();
+        let view = (key.name == "sale").then(|| TemplateView {
+            shape: Some(Arc::new(TemplateShape {
+                body: vec![nth.to_string()],
+                ..TemplateShape::default()
+            })),
+            ..view()
+        });
+        std::future::ready(Ok(view)).boxed()
+    }
+
     fn past(&self, most: u32) -> BoxFuture<'_, Read<Vec<Said>>> {
         let at = self.next();
         // There are no more than five.
         let all = vec![said(at); most.min(5) as usize];
         std::future::ready(Ok(all)).boxed()
+    }
+}
+
+fn key(name: &str) -> TemplateKey {
+    TemplateKey {
+        name: name.to_owned(),
+        language: "en".to_owned(),
+    }
+}
+
+fn view() -> TemplateView {
+    TemplateView {
+        category: TemplateCategory::Utility,
+        status: TemplateStatus::Approved,
+        quality: TemplateQuality::High,
+        shape: None,
+    }
+}
+
+/// One of everything.
+fn template_answers() -> TemplateAnswers {
+    let search = SearchAsked {
+        begins_with: "s".to_owned(),
+        category: Some(TemplateCategory::Utility),
+        language: Some("en".to_owned()),
+        after: Some(key("a")),
+        most: 3,
+    };
+    let page = TemplatePage {
+        listed: vec![ListedTemplate {
+            key: key("sale"),
+            category: TemplateCategory::Utility,
+            quality: TemplateQuality::Low,
+        }],
+        more: true,
+    };
+    let shape = TemplateShape {
+        header: HeaderShape::Text("1".to_owned()),
+        body: vec!["1".to_owned(), "2".to_owned()],
+        buttons: vec![ButtonShape::UrlWithSuffix],
+        cards: vec![CardShape {
+            header: HeaderShape::Image,
+            ..CardShape::default()
+        }],
+        offer: true,
+    };
+    let found = TemplateView {
+        shape: Some(Arc::new(shape)),
+        ..view()
+    };
+    let language = LanguageAsked {
+        name: "sale".to_owned(),
+        wish: "auto".to_owned(),
+        person: Some("pt".to_owned()),
+    };
+    TemplateAnswers {
+        searches: vec![(search, Ok(page))],
+        found: vec![(key("sale"), Ok(Some(found))), (key("none"), Ok(None))],
+        languages: vec![(language, Err(ReadUnavailable("away".to_owned())))],
     }
 }
 
@@ -61,6 +136,34 @@ async fn what_was_answered_once_stands_still() {
     assert_eq!(answers.window, Some(Ok(first)));
     assert_eq!(answers.past.as_ref().map(|past| past.most), Some(2));
     assert_eq!(answers.person, None, "nobody asked");
+}
+
+#[tokio::test]
+async fn each_question_about_templates_is_asked_once_and_kept() {
+    let reads = reads();
+    let first = reads.find(key("sale")).await.expect("told");
+    assert!(first.is_some());
+    assert_eq!(reads.find(key("none")).await.expect("told"), None);
+    assert_eq!(reads.find(key("sale")).await.expect("told"), first);
+    let told = reads.answers().templates;
+    assert_eq!(told.find(&key("sale")), Some(Ok(first)));
+    assert_eq!(told.find(&key("none")), Some(Ok(None)));
+    assert_eq!(told.find(&key("never")), None, "nobody asked");
+    assert_eq!(told.found.len(), 2);
+}
+
+#[tokio::test]
+async fn names_beyond_their_length_are_refused_and_not_asked_for() {
+    let reads = reads();
+    for name in [String::new(), "é".repeat(513)] {
+        let refused = reads.find(key(&name)).await;
+        assert!(
+            matches!(refused, Err(ReadRefused::Invalid(_))),
+            "{refused:?}"
+        );
+    }
+    assert!(reads.find(key(&"é".repeat(512))).await.is_ok());
+    assert_eq!(reads.answers().templates.found.len(), 1);
 }
 
 #[tokio::test]
@@ -109,6 +212,17 @@ fn a_journal_without_room_for_what_was_read_says_so() {
     let mut answers = HostAnswers::default();
     answers.read(reads(HISTORY_BYTES));
     assert!(!answers.truncated && !answers.reads.is_empty());
+    assert!(answers.reads.bytes() > HISTORY_BYTES);
+    let names = TemplateAnswers {
+        found: vec![(key(&"x".repeat(JOURNAL_BYTES)), Ok(None))],
+        ..TemplateAnswers::default()
+    };
+    let mut full = HostAnswers::default();
+    full.read(ReadAnswers {
+        templates: names,
+        ..ReadAnswers::default()
+    });
+    assert!(full.truncated, "questions count too");
     let mut full = HostAnswers::default();
     full.read(reads(JOURNAL_BYTES));
     assert!(full.truncated && full.reads.is_empty());
@@ -133,6 +247,7 @@ fn answers_read_back_as_they_were_written_and_nothing_takes_no_room() {
             most: 2,
             said: Ok(vec![said(Timestamp::from_millis(4))]),
         }),
+        templates: template_answers(),
     };
     let json = serde_json::to_string(&answers).expect("JSON");
     let read: ReadAnswers = serde_json::from_str(&json).expect("it reads");

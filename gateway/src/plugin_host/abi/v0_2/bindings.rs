@@ -1,7 +1,7 @@
 //! Typed bindings of the contract in `wit/next`. Generated: nothing here is written by hand.
 //!
 //! Only what they say of types and exports is used: imports are wired up by hand beside this file, because the generated
-//! wiring has no way to the store's fuel. Resources carry no host data: a turn has one of each, so a handle's number
+//! wiring has no way to the store's fuel. Resources carry no host data: of most a turn has one, and a handle's number
 //! means nothing.
 
 #![allow(
@@ -29,6 +29,9 @@ pub enum Receipt {}
 /// Marks handles of the turn's one person.
 pub enum Contact {}
 
+/// Marks handles of templates, by their number in [`TemplatesSession`](crate::plugin_host::reads::TemplatesSession).
+pub enum KnownTemplate {}
+
 wasmtime::component::bindgen!({
     path: "../wit/next",
     world: "all-hooks",
@@ -41,5 +44,6 @@ wasmtime::component::bindgen!({
         "vestibule:plugin/occasions.timer": Timer,
         "vestibule:plugin/occasions.receipt": Receipt,
         "vestibule:plugin/contacts.contact": Contact,
+        "vestibule:plugin/templates.known-template": KnownTemplate,
     },
 });

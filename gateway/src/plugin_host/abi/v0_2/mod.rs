@@ -13,6 +13,7 @@ mod kv;
 mod occasions;
 mod reads;
 mod replies;
+mod templates;
 mod values;
 mod window;
 
@@ -23,7 +24,7 @@ use crate::plugin_host::guest_state::GuestState;
 
 pub(in crate::plugin_host) use calls::Calls;
 
-pub(super) const IMPORTS: [&str; 16] = [
+pub(super) const IMPORTS: [&str; 17] = [
     "types",
     "inbound",
     "occasions",
@@ -40,6 +41,7 @@ pub(super) const IMPORTS: [&str; 16] = [
     "window",
     "contacts",
     "conversation",
+    "templates",
 ];
 
 pub(super) fn add_to_linker(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
@@ -59,6 +61,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<GuestState>) -> wasmtime::Result
     window::wire(&mut linker.instance(&name("window"))?)?;
     contacts::wire(&mut linker.instance(&name("contacts"))?)?;
     conversation::wire(&mut linker.instance(&name("conversation"))?)?;
+    templates::wire(&mut linker.instance(&name("templates"))?)?;
     kv::wire(&mut linker.instance(&name("kv"))?)?;
     http::wire(&mut linker.instance(&name("http"))?)
 }

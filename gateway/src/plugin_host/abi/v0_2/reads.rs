@@ -9,6 +9,7 @@ impl From<ReadRefused> for ReadError {
         match refused {
             ReadRefused::Denied => Self::Denied,
             ReadRefused::Invalid(what) => Self::Invalid(what),
+            ReadRefused::Quota(what) => Self::Quota(what),
             ReadRefused::Unavailable(why) => Self::Unavailable(why),
         }
     }
@@ -18,7 +19,7 @@ impl Carried for ReadError {
     fn carried(&self) -> usize {
         match self {
             Self::Denied => 0,
-            Self::Invalid(what) | Self::Unavailable(what) => what.len(),
+            Self::Invalid(what) | Self::Quota(what) | Self::Unavailable(what) => what.len(),
         }
     }
 }
