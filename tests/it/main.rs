@@ -30,6 +30,7 @@ mod outbound;
 mod ownership;
 mod people;
 mod phone;
+mod quality;
 mod reference_plugins;
 mod retention;
 mod schema;

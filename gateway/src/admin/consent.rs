@@ -6,16 +6,22 @@ use serde::{Deserialize, Serialize};
 use tokio::io::AsyncReadExt;
 
 use super::answer::{Answer, record};
+use super::context::AdminContext;
 use super::error::AdminError;
 use crate::audit::{self, Fault};
+use crate::consent::blocks::{self, BlockError, Listed, Standing};
 use crate::consent::import::{ImportError, Importing};
 use crate::consent::rows::Format;
 use crate::consent::{self, LEDGER, erase, file};
-use crate::domain::{ContactId, IdentityKind, Phone, TenantId};
+use crate::domain::{ContactId, IdentityKind, NumberId, Phone, TenantId};
 use crate::storage::audit::{Ledger, tenants_with_chains_all_tenants};
 use crate::storage::people::{self, IdentityKey};
 use crate::storage::{Db, StorageError};
-use crate::tenants::{SetupContext, SetupError, find_tenant};
+use crate::tenants::{SetupContext, SetupError, find_tenant, numbers};
+
+/// People of a page of Meta's block list, and of an answer: all that Meta lets a number block (facts §6.10).
+const PAGE: usize = 1_000;
+const MOST: usize = 64_000;
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "consent", rename_all = "snake_case", deny_unknown_fields)]
@@ -35,10 +41,29 @@ pub enum ConsentCommand {
         tenant: String,
         /// Our id, or a phone.
         contact: String,
+        format: file::Format,
+        /// Which part of it.
+        place: file::Place,
     },
     Erase {
         tenant: String,
         contact: String,
+    },
+    Block {
+        tenant: String,
+        /// Our id, Meta's, or as people write it.
+        number: String,
+        contact: String,
+        note: String,
+    },
+    Unblock {
+        tenant: String,
+        number: String,
+        contact: String,
+    },
+    Blocked {
+        tenant: String,
+        number: String,
     },
 }
 
@@ -49,14 +74,18 @@ impl ConsentCommand {
             Self::Import { .. } => "consent_import",
             Self::Export { .. } => "consent_export",
             Self::Erase { .. } => "consent_erase",
+            Self::Block { .. } => "consent_block",
+            Self::Unblock { .. } => "consent_unblock",
+            Self::Blocked { .. } => "consent_blocked",
         }
     }
 }
 
 pub(super) async fn execute(
-    setup: &SetupContext,
+    context: &AdminContext,
     command: ConsentCommand,
 ) -> Result<Answer, AdminError> {
+    let (setup, graph) = (&context.setup, &context.graph);
     match command {
         ConsentCommand::Verify { heads } => verify(setup, &heads).await,
         ConsentCommand::Import {
@@ -72,10 +101,17 @@ pub(super) async fn execute(
             let tenant = find_tenant(setup, &tenant).await?.id;
             import(setup, tenant, &file, format, dry_run).await
         }
-        ConsentCommand::Export { tenant, contact } => {
-            let (tenant, contact) = whom(setup, &tenant, &contact).await?;
-            let whole = file::export(setup, tenant, contact).await?;
-            Ok(Answer::Record(record! { "file" => whole, }))
+        ConsentCommand::Export {
+            tenant,
+            contact,
+            format,
+            place,
+        } => {
+            let whose = whom(setup, &tenant, &contact).await?;
+            let (text, next) = file::part(setup, whose, format, place).await?;
+            Ok(Answer::Record(
+                record! { "part" => text, "next" => next, "contact" => whose.1, },
+            ))
         }
         ConsentCommand::Erase { tenant, contact } => {
             let (tenant, contact) = whom(setup, &tenant, &contact).await?;
@@ -86,6 +122,72 @@ pub(super) async fn execute(
                 "note" => "a running node walks through messages, journals and bodies: see the job",
             }))
         }
+        ConsentCommand::Block {
+            tenant,
+            number,
+            contact,
+            note,
+        } => {
+            let (tenant, contact) = whom(setup, &tenant, &contact).await?;
+            let number = numbers::find_named(setup, tenant, &number).await?.id;
+            let standing = blocks::block(setup, graph, (tenant, number, contact), &note).await;
+            Ok(standing.map(stands).map_err(refusal)?)
+        }
+        ConsentCommand::Unblock {
+            tenant,
+            number,
+            contact,
+        } => {
+            let (tenant, contact) = whom(setup, &tenant, &contact).await?;
+            let number = numbers::find_named(setup, tenant, &number).await?.id;
+            let standing = blocks::unblock(setup, graph, (tenant, number, contact)).await;
+            Ok(standing.map(stands).map_err(refusal)?)
+        }
+        ConsentCommand::Blocked { tenant, number } => {
+            let tenant = find_tenant(setup, &tenant).await?.id;
+            let number = numbers::find_named(setup, tenant, &number).await?.id;
+            blocked(context, tenant, number).await
+        }
+    }
+}
+
+fn stands(standing: Standing) -> Answer {
+    Answer::Record(record! {
+        "contact" => standing.contact,
+        "number" => standing.number,
+        "is_blocked" => standing.is_blocked,
+    })
+}
+
+/// The whole list, as far as one answer holds it.
+async fn blocked(
+    context: &AdminContext,
+    tenant: TenantId,
+    number: NumberId,
+) -> Result<Answer, AdminError> {
+    let (setup, graph) = (&context.setup, &context.graph);
+    let (mut people, mut after) = (Vec::new(), None);
+    loop {
+        let whose = (tenant, number);
+        let page = blocks::list(setup, graph, whose, after.as_deref(), PAGE).await;
+        let (some, next) = page.map_err(refusal)?;
+        people.extend(some);
+        after = next;
+        if after.is_none() || people.len() >= MOST {
+            break;
+        }
+    }
+    let view = |one: Listed| {
+        record! { "contact" => one.contact, "phone" => one.phone, "bsuid" => one.bsuid, }
+    };
+    Ok(Answer::List(people.into_iter().map(view).collect()))
+}
+
+fn refusal(error: BlockError) -> AdminError {
+    match error {
+        BlockError::Setup(error) => error.into(),
+        refused @ BlockError::Refused { .. } => AdminError::Refused(refused.to_string()),
+        other => AdminError::Failed(other.to_string()),
     }
 }
 

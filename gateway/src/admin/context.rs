@@ -167,7 +167,7 @@ async fn dispatch(context: &AdminContext, command: Command) -> Result<Answer, Ad
         Command::KeyList { tenant } => keys::list(setup, tenant).await,
         Command::KeyRevoke { tenant, key } => keys::revoke(setup, tenant, key).await,
         Command::AuditVerify { heads } => audit::verify(setup, &heads).await,
-        Command::Consent(command) => consent::execute(setup, command).await,
+        Command::Consent(command) => consent::execute(context, command).await,
         Command::Explain { tenant, asked } => {
             let tenant = match tenant {
                 Some(name) => Some(find_tenant(setup, &name).await?.id),

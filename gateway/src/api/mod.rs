@@ -9,6 +9,7 @@ mod account_events;
 mod account_facts;
 mod apps;
 mod audit;
+mod blocks;
 mod browse;
 mod check;
 mod checklist;
@@ -125,6 +126,7 @@ fn resources() -> OpenApiRouter<Arc<Api>> {
         .merge(account_facts::routes())
         .merge(apps::routes())
         .merge(audit::routes())
+        .merge(blocks::routes())
         .merge(consents::routes())
         .merge(checklist::routes())
         .merge(contacts::routes())

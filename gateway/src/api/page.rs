@@ -116,6 +116,27 @@ impl Page {
             .unwrap_or_default()
     }
 
+    /// A page of somebody else's list, and that list's own cursor to the next one.
+    pub fn of_foreign<R, T>(
+        &self,
+        rows: Vec<R>,
+        next: Option<String>,
+        show: impl FnMut(R) -> T,
+    ) -> Paged<T> {
+        let cursor =
+            |next| self.sealed(serde_json::json!({ "after": next }).to_string().as_bytes());
+        Paged {
+            items: rows.into_iter().map(show).collect(),
+            next_cursor: next.map(cursor),
+        }
+    }
+
+    /// The cursor of such a list.
+    pub fn after_foreign(&self) -> Option<String> {
+        let mut key: BTreeMap<String, String> = self.after_key();
+        key.remove("after")
+    }
+
     fn cursor(&self, last: i64) -> String {
         self.sealed(&last.to_be_bytes())
     }
@@ -225,5 +246,16 @@ mod tests {
         page.begin_after(last.expect("it is of this list"))
             .expect("text");
         assert_eq!(page.after_key::<(String, i64)>(), ("b".to_owned(), 2));
+    }
+
+    #[test]
+    fn a_foreign_cursor_comes_back_as_it_was() {
+        let mut page = page("blocks");
+        let full = page.of_foreign(vec![1], Some("QVFI".to_owned()), |row| row);
+        let last = page.read_cursor(&full.next_cursor.expect("more"));
+        page.begin_after(last.expect("it is of this list"))
+            .expect("text");
+        assert_eq!(page.after_foreign().as_deref(), Some("QVFI"));
+        assert_eq!(page.of_foreign(vec![1], None, |row| row).next_cursor, None);
     }
 }

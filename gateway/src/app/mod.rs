@@ -33,11 +33,12 @@ use crate::delivery::{
 };
 use crate::directory::Directory;
 use crate::domain::{Clock, IdGenerator};
+use crate::explain::wamids::{self, Digester};
 use crate::graph::GraphClient;
 use crate::ingest::{Attacher, AttacherConfig, Intake, RawWriter, RawWriterConfig};
 use crate::jobs::{Runner, Traffic, Wake};
 use crate::lifecycle::{Health, Shutdown};
-use crate::metering::{self, Meter};
+use crate::metering::{self, Meter, QualityWatch};
 use crate::ownership::{self, Keeper, KeeperConfig, Owned, UnderWay, Wakeups};
 use crate::replay::ReplayJob;
 use crate::secrets::Keyring;
@@ -400,7 +401,7 @@ impl Shared {
                 )),
                 Arc::new(consent::VerifyJob(self.keyring.chain_key())),
                 Arc::new(consent::erase::EraseJob {
-                    db: self.db.clone(),
+                    setup: context.setup.clone(),
                 }),
                 Arc::new(consent::import::ImportJob {
                     ids: self.ids.clone(),
@@ -432,6 +433,24 @@ impl Shared {
                 every: config.templates.sync_every,
             };
             self.parts.work("templates", schedule.run(soft.clone()));
+        }
+        let digester = Digester {
+            db: self.db.clone(),
+            clock: self.clock.clone(),
+            owned: self.owned.clone(),
+            rows: wamids::ROWS,
+            behind: wamids::BEHIND,
+        };
+        self.parts.work("wamids", digester.run(soft.clone()));
+        if !config.graph.quality_every.is_zero() {
+            let watch = QualityWatch {
+                setup: self.admin_context(config)?.setup,
+                directory: self.directory.clone(),
+                owned: self.owned.clone(),
+                graph: graph(config)?,
+                every: config.graph.quality_every,
+            };
+            self.parts.work("quality", watch.run(soft.clone()));
         }
         Ok(wake)
     }

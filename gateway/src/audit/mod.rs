@@ -2,10 +2,12 @@
 //!
 //! An entry is appended in the transaction of the change that it tells of ([`Record`]), so that there is neither a
 //! change without its entry nor an entry without its change. Soon after, [`sealer`] gives it its place in a chain under
-//! a key, and [`verify`] finds any change to what was sealed. The chain itself is [`chain`]: other ledgers use it too.
+//! a key, and [`verify`] finds any change to what was sealed. What an entry says of a person can be erased
+//! ([`erase`]): it hangs on a hash of its own. The chain itself is [`chain`]: other ledgers use it too.
 
 mod actor;
 pub mod chain;
+pub mod erase;
 mod sealer;
 mod verify;
 pub(crate) mod verify_job;
@@ -89,15 +91,27 @@ pub async fn append(
         was: text(record.was),
         became: text(record.became),
         salt,
+        value_hash: Vec::new(),
         commitment: Vec::new(),
+        erased_by: None,
         seq: 0,
         mac: Vec::new(),
     };
+    entry.value_hash = value_hash(&entry);
     entry.commitment = commitment(&entry);
     Ok(audit::append(tx, record.tenant, &entry).await?)
 }
 
-/// What an entry says, bound to its salt.
+/// What an entry says of people among others, bound to its salt: when both are gone, nobody can try values against it.
+fn value_hash(entry: &AuditEntry) -> Vec<u8> {
+    chain::commitment(
+        &entry.salt,
+        [&entry.was, &entry.became].map(String::as_bytes),
+    )
+}
+
+/// All that stays after an erasure, and the hash of what may go. The first entries had no such hash: salt and values stand
+/// in the commitment itself.
 fn commitment(entry: &AuditEntry) -> Vec<u8> {
     let (id, tenant, at) = (
         entry.id.raw().to_string(),
@@ -115,8 +129,13 @@ fn commitment(entry: &AuditEntry) -> Vec<u8> {
         &entry.agent,
         &entry.action,
         &entry.object,
-        &entry.was,
-        &entry.became,
     ];
-    chain::commitment(&entry.salt, fields.map(String::as_bytes))
+    let fields = fields.map(String::as_bytes).into_iter();
+    match entry.value_hash.is_empty() {
+        true => {
+            let values = [&entry.was, &entry.became].map(String::as_bytes);
+            chain::commitment(&entry.salt, fields.chain(values))
+        }
+        false => chain::commitment(b"", fields.chain([&entry.value_hash[..]])),
+    }
 }

@@ -3,8 +3,8 @@
 use std::cmp::Ordering;
 
 use super::chain::{self, ChainKey, Link};
-use super::{LEDGER, commitment};
-use crate::domain::TenantId;
+use super::{LEDGER, commitment, erase, value_hash};
+use crate::domain::{AuditId, TenantId};
 use crate::storage::audit::{self, AuditEntry, Ledger, SealHead};
 use crate::storage::{Db, Result, Tx};
 
@@ -57,15 +57,19 @@ impl Walk {
         tenant: TenantId,
     ) -> Result<(usize, Vec<Fault>)> {
         let entries = audit::sealed(tx, tenant, self.seq, STEP).await?;
+        let mut silent = Vec::new();
+        for entry in entries.iter().filter(|entry| entry.salt.is_empty()) {
+            if erase::is_erased(tx, tenant, entry).await? {
+                silent.push(entry.id);
+            }
+        }
         let mut take = |entry: &AuditEntry| {
             let link = Link {
                 seq: entry.seq,
                 row: entry.id.raw(),
                 commitment: &entry.commitment,
             };
-            let sealed = commitment(entry) == entry.commitment;
-            let what = (!sealed).then_some("its content is not what was sealed");
-            let named = (entry.id.to_string(), what);
+            let named = (entry.id.to_string(), content(entry, &silent));
             self.take(key, LEDGER, tenant, link, &entry.mac, named)
         };
         let faults = entries.iter().filter_map(&mut take).collect();
@@ -113,6 +117,19 @@ impl Walk {
             what,
         })
     }
+}
+
+/// What is wrong with what an entry says, if anything. `silent`: entries whose values went with a person.
+fn content(entry: &AuditEntry, silent: &[AuditId]) -> Option<&'static str> {
+    let is_silent = silent.contains(&entry.id);
+    // Of the first entries nothing can be compared any more once their values are gone: the chain holds their commitment.
+    let first = entry.value_hash.is_empty();
+    let same = (first && is_silent) || commitment(entry) == entry.commitment;
+    if same && entry.salt.is_empty() && !is_silent {
+        return Some("what it said is gone, and no entry says that it went with a person");
+    }
+    let whole = same && (first || is_silent || value_hash(entry) == entry.value_hash);
+    (!whole).then_some("its content is not what was sealed")
 }
 
 /// A head that was given out earlier and kept elsewhere: is it still a place of the chain? A chain whose end was cut off

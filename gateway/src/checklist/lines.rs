@@ -221,22 +221,22 @@ fn templates(seen: &Seen, case: &str, templates: &[String]) -> Line {
         let told = seen.template(name);
         let good = told
             .iter()
-            .find(|fact| fact.value == "APPROVED" && !is_held(seen, name, &fact.language));
+            .find(|row| row.status == "APPROVED" && !is_held(seen, name, &row.language));
         match (good, told.first()) {
-            (Some(fact), _) => newest = newest.max(Some(fact.at)),
-            (None, Some(fact)) => open.push(format!("{name}: {}", fact.value)),
+            (Some(row), _) => newest = newest.max(Some(row.status_at)),
+            (None, Some(row)) => open.push(format!("{name}: {}", row.status)),
             (None, None) => unknown.push(name.clone()),
         }
     }
-    let at = newest.map(Timestamp::from_millis);
+    let at = newest;
     let found = match (open.is_empty(), unknown.is_empty()) {
         (true, true) => line(Item::TemplatesApproved, title, State::Ok).saw(templates.join(", "), at),
         (false, _) => line(Item::TemplatesApproved, title, State::ToDo)
             .saw(open.join(", "), None)
             .wants("have them approved by Meta, or take them out of the use case"),
         (true, false) => line(Item::TemplatesApproved, title, State::Unknown)
-            .saw(format!("Meta has told nothing of {}", unknown.join(", ")), None)
-            .wants("create them at Meta; if they are approved, say so (attest): Meta tells of changes only"),
+            .saw(format!("no account has {}", unknown.join(", ")), None)
+            .wants("create them (vestibule template create); made elsewhere today, they come with the next sync"),
     };
     found.of(case)
 }

@@ -1,5 +1,6 @@
 //! What the rows say of a tenant's readiness, read once: nothing is judged here.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::Result;
@@ -14,6 +15,7 @@ use crate::storage::events::word;
 use crate::storage::holds::{self, Hold};
 use crate::storage::hooks::{self, Hook};
 use crate::storage::readiness::{self, Spoken};
+use crate::storage::templates::{self, Template};
 use crate::storage::{Tx, apps, conversations, history, numbers, outbox, tenants};
 use crate::tenants::{SetupError, TenantSettings};
 
@@ -24,6 +26,8 @@ pub(super) struct Seen {
     pub settings: TenantSettings,
     pub numbers: Vec<SeenNumber>,
     pub facts: Vec<Standing>,
+    /// Those that the use cases name, of every account, as the registry has them.
+    pub templates: Vec<Template>,
     pub holds: Vec<Hold>,
     pub hooks: Vec<Hook>,
     pub words: Vec<Attestation>,
@@ -55,7 +59,7 @@ pub(super) struct Ended {
     pub at: Timestamp,
 }
 
-/// Facts of accounts, numbers and templates; hooks; messages with a word: longer lists than anybody has.
+/// Facts of accounts and numbers; hooks; messages with a word: longer lists than anybody has.
 const MOST: i64 = 10_000;
 const WORDS: i64 = 20;
 /// Entries of a history that are looked through for an answer.
@@ -84,9 +88,28 @@ pub(super) async fn read(tx: &mut Tx, tenant: TenantId, now: Timestamp) -> Resul
             seen.numbers.push(of_number(tx, number).await?);
         }
     }
+    seen.templates = named(tx, tenant, &seen).await?;
     consent_words(tx, tenant, &mut seen).await?;
     human_words(tx, tenant, &mut seen).await?;
     Ok(seen)
+}
+
+/// The templates that use cases name.
+async fn named(tx: &mut Tx, tenant: TenantId, seen: &Seen) -> Result<Vec<Template>> {
+    let cases = seen.settings.use_cases.iter();
+    let names: BTreeSet<&String> = cases.flat_map(|case| &case.templates).collect();
+    let accounts: BTreeSet<&str> = seen
+        .numbers
+        .iter()
+        .map(|number| number.number.waba_id.as_str())
+        .collect();
+    let mut found = Vec::new();
+    for account in accounts {
+        for name in &names {
+            found.extend(templates::languages(tx, tenant, account, name).await?);
+        }
+    }
+    Ok(found)
 }
 
 fn told_at(event: EventId) -> Timestamp {
@@ -182,12 +205,10 @@ impl Seen {
         })
     }
 
-    /// The states of a template by language.
-    pub(super) fn template(&self, name: &str) -> Vec<&Standing> {
-        let of = |row: &&Standing| {
-            row.kind == FactKind::Template as i64 && row.name == name && row.fact == "status"
-        };
-        self.facts.iter().filter(of).collect()
+    /// A template in each of its languages that Meta has.
+    pub(super) fn template(&self, name: &str) -> Vec<&Template> {
+        let of = |row: &&Template| row.name == name && row.gone_at.is_none();
+        self.templates.iter().filter(of).collect()
     }
 }
 

@@ -1,5 +1,6 @@
 //! `vestibule consent …`
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -9,7 +10,7 @@ use clap::Subcommand;
 use super::{ask, output};
 use crate::admin::{Answer, Command, ConsentCommand};
 use crate::config::Config;
-use crate::consent::file::page_of;
+use crate::consent::file::{Format, Place};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
@@ -49,6 +50,34 @@ pub(super) enum Verb {
         #[arg(long)]
         yes: bool,
     },
+    /// Block a person on a number, at Meta too. Only who wrote to it within 24 hours can be.
+    Block {
+        /// Id of the contact, or a phone.
+        contact: String,
+        #[arg(long)]
+        tenant: String,
+        #[arg(long)]
+        number: String,
+        /// Why: it stands in the person's records.
+        #[arg(long, default_value = "")]
+        note: String,
+    },
+    /// Unblock a person on a number, at Meta too.
+    Unblock {
+        /// Id of the contact, or a phone.
+        contact: String,
+        #[arg(long)]
+        tenant: String,
+        #[arg(long)]
+        number: String,
+    },
+    /// List who is blocked on a number: Meta's own list.
+    Blocked {
+        #[arg(long)]
+        tenant: String,
+        #[arg(long)]
+        number: String,
+    },
 }
 
 pub(super) async fn run(config: &Config, json: bool, verb: Verb) -> anyhow::Result<ExitCode> {
@@ -84,6 +113,27 @@ pub(super) async fn run(config: &Config, json: bool, verb: Verb) -> anyhow::Resu
             anyhow::ensure!(yes, "this cannot be undone: say --yes if it is meant");
             ConsentCommand::Erase { tenant, contact }
         }
+        Verb::Block {
+            contact,
+            tenant,
+            number,
+            note,
+        } => ConsentCommand::Block {
+            tenant,
+            number,
+            contact,
+            note,
+        },
+        Verb::Unblock {
+            contact,
+            tenant,
+            number,
+        } => ConsentCommand::Unblock {
+            tenant,
+            number,
+            contact,
+        },
+        Verb::Blocked { tenant, number } => ConsentCommand::Blocked { tenant, number },
     };
     let answer = ask::ask(config, Command::Consent(command)).await?;
     output::answer(&answer, json);
@@ -91,39 +141,55 @@ pub(super) async fn run(config: &Config, json: bool, verb: Verb) -> anyhow::Resu
 }
 
 /// A person's file is its owner's alone.
-fn write(path: &Path, text: &str) -> std::io::Result<()> {
-    use std::io::Write as _;
+fn create(path: &Path) -> std::io::Result<std::fs::File> {
     use std::os::unix::fs::OpenOptionsExt;
     let mut options = std::fs::OpenOptions::new();
-    let mut file = options
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
-    file.write_all(text.as_bytes())
+    let options = options.write(true).create_new(true).mode(0o600);
+    options.open(path)
 }
 
+/// Part by part, however long it is.
 async fn export(
     config: &Config,
-    contact: String,
+    mut contact: String,
     tenant: String,
     to: Option<PathBuf>,
 ) -> anyhow::Result<()> {
-    let command = ConsentCommand::Export { tenant, contact };
-    let Answer::Record(answer) = ask::ask(config, Command::Consent(command)).await? else {
-        anyhow::bail!("the server gave no file");
+    let ending = to.as_deref().and_then(Path::extension);
+    let format = match ending.is_some_and(|ending| ending == "html") {
+        true => Format::Html,
+        false => Format::Json,
     };
-    let file = answer.get("file").context("the server gave no file")?;
-    let text = match &to {
-        Some(path) if path.extension().is_some_and(|ending| ending == "html") => page_of(file),
-        _ => serde_json::to_string_pretty(file)?,
-    };
+    let (mut file, mut place) = (None, Some(Place::Head));
+    while let Some(at) = place {
+        let command = ConsentCommand::Export {
+            tenant: tenant.clone(),
+            contact,
+            format,
+            place: at,
+        };
+        let Answer::Record(answer) = ask::ask(config, Command::Consent(command)).await? else {
+            anyhow::bail!("the server gave no file");
+        };
+        let of = |name: &str| answer.get(name).cloned().context("the server gave no file");
+        let part: String = serde_json::from_value(of("part")?)?;
+        // A phone may be somebody else's by the next part.
+        contact = serde_json::from_value(of("contact")?)?;
+        place = serde_json::from_value(of("next")?)?;
+        let Some(path) = &to else {
+            output::part(&part);
+            continue;
+        };
+        let cannot = || format!("cannot write {}", path.display());
+        let file = match &mut file {
+            Some(file) => file,
+            None => file.insert(create(path).with_context(cannot)?),
+        };
+        file.write_all(part.as_bytes()).with_context(cannot)?;
+    }
     match to {
-        None => output::line(&text),
-        Some(path) => {
-            write(&path, &text).with_context(|| format!("cannot write {}", path.display()))?;
-            output::line(&format!("written to {}", path.display()));
-        }
+        None => output::line(""),
+        Some(path) => output::line(&format!("written to {}", path.display())),
     }
     Ok(())
 }

@@ -14,6 +14,11 @@ pub(super) fn line(text: &str) {
     println!("{text}");
 }
 
+/// Something long, piece by piece.
+pub(super) fn part(text: &str) {
+    print!("{text}");
+}
+
 /// Asks for input on the same line.
 pub(super) fn prompt(text: &str) {
     print!("{text}");

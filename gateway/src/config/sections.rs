@@ -71,6 +71,7 @@ sections! {
         connect_timeout: Duration,
         response_timeout: Duration,
         max_idle_connections: usize,
+        quality_every: Duration,
     }
 
     /// Where the keys of the envelopes come from.

@@ -10,11 +10,16 @@ use serde_json::{Value, json};
 use super::pseudonym::Pseudonyms;
 use super::record::{self, Evidence, Statement};
 use super::tell::lock;
-use crate::domain::{ConsentChannel, ConsentScope, ConsentStatus, ContactId, TenantId, Timestamp};
+use crate::audit::{self, Actor, Record};
+use crate::domain::{
+    AuditId, ConsentChannel, ConsentScope, ConsentStatus, ContactId, TenantId, Timestamp,
+};
 use crate::jobs::{self, JobKind, Step, StepError};
 use crate::storage::jobs::{Job, JobState};
 use crate::storage::person::{self, Grown, Person};
-use crate::storage::{Db, Result as Stored, Tx, consent_imports as kept, consents, contacts};
+use crate::storage::{
+    Result as Stored, StorageError, Tx, consent_imports as kept, consents, contacts,
+};
 use crate::tenants::{SetupContext, SetupError};
 
 /// Erases a person. Answers the job that walks through what grows with traffic.
@@ -98,13 +103,13 @@ const EVENTS: i64 = 3;
 /// Walks through what grows with traffic.
 #[derive(Debug)]
 pub struct EraseJob {
-    pub db: Db,
+    pub setup: SetupContext,
 }
 
 impl EraseJob {
     pub const NAME: &'static str = "consent.erase";
 
-    async fn step(tx: &mut Tx, job: &Job) -> Result<Step, StepError> {
+    async fn step(&self, tx: &mut Tx, job: &Job) -> Result<Step, StepError> {
         let params: Value = serde_json::from_str(&job.params).unwrap_or_default();
         let keep = params["whom"].as_i64().unwrap_or_default();
         let text = kept::piece(tx, job.tenant, (keep, 0)).await?;
@@ -126,7 +131,10 @@ impl EraseJob {
         match person::end_of_step_all_tenants(tx, grown, after).await? {
             Some(end) => {
                 let range = (after, end);
-                let (gone, wait) = person::forget_step(tx, job.tenant, grown, range, &whom).await?;
+                let (gone, wait) = match grown {
+                    Grown::Audit => (self.silence(tx, job.tenant, range, &whom).await?, 0),
+                    _ => person::forget_step(tx, job.tenant, grown, range, &whom).await?,
+                };
                 rows += i64::try_from(gone).unwrap_or(i64::MAX);
                 waiting += i64::try_from(wait).unwrap_or(i64::MAX);
                 after = end;
@@ -140,6 +148,35 @@ impl EraseJob {
             }),
             ..Step::default()
         })
+    }
+
+    /// Takes away what the audit log says of the person, and says there which entries that were.
+    async fn silence(
+        &self,
+        tx: &mut Tx,
+        tenant: TenantId,
+        range: (i64, i64),
+        whom: &Person,
+    ) -> Result<u64, StepError> {
+        let now = self.setup.clock.now();
+        let by = AuditId::from_raw(self.setup.next_id());
+        let gone = audit::erase::step(tx, tenant, range, whom, by).await;
+        let gone = gone.map_err(StorageError::from)?;
+        if gone.is_empty() {
+            return Ok(0);
+        }
+        let contact = whom.contacts.first().copied().map(ContactId::from_raw);
+        let record = Record {
+            tenant,
+            action: audit::erase::ACTION,
+            object: contact.map_or_else(String::new, |contact| contact.to_string()),
+            was: None,
+            became: Some(audit::erase::named(&gone)),
+            by: &Actor::gateway(),
+        };
+        let told = audit::append(tx, by, now, record).await;
+        told.map_err(StorageError::from)?;
+        Ok(u64::try_from(gone.len()).unwrap_or(u64::MAX))
     }
 
     /// What still waited when the walk came by is looked at again: a turn takes a moment. What waits longer stands still,
@@ -178,12 +215,12 @@ impl JobKind for EraseJob {
     }
 
     fn step<'a>(&'a self, tx: &'a mut Tx, job: &'a Job) -> BoxFuture<'a, Result<Step, StepError>> {
-        Self::step(tx, job).boxed()
+        self.step(tx, job).boxed()
     }
 
     fn ended<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Stored<()>> {
         match job.state {
-            JobState::Done => self.db.empty_log().boxed(),
+            JobState::Done => self.setup.db.empty_log().boxed(),
             _ => std::future::ready(Ok(())).boxed(),
         }
     }

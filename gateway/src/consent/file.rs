@@ -1,8 +1,15 @@
-//! A person's file: their records with evidence and wordings, for clients, and whole, for a regulator.
+//! A person's file: their records with evidence and wordings, for clients; and whole, with every message, for a regulator.
+//!
+//! The whole file is made part by part, each of a bounded size, so that somebody with a million messages costs no more memory
+//! than somebody with ten.
 
-use std::fmt::Write as _;
+mod messages;
+mod sheet;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+
+pub use sheet::escape;
 
 use super::record::Evidence;
 use crate::domain::{ContactId, TenantId};
@@ -61,11 +68,86 @@ async fn entries(
     Ok(entries)
 }
 
-/// Records read at once while a file is made.
-const STEP: i64 = 500;
+/// Records and messages of one part.
+const STEP: i64 = 200;
 
-/// A person's whole file as JSON: who they are here, what stands now, and every record.
-pub async fn export(
+/// How the file is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    Json,
+    /// One page for people to read, without a script.
+    Html,
+}
+
+/// Where the next part begins. `some`: the list has entries before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// Who they are here, and what stands now.
+    #[default]
+    Head,
+    /// Before this id, newest first.
+    Records { before: i64, some: bool },
+    /// Of the conversation of this id or the next one, from this entry backwards; 0: from its newest.
+    Messages { talk: i64, entry: i64, some: bool },
+}
+
+/// One part of a person's whole file, and where the next one begins. Parts that are written one behind the other are the
+/// file. The audit log says with the first that it was asked for.
+pub async fn part(
+    setup: &SetupContext,
+    (tenant, contact): (TenantId, ContactId),
+    format: Format,
+    place: Place,
+) -> Result<(String, Option<Place>), SetupError> {
+    match place {
+        Place::Head => {
+            let file = head(setup, tenant, contact).await?;
+            let next = Place::Records {
+                before: i64::MAX,
+                some: false,
+            };
+            Ok((format.begin(&file), Some(next)))
+        }
+        Place::Records { before, some } => {
+            let mut tx = setup.db.read().await?;
+            let found = entries(&mut tx, tenant, contact, before, STEP).await?;
+            let last = found.last().map(|entry| entry.record.id.raw());
+            let records: Vec<Value> = found.iter().map(shown).collect();
+            let mut text = format.records(&records, some);
+            let full = found.len() as i64 == STEP;
+            let next = match last.filter(|_| full) {
+                Some(before) => Place::Records { before, some: true },
+                None => {
+                    text += format.between();
+                    Place::Messages {
+                        talk: 0,
+                        entry: 0,
+                        some: false,
+                    }
+                }
+            };
+            Ok((text, Some(next)))
+        }
+        Place::Messages { talk, entry, some } => {
+            let mut tx = setup.db.read().await?;
+            let page = messages::page(&mut tx, tenant, contact, (talk, entry), STEP).await?;
+            let mut text = format.messages(&page.messages, some);
+            let some = some || !page.messages.is_empty();
+            let next = page
+                .next
+                .map(|(talk, entry)| Place::Messages { talk, entry, some });
+            if next.is_none() {
+                text += format.end();
+            }
+            Ok((text, next))
+        }
+    }
+}
+
+/// Who they are here, and what stands now.
+async fn head(
     setup: &SetupContext,
     tenant: TenantId,
     contact: ContactId,
@@ -82,16 +164,6 @@ pub async fn export(
     }
     let rows = people::read_consent_all_tenants(&mut tx, &[contact]).await?;
     let state = rows.of(contact).map(|row| row.state).unwrap_or_default();
-    let (mut before, mut records) = (i64::MAX, Vec::new());
-    loop {
-        let some = entries(&mut tx, tenant, contact, before, STEP).await?;
-        before = some.last().map_or(0, |entry| entry.record.id.raw());
-        let full = some.len() >= usize::try_from(STEP).unwrap_or(usize::MAX);
-        records.extend(some.iter().map(shown));
-        if !full {
-            break;
-        }
-    }
     setup
         .record(&mut tx, tenant, "consent.export", contact, None, None)
         .await?;
@@ -115,7 +187,6 @@ pub async fn export(
             "utility_given_at": moment(state.utility_given_at),
             "utility_withdrawn_at": moment(state.utility_stopped_at),
         },
-        "records": records,
     }))
 }
 
@@ -132,116 +203,4 @@ fn shown(entry: &Entry) -> Value {
         "evidence": entry.evidence,
         "seal": (record.seq != 0).then(|| json!({"place": record.seq, "hash": hex::encode(&record.mac)})),
     })
-}
-
-/// The same file for people to read: one page without a script.
-pub fn page_of(file: &Value) -> String {
-    let mut page = String::from(
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Consent file</title><style>
-body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}
-table{border-collapse:collapse;width:100%}td,th{border:1px solid #ccc;padding:.4rem;text-align:left;vertical-align:top}
-th{background:#f4f4f4}pre{white-space:pre-wrap;margin:0;overflow-wrap:anywhere}</style>",
-    );
-    let contact = &file["contact"];
-    let _ = write!(
-        page,
-        "<h1>Consent file of {}</h1><p>Made {}. Every record below is sealed in a chain; <code>vestibule consent verify</code> \
-         finds any change to it.</p>",
-        escape(&text(&contact["id"])),
-        escape(&text(&file["made_at"])),
-    );
-    section(&mut page, "The person", contact);
-    section(&mut page, "What stands now", &file["consent"]);
-    page += "<h2>Records, newest first</h2><table><tr><th>Said<th>What<th>How<th>Wording<th>Evidence<th>Recorded";
-    for record in file["records"].as_array().into_iter().flatten() {
-        let wording = &record["wording"];
-        let shown = match wording.is_null() {
-            true => String::new(),
-            false => format!("{} ({})", text(&wording["text"]), text(&wording["version"])),
-        };
-        let evidence = match record["evidence"].is_null() {
-            true => "erased".to_owned(),
-            false => pretty(&record["evidence"]),
-        };
-        let cells = [
-            text(&record["said_at"]),
-            format!("{} {}", text(&record["scope"]), text(&record["status"])),
-            text(&record["channel"]),
-            shown,
-            evidence,
-            format!(
-                "{} by {}",
-                text(&record["recorded_at"]),
-                text(&record["recorded_by"])
-            ),
-        ];
-        page += "<tr>";
-        for cell in cells {
-            let _ = write!(page, "<td><pre>{}</pre>", escape(&cell));
-        }
-    }
-    page + "</table></html>"
-}
-
-fn section(page: &mut String, title: &str, value: &Value) {
-    let _ = write!(page, "<h2>{title}</h2><table>");
-    for (name, value) in value.as_object().into_iter().flatten() {
-        let value = if value.is_string() {
-            text(value)
-        } else {
-            pretty(value)
-        };
-        let _ = write!(
-            page,
-            "<tr><th>{}<td><pre>{}</pre>",
-            escape(name),
-            escape(&value)
-        );
-    }
-    page.push_str("</table>");
-}
-
-fn text(value: &Value) -> String {
-    value
-        .as_str()
-        .map_or_else(|| value.to_string(), str::to_owned)
-}
-
-fn pretty(value: &Value) -> String {
-    serde_json::to_string_pretty(value).unwrap_or_default()
-}
-
-/// Text that a page shows as it is, in elements and in quoted attributes.
-pub fn escape(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            other => safe.push(other),
-        }
-    }
-    safe
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_shows_what_people_wrote_and_runs_none_of_it() {
-        let evil = "<script>alert(1)</script>\"'&";
-        let file = json!({
-            "made_at": "now", "contact": {"id": "con_1", "name": evil}, "consent": {"opted_out": evil},
-            "records": [{"scope": evil, "evidence": {"source": evil}, "wording": {"text": evil, "version": evil}},
-                {"scope": "all", "evidence": null}],
-        });
-        let page = page_of(&file);
-        assert!(!page.contains("<script"), "{page}");
-        assert_eq!(page.matches("&lt;script&gt;").count(), 6, "{page}");
-        assert!(page.contains("erased"));
-    }
 }

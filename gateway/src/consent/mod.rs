@@ -4,6 +4,7 @@
 //! The rules of what a statement does are `policy::consent`'s. What a record says of a person can be erased: the chain
 //! binds hashes only, and [`verify`] finds any change to what was sealed.
 
+pub mod blocks;
 pub mod erase;
 pub mod file;
 pub mod import;
@@ -16,7 +17,9 @@ pub mod tell;
 pub mod topics;
 mod verify;
 
-pub use record::{Evidence, Statement, append, changes, digest_of, record_stop_by_meta};
+pub use record::{
+    Evidence, Statement, append, changes, digest_of, record_block_by_meta, record_stop_by_meta,
+};
 pub use verify::{Report, Verification, VerifyJob, verify};
 
 /// The name of this ledger among those that are sealed.

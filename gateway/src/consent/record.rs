@@ -5,11 +5,13 @@ use serde_json::Value;
 
 use crate::audit::chain;
 use crate::domain::{
-    ConsentChannel, ConsentId, ConsentScope, ConsentStatus, ContactId, TenantId, Timestamp,
+    ConsentChannel, ConsentId, ConsentScope, ConsentStatus, ContactId, NumberId, TenantId,
+    Timestamp,
 };
 use crate::policy::ConsentState;
 use crate::secrets::{Entropy, SystemEntropy};
 use crate::storage::consents::{self, ConsentRecord};
+use crate::storage::conversations;
 use crate::storage::{Result, StorageError, Tx};
 
 /// What proves a statement. Personal data: erased with the person.
@@ -92,6 +94,35 @@ pub async fn record_stop_by_meta(
         wording: Vec::new(),
         evidence: Evidence {
             proof: serde_json::json!({"error": 131050, "send": send}),
+            ..Evidence::default()
+        },
+        by: GATEWAY.to_owned(),
+    };
+    append(tx, &[statement], now, next_id).await
+}
+
+/// 130403 to a send: Meta's word that the business has the person on the number's block list, where no mark of it was here.
+pub async fn record_block_by_meta(
+    tx: &mut Tx,
+    (tenant, number, contact): (TenantId, NumberId, ContactId),
+    send: &str,
+    at: Timestamp,
+    now: Timestamp,
+    next_id: impl FnMut() -> i64,
+) -> Result<()> {
+    if !conversations::block(tx, tenant, number, contact, at).await? {
+        return Ok(());
+    }
+    let statement = Statement {
+        tenant,
+        contact,
+        scope: ConsentScope::Number(number),
+        status: ConsentStatus::Withdrawn,
+        channel: ConsentChannel::Meta,
+        at,
+        wording: Vec::new(),
+        evidence: Evidence {
+            proof: serde_json::json!({"error": 130403, "send": send}),
             ..Evidence::default()
         },
         by: GATEWAY.to_owned(),

@@ -457,6 +457,7 @@ impl<'a> Ground<'a> {
             owner: conversation.owner.clone(),
             owner_version: conversation.owner_version,
             consent: consent.state,
+            blocked_at: conversation.blocked_at,
             basis: bearing.basis,
             topic: bearing.topic,
             window: WindowFacts {

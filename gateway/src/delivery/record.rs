@@ -48,6 +48,7 @@ pub(super) async fn record(
     let _held = CommitTimer::start("record", answers.len());
     fence(&mut tx, &leases.into_iter().collect::<Vec<_>>()).await?;
     record_opt_outs(&mut tx, world, &recorded, now).await?;
+    mark_blocked(&mut tx, world, &recorded, now).await?;
     close_windows(&mut tx, &recorded, now).await?;
     let moves: Vec<_> = recorded
         .iter()
@@ -128,6 +129,27 @@ async fn record_opt_outs(
             let (whose, next_id) = ((tenant, moved), || world.draw.consent_id().raw());
             consent::record_stop_by_meta(tx, whose, &send.to_string(), now, now, next_id).await?;
         }
+    }
+    Ok(())
+}
+
+/// 130403: the business has blocked the person, and no mark of it was here (facts §6.10).
+async fn mark_blocked(
+    tx: &mut Tx,
+    world: &World,
+    recorded: &[Recorded],
+    now: Timestamp,
+) -> Result<()> {
+    let blocked: BTreeMap<_, _> = recorded
+        .iter()
+        .filter(|one| one.given.side_effect == Some(SideEffect::MarksBlocked))
+        .map(|one| &one.row.draft)
+        .map(|draft| (draft.conversation, draft))
+        .collect();
+    for draft in blocked.values() {
+        let whose = (draft.tenant, draft.number, draft.contact);
+        let (send, next_id) = (draft.id.to_string(), || world.draw.consent_id().raw());
+        consent::record_block_by_meta(tx, whose, &send, now, now, next_id).await?;
     }
     Ok(())
 }

@@ -58,6 +58,7 @@ impl NumberEntry {
             owner: conversation.owner.clone(),
             owner_version: conversation.owner_version,
             consent,
+            blocked_at: conversation.blocked_at,
             basis: self.tenant.settings.consent_basis,
             topic: self.tenant.topic(content),
             window: self.window(conversation),

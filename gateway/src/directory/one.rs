@@ -14,8 +14,8 @@ use crate::tenants::setup::holds_on;
 const HOLDS: i64 = 10_000;
 
 impl NumberEntry {
-    /// As it stands in the database, without its access token, installations and templates: those of all accounts are read
-    /// at once or not at all. `None`: the tenant has no such number.
+    /// As it stands in the database, without its access token and installations; of templates only their states. `None`: the
+    /// tenant has no such number.
     pub async fn read(
         db: &Db,
         tx: &mut Tx,
@@ -28,6 +28,8 @@ impl NumberEntry {
             return Ok(None);
         };
         let (settings, _) = TenantSettings::read(&row.settings);
+        let account = number.waba_id.as_str();
+        let templates = Registry::of_account(db.clone(), tx, tenant, account).await?;
         let held = holds::holds_of(tx, tenant, now, 0, HOLDS).await?;
         Ok(Some(Self {
             holds: holds_on(&held, &number),
@@ -43,7 +45,7 @@ impl NumberEntry {
             }),
             token: None,
             installations: Vec::new(),
-            templates: Arc::new(Registry::new(db.clone())),
+            templates: Arc::new(templates),
             ingest_gap_until: ingest_life::gap_until_all_tenants(tx).await?,
         }))
     }

@@ -5,7 +5,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use std::time::Duration;
+
 use super::time::Timestamp;
+
+/// How long low quality holds marketing, or a template, unless Meta says before that it is good again. A guess: Meta looks
+/// at the last seven days (facts §6.10), and somebody can look within one.
+pub const LOW_QUALITY: Duration = Duration::from_secs(24 * 3600);
 
 /// One webhook about an account, number, template or flow (`whatsapp-cloud-api.md` §1.5).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,11 +138,18 @@ impl Cause {
         }
     }
 
-    /// What holds that it placed say that they were placed by: its webhook, and the errors that tell the same, met by a
-    /// send or a receipt.
+    /// What holds that it placed say that they were placed by: its webhook, what Meta shows when asked, and the errors
+    /// that tell the same, met by a send or a receipt.
     pub fn origins(self) -> Vec<String> {
         let by_errors = self.errors().iter().flat_map(|code| by_error(*code));
-        by_errors.chain([self.origin()]).collect()
+        by_errors
+            .chain([self.origin(), self.origin_of_reading()])
+            .collect()
+    }
+
+    /// What a hold says that was placed because Meta showed it when asked.
+    pub fn origin_of_reading(self) -> String {
+        format!("reading: {}", self.word())
     }
 
     /// What a hold that its webhook placed says that it was placed by.

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
+use super::NumberId;
+
 /// What a statement about consent covers.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ConsentScope {
@@ -19,13 +21,25 @@ pub enum ConsentScope {
     Replies,
     /// Marketing in WhatsApp's own settings; only Meta's word moves it.
     MetaMarketing,
+    /// Everything by one number, either way: withdrawn while the business has the person on its block list there.
+    Number(NumberId),
 }
 
 impl ConsentScope {
     const TOPIC: &'static str = "topic:";
+    const NUMBER: &'static str = "number:";
 
     /// Longest name of a topic.
     pub const TOPIC_MOST: usize = 40;
+
+    /// What names something.
+    fn named(text: &str) -> Option<Self> {
+        if let Some(number) = text.strip_prefix(Self::NUMBER) {
+            return number.parse().ok().map(Self::Number);
+        }
+        let name = text.strip_prefix(Self::TOPIC)?;
+        Self::is_topic_name(name).then(|| Self::Topic(name.to_owned()))
+    }
 
     /// May a topic be called so? Lower-case letters, digits, `_` and `-`: it stands in addresses.
     pub fn is_topic_name(name: &str) -> bool {
@@ -44,6 +58,7 @@ impl fmt::Display for ConsentScope {
             Self::Replies => "replies",
             Self::MetaMarketing => "meta_marketing",
             Self::Topic(name) => return write!(f, "{}{name}", Self::TOPIC),
+            Self::Number(number) => return write!(f, "{}{number}", Self::NUMBER),
         })
     }
 }
@@ -59,10 +74,7 @@ impl FromStr for ConsentScope {
             "utility" => Self::Utility,
             "replies" => Self::Replies,
             "meta_marketing" => Self::MetaMarketing,
-            other => match other.strip_prefix(Self::TOPIC) {
-                Some(name) if Self::is_topic_name(name) => Self::Topic(name.to_owned()),
-                _ => return Err(UnknownWord("scope")),
-            },
+            other => Self::named(other).ok_or(UnknownWord("scope"))?,
         })
     }
 }
@@ -189,10 +201,23 @@ mod tests {
             assert_eq!(status.word().parse(), Ok(*status));
         }
         let topic = ConsentScope::Topic("news-2".to_owned());
-        for scope in [ConsentScope::All, ConsentScope::AllButSecurity, topic] {
+        let number = ConsentScope::Number(NumberId::from_raw(7));
+        for scope in [
+            ConsentScope::All,
+            ConsentScope::AllButSecurity,
+            topic,
+            number,
+        ] {
             assert_eq!(scope.to_string().parse(), Ok(scope));
         }
-        for wrong in ["", "topic:", "topic:Big News", "ALL"] {
+        for wrong in [
+            "",
+            "topic:",
+            "topic:Big News",
+            "ALL",
+            "number:",
+            "number:ten_7",
+        ] {
             assert!(wrong.parse::<ConsentScope>().is_err(), "{wrong}");
         }
     }

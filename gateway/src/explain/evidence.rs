@@ -68,6 +68,7 @@ pub(super) fn plain(evidence: &Evidence) -> Told {
             marketing_given_at,
             utility_given_at,
             utility_stopped_at,
+            blocked_at,
         } => {
             told.fact("kind", "consent");
             told.fact("basis", json!(basis));
@@ -78,6 +79,10 @@ pub(super) fn plain(evidence: &Evidence) -> Told {
             told.fact("since", moment(since));
             told.fact("replies_reopened_at", moment(replies_reopened_at));
             told.fact("meta_stopped_at", moment(meta_stopped_at));
+            if let Some(blocked) = blocked_at {
+                told.fact("blocked_at", moment(&Some(*blocked)));
+                told.say(format!("the business blocked the person at {blocked}"));
+            }
             consent_words(&mut told, opt_out, *since, *meta_stopped_at);
             if let Some(stopped) = utility_stopped_at {
                 told.say(format!("utility messages were withdrawn at {stopped}"));

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 
-use super::{Result, Subject};
+use super::{Result, Subject, wamids};
 use crate::domain::number::Number;
 use crate::domain::{
     ContactId, ConversationId, EventId, IdentityKind, NumberId, OutboxId, Phone, TenantId,
@@ -96,7 +96,7 @@ async fn message(
     };
     let named = match named {
         Some(named) => Some(named),
-        None => chains::of_wamid_all_tenants(tx, text).await?,
+        None => wamids::find(tx, text).await?,
     };
     let may = |owner: TenantId| tenant.is_none_or(|tenant| tenant == owner);
     match named {

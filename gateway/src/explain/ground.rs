@@ -78,7 +78,7 @@ impl Ground {
     }
 
     /// What would be decided about something like a draft that was refused. Its content is not kept: something that fits
-    /// stands in for it, so nothing is said where the content was what was wrong.
+    /// stands in for it, so nothing is said where the content was what was wrong. Of a template its state is known today.
     pub(super) fn again(&self, ruling: &Ruling, now: Timestamp) -> Option<Again> {
         let reason = Reason::from_code(&ruling.reason)?;
         let class = match reason {
@@ -86,9 +86,13 @@ impl Ground {
             Reason::OptedOutMarketing | Reason::MetaMarketingStopped => DraftClass::Marketing,
             _ => ruling.class,
         };
-        let judged = !matches!(reason.rule(), Rule::Content | Rule::Template);
+        let judged = match reason.rule() {
+            Rule::Content => false,
+            Rule::Template => is_of_state(reason),
+            _ => true,
+        };
         let (sender, template) = (ruling.sender.clone(), ruling.template.clone());
-        judged.then(|| self.probe(class, sender, template, now))
+        judged.then(|| self.decided(class, sender, template, now, |facts| facts))
     }
 
     /// The decision about something of that kind. A template stands for one that Meta takes.
@@ -99,6 +103,24 @@ impl Ground {
         template: Option<(String, String)>,
         now: Timestamp,
     ) -> Again {
+        let any = |facts: Facts| match facts.template {
+            TemplateFact::NotATemplate => facts,
+            _ => Facts {
+                template: TemplateFact::Unknown,
+                ..facts
+            },
+        };
+        self.decided(class, sender, template, now, any)
+    }
+
+    fn decided(
+        &self,
+        class: DraftClass,
+        sender: Sender,
+        template: Option<(String, String)>,
+        now: Timestamp,
+        with: impl Fn(Facts) -> Facts,
+    ) -> Again {
         let content = match template {
             Some((name, language)) => {
                 OutboundContent::Template(Box::new(TemplateContent::new(name, language)))
@@ -106,10 +128,7 @@ impl Ground {
             None => text(),
         };
         let draft = self.draft(content, class, sender, now);
-        let mut facts = self.facts(&draft.content, now);
-        if draft.content.template().is_some() {
-            facts.template = TemplateFact::Unknown;
-        }
+        let facts = with(self.facts(&draft.content, now));
         told(&decide(&facts, &draft, now))
     }
 
@@ -136,6 +155,20 @@ impl Ground {
             created_at: now,
         }
     }
+}
+
+/// Is it the template's state that was wrong, not what the send made of it?
+fn is_of_state(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::TemplateNotApproved
+            | Reason::TemplateInReview
+            | Reason::TemplateRejected
+            | Reason::TemplatePaused
+            | Reason::TemplateDisabled
+            | Reason::TemplateLocked
+            | Reason::TemplateDeleted
+    )
 }
 
 /// Free-form content with nothing wrong with it.

@@ -18,6 +18,7 @@ mod stop;
 mod tests;
 pub mod text;
 mod turn;
+pub mod wamids;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;

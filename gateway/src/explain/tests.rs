@@ -235,6 +235,14 @@ fn consent() -> Vec<Case> {
     use DraftClass::{Authentication, Marketing, Utility};
     let reply = || plugin_reply("hi");
     vec![
+        case(
+            "blocked by the business",
+            Reason::Blocked,
+            reply(),
+            |facts, _| {
+                facts.blocked_at = Some(now().minus(Duration::from_secs(60)));
+            },
+        ),
         stopped(
             "STOP, then news",
             Reason::OptedOut,

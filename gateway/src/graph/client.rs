@@ -1,14 +1,16 @@
 //! The HTTP client towards Graph: one POST, and an honest word about what became of it. Media calls are in
-//! `media/`, those about templates in `templates`.
+//! `media/`, those about templates in `templates`, the block list in `blocks`.
 //!
 //! Graph's send call has no idempotency key (facts §4.1), so the one thing this file must never get wrong is the
 //! difference between "never left this machine" and "may have arrived" (promise 5). It retries nothing and logs
 //! nothing; tokens, phones and bodies never appear in what it returns.
 
 mod answer;
+pub mod blocks;
 pub mod call;
 mod config;
 pub mod media;
+mod numbers;
 pub mod templates;
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@
 
 mod brake;
 mod month;
+mod quality;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
@@ -16,6 +17,7 @@ use crate::sync::lock;
 
 pub use brake::{BRAKED_FOR, Brake, HAD_ENOUGH, is_held_off};
 pub use month::{keep, month_in};
+pub use quality::QualityWatch;
 
 use brake::LastHour;
 

@@ -5,7 +5,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::consent::ConsentState;
 use super::decide::{Admission, Cleared, Decision, admit};
 use super::facts::{ConsentBasis, Facts, TemplateFact};
 use super::reason::Reason;
@@ -57,7 +56,8 @@ impl Reason {
             | Self::HoldReplies
             | Self::HoldMarketing => Rule::Hold,
             Self::OwnerNotBot | Self::OwnerChanged => Rule::Owner,
-            Self::OptedOut
+            Self::Blocked
+            | Self::OptedOut
             | Self::OptedOutMarketing
             | Self::MetaMarketingStopped
             | Self::OptedOutUtility
@@ -111,6 +111,7 @@ impl Reason {
             Rule::Hold => "when the hold is lifted",
             Rule::Owner => "when the bot has the conversation again, in a new turn",
             Rule::Consent => match self {
+                Self::Blocked => "when the business unblocks the person",
                 Self::MetaMarketingStopped => "when the person resumes marketing in WhatsApp",
                 Self::RepliesStopped => "when the person writes again, or START after STOPALL",
                 Self::NoOptIn => "when an opt-in is on record",
@@ -180,6 +181,9 @@ pub enum Evidence {
         utility_given_at: Option<Timestamp>,
         /// Utility messages alone were withdrawn.
         utility_stopped_at: Option<Timestamp>,
+        /// The business has the person on the number's block list.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        blocked_at: Option<Timestamp>,
     },
     /// Nothing but the draft: what the rule wanted stands in the refusal.
     Content {
@@ -232,7 +236,7 @@ impl Evidence {
                 owner_version: facts.owner_version,
                 drafted_under: draft.owner_version,
             },
-            Rule::Consent => Self::consent(&facts.consent, facts.basis),
+            Rule::Consent => Self::consent(facts),
             Rule::Content => Self::Content {
                 content: draft.content.kind().to_owned(),
             },
@@ -255,16 +259,18 @@ impl Evidence {
         }
     }
 
-    fn consent(state: &ConsentState, basis: ConsentBasis) -> Self {
+    fn consent(facts: &Facts) -> Self {
+        let state = &facts.consent;
         Self::Consent {
             opt_out: state.opt_out.word().to_owned(),
             since: state.since,
             replies_reopened_at: state.replies_reopened_at,
             meta_stopped_at: state.meta_stopped_at,
-            basis,
+            basis: facts.basis,
             marketing_given_at: state.marketing_given_at,
             utility_given_at: state.utility_given_at,
             utility_stopped_at: state.utility_stopped_at,
+            blocked_at: facts.blocked_at,
         }
     }
 

@@ -20,6 +20,8 @@ pub struct Facts {
     pub owner: Owner,
     pub owner_version: i64,
     pub consent: ConsentState,
+    /// Since when the business has the person on the block list of the number (facts §6.10).
+    pub blocked_at: Option<Timestamp>,
     /// What the tenant relies on for what it begins.
     pub basis: ConsentBasis,
     pub topic: TopicFact,

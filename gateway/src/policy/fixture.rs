@@ -26,6 +26,7 @@ pub fn facts() -> Facts {
         owner: Owner::Bot,
         owner_version: 4,
         consent: ConsentState::default(),
+        blocked_at: None,
         basis: ConsentBasis::Attested,
         topic: TopicFact::None,
         window: WindowFacts {

@@ -64,6 +64,8 @@ reasons! {
         "Automatic messages are not sent while somebody else owns the conversation.";
     OwnerChanged = "owner_changed", 131005,
         "Somebody took the conversation over after the bot wrote this.";
+    Blocked = "blocked", 130403,
+        "The business has blocked the person on this number.";
     OptedOut = "opted_out", 131050,
         "The person has opted out of messages that the business begins.";
     OptedOutMarketing = "opted_out_marketing", 131050,

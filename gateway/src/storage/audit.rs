@@ -1,4 +1,5 @@
-//! The audit log's rows and the ends of sealed chains. Entries are appended; only the sealer writes on one again, once.
+//! The audit log's rows and the ends of sealed chains. Entries are appended; only
+//! the sealer, once, and the erasure of a person write on one again.
 
 use sqlx::FromRow;
 
@@ -22,8 +23,13 @@ pub struct AuditEntry {
     /// JSON; `""`: there was nothing.
     pub was: String,
     pub became: String,
+    /// Empty once `was` and `became` are erased.
     pub salt: Vec<u8>,
+    /// Of `was` and `became` with the salt; empty in entries that bind them by their commitment itself.
+    pub value_hash: Vec<u8>,
     pub commitment: Vec<u8>,
+    /// The entry that says that `was` and `became` went with a person.
+    pub erased_by: Option<AuditId>,
     /// Place in its tenant's chain, from 1 on; 0: not sealed yet.
     pub seq: i64,
     pub mac: Vec<u8>,
@@ -77,7 +83,9 @@ struct Row {
     was: String,
     became: String,
     salt: Vec<u8>,
+    value_hash: Vec<u8>,
     commitment: Vec<u8>,
+    erased_by: i64,
     seq: i64,
     mac: Vec<u8>,
 }
@@ -86,7 +94,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT id, tenant, at, actor_kind, actor, actor_name, address, agent, action, object, was, became, salt,
-                commitment, seq, mac FROM audit_entry ",
+                value_hash, commitment, erased_by, seq, mac FROM audit_entry ",
             $rest
         )
     };
@@ -94,8 +102,8 @@ macro_rules! select {
 
 pub async fn append(tx: &mut Tx, tenant: TenantId, entry: &AuditEntry) -> Result<()> {
     const SQL: &str = "INSERT INTO audit_entry (id, tenant, at, actor_kind, actor, actor_name, address, agent, action,
-            object, was, became, salt, commitment, mac)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
+            object, was, became, salt, value_hash, commitment, mac)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
     execute!(
         tx,
         sqlx::query(SQL)
@@ -112,6 +120,7 @@ pub async fn append(tx: &mut Tx, tenant: TenantId, entry: &AuditEntry) -> Result
             .bind(&entry.was)
             .bind(&entry.became)
             .bind(&entry.salt)
+            .bind(&entry.value_hash)
             .bind(&entry.commitment)
             .bind(&entry.mac)
     )?;
@@ -146,6 +155,69 @@ pub async fn sealed(
     let sql = select!("WHERE tenant = $1 AND seq > $2 ORDER BY seq, id LIMIT $3");
     let rows: Vec<Row> = rows::page(tx, tenant, sql, after, most).await?;
     Ok(rows.into_iter().map(AuditEntry::from).collect())
+}
+
+/// What a step through a tenant's entries may find of a person.
+#[derive(Debug, Clone, Copy)]
+pub struct About<'a> {
+    /// Their contacts and conversations, as entries name what was changed.
+    pub objects: &'a [String],
+    /// Phones and user ids, as they stand within values.
+    pub known_as: &'a [String],
+    /// Entries of this action say nothing of anybody: they say what was erased.
+    pub but: &'a str,
+}
+
+/// Entries between two ids that say something of a person, oldest first.
+pub async fn saying(
+    tx: &mut Tx,
+    tenant: TenantId,
+    (after, end): (i64, i64),
+    about: About<'_>,
+) -> Result<Vec<AuditId>> {
+    let object = |n: usize| format!("object = ${n}");
+    let value = |n: usize| format!("was LIKE '%' || ${n} || '%' OR became LIKE '%' || ${n} || '%'");
+    let known_from = 5 + about.objects.len();
+    let objects = (5..known_from).map(object);
+    let values = (known_from..known_from + about.known_as.len()).map(value);
+    let any: Vec<String> = objects.chain(values).collect();
+    if any.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = sqlx::AssertSqlSafe(format!(
+        "SELECT id FROM audit_entry WHERE tenant = $1 AND id > $2 AND id <= $3 AND action <> $4
+            AND (was <> '' OR became <> '') AND ({}) ORDER BY id",
+        any.join(" OR ")
+    ));
+    let ids: Vec<i64> = on_backend!(tx, |conn| {
+        let mut query = sqlx::query_scalar(sql)
+            .bind(tenant.raw())
+            .bind(after)
+            .bind(end)
+            .bind(about.but);
+        for text in about.objects.iter().chain(about.known_as) {
+            query = query.bind(text);
+        }
+        query.fetch_all(conn).await
+    })?;
+    Ok(ids.into_iter().map(AuditId::from_raw).collect())
+}
+
+/// Takes away what entries say; `by` names them.
+pub async fn erase(tx: &mut Tx, tenant: TenantId, ids: &[AuditId], by: AuditId) -> Result<()> {
+    const SQL: &str = "UPDATE audit_entry SET was = '', became = '', salt = $3, erased_by = $4
+        WHERE tenant = $1 AND id = $2";
+    for id in ids {
+        execute!(
+            tx,
+            sqlx::query(SQL)
+                .bind(tenant.raw())
+                .bind(id.raw())
+                .bind(Vec::<u8>::new())
+                .bind(by.raw())
+        )?;
+    }
+    Ok(())
 }
 
 /// Tenants that have entries which are not sealed.
@@ -296,7 +368,9 @@ impl From<Row> for AuditEntry {
             was: row.was,
             became: row.became,
             salt: row.salt,
+            value_hash: row.value_hash,
             commitment: row.commitment,
+            erased_by: (row.erased_by != 0).then(|| AuditId::from_raw(row.erased_by)),
             seq: row.seq,
             mac: row.mac,
         }

@@ -116,34 +116,6 @@ pub enum Named {
     Send(TenantId, OutboxId),
 }
 
-/// Rows of a table that are looked through for a wamid: some hundredths of a second. A guess.
-const NEWEST: i64 = 200_000;
-
-/// What a wamid names among the newest rows of all tenants; a send before an event.
-pub async fn of_wamid_all_tenants(tx: &mut Tx, wamid: &str) -> Result<Option<Named>> {
-    const SENDS: &str = "SELECT tenant, id FROM (SELECT tenant, id, wamid FROM outbox ORDER BY id DESC LIMIT $2) AS newest
-        WHERE wamid = $1 LIMIT 1";
-    const EVENTS: &str = "SELECT tenant, id FROM (SELECT tenant, id, wamid FROM inbound_event ORDER BY id DESC LIMIT $2)
-        AS newest WHERE wamid = $1 AND tenant <> 0 LIMIT 1";
-    let mut found = [None, None];
-    for (sql, slot) in [SENDS, EVENTS].into_iter().zip(&mut found) {
-        let row: Option<(i64, i64)> = on_backend!(tx, |conn| {
-            sqlx::query_as(sql)
-                .bind(wamid)
-                .bind(NEWEST)
-                .fetch_optional(conn)
-                .await
-        })?;
-        *slot = row;
-    }
-    let [send, event] = found;
-    let send =
-        send.map(|(tenant, id)| Named::Send(TenantId::from_raw(tenant), OutboxId::from_raw(id)));
-    let event =
-        event.map(|(tenant, id)| Named::Event(TenantId::from_raw(tenant), EventId::from_raw(id)));
-    Ok(send.or(event))
-}
-
 /// Whose an event or a send is, or a message that was refused. `None`: nobody's, or it is gone.
 pub async fn tenant_of_all_tenants(tx: &mut Tx, id: i64) -> Result<Option<TenantId>> {
     const SQL: &str = "SELECT tenant FROM inbound_event WHERE id = $1

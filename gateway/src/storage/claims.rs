@@ -16,6 +16,8 @@ pub struct ConversationFacts {
     pub owner_version: i64,
     pub last_inbound_at: Option<Timestamp>,
     pub closed_by_meta_at: Option<Timestamp>,
+    /// Since when the business has the person on the number's block list.
+    pub blocked_at: Option<Timestamp>,
     /// Pair pacing: until when the person's share of Meta's patience is spent.
     pub pair_debt_at: Timestamp,
     /// JSON object: the contact's.
@@ -47,6 +49,7 @@ struct Row {
     owner_version: i64,
     last_inbound_at: i64,
     closed_by_meta_at: i64,
+    blocked_at: i64,
     pair_debt_at: i64,
     attributes: String,
     phone: String,
@@ -65,7 +68,7 @@ pub async fn conversation_facts_all_tenants(
     }
     let ids = batch::padded(&ids.iter().map(|id| id.raw()).collect::<Vec<_>>());
     let head = "SELECT c.id, c.contact, c.owner, c.owner_name, c.owner_version, c.last_inbound_at, c.closed_by_meta_at,
-            c.pair_debt_at, p.attributes, p.phone, p.bsuid, p.parent_bsuid
+            c.blocked_at, c.pair_debt_at, p.attributes, p.phone, p.bsuid, p.parent_bsuid
         FROM conversation c JOIN contact p ON p.id = c.contact WHERE c.id IN";
     let sql = batch::list(head, ids.len(), 1, "");
     let rows: Vec<Row> = fetch_list!(tx, sql, [0_i64; 0], &ids)?;
@@ -81,6 +84,7 @@ fn facts(row: Row) -> Result<ConversationFacts> {
         owner_version: row.owner_version,
         last_inbound_at: moment(row.last_inbound_at),
         closed_by_meta_at: moment(row.closed_by_meta_at),
+        blocked_at: moment(row.blocked_at),
         pair_debt_at: Timestamp::from_millis(row.pair_debt_at),
         contact_attributes: row.attributes,
         phone: row.phone,

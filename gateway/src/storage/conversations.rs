@@ -1,5 +1,6 @@
 //! Conversations: one contact with one number. Who owns them, how far their turns are, and their window.
 
+mod blocks;
 mod desk;
 mod owners;
 
@@ -7,7 +8,8 @@ use std::collections::BTreeSet;
 
 use sqlx::FromRow;
 
-use super::{Result, StorageError, Tx, batch, execute, execute_rows, fetch_list, rows::moment};
+use super::rows::{moment, one};
+use super::{Result, StorageError, Tx, batch, execute, execute_rows, fetch_list};
 use crate::domain::attribute::Fields;
 use crate::domain::number::Number;
 use crate::domain::{
@@ -15,6 +17,7 @@ use crate::domain::{
     StreamKind, TenantId, Timestamp,
 };
 
+pub use blocks::{block, unblock};
 pub use desk::{Filter, OwnedBy, due_all_tenants, page, store_desk};
 pub use owners::{
     LoggedChange, OwnerLogRow, change_owner, log_owners_all_tenants, logged, owner_log,
@@ -40,6 +43,8 @@ pub struct Conversation {
     /// Meta's time of the last message that opened the window.
     pub last_inbound_at: Option<Timestamp>,
     pub closed_by_meta_at: Option<Timestamp>,
+    /// Since when the business has the person on the number's block list.
+    pub blocked_at: Option<Timestamp>,
     /// Loop brake: the hour that is counted, and the bot's replies in it.
     pub bot_hour_at: Timestamp,
     pub bot_hour_count: i64,
@@ -88,6 +93,7 @@ impl Conversation {
             done_seq: 0,
             last_inbound_at: None,
             closed_by_meta_at: None,
+            blocked_at: None,
             bot_hour_at: Timestamp::ZERO,
             bot_hour_count: 0,
             language: None,
@@ -141,6 +147,7 @@ struct Row {
     done_seq: i64,
     last_inbound_at: i64,
     closed_by_meta_at: i64,
+    blocked_at: i64,
     bot_hour_at: i64,
     bot_hour_count: i64,
     language: String,
@@ -159,7 +166,7 @@ struct Row {
 }
 
 const SELECT: &str = "SELECT c.id, c.tenant, c.number, c.contact, c.bucket, c.owner, c.owner_name, c.owner_version,
-    c.version, c.next_seq, c.done_seq, c.last_inbound_at, c.closed_by_meta_at, c.bot_hour_at, c.bot_hour_count,
+    c.version, c.next_seq, c.done_seq, c.last_inbound_at, c.closed_by_meta_at, c.blocked_at, c.bot_hour_at, c.bot_hour_count,
     c.language, c.attributes, c.tags, c.closed_at, c.last_entry, c.human_replied_at, c.snoozed_until, c.hand_back_at,
     p.display_name, p.username, p.attributes AS contact_attributes, p.phone, CASE WHEN p.bsuid = '' THEN p.parent_bsuid ELSE p.bsuid END AS bsuid
     FROM conversation c JOIN contact p ON p.id = c.contact";
@@ -187,6 +194,13 @@ async fn select(tx: &mut Tx, ids: &[ConversationId], tail: &str) -> Result<Vec<C
         }
     }
     Ok(found)
+}
+
+/// The newest entry of a conversation's history. `None`: the tenant has no such conversation, or nothing was said in it.
+pub async fn newest_entry(tx: &mut Tx, tenant: TenantId, conversation: i64) -> Result<Option<i64>> {
+    const SQL: &str = "SELECT last_entry FROM conversation WHERE tenant = $1 AND id = $2";
+    let row: Option<(i64,)> = one(tx, tenant, SQL, conversation).await?;
+    Ok(row.map(|row| row.0).filter(|entry| *entry != 0))
 }
 
 /// Which conversations contacts have with numbers, for those that exist. To be locked afterwards, all of them at once:
@@ -228,6 +242,7 @@ fn conversation(row: Row) -> Result<Conversation> {
         done_seq: row.done_seq,
         last_inbound_at: moment(row.last_inbound_at),
         closed_by_meta_at: moment(row.closed_by_meta_at),
+        blocked_at: moment(row.blocked_at),
         bot_hour_at: Timestamp::from_millis(row.bot_hour_at),
         bot_hour_count: row.bot_hour_count,
         language: (!row.language.is_empty()).then_some(row.language.clone()),

@@ -75,6 +75,7 @@ pub mod tenants;
 pub mod timers;
 pub mod turns;
 pub mod users;
+pub mod wamids;
 mod writer;
 
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};

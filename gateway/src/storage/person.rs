@@ -121,16 +121,18 @@ pub enum Grown {
     PluginEvents,
     Events,
     Bodies,
+    Audit,
 }
 
 impl Grown {
     /// In this order: what is found by its event goes before the event.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Sends,
         Self::Turns,
         Self::PluginEvents,
         Self::Events,
         Self::Bodies,
+        Self::Audit,
     ];
 
     fn table(self) -> &'static str {
@@ -140,6 +142,7 @@ impl Grown {
             Self::PluginEvents => "plugin_event",
             Self::Events => "inbound_event",
             Self::Bodies => "inbound_raw",
+            Self::Audit => "audit_entry",
         }
     }
 
@@ -222,6 +225,8 @@ pub async fn forget_step(
                 .await?;
             }
         }
+        // `audit::erase`'s: what goes there is told there.
+        Grown::Audit => {}
         Grown::Bodies => {
             for known_as in person
                 .known_as

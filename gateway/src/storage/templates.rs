@@ -428,6 +428,20 @@ pub struct ForSending {
     pub gone_at: i64,
 }
 
+/// The states of an account's templates, those that are gone among them, without their words.
+pub async fn states(tx: &mut Tx, tenant: TenantId, account: &str) -> Result<Vec<ForSending>> {
+    const SQL: &str =
+        "SELECT revision, id, tenant, account, name, language, status, category, next_category,
+            next_category_at, '' AS components, gone_at FROM template WHERE tenant = $1 AND account = $2";
+    Ok(on_backend!(tx, |conn| {
+        sqlx::query_as(SQL)
+            .bind(tenant.raw())
+            .bind(account)
+            .fetch_all(conn)
+            .await
+    })?)
+}
+
 /// What has changed after a revision and an id of it, in that order.
 pub async fn changed_all_tenants(
     tx: &mut Tx,

@@ -11,8 +11,8 @@ use crate::domain::outbound::TemplateContent;
 use crate::domain::{OutboundContent, TenantId, Timestamp};
 use crate::graph::template::shape;
 use crate::policy::TemplateFact;
-use crate::storage::templates::{ForSending, changed_all_tenants};
-use crate::storage::{Db, Result, changes, template_accounts};
+use crate::storage::templates::{ForSending, changed_all_tenants, states};
+use crate::storage::{Db, Result, Tx, changes, template_accounts};
 use crate::sync;
 
 /// Rows of one read.
@@ -52,6 +52,17 @@ impl Registry {
             known: RwLock::default(),
             read: Mutex::default(),
         }
+    }
+
+    /// One account's as it stands, for whoever works without a node: states and categories, not the shapes.
+    pub async fn of_account(db: Db, tx: &mut Tx, tenant: TenantId, account: &str) -> Result<Self> {
+        let registry = Self::new(db);
+        if template_accounts::is_synced(tx, tenant, account).await? {
+            registry.take(states(tx, tenant, account).await?);
+            let mut known = sync::write(&registry.known);
+            known.synced.insert((tenant, account.to_owned()));
+        }
+        Ok(registry)
     }
 
     /// Reads what has changed. Answers whether anything had.

@@ -63,7 +63,9 @@ const DAYS: [&str; 7] = [
 const SATURDAY_AND_SUNDAY: u8 = 0b110_0000;
 const SUNDAY: u8 = 0b100_0000;
 
-/// Hours to begin with, by where the people are. Orientation, no legal advice: `docs/policy.md` has the sources.
+/// Hours to begin with, by where the people are. Orientation, no legal advice: `docs/policy.md` has the sources and what is
+/// left out. `us`: 47 CFR 64.1200(c)(1). `fr`: Code de la consommation D. 223-9, without its noon and holidays. `in`: TCCCPR
+/// 2010 says 9; 10 is caution.
 pub const PRESETS: [(&str, QuietHours); 5] = [
     ("night", hours(21, 8, 0)),
     ("us", hours(21, 8, 0)),

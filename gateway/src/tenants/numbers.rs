@@ -125,6 +125,12 @@ pub async fn find_one(setup: &SetupContext, tenant: TenantId, id: NumberId) -> R
         .ok_or_else(|| SetupError::not_found("number", &id.to_string()))
 }
 
+/// A number by Meta's id, our id or as it is displayed.
+pub async fn find_named(setup: &SetupContext, tenant: TenantId, name: &str) -> Result<Number> {
+    let mut tx = setup.db.read().await?;
+    find::number(&mut tx, tenant, name).await
+}
+
 /// A tenant's numbers after an id, oldest first.
 pub async fn page(
     setup: &SetupContext,

@@ -89,6 +89,7 @@ fn body(operation: &str) -> Option<Value> {
         "contacts.upsert" => json!({"external_id": "k-1"}),
         "contacts.update" => json!({"name": "Ada"}),
         "contacts.import" => json!({"contacts": [{"external_id": "k-2"}]}),
+        "blocks.block" | "blocks.unblock" => json!({"contact": "con_0000000000007"}),
         "consents.record" => json!({"scope": "marketing", "status": "given", "channel": "agent"}),
         "consent_pages.put" => {
             json!({"name": "news", "scope": "marketing", "number": "num_0000000000001", "title": "News", "text": "Yes"})

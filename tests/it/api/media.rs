@@ -36,7 +36,7 @@ fn config() -> SimulatorConfig {
     config
 }
 
-pub(super) async fn meta() -> SimulatorHandle {
+pub(crate) async fn meta() -> SimulatorHandle {
     Simulator::start(config()).await.expect("a simulator")
 }
 

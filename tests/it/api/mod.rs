@@ -7,7 +7,7 @@ pub(crate) mod ground;
 mod idempotency;
 mod jobs;
 mod matrix;
-mod media;
+pub(crate) mod media;
 mod openapi;
 mod plugins;
 mod removals;

@@ -8,7 +8,7 @@ use crate::api::Ground;
 use crate::api::ground::answer;
 
 /// A tenant of the ledger with a number, a contact and a conversation; answers key, contact, conversation.
-async fn shop(ground: &Ground) -> (String, String, String) {
+pub(super) async fn shop(ground: &Ground) -> (String, String, String) {
     let tenant = ground.tenant_set("shop", "{}").await;
     let key = ground.key(tenant, Role::TenantAdmin).await;
     let app = json!({"meta_app_id": "1001", "verify_token": "verify", "secrets": ["secret"]});

@@ -1,11 +1,13 @@
 //! A person who is erased cannot be read back, the ledger verifies, and what they had stopped holds if they come back.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Value, json};
+use vestibule::audit::{self, Actor, Record};
 use vestibule::consent::erase::{self, EraseJob};
 use vestibule::contacts::{self, Kind, NewContact};
-use vestibule::domain::{ConsentChannel, ConsentStatus};
+use vestibule::domain::{AuditId, Clock, ConsentChannel, ConsentStatus, TenantId};
 use vestibule::policy::OptOut;
 use vestibule::storage::jobs::JobState;
 use vestibule_tests::{TestDatabase, for_each_database};
@@ -48,6 +50,35 @@ fn holds(all: &[u8], needle: &str) -> bool {
     found(needle.as_bytes()) || found(hex.as_bytes())
 }
 
+/// An entry of the audit log about something.
+async fn note(desk: &Desk, tenant: TenantId, action: &'static str, object: String, became: Value) {
+    let now = desk.clock.now();
+    let record = Record {
+        tenant,
+        action,
+        object,
+        was: None,
+        became: Some(became),
+        by: &Actor::gateway(),
+    };
+    let mut tx = desk.db.begin().await.expect("a transaction");
+    let id = AuditId::from_raw(desk.ids.next(now));
+    audit::append(&mut tx, id, now, record)
+        .await
+        .expect("an entry");
+    tx.commit().await.expect("a commit");
+}
+
+/// What is wrong with the audit log, each once.
+async fn audited(desk: &Desk, tenant: TenantId) -> BTreeSet<&'static str> {
+    let key = desk.setup.keyring.chain_key();
+    audit::seal_all(&desk.db, &key).await.expect("sealed");
+    let report = audit::verify(&desk.db, &key, tenant)
+        .await
+        .expect("a report");
+    report.faults.iter().map(|fault| fault.what).collect()
+}
+
 #[tokio::test]
 async fn an_erased_person_cannot_be_read_back_and_is_remembered_only_for_what_they_stopped() {
     for_each_database(async |database| {
@@ -70,6 +101,10 @@ async fn an_erased_person_cannot_be_read_back_and_is_remembered_only_for_what_th
         };
         contacts::upsert(&desk.setup, tenant, &name).await.expect("a name");
         database.execute("INSERT INTO conversation_note (id, tenant, conversation, author, body) SELECT 1, tenant, id, 'p', 'likes marzipan' FROM conversation").await;
+        let named = json!({"name": "Zebulon Quark", "phone": PHONE});
+        note(&desk, tenant, "contact.update", contact.to_string(), named).await;
+        note(&desk, tenant, "hold.place", "hld_1".to_owned(), json!({"reason": format!("+{PHONE} called")})).await;
+        note(&desk, tenant, "hold.lift", "hld_1".to_owned(), json!({"reason": "over"})).await;
         // Their turns are over.
         database.execute("UPDATE inbound_event SET state = 1").await;
         let needles = [PHONE, BSUID, "marzipan", "Zebulon", "Nowhereville", "SECRETID", "203.0.113.9"];
@@ -78,7 +113,7 @@ async fn an_erased_person_cannot_be_read_back_and_is_remembered_only_for_what_th
             assert!(holds(&before, needle), "{needle} was there");
         }
         let job = erase::begin(&desk.setup, tenant, contact).await.expect("a job");
-        let kind = EraseJob { db: desk.db.clone() };
+        let kind = EraseJob { setup: desk.setup.clone() };
         let over = run(&desk, Arc::new(kind), &job).await;
         assert_eq!(over.state, JobState::Done, "{over:?}");
         let after = everything(&database).await;
@@ -87,6 +122,13 @@ async fn an_erased_person_cannot_be_read_back_and_is_remembered_only_for_what_th
         }
         let report = verified(&desk, tenant).await;
         assert!(report.faults.is_empty(), "{report:?}");
+        assert_eq!(audited(&desk, tenant).await, BTreeSet::new());
+        let kept = "SELECT became FROM audit_entry WHERE action = 'hold.lift'";
+        assert_eq!(database.texts(kept).await, [r#"{"reason":"over"}"#]);
+        // Who takes more away than the erasure did, and says that it was the erasure, is found out.
+        database.execute("UPDATE audit_entry SET became = '', salt = '', erased_by = (SELECT MAX(erased_by) FROM audit_entry) WHERE action = 'hold.lift'").await;
+        let gone = "what it said is gone, and no entry says that it went with a person";
+        assert!(audited(&desk, tenant).await.contains(gone));
         assert_eq!(
             records(&database).await,
             ["all withdrawn keyword", "marketing given form", "all erased api"]
@@ -119,7 +161,7 @@ async fn what_still_waits_for_its_turn_is_told_and_the_job_can_be_resumed() {
             .await
             .expect("a job");
         let kind: Arc<EraseJob> = Arc::new(EraseJob {
-            db: desk.db.clone(),
+            setup: desk.setup.clone(),
         });
         let over = run(&desk, kind.clone(), &job).await;
         assert_eq!(over.state, JobState::Failed);

@@ -2,7 +2,9 @@
 //! erased and come back; and the same over the API.
 
 mod api;
+mod blocks;
 mod erased;
+mod files;
 pub(crate) mod imports;
 mod ledger;
 mod opt_in;

@@ -86,6 +86,32 @@ async fn a_closed_window_closes_ours() {
 }
 
 #[tokio::test]
+async fn a_block_that_nobody_here_knew_of_is_marked() {
+    for_each_database(async |database| {
+        let ground = Ground::lay(&database).await;
+        ground.graph.answers([Reply::Error(130403)]);
+        let rows = ground
+            .commit(vec![ground.reply(101, "one"), ground.reply(101, "two")])
+            .await;
+        let node = ground.start().await;
+        let failed = ground
+            .until_state(rows[0].draft.id, OutboxState::Failed)
+            .await;
+        assert_eq!(failed.error, Some(130403));
+        let refused = ground
+            .until_state(rows[1].draft.id, OutboxState::Refused)
+            .await;
+        assert_eq!(refused.reason, "blocked");
+        let records = database
+            .texts("SELECT status || ' ' || channel FROM consent_record")
+            .await;
+        assert_eq!(records, ["withdrawn meta"]);
+        node.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_marketing_stop_at_meta_is_in_the_consent_row() {
     for_each_database(async |database| {
         let ground = Ground::lay(&database).await;

@@ -117,6 +117,7 @@ impl Ground {
             owner: Owner::Bot,
             owner_version: 0,
             consent: ConsentState::default(),
+            blocked_at: None,
             basis: ConsentBasis::Attested,
             topic: TopicFact::None,
             window: WindowFacts {

@@ -228,6 +228,7 @@ fn facts(conversation: &Conversation, content: &OutboundContent) -> Facts {
         owner: conversation.owner.clone(),
         owner_version: conversation.owner_version,
         consent: ConsentState::default(),
+        blocked_at: None,
         basis: ConsentBasis::Attested,
         topic: TopicFact::None,
         window: WindowFacts {

@@ -61,6 +61,7 @@ impl Deployment {
         .with("log.format", "text")
         // Tests of sends leave templates to Meta to judge, as before the first sync.
         .with("templates.sync_every", "0s")
+        .with("graph.quality_every", "0s")
     }
 
     /// Sets a configuration key, written as in the file: `leases.ttl`.

@@ -54,6 +54,8 @@ struct EntryView {
     /// What it became; `null` when it ceased to exist.
     #[schema(value_type = Object)]
     after: Value,
+    /// What it said went with a person who was erased; the chain holds all the same.
+    erased: bool,
     /// Its place in the sealed chain; `null` for the first two seconds.
     seal: Option<i64>,
 }
@@ -74,6 +76,7 @@ fn view(entry: &AuditEntry) -> EntryView {
         object: entry.object.clone(),
         before: json(&entry.was),
         after: json(&entry.became),
+        erased: entry.erased_by.is_some(),
         seal: (entry.seq != 0).then_some(entry.seq),
     }
 }

@@ -58,7 +58,8 @@ struct WordingView {
 struct RecordView {
     id: ConsentId,
     contact: ContactId,
-    /// `all`, `marketing`, `utility`, `topic:NAME`; from words also `all_but_security`, `replies`, `meta_marketing`.
+    /// `all`, `marketing`, `utility`, `topic:NAME`; from words also `all_but_security`, `replies`, `meta_marketing`;
+    /// `number:num_…` of the number's block list.
     scope: String,
     /// `given`, `withdrawn`, `pending` or `erased`.
     status: &'static str,

@@ -115,6 +115,8 @@ struct ConversationView {
     last_inbound_at: Option<Moment>,
     /// Meta said that the window is closed, or that they have another number since: it is, until they write again.
     window_closed_at: Option<Moment>,
+    /// Since when the business has blocked the person on this number: nothing goes to them.
+    blocked_at: Option<Moment>,
     came_from: Option<CameFromView>,
     /// Meta charges nothing until then (a free entry point). It permits nothing.
     free_until: Option<Moment>,
@@ -160,6 +162,7 @@ fn view(row: &Conversation, came_from: &CameFrom) -> ConversationView {
         human_replied_at: row.human_replied_at.map(Moment),
         last_inbound_at: row.last_inbound_at.map(Moment),
         window_closed_at: row.closed_by_meta_at.map(Moment),
+        blocked_at: row.blocked_at.map(Moment),
         came_from: from.map(|point| CameFromView {
             at: point.referral_at.map(Moment),
             referral: serde_json::from_str(&point.referral).unwrap_or_default(),

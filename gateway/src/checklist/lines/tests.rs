@@ -7,10 +7,13 @@ use super::super::text::text;
 use super::super::{Checklist, Item, Line, State};
 use super::all;
 use crate::domain::number::Number;
-use crate::domain::{AppId, CredentialId, EventId, HoldId, NumberId, TenantId, Timestamp};
+use crate::domain::{
+    AppId, CredentialId, EventId, HoldId, NumberId, TemplateId, TenantId, Timestamp,
+};
 use crate::storage::account_facts::{FactKind, Standing};
 use crate::storage::attestations::Attestation;
 use crate::storage::holds::{Held, HeldTemplate, Hold};
+use crate::storage::templates::Template;
 use crate::tenants::TenantSettings;
 
 fn now() -> Timestamp {
@@ -26,10 +29,39 @@ fn fact(kind: FactKind, name: &str, fact: &str, value: &str) -> Standing {
         account: "200".to_owned(),
         kind: kind as i64,
         name: name.to_owned(),
-        language: if kind == FactKind::Template { "en" } else { "" }.to_owned(),
+        language: String::new(),
         fact: fact.to_owned(),
         at: ago(48).millis(),
         value: value.to_owned(),
+    }
+}
+
+fn template(name: &str) -> Template {
+    let none = String::new;
+    Template {
+        id: TemplateId::from_raw(1),
+        tenant: TenantId::from_raw(2),
+        account: "200".to_owned(),
+        name: name.to_owned(),
+        language: "en".to_owned(),
+        meta_id: none(),
+        status: "APPROVED".to_owned(),
+        status_at: ago(48),
+        asked_category: none(),
+        category: "UTILITY".to_owned(),
+        category_at: ago(48),
+        next_category: none(),
+        next_category_at: None,
+        quality: none(),
+        quality_at: ago(48),
+        rejected: none(),
+        components: none(),
+        ttl_seconds: 0,
+        heard: 0,
+        gone_at: None,
+        refetch: false,
+        created_at: ago(48),
+        changed_at: ago(48),
     }
 }
 
@@ -80,8 +112,8 @@ fn ready() -> Seen {
         facts: vec![
             fact(FactKind::Number, "100", "name_decision", "APPROVED"),
             fact(FactKind::Account, "", "verification", "VERIFIED"),
-            fact(FactKind::Template, "order_update", "status", "APPROVED"),
         ],
+        templates: vec![template("order_update")],
         words: vec![
             word(Item::NumberDedicated),
             word(Item::AgentsKnow),
@@ -157,10 +189,10 @@ fn each_line_opens_by_what_it_is_about() {
             seen.numbers[0].heard_at = Some(ago(25))
         }),
         ("templates_approved", State::ToDo, |seen| {
-            seen.facts[2].value = "PAUSED".to_owned()
+            seen.templates[0].status = "PAUSED".to_owned()
         }),
         ("templates_approved", State::Unknown, |seen| {
-            drop(seen.facts.pop())
+            seen.templates[0].gone_at = Some(ago(1))
         }),
         ("consent_collection", State::ToDo, |seen| {
             seen.settings.consent_collection.clear()

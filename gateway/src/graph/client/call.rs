@@ -58,6 +58,42 @@ pub(super) async fn ask(
     timeout: Duration,
     most: usize,
 ) -> Result<String, CallError> {
+    whole_answer(ask_plainly(request, token, timeout, most).await?)
+}
+
+/// An answer as it came, error or not.
+pub(super) struct Plain {
+    pub http_status: u16,
+    pub retry_after: Option<Duration>,
+    pub text: String,
+}
+
+/// What there is of an answer, if it is no error.
+pub(super) fn whole_answer(answer: Plain) -> Result<String, CallError> {
+    let Plain {
+        http_status,
+        retry_after,
+        text,
+    } = answer;
+    if let Some(refused) = refused(http_status, retry_after, &text) {
+        return Err(CallError::Refused(Box::new(refused)));
+    }
+    match http_status {
+        200..=299 => Ok(text),
+        _ => Err(CallError::Unreadable {
+            http_status,
+            retry_after,
+        }),
+    }
+}
+
+/// For calls whose errors carry more than an error.
+pub(super) async fn ask_plainly(
+    request: RequestBuilder,
+    token: &SecretString,
+    timeout: Duration,
+    most: usize,
+) -> Result<Plain, CallError> {
     let bearer = bearer(token).ok_or(CallError::Argument("the access token"))?;
     let request = request.header(AUTHORIZATION, bearer).timeout(timeout);
     let response = request.send().await.map_err(|error| unsent(&error))?;
@@ -72,13 +108,11 @@ pub(super) async fn ask(
         Unread::Broken => CallError::NoAnswer("the connection broke"),
     })?;
     let text = String::from_utf8(body).map_err(|_| unreadable())?;
-    if let Some(refused) = refused(http_status, retry_after, &text) {
-        return Err(CallError::Refused(Box::new(refused)));
-    }
-    match http_status {
-        200..=299 => Ok(text),
-        _ => Err(unreadable()),
-    }
+    Ok(Plain {
+        http_status,
+        retry_after,
+        text,
+    })
 }
 
 pub(super) fn unsent(error: &reqwest::Error) -> CallError {

@@ -72,6 +72,8 @@ pub enum SideEffect {
     RecordsOptOut,
     /// Our window was open and Meta's is not: Meta is the authority (facts §6.1).
     ClosesWindow,
+    /// The business has blocked the person: the mark of it was missing here (facts §6.10).
+    MarksBlocked,
     /// Our copy of the template is stale: fetch it again.
     RefetchesTemplate,
 }

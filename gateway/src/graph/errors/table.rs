@@ -8,7 +8,9 @@ use std::time::Duration;
 use super::action::Action::{self, Fix, GiveUp, Hold, Ignore, Reroute, Slow};
 use super::action::Fault::{self, Meta, Operator, Recipient, Tenant};
 use super::action::HoldScope::{Feature, Number, Template, TenantTemplates, Token};
-use super::action::SideEffect::{self, ClosesWindow, RecordsOptOut, RefetchesTemplate};
+use super::action::SideEffect::{
+    self, ClosesWindow, MarksBlocked, RecordsOptOut, RefetchesTemplate,
+};
 use super::action::{HoldScope, SlowScope};
 use super::backoff::MAX_ATTEMPTS;
 
@@ -130,7 +132,7 @@ rules! {
             "Meta's service is down for a moment", "Nothing: the gateway tries again.";
         100 => Fix, Tenant,
             "A parameter of the message is wrong", "Read Meta's details and correct the message.";
-        130403 => GiveUp, Tenant,
+        130403 => GiveUp, Tenant + MarksBlocked,
             "The business has blocked this person", "Unblock the person first.";
         130472 => GiveUp, Recipient,
             "The person is part of an experiment of Meta's without marketing", "Nothing: reach them by other means.";

@@ -204,6 +204,7 @@ fn an_unknown_code_is_judged_by_http_status() {
 fn some_errors_tell_more_than_the_fate_of_their_send() {
     let side_effect = |code| classify(Some(code), None, false).side_effect;
     assert_eq!(side_effect(131_050), Some(SideEffect::RecordsOptOut));
+    assert_eq!(side_effect(130_403), Some(SideEffect::MarksBlocked));
     assert_eq!(side_effect(131_047), Some(SideEffect::ClosesWindow));
     assert_eq!(side_effect(132_001), Some(SideEffect::RefetchesTemplate));
     // Facts §10.2: these are not an opt-out.

@@ -4,13 +4,12 @@
 //! Only the latest of a fact is obeyed, by Meta's time: a webhook that comes twice, late or out of order changes nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use super::batch::event_at;
 use super::split::News;
 use super::templates::{self, Heard};
 use super::{AttachError, Attacher};
-use crate::domain::account::{Cause, Extent, Order, Stop, Subject};
+use crate::domain::account::{Cause, Extent, LOW_QUALITY, Order, Stop, Subject};
 use crate::domain::number::Number;
 use crate::domain::template::Learnt;
 use crate::domain::{AuditId, EventId, HoldId, TenantId, Timestamp};
@@ -59,10 +58,6 @@ fn event(attacher: &Attacher, tenant: TenantId, one: &News, now: Timestamp) -> N
         ..event_at(attacher, &one.place, now)
     }
 }
-
-/// How long low quality holds marketing, or a template, unless Meta says before that it is good again. A guess: Meta looks
-/// at the last seven days (facts §6.10), and somebody can look within one.
-const LOW_QUALITY: Duration = Duration::from_secs(24 * 3600);
 
 /// One piece of news, told to one tenant.
 struct Told<'a> {

@@ -71,7 +71,9 @@ impl Receipts {
             match telling.get(&sent.outbox) {
                 Some((tenant, _)) if *tenant != sent.tenant => {}
                 Some((_, SideEffect::RecordsOptOut)) => stopped.push(sent.contact),
-                Some((_, SideEffect::ClosesWindow)) => all.conversations.push(sent.conversation),
+                Some((_, SideEffect::ClosesWindow | SideEffect::MarksBlocked)) => {
+                    all.conversations.push(sent.conversation);
+                }
                 Some((_, SideEffect::RefetchesTemplate)) | None => {}
             }
         }
@@ -199,6 +201,7 @@ async fn obey(
     let SentTo {
         outbox,
         tenant,
+        number,
         conversation,
         contact,
         ..
@@ -206,6 +209,11 @@ async fn obey(
     match side_effect(failed.error) {
         Some(SideEffect::ClosesWindow) => {
             claims::close_window(tx, tenant, conversation, failed.at).await?;
+        }
+        Some(SideEffect::MarksBlocked) => {
+            let (whose, at) = ((tenant, number, contact), failed.at);
+            let (send, next_id) = (outbox.to_string(), || attacher.ids.next(now));
+            consent::record_block_by_meta(tx, whose, &send, at, now, next_id).await?;
         }
         Some(SideEffect::RecordsOptOut) => {
             let at = failed.at;

@@ -24,9 +24,10 @@ impl Purpose {
             ConsentScope::Marketing => Some(Self::Marketing),
             ConsentScope::Utility => Some(Self::Utility),
             ConsentScope::Topic(name) => topics.bit(name).map(Self::Topic),
-            ConsentScope::AllButSecurity | ConsentScope::Replies | ConsentScope::MetaMarketing => {
-                None
-            }
+            ConsentScope::AllButSecurity
+            | ConsentScope::Replies
+            | ConsentScope::MetaMarketing
+            | ConsentScope::Number(_) => None,
         }
     }
 }

@@ -57,6 +57,8 @@ impl World {
             }
             Event::MetaStop => self.facts.consent = self.facts.consent.after_meta_stop(at),
             Event::MetaResume => self.facts.consent = self.facts.consent.after_meta_resume(at),
+            Event::Blocked => self.facts.blocked_at = Some(at),
+            Event::Unblocked => self.facts.blocked_at = None,
             Event::Gave {
                 what,
                 own_act,

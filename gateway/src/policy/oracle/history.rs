@@ -44,6 +44,9 @@ pub enum Event {
     /// `user_preferences` stop and resume.
     MetaStop,
     MetaResume,
+    /// The business put the person on the number's block list, and took them off.
+    Blocked,
+    Unblocked,
     /// An opt-in with evidence, given `late` seconds before we heard of it.
     Gave {
         what: Agreed,
@@ -275,7 +278,10 @@ impl Event {
             },
             36 if dice.below(2) == 0 => Self::Moved,
             42..44 => Self::OthersReached(dice.pick(&[1, 1, 2, 3])),
-            37 => Self::HadEnough,
+            37 => match dice.below(3) {
+                0 => dice.pick(&[Self::Blocked, Self::Unblocked, Self::Unblocked]),
+                _ => Self::HadEnough,
+            },
             38 => Self::TierTold(dice.pick(&[-1, 1, 2, 2, 3, 5])),
             39..42 => {
                 Self::Begun(dice.pick(&[Utility, Utility, Marketing, Marketing, Authentication]))

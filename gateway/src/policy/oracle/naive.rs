@@ -63,6 +63,7 @@ pub fn judge(history: &History, index: usize) -> Opinion {
     };
     past.held(wish)
         .or_else(|| past.not_its_turn(wish, made))
+        .or_else(|| past.on_the_block_list())
         .or_else(|| past.not_consented(wish.class, wish))
         .or_else(|| malformed(wish))
         .or_else(|| past.out_of_window(wish))
@@ -451,6 +452,12 @@ impl Past<'_> {
             About::Nothing if !self.by_ledger || agreed => None,
             About::News | About::Nothing => refused("no_opt_in"),
         }
+    }
+
+    fn on_the_block_list(&self) -> Option<Opinion> {
+        let mut changes = self.steps.iter().rev().map(|step| step.event);
+        let last = changes.find(|event| matches!(event, Event::Blocked | Event::Unblocked));
+        (last == Some(Event::Blocked)).then(|| Opinion::Refused(vec!["blocked"]))
     }
 
     fn stopped_in_whatsapp(&self) -> bool {

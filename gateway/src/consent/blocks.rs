@@ -1,0 +1,260 @@
+//! The block list of a number: people to whom nothing goes, whatever they agreed to (facts §6.10).
+//!
+//! Meta's list is the authority and is changed first, with no transaction open; then the mark that policy reads, with its
+//! record in the ledger. What Meta did and we could not write is told by the next send (130403), or mended by asking again:
+//! both changes may be asked for twice.
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+use serde_json::{Value, json};
+
+use super::record::{self, Evidence, Statement};
+use super::tell::lock;
+use crate::domain::number::Number;
+use crate::domain::{
+    Bsuid, ConsentChannel, ConsentScope, ConsentStatus, ContactId, ConversationId, IdentityKind,
+    NumberId, Phone, Recipient, TenantId,
+};
+use crate::graph::GraphClient;
+use crate::graph::client::blocks::{BlockPage, ListedPerson};
+use crate::graph::client::call::CallError;
+use crate::graph::errors::classify;
+use crate::storage::addresses::{Addresses, addresses_all_tenants};
+use crate::storage::people::{self, IdentityKey};
+use crate::storage::{StorageError, contacts, conversations, person};
+use crate::tenants::{SetupContext, SetupError, credentials, numbers};
+
+/// Of one call. Meta does it at once.
+const TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Why the list was not changed, or could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum BlockError {
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    #[error("Meta refused it with code {code}: {message}. {meaning}")]
+    Refused {
+        code: i64,
+        message: String,
+        /// What the code means and what helps.
+        meaning: String,
+    },
+    /// It was not done.
+    #[error("Meta was not reached: {0}")]
+    Unreached(String),
+    /// It may have been done.
+    #[error("Meta gave no clear answer ({0}): ask again, that does no harm")]
+    Doubt(String),
+}
+
+impl From<StorageError> for BlockError {
+    fn from(error: StorageError) -> Self {
+        Self::Setup(error.into())
+    }
+}
+
+impl From<CallError> for BlockError {
+    fn from(error: CallError) -> Self {
+        match error {
+            _ if error.is_in_doubt() => Self::Doubt(error.to_string()),
+            CallError::Refused(refused) => {
+                let verdict = classify(refused.error.code, Some(refused.http_status), false);
+                Self::Refused {
+                    code: refused.error.code.unwrap_or(0),
+                    message: refused.error.details.unwrap_or(refused.error.message),
+                    meaning: format!("{}. {}", verdict.meaning, verdict.remedy),
+                }
+            }
+            other => Self::Unreached(other.to_string()),
+        }
+    }
+}
+
+type Result<T> = std::result::Result<T, BlockError>;
+
+/// Somebody and a number, as they stand after a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    pub contact: ContactId,
+    pub number: NumberId,
+    pub is_blocked: bool,
+}
+
+/// Somebody on Meta's list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// `None`: nobody here is known by that.
+    pub contact: Option<ContactId>,
+    pub phone: Option<String>,
+    pub bsuid: Option<String>,
+}
+
+/// Blocks somebody on a number. Meta takes only who wrote to it within 24 hours. `note`: why, for the ledger.
+pub async fn block(
+    setup: &SetupContext,
+    graph: &GraphClient,
+    whose: (TenantId, NumberId, ContactId),
+    note: &str,
+) -> Result<Standing> {
+    let (number, token, person) = ground(setup, whose).await?;
+    graph
+        .block(&token, &number.phone_number_id, &person, TIMEOUT)
+        .await?;
+    keep(setup, (whose.0, &number, whose.2), &person, Some(note)).await
+}
+
+/// Takes somebody off the list of a number. What they had agreed to holds again.
+pub async fn unblock(
+    setup: &SetupContext,
+    graph: &GraphClient,
+    whose: (TenantId, NumberId, ContactId),
+) -> Result<Standing> {
+    let (number, token, person) = ground(setup, whose).await?;
+    graph
+        .unblock(&token, &number.phone_number_id, &person, TIMEOUT)
+        .await?;
+    keep(setup, (whose.0, &number, whose.2), &person, None).await
+}
+
+/// A page of Meta's list, and where the next one begins.
+pub async fn list(
+    setup: &SetupContext,
+    graph: &GraphClient,
+    (tenant, number): (TenantId, NumberId),
+    after: Option<&str>,
+    limit: usize,
+) -> Result<(Vec<Listed>, Option<String>)> {
+    let number = numbers::find_one(setup, tenant, number).await?;
+    let mut tx = setup.db.read().await?;
+    let token = credentials::token(setup, &mut tx, tenant, number.credential).await?;
+    drop(tx);
+    let BlockPage { people, next } = graph
+        .blocked(&token, &number.phone_number_id, after, limit, TIMEOUT)
+        .await?;
+    let mut tx = setup.db.read().await?;
+    let mut keys = Vec::new();
+    for one in &people {
+        keys.extend(keys_of(&number, one));
+    }
+    let known = people::find_identities_all_tenants(&mut tx, &keys).await?;
+    let mut listed = Vec::with_capacity(people.len());
+    for one in people {
+        let own = keys_of(&number, &one);
+        let found = known.iter().find(|(key, _)| own.contains(key));
+        listed.push(Listed {
+            contact: found.map(|(_, identity)| identity.contact),
+            phone: one.wa_id,
+            bsuid: one.user_id,
+        });
+    }
+    Ok((listed, next))
+}
+
+/// By what somebody may be known here whom Meta names so.
+fn keys_of(number: &Number, person: &ListedPerson) -> Vec<IdentityKey> {
+    let key = |kind, scope: &str, value: &String| IdentityKey {
+        tenant: number.tenant,
+        scope: scope.to_owned(),
+        kind,
+        value: value.clone(),
+    };
+    let phone = person.wa_id.as_ref();
+    let phone = phone.map(|value| key(IdentityKind::Phone, "", value));
+    let bsuid = person.user_id.as_ref();
+    let bsuid = bsuid.map(|value| key(IdentityKind::Bsuid, &number.portfolio, value));
+    phone.into_iter().chain(bsuid).collect()
+}
+
+/// The number with its token, and how Meta knows the person.
+async fn ground(
+    setup: &SetupContext,
+    (tenant, number, contact): (TenantId, NumberId, ContactId),
+) -> Result<(Number, SecretString, Recipient)> {
+    let number = numbers::find_one(setup, tenant, number).await?;
+    let mut tx = setup.db.read().await?;
+    let unknown = || SetupError::not_found("contact", &contact.to_string());
+    let found = contacts::find(&mut tx, tenant, contact).await?;
+    found.ok_or_else(unknown)?;
+    let token = credentials::token(setup, &mut tx, tenant, number.credential).await?;
+    let rows = people::read_consent_all_tenants(&mut tx, &[contact]).await?;
+    let speaks = rows.of(contact).ok_or_else(unknown)?.contact;
+    let known = addresses_all_tenants(&mut tx, &[speaks]).await?;
+    let person = known.get(&speaks);
+    let person = person.and_then(|known| known_to_meta(known, &number.portfolio));
+    let none =
+        "the person is known by no phone and by no user id that this number's portfolio gave";
+    let person = person.ok_or_else(|| SetupError::State(none.to_owned()))?;
+    Ok((number, token, person))
+}
+
+/// Meta's block list takes no user id that linked portfolios share (facts §2.3).
+fn known_to_meta(known: &Addresses, portfolio: &str) -> Option<Recipient> {
+    let phone = known.phone().and_then(Phone::parse).map(Recipient::Phone);
+    let own = || known.bsuid(portfolio).filter(|id| !id.contains(".ENT."));
+    phone.or_else(|| own().and_then(Bsuid::parse).map(Recipient::Bsuid))
+}
+
+/// Writes what Meta has done: under the lock of the consent row, so that no send is claimed across it.
+async fn keep(
+    setup: &SetupContext,
+    (tenant, number, contact): (TenantId, &Number, ContactId),
+    person: &Recipient,
+    blocked_for: Option<&str>,
+) -> Result<Standing> {
+    let now = setup.clock.now();
+    let mut tx = setup.db.begin().await?;
+    let row = lock(&mut tx, contact).await?;
+    let speaks = row
+        .ok_or_else(|| SetupError::not_found("contact", &contact.to_string()))?
+        .contact;
+    let conversation = ConversationId::from_raw(setup.next_id());
+    conversations::begin(&mut tx, tenant, number, speaks, conversation, now).await?;
+    let mut changed = false;
+    for one in person::all_of(&mut tx, tenant, contact).await? {
+        changed |= match blocked_for {
+            Some(_) => conversations::block(&mut tx, tenant, number.id, one, now).await?,
+            None => conversations::unblock(&mut tx, tenant, number.id, one).await?,
+        };
+    }
+    let (status, action) = match blocked_for {
+        Some(_) => (ConsentStatus::Withdrawn, "contact.block"),
+        None => (ConsentStatus::Given, "contact.unblock"),
+    };
+    if changed {
+        let statement = Statement {
+            tenant,
+            contact: speaks,
+            scope: ConsentScope::Number(number.id),
+            status,
+            channel: ConsentChannel::BlockList,
+            at: now,
+            wording: Vec::new(),
+            evidence: Evidence {
+                subject: subject(person),
+                source: number.display_number.clone(),
+                proof: blocked_for.map_or(Value::Null, |note| json!({"note": note})),
+                ..Evidence::default()
+            },
+            by: setup.by.label(),
+        };
+        record::append(&mut tx, &[statement], now, || setup.next_id()).await?;
+    }
+    let became = Some(json!({"number": number.id}));
+    setup
+        .record(&mut tx, tenant, action, speaks, None, became)
+        .await?;
+    setup.commit(tx).await?;
+    Ok(Standing {
+        contact: speaks,
+        number: number.id,
+        is_blocked: blocked_for.is_some(),
+    })
+}
+
+fn subject(person: &Recipient) -> String {
+    match person {
+        Recipient::Phone(phone) => phone.digits().to_owned(),
+        Recipient::Bsuid(id) => id.as_str().to_owned(),
+    }
+}
