@@ -22,7 +22,7 @@ pub enum Left {
     /// The person's stop of marketing, in their row and in the ledger (§10.2).
     MarketingStopped,
     /// No marketing to this person for a day.
-    LeftAlone,
+    HeldOff,
     NumberHeld,
     TemplateHeld,
     TemplatesHeld,
@@ -49,7 +49,7 @@ pub struct Code {
 use DraftClass::{Authentication, Marketing, Reply, Utility};
 use Fate::{Again, Fails};
 use Left::{
-    LeftAlone, MarketingStopped, NumberHeld, Refetched, TemplateHeld, TemplatesHeld, WindowClosed,
+    HeldOff, MarketingStopped, NumberHeld, Refetched, TemplateHeld, TemplatesHeld, WindowClosed,
 };
 
 const fn row(code: i64, class: DraftClass, fate: Fate, leaves: &'static [Left]) -> Code {
@@ -64,7 +64,7 @@ const fn row(code: i64, class: DraftClass, fate: Fate, leaves: &'static [Left]) 
 pub const CODES: &[Code] = &[
     // Consent, and what people bear (§7.2, §7.3).
     row(131_050, Marketing, Fails, &[MarketingStopped]),
-    row(131_049, Marketing, Fails, &[LeftAlone]),
+    row(131_049, Marketing, Fails, &[HeldOff]),
     row(131_048, Marketing, Fails, &[NumberHeld]),
     // None of these is an opt-out (§10.2).
     row(130_472, Marketing, Fails, &[]),
@@ -174,7 +174,7 @@ pub async fn left(db: &Db, code: &Code, met: &Met<'_>) -> BTreeSet<Left> {
     }
     let alone = limits::held_off_all_tenants(&mut tx, &[contact], Timestamp::ZERO).await;
     if !alone.expect("readable").is_empty() {
-        left.insert(LeftAlone);
+        left.insert(HeldOff);
     }
     let name = template_name(code);
     let languages = templates::languages(&mut tx, tenant, met.account, &name).await;

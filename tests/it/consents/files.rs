@@ -11,7 +11,7 @@ use crate::ingest::desk::{Desk, text};
 
 const PHONE: &str = "447700900123";
 /// More than one part holds.
-const MESSAGES: i64 = 450;
+const MESSAGES: u64 = 450;
 
 #[tokio::test]
 async fn a_file_has_every_message_and_no_part_of_it_holds_them_all() {

@@ -19,7 +19,7 @@ fn draft(ground: &Ground, person: i64, code: &Code) -> Draft {
     if code.class == DraftClass::Reply {
         return ground.reply(person, "hello");
     }
-    let content = TemplateContent::new(&template_name(code), "en");
+    let content = TemplateContent::new(template_name(code), "en");
     Draft {
         content: OutboundContent::Template(Box::new(content)),
         ..ground.template(person, code.class)

@@ -23,7 +23,7 @@ fn what(code: &Code) -> (OutboundContent, DraftClass) {
     if code.class == DraftClass::Reply {
         return reply("hello");
     }
-    let content = TemplateContent::new(&template_name(code), "en");
+    let content = TemplateContent::new(template_name(code), "en");
     (OutboundContent::Template(Box::new(content)), code.class)
 }
 

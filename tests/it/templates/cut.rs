@@ -53,7 +53,8 @@ impl JobKind for Mortal {
     ) -> BoxFuture<'a, Result<Step, StepError>> {
         async move {
             let step = self.sync.step_with(tx, job, fetched).await?;
-            if self.steps.fetch_add(1, Ordering::SeqCst) % 2 == 0 {
+            let done = self.steps.fetch_add(1, Ordering::SeqCst);
+            if done.is_multiple_of(2) {
                 self.dying.notify_one();
                 std::future::pending::<()>().await;
             }
