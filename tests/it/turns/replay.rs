@@ -275,6 +275,8 @@ async fn a_trace_tells_calls_fuel_policy_and_where_a_guest_trapped() {
         let node = town.node("node").await;
         say(&town, 0, 0, "hello");
         all_done(&town, &database).await;
+        // The node runs in this process, which is not what debug information is read with.
+        node.end().await;
         let turn = database
             .texts("SELECT CAST(id AS TEXT) FROM turn")
             .await
@@ -299,7 +301,6 @@ async fn a_trace_tells_calls_fuel_policy_and_where_a_guest_trapped() {
             "functions have names: {}",
             ended.out
         );
-        node.end().await;
     })
     .await;
 }
