@@ -22,8 +22,9 @@ pub const ROWS: i64 = 16_384;
 /// Rows younger than this are not digested yet: another node may still commit an id that lies before theirs. Ids are
 /// committed within seconds, or not at all (a node that was stopped is fenced).
 pub const BEHIND: Duration = Duration::from_secs(600);
-/// How often it is looked whether there are enough.
-const LOOK: Duration = Duration::from_secs(10);
+/// How often it is looked whether there are enough. A look reads them, so an idle node has few; with [`BEHIND`] it says how
+/// many rows a search looks through by itself.
+const LOOK: Duration = Duration::from_secs(300);
 /// Digests of one read: some 1.5 MB.
 const PAGE: i64 = 64;
 /// Bits for each wamid, and how many of them it sets: three of a thousand look-ups go wrong.
