@@ -432,7 +432,7 @@ pub struct ForSending {
 pub async fn states(tx: &mut Tx, tenant: TenantId, account: &str) -> Result<Vec<ForSending>> {
     const SQL: &str =
         "SELECT revision, id, tenant, account, name, language, status, category, next_category,
-            next_category_at, '' AS components, gone_at FROM template WHERE tenant = $1 AND account = $2";
+            next_category_at, quality, '' AS components, gone_at FROM template WHERE tenant = $1 AND account = $2";
     Ok(on_backend!(tx, |conn| {
         sqlx::query_as(SQL)
             .bind(tenant.raw())

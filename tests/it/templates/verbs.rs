@@ -194,6 +194,12 @@ async fn permission(operator: &Operator, account: &str, number: &str) {
         .fails(&["permission", TENANT, "999", &person])
         .await;
     assert!(said.contains("number `999`"), "{said}");
+
+    // With the states of the account's templates, which are read for it.
+    let ask = ["explain", number, &person, "--tenant", TENANT];
+    let told = operator.json(&ask).await;
+    let steps = told["steps"].as_array().expect("a history");
+    assert!(!steps.is_empty(), "{told}");
 }
 
 /// Waits until what a person says is attached.
