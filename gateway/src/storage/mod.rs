@@ -213,31 +213,24 @@ macro_rules! fetch_list {
 pub(crate) use fetch_list;
 
 /// How somebody comes to write.
-#[derive(Debug, Clone, Copy)]
-struct Turn {
-    /// Before all who are not.
-    urgent: bool,
-    /// Its commit is on disk when it returns.
-    synced: bool,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    /// Before all others.
+    Urgent,
+    InLine,
+    /// In line, and the commit need not be on disk when it returns.
+    Unsynced,
 }
 
 impl Db {
     /// A transaction that may write. On SQLite it holds the one writer until it ends.
     pub async fn begin(&self) -> Result<Tx> {
-        self.begin_as(Turn {
-            urgent: false,
-            synced: true,
-        })
-        .await
+        self.begin_as(Turn::InLine).await
     }
 
     /// The same, before everybody who called [`Db::begin`]: for acknowledgements.
     pub async fn begin_urgent(&self) -> Result<Tx> {
-        self.begin_as(Turn {
-            urgent: true,
-            synced: true,
-        })
-        .await
+        self.begin_as(Turn::Urgent).await
     }
 
     /// Says that somebody waits for an acknowledgement: until the guard is dropped, SQLite's writer is for
@@ -254,20 +247,16 @@ impl Db {
     /// loses such commits from the last one backwards, and nothing that was built upon one outlives it; a process that is
     /// killed loses none. PostgreSQL, which can come back without them under a living node, waits for the disk.
     pub async fn begin_unsynced(&self) -> Result<Tx> {
-        self.begin_as(Turn {
-            urgent: false,
-            synced: false,
-        })
-        .await
+        self.begin_as(Turn::Unsynced).await
     }
 
     async fn begin_as(&self, turn: Turn) -> Result<Tx> {
         Ok(Tx::new(match self {
             Self::Sqlite { writer, gate, .. } => {
-                let permit = gate.enter(turn.urgent).await;
-                let begin = permit.begin(turn.synced);
-                let tx = writer.begin_with(begin).await?;
-                permit.has_begun(turn.synced);
+                let (urgent, synced) = (turn == Turn::Urgent, turn != Turn::Unsynced);
+                let permit = gate.enter(urgent).await;
+                let tx = writer.begin_with(permit.begin(synced)).await?;
+                permit.has_begun(synced);
                 Conn::Sqlite(tx, Some(permit))
             }
             Self::Postgres(pool) => Conn::Postgres(pool.begin().await?),
