@@ -19,7 +19,6 @@ use crate::domain::{
 use crate::graph::GraphClient;
 use crate::graph::client::blocks::{BlockPage, ListedPerson};
 use crate::graph::client::call::CallError;
-use crate::graph::errors::classify;
 use crate::storage::addresses::{Addresses, addresses_all_tenants};
 use crate::storage::people::{self, IdentityKey};
 use crate::storage::{StorageError, contacts, conversations, person};
@@ -59,11 +58,11 @@ impl From<CallError> for BlockError {
         match error {
             _ if error.is_in_doubt() => Self::Doubt(error.to_string()),
             CallError::Refused(refused) => {
-                let verdict = classify(refused.error.code, Some(refused.http_status), false);
+                let (code, message, meaning) = refused.in_words();
                 Self::Refused {
-                    code: refused.error.code.unwrap_or(0),
-                    message: refused.error.details.unwrap_or(refused.error.message),
-                    meaning: format!("{}. {}", verdict.meaning, verdict.remedy),
+                    code,
+                    message,
+                    meaning,
                 }
             }
             other => Self::Unreached(other.to_string()),

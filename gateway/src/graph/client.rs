@@ -21,6 +21,7 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::send::Endpoint;
+use call::CallError;
 
 pub use answer::{Accepted, GraphError, Refused, SendAnswer, SendOutcome};
 pub use config::{HttpClientConfig, http_client};
@@ -100,6 +101,16 @@ impl GraphClient {
         match request.send().await {
             Ok(response) => answered(response).await,
             Err(error) => unanswered(&error),
+        }
+    }
+}
+
+impl GraphClient {
+    /// Where Graph has the object of this id. `what`: the id, for the error.
+    fn node(&self, id: &str, what: &'static str) -> Result<String, CallError> {
+        match is_id(id) {
+            true => Ok(format!("{}{id}", self.root)),
+            false => Err(CallError::Argument(what)),
         }
     }
 }

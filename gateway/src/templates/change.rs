@@ -16,7 +16,6 @@ use crate::domain::{TemplateId, TenantId};
 use crate::graph::GraphClient;
 use crate::graph::client::call::CallError;
 use crate::graph::client::templates::{CreatedTemplate, Wanted};
-use crate::graph::errors::classify;
 use crate::storage::templates::{self, Template};
 use crate::storage::{StorageError, Tx, numbers};
 use crate::tenants::{SetupContext, SetupError, credentials};
@@ -560,12 +559,11 @@ async fn kept(
 fn problem(error: &CallError) -> TemplateError {
     match error {
         CallError::Refused(refused) if !error.is_in_doubt() => {
-            let verdict = classify(refused.error.code, Some(refused.http_status), false);
-            let message = refused.error.details.clone();
+            let (code, message, meaning) = refused.in_words();
             TemplateError::Refused {
-                code: refused.error.code.unwrap_or(0),
-                message: message.unwrap_or_else(|| refused.error.message.clone()),
-                meaning: format!("{}. {}", verdict.meaning, verdict.remedy),
+                code,
+                message,
+                meaning,
             }
         }
         other if other.is_in_doubt() => TemplateError::Doubt(other.to_string()),

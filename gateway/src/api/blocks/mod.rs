@@ -43,15 +43,11 @@ fn view(standing: Standing) -> StandingView {
 }
 
 fn problem(error: BlockError) -> Problem {
-    let (status, code) = match &error {
-        BlockError::Setup(_) | BlockError::Refused { .. } => {
-            (StatusCode::BAD_GATEWAY, "meta_refused")
-        }
+    let (status, code) = match error {
+        BlockError::Setup(error) => return error.into(),
+        BlockError::Refused { .. } => (StatusCode::BAD_GATEWAY, "meta_refused"),
         BlockError::Unreached(_) => (StatusCode::BAD_GATEWAY, "meta_failed"),
         BlockError::Doubt(_) => (StatusCode::GATEWAY_TIMEOUT, "meta_unclear"),
     };
-    match error {
-        BlockError::Setup(error) => error.into(),
-        other => Problem::new(status, code, other.to_string()),
-    }
+    Problem::new(status, code, error.to_string())
 }

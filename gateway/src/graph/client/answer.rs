@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::graph::errors::classify;
 use crate::graph::json::Object;
 
 /// One send's end, and how long it took.
@@ -40,6 +41,17 @@ pub struct Refused {
     pub error: GraphError,
     pub http_status: u16,
     pub retry_after: Option<Duration>,
+}
+
+impl Refused {
+    /// Its code, what Meta says of it, and what we know of the code: what it means and what helps.
+    pub fn in_words(&self) -> (i64, String, String) {
+        let error = &self.error;
+        let verdict = classify(error.code, Some(self.http_status), false);
+        let message = error.details.as_ref().unwrap_or(&error.message);
+        let meaning = format!("{}. {}", verdict.meaning, verdict.remedy);
+        (error.code.unwrap_or(0), message.clone(), meaning)
+    }
 }
 
 /// Graph's error object. Branch on `code` only (facts §7).

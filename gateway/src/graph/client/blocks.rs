@@ -5,9 +5,9 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde_json::json;
 
+use super::GraphClient;
 use super::call::{CallError, ask, ask_plainly, whole_answer};
 use super::templates::query;
-use super::{GraphClient, is_id};
 use crate::domain::Recipient;
 use crate::graph::json::Object;
 
@@ -80,10 +80,7 @@ impl GraphClient {
     }
 
     fn block_list(&self, phone_number_id: &str) -> Result<String, CallError> {
-        match is_id(phone_number_id) {
-            true => Ok(format!("{}{phone_number_id}/block_users", self.root)),
-            false => Err(CallError::Argument("the phone number id")),
-        }
+        Ok(self.node(phone_number_id, "the phone number id")? + "/block_users")
     }
 }
 

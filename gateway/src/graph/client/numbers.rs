@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use super::GraphClient;
 use super::call::{CallError, ask};
-use super::{GraphClient, is_id};
 use crate::graph::json::Object;
 
 const ANSWER_BYTES: usize = 64 << 10;
@@ -18,10 +18,7 @@ impl GraphClient {
         phone_number_id: &str,
         timeout: Duration,
     ) -> Result<String, CallError> {
-        if !is_id(phone_number_id) {
-            return Err(CallError::Argument("the phone number id"));
-        }
-        let url = format!("{}{phone_number_id}?fields=quality_rating", self.root);
+        let url = self.node(phone_number_id, "the phone number id")? + "?fields=quality_rating";
         let answer = ask(self.http.get(url), token, timeout, ANSWER_BYTES).await?;
         quality(&answer).ok_or(CallError::Unreadable {
             http_status: 200,

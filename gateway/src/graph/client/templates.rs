@@ -8,8 +8,8 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde_json::Value;
 
+use super::GraphClient;
 use super::call::{CallError, ask};
-use super::{GraphClient, is_id};
 use crate::graph::json::Object;
 
 /// A page of templates with all their words. A carousel of ten cards has some 20 KB.
@@ -101,13 +101,8 @@ impl GraphClient {
         body: &Value,
         timeout: Duration,
     ) -> Result<(), CallError> {
-        if !is_id(template) {
-            return Err(CallError::Argument("the template's id"));
-        }
-        let request = self
-            .http
-            .post(format!("{}{template}", self.root))
-            .json(body);
+        let url = self.node(template, "the template's id")?;
+        let request = self.http.post(url).json(body);
         succeeded(&ask(request, token, timeout, ANSWER_BYTES).await?)
     }
 
@@ -126,10 +121,7 @@ impl GraphClient {
     }
 
     fn of_account(&self, account: &str) -> Result<String, CallError> {
-        match is_id(account) {
-            true => Ok(format!("{}{account}/message_templates", self.root)),
-            false => Err(CallError::Argument("the account's id")),
-        }
+        Ok(self.node(account, "the account's id")? + "/message_templates")
     }
 }
 
