@@ -84,20 +84,8 @@ pub async fn record_stop_by_meta(
     now: Timestamp,
     next_id: impl FnMut() -> i64,
 ) -> Result<()> {
-    let statement = Statement {
-        tenant,
-        contact,
-        scope: ConsentScope::MetaMarketing,
-        status: ConsentStatus::Withdrawn,
-        channel: ConsentChannel::Meta,
-        at,
-        wording: Vec::new(),
-        evidence: Evidence {
-            proof: serde_json::json!({"error": 131050, "send": send}),
-            ..Evidence::default()
-        },
-        by: GATEWAY.to_owned(),
-    };
+    let about = (tenant, contact, ConsentScope::MetaMarketing);
+    let statement = withdrawn_by_meta(about, (131050, send), at);
     append(tx, &[statement], now, next_id).await
 }
 
@@ -113,21 +101,31 @@ pub async fn record_block_by_meta(
     if !conversations::block(tx, tenant, number, contact, at).await? {
         return Ok(());
     }
-    let statement = Statement {
+    let about = (tenant, contact, ConsentScope::Number(number));
+    let statement = withdrawn_by_meta(about, (130403, send), at);
+    append(tx, &[statement], now, next_id).await
+}
+
+/// Told by an error of Meta's to a send.
+fn withdrawn_by_meta(
+    (tenant, contact, scope): (TenantId, ContactId, ConsentScope),
+    (error, send): (i64, &str),
+    at: Timestamp,
+) -> Statement {
+    Statement {
         tenant,
         contact,
-        scope: ConsentScope::Number(number),
+        scope,
         status: ConsentStatus::Withdrawn,
         channel: ConsentChannel::Meta,
         at,
         wording: Vec::new(),
         evidence: Evidence {
-            proof: serde_json::json!({"error": 130403, "send": send}),
+            proof: serde_json::json!({"error": error, "send": send}),
             ..Evidence::default()
         },
         by: GATEWAY.to_owned(),
-    };
-    append(tx, &[statement], now, next_id).await
+    }
 }
 
 /// Appends records within the transaction of the change.

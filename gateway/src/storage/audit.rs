@@ -205,17 +205,20 @@ pub async fn saying(
 
 /// Takes away what entries say; `by` names them.
 pub async fn erase(tx: &mut Tx, tenant: TenantId, ids: &[AuditId], by: AuditId) -> Result<()> {
-    const SQL: &str = "UPDATE audit_entry SET was = '', became = '', salt = $3, erased_by = $4
-        WHERE tenant = $1 AND id = $2";
-    for id in ids {
-        execute!(
-            tx,
-            sqlx::query(SQL)
-                .bind(tenant.raw())
-                .bind(id.raw())
+    const HEAD: &str = "UPDATE audit_entry SET was = '', became = '', salt = $1, erased_by = $2
+        WHERE tenant = $3 AND id IN";
+    for run in batch::runs(ids) {
+        let sql = batch::marks(tx, batch::list(HEAD, run.len(), 4, ""));
+        on_backend!(tx, |conn| {
+            let mut query = sqlx::query(sql)
                 .bind(Vec::<u8>::new())
                 .bind(by.raw())
-        )?;
+                .bind(tenant.raw());
+            for id in run {
+                query = query.bind(id.raw());
+            }
+            query.execute(conn).await.map(drop)
+        })?;
     }
     Ok(())
 }
