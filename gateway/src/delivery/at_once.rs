@@ -1,7 +1,7 @@
 //! Claims in the commit that writes the rows ([`crate::outbox::AtOnce`]): asked for here, granted by the engine, which
 //! alone knows what is under way.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -91,7 +91,6 @@ impl AtOnce for ClaimsAtOnce {
                 rows,
                 works,
                 ends: HashMap::new(),
-                is_told: false,
             };
             Box::new(ticket) as Box<dyn Reserved>
         }
@@ -108,7 +107,6 @@ struct Ticket {
     works: Vec<Work>,
     /// Of those that will be in the outbox if the commit is: what was claimed, and what is only written.
     ends: HashMap<OutboxId, Option<Claimed>>,
-    is_told: bool,
 }
 
 impl Reserved for Ticket {
@@ -119,7 +117,7 @@ impl Reserved for Ticket {
     fn claim<'a>(
         &'a mut self,
         tx: &'a mut Tx,
-        written: &'a [OutboxId],
+        written: &'a HashSet<OutboxId>,
         under: &'a [Lease],
         consent: &'a Consents,
     ) -> BoxFuture<'a, Result<Vec<Going>>> {
@@ -145,7 +143,6 @@ impl Reserved for Ticket {
     }
 
     fn committed(mut self: Box<Self>) {
-        self.is_told = true;
         let mut ends = std::mem::take(&mut self.ends);
         let rows = std::mem::take(&mut self.rows);
         let became = rows
@@ -171,9 +168,8 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        if !self.is_told {
-            let rows = std::mem::take(&mut self.rows);
-            self.tell(rows.into_iter().map(Became::Unsure).collect());
-        }
+        // Those of a commit that ended have been told, and are here no more.
+        let rows = std::mem::take(&mut self.rows);
+        self.tell(rows.into_iter().map(Became::Unsure).collect());
     }
 }

@@ -160,9 +160,8 @@ pub(super) async fn at_once(
     }
     let now = world.clock.now();
     // Of somebody who went into another contact, that one's row may not be locked here.
-    let (known, _): (Vec<_>, Vec<_>) = rows
-        .into_iter()
-        .partition(|row| consent.of(row.draft.contact).is_some());
+    let known = |row: &OutboxRow| consent.of(row.draft.contact).is_some();
+    let known: Vec<OutboxRow> = rows.into_iter().filter(known).collect();
     let mut ground = Ground::load(tx, &known, consent, Counted::default()).await?;
     let mut claimed = Vec::with_capacity(known.len());
     for row in known {

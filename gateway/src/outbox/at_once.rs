@@ -5,6 +5,8 @@
 //! became of them. The claim that follows a commit, with the transaction and the rows that it writes again, is saved;
 //! what may not go at once is queued and goes that way.
 
+use std::collections::HashSet;
+
 use futures::future::BoxFuture;
 
 use crate::domain::{OutboxId, Timestamp};
@@ -30,7 +32,7 @@ pub trait Reserved: Send + Sync {
     fn claim<'a>(
         &'a mut self,
         tx: &'a mut Tx,
-        written: &'a [OutboxId],
+        written: &'a HashSet<OutboxId>,
         under: &'a [Lease],
         consent: &'a Consents,
     ) -> BoxFuture<'a, Result<Vec<Going>>>;

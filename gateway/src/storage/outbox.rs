@@ -63,25 +63,39 @@ impl NewSend {
     /// The row that it becomes.
     pub fn row(&self) -> OutboxRow {
         let draft = Draft::clone(&self.draft);
-        let state = match (self.claimed_at, self.waits) {
+        let when = (self.due_at, self.waits, self.claimed_at);
+        fresh(draft, self.bucket, self.turn, when)
+    }
+
+    fn into_row(self) -> OutboxRow {
+        let when = (self.due_at, self.waits, self.claimed_at);
+        fresh(self.draft.into_inner(), self.bucket, self.turn, when)
+    }
+}
+
+fn fresh(
+    draft: Draft,
+    bucket: Bucket,
+    turn: Option<TurnId>,
+    (due_at, waits, claimed_at): (Timestamp, Option<Reason>, Option<Timestamp>),
+) -> OutboxRow {
+    OutboxRow {
+        bucket,
+        turn,
+        state: match (claimed_at, waits) {
             (Some(_), _) => OutboxState::Claimed,
             (None, Some(_)) => OutboxState::Deferred,
             (None, None) => OutboxState::Queued,
-        };
-        OutboxRow {
-            bucket: self.bucket,
-            turn: self.turn,
-            state,
-            due_at: self.due_at,
-            attempts: u32::from(self.claimed_at.is_some()),
-            doubts: 0,
-            changed_at: self.claimed_at.unwrap_or(draft.created_at),
-            wamid: None,
-            receipt: None,
-            error: None,
-            reason: self.waits.map_or("", Reason::code).to_owned(),
-            draft,
-        }
+        },
+        due_at,
+        attempts: u32::from(claimed_at.is_some()),
+        doubts: 0,
+        changed_at: claimed_at.unwrap_or(draft.created_at),
+        wamid: None,
+        receipt: None,
+        error: None,
+        reason: waits.map_or("", Reason::code).to_owned(),
+        draft,
     }
 }
 
@@ -113,7 +127,7 @@ pub async fn insert_all_tenants(tx: &mut Tx, sends: Vec<NewSend>) -> Result<Vec<
         .iter()
         .map(|send| (send.draft.id, send.prev))
         .collect();
-    let rows: Vec<OutboxRow> = sends.iter().map(NewSend::row).collect();
+    let rows: Vec<OutboxRow> = sends.into_iter().map(NewSend::into_row).collect();
     for run in batch::runs(&rows) {
         let sql = batch::values(
             "INSERT INTO outbox (id, tenant, number, bucket, conversation, contact, turn, state, class, draft, due_at,

@@ -1,5 +1,6 @@
 //! Sends that are claimed in the commit that writes them, with the test in the place of the turns' commit.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,7 +35,9 @@ async fn write(ground: &Ground, node: &Node, draft: Draft) -> Commit {
     let contacts: Vec<ContactId> = reserved.rows().iter().map(|r| r.draft.contact).collect();
     let consent = people::lock_consent_all_tenants(&mut tx, &contacts).await;
     let consent = consent.expect("consent");
-    let going = reserved.claim(&mut tx, &[id], &leases, &consent).await;
+    let going = reserved
+        .claim(&mut tx, &HashSet::from([id]), &leases, &consent)
+        .await;
     for one in going.expect("decided") {
         assert_eq!(one.id, id);
         sends[0].claimed_at = Some(one.at);

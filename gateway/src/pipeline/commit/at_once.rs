@@ -78,7 +78,7 @@ impl Sends {
         let Some(reserved) = &mut self.reserved else {
             return Ok(());
         };
-        let written: Vec<OutboxId> = sends.iter().map(|send| send.draft.id).collect();
+        let written: HashSet<OutboxId> = sends.iter().map(|send| send.draft.id).collect();
         let going = reserved.claim(tx, &written, under, consent).await?;
         let going: HashMap<OutboxId, Going> = going.into_iter().map(|one| (one.id, one)).collect();
         for send in sends {
