@@ -198,9 +198,16 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     }
     telemetry::install_logs(&config.log);
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(workers(&config))
         .enable_all()
         .build()?;
     runtime.block_on(verb(&config, cli.json, cli.verb))
+}
+
+/// One for each core, and on SQLite one more: whoever writes there waits for the disk on the thread that it runs on.
+fn workers(config: &Config) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    cores + usize::from(config.sqlite_file().is_some())
 }
 
 async fn verb(config: &Config, json: bool, verb: Verb) -> anyhow::Result<ExitCode> {

@@ -208,7 +208,7 @@ pub async fn erase(tx: &mut Tx, tenant: TenantId, ids: &[AuditId], by: AuditId) 
     const HEAD: &str = "UPDATE audit_entry SET was = '', became = '', salt = $1, erased_by = $2
         WHERE tenant = $3 AND id IN";
     for run in batch::runs(ids) {
-        let sql = batch::marks(tx, batch::list(HEAD, run.len(), 4, ""));
+        let sql = batch::list(HEAD, run.len(), 4, "");
         on_backend!(tx, |conn| {
             let mut query = sqlx::query(sql)
                 .bind(Vec::<u8>::new())

@@ -14,7 +14,7 @@ pub async fn copy_into_all_tenants(db: &Db, file: &Path) -> Result<Option<()>> {
     let name = file
         .to_str()
         .ok_or_else(|| StorageError::Corrupt("a file name that is not UTF-8".to_owned()))?;
-    let mut connection = readers.acquire().await?;
+    let mut connection = readers.borrow().await?;
     // It changes no row, but SQLite counts it among the statements that `query_only` refuses.
     sqlx::query("PRAGMA query_only = off")
         .execute(&mut *connection)

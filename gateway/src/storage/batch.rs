@@ -7,8 +7,6 @@ use std::fmt::Write as _;
 
 use sqlx::AssertSqlSafe;
 
-use super::Tx;
-
 /// Rows that one statement may have. SQLite allows 32,766 parameters, PostgreSQL 65,535. With powers of two alone an
 /// ordinary group would take four statements; with these it takes two, as a rule.
 const SIZES: [usize; 12] = [64, 48, 32, 24, 16, 12, 8, 6, 4, 3, 2, 1];
@@ -77,51 +75,9 @@ pub(super) fn list(head: &str, items: usize, first: usize, tail: &str) -> Assert
     values(head, 1, items, first, tail)
 }
 
-/// The statement as the database binds it fastest: `?` for `$n` on SQLite, where they stand in order from 1 on.
-///
-/// sqlx asks SQLite for the name of every parameter, and SQLite walks its list of names for each: with a thousand named
-/// parameters that took a third of the writer's time (`bench`, 2026-11-25). Unnamed ones have no list.
-pub(super) fn marks(tx: &Tx, sql: AssertSqlSafe<String>) -> AssertSqlSafe<String> {
-    if tx.is_postgres() {
-        return sql;
-    }
-    match unnamed(&sql.0) {
-        Some(unnamed) => AssertSqlSafe(unnamed),
-        None => sql,
-    }
-}
-
-/// `None`: the parameters do not stand in order, so each needs its number.
-fn unnamed(sql: &str) -> Option<String> {
-    let mut parts = sql.split('$');
-    let mut text = String::with_capacity(sql.len());
-    text.push_str(parts.next()?);
-    for (part, expected) in parts.zip(1_usize..) {
-        let digits = part.bytes().take_while(u8::is_ascii_digit).count();
-        let (number, rest) = part.split_at(digits);
-        if number.parse() != Ok(expected) {
-            return None;
-        }
-        text.push('?');
-        text.push_str(rest);
-    }
-    Some(text)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn parameters_in_order_need_no_names() {
-        assert_eq!(
-            unnamed("UPDATE t SET a = $1 WHERE b IN ($2,$3)").as_deref(),
-            Some("UPDATE t SET a = ? WHERE b IN (?,?)")
-        );
-        assert_eq!(unnamed("SELECT 1").as_deref(), Some("SELECT 1"));
-        assert_eq!(unnamed("SELECT a WHERE b IN ($2,$3) LIMIT $1"), None);
-        assert_eq!(unnamed("SELECT a WHERE b = $1 AND c = $1"), None);
-    }
 
     #[test]
     fn runs_are_of_few_sizes_and_keep_the_order() {

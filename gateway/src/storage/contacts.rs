@@ -2,6 +2,7 @@
 
 use sqlx::FromRow;
 
+use super::embedded::Embedded;
 use super::{Result, Tx, batch, execute, execute_rows, on_backend, rows::moment};
 use crate::domain::{ContactId, TenantId, Timestamp};
 
@@ -97,7 +98,7 @@ async fn one<'a, T>(
     tail: &str,
 ) -> Result<Option<Contact>>
 where
-    T: 'a + Send + sqlx::Encode<'a, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>,
+    T: 'a + Send + sqlx::Encode<'a, Embedded> + sqlx::Type<Embedded>,
     T: sqlx::Encode<'a, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
 {
     let sql = sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE tenant = $1 AND {which} {tail}"));

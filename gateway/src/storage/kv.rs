@@ -81,7 +81,6 @@ pub async fn read_all_tenants(
         let head =
             "SELECT k.tenant, k.plugin, k.item, k.value, k.version, k.expires_at FROM (VALUES";
         let sql = batch::values(head, run.len(), 3, 1, &on);
-        let sql = batch::marks(tx, sql);
         let rows: Vec<Row> = on_backend!(tx, |conn| {
             let mut query = sqlx::query_as(sql);
             for key in run {

@@ -55,7 +55,7 @@ pub async fn begin_all_tenants(tx: &mut Tx, begun: &[Begun]) -> Result<HashSet<O
     for run in batch::runs(&begun) {
         let head = "INSERT INTO begun (contact, outbox, tenant, class, at) VALUES";
         let tail = "ON CONFLICT (contact, outbox) DO NOTHING RETURNING outbox";
-        let sql = batch::marks(tx, batch::values(head, run.len(), 5, 1, tail));
+        let sql = batch::values(head, run.len(), 5, 1, tail);
         let added: Vec<i64> = on_backend!(tx, |conn| {
             let mut query = sqlx::query_scalar(sql);
             for one in run {
@@ -157,7 +157,7 @@ pub async fn reached_of_all_tenants(
     let mut found = Vec::new();
     for run in batch::runs(&ids) {
         let head = "SELECT contact FROM reached WHERE portfolio = $1 AND at > $2 AND contact IN";
-        let sql = batch::marks(tx, batch::list(head, run.len(), 3, ""));
+        let sql = batch::list(head, run.len(), 3, "");
         let rows: Vec<i64> = on_backend!(tx, |conn| {
             let mut query = sqlx::query_scalar(sql).bind(portfolio).bind(since.millis());
             for id in run {

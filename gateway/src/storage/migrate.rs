@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use sqlx::migrate::Migrator;
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 
 use super::{Db, Result, partitions};
 use crate::domain::Timestamp;
@@ -16,7 +17,14 @@ static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 /// Runs what has not run yet. Several nodes may call it at once: PostgreSQL serialises them by an advisory lock.
 pub async fn migrate(db: &Db, now: Timestamp) -> Result<()> {
     match db {
-        Db::Sqlite { writer, .. } => SQLITE.run(writer).await?,
+        Db::Sqlite { writer, .. } => {
+            // By sqlx's own driver, for which it has them.
+            let file = SqliteConnectOptions::new().filename(&writer.options().file);
+            let one = SqlitePoolOptions::new().max_connections(1);
+            let pool = one.connect_with(file).await?;
+            SQLITE.run(&pool).await?;
+            pool.close().await;
+        }
         Db::Postgres(pool) => POSTGRES.run(pool).await?,
     }
     partitions::ensure(db, now, FOUR_WEEKS, FOUR_WEEKS).await

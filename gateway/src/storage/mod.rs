@@ -27,6 +27,7 @@ pub mod contacts;
 pub mod conversations;
 pub mod counts;
 pub mod credentials;
+mod embedded;
 mod ending;
 pub mod entry_points;
 pub mod envelopes;
@@ -78,7 +79,9 @@ pub mod users;
 pub mod wamids;
 mod writer;
 
-use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use std::sync::Arc;
+
+use sqlx::{PgPool, Postgres, Transaction};
 
 use crate::domain::StreamEvent;
 
@@ -129,9 +132,9 @@ pub type Result<T, E = StorageError> = std::result::Result<T, E>;
 pub enum Db {
     /// One writing connection, several reading ones, one process.
     Sqlite {
-        writer: SqlitePool,
-        readers: SqlitePool,
-        gate: std::sync::Arc<writer::WriterGate>,
+        writer: Arc<embedded::Pool>,
+        readers: Arc<embedded::Pool>,
+        gate: Arc<writer::WriterGate>,
     },
     Postgres(PgPool),
 }
@@ -146,8 +149,8 @@ pub struct Tx {
 
 #[derive(Debug)]
 enum Conn {
-    /// With its turn at the writer, unless it only reads.
-    Sqlite(Transaction<'static, Sqlite>, Option<writer::WriterPermit>),
+    /// With its turn at the writer, unless it only reads. The turn ends after the connection is back.
+    Sqlite(embedded::Loan, Option<writer::WriterPermit>),
     Postgres(Transaction<'static, Postgres>),
 }
 
@@ -182,9 +185,8 @@ pub(crate) use execute;
 /// Executes a many-row statement: `bind` adds one row's values to the query.
 macro_rules! execute_rows {
     ($tx:expr, $sql:expr, $rows:expr, |$query:ident, $row:pat_param| $bind:expr) => {{
-        let sql = $crate::storage::batch::marks($tx, $sql);
         $crate::storage::on_backend!($tx, |conn| {
-            let mut $query = sqlx::query(sql);
+            let mut $query = sqlx::query($sql);
             for $row in $rows {
                 $query = $bind;
             }
@@ -197,9 +199,8 @@ pub(crate) use execute_rows;
 /// Fetches all rows of a statement whose last part is a list of values.
 macro_rules! fetch_list {
     ($tx:expr, $sql:expr, $first:expr, $list:expr) => {{
-        let sql = $crate::storage::batch::marks($tx, $sql);
         $crate::storage::on_backend!($tx, |conn| {
-            let mut query = sqlx::query_as(sql);
+            let mut query = sqlx::query_as($sql);
             for value in $first {
                 query = query.bind(value);
             }
@@ -255,9 +256,10 @@ impl Db {
             Self::Sqlite { writer, gate, .. } => {
                 let (urgent, synced) = (turn == Turn::Urgent, turn != Turn::Unsynced);
                 let permit = gate.enter(urgent).await;
-                let tx = writer.begin_with(permit.begin(synced)).await?;
+                let mut connection = writer.borrow().await?;
+                connection.at_once(permit.begin(synced))?;
                 permit.has_begun(synced);
-                Conn::Sqlite(tx, Some(permit))
+                Conn::Sqlite(connection, Some(permit))
             }
             Self::Postgres(pool) => Conn::Postgres(pool.begin().await?),
         }))
@@ -266,7 +268,11 @@ impl Db {
     /// A transaction that only reads: one moment's view on SQLite, read committed on PostgreSQL.
     pub async fn read(&self) -> Result<Tx> {
         Ok(Tx::new(match self {
-            Self::Sqlite { readers, .. } => Conn::Sqlite(readers.begin().await?, None),
+            Self::Sqlite { readers, .. } => {
+                let mut connection = readers.borrow().await?;
+                connection.at_once("BEGIN")?;
+                Conn::Sqlite(connection, None)
+            }
             Self::Postgres(pool) => Conn::Postgres(pool.begin().await?),
         }))
     }
@@ -280,8 +286,10 @@ impl Db {
     pub async fn empty_log(&self) -> Result<()> {
         if let Self::Sqlite { writer, gate, .. } = self {
             let _permit = gate.enter(false).await;
+            let mut connection = writer.borrow().await?;
+            connection.work(embedded::Place::Aside);
             sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
-                .execute(writer)
+                .execute(&mut *connection)
                 .await?;
         }
         Ok(())
@@ -313,7 +321,7 @@ impl Tx {
         let told = std::mem::take(&mut self.told);
         stream::append_all_tenants(&mut self, &told).await?;
         match self.conn {
-            Conn::Sqlite(tx, _permit) => tx.commit().await?,
+            Conn::Sqlite(mut connection, _turn) => connection.at_once("COMMIT")?,
             Conn::Postgres(tx) => tx.commit().await?,
         }
         Ok(())

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::SqliteConnectOptions;
 
+use super::embedded::{Options, Place, Pool};
 use super::{Db, Result, StorageError};
 
 /// No transaction of ours waits for its own process this long.
@@ -39,7 +40,7 @@ impl OpenOptions {
 /// Opens the database; a SQLite file is made when it is not there. Migrations are not run.
 pub async fn open(options: &OpenOptions) -> Result<Db> {
     if options.url.starts_with("sqlite:") {
-        open_sqlite(options).await
+        open_sqlite(options)
     } else if options.url.starts_with("postgres:") || options.url.starts_with("postgresql:") {
         open_postgres(options).await
     } else {
@@ -47,37 +48,32 @@ pub async fn open(options: &OpenOptions) -> Result<Db> {
     }
 }
 
-async fn open_sqlite(options: &OpenOptions) -> Result<Db> {
-    let connect = SqliteConnectOptions::from_str(&options.url)?
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        // FULL: a commit is on disk before it returns. Promise 1 stands on it.
-        .synchronous(SqliteSynchronous::Full)
-        .busy_timeout(Duration::from_secs(10))
-        .pragma(
-            "cache_size",
-            format!("-{}", u64::from(options.sqlite_cache_mib) * 1024),
-        )
-        .pragma("wal_autocheckpoint", "4000")
-        .pragma("temp_store", "memory")
-        // What is erased is overwritten, not only unlinked.
-        .pragma("secure_delete", "on")
-        .statement_cache_capacity(STATEMENTS);
-    let pool = |connections| {
-        SqlitePoolOptions::new()
-            .max_connections(connections)
-            .acquire_timeout(Duration::from_secs(30))
-            .test_before_acquire(false)
-            .idle_timeout(None)
-            .max_lifetime(None)
+fn open_sqlite(options: &OpenOptions) -> Result<Db> {
+    let address = SqliteConnectOptions::from_str(&options.url)?;
+    let cache = u64::from(options.sqlite_cache_mib) * 1024;
+    let writing = Options {
+        file: address.get_filename().to_owned(),
+        pragmas: vec![
+            ("busy_timeout", "10000".to_owned()),
+            ("journal_mode", "WAL".to_owned()),
+            // A commit is on disk before it returns. Promise 1 stands on it.
+            ("synchronous", "FULL".to_owned()),
+            ("foreign_keys", "ON".to_owned()),
+            ("cache_size", format!("-{cache}")),
+            ("wal_autocheckpoint", "4000".to_owned()),
+            ("temp_store", "MEMORY".to_owned()),
+            // What is erased is overwritten, not only unlinked.
+            ("secure_delete", "ON".to_owned()),
+        ],
+        statements: STATEMENTS,
+        place: Place::Here,
     };
-    let writer = pool(1).connect_with(connect.clone()).await?;
-    let readers = pool(options.connections.max(1))
-        .connect_with(connect.pragma("query_only", "on"))
-        .await?;
+    let mut reading = writing.clone();
+    reading.pragmas.push(("query_only", "ON".to_owned()));
+    reading.place = Place::Aside;
     Ok(Db::Sqlite {
-        writer,
-        readers,
+        writer: Pool::open(writing, 1)?,
+        readers: Pool::open(reading, options.connections.max(1))?,
         gate: Arc::default(),
     })
 }

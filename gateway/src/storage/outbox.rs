@@ -137,7 +137,6 @@ pub async fn insert_all_tenants(tx: &mut Tx, sends: Vec<NewSend>) -> Result<Vec<
             1,
             "",
         );
-        let sql = batch::marks(tx, sql);
         on_backend!(tx, |conn| {
             let mut query = sqlx::query(sql);
             for row in run {
@@ -410,7 +409,6 @@ pub async fn move_all_tenants(
             ") AS v WHERE outbox.id = v.column1 AND outbox.state = v.column2
              RETURNING outbox.id, outbox.tenant, outbox.conversation",
         );
-        let sql = batch::marks(tx, sql);
         let rows: Vec<(i64, i64, i64)> = on_backend!(tx, |conn| {
             let mut query = sqlx::query_as(sql);
             for change in run {

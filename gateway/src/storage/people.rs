@@ -72,7 +72,6 @@ pub async fn find_identities_all_tenants(
                 ON i.tenant = v.column1 AND i.scope = v.column2 AND i.kind = v.column3 AND i.value = v.column4
                 JOIN consent c ON c.contact = i.contact",
         );
-        let sql = batch::marks(tx, sql);
         let rows: Vec<IdentityRow> = super::on_backend!(tx, |conn| {
             let mut query = sqlx::query_as(sql);
             for key in run {

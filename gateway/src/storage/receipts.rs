@@ -279,7 +279,6 @@ async fn insert_new<'a>(
             1,
             "ON CONFLICT (outbox, status) DO NOTHING RETURNING outbox, status",
         );
-        let sql = batch::marks(tx, sql);
         let inserted: Vec<(i64, i64)> = super::on_backend!(tx, |conn| {
             let mut query = sqlx::query_as(sql);
             for row in run {

@@ -2,20 +2,19 @@
 //! whether it locks.
 
 use sqlx::postgres::PgRow;
-use sqlx::sqlite::SqliteRow;
 use sqlx::{FromRow, SqlSafeStr};
 
-use super::{Result, Tx, on_backend};
+use super::{Result, Tx, embedded, on_backend};
 use crate::domain::{TenantId, Timestamp};
 
 /// A row that reads alike on both databases.
 pub(super) trait Readable:
-    for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin
+    for<'r> FromRow<'r, embedded::Row> + for<'r> FromRow<'r, PgRow> + Send + Unpin
 {
 }
 
 impl<R> Readable for R where
-    R: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin
+    R: for<'r> FromRow<'r, embedded::Row> + for<'r> FromRow<'r, PgRow> + Send + Unpin
 {
 }
 
