@@ -27,7 +27,7 @@ pub(super) async fn watch_backlog(
     while !stop.is_cancelled() {
         let buckets = owned.borrow().buckets();
         let oldest = async {
-            let mut tx = db.read().await?;
+            let mut tx = db.glance().await?;
             raw::oldest_unattached_all_tenants(&mut tx, &buckets).await
         };
         let now = clock.now();
@@ -93,7 +93,7 @@ pub(super) async fn watch_health(
 }
 
 async fn asks(db: &Db) -> Result<()> {
-    let mut tx = db.read().await?;
+    let mut tx = db.glance().await?;
     nodes::database_now(&mut tx).await.map(|_| ())
 }
 

@@ -38,7 +38,7 @@ pub async fn keep_sealing(db: Db, key: ChainKey, stop: CancellationToken) {
 pub async fn seal_all(db: &Db, key: &ChainKey) -> Result<u64> {
     let mut sealed = 0;
     for ledger in Ledger::ALL {
-        let mut tx = db.read().await?;
+        let mut tx = db.glance().await?;
         let tenants = audit::tenants_to_seal_all_tenants(&mut tx, ledger).await?;
         drop(tx);
         for tenant in tenants {

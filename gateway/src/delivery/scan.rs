@@ -35,13 +35,13 @@ pub(super) async fn page(
     skip: &[NumberId],
     after: OutboxId,
 ) -> Result<Vec<OutboxRow>> {
-    let mut tx = world.db.read().await?;
+    let mut tx = world.db.glance().await?;
     todo_all_tenants(&mut tx, buckets, skip, after, PAGE).await
 }
 
 /// What is to be done for one number, from its oldest row on.
 pub(super) async fn number(world: &World, refill: Refill) -> Result<Vec<OutboxRow>> {
-    let mut tx = world.db.read().await?;
+    let mut tx = world.db.glance().await?;
     todo_of_number(
         &mut tx,
         refill.tenant,
@@ -54,7 +54,7 @@ pub(super) async fn number(world: &World, refill: Refill) -> Result<Vec<OutboxRo
 
 /// Which of these doubts no receipt has settled.
 pub(super) async fn still_unknown(world: &World, ids: &[OutboxId]) -> Result<Vec<OutboxId>> {
-    let mut tx = world.db.read().await?;
+    let mut tx = world.db.glance().await?;
     still_unknown_all_tenants(&mut tx, ids).await
 }
 
@@ -78,7 +78,7 @@ pub(super) async fn wake(
             .filter(|(_, room)| **room == 0)
             .map(|(id, _)| *id)
             .collect();
-        let mut tx = world.db.read().await?;
+        let mut tx = world.db.glance().await?;
         let due = deferred::due_all_tenants(&mut tx, &buckets, &full, now, DUE).await?;
         drop(tx);
         let more = due.len() == DUE;

@@ -30,7 +30,7 @@ impl Desk {
 
     async fn due(&self) -> Result<()> {
         let buckets = self.owned.borrow().buckets();
-        let mut tx = self.db.read().await?;
+        let mut tx = self.db.glance().await?;
         let due = conversations::due_all_tenants(&mut tx, &buckets, self.clock.now()).await?;
         drop(tx);
         for (tenant, conversation) in due {

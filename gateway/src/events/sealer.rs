@@ -86,7 +86,7 @@ impl Sealer {
 
     async fn news(&self) -> Result<News> {
         let last = *self.newest.borrow();
-        let mut tx = self.db.read().await?;
+        let mut tx = self.db.glance().await?;
         stream::news_all_tenants(&mut tx, last).await
     }
 }

@@ -91,7 +91,7 @@ impl Pump {
     }
 
     async fn find(&mut self) -> Result<Vec<(TenantId, HookId)>> {
-        let mut tx = self.parts.db.read().await?;
+        let mut tx = self.parts.db.glance().await?;
         let now = self.parts.clock.now();
         let found = hooks::with_work_all_tenants(&mut tx, now, FOUND).await?;
         let owned = self.parts.owned.borrow().clone();

@@ -36,7 +36,7 @@ pub(super) async fn all(parts: &PumpParts, tenant: TenantId, id: HookId) -> Resu
 /// Answers whether there may be more to do.
 async fn one(parts: &PumpParts, tenant: TenantId, id: HookId) -> Result<bool> {
     let now = parts.clock.now();
-    let mut tx = parts.db.read().await?;
+    let mut tx = parts.db.glance().await?;
     let Some(hook) = hooks::find(&mut tx, tenant, id).await? else {
         return Ok(false);
     };

@@ -1,8 +1,11 @@
 //! Group commit of webhook bodies: many POSTs, one transaction, all acknowledged together.
 
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Sleep, sleep};
 
 use crate::domain::{AppId, Bucket, Timestamp};
 use crate::ownership::{Owned, Wakeups};
@@ -27,6 +30,11 @@ pub enum WriteError {
     #[error("the database did not take the body")]
     Failed,
 }
+
+/// Commits begin so far apart, unless enough waits: a webhook that comes alone is written at once, and of many each waits
+/// a little for a share of a transaction and of a flush to disk.
+const GATHER: Duration = Duration::from_millis(3);
+const ENOUGH: usize = 32;
 
 type Waiting = (Vec<NewRaw>, oneshot::Sender<Result<(), WriteError>>);
 
@@ -53,7 +61,6 @@ impl RawWriter {
 
     /// Returns when the rows are committed. Rows of one call are committed together.
     pub async fn append(&self, rows: Vec<NewRaw>) -> Result<(), WriteError> {
-        let _announced = self.db.announce_urgent();
         let (done, answer) = oneshot::channel();
         self.queue
             .try_send((rows, done))
@@ -81,8 +88,18 @@ async fn write(
     wakeups: Arc<Wakeups>,
     mut bodies: mpsc::Receiver<Waiting>,
 ) {
+    let enough = ENOUGH.min(config.most);
     let mut group = Vec::new();
+    let mut announced = None;
+    let mut gathered = pin!(sleep(Duration::ZERO));
     while bodies.recv_many(&mut group, config.most).await > 0 {
+        if group.len() < enough {
+            // Others may have the writer meanwhile.
+            announced = None;
+            gather(&mut bodies, &mut group, enough, gathered.as_mut()).await;
+        }
+        gathered.set(sleep(GATHER));
+        announced = announced.or_else(|| db.announce_urgent());
         let (rows, waiting): (Vec<_>, Vec<_>) = group.drain(..).unzip();
         let rows: Vec<NewRaw> = rows.into_iter().flatten().collect();
         let written = commit(&db, &rows).await;
@@ -99,6 +116,25 @@ async fn write(
             Err(error) => {
                 tracing::error!(%error, rows = rows.len(), "webhook bodies could not be written")
             }
+        }
+        if bodies.is_empty() {
+            announced = None;
+        }
+    }
+}
+
+/// Takes in what comes until it is time, or enough.
+async fn gather(
+    bodies: &mut mpsc::Receiver<Waiting>,
+    group: &mut Vec<Waiting>,
+    enough: usize,
+    mut until: Pin<&mut Sleep>,
+) {
+    while group.len() < enough {
+        tokio::select! {
+            biased;
+            () = &mut until => return,
+            came = bodies.recv_many(group, enough - group.len()) => if came == 0 { return },
         }
     }
 }

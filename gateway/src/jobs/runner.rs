@@ -75,7 +75,7 @@ impl Runner {
         stop: &CancellationToken,
     ) -> Result<bool> {
         let buckets = self.owned.borrow().buckets();
-        let mut tx = self.db.read().await?;
+        let mut tx = self.db.glance().await?;
         let open = jobs::open_jobs_all_tenants(&mut tx, &buckets, self.clock.now()).await?;
         fetches.keep_only(|id| open.iter().any(|(_, job)| *job == id));
         let mut ready = Vec::new();

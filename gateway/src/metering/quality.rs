@@ -105,7 +105,7 @@ impl QualityWatch {
 
     async fn obey(&self, number: &Number, quality: &str) -> Result<()> {
         let now = self.setup.clock.now();
-        let mut tx = self.setup.db.read().await?;
+        let mut tx = self.setup.db.glance().await?;
         let was = known(&mut tx, number).await?;
         let is_news = was.as_deref() != Some(quality);
         let held = Held::NumberMarketing(number.tenant, number.id);

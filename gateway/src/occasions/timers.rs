@@ -48,7 +48,7 @@ impl Occasions {
     async fn ring(&self) -> Result<usize> {
         let owned = self.owned.borrow().clone();
         let now = self.clock.now();
-        let mut tx = self.db.read().await?;
+        let mut tx = self.db.glance().await?;
         let due = timers::due_all_tenants(&mut tx, &owned.buckets(), now, MOST).await?;
         drop(tx);
         if due.is_empty() {

@@ -227,7 +227,7 @@ impl Keeper {
     }
 
     async fn view(&self) -> Result<View> {
-        let mut tx = self.db.read().await?;
+        let mut tx = self.db.glance().await?;
         let leases = buckets::all(&mut tx).await?;
         let live = nodes::live_slots(&mut tx).await?;
         let held = nodes::held_life_lines(&mut tx).await?;

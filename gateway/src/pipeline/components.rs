@@ -179,7 +179,7 @@ impl Components {
     }
 
     async fn manifest(&self, tenant: TenantId, hex: &str) -> Result<Manifest, NotRunnable> {
-        let mut tx = self.db.read().await?;
+        let mut tx = self.db.glance().await?;
         let text = components::manifest(&mut tx, tenant, hex).await?;
         let text = text.ok_or_else(|| NotRunnable::Corrupt("component".to_owned()))?;
         Manifest::parse(text.as_bytes()).map_err(|error| NotRunnable::Load(error.to_string()))

@@ -95,7 +95,7 @@ impl Memory {
         now: Timestamp,
     ) -> Result<Vec<String>> {
         let bounds = (asked.prefix.as_str(), asked.after.as_str());
-        let mut tx = self.db.read().await?;
+        let mut tx = self.db.glance().await?;
         kv::list(&mut tx, tenant, plugin, bounds, i64::from(asked.most), now).await
     }
 
@@ -230,7 +230,7 @@ fn tell(question: Question, found: &Found) {
 async fn read(db: &Db, keys: BTreeSet<KvKey>, owners: BTreeSet<KvOwner>) -> Found {
     let (keys, owners): (Vec<_>, Vec<_>) =
         (keys.into_iter().collect(), owners.into_iter().collect());
-    let mut tx = db.read().await?;
+    let mut tx = db.glance().await?;
     let values = kv::read_all_tenants(&mut tx, &keys, false).await?;
     let used = kv::usage_all_tenants(&mut tx, &owners).await?;
     Ok((values.into_iter().collect(), used.into_iter().collect()))

@@ -309,7 +309,7 @@ impl Pipeline {
         if ids.is_empty() {
             return Ok(Loaded::default());
         }
-        let mut tx = self.parts.db.read().await?;
+        let mut tx = self.parts.db.glance().await?;
         let rows = conversations::load_all_tenants(&mut tx, &ids).await?;
         let contacts: Vec<ContactId> = rows.iter().map(|row| row.contact).collect();
         let consent = people::read_consent_all_tenants(&mut tx, &contacts).await?;
@@ -475,7 +475,7 @@ async fn waiting(
     skip: &[TenantId],
     limit: usize,
 ) -> Result<Vec<PendingEvent>> {
-    let mut tx = db.read().await?;
+    let mut tx = db.glance().await?;
     events::pending_all_tenants(
         &mut tx,
         buckets,

@@ -88,7 +88,7 @@ impl TurnFacts {
     }
 
     async fn read_window(&self) -> Result<WindowView> {
-        let mut tx = self.db.read().await?;
+        let mut tx = self.db.glance().await?;
         let asked = [self.conversation];
         let points = entry_points::of_conversations(&mut tx, self.tenant, &asked).await?;
         let free_until = points.get(&self.conversation).and_then(|p| p.free_until);
@@ -99,7 +99,7 @@ impl TurnFacts {
     }
 
     async fn read_person(&self) -> Result<PersonView> {
-        let mut tx = self.db.read().await?;
+        let mut tx = self.db.glance().await?;
         let row = contacts::find(&mut tx, self.tenant, self.contact).await?;
         let key = row.map(|row| row.external_id);
         Ok(PersonView {
@@ -109,7 +109,7 @@ impl TurnFacts {
     }
 
     async fn read_ownership(&self) -> Result<OwnershipView> {
-        let mut tx = self.db.read().await?;
+        let mut tx = self.db.glance().await?;
         let since = entry_points::owned_since(&mut tx, self.tenant, self.conversation).await?;
         Ok(OwnershipView {
             owner: self.owner.clone(),
@@ -118,7 +118,7 @@ impl TurnFacts {
     }
 
     async fn read_past(&self) -> Result<Vec<Said>> {
-        let mut tx = self.db.read().await?;
+        let mut tx = self.db.glance().await?;
         let (ids, _) = history::walk(&mut tx, self.tenant, self.last_entry, LOOKED_AT).await?;
         let heard = history::inbound(&mut tx, self.tenant, &ids).await?;
         let sent = outbox::by_ids(&mut tx, self.tenant, &ids).await?;

@@ -404,7 +404,7 @@ impl Rollouts {
 
     /// Candidates are judged by what all nodes saw; what is none any more, or was idle, is forgotten.
     async fn learn(&self, parts: &[Part]) -> Result<()> {
-        let mut tx = self.setup.db.read().await?;
+        let mut tx = self.setup.db.glance().await?;
         for part in parts {
             if part.stage.is_candidate() && self.stands(part) {
                 let known = plugin_health::of_part(&mut tx, part.tenant, part).await?;

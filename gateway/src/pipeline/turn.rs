@@ -251,7 +251,7 @@ impl Turns {
     }
 
     async fn stored_element(&self, event: &PendingEvent) -> Option<String> {
-        let mut tx = self.db.read().await.ok()?;
+        let mut tx = self.db.glance().await.ok()?;
         let body = raw::body_all_tenants(&mut tx, event.raw).await.ok()??;
         let items = webhook::read(&body).ok()?;
         let ordinal = usize::try_from(event.ordinal).ok()?;

@@ -57,9 +57,9 @@ pub async fn addresses_all_tenants(
 ) -> Result<HashMap<ContactId, Addresses>> {
     let ids = batch::sorted(contacts.iter().map(|contact| contact.raw()));
     let mut found: HashMap<ContactId, Addresses> = HashMap::new();
-    for run in batch::runs(&ids) {
+    for run in batch::groups(tx, &ids) {
         let head = "SELECT contact, scope, kind, value FROM identity WHERE superseded_at = 0 AND contact IN";
-        let sql = batch::list(head, run.len(), 1, "ORDER BY contact, kind, scope, value");
+        let sql = batch::any_of(head, 1, "ORDER BY contact, kind, scope, value");
         let rows: Vec<(i64, String, i64, String)> = fetch_list!(tx, sql, [0_i64; 0], run)?;
         for (contact, scope, kind, value) in rows {
             let own = found.entry(ContactId::from_raw(contact)).or_default();

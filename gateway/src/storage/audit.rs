@@ -279,8 +279,8 @@ pub async fn seal(
     let tail = format!(
         ") AS v WHERE {table}.id = v.column1 AND {table}.tenant = v.column4 AND {table}.seq = 0"
     );
-    for run in batch::runs(entries) {
-        let sql = batch::values(&head, run.len(), 4, 1, &tail);
+    for run in batch::groups(tx, entries) {
+        let sql = batch::rows(&head, 4, &tail);
         execute_rows!(tx, sql, run, |query, (row, seq, mac)| {
             query.bind(*row).bind(*seq).bind(mac).bind(tenant.raw())
         })?;

@@ -1,15 +1,186 @@
 //! Statements that carry many rows: the hot path writes dozens of turns with a handful of them.
 //!
-//! The same `VALUES` list serves both databases. Row counts are few, so that the number of different statements, and with
-//! it the prepared-statement cache, stays small.
+//! One text serves both databases, with its rows where `VALUES` stands. SQLite is given them value by value, for few
+//! counts of rows, so that the number of different statements, and with it the prepared-statement cache, stays small.
+//! PostgreSQL is given an array for each column: one statement for any number of rows, planned once.
 
 use std::fmt::Write as _;
 
+use sqlx::Arguments as _;
 use sqlx::AssertSqlSafe;
+use sqlx::postgres::PgArguments;
+
+use super::Tx;
 
 /// Rows that one statement may have. SQLite allows 32,766 parameters, PostgreSQL 65,535. With powers of two alone an
 /// ordinary group would take four statements; with these it takes two, as a rule.
 const SIZES: [usize; 12] = [64, 48, 32, 24, 16, 12, 8, 6, 4, 3, 2, 1];
+
+/// Rows of one statement on PostgreSQL: some milliseconds of its locks.
+const ARRAY: usize = 512;
+
+/// Rows for one statement each: [`runs`] on SQLite, whole on PostgreSQL but for very many.
+pub(super) fn groups<'a, T>(tx: &Tx, rows: &'a [T]) -> impl Iterator<Item = &'a [T]> + use<'a, T> {
+    let (cut, whole) = match tx.is_postgres() {
+        true => (None, Some(rows.chunks(ARRAY))),
+        false => (Some(runs(rows)), None),
+    };
+    whole.into_iter().flatten().chain(cut.into_iter().flatten())
+}
+
+/// A statement around rows: `head` ends in `VALUES`, `tail` follows the list.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rows<'a> {
+    head: &'a str,
+    width: usize,
+    tail: &'a str,
+}
+
+pub(super) fn rows<'a>(head: &'a str, width: usize, tail: &'a str) -> Rows<'a> {
+    Rows { head, width, tail }
+}
+
+impl Rows<'_> {
+    pub(super) fn by_value(self, rows: usize) -> AssertSqlSafe<String> {
+        values(self.head, rows, self.width, 1, self.tail)
+    }
+
+    /// `VALUES` has names for its columns, which the array's are given too.
+    pub(super) fn by_column(self) -> AssertSqlSafe<String> {
+        let Self { head, width, tail } = self;
+        let head = head.trim_end();
+        let head = head.strip_suffix("VALUES").expect("the head of a list");
+        let list = |mark: &str| {
+            let one = |n| format!("{mark}{n}");
+            (1..=width).map(one).collect::<Vec<_>>().join(",")
+        };
+        let (arrays, names) = (list("$"), list("column"));
+        AssertSqlSafe(format!(
+            "{head}SELECT * FROM UNNEST({arrays}) AS arrays ({names}) {tail}"
+        ))
+    }
+}
+
+/// A statement around a list for `IN`, with which `head` ends; its values are numbered from `first`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct AnyOf<'a> {
+    head: &'a str,
+    first: usize,
+    tail: &'a str,
+}
+
+pub(super) fn any_of<'a>(head: &'a str, first: usize, tail: &'a str) -> AnyOf<'a> {
+    AnyOf { head, first, tail }
+}
+
+impl AnyOf<'_> {
+    pub(super) fn by_value(self, items: usize) -> AssertSqlSafe<String> {
+        list(self.head, items, self.first, self.tail)
+    }
+
+    pub(super) fn by_column(self) -> AssertSqlSafe<String> {
+        let Self { head, first, tail } = self;
+        let head = head.trim_end();
+        let head = head.strip_suffix("IN").expect("the head of a list");
+        AssertSqlSafe(format!("{head}= ANY (${first}) {tail}"))
+    }
+}
+
+/// The columns of rows, filled value by value.
+#[derive(Debug)]
+pub(super) struct Columns {
+    columns: Vec<Column>,
+    next: usize,
+}
+
+#[derive(Debug)]
+enum Column {
+    Unknown,
+    Integers(Vec<i64>),
+    Reals(Vec<f64>),
+    Texts(Vec<String>),
+    Blobs(Vec<Vec<u8>>),
+}
+
+/// A value that stands in a column.
+#[derive(Debug)]
+pub(super) enum Cell {
+    Integer(i64),
+    Real(f64),
+    Text(String),
+    Blob(Vec<u8>),
+}
+
+impl Columns {
+    pub(super) fn new(rows: Rows<'_>) -> Self {
+        Self {
+            columns: (0..rows.width).map(|_| Column::Unknown).collect(),
+            next: 0,
+        }
+    }
+
+    pub(super) fn bind(mut self, value: impl Into<Cell>) -> Self {
+        let column = &mut self.columns[self.next];
+        match (column, value.into()) {
+            (Column::Integers(column), Cell::Integer(value)) => column.push(value),
+            (Column::Reals(column), Cell::Real(value)) => column.push(value),
+            (Column::Texts(column), Cell::Text(value)) => column.push(value),
+            (Column::Blobs(column), Cell::Blob(value)) => column.push(value),
+            (column @ Column::Unknown, value) => *column = Column::of(value),
+            (column, value) => unreachable!("{value:?} in {column:?}"),
+        }
+        self.next = (self.next + 1) % self.columns.len();
+        self
+    }
+
+    pub(super) fn arguments(self) -> sqlx::Result<PgArguments> {
+        let mut arguments = PgArguments::default();
+        for column in self.columns {
+            let added = match column {
+                Column::Integers(column) => arguments.add(column),
+                Column::Reals(column) => arguments.add(column),
+                Column::Texts(column) => arguments.add(column),
+                Column::Blobs(column) => arguments.add(column),
+                Column::Unknown => arguments.add(Vec::<i64>::new()),
+            };
+            added.map_err(sqlx::Error::Encode)?;
+        }
+        Ok(arguments)
+    }
+}
+
+impl Column {
+    fn of(value: Cell) -> Self {
+        match value {
+            Cell::Integer(value) => Self::Integers(vec![value]),
+            Cell::Real(value) => Self::Reals(vec![value]),
+            Cell::Text(value) => Self::Texts(vec![value]),
+            Cell::Blob(value) => Self::Blobs(vec![value]),
+        }
+    }
+}
+
+macro_rules! cells {
+    ($($rust:ty => $kind:ident($value:ident: $made:expr)),+ $(,)?) => {$(
+        impl From<$rust> for Cell {
+            fn from($value: $rust) -> Self {
+                Self::$kind($made)
+            }
+        }
+    )+};
+}
+
+cells! {
+    i64 => Integer(value: value),
+    &i64 => Integer(value: *value),
+    f64 => Real(value: value),
+    String => Text(value: value),
+    &String => Text(value: value.clone()),
+    &str => Text(value: value.to_owned()),
+    Vec<u8> => Blob(value: value),
+    &Vec<u8> => Blob(value: value.clone()),
+    &[u8] => Blob(value: value.to_vec()),
+}
 
 /// Cuts rows into runs of [`SIZES`], the largest first.
 pub(super) fn runs<T>(rows: &[T]) -> impl Iterator<Item = &[T]> {

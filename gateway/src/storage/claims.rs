@@ -70,7 +70,7 @@ pub async fn conversation_facts_all_tenants(
     let head = "SELECT c.id, c.contact, c.owner, c.owner_name, c.owner_version, c.last_inbound_at, c.closed_by_meta_at,
             c.blocked_at, c.pair_debt_at, p.attributes, p.phone, p.bsuid, p.parent_bsuid
         FROM conversation c JOIN contact p ON p.id = c.contact WHERE c.id IN";
-    let sql = batch::list(head, ids.len(), 1, "");
+    let sql = batch::any_of(head, 1, "");
     let rows: Vec<Row> = fetch_list!(tx, sql, [0_i64; 0], &ids)?;
     rows.into_iter().map(facts).collect()
 }
@@ -100,12 +100,10 @@ pub async fn set_pair_debts_all_tenants(
 ) -> Result<()> {
     let mut debts = debts.to_vec();
     debts.sort_unstable();
-    for run in batch::runs(&debts) {
-        let sql = batch::values(
+    for run in batch::groups(tx, &debts) {
+        let sql = batch::rows(
             "UPDATE conversation SET pair_debt_at = v.column2 FROM (VALUES",
-            run.len(),
             2,
-            1,
             ") AS v WHERE conversation.id = v.column1",
         );
         execute_rows!(tx, sql, run, |query, (id, debt)| {

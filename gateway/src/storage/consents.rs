@@ -86,13 +86,11 @@ impl Row {
 }
 
 pub async fn append_all_tenants(tx: &mut Tx, records: &[ConsentRecord]) -> Result<()> {
-    for run in batch::runs(records) {
-        let sql = batch::values(
+    for run in batch::groups(tx, records) {
+        let sql = batch::rows(
             "INSERT INTO consent_record (id, tenant, contact, scope, status, channel, said_at, recorded_at, recorded_by,
                 wording, value, salt, value_hash, commitment, mac) VALUES",
-            run.len(),
             15,
-            1,
             "",
         );
         execute_rows!(tx, sql, run, |query, row| {

@@ -232,12 +232,10 @@ pub async fn add_import(
     items: &[String],
 ) -> Result<()> {
     let numbered: Vec<(i64, &String)> = (1..).zip(items).collect();
-    for run in batch::runs(&numbered) {
-        let sql = batch::values(
+    for run in batch::groups(tx, &numbered) {
+        let sql = batch::rows(
             "INSERT INTO contact_import (id, ordinal, tenant, item) VALUES",
-            run.len(),
             4,
-            1,
             "",
         );
         execute_rows!(tx, sql, run, |query, (ordinal, item)| {

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use sqlx::FromRow;
 
 use super::rows::{moment, one};
-use super::{Result, StorageError, Tx, batch, execute, execute_rows, fetch_list};
+use super::{Result, StorageError, Tx, batch, execute, execute_rows, fetch_list, fetch_rows};
 use crate::domain::attribute::Fields;
 use crate::domain::number::Number;
 use crate::domain::{
@@ -186,8 +186,8 @@ async fn select(tx: &mut Tx, ids: &[ConversationId], tail: &str) -> Result<Vec<C
     let head = format!("{SELECT} WHERE c.id IN");
     let ids = batch::sorted(ids.iter().map(|id| id.raw()));
     let mut found = Vec::with_capacity(ids.len());
-    for run in batch::runs(&ids) {
-        let sql = batch::list(&head, run.len(), 1, tail);
+    for run in batch::groups(tx, &ids) {
+        let sql = batch::any_of(&head, 1, tail);
         let rows: Vec<Row> = fetch_list!(tx, sql, [0_i64; 0], run)?;
         for row in rows {
             found.push(conversation(row)?);
@@ -210,18 +210,15 @@ pub async fn find_all_tenants(
     pairs: &[(NumberId, ContactId)],
 ) -> Result<Vec<ConversationId>> {
     let mut found = Vec::with_capacity(pairs.len());
-    for run in batch::runs(pairs) {
-        let sql = batch::values(
+    for run in batch::groups(tx, pairs) {
+        let sql = batch::rows(
             "SELECT c.id FROM conversation c JOIN (VALUES",
-            run.len(),
             2,
-            1,
             ") AS v ON c.number = v.column1 AND c.contact = v.column2",
         );
-        let values = run
-            .iter()
-            .flat_map(|(number, contact)| [number.raw(), contact.raw()]);
-        let rows: Vec<(i64,)> = fetch_list!(tx, sql, [0_i64; 0], values)?;
+        let rows: Vec<(i64,)> = fetch_rows!(tx, sql, run, |query, (number, contact)| {
+            query.bind(number.raw()).bind(contact.raw())
+        })?;
         found.extend(rows.into_iter().map(|row| ConversationId::from_raw(row.0)));
     }
     Ok(found)
@@ -263,14 +260,12 @@ fn conversation(row: Row) -> Result<Conversation> {
 
 /// Adds conversations.
 pub async fn add_all_tenants(tx: &mut Tx, rows: &[Conversation], now: Timestamp) -> Result<()> {
-    for run in batch::runs(rows) {
-        let sql = batch::values(
+    for run in batch::groups(tx, rows) {
+        let sql = batch::rows(
             "INSERT INTO conversation (id, tenant, number, contact, bucket, owner, owner_name, owner_version, version,
                 next_seq, done_seq, last_inbound_at, closed_by_meta_at, pair_debt_at, bot_hour_at, bot_hour_count,
                 language, attributes, tags, closed_at, created_at) VALUES",
-            run.len(),
             21,
-            1,
             "",
         );
         execute_rows!(tx, sql, run, |query, row| {
@@ -341,15 +336,13 @@ pub async fn begin(
 ///
 /// The version stays: a turn that is running may still commit.
 pub async fn advance_all_tenants(tx: &mut Tx, rows: &[&Conversation]) -> Result<()> {
-    for run in batch::runs(rows) {
-        let sql = batch::values(
+    for run in batch::groups(tx, rows) {
+        let sql = batch::rows(
             "UPDATE conversation SET next_seq = v.column2,
                 last_inbound_at = CASE WHEN last_inbound_at < v.column3 THEN v.column3 ELSE last_inbound_at END,
                 last_entry = v.column4
              FROM (VALUES",
-            run.len(),
             4,
-            1,
             ") AS v WHERE conversation.id = v.column1",
         );
         execute_rows!(tx, sql, run, |query, row| {
@@ -378,8 +371,8 @@ pub async fn lock_versions_all_tenants(tx: &mut Tx, ids: &[ConversationId]) -> R
     let head = "SELECT id, version, last_entry FROM conversation WHERE id IN";
     let ids = batch::sorted(ids.iter().map(|id| id.raw()));
     let mut found = Vec::with_capacity(ids.len());
-    for run in batch::runs(&ids) {
-        let sql = batch::list(head, run.len(), 1, tail);
+    for run in batch::groups(tx, &ids) {
+        let sql = batch::any_of(head, 1, tail);
         let rows: Vec<Locked> = fetch_list!(tx, sql, [0_i64; 0], run)?;
         found.extend(rows);
     }
@@ -392,17 +385,15 @@ pub async fn store_turns_all_tenants(
     tx: &mut Tx,
     rows: &[(&Conversation, Option<Timestamp>)],
 ) -> Result<()> {
-    for run in batch::runs(rows) {
-        let sql = batch::values(
+    for run in batch::groups(tx, rows) {
+        let sql = batch::rows(
             "UPDATE conversation SET version = v.column2, done_seq = v.column3, owner = v.column4,
                 owner_name = v.column5, owner_version = v.column6, bot_hour_at = v.column7,
                 bot_hour_count = v.column8, language = v.column9, attributes = v.column10, tags = v.column11,
                 closed_at = v.column12, last_entry = v.column13,
                 pair_debt_at = CASE WHEN v.column14 = 0 THEN pair_debt_at ELSE v.column14 END
              FROM (VALUES",
-            run.len(),
             14,
-            1,
             ") AS v WHERE conversation.id = v.column1",
         );
         execute_rows!(tx, sql, run, |query, (row, debt)| {
@@ -428,13 +419,11 @@ pub async fn store_turns_all_tenants(
 
 /// Writes what waits for people: few turns change it, so the statement of all turns does not carry it.
 pub async fn store_attention_all_tenants(tx: &mut Tx, rows: &[&Conversation]) -> Result<()> {
-    for run in batch::runs(rows) {
-        let sql = batch::values(
+    for run in batch::groups(tx, rows) {
+        let sql = batch::rows(
             "UPDATE conversation SET human_replied_at = v.column2, snoozed_until = v.column3, hand_back_at = v.column4
              FROM (VALUES",
-            run.len(),
             4,
-            1,
             ") AS v WHERE conversation.id = v.column1",
         );
         execute_rows!(tx, sql, run, |query, row| {

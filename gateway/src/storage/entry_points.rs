@@ -25,9 +25,9 @@ pub async fn of_conversations(
 ) -> Result<HashMap<ConversationId, EntryPoint>> {
     let ids = batch::sorted(conversations.iter().map(|id| id.raw()));
     let mut found = HashMap::new();
-    for run in batch::runs(&ids) {
+    for run in batch::groups(tx, &ids) {
         let head = "SELECT id, referral, referral_at, free_until FROM conversation WHERE tenant = $1 AND id IN";
-        let sql = batch::list(head, run.len(), 2, "");
+        let sql = batch::any_of(head, 2, "");
         let rows: Vec<(i64, String, i64, i64)> = fetch_list!(tx, sql, [tenant.raw()], run)?;
         found.extend(rows.into_iter().map(|(id, referral, at, free)| {
             let point = EntryPoint {

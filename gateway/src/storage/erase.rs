@@ -98,9 +98,9 @@ async fn delete(
     ids: &[i64],
 ) -> Result<u64> {
     let mut gone = 0;
-    for run in batch::runs(ids) {
+    for run in batch::groups(tx, ids) {
         let head = format!("DELETE FROM {table} WHERE tenant = $1 AND {column} IN");
-        let sql = batch::list(&head, run.len(), 2, "RETURNING 1");
+        let sql = batch::any_of(&head, 2, "RETURNING 1");
         let rows: Vec<(i32,)> = fetch_list!(tx, sql, [tenant.raw()], run)?;
         gone += rows.len() as u64;
     }

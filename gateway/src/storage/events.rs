@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sqlx::FromRow;
 
 use super::conversations::Conversation;
-use super::{Result, StorageError, Tx, batch, execute_rows, fetch_list};
+use super::{Result, StorageError, Tx, batch, execute_rows, fetch_rows, on_backend};
 use crate::domain::{
     Bucket, ContactId, ConversationId, EventId, InboundMessage, NumberId, Occasion, RawId,
     StreamEvent, StreamKind, TenantId, Timestamp, TurnId, id,
@@ -88,17 +88,12 @@ pub struct NewEvent {
 /// Writes down which events are known from now on; answers those that were not.
 pub async fn first_seen_all_tenants(tx: &mut Tx, keys: &[EventKey]) -> Result<Vec<EventKey>> {
     let mut fresh = Vec::with_capacity(keys.len());
-    for run in batch::runs(keys) {
+    for run in batch::groups(tx, keys) {
         let tail = "ON CONFLICT (at, hash) DO NOTHING RETURNING at, hash";
-        let sql = batch::values(
-            "INSERT INTO event_seen (at, hash) VALUES",
-            run.len(),
-            2,
-            1,
-            tail,
-        );
-        let values = run.iter().flat_map(|key| [key.at, key.hash]);
-        let rows: Vec<(i64, i64)> = fetch_list!(tx, sql, [0_i64; 0], values)?;
+        let sql = batch::rows("INSERT INTO event_seen (at, hash) VALUES", 2, tail);
+        let rows: Vec<(i64, i64)> = fetch_rows!(tx, sql, run, |query, key| {
+            query.bind(key.at).bind(key.hash)
+        })?;
         fresh.extend(rows.into_iter().map(|(at, hash)| EventKey { at, hash }));
     }
     Ok(fresh)
@@ -112,13 +107,11 @@ impl EventKind {
 
 /// Appends events. Messages and occasions wait for their turn, everything else never has one.
 pub async fn append_all_tenants(tx: &mut Tx, events: &[NewEvent]) -> Result<()> {
-    for run in batch::runs(events) {
-        let sql = batch::values(
+    for run in batch::groups(tx, events) {
+        let sql = batch::rows(
             "INSERT INTO inbound_event (id, tenant, number, bucket, conversation, contact, seq, raw, ordinal, kind,
                 at, wamid, content, word, prev, state) VALUES",
-            run.len(),
             16,
-            1,
             "",
         );
         execute_rows!(tx, sql, run, |query, event| {
@@ -303,7 +296,13 @@ pub async fn pending_all_tenants(
         2,
         &format!("{} ORDER BY id LIMIT $1", skipped.0),
     );
-    let rows: Vec<PendingRow> = fetch_list!(tx, sql, [limit], buckets.iter().chain(&skip))?;
+    let rows: Vec<PendingRow> = on_backend!(tx, |conn| {
+        let mut query = sqlx::query_as(sql).bind(limit);
+        for value in buckets.iter().chain(&skip) {
+            query = query.bind(value);
+        }
+        query.fetch_all(conn).await
+    })?;
     let readable = |row| match pending(row) {
         Ok(event) => Some(event),
         Err(error) => {
@@ -347,12 +346,10 @@ fn subject(row: &PendingRow) -> serde_json::Result<Subject> {
 /// else was there before, and the transaction must not commit.
 pub async fn mark_done_all_tenants(tx: &mut Tx, done: &[(EventId, TurnId)]) -> Result<u64> {
     let mut touched = 0;
-    for run in batch::runs(done) {
-        let sql = batch::values(
+    for run in batch::groups(tx, done) {
+        let sql = batch::rows(
             "UPDATE inbound_event SET state = 1, turn = v.column2 FROM (VALUES",
-            run.len(),
             2,
-            1,
             ") AS v WHERE inbound_event.id = v.column1 AND inbound_event.state = 0",
         );
         touched += execute_rows!(tx, sql, run, |query, (event, turn)| query

@@ -48,7 +48,7 @@ pub async fn inbound(tx: &mut Tx, tenant: TenantId, ids: &[i64]) -> Result<Vec<I
         let head =
             "SELECT id, number, conversation, contact, seq, kind, raw, ordinal, at, wamid, content
             FROM inbound_event WHERE tenant = $1 AND id IN";
-        let sql = batch::list(head, run.len(), 2, "");
+        let sql = batch::any_of(head, 2, "");
         let rows: Vec<Row> = fetch_list!(tx, sql, [tenant.raw()], run)?;
         found.extend(rows.into_iter().map(entry));
     }

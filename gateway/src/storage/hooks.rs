@@ -349,12 +349,10 @@ pub async fn add_failed(
     id: HookId,
     failed: &[Delivery],
 ) -> Result<()> {
-    for run in batch::runs(failed) {
-        let sql = batch::values(
+    for run in batch::groups(tx, failed) {
+        let sql = batch::rows(
             "INSERT INTO hook_delivery (id, tenant, hook, seq, state, attempts, next_at, first_at, error) VALUES",
-            run.len(),
             9,
-            1,
             "",
         );
         execute_rows!(tx, sql, run, |query, row| {

@@ -261,7 +261,7 @@ pub async fn hold_generations_all_tenants(
     } else {
         ""
     };
-    let sql = batch::list(head, ids.len(), 1, lock);
+    let sql = batch::any_of(head, 1, lock);
     let rows: Vec<(i64, i64)> = fetch_list!(tx, sql, [0_i64; 0], &ids)?;
     Ok(rows
         .into_iter()

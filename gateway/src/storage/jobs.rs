@@ -151,7 +151,7 @@ pub async fn open_jobs_all_tenants(
     );
     let head = "SELECT tenant, id FROM job
         WHERE state IN ('queued', 'running') AND due_at <= $1 AND bucket IN";
-    let list = batch::list(head, buckets.len(), 2, "ORDER BY id LIMIT 256");
+    let list = batch::any_of(head, 2, "ORDER BY id LIMIT 256");
     let rows: Vec<(i64, i64)> = fetch_list!(tx, list, [now.millis()], &buckets)?;
     Ok(rows
         .into_iter()
@@ -202,8 +202,8 @@ pub async fn insert_rejects(
     rejects: &[Reject],
 ) -> Result<()> {
     const HEAD: &str = "INSERT INTO job_reject (job, ordinal, tenant, reason, item) VALUES";
-    for run in batch::runs(rejects) {
-        let sql = batch::values(HEAD, run.len(), 5, 1, "");
+    for run in batch::groups(tx, rejects) {
+        let sql = batch::rows(HEAD, 5, "");
         execute_rows!(tx, sql, run, |query, reject| query
             .bind(job.raw())
             .bind(reject.ordinal)

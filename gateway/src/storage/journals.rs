@@ -82,10 +82,10 @@ pub async fn erase(
     };
     let contacts: Vec<i64> = contacts.iter().map(|contact| contact.raw()).collect();
     let mut turns = 0;
-    for run in batch::runs(&contacts) {
+    for run in batch::groups(tx, &contacts) {
         let head = "SELECT t.id, t.journal FROM turn t JOIN conversation c ON c.id = t.conversation
             WHERE t.tenant = $1 AND t.id > $2 AND t.id <= $3 AND c.contact IN";
-        let sql = batch::list(head, run.len(), 4, "");
+        let sql = batch::any_of(head, 4, "");
         let rows: Vec<(i64, String)> = fetch_list!(tx, sql, [tenant.raw(), after, end], run)?;
         for (id, journal) in rows {
             const SQL: &str = "UPDATE turn SET journal = $1 WHERE id = $2 AND tenant = $3";

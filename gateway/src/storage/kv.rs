@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use sqlx::FromRow;
 
-use super::{Db, Result, Tx, batch, execute_rows, on_backend};
+use super::{Db, Result, Tx, batch, execute_rows, fetch_rows, on_backend};
 use crate::domain::{TenantId, Timestamp};
 
 /// The place of one remembered value.
@@ -74,22 +74,18 @@ pub async fn read_all_tenants(
     } else {
         ""
     };
-    for run in batch::runs(keys) {
+    for run in batch::groups(tx, keys) {
         let on = format!(
             ") AS v JOIN plugin_kv k ON k.tenant = v.column1 AND k.plugin = v.column2 AND k.item = v.column3 {tail}"
         );
         let head =
             "SELECT k.tenant, k.plugin, k.item, k.value, k.version, k.expires_at FROM (VALUES";
-        let sql = batch::values(head, run.len(), 3, 1, &on);
-        let rows: Vec<Row> = on_backend!(tx, |conn| {
-            let mut query = sqlx::query_as(sql);
-            for key in run {
-                query = query
-                    .bind(key.tenant.raw())
-                    .bind(&key.plugin)
-                    .bind(&key.item);
-            }
-            query.fetch_all(conn).await
+        let sql = batch::rows(head, 3, &on);
+        let rows: Vec<Row> = fetch_rows!(tx, sql, run, |query, key| {
+            query
+                .bind(key.tenant.raw())
+                .bind(&key.plugin)
+                .bind(&key.item)
         })?;
         found.extend(rows.into_iter().map(|row| {
             let tenant = TenantId::from_raw(row.tenant);
@@ -114,12 +110,10 @@ pub async fn read_all_tenants(
 /// Writes values under a version that was never used before (the turn's id: a value that was deleted and set again must
 /// not look like the old one). Keys must be distinct and sorted.
 pub async fn put_all_tenants(tx: &mut Tx, writes: &[(KvKey, KvValue)]) -> Result<()> {
-    for run in batch::runs(writes) {
-        let sql = batch::values(
+    for run in batch::groups(tx, writes) {
+        let sql = batch::rows(
             "INSERT INTO plugin_kv (tenant, plugin, item, value, version, expires_at) VALUES",
-            run.len(),
             6,
-            1,
             "ON CONFLICT (tenant, plugin, item) DO UPDATE SET value = excluded.value, version = excluded.version,
                 expires_at = excluded.expires_at",
         );
@@ -138,12 +132,10 @@ pub async fn put_all_tenants(tx: &mut Tx, writes: &[(KvKey, KvValue)]) -> Result
 
 /// Forgets values. Keys must be sorted.
 pub async fn delete_all_tenants(tx: &mut Tx, keys: &[KvKey]) -> Result<()> {
-    for run in batch::runs(keys) {
-        let sql = batch::values(
+    for run in batch::groups(tx, keys) {
+        let sql = batch::rows(
             "DELETE FROM plugin_kv WHERE (tenant, plugin, item) IN (VALUES",
-            run.len(),
             3,
-            1,
             ")",
         );
         execute_rows!(tx, sql, run, |query, key| {
@@ -189,18 +181,14 @@ pub async fn lock_usage_all_tenants(
 
 async fn read_usage(tx: &mut Tx, owners: &[KvOwner], tail: &str) -> Result<Vec<(KvOwner, i64)>> {
     let mut found = Vec::new();
-    for run in batch::runs(owners) {
+    for run in batch::groups(tx, owners) {
         let on = format!(
             ") AS v JOIN plugin_kv_usage u ON u.tenant = v.column1 AND u.plugin = v.column2 {tail}"
         );
         let head = "SELECT u.tenant, u.plugin, u.bytes FROM (VALUES";
-        let sql = batch::values(head, run.len(), 2, 1, &on);
-        let rows: Vec<(i64, String, i64)> = on_backend!(tx, |conn| {
-            let mut query = sqlx::query_as(sql);
-            for owner in run {
-                query = query.bind(owner.tenant.raw()).bind(&owner.plugin);
-            }
-            query.fetch_all(conn).await
+        let sql = batch::rows(head, 2, &on);
+        let rows: Vec<(i64, String, i64)> = fetch_rows!(tx, sql, run, |query, owner| {
+            query.bind(owner.tenant.raw()).bind(&owner.plugin)
         })?;
         found.extend(rows.into_iter().map(|(tenant, plugin, bytes)| {
             let tenant = TenantId::from_raw(tenant);
@@ -211,12 +199,10 @@ async fn read_usage(tx: &mut Tx, owners: &[KvOwner], tail: &str) -> Result<Vec<(
 }
 
 async fn make_usage(tx: &mut Tx, owners: &[KvOwner]) -> Result<()> {
-    for run in batch::runs(owners) {
-        let sql = batch::values(
+    for run in batch::groups(tx, owners) {
+        let sql = batch::rows(
             "INSERT INTO plugin_kv_usage (tenant, plugin, bytes) VALUES",
-            run.len(),
             3,
-            1,
             "ON CONFLICT (tenant, plugin) DO NOTHING",
         );
         execute_rows!(tx, sql, run, |query, owner| {
@@ -231,12 +217,10 @@ async fn make_usage(tx: &mut Tx, owners: &[KvOwner]) -> Result<()> {
 
 /// Writes down what is remembered in all, of owners whose rows are locked.
 pub async fn set_usage_all_tenants(tx: &mut Tx, usage: &[(KvOwner, i64)]) -> Result<()> {
-    for run in batch::runs(usage) {
-        let sql = batch::values(
+    for run in batch::groups(tx, usage) {
+        let sql = batch::rows(
             "INSERT INTO plugin_kv_usage (tenant, plugin, bytes) VALUES",
-            run.len(),
             3,
-            1,
             "ON CONFLICT (tenant, plugin) DO UPDATE SET bytes = excluded.bytes",
         );
         execute_rows!(tx, sql, run, |query, (owner, bytes)| {

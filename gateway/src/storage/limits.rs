@@ -5,7 +5,9 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::{Db, Result, Tx, batch, execute, execute_rows, fetch_list, forget, on_backend};
+use super::{
+    Db, Result, Tx, batch, execute, execute_rows, fetch_list, fetch_rows, forget, on_backend,
+};
 use crate::domain::{ContactId, DraftClass, NumberId, OutboxId, TenantId, Timestamp};
 
 /// Something that the business began with a person.
@@ -29,7 +31,7 @@ pub async fn begun_all_tenants(
     for run in batch::runs(&ids) {
         let head =
             "SELECT contact, outbox, tenant, class, at FROM begun WHERE at > $1 AND contact IN";
-        let sql = batch::list(head, run.len(), 2, "");
+        let sql = batch::any_of(head, 2, "");
         let rows: Vec<(i64, i64, i64, i64, i64)> = fetch_list!(tx, sql, [since.millis()], run)?;
         found.extend(
             rows.into_iter()
@@ -52,23 +54,19 @@ pub async fn begin_all_tenants(tx: &mut Tx, begun: &[Begun]) -> Result<HashSet<O
     let mut begun = begun.to_vec();
     let mut new = HashSet::new();
     begun.sort_unstable_by_key(|one| (one.contact, one.outbox));
-    for run in batch::runs(&begun) {
+    for run in batch::groups(tx, &begun) {
         let head = "INSERT INTO begun (contact, outbox, tenant, class, at) VALUES";
         let tail = "ON CONFLICT (contact, outbox) DO NOTHING RETURNING outbox";
-        let sql = batch::values(head, run.len(), 5, 1, tail);
-        let added: Vec<i64> = on_backend!(tx, |conn| {
-            let mut query = sqlx::query_scalar(sql);
-            for one in run {
-                query = query
-                    .bind(one.contact.raw())
-                    .bind(one.outbox.raw())
-                    .bind(one.tenant.raw())
-                    .bind(one.class.code())
-                    .bind(one.at.millis());
-            }
-            query.fetch_all(conn).await
+        let sql = batch::rows(head, 5, tail);
+        let added: Vec<(i64,)> = fetch_rows!(tx, sql, run, |query, one| {
+            query
+                .bind(one.contact.raw())
+                .bind(one.outbox.raw())
+                .bind(one.tenant.raw())
+                .bind(one.class.code())
+                .bind(one.at.millis())
         })?;
-        new.extend(added.into_iter().map(OutboxId::from_raw));
+        new.extend(added.into_iter().map(|(id,)| OutboxId::from_raw(id)));
     }
     Ok(new)
 }
@@ -106,7 +104,7 @@ pub async fn held_off_all_tenants(
     for run in batch::runs(&ids) {
         let head =
             "SELECT contact, MAX(held_off_at) FROM begun WHERE held_off_at > $1 AND contact IN";
-        let sql = batch::list(head, run.len(), 2, "GROUP BY contact");
+        let sql = batch::any_of(head, 2, "GROUP BY contact");
         let rows: Vec<(i64, i64)> = fetch_list!(tx, sql, [since.millis()], run)?;
         found.extend(
             rows.into_iter()
@@ -136,7 +134,7 @@ pub async fn reach_all_tenants(tx: &mut Tx, reached: &[Reached]) -> Result<()> {
         let head = "INSERT INTO reached (portfolio, contact, tenant, at) VALUES";
         let tail = "ON CONFLICT (portfolio, contact) DO UPDATE SET at = excluded.at
             WHERE reached.at < excluded.at";
-        let sql = batch::values(head, run.len(), 4, 1, tail);
+        let sql = batch::rows(head, 4, tail);
         execute_rows!(tx, sql, run, |query, one| query
             .bind(&one.portfolio)
             .bind(one.contact.raw())
@@ -192,9 +190,9 @@ pub async fn portfolio_limits_all_tenants(
     portfolios: &[&str],
 ) -> Result<BTreeMap<String, i64>> {
     let mut limits = BTreeMap::new();
-    for run in batch::runs(portfolios) {
+    for run in batch::groups(tx, portfolios) {
         let head = "SELECT portfolio, people FROM portfolio_limit WHERE portfolio IN";
-        let sql = batch::list(head, run.len(), 1, "");
+        let sql = batch::any_of(head, 1, "");
         let rows: Vec<(String, i64)> = fetch_list!(tx, sql, [0_i64; 0], run)?;
         limits.extend(rows);
     }

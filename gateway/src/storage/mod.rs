@@ -81,9 +81,12 @@ mod writer;
 
 use std::sync::Arc;
 
-use sqlx::{PgPool, Postgres, Transaction};
+use sqlx::pool::PoolConnection;
+use sqlx::{PgConnection, PgPool, Transaction};
 
 use crate::domain::StreamEvent;
+
+use embedded::Place;
 
 pub use ending::{Change, Ending};
 pub use open::{OpenOptions, open};
@@ -151,19 +154,36 @@ pub struct Tx {
 enum Conn {
     /// With its turn at the writer, unless it only reads. The turn ends after the connection is back.
     Sqlite(embedded::Loan, Option<writer::WriterPermit>),
-    Postgres(Transaction<'static, Postgres>),
+    Postgres(Postgres),
+}
+
+#[derive(Debug)]
+enum Postgres {
+    Writing(Transaction<'static, sqlx::Postgres>),
+    /// Without a transaction, which would be two more ways to the server and back: each statement of one sees what was
+    /// committed before it all the same.
+    Reading(PoolConnection<sqlx::Postgres>),
+}
+
+impl Postgres {
+    fn connection(&mut self) -> &mut PgConnection {
+        match self {
+            Self::Writing(tx) => tx,
+            Self::Reading(connection) => connection,
+        }
+    }
 }
 
 /// Runs one expression with the connection of either database.
 macro_rules! on_backend {
     ($tx:expr, |$conn:ident| $body:expr) => {
         match &mut ($tx).conn {
-            $crate::storage::Conn::Sqlite(tx, _) => {
-                let $conn = &mut **tx;
+            $crate::storage::Conn::Sqlite(loan, _) => {
+                let $conn = &mut **loan;
                 $body
             }
-            $crate::storage::Conn::Postgres(tx) => {
-                let $conn = &mut **tx;
+            $crate::storage::Conn::Postgres(postgres) => {
+                let $conn = postgres.connection();
                 $body
             }
         }
@@ -182,36 +202,112 @@ macro_rules! execute {
 }
 pub(crate) use execute;
 
-/// Executes a many-row statement: `bind` adds one row's values to the query.
+/// Executes a statement around [`batch::rows`]: `bind` adds one row's values to the query.
 macro_rules! execute_rows {
-    ($tx:expr, $sql:expr, $rows:expr, |$query:ident, $row:pat_param| $bind:expr) => {{
-        $crate::storage::on_backend!($tx, |conn| {
-            let mut $query = sqlx::query($sql);
-            for $row in $rows {
-                $query = $bind;
-            }
+    ($tx:expr, $sql:expr, $rows:expr, |$query:ident, $row:pat_param| $bind:expr) => {
+        $crate::storage::with_rows!($tx, $sql, $rows, query_with, |$query, $row| $bind, |conn| {
             $query.execute(conn).await.map(|done| done.rows_affected())
         })
-    }};
+    };
 }
 pub(crate) use execute_rows;
 
-/// Fetches all rows of a statement whose last part is a list of values.
+/// The same for a statement that answers rows.
+macro_rules! fetch_rows {
+    ($tx:expr, $sql:expr, $rows:expr, |$query:ident, $row:pat_param| $bind:expr) => {
+        $crate::storage::with_rows!(
+            $tx,
+            $sql,
+            $rows,
+            query_as_with,
+            |$query, $row| $bind,
+            |conn| { $query.fetch_all(conn).await }
+        )
+    };
+}
+pub(crate) use fetch_rows;
+
+macro_rules! with_rows {
+    ($tx:expr, $sql:expr, $rows:expr, $make:ident, |$query:ident, $row:pat_param| $bind:expr, |$conn:ident| $run:expr) => {
+        match &mut ($tx).conn {
+            $crate::storage::Conn::Sqlite(loan, _) => {
+                let $conn = &mut **loan;
+                let mut $query = sqlx::$make(
+                    $sql.by_value($rows.len()),
+                    $crate::storage::embedded::Arguments::default(),
+                );
+                for $row in $rows {
+                    $query = $bind;
+                }
+                $run
+            }
+            $crate::storage::Conn::Postgres(postgres) => {
+                let $conn = postgres.connection();
+                let mut $query = $crate::storage::batch::Columns::new($sql);
+                for $row in $rows {
+                    $query = $bind;
+                }
+                match $query.arguments() {
+                    Ok(arguments) => {
+                        let $query = sqlx::$make($sql.by_column(), arguments);
+                        $run
+                    }
+                    Err(error) => Err(error),
+                }
+            }
+        }
+    };
+}
+pub(crate) use with_rows;
+
+/// Fetches all rows of a statement around [`batch::any_of`]; `first` are the values before the list.
 macro_rules! fetch_list {
-    ($tx:expr, $sql:expr, $first:expr, $list:expr) => {{
-        $crate::storage::on_backend!($tx, |conn| {
-            let mut query = sqlx::query_as($sql);
-            for value in $first {
-                query = query.bind(value);
-            }
-            for value in $list {
-                query = query.bind(value);
-            }
+    ($tx:expr, $sql:expr, $first:expr, $list:expr) => {
+        $crate::storage::with_list!($tx, $sql, $first, $list, query_as, |query, conn| {
             query.fetch_all(conn).await
         })
-    }};
+    };
 }
 pub(crate) use fetch_list;
+
+/// The same for a statement that answers no rows.
+macro_rules! execute_list {
+    ($tx:expr, $sql:expr, $first:expr, $list:expr) => {
+        $crate::storage::with_list!($tx, $sql, $first, $list, query, |query, conn| {
+            query.execute(conn).await.map(|done| done.rows_affected())
+        })
+    };
+}
+pub(crate) use execute_list;
+
+macro_rules! with_list {
+    ($tx:expr, $sql:expr, $first:expr, $list:expr, $make:ident, |$query:ident, $conn:ident| $run:expr) => {{
+        let list: Vec<_> = $list.into_iter().collect();
+        match &mut ($tx).conn {
+            $crate::storage::Conn::Sqlite(loan, _) => {
+                let $conn = &mut **loan;
+                let mut $query = sqlx::$make($sql.by_value(list.len()));
+                for value in $first {
+                    $query = $query.bind(value);
+                }
+                for value in list {
+                    $query = $query.bind(value);
+                }
+                $run
+            }
+            $crate::storage::Conn::Postgres(postgres) => {
+                let $conn = postgres.connection();
+                let mut $query = sqlx::$make($sql.by_column());
+                for value in $first {
+                    $query = $query.bind(value);
+                }
+                let $query = $query.bind(list);
+                $run
+            }
+        }
+    }};
+}
+pub(crate) use with_list;
 
 /// How somebody comes to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -261,19 +357,29 @@ impl Db {
                 permit.has_begun(synced);
                 Conn::Sqlite(connection, Some(permit))
             }
-            Self::Postgres(pool) => Conn::Postgres(pool.begin().await?),
+            Self::Postgres(pool) => Conn::Postgres(Postgres::Writing(pool.begin().await?)),
         }))
     }
 
-    /// A transaction that only reads: one moment's view on SQLite, read committed on PostgreSQL.
+    /// A transaction that only reads: one moment's view on SQLite; on PostgreSQL each statement has its own.
     pub async fn read(&self) -> Result<Tx> {
+        self.look(Place::Aside).await
+    }
+
+    /// The same for what reads a few rows by an index: on SQLite on the thread that asks, which no other can do meanwhile.
+    pub async fn glance(&self) -> Result<Tx> {
+        self.look(Place::Here).await
+    }
+
+    async fn look(&self, place: Place) -> Result<Tx> {
         Ok(Tx::new(match self {
             Self::Sqlite { readers, .. } => {
                 let mut connection = readers.borrow().await?;
+                connection.work(place);
                 connection.at_once("BEGIN")?;
                 Conn::Sqlite(connection, None)
             }
-            Self::Postgres(pool) => Conn::Postgres(pool.begin().await?),
+            Self::Postgres(pool) => Conn::Postgres(Postgres::Reading(pool.acquire().await?)),
         }))
     }
 
@@ -287,7 +393,7 @@ impl Db {
         if let Self::Sqlite { writer, gate, .. } = self {
             let _permit = gate.enter(false).await;
             let mut connection = writer.borrow().await?;
-            connection.work(embedded::Place::Aside);
+            connection.work(Place::Aside);
             sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
                 .execute(&mut *connection)
                 .await?;
@@ -322,7 +428,8 @@ impl Tx {
         stream::append_all_tenants(&mut self, &told).await?;
         match self.conn {
             Conn::Sqlite(mut connection, _turn) => connection.at_once("COMMIT")?,
-            Conn::Postgres(tx) => tx.commit().await?,
+            Conn::Postgres(Postgres::Writing(tx)) => tx.commit().await?,
+            Conn::Postgres(Postgres::Reading(_)) => {}
         }
         Ok(())
     }

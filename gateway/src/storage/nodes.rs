@@ -313,7 +313,7 @@ impl LifeLine {
 /// Slots whose life line some session has. Asked of PostgreSQL's list of locks: to try a lock would be to hold it for a
 /// moment, and its owner might ask just then.
 pub async fn held_life_lines(tx: &mut Tx) -> Result<Vec<u16>> {
-    let Conn::Postgres(conn) = &mut tx.conn else {
+    let Conn::Postgres(postgres) = &mut tx.conn else {
         return Ok(Vec::new());
     };
     // `objsubid` 2: a lock of two keys.
@@ -322,7 +322,7 @@ pub async fn held_life_lines(tx: &mut Tx) -> Result<Vec<u16>> {
             AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
     let slots: Vec<i64> = sqlx::query_scalar(sql)
         .bind(i64::from(LIFE))
-        .fetch_all(&mut **conn)
+        .fetch_all(postgres.connection())
         .await?;
     slots.into_iter().map(number).collect()
 }

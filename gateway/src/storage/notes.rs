@@ -19,12 +19,10 @@ pub struct Note {
 
 /// Keeps notes, and tells followers that there are any.
 pub async fn append_all_tenants(tx: &mut Tx, notes: &[Note]) -> Result<()> {
-    for run in batch::runs(notes) {
-        let sql = batch::values(
+    for run in batch::groups(tx, notes) {
+        let sql = batch::rows(
             "INSERT INTO conversation_note (id, tenant, conversation, author, body) VALUES",
-            run.len(),
             5,
-            1,
             "",
         );
         execute_rows!(tx, sql, run, |query, note| {
@@ -68,9 +66,9 @@ impl Row {
 pub async fn by_ids(tx: &mut Tx, tenant: TenantId, ids: &[i64]) -> Result<Vec<Note>> {
     let ids = batch::sorted(ids.iter().copied());
     let mut found = Vec::with_capacity(ids.len());
-    for run in batch::runs(&ids) {
+    for run in batch::groups(tx, &ids) {
         let head = "SELECT id, conversation, author, body FROM conversation_note WHERE tenant = $1 AND id IN";
-        let sql = batch::list(head, run.len(), 2, "");
+        let sql = batch::any_of(head, 2, "");
         let rows: Vec<Row> = fetch_list!(tx, sql, [tenant.raw()], run)?;
         found.extend(rows.into_iter().map(|row| row.of(tenant)));
     }

@@ -11,7 +11,10 @@ use std::collections::HashMap;
 
 use sqlx::FromRow;
 
-use super::{Result, StorageError, Tx, batch, execute, execute_rows, on_backend};
+use super::{
+    Result, StorageError, Tx, batch, execute, execute_list, execute_rows, fetch_list, fetch_rows,
+    on_backend,
+};
 use crate::domain::{
     Bucket, ContactId, ConversationId, Draft, DraftClass, NumberId, OutboundContent, OutboxId,
     OutboxState, Owner, ReceiptStatus, Recipient, Sender, StreamEvent, StreamKind, TenantId,
@@ -128,41 +131,35 @@ pub async fn insert_all_tenants(tx: &mut Tx, sends: Vec<NewSend>) -> Result<Vec<
         .map(|send| (send.draft.id, send.prev))
         .collect();
     let rows: Vec<OutboxRow> = sends.into_iter().map(NewSend::into_row).collect();
-    for run in batch::runs(&rows) {
-        let sql = batch::values(
+    for run in batch::groups(tx, &rows) {
+        let sql = batch::rows(
             "INSERT INTO outbox (id, tenant, number, bucket, conversation, contact, turn, state, class, draft, due_at,
                 attempts, doubts, changed_at, wamid, receipt, error, reason, created_at, prev) VALUES",
-            run.len(),
             20,
-            1,
             "",
         );
-        on_backend!(tx, |conn| {
-            let mut query = sqlx::query(sql);
-            for row in run {
-                query = query
-                    .bind(row.draft.id.raw())
-                    .bind(row.draft.tenant.raw())
-                    .bind(row.draft.number.raw())
-                    .bind(row.bucket.raw())
-                    .bind(row.draft.conversation.raw())
-                    .bind(row.draft.contact.raw())
-                    .bind(row.turn.map_or(0, TurnId::raw))
-                    .bind(row.state.code())
-                    .bind(row.draft.class.code())
-                    .bind(draft_json(&row.draft))
-                    .bind(row.due_at.millis())
-                    .bind(i64::from(row.attempts))
-                    .bind(0_i64)
-                    .bind(row.changed_at.millis())
-                    .bind("")
-                    .bind(-1_i64)
-                    .bind(0_i64)
-                    .bind(&row.reason)
-                    .bind(row.draft.created_at.millis())
-                    .bind(prevs.get(&row.draft.id).copied().unwrap_or_default());
-            }
-            query.execute(conn).await.map(|_| ())
+        execute_rows!(tx, sql, run, |query, row| {
+            query
+                .bind(row.draft.id.raw())
+                .bind(row.draft.tenant.raw())
+                .bind(row.draft.number.raw())
+                .bind(row.bucket.raw())
+                .bind(row.draft.conversation.raw())
+                .bind(row.draft.contact.raw())
+                .bind(row.turn.map_or(0, TurnId::raw))
+                .bind(row.state.code())
+                .bind(row.draft.class.code())
+                .bind(draft_json(&row.draft))
+                .bind(row.due_at.millis())
+                .bind(i64::from(row.attempts))
+                .bind(0_i64)
+                .bind(row.changed_at.millis())
+                .bind("")
+                .bind(-1_i64)
+                .bind(0_i64)
+                .bind(&row.reason)
+                .bind(row.draft.created_at.millis())
+                .bind(prevs.get(&row.draft.id).copied().unwrap_or_default())
         })?;
     }
     Ok(rows)
@@ -398,34 +395,28 @@ pub async fn move_all_tenants(
     let mut moves: Vec<&Move> = moves.iter().collect();
     moves.sort_by_key(|change| change.id);
     let mut applied = Vec::with_capacity(moves.len());
-    for run in batch::runs(&moves) {
-        let sql = batch::values(
+    for run in batch::groups(tx, &moves) {
+        let sql = batch::rows(
             "UPDATE outbox SET state = v.column3, due_at = v.column4, attempts = v.column5, doubts = v.column6,
                 wamid = v.column7, receipt = v.column8, error = v.column9, reason = v.column10, changed_at = v.column11
              FROM (VALUES",
-            run.len(),
             11,
-            1,
             ") AS v WHERE outbox.id = v.column1 AND outbox.state = v.column2
              RETURNING outbox.id, outbox.tenant, outbox.conversation",
         );
-        let rows: Vec<(i64, i64, i64)> = on_backend!(tx, |conn| {
-            let mut query = sqlx::query_as(sql);
-            for change in run {
-                query = query
-                    .bind(change.id.raw())
-                    .bind(change.from.code())
-                    .bind(change.to.code())
-                    .bind(change.due_at.millis())
-                    .bind(i64::from(change.attempts))
-                    .bind(i64::from(change.doubts))
-                    .bind(change.wamid.as_deref().unwrap_or(""))
-                    .bind(change.receipt.map_or(-1, ReceiptStatus::code))
-                    .bind(change.error.unwrap_or(0))
-                    .bind(change.reason.as_str())
-                    .bind(now.millis());
-            }
-            query.fetch_all(conn).await
+        let rows: Vec<(i64, i64, i64)> = fetch_rows!(tx, sql, run, |query, change| {
+            query
+                .bind(change.id.raw())
+                .bind(change.from.code())
+                .bind(change.to.code())
+                .bind(change.due_at.millis())
+                .bind(i64::from(change.attempts))
+                .bind(i64::from(change.doubts))
+                .bind(change.wamid.as_deref().unwrap_or(""))
+                .bind(change.receipt.map_or(-1, ReceiptStatus::code))
+                .bind(change.error.unwrap_or(0))
+                .bind(change.reason.as_str())
+                .bind(now.millis())
         })?;
         for row in rows {
             let id = OutboxId::from_raw(row.0);
@@ -490,10 +481,10 @@ pub async fn doubt_claimed_all_tenants(
 
 /// Makes claims that were never called what they were before: queued.
 pub async fn unclaim_all_tenants(tx: &mut Tx, ids: &[OutboxId]) -> Result<()> {
-    for run in batch::runs(ids) {
+    for run in batch::groups(tx, ids) {
         let head = "UPDATE outbox SET state = 0 WHERE state = 1 AND id IN";
-        let sql = batch::list(head, run.len(), 1, "");
-        execute_rows!(tx, sql, run, |query, id| query.bind(id.raw()))?;
+        let sql = batch::any_of(head, 1, "");
+        execute_list!(tx, sql, [0_i64; 0], run.iter().map(|id| id.raw()))?;
     }
     Ok(())
 }
@@ -502,21 +493,10 @@ pub async fn unclaim_all_tenants(tx: &mut Tx, ids: &[OutboxId]) -> Result<()> {
 pub async fn still_unknown_all_tenants(tx: &mut Tx, ids: &[OutboxId]) -> Result<Vec<OutboxId>> {
     let ids = batch::sorted(ids.iter().map(|id| id.raw()));
     let mut found = Vec::new();
-    for run in batch::runs(&ids) {
-        let sql = batch::list(
-            "SELECT id FROM outbox WHERE state = 3 AND id IN",
-            run.len(),
-            1,
-            "",
-        );
-        let rows: Vec<i64> = on_backend!(tx, |conn| {
-            let mut query = sqlx::query_scalar(sql);
-            for id in run {
-                query = query.bind(id);
-            }
-            query.fetch_all(conn).await
-        })?;
-        found.extend(rows.into_iter().map(OutboxId::from_raw));
+    for run in batch::groups(tx, &ids) {
+        let sql = batch::any_of("SELECT id FROM outbox WHERE state = 3 AND id IN", 1, "");
+        let rows: Vec<(i64,)> = fetch_list!(tx, sql, [0_i64; 0], run)?;
+        found.extend(rows.into_iter().map(|(id,)| OutboxId::from_raw(id)));
     }
     Ok(found)
 }

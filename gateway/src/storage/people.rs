@@ -9,7 +9,9 @@ use std::collections::HashMap;
 
 use sqlx::FromRow;
 
-use super::{Result, StorageError, Tx, batch, execute, execute_rows, fetch_list, rows::moment};
+use super::{
+    Result, StorageError, Tx, batch, execute, execute_rows, fetch_list, fetch_rows, rows::moment,
+};
 use crate::domain::{ContactId, IdentityKind, TenantId, Timestamp};
 use crate::policy::{ConsentParts, ConsentState};
 
@@ -62,26 +64,20 @@ pub async fn find_identities_all_tenants(
 ) -> Result<Vec<(IdentityKey, Identity)>> {
     let mut found: Vec<(IdentityKey, Identity)> = Vec::new();
     let mut merged = Vec::new();
-    for run in batch::runs(keys) {
-        let sql = batch::values(
+    for run in batch::groups(tx, keys) {
+        let sql = batch::rows(
             "SELECT i.tenant, i.scope, i.kind, i.value, i.contact, i.superseded_at, c.merged_into FROM (VALUES",
-            run.len(),
             4,
-            1,
             ") AS v JOIN identity i
                 ON i.tenant = v.column1 AND i.scope = v.column2 AND i.kind = v.column3 AND i.value = v.column4
                 JOIN consent c ON c.contact = i.contact",
         );
-        let rows: Vec<IdentityRow> = super::on_backend!(tx, |conn| {
-            let mut query = sqlx::query_as(sql);
-            for key in run {
-                query = query
-                    .bind(key.tenant.raw())
-                    .bind(&key.scope)
-                    .bind(key.kind as i64)
-                    .bind(&key.value);
-            }
-            query.fetch_all(conn).await
+        let rows: Vec<IdentityRow> = fetch_rows!(tx, sql, run, |query, key| {
+            query
+                .bind(key.tenant.raw())
+                .bind(&key.scope)
+                .bind(key.kind as i64)
+                .bind(&key.value)
         })?;
         for row in rows {
             let kind = IdentityKind::from_code(row.kind)
@@ -118,12 +114,10 @@ pub async fn add_identities_all_tenants(
     now: Timestamp,
 ) -> Result<usize> {
     let mut added = 0;
-    for run in batch::runs(identities) {
-        let sql = batch::values(
+    for run in batch::groups(tx, identities) {
+        let sql = batch::rows(
             "INSERT INTO identity (tenant, scope, kind, value, contact, first_seen_at) VALUES",
-            run.len(),
             6,
-            1,
             "ON CONFLICT (tenant, scope, kind, value) DO NOTHING",
         );
         added += execute_rows!(tx, sql, run, |query, (key, contact)| {
@@ -310,12 +304,10 @@ pub async fn add_contacts_all_tenants(
     contacts: &[ContactRow],
     now: Timestamp,
 ) -> Result<()> {
-    for run in batch::runs(contacts) {
-        let sql = batch::values(
+    for run in batch::groups(tx, contacts) {
+        let sql = batch::rows(
             "INSERT INTO contact (id, tenant, display_name, username, phone, bsuid, parent_bsuid, created_at) VALUES",
-            run.len(),
             8,
-            1,
             "",
         );
         execute_rows!(tx, sql, run, |query, row| {
@@ -329,11 +321,9 @@ pub async fn add_contacts_all_tenants(
                 .bind(&row.parent_bsuid)
                 .bind(now.millis())
         })?;
-        let sql = batch::values(
+        let sql = batch::rows(
             "INSERT INTO consent (contact, tenant, opt_out, since, reopened_at, meta_stopped_at, version) VALUES",
-            run.len(),
             7,
-            1,
             "",
         );
         execute_rows!(tx, sql, run, |query, row| {
@@ -502,8 +492,8 @@ async fn consent(tx: &mut Tx, contacts: &[ContactId], postgres_tail: &str) -> Re
         FROM consent WHERE contact IN";
     let ids = batch::sorted(contacts.iter().map(|contact| contact.raw()));
     let mut found = Consents::default();
-    for run in batch::runs(&ids) {
-        let sql = batch::list(head, run.len(), 1, tail);
+    for run in batch::groups(tx, &ids) {
+        let sql = batch::any_of(head, 1, tail);
         let rows: Vec<ConsentRow> = fetch_list!(tx, sql, [0_i64; 0], run)?;
         for row in rows {
             let row = consent_of(row)?;

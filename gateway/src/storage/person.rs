@@ -381,7 +381,7 @@ pub async fn stops_of(
         let head =
             "SELECT pseudonym, opt_out, since, meta_stopped_at, utility_stopped_at, topics_stopped
             FROM consent_erased WHERE tenant = $1 AND pseudonym IN";
-        let sql = super::batch::list(head, run.len(), 2, "");
+        let sql = super::batch::any_of(head, 2, "");
         let rows: Vec<(Vec<u8>, i64, i64, i64, i64, i64)> =
             fetch_list!(tx, sql, [tenant.raw()], run)?;
         for (pseudonym, opt_out, since, meta, utility, topics_stopped) in rows {

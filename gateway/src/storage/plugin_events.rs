@@ -21,12 +21,10 @@ pub struct PluginEvent {
 
 /// Keeps events and tells them to the tenants' streams.
 pub async fn append_all_tenants(tx: &mut Tx, events: &[PluginEvent]) -> Result<()> {
-    for run in batch::runs(events) {
-        let sql = batch::values(
+    for run in batch::groups(tx, events) {
+        let sql = batch::rows(
             "INSERT INTO plugin_event (id, tenant, conversation, plugin, plugin_version, name, fields) VALUES",
-            run.len(),
             7,
-            1,
             "",
         );
         execute_rows!(tx, sql, run, |query, event| {
@@ -62,10 +60,10 @@ pub struct Emitted {
 pub async fn by_ids(tx: &mut Tx, tenant: TenantId, ids: &[i64]) -> Result<Vec<Emitted>> {
     let ids = batch::sorted(ids.iter().copied());
     let mut found = Vec::with_capacity(ids.len());
-    for run in batch::runs(&ids) {
+    for run in batch::groups(tx, &ids) {
         let head = "SELECT id, plugin, plugin_version, name, fields FROM plugin_event
             WHERE tenant = $1 AND id IN";
-        let sql = batch::list(head, run.len(), 2, "");
+        let sql = batch::any_of(head, 2, "");
         let rows: Vec<Emitted> = fetch_list!(tx, sql, [tenant.raw()], run)?;
         found.extend(rows);
     }
@@ -87,12 +85,10 @@ pub struct Metric {
 
 /// Adds to what is counted. Rows must be distinct, and sorted by tenant, plugin, name and hour: they are locked so.
 pub async fn count_all_tenants(tx: &mut Tx, rows: &[(TenantId, Metric)]) -> Result<()> {
-    for run in batch::runs(rows) {
-        let sql = batch::values(
+    for run in batch::groups(tx, rows) {
+        let sql = batch::rows(
             "INSERT INTO plugin_metric (tenant, plugin, name, hour, samples, total, least, most) VALUES",
-            run.len(),
             8,
-            1,
             "ON CONFLICT (tenant, plugin, name, hour) DO UPDATE SET samples = plugin_metric.samples + excluded.samples,
                 total = plugin_metric.total + excluded.total,
                 least = CASE WHEN excluded.least < plugin_metric.least THEN excluded.least ELSE plugin_metric.least END,

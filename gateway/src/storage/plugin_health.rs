@@ -32,8 +32,8 @@ pub async fn add_all_tenants(
         let of_part = tally.rows().into_iter();
         rows.extend(of_part.map(|(measure, item, n)| (part, measure, item, n)));
     }
-    for run in batch::runs(&rows) {
-        let sql = batch::values(HEAD, run.len(), 9, 1, TAIL);
+    for run in batch::groups(tx, &rows) {
+        let sql = batch::rows(HEAD, 9, TAIL);
         execute_rows!(tx, sql, run, |query, (part, measure, item, n)| {
             query
                 .bind(part.installation.raw())

@@ -2,7 +2,7 @@
 
 use sqlx::FromRow;
 
-use super::{Result, Tx, batch, execute_rows, fetch_list, on_backend};
+use super::{Result, Tx, batch, execute_list, execute_rows, fetch_list, on_backend};
 use crate::domain::{AppId, Bucket, RawId, Timestamp};
 
 /// A body on its way into the database: one row for every bucket it touches, the first holds the bytes.
@@ -29,12 +29,10 @@ pub struct RawRow {
 
 /// Appends bodies; they are lost only with the disk once the transaction has committed.
 pub async fn append_all_tenants(tx: &mut Tx, raws: &[NewRaw]) -> Result<()> {
-    for run in batch::runs(raws) {
-        let sql = batch::values(
+    for run in batch::groups(tx, raws) {
+        let sql = batch::rows(
             "INSERT INTO inbound_raw (id, app, bucket, part_of, received_at, body) VALUES",
-            run.len(),
             6,
-            1,
             "",
         );
         execute_rows!(tx, sql, run, |query, raw| {
@@ -74,13 +72,12 @@ pub async fn unattached_all_tenants(
     );
     // Lengths first: neither database reads a body to tell how long it is. Bodies are looked up row by row, never
     // joined: no planner shall think of reading the whole table.
-    let sql = batch::list(
+    let sql = batch::any_of(
         "WITH waiting AS (
             SELECT r.id, r.app, r.bucket, r.received_at, CASE WHEN r.part_of = 0 THEN r.id ELSE r.part_of END AS whole,
                 CASE WHEN r.part_of = 0 THEN LENGTH(r.body)
                     ELSE (SELECT LENGTH(w.body) FROM inbound_raw w WHERE w.id = r.part_of) END AS bytes
             FROM inbound_raw r WHERE r.attached_at = 0 AND r.bucket IN",
-        buckets.len(),
         3,
         " ORDER BY r.id LIMIT $1
          ), sized AS (
@@ -94,15 +91,10 @@ pub async fn unattached_all_tenants(
 
 /// Says that everything in these bodies has been attached.
 pub async fn mark_attached_all_tenants(tx: &mut Tx, raws: &[RawId], now: Timestamp) -> Result<()> {
-    for run in batch::runs(raws) {
-        let sql = batch::list(
-            "UPDATE inbound_raw SET attached_at = $1 WHERE id IN",
-            run.len(),
-            2,
-            "",
-        );
-        let values = std::iter::once(now.millis()).chain(run.iter().map(|raw| raw.raw()));
-        execute_rows!(tx, sql, values, |query, value| query.bind(value))?;
+    for run in batch::groups(tx, raws) {
+        let head = "UPDATE inbound_raw SET attached_at = $1 WHERE id IN";
+        let sql = batch::any_of(head, 2, "");
+        execute_list!(tx, sql, [now.millis()], run.iter().map(|raw| raw.raw()))?;
     }
     Ok(())
 }
@@ -165,7 +157,7 @@ pub async fn oldest_unattached_all_tenants(
             .collect::<Vec<_>>(),
     );
     let head = "SELECT MIN(received_at) FROM inbound_raw WHERE attached_at = 0 AND bucket IN";
-    let sql = batch::list(head, buckets.len(), 1, "");
+    let sql = batch::any_of(head, 1, "");
     let rows: Vec<(Option<i64>,)> = fetch_list!(tx, sql, [0_i64; 0], &buckets)?;
     Ok(rows
         .first()

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Result, Tx, batch, execute_rows, fetch_list};
+use super::{Result, Tx, batch, execute_rows, fetch_list, fetch_rows};
 use crate::domain::{
     ContactId, ConversationId, DraftClass, NumberId, OutboxId, OutboxState, ReceiptStatus,
     StreamEvent, StreamKind, TenantId, Timestamp,
@@ -39,9 +39,9 @@ type KeptRow = (i64, i64, i64, i64, String);
 pub async fn of_sends(tx: &mut Tx, tenant: TenantId, sends: &[i64]) -> Result<Vec<KeptReceipt>> {
     let ids = batch::sorted(sends.iter().copied());
     let mut found = Vec::new();
-    for run in batch::runs(&ids) {
+    for run in batch::groups(tx, &ids) {
         let head = "SELECT outbox, status, at, error, pricing FROM receipt WHERE tenant = $1 AND outbox IN";
-        let sql = batch::list(head, run.len(), 2, "ORDER BY outbox, status");
+        let sql = batch::any_of(head, 2, "ORDER BY outbox, status");
         let rows: Vec<KeptRow> = fetch_list!(tx, sql, [tenant.raw()], run)?;
         found.extend(
             rows.into_iter()
@@ -109,8 +109,8 @@ pub async fn sent_to_all_tenants(tx: &mut Tx, ids: &[OutboxId]) -> Result<Vec<Se
     let head = "SELECT id, tenant, number, conversation, contact FROM outbox WHERE id IN";
     let ids = batch::sorted(ids.iter().map(|id| id.raw()));
     let mut found = Vec::with_capacity(ids.len());
-    for run in batch::runs(&ids) {
-        let sql = batch::list(head, run.len(), 1, "");
+    for run in batch::groups(tx, &ids) {
+        let sql = batch::any_of(head, 1, "");
         let rows: Vec<SentToRow> = fetch_list!(tx, sql, [0_i64; 0], run)?;
         found.extend(rows.into_iter().map(sent_to));
     }
@@ -125,8 +125,8 @@ pub async fn of_another_class_all_tenants(
     let head = "SELECT id, class FROM outbox WHERE id IN";
     let ids = batch::sorted(claims.iter().map(|(id, _)| id.raw()));
     let mut found = Vec::new();
-    for run in batch::runs(&ids) {
-        let sql = batch::list(head, run.len(), 1, "");
+    for run in batch::groups(tx, &ids) {
+        let sql = batch::any_of(head, 1, "");
         let rows: Vec<(i64, i64)> = fetch_list!(tx, sql, [0_i64; 0], run)?;
         let other = |&(id, class): &(i64, i64)| {
             let claimed = claims.iter().find(|(claim, _)| claim.raw() == id);
@@ -229,8 +229,8 @@ async fn lock_sends(tx: &mut Tx, rows: &[ReceiptRow]) -> Result<BTreeMap<i64, Se
     let tail = tx.pick("", "ORDER BY id FOR UPDATE");
     let ids = batch::sorted(rows.iter().map(|row| row.outbox.raw()));
     let mut sends = BTreeMap::new();
-    for run in batch::runs(&ids) {
-        let sql = batch::list(head, run.len(), 1, tail);
+    for run in batch::groups(tx, &ids) {
+        let sql = batch::any_of(head, 1, tail);
         let rows: Vec<SendRow> = fetch_list!(tx, sql, [0_i64; 0], run)?;
         sends.extend(rows.into_iter().map(send));
     }
@@ -271,32 +271,26 @@ async fn insert_new<'a>(
     known: &BTreeMap<i64, Send>,
 ) -> Result<Vec<&'a ReceiptRow>> {
     let mut fresh = Vec::with_capacity(rows.len());
-    for run in batch::runs(rows) {
-        let sql = batch::values(
+    for run in batch::groups(tx, rows) {
+        let sql = batch::rows(
             "INSERT INTO receipt (outbox, status, tenant, at, error, pricing, time_zone, template_category) VALUES",
-            run.len(),
             8,
-            1,
             "ON CONFLICT (outbox, status) DO NOTHING RETURNING outbox, status",
         );
-        let inserted: Vec<(i64, i64)> = super::on_backend!(tx, |conn| {
-            let mut query = sqlx::query_as(sql);
-            for row in run {
-                query = query
-                    .bind(row.outbox.raw())
-                    .bind(row.status.code())
-                    .bind(row.tenant.raw())
-                    .bind(row.at.millis())
-                    .bind(row.error)
-                    .bind(&row.pricing)
-                    .bind(&row.time_zone)
-                    .bind(
-                        known
-                            .get(&row.outbox.raw())
-                            .map_or("", |send| send.category),
-                    );
-            }
-            query.fetch_all(conn).await
+        let inserted: Vec<(i64, i64)> = fetch_rows!(tx, sql, run, |query, row| {
+            query
+                .bind(row.outbox.raw())
+                .bind(row.status.code())
+                .bind(row.tenant.raw())
+                .bind(row.at.millis())
+                .bind(row.error)
+                .bind(&row.pricing)
+                .bind(&row.time_zone)
+                .bind(
+                    known
+                        .get(&row.outbox.raw())
+                        .map_or("", |send| send.category),
+                )
         })?;
         fresh.extend(
             run.iter()
@@ -360,8 +354,8 @@ fn fold<'a>(
 }
 
 async fn store(tx: &mut Tx, moves: &[Move], now: Timestamp) -> Result<()> {
-    for run in batch::runs(moves) {
-        let sql = batch::values(
+    for run in batch::groups(tx, moves) {
+        let sql = batch::rows(
             "UPDATE outbox SET receipt = v.column2,
                 error = CASE WHEN v.column3 < 0 THEN error ELSE v.column3 END, wamid = v.column4,
                 changed_at = CASE WHEN v.column5 = 1 THEN v.column6 ELSE changed_at END,
@@ -369,9 +363,7 @@ async fn store(tx: &mut Tx, moves: &[Move], now: Timestamp) -> Result<()> {
                     WHEN reason LIKE 'sent_once_more%' AND (state = 1 OR doubts > 1) THEN reason ELSE '' END,
                 state = CASE WHEN v.column5 = 1 THEN 2 ELSE state END
              FROM (VALUES",
-            run.len(),
             6,
-            1,
             ") AS v WHERE outbox.id = v.column1",
         );
         execute_rows!(tx, sql, run, |query, row| {

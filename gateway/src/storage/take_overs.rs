@@ -16,8 +16,8 @@ pub async fn withdraw_all_tenants(
         ids.extend(queued_in_all_tenants(tx, *number, *conversation).await?);
     }
     let tail = tx.pick("", "ORDER BY id FOR UPDATE");
-    for run in batch::runs(&batch::sorted(ids)) {
-        let sql = batch::list("SELECT id FROM outbox WHERE id IN", run.len(), 1, tail);
+    for run in batch::groups(tx, &batch::sorted(ids)) {
+        let sql = batch::any_of("SELECT id FROM outbox WHERE id IN", 1, tail);
         let _locked: Vec<(i64,)> = fetch_list!(tx, sql, [0_i64; 0], run)?;
     }
     for (tenant, number, conversation, owner) in taken {

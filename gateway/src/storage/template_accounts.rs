@@ -171,7 +171,7 @@ pub async fn due_all_tenants(
     let raw: Vec<i64> = buckets.iter().map(|bucket| bucket.raw()).collect();
     let buckets = batch::padded(&raw);
     let head = "SELECT tenant, account FROM template_account WHERE due_at <= $1 AND bucket IN";
-    let sql = batch::list(head, buckets.len(), 2, "ORDER BY due_at LIMIT 64");
+    let sql = batch::any_of(head, 2, "ORDER BY due_at LIMIT 64");
     let rows: Vec<(i64, String)> = fetch_list!(tx, sql, [now.millis()], &buckets)?;
     let named = |(tenant, account)| (TenantId::from_raw(tenant), account);
     Ok(rows.into_iter().map(named).collect())

@@ -32,8 +32,8 @@ pub struct KeptChange {
 pub async fn append(tx: &mut Tx, tenant: TenantId, changes: &[NewChange]) -> Result<()> {
     const HEAD: &str =
         "INSERT INTO template_history (id, template, tenant, at, what, was, became, learnt) VALUES";
-    for run in batch::runs(changes) {
-        let sql = batch::values(HEAD, run.len(), 8, 1, "");
+    for run in batch::groups(tx, changes) {
+        let sql = batch::rows(HEAD, 8, "");
         execute_rows!(tx, sql, run, |query, change| query
             .bind(change.id)
             .bind(change.template.raw())
@@ -73,8 +73,8 @@ pub async fn by_ids(tx: &mut Tx, tenant: TenantId, ids: &[i64]) -> Result<Vec<Ke
     const HEAD: &str = "SELECT id, template, at, what, was, became, learnt FROM template_history
         WHERE tenant = $1 AND id IN";
     let mut found = Vec::new();
-    for run in batch::runs(&batch::sorted(ids.iter().copied())) {
-        let sql = batch::list(HEAD, run.len(), 2, "");
+    for run in batch::groups(tx, &batch::sorted(ids.iter().copied())) {
+        let sql = batch::any_of(HEAD, 2, "");
         let rows: Vec<KeptChange> = fetch_list!(tx, sql, [tenant.raw()], run)?;
         found.extend(rows);
     }

@@ -171,8 +171,8 @@ pub async fn find(tx: &mut Tx, tenant: TenantId, id: TemplateId) -> Result<Optio
 pub async fn by_ids(tx: &mut Tx, tenant: TenantId, ids: &[i64]) -> Result<Vec<Template>> {
     const HEAD: &str = select!("WHERE tenant = $1 AND id IN");
     let mut found = Vec::new();
-    for run in batch::runs(&batch::sorted(ids.iter().copied())) {
-        let sql = batch::list(HEAD, run.len(), 2, "");
+    for run in batch::groups(tx, &batch::sorted(ids.iter().copied())) {
+        let sql = batch::any_of(HEAD, 2, "");
         let rows: Vec<Row> = fetch_list!(tx, sql, [tenant.raw()], run)?;
         found.extend(read(rows));
     }
@@ -250,8 +250,8 @@ pub async fn insert(
         heard, gone_at, refetch, revision, created_at, changed_at) VALUES";
     const TAIL: &str = "ON CONFLICT (tenant, account, name, language) DO NOTHING";
     let mut added = 0;
-    for run in batch::runs(templates) {
-        let sql = batch::values(HEAD, run.len(), 24, 1, TAIL);
+    for run in batch::groups(tx, templates) {
+        let sql = batch::rows(HEAD, 24, TAIL);
         added += execute_rows!(tx, sql, run, |query, row| query
             .bind(row.id.raw())
             .bind(tenant.raw())

@@ -2,7 +2,9 @@
 
 use sqlx::FromRow;
 
-use super::{Result, StorageError, Tx, batch, execute, execute_rows, fetch_list, on_backend};
+use super::{
+    Result, StorageError, Tx, batch, execute, execute_list, execute_rows, fetch_list, on_backend,
+};
 use crate::domain::attribute::Fields;
 use crate::domain::{Bucket, ConversationId, TenantId, Timestamp};
 
@@ -28,12 +30,10 @@ pub struct Timer {
 
 /// Sets timers, in the place of those of the same names. Keys must be distinct and sorted; their conversations locked.
 pub async fn set_all_tenants(tx: &mut Tx, timers: &[Timer]) -> Result<()> {
-    for run in batch::runs(timers) {
-        let sql = batch::values(
+    for run in batch::groups(tx, timers) {
+        let sql = batch::rows(
             "INSERT INTO timer (conversation, plugin, name, tenant, bucket, set_at, due_at, fields) VALUES",
-            run.len(),
             8,
-            1,
             "ON CONFLICT (conversation, plugin, name)
              DO UPDATE SET set_at = excluded.set_at, due_at = excluded.due_at, fields = excluded.fields",
         );
@@ -54,12 +54,10 @@ pub async fn set_all_tenants(tx: &mut Tx, timers: &[Timer]) -> Result<()> {
 
 /// Ends timers by their names. Keys must be sorted.
 pub async fn cancel_all_tenants(tx: &mut Tx, keys: &[TimerKey]) -> Result<()> {
-    for run in batch::runs(keys) {
-        let sql = batch::values(
+    for run in batch::groups(tx, keys) {
+        let sql = batch::rows(
             "DELETE FROM timer WHERE (conversation, plugin, name) IN (VALUES",
-            run.len(),
             3,
-            1,
             ")",
         );
         execute_rows!(tx, sql, run, |query, key| query
@@ -73,9 +71,9 @@ pub async fn cancel_all_tenants(tx: &mut Tx, keys: &[TimerKey]) -> Result<()> {
 /// Ends every timer of these conversations: the bot has them no more, or they are closed.
 pub async fn end_of_all_tenants(tx: &mut Tx, conversations: &[ConversationId]) -> Result<()> {
     let ids = batch::sorted(conversations.iter().map(|id| id.raw()));
-    for run in batch::runs(&ids) {
-        let sql = batch::list("DELETE FROM timer WHERE conversation IN", run.len(), 1, "");
-        execute_rows!(tx, sql, run, |query, id| query.bind(*id))?;
+    for run in batch::groups(tx, &ids) {
+        let sql = batch::any_of("DELETE FROM timer WHERE conversation IN", 1, "");
+        execute_list!(tx, sql, [0_i64; 0], run)?;
     }
     Ok(())
 }
@@ -87,9 +85,9 @@ pub async fn names_of_all_tenants(
 ) -> Result<Vec<TimerKey>> {
     let ids = batch::sorted(conversations.iter().map(|id| id.raw()));
     let mut found = Vec::new();
-    for run in batch::runs(&ids) {
+    for run in batch::groups(tx, &ids) {
         let head = "SELECT conversation, plugin, name FROM timer WHERE conversation IN";
-        let sql = batch::list(head, run.len(), 1, "");
+        let sql = batch::any_of(head, 1, "");
         let rows: Vec<(i64, String, String)> = fetch_list!(tx, sql, [0_i64; 0], run)?;
         found.extend(rows.into_iter().map(|(id, plugin, name)| TimerKey {
             conversation: ConversationId::from_raw(id),
@@ -125,7 +123,7 @@ pub async fn due_all_tenants(
     let head =
         "SELECT bucket, conversation, plugin, name FROM timer WHERE due_at <= $1 AND bucket IN";
     let tail = "ORDER BY due_at LIMIT $2";
-    let sql = batch::list(head, buckets.len(), 3, tail);
+    let sql = batch::any_of(head, 3, tail);
     let rows: Vec<(i64, i64, String, String)> =
         fetch_list!(tx, sql, [now.millis(), most], &buckets)?;
     let due = rows.into_iter().filter_map(|(bucket, id, plugin, name)| {

@@ -22,12 +22,10 @@ pub struct TurnRow {
 
 /// Appends to the journal.
 pub async fn append_all_tenants(tx: &mut Tx, rows: &[&TurnRow]) -> Result<()> {
-    for run in batch::runs(rows) {
-        let sql = batch::values(
+    for run in batch::groups(tx, rows) {
+        let sql = batch::rows(
             "INSERT INTO turn (id, tenant, number, conversation, event, outcome, journal, at) VALUES",
-            run.len(),
             8,
-            1,
             "",
         );
         execute_rows!(tx, sql, run, |query, row| {

@@ -151,11 +151,11 @@ pub async fn among_all_tenants(
     wamid: &str,
 ) -> Result<Option<(TenantId, i64)>> {
     let head = format!(
-        "SELECT tenant, id FROM {} WHERE tenant <> 0 AND wamid = ",
+        "SELECT tenant, id FROM {} WHERE tenant <> 0 AND wamid = $1 AND id IN",
         source.table()
     );
-    for run in batch::runs(ids) {
-        let sql = batch::list(&format!("{head} $1 AND id IN"), run.len(), 2, "");
+    for run in batch::groups(tx, ids) {
+        let sql = batch::any_of(&head, 2, "");
         let rows: Vec<(i64, i64)> = fetch_list!(tx, sql, [wamid], run)?;
         if let Some((tenant, id)) = rows.first() {
             return Ok(Some((TenantId::from_raw(*tenant), *id)));

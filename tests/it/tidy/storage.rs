@@ -8,6 +8,7 @@ const WITHOUT_TENANT: &[(&str, &str)] = &[
     ("mod.rs", "connections and transactions"),
     ("open.rs", "connections and transactions"),
     ("ending.rs", "transactions"),
+    ("embedded/pool.rs", "connections"),
     ("migrate.rs", "the schema"),
     ("partitions.rs", "the schema"),
     ("notify.rs", "a word between nodes; it carries no row"),

@@ -1,6 +1,7 @@
 //! What Meta answered: recorded together, and what it says about the number, the app and the token.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::delivery::call::Answered;
 use crate::delivery::record::{self, Recorded, record};
@@ -14,9 +15,16 @@ use crate::telemetry::names;
 
 use super::{Delivery, Done, HOLD_SPREADS, trace};
 
+/// Records begin so far apart, because nobody waits for one and each is a transaction; a process that ends has so much
+/// more in doubt.
+const GATHER: Duration = Duration::from_millis(10);
+/// Answers that do not wait for company: they take up the room of calls.
+const ENOUGH: usize = 32;
+
 impl Delivery {
     pub(super) fn begin_record(&mut self) {
-        if self.recording || self.answers.is_empty() {
+        let waits = self.gathering && self.answers.len() < ENOUGH && !self.stopping;
+        if self.recording || waits || self.answers.is_empty() {
             return;
         }
         self.drop_answers_of_the_lost();
@@ -26,6 +34,13 @@ impl Delivery {
         let most = self.answers.len().min(self.world.config.record_rows);
         let answers: Vec<Answered> = self.answers.drain(..most).collect();
         self.recording = true;
+        if !self.gathering {
+            self.gathering = true;
+            self.tasks.spawn(async {
+                tokio::time::sleep(GATHER).await;
+                Done::Gathered
+            });
+        }
         let (world, placed) = (self.world.clone(), self.placed.clone());
         self.tasks.spawn(async move {
             let recorded = record(&world, &placed, &answers).await;

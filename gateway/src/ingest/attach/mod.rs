@@ -149,7 +149,7 @@ impl Attacher {
     async fn once(&mut self) -> Result<bool, AttachError> {
         let owned = self.owned.borrow_and_update().clone();
         let (most, most_bytes) = (limit(self.config.most), limit(self.config.most_bytes));
-        let mut tx = self.db.read().await?;
+        let mut tx = self.db.glance().await?;
         let buckets = owned.buckets();
         let raws = raw::unattached_all_tenants(&mut tx, &buckets, most, most_bytes).await?;
         if raws.is_empty() {

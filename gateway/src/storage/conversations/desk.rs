@@ -110,7 +110,7 @@ pub async fn due_all_tenants(
             "SELECT tenant, id FROM conversation WHERE {column} > 0 AND {column} <= $1 AND bucket IN"
         );
         let tail = format!("ORDER BY {column} LIMIT 100");
-        let sql = batch::list(&head, buckets.len(), 2, &tail);
+        let sql = batch::any_of(&head, 2, &tail);
         let rows: Vec<(i64, i64)> = fetch_list!(tx, sql, [now.millis()], &buckets)?;
         due.extend(
             rows.into_iter()

@@ -18,12 +18,10 @@ pub struct OwnerLogRow {
 
 /// Appends to the ownership log.
 pub async fn log_owners_all_tenants(tx: &mut Tx, rows: &[OwnerLogRow]) -> Result<()> {
-    for run in batch::runs(rows) {
-        let sql = batch::values(
+    for run in batch::groups(tx, rows) {
+        let sql = batch::rows(
             "INSERT INTO owner_log (id, tenant, conversation, owner_version, change, at, prev) VALUES",
-            run.len(),
             7,
-            1,
             "",
         );
         execute_rows!(tx, sql, run, |query, row| {
@@ -85,7 +83,7 @@ pub async fn logged(tx: &mut Tx, tenant: TenantId, ids: &[i64]) -> Result<Vec<Lo
     for run in batch::runs(&ids) {
         let head =
             "SELECT id, owner_version, change, at FROM owner_log WHERE tenant = $1 AND id IN";
-        let sql = batch::list(head, run.len(), 2, "");
+        let sql = batch::any_of(head, 2, "");
         let rows: Vec<(i64, i64, String, i64)> = fetch_list!(tx, sql, [tenant.raw()], run)?;
         for (id, owner_version, change, at) in rows {
             found.push(LoggedChange {

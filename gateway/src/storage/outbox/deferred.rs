@@ -1,6 +1,6 @@
 //! Sends that wait for an hour: out of everybody's way until they are due, then queued again.
 
-use super::super::{Result, Tx, batch, execute_rows, fetch_list};
+use super::super::{Result, Tx, batch, execute_list, fetch_list};
 use super::lists::newest;
 use super::{OutboxRow, of_buckets};
 use crate::domain::{Bucket, ConversationId, NumberId, OutboxId, TenantId, Timestamp};
@@ -25,9 +25,9 @@ pub async fn first_due_all_tenants(
 ) -> Result<Vec<(ConversationId, OutboxId)>> {
     let ids = batch::sorted(conversations.iter().map(|id| id.raw()));
     let mut found = Vec::new();
-    for run in batch::runs(&ids) {
+    for run in batch::groups(tx, &ids) {
         let head = "SELECT conversation, MIN(id) FROM outbox WHERE state = 7 AND due_at <= $1 AND conversation IN";
-        let sql = batch::list(head, run.len(), 2, "GROUP BY conversation");
+        let sql = batch::any_of(head, 2, "GROUP BY conversation");
         let rows: Vec<(i64, i64)> = fetch_list!(tx, sql, [now.millis()], run)?;
         found.extend(
             rows.into_iter()
@@ -51,10 +51,10 @@ pub async fn deferred(
 /// Queues these again, those that still wait.
 pub async fn wake_all_tenants(tx: &mut Tx, ids: &[OutboxId]) -> Result<()> {
     let ids = batch::sorted(ids.iter().map(|id| id.raw()));
-    for run in batch::runs(&ids) {
+    for run in batch::groups(tx, &ids) {
         let head = "UPDATE outbox SET state = 0 WHERE state = 7 AND id IN";
-        let sql = batch::list(head, run.len(), 1, "");
-        execute_rows!(tx, sql, run, |query, id| query.bind(id))?;
+        let sql = batch::any_of(head, 1, "");
+        execute_list!(tx, sql, [0_i64; 0], run)?;
     }
     Ok(())
 }

@@ -8,9 +8,9 @@ use crate::domain::{Bucket, NumberId, OutboxState, TenantId};
 pub async fn by_ids(tx: &mut Tx, tenant: TenantId, ids: &[i64]) -> Result<Vec<OutboxRow>> {
     let ids = batch::sorted(ids.iter().copied());
     let mut found = Vec::with_capacity(ids.len());
-    for run in batch::runs(&ids) {
+    for run in batch::groups(tx, &ids) {
         let head = format!("{COLUMNS} WHERE tenant = $1 AND id IN");
-        let sql = batch::list(&head, run.len(), 2, "ORDER BY id");
+        let sql = batch::any_of(&head, 2, "ORDER BY id");
         let rows: Vec<Row> = fetch_list!(tx, sql, [tenant.raw()], run)?;
         for found_row in rows {
             found.push(row(found_row)?);
@@ -44,7 +44,7 @@ pub(super) async fn newest(
     }
     let buckets = batch::padded(&batch::sorted(buckets.iter().map(|b| b.raw())));
     let head = format!("{COLUMNS} WHERE {state} AND tenant = $1 AND id < $2 AND bucket IN");
-    let sql = batch::list(&head, buckets.len(), 4, "ORDER BY id DESC LIMIT $3");
+    let sql = batch::any_of(&head, 4, "ORDER BY id DESC LIMIT $3");
     let rows: Vec<Row> = fetch_list!(tx, sql, [tenant.raw(), before, limit], &buckets)?;
     rows.into_iter().map(row).collect()
 }

@@ -12,16 +12,14 @@ pub async fn set_consent(tx: &mut Tx, tenant: TenantId, consent: &Consent) -> Re
 /// The same of many, each once. Answers how many were as they were read, and so were written.
 pub async fn set_consents(tx: &mut Tx, tenant: TenantId, rows: &[Consent]) -> Result<usize> {
     let mut written = 0;
-    for run in batch::runs(rows) {
-        let sql = batch::values(
+    for run in batch::groups(tx, rows) {
+        let sql = batch::rows(
             "UPDATE consent SET opt_out = v.column4, since = v.column5, reopened_at = v.column6,
                 meta_stopped_at = v.column7, marketing_given_at = v.column8, utility_given_at = v.column9,
                 utility_stopped_at = v.column10, topics = v.column11, topics_stopped = v.column12,
                 version = consent.version + 1
              FROM (VALUES",
-            run.len(),
             12,
-            1,
             ") AS v WHERE consent.contact = v.column1 AND consent.tenant = v.column2 AND consent.version = v.column3",
         );
         written += execute_rows!(tx, sql, run, |query, row| {

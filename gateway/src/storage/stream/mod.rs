@@ -9,7 +9,10 @@ mod codec;
 use std::collections::BTreeMap;
 
 use super::buckets::{self, Lease};
-use super::{Db, Result, StorageError, Tx, batch, execute, execute_rows, fetch_list, on_backend};
+use super::{
+    Db, Result, StorageError, Tx, batch, execute, execute_list, execute_rows, fetch_rows,
+    on_backend,
+};
 use crate::domain::{Numbered, StreamEvent, TenantId};
 
 /// Writes what a transaction told.
@@ -66,9 +69,9 @@ pub async fn seal_all_tenants(
     let last = advance_all_tenants(&mut tx, &blocks).await?;
     write_all_tenants(&mut tx, &blocks, &last, &mut next_id).await?;
     let ids: Vec<i64> = batches.iter().map(|(id, _)| *id).collect();
-    for run in batch::runs(&ids) {
-        let sql = batch::list("DELETE FROM stream_batch WHERE id IN", run.len(), 1, "");
-        execute_rows!(&mut tx, sql, run, |query, id| query.bind(id))?;
+    for run in batch::groups(&tx, &ids) {
+        let sql = batch::any_of("DELETE FROM stream_batch WHERE id IN", 1, "");
+        execute_list!(tx, sql, [0_i64; 0], run)?;
     }
     tx.commit().await?;
     Ok(i64::try_from(batches.len()) == Ok(SEALED_AT_ONCE))
@@ -80,19 +83,16 @@ async fn advance_all_tenants(
     blocks: &[(i64, codec::Block)],
 ) -> Result<BTreeMap<i64, i64>> {
     let mut last = BTreeMap::new();
-    for run in batch::runs(blocks) {
-        let sql = batch::values(
+    for run in batch::groups(tx, blocks) {
+        let sql = batch::rows(
             "INSERT INTO stream_head (tenant, last_seq) VALUES",
-            run.len(),
             2,
-            1,
             "ON CONFLICT (tenant) DO UPDATE SET last_seq = stream_head.last_seq + excluded.last_seq
              RETURNING tenant, last_seq",
         );
-        let values = run
-            .iter()
-            .flat_map(|(tenant, block)| [*tenant, count(block)]);
-        let rows: Vec<(i64, i64)> = fetch_list!(tx, sql, [0_i64; 0], values)?;
+        let rows: Vec<(i64, i64)> = fetch_rows!(tx, sql, run, |query, (tenant, block)| {
+            query.bind(*tenant).bind(count(block))
+        })?;
         last.extend(rows);
     }
     Ok(last)
@@ -104,12 +104,10 @@ async fn write_all_tenants(
     last: &BTreeMap<i64, i64>,
     next_id: &mut impl FnMut() -> i64,
 ) -> Result<()> {
-    for run in batch::runs(blocks) {
-        let sql = batch::values(
+    for run in batch::groups(tx, blocks) {
+        let sql = batch::rows(
             "INSERT INTO stream_block (id, tenant, first_seq, events, body) VALUES",
-            run.len(),
             5,
-            1,
             "",
         );
         execute_rows!(tx, sql, run, |query, (tenant, block)| {
