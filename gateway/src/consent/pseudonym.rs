@@ -45,22 +45,15 @@ pub async fn restore(
     now: Timestamp,
     mut next_id: impl FnMut() -> i64,
 ) -> Result<()> {
-    let mut rest = made;
-    while let Some((first, _)) = rest.first() {
-        let tenant = first.tenant;
-        let own = rest
-            .iter()
-            .take_while(|(key, _)| key.tenant == tenant)
-            .count();
-        let (own, after) = rest.split_at(own);
-        let names: Vec<Vec<u8>> = own.iter().map(|(key, _)| pseudonyms.of(key)).collect();
-        for (pseudonym, stops) in person::stops_of(tx, tenant, &names).await? {
-            let known = names.iter().zip(own).find(|(name, _)| **name == pseudonym);
-            if let Some((_, (_, contact))) = known {
-                give(tx, tenant, *contact, &stops, now, &mut next_id).await?;
-            }
+    let whose: Vec<(TenantId, Vec<u8>)> = made
+        .iter()
+        .map(|(key, _)| (key.tenant, pseudonyms.of(key)))
+        .collect();
+    for (found, stops) in person::stops_of_all_tenants(tx, &whose).await? {
+        let known = whose.iter().zip(made).find(|(whose, _)| **whose == found);
+        if let Some((_, (_, contact))) = known {
+            give(tx, found.0, *contact, &stops, now, &mut next_id).await?;
         }
-        rest = after;
     }
     Ok(())
 }

@@ -1,16 +1,14 @@
 //! Group commit of webhook bodies: many POSTs, one transaction, all acknowledged together.
 
-use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Sleep, sleep};
 
 use crate::domain::{AppId, Bucket, Timestamp};
 use crate::ownership::{Owned, Wakeups};
 use crate::storage::raw::{self, NewRaw};
-use crate::storage::{Db, Result, apps};
+use crate::storage::{Db, Gather, Result, apps};
 use crate::telemetry::CommitTimer;
 
 /// How bodies are grouped.
@@ -31,9 +29,9 @@ pub enum WriteError {
     Failed,
 }
 
-/// Commits begin so far apart, unless enough waits: a webhook that comes alone is written at once, and of many each waits
-/// a little for a share of a transaction and of a flush to disk.
-const GATHER: Duration = Duration::from_millis(3);
+/// How far apart commits begin, and how many bodies do not wait. Guesses: a commit takes a millisecond, and the budget of
+/// a whole turn is ten.
+const APART: Duration = Duration::from_millis(3);
 const ENOUGH: usize = 32;
 
 type Waiting = (Vec<NewRaw>, oneshot::Sender<Result<(), WriteError>>);
@@ -88,17 +86,16 @@ async fn write(
     wakeups: Arc<Wakeups>,
     mut bodies: mpsc::Receiver<Waiting>,
 ) {
-    let enough = ENOUGH.min(config.most);
+    let mut gather = Gather::new(APART, ENOUGH.min(config.most));
     let mut group = Vec::new();
     let mut announced = None;
-    let mut gathered = pin!(sleep(Duration::ZERO));
     while bodies.recv_many(&mut group, config.most).await > 0 {
-        if group.len() < enough {
+        if !gather.is_enough(&group) {
             // Others may have the writer meanwhile.
             announced = None;
-            gather(&mut bodies, &mut group, enough, gathered.as_mut()).await;
+            gather.fill(&mut group, &mut bodies).await;
         }
-        gathered.set(sleep(GATHER));
+        gather.begin();
         announced = announced.or_else(|| db.announce_urgent());
         let (rows, waiting): (Vec<_>, Vec<_>) = group.drain(..).unzip();
         let rows: Vec<NewRaw> = rows.into_iter().flatten().collect();
@@ -119,22 +116,6 @@ async fn write(
         }
         if bodies.is_empty() {
             announced = None;
-        }
-    }
-}
-
-/// Takes in what comes until it is time, or enough.
-async fn gather(
-    bodies: &mut mpsc::Receiver<Waiting>,
-    group: &mut Vec<Waiting>,
-    enough: usize,
-    mut until: Pin<&mut Sleep>,
-) {
-    while group.len() < enough {
-        tokio::select! {
-            biased;
-            () = &mut until => return,
-            came = bodies.recv_many(group, enough - group.len()) => if came == 0 { return },
         }
     }
 }

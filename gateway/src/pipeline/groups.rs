@@ -1,17 +1,23 @@
 //! Which finished turns share a commit: as many at once as there are, up to a number and to so many bytes.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
 use super::Report;
 use super::commit::Committer;
 use super::turn::Finished;
+use crate::storage::Gather;
 use crate::storage::outbox::OutboxRow;
 
 /// A commit is closed at about this weight, so that turns that write much do not hold SQLite's one writer, or memory,
 /// for all the others of their group. A group of 128 ordinary turns weighs half of it.
 const BYTES: usize = 1 << 20;
+
+/// How far apart commits begin, and how many turns do not wait. Guesses, as for webhooks (`ingest/raw_writer.rs`).
+const APART: Duration = Duration::from_millis(3);
+const ENOUGH: usize = 16;
 
 /// Commits what is finished until the pipeline ends. With each turn comes whether it needs a commit of its own.
 pub(super) async fn commit(
@@ -21,8 +27,11 @@ pub(super) async fn commit(
     mut finished: mpsc::UnboundedReceiver<(Finished, bool)>,
     ran: mpsc::UnboundedSender<Report>,
 ) {
+    let mut gather = Gather::new(APART, ENOUGH.min(most));
     let mut group = Vec::new();
     while finished.recv_many(&mut group, most).await > 0 {
+        gather.fill(&mut group, &mut finished).await;
+        gather.begin();
         for turns in portions(group.drain(..), BYTES, Finished::weight) {
             let (fates, rows) = committer.commit(turns).await;
             sends(rows);

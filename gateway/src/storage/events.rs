@@ -350,7 +350,9 @@ pub async fn mark_done_all_tenants(tx: &mut Tx, done: &[(EventId, TurnId)]) -> R
         let sql = batch::rows(
             "UPDATE inbound_event SET state = 1, turn = v.column2 FROM (VALUES",
             2,
-            ") AS v WHERE inbound_event.id = v.column1 AND inbound_event.state = 0",
+            // The sum keeps PostgreSQL from the index of what waits, which holds everything that waited since its last
+            // vacuum, and is small to its planner.
+            ") AS v WHERE inbound_event.id = v.column1 AND inbound_event.state + 0 = 0",
         );
         touched += execute_rows!(tx, sql, run, |query, (event, turn)| query
             .bind(event.raw())

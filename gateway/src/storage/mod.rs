@@ -35,6 +35,7 @@ pub mod erase;
 pub mod events;
 pub mod forget;
 pub mod former_numbers;
+mod gather;
 pub mod history;
 pub mod holds;
 pub mod hooks;
@@ -89,6 +90,7 @@ use crate::domain::StreamEvent;
 use embedded::Place;
 
 pub use ending::{Change, Ending};
+pub use gather::Gather;
 pub use open::{OpenOptions, open};
 pub use writer::Announced;
 

@@ -1,7 +1,7 @@
 //! One person's data, let go of: what hangs on the contact at once, what lies in tables that grow with traffic in steps
 //! through their ids, because nothing there is found by person.
 
-use super::{Result, Tx, execute, fetch_list, on_backend, rows};
+use super::{Result, Tx, execute, fetch_rows, on_backend, rows};
 use crate::domain::{ContactId, IdentityKind, TenantId, Timestamp};
 use crate::policy::{ConsentParts, ConsentState};
 use crate::storage::people::IdentityKey;
@@ -371,20 +371,23 @@ pub async fn keep_stops(
 }
 
 /// What erased people had stopped, for those pseudonyms that are known.
-pub async fn stops_of(
+pub async fn stops_of_all_tenants(
     tx: &mut Tx,
-    tenant: TenantId,
-    pseudonyms: &[Vec<u8>],
-) -> Result<Vec<(Vec<u8>, ConsentState)>> {
+    pseudonyms: &[(TenantId, Vec<u8>)],
+) -> Result<Vec<((TenantId, Vec<u8>), ConsentState)>> {
     let mut found = Vec::new();
-    for run in super::batch::runs(pseudonyms) {
-        let head =
-            "SELECT pseudonym, opt_out, since, meta_stopped_at, utility_stopped_at, topics_stopped
-            FROM consent_erased WHERE tenant = $1 AND pseudonym IN";
-        let sql = super::batch::any_of(head, 2, "");
-        let rows: Vec<(Vec<u8>, i64, i64, i64, i64, i64)> =
-            fetch_list!(tx, sql, [tenant.raw()], run)?;
-        for (pseudonym, opt_out, since, meta, utility, topics_stopped) in rows {
+    for run in super::batch::groups(tx, pseudonyms) {
+        let sql = super::batch::rows(
+            "SELECT e.tenant, e.pseudonym, e.opt_out, e.since, e.meta_stopped_at, e.utility_stopped_at, e.topics_stopped
+             FROM (VALUES",
+            2,
+            ") AS v JOIN consent_erased e ON e.tenant = v.column1 AND e.pseudonym = v.column2",
+        );
+        let rows: Vec<(i64, Vec<u8>, i64, i64, i64, i64, i64)> =
+            fetch_rows!(tx, sql, run, |query, (tenant, pseudonym)| query
+                .bind(tenant.raw())
+                .bind(pseudonym))?;
+        for (tenant, pseudonym, opt_out, since, meta, utility, topics_stopped) in rows {
             let some = |millis: i64| (millis != 0).then_some(millis);
             let parts = ConsentParts {
                 opt_out,
@@ -394,7 +397,8 @@ pub async fn stops_of(
                 topics_stopped,
                 ..ConsentParts::default()
             };
-            found.extend(ConsentState::from_parts(parts).map(|state| (pseudonym, state)));
+            let whose = (TenantId::from_raw(tenant), pseudonym);
+            found.extend(ConsentState::from_parts(parts).map(|state| (whose, state)));
         }
     }
     Ok(found)

@@ -54,12 +54,12 @@ pub async fn append_all_tenants(tx: &mut Tx, raws: &[NewRaw]) -> Result<()> {
 }
 
 /// The oldest bodies of these buckets that wait, in order of arrival: at most `limit`, and no more once they have
-/// `most_bytes` together. One that is larger than that by itself comes alone.
+/// `most_bytes` together. One that is larger than that by itself comes alone. `after`: older ones are not looked for.
 pub async fn unattached_all_tenants(
     tx: &mut Tx,
     buckets: &[Bucket],
-    limit: i64,
-    most_bytes: i64,
+    after: RawId,
+    (limit, most_bytes): (i64, i64),
 ) -> Result<Vec<RawRow>> {
     if buckets.is_empty() {
         return Ok(Vec::new());
@@ -70,15 +70,20 @@ pub async fn unattached_all_tenants(
             .map(|bucket| bucket.raw())
             .collect::<Vec<_>>(),
     );
+    // SQLite would rather walk over the rows themselves, most of which are attached.
+    let index = tx.pick("INDEXED BY inbound_raw_todo", "");
     // Lengths first: neither database reads a body to tell how long it is. Bodies are looked up row by row, never
     // joined: no planner shall think of reading the whole table.
-    let sql = batch::any_of(
+    let head = format!(
         "WITH waiting AS (
             SELECT r.id, r.app, r.bucket, r.received_at, CASE WHEN r.part_of = 0 THEN r.id ELSE r.part_of END AS whole,
                 CASE WHEN r.part_of = 0 THEN LENGTH(r.body)
                     ELSE (SELECT LENGTH(w.body) FROM inbound_raw w WHERE w.id = r.part_of) END AS bytes
-            FROM inbound_raw r WHERE r.attached_at = 0 AND r.bucket IN",
-        3,
+            FROM inbound_raw r {index} WHERE r.attached_at = 0 AND r.id > $3 AND r.bucket IN"
+    );
+    let sql = batch::any_of(
+        &head,
+        4,
         " ORDER BY r.id LIMIT $1
          ), sized AS (
             SELECT id, app, bucket, received_at, whole, SUM(bytes) OVER (ORDER BY id) - bytes AS ahead FROM waiting
@@ -86,7 +91,8 @@ pub async fn unattached_all_tenants(
          SELECT s.id, s.app, s.bucket, s.received_at, (SELECT w.body FROM inbound_raw w WHERE w.id = s.whole) AS body
          FROM sized s WHERE s.ahead < $2 ORDER BY s.id",
     );
-    Ok(fetch_list!(tx, sql, [limit, most_bytes], &buckets)?)
+    let first = [limit, most_bytes, after.raw()];
+    Ok(fetch_list!(tx, sql, first, &buckets)?)
 }
 
 /// Says that everything in these bodies has been attached.

@@ -17,12 +17,15 @@ mod templates;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use siphasher::sip::SipHasher13;
 use tokio::sync::mpsc;
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::directory::{Directory, Snapshot};
-use crate::domain::{Clock, IdGenerator};
+use crate::domain::id::first_id_at;
+use crate::domain::{Clock, IdGenerator, RawId};
 use crate::metering::Meter;
 use crate::ownership::{Owned, Wakeups};
 use crate::storage::events::PendingEvent;
@@ -30,6 +33,9 @@ use crate::storage::outbox::OutboxRow;
 use crate::storage::{Db, StorageError, changes, raw};
 use crate::telemetry::names;
 use crate::tenants::SetupError;
+
+/// A body that is committed longer after it got its id than this is found by the next look, not by the next reading.
+const LATE: Duration = Duration::from_secs(2);
 
 /// How bodies are attached.
 #[derive(Debug, Clone, Copy)]
@@ -114,8 +120,15 @@ enum AttachError {
 impl Attacher {
     /// Attaches until stopped.
     pub async fn run(mut self, stop: CancellationToken) {
+        let mut looks = tokio::time::interval(self.config.look);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // Up to here nothing waits, but for what was committed late.
+        let mut attached = RawId::from_raw(0);
         loop {
-            let more = match self.once().await {
+            if looks.tick().now_or_never().is_some() || self.owned.has_changed().unwrap_or(false) {
+                attached = RawId::from_raw(0);
+            }
+            let more = match self.once(&mut attached).await {
                 Ok(more) => more,
                 Err(AttachError::Storage(StorageError::Fenced(bucket))) => {
                     tracing::info!(bucket, "a bucket was lost while its bodies were attached");
@@ -139,19 +152,22 @@ impl Attacher {
                     () = stop.cancelled() => return,
                     () = self.wakeups.raw.notified() => {}
                     changed = self.owned.changed() => if changed.is_err() { return },
-                    () = tokio::time::sleep(self.config.look) => {}
+                    _ = looks.tick() => attached = RawId::from_raw(0),
                 }
             }
         }
     }
 
-    /// Attaches one batch; answers whether more may wait.
-    async fn once(&mut self) -> Result<bool, AttachError> {
+    /// Attaches one batch of what came after those that are attached; answers whether more may wait.
+    async fn once(&mut self, attached: &mut RawId) -> Result<bool, AttachError> {
         let owned = self.owned.borrow_and_update().clone();
         let (most, most_bytes) = (limit(self.config.most), limit(self.config.most_bytes));
         let mut tx = self.db.glance().await?;
         let buckets = owned.buckets();
-        let raws = raw::unattached_all_tenants(&mut tx, &buckets, most, most_bytes).await?;
+        let late = first_id_at(self.clock.now().minus(LATE));
+        let after = RawId::from_raw(attached.raw().min(late));
+        let bounds = (most, most_bytes);
+        let raws = raw::unattached_all_tenants(&mut tx, &buckets, after, bounds).await?;
         if raws.is_empty() {
             return Ok(false);
         }
@@ -164,8 +180,10 @@ impl Attacher {
         let more = taken.len() < raws.len()
             || raws.len() >= self.config.most
             || bytes >= self.config.most_bytes;
-        let attached = batch::commit(self, &owned, taken, split).await?;
-        self.hand_on(attached);
+        let last = taken.last().map(|row| RawId::from_raw(row.id));
+        let batch = batch::commit(self, &owned, taken, split).await?;
+        self.hand_on(batch);
+        *attached = last.unwrap_or(*attached);
         Ok(more)
     }
 
