@@ -186,8 +186,7 @@ async fn blocked(
 fn refusal(error: BlockError) -> AdminError {
     match error {
         BlockError::Setup(error) => error.into(),
-        refused @ BlockError::Refused { .. } => AdminError::Refused(refused.to_string()),
-        other => AdminError::Failed(other.to_string()),
+        BlockError::Meta(failed) => failed.into(),
     }
 }
 
