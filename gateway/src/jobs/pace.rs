@@ -61,11 +61,13 @@ impl Pace {
         }
     }
 
-    /// Rests after a step that took so long.
+    /// Rests after a step that took so long. SQLite's statements run on the thread that asks: with nothing to wait for, a
+    /// step after another would keep the thread from everybody else.
     pub async fn rest(&mut self, took: Duration) {
         let rest = self.after(took);
-        if !rest.is_zero() {
-            tokio::time::sleep(rest).await;
+        match rest.is_zero() {
+            true => tokio::task::yield_now().await,
+            false => tokio::time::sleep(rest).await,
         }
     }
 
