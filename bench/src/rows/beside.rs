@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::turns::{Capacity, WARM_UP, Waits, match_up, warm};
 use super::{Run, millis};
-use crate::deployment::{Deployment, Wish};
+use crate::deployment::{Api, Deployment, Wish};
 use crate::load::{Pace, drive, now};
 use crate::roles::NUMBERS_EACH;
 use crate::table::{Budget, Row};
@@ -93,12 +93,10 @@ impl<'a> Traffic<'a> {
 
     /// A window beside a job, cut where the job ends; and how long the job ran in it.
     async fn window_beside(&mut self, job: &str) -> anyhow::Result<(Window, Duration)> {
-        let (api, path) = (self.gateway.api.clone(), format!("/jobs/{job}"));
+        let (api, job) = (self.gateway.api.clone(), job.to_owned());
         let began = now();
         let over = tokio::spawn(async move {
-            while is_open(&api.get(&path).await?)? {
-                tokio::time::sleep(LOOK).await;
-            }
+            until_over(&api, &job).await?;
             anyhow::Ok(now())
         });
         let mut window = self.window().await?;
@@ -114,10 +112,16 @@ impl<'a> Traffic<'a> {
     }
 }
 
-/// Is the job still to be done?
-fn is_open(job: &Value) -> anyhow::Result<bool> {
-    ensure!(job["state"] != "failed", "the job failed: {job}");
-    Ok(matches!(job["state"].as_str(), Some("queued" | "running")))
+/// Waits until a job is done or cancelled, and answers it.
+async fn until_over(api: &Api, id: &str) -> anyhow::Result<Value> {
+    loop {
+        let job = api.get(&format!("/jobs/{id}")).await?;
+        ensure!(job["state"] != "failed", "the job failed: {job}");
+        if !matches!(job["state"].as_str(), Some("queued" | "running")) {
+            return Ok(job);
+        }
+        tokio::time::sleep(LOOK).await;
+    }
 }
 
 /// Windows alone and beside the work, pair by pair.
@@ -186,13 +190,11 @@ pub async fn import(run: &mut Run, capacity: &Capacity) -> anyhow::Result<Vec<Ro
 
     let path = format!("/jobs/{job}");
     let mut worked = Duration::ZERO;
-    loop {
+    let over = loop {
         let api = traffic.gateway.api.clone();
-        while is_open(&api.get(&path).await?)? {
-            tokio::time::sleep(LOOK).await;
-        }
-        if api.get(&path).await?["state"] == "done" {
-            break;
+        let over = until_over(&api, &job).await?;
+        if over["state"] == "done" {
+            break over;
         }
         recorded.alone.push(traffic.window().await?);
         api.post(&format!("{path}/resume")).await?;
@@ -200,8 +202,7 @@ pub async fn import(run: &mut Run, capacity: &Capacity) -> anyhow::Result<Vec<Ro
         recorded.beside.push(window);
         worked += ran;
         api.post(&format!("{path}/cancel")).await?;
-    }
-    let over = traffic.gateway.api.get(&path).await?;
+    };
     ensure!(over["result"]["recorded"] == rows, "not every row: {over}");
     let after = peak_mib(&traffic.gateway)?;
     let load = format!("beside turns at {:.0}/s (25 % load)", traffic.per_second);
@@ -233,13 +234,8 @@ pub async fn sync(run: &mut Run, capacity: &Capacity) -> anyhow::Result<Row> {
         let id = job["id"].as_str().context("a job")?.to_owned();
         let (window, mut took) = traffic.window_beside(&id).await?;
         pairs.beside.push(window);
-        let path = format!("/jobs/{id}");
         let late = now();
-        let mut job = traffic.gateway.api.get(&path).await?;
-        while is_open(&job)? {
-            tokio::time::sleep(LOOK).await;
-            job = traffic.gateway.api.get(&path).await?;
-        }
+        let job = until_over(&traffic.gateway.api, &id).await?;
         took += late.elapsed();
         ensure!(
             job["result"]["new"] == TEMPLATES,

@@ -99,7 +99,7 @@ pub(super) async fn execute(
                 false => Format::Csv,
             };
             let tenant = find_tenant(setup, &tenant).await?.id;
-            import(setup, tenant, &file, format, dry_run).await
+            import(context, tenant, &file, format, dry_run).await
         }
         ConsentCommand::Export {
             tenant,
@@ -186,8 +186,7 @@ async fn blocked(
 fn refusal(error: BlockError) -> AdminError {
     match error {
         BlockError::Setup(error) => error.into(),
-        refused @ BlockError::Refused { .. } => AdminError::Refused(refused.to_string()),
-        other => AdminError::Failed(other.to_string()),
+        BlockError::Meta(failed) => failed.into(),
     }
 }
 
@@ -217,7 +216,7 @@ async fn whom(
 }
 
 async fn import(
-    setup: &SetupContext,
+    context: &AdminContext,
     tenant: TenantId,
     file: &std::path::Path,
     format: Format,
@@ -231,7 +230,7 @@ async fn import(
         ImportError::Setup(error) => error.into(),
     };
     let mut list = tokio::fs::File::open(file).await.map_err(unread)?;
-    let mut importing = Importing::begin(setup, tenant, format)
+    let mut importing = Importing::begin(&context.setup, tenant, format, &context.traffic)
         .await
         .map_err(refused)?;
     let mut chunk = vec![0; 256 << 10];

@@ -15,6 +15,7 @@ use crate::checklist::{self, Item};
 use crate::contacts;
 use crate::explain;
 use crate::graph::GraphClient;
+use crate::jobs::Traffic;
 use crate::plugin_host::Compiler;
 use crate::replay::{read, trace};
 use crate::storage::{StorageError, backup, counts, migrate, nodes, outbox};
@@ -33,6 +34,8 @@ pub struct AdminContext {
     pub compiler: Arc<Compiler>,
     /// For what is asked of Meta in the operator's name.
     pub graph: GraphClient,
+    /// What long lists yield to.
+    pub traffic: Traffic,
 }
 
 /// Carries out a command. A refused one has changed nothing.

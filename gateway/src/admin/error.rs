@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::graph::client::call::Failed;
 use crate::tenants::SetupError;
 
 /// Text, because it crosses the socket. It never repeats a secret.
@@ -28,6 +29,15 @@ impl From<SetupError> for AdminError {
         match error.is_refusal() {
             true => Self::Refused(chain(&error)),
             false => Self::Failed(chain(&error)),
+        }
+    }
+}
+
+impl From<Failed> for AdminError {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::Refused { .. } | Failed::Busy(..) => Self::Refused(failed.to_string()),
+            Failed::Unreached(_) | Failed::Doubt(..) => Self::Failed(failed.to_string()),
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::domain::{Clock, IdGenerator};
 use crate::graph::GraphClient;
 use crate::graph::client::{HttpClientConfig, http_client};
+use crate::jobs::Traffic;
 use crate::ownership::{self, Holder};
 use crate::plugin_host::{CompileLimits, Compiler};
 use crate::secrets::{Keyring, KeyringError, Missing, Source, SystemEntropy};
@@ -139,11 +140,17 @@ impl Local {
             ending: Ending::default(),
         };
         let compiler = Arc::new(compiler(config)?);
+        // SQLite's file is locked: nobody else works on it.
+        let traffic = match setup.db.is_sqlite() {
+            true => Traffic::default(),
+            false => Traffic::elsewhere(),
+        };
         Ok(Self {
             context: AdminContext {
                 setup,
                 compiler,
                 graph: graph(config)?,
+                traffic,
             },
             slot: slot.number,
             holder,

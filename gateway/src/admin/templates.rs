@@ -210,9 +210,6 @@ fn refusal(error: TemplateError) -> AdminError {
             let lines: Vec<String> = findings.iter().map(line).collect();
             AdminError::Refused(lines.join("\n"))
         }
-        TemplateError::Refused { ref meaning, .. } => {
-            AdminError::Refused(format!("{error}. {meaning}"))
-        }
-        other => AdminError::Failed(other.to_string()),
+        TemplateError::Meta(failed) => failed.into(),
     }
 }

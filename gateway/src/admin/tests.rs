@@ -11,6 +11,7 @@ use super::*;
 use crate::config::Config;
 use crate::domain::time::ManualClock;
 use crate::domain::{IdGenerator, Timestamp};
+use crate::jobs::Traffic;
 use crate::plugin_host::{CompileLimits, Compiler};
 use crate::secrets::{Keyring, Missing, Source, SystemEntropy};
 use crate::storage::{self, Ending, OpenOptions};
@@ -54,6 +55,7 @@ async fn context(dir: &tempfile::TempDir) -> AdminContext {
         setup,
         compiler: Arc::new(compiler),
         graph: graph(&Config::load(None).expect("a configuration")).expect("a client"),
+        traffic: Traffic::default(),
     }
 }
 

@@ -60,7 +60,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::desk::Desk;
 use crate::hooks::Endpoints;
-use crate::jobs::Wake;
+use crate::jobs::{Traffic, Wake};
 use crate::lifecycle::Health;
 use crate::occasions::Occasions;
 use crate::plugin_host::Compiler;
@@ -85,6 +85,8 @@ pub struct Api {
     pub compiler: Arc<Compiler>,
     pub health: Health,
     pub jobs: Wake,
+    /// What long lists yield to.
+    pub traffic: Traffic,
     pub rates: Rates,
     pub claims: Claims,
     pub max_body: usize,

@@ -2,11 +2,12 @@
 
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use serde::Serialize;
 
 use super::permission::PermissionView;
 use crate::domain::OutboxId;
+use crate::graph::client::call::Failed;
 use crate::plugin_host::{SettingsError, SettingsProblem};
 use crate::storage::StorageError;
 use crate::tenants::SetupError;
@@ -265,6 +266,23 @@ fn field_pointer(field: &str) -> Option<&'static str> {
 impl From<SetupError> for Problem {
     fn from(error: SetupError) -> Self {
         Self::of(error, &[])
+    }
+}
+
+/// None of these is kept for an `Idempotency-Key`: all are 5xx, so that the same request can be sent again.
+impl From<Failed> for Problem {
+    fn from(failed: Failed) -> Self {
+        let (status, kind) = match &failed {
+            Failed::Refused { .. } => (StatusCode::BAD_GATEWAY, "meta_refused"),
+            Failed::Busy(..) => (StatusCode::SERVICE_UNAVAILABLE, "meta_busy"),
+            Failed::Unreached(_) => (StatusCode::BAD_GATEWAY, "meta_failed"),
+            Failed::Doubt(..) => (StatusCode::GATEWAY_TIMEOUT, "meta_unclear"),
+        };
+        let problem = Self::new(status, kind, failed.to_string());
+        match failed {
+            Failed::Busy(_, wait) => problem.with_header(RETRY_AFTER, wait.as_secs().max(1).into()),
+            _ => problem,
+        }
     }
 }
 

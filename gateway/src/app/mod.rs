@@ -175,6 +175,7 @@ impl Node {
             compiler: context.compiler.clone(),
             health: health.clone(),
             jobs,
+            traffic: shared.traffic.clone(),
             rates: Rates::new(config.api.requests_per_minute),
             claims: Claims::default(),
             max_body: config.api.max_body_bytes,
@@ -376,6 +377,7 @@ impl Shared {
             },
             compiler: Arc::new(admin::compiler(config)?),
             graph: graph(config)?,
+            traffic: self.traffic.clone(),
         })
     }
 

@@ -1,6 +1,7 @@
 //! Verifying a chain: every sealed entry read again and compared with what was sealed.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
 use super::chain::{self, ChainKey, Link};
 use super::{LEDGER, commitment, erase, value_hash};
@@ -57,12 +58,7 @@ impl Walk {
         tenant: TenantId,
     ) -> Result<(usize, Vec<Fault>)> {
         let entries = audit::sealed(tx, tenant, self.seq, STEP).await?;
-        let mut silent = Vec::new();
-        for entry in entries.iter().filter(|entry| entry.salt.is_empty()) {
-            if erase::is_erased(tx, tenant, entry).await? {
-                silent.push(entry.id);
-            }
-        }
+        let silent = erase::erased(tx, tenant, &entries).await?;
         let mut take = |entry: &AuditEntry| {
             let link = Link {
                 seq: entry.seq,
@@ -120,7 +116,7 @@ impl Walk {
 }
 
 /// What is wrong with what an entry says, if anything. `silent`: entries whose values went with a person.
-fn content(entry: &AuditEntry, silent: &[AuditId]) -> Option<&'static str> {
+fn content(entry: &AuditEntry, silent: &BTreeSet<AuditId>) -> Option<&'static str> {
     let is_silent = silent.contains(&entry.id);
     // Of the first entries nothing can be compared any more once their values are gone: the chain holds their commitment.
     let first = entry.value_hash.is_empty();

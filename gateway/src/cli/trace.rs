@@ -61,6 +61,9 @@ fn text(trace: &Value, most: u64) -> String {
     section(&mut lines, "calls", rows(&report["calls"]), |call| {
         call_line(&name(call), call, most)
     });
+    section(&mut lines, "on trial", rows(&journal["trials"]), |trial| {
+        trial_lines(&name(trial), trial, most)
+    });
     let answers = &report["host_answers"];
     section(
         &mut lines,
@@ -155,6 +158,25 @@ fn call_line(plugin: &str, call: &Value, most: u64) -> String {
         number("memory_peak") >> 10,
         number("host_calls"),
     )
+}
+
+/// A version that was tried beside the one that answered, and its calls.
+fn trial_lines(plugin: &str, trial: &Value, most: u64) -> String {
+    let plain = |name: &str| trial[name].as_str().unwrap_or("-");
+    // The name has the version that answered.
+    let plugin = plugin.split(' ').next().unwrap_or(plugin);
+    let tried = format!("{plugin} {}", plain("version"));
+    let came = match (trial["fell_back"].as_str(), trial["same"].as_bool()) {
+        (Some(why), _) => format!("another answered in its place: {why}"),
+        (None, Some(true)) => "wanted the same".to_owned(),
+        (None, Some(false)) => "wanted something else".to_owned(),
+        (None, None) => "not compared".to_owned(),
+    };
+    let calls = rows(&trial["calls"]).iter();
+    let calls: String = calls
+        .map(|call| format!("\n  {}", call_line(&tried, call, most)))
+        .collect();
+    format!("{tried}  {}  {came}{calls}", plain("stage"))
 }
 
 /// What an outcome says beside its word: a reason, or a fault with the frames of its trap, each on its own line.

@@ -18,7 +18,7 @@ use crate::domain::{
 };
 use crate::graph::GraphClient;
 use crate::graph::client::blocks::{BlockPage, ListedPerson};
-use crate::graph::client::call::CallError;
+use crate::graph::client::call::{CallError, Failed};
 use crate::storage::addresses::{Addresses, addresses_all_tenants};
 use crate::storage::people::{self, IdentityKey};
 use crate::storage::{StorageError, contacts, conversations, person};
@@ -32,19 +32,8 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 pub enum BlockError {
     #[error(transparent)]
     Setup(#[from] SetupError),
-    #[error("Meta refused it with code {code}: {message}. {meaning}")]
-    Refused {
-        code: i64,
-        message: String,
-        /// What the code means and what helps.
-        meaning: String,
-    },
-    /// It was not done.
-    #[error("Meta was not reached: {0}")]
-    Unreached(String),
-    /// It may have been done.
-    #[error("Meta gave no clear answer ({0}): ask again, that does no harm")]
-    Doubt(String),
+    #[error(transparent)]
+    Meta(#[from] Failed),
 }
 
 impl From<StorageError> for BlockError {
@@ -55,18 +44,7 @@ impl From<StorageError> for BlockError {
 
 impl From<CallError> for BlockError {
     fn from(error: CallError) -> Self {
-        match error {
-            _ if error.is_in_doubt() => Self::Doubt(error.to_string()),
-            CallError::Refused(refused) => {
-                let (code, message, meaning) = refused.in_words();
-                Self::Refused {
-                    code,
-                    message,
-                    meaning,
-                }
-            }
-            other => Self::Unreached(other.to_string()),
-        }
+        Self::Meta(error.told("ask again, that does no harm"))
     }
 }
 

@@ -19,7 +19,7 @@ use crate::domain::{
     Clock, ConsentScope, ConsentStatus, ContactId, IdGenerator, IdentityKind, Phone, TenantId,
     Timestamp, Topics, id,
 };
-use crate::jobs::{self, JobKind, Step, StepError};
+use crate::jobs::{self, JobKind, Pace, Step, StepError, Traffic};
 use crate::policy::Purpose;
 use crate::storage::consents::Wording;
 use crate::storage::jobs::{Job, Reject};
@@ -32,10 +32,6 @@ use crate::tenants::{SetupContext, SetupError};
 /// What was begun and never finished is let go of after so long, and so is a cut job that nobody resumed.
 const KEPT: Duration = Duration::from_secs(14 * 86_400);
 
-/// Between the chunks of a list that comes in, so many times what keeping one took.
-const REST: u32 = 3;
-const REST_MOST: Duration = Duration::from_millis(250);
-
 /// A list on its way in.
 #[derive(Debug)]
 pub struct Importing {
@@ -44,6 +40,7 @@ pub struct Importing {
     import: i64,
     pieces: i64,
     rows: Rows,
+    pace: Pace,
 }
 
 /// Why a list was not taken: nothing of it was recorded.
@@ -66,6 +63,7 @@ impl Importing {
         setup: &SetupContext,
         tenant: TenantId,
         format: Format,
+        traffic: &Traffic,
     ) -> Result<Self, ImportError> {
         let old = id::first_id_at(setup.clock.now().minus(KEPT));
         let mut tx = setup.db.begin().await?;
@@ -77,6 +75,7 @@ impl Importing {
             import: setup.next_id(),
             pieces: 0,
             rows: Rows::new(format),
+            pace: Pace::beside(traffic),
         })
     }
 
@@ -95,7 +94,7 @@ impl Importing {
         tx.commit().await?;
         // Whoever brings the list waits, and nobody else does.
         let took = self.setup.clock.now().since(began);
-        tokio::time::sleep((took * REST).min(REST_MOST)).await;
+        self.pace.rest(took).await;
         Ok(())
     }
 

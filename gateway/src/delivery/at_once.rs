@@ -148,7 +148,10 @@ impl Reserved for Ticket {
         let became = rows
             .into_iter()
             .map(|row| match ends.remove(&row.draft.id) {
-                Some(Some(claimed)) => Became::Claimed(Box::new(claimed)),
+                Some(Some(claimed)) => {
+                    claim::count_decision(claim::CLEARED);
+                    Became::Claimed(Box::new(claimed))
+                }
                 Some(None) => Became::Queued(row),
                 None => Became::Nothing(row),
             });

@@ -32,6 +32,9 @@ use super::pacing;
 use super::ports::Bearing;
 use super::world::World;
 
+/// The outcome of what goes, as it is counted.
+pub(super) const CLEARED: &str = "cleared";
+
 /// A row that may be sent, if it is sent soon.
 #[derive(Debug)]
 pub(super) struct Claimed {
@@ -122,13 +125,15 @@ pub(super) async fn claim(
     let now = world.clock.now();
     let counted = Counted::load(&mut tx, world, far, &rows, &consent, now).await?;
     let mut ground = Ground::load(&mut tx, &rows, &consent, counted).await?;
-    let judged: Vec<(OutboxRow, Verdict)> = rows
-        .into_iter()
-        .map(|row| {
-            let verdict = ground.judge(world, &row, now);
-            (row, verdict)
-        })
-        .collect();
+    let (mut judged, mut words) = (Vec::with_capacity(rows.len()), Vec::new());
+    for row in rows {
+        let (verdict, word) = ground.judge(world, &row, now);
+        // What has to wait a moment is decided again after it, and counted then.
+        if !matches!(verdict, Verdict::Later { .. } | Verdict::Pace { .. }) {
+            words.push((row.draft.id, word));
+        }
+        judged.push((row, verdict));
+    }
     // Before the rows themselves: locks are taken in one order everywhere (`storage::claims`).
     set_pair_debts_all_tenants(&mut tx, &debts(&judged)).await?;
     let moves: Vec<Move> = judged
@@ -142,7 +147,14 @@ pub(super) async fn claim(
     ground.counted.write(&mut tx, far, &moved).await?;
     readdress_all_tenants(&mut tx, &readdressed(&judged, &moved)).await?;
     tx.commit().await?;
+    let decided = words.iter().filter(|(id, _)| moved.contains(id));
+    decided.for_each(|(_, word)| count_decision(word));
     Ok(sort(world, judged, &moved, &leases, locked_at, now))
+}
+
+/// Each send once, when what it came to is committed.
+pub(super) fn count_decision(word: &'static str) {
+    metrics::counter!(names::POLICY_DECISIONS, "gate" => "claim", "outcome" => word).increment(1);
 }
 
 /// Claims what may go of rows that the caller's transaction is about to write, under these leases and with their people's
@@ -165,7 +177,7 @@ pub(super) async fn at_once(
     let mut ground = Ground::load(tx, &known, consent, Counted::default()).await?;
     let mut claimed = Vec::with_capacity(known.len());
     for row in known {
-        let Verdict::Go { draft, debt } = ground.judge(world, &row, now) else {
+        let (Verdict::Go { draft, debt }, _) = ground.judge(world, &row, now) else {
             continue;
         };
         // Written with the recipient that it was drafted for.
@@ -350,25 +362,27 @@ impl<'a> Ground<'a> {
         })
     }
 
-    fn judge(&mut self, world: &World, row: &OutboxRow, now: Timestamp) -> Verdict {
-        let failed = |reason: &str| Verdict::End {
-            state: OutboxState::Failed,
-            reason: reason.to_owned(),
+    /// With the word that it is counted by.
+    fn judge(&mut self, world: &World, row: &OutboxRow, now: Timestamp) -> (Verdict, &'static str) {
+        let failed = |word: &'static str, reason: &str| {
+            let (state, reason) = (OutboxState::Failed, format!("{word}: {reason}"));
+            (Verdict::End { state, reason }, word)
         };
         let bearing = world.directory.bearing_on(&row.draft, now);
         let number = bearing.as_ref().map(|bearing| bearing.number.clone());
         let facts = bearing.and_then(|bearing| self.facts(bearing, row));
         let (Some(number), Some(facts)) = (number, facts) else {
-            return failed("orphan: its number, conversation or contact is gone");
+            return failed("orphan", "its number, conversation or contact is gone");
         };
         let Some(recipient) = self.recipient(world, &row.draft) else {
-            return failed("no_address: the person is known by no phone or user id any more");
+            let gone = "the person is known by no phone or user id any more";
+            return failed("no_address", gone);
         };
         let draft = Draft {
             recipient,
             ..row.draft.clone()
         };
-        let (verdict, word) = match recheck(&facts, &draft, now) {
+        match recheck(&facts, &draft, now) {
             Decision::Cleared(_) if self.counted.is_overtaking(row) => (
                 Verdict::Later {
                     until: now.plus(LOOK_EVERY),
@@ -376,7 +390,7 @@ impl<'a> Ground<'a> {
                 },
                 "deferred",
             ),
-            Decision::Cleared(draft) => (self.go(&number, row, &facts, draft, now), "cleared"),
+            Decision::Cleared(draft) => (self.go(&number, row, &facts, draft, now), CLEARED),
             Decision::Deferred {
                 until,
                 reason: reason @ Reason::IngestBacklog,
@@ -392,10 +406,7 @@ impl<'a> Ground<'a> {
                 let (state, reason) = (OutboxState::Refused, refusal.reason.code().to_owned());
                 (Verdict::End { state, reason }, refusal.reason.code())
             }
-        };
-        metrics::counter!(names::POLICY_DECISIONS, "gate" => "claim", "outcome" => word)
-            .increment(1);
-        verdict
+        }
     }
 
     /// It goes, if the person's pace lets it, and is counted then.

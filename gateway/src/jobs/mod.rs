@@ -11,7 +11,7 @@ mod pace;
 mod runner;
 
 pub use kind::{Fetched, JobKind, Step, StepError};
-pub use pace::Traffic;
+pub use pace::{Pace, Traffic};
 pub use runner::{Runner, Wake};
 
 use serde_json::{Value, json};

@@ -1,4 +1,5 @@
-//! How jobs yield to traffic: while there is some, a step is followed by a rest in proportion to its length.
+//! How long work yields to traffic: while there is some, a step is followed by a rest in proportion to its length. So do
+//! jobs, and whoever takes a long list in.
 //!
 //! A step holds SQLite's one writer, or PostgreSQL's and the machine's attention; somebody who writes to a business meets
 //! it four times on the way to the reply. So steps are short (a kind's own care), and few beside traffic.
@@ -15,16 +16,27 @@ const LONGEST: Duration = Duration::from_secs(1);
 
 /// Whether this node hears from anybody. Cheap to clone; each clone is the same.
 #[derive(Debug, Clone, Default)]
-pub struct Traffic(Arc<AtomicU64>);
+pub struct Traffic {
+    passed: Arc<AtomicU64>,
+    is_elsewhere: bool,
+}
 
 impl Traffic {
+    /// That of other processes on the same database, which nobody hears here: there may be some at any time.
+    pub fn elsewhere() -> Self {
+        Self {
+            is_elsewhere: true,
+            ..Self::default()
+        }
+    }
+
     /// Webhooks have been taken in.
     pub fn passes(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.passed.fetch_add(1, Ordering::Relaxed);
     }
 
     fn count(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.passed.load(Ordering::Relaxed)
     }
 }
 
@@ -34,14 +46,14 @@ const QUIET_STEPS: u32 = 8;
 
 /// One worker's pace.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub struct Pace {
     traffic: Traffic,
     seen: u64,
     quiet: u32,
 }
 
 impl Pace {
-    pub(super) fn beside(traffic: &Traffic) -> Self {
+    pub fn beside(traffic: &Traffic) -> Self {
         Self {
             traffic: traffic.clone(),
             seen: traffic.count(),
@@ -49,10 +61,20 @@ impl Pace {
         }
     }
 
-    /// How long to rest after a step that took so long. Zero: nobody is there to be kept waiting.
-    pub(super) fn after(&mut self, took: Duration) -> Duration {
+    /// Rests after a step that took so long. SQLite's statements run on the thread that asks: with nothing to wait for, a
+    /// step after another would keep the thread from everybody else.
+    pub async fn rest(&mut self, took: Duration) {
+        let rest = self.after(took);
+        match rest.is_zero() {
+            true => tokio::task::yield_now().await,
+            false => tokio::time::sleep(rest).await,
+        }
+    }
+
+    /// How long to rest. Zero: nobody is there to be kept waiting.
+    fn after(&mut self, took: Duration) -> Duration {
         let now = self.traffic.count();
-        self.quiet = match now == self.seen {
+        self.quiet = match now == self.seen && !self.traffic.is_elsewhere {
             true => self.quiet.saturating_add(1),
             false => 0,
         };
@@ -82,6 +104,14 @@ mod tests {
         assert_eq!(pace.after(STEP), Duration::ZERO);
         traffic.clone().passes();
         assert_eq!(pace.after(STEP), STEP * REST, "it begins again");
+    }
+
+    #[test]
+    fn what_nobody_hears_here_is_yielded_to_at_any_time() {
+        let mut pace = Pace::beside(&Traffic::elsewhere());
+        for _ in 0..2 * QUIET_STEPS {
+            assert_eq!(pace.after(STEP), STEP * REST);
+        }
     }
 
     #[test]

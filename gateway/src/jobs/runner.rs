@@ -98,7 +98,7 @@ impl Runner {
             }
             let began = self.clock.now();
             let done = self.step(tenant, id, fetched).await;
-            let rest = pace.after(self.clock.now().since(began));
+            let took = self.clock.now().since(began);
             match done {
                 Ok(()) => worked = true,
                 // The bucket has a new owner, who goes on.
@@ -111,11 +111,9 @@ impl Runner {
                         .is_ok_and(|failed| failed);
                 }
             }
-            if !rest.is_zero() {
-                tokio::select! {
-                    () = stop.cancelled() => {}
-                    () = tokio::time::sleep(rest) => {}
-                }
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = pace.rest(took) => {}
             }
         }
         Ok(worked)
@@ -168,13 +166,21 @@ impl Runner {
         }
         jobs::update_job(&mut tx, tenant, &job).await?;
         tx.commit().await?;
-        count(&job);
-        if let Some(kind) = kind.filter(|_| !job.state.is_open())
-            && let Err(error) = kind.ended(&job).await
-        {
-            tracing::warn!(%error, job = %id, "what was to be done after a job was not");
-        }
+        self.committed(&job).await;
         Ok(())
+    }
+
+    /// After a step: is it over, that is counted, and its kind told.
+    async fn committed(&self, job: &Job) {
+        if job.state.is_open() {
+            return;
+        }
+        metrics::counter!(names::JOBS, "end" => job.state.text()).increment(1);
+        if let Some(kind) = self.kind(job)
+            && let Err(error) = kind.ended(job).await
+        {
+            tracing::warn!(%error, job = %job.id, "what was to be done after a job was not");
+        }
     }
 
     fn lease(&self, id: JobId) -> Result<Lease> {
@@ -208,7 +214,7 @@ impl Runner {
         }
         jobs::update_job(&mut tx, tenant, &job).await?;
         tx.commit().await?;
-        count(&job);
+        self.committed(&job).await;
         Ok(failed)
     }
 }
@@ -238,10 +244,4 @@ fn end(job: &mut Job, state: JobState, now: Timestamp) {
     job.state = state;
     job.changed_at = now;
     job.ended_at = Some(now);
-}
-
-fn count(job: &Job) {
-    if !job.state.is_open() {
-        metrics::counter!(names::JOBS, "end" => job.state.text()).increment(1);
-    }
 }

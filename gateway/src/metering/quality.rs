@@ -1,7 +1,8 @@
 //! The quality of numbers as Meta shows it when asked: the brake must not hang on a webhook that may never come.
 //!
 //! The owner of a number's bucket asks once in a while, one number after the other. RED holds the number's marketing, as
-//! Meta's flag does; what is better than RED takes that back. Between, what people do with the hold stands.
+//! Meta's flag does; what is better than RED takes that back. Between, what people do with the hold stands. When a number was
+//! asked for stands in its row: a start, or a bucket's new owner, goes on from there.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use crate::ownership::Owned;
 use crate::storage::account_facts::{self, FactKind, FactRow, Filter, Place};
 use crate::storage::buckets::fence;
 use crate::storage::holds::{self, Held, Hold};
-use crate::storage::{Result, StorageError, Tx};
+use crate::storage::{Result, StorageError, Tx, numbers};
 use crate::tenants::SetupContext;
 use crate::tenants::holds::{lift_by_gateway, place_by_gateway};
 
@@ -62,7 +63,7 @@ impl QualityWatch {
         while !stop.is_cancelled() {
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = self.round(&mut asked) => {}
+                () = self.look_at_due(&mut asked) => {}
             }
             tokio::select! {
                 () = stop.cancelled() => {}
@@ -71,7 +72,8 @@ impl QualityWatch {
         }
     }
 
-    async fn round(&self, asked: &mut HashMap<NumberId, Timestamp>) {
+    /// `asked`: when this node knows numbers to have been asked for, so that the database is not asked every second.
+    pub async fn look_at_due(&self, asked: &mut HashMap<NumberId, Timestamp>) {
         let (snapshot, owned) = (self.directory.snapshot(), self.owned.borrow().clone());
         let now = self.setup.clock.now();
         let is_due = |number: &Number| {
@@ -85,15 +87,34 @@ impl QualityWatch {
             .collect();
         for entry in due {
             let number = entry.number.id;
-            if let Err(error) = self.look(&entry).await {
+            let at = self.look_if_due(&entry, now).await;
+            let at = at.unwrap_or_else(|error| {
                 tracing::debug!(%number, %error, "the number's quality could not be read");
-            }
-            asked.insert(number, now);
+                now
+            });
+            asked.insert(number, at);
         }
     }
 
+    /// Answers when the number was asked for last: now, or by somebody before.
+    async fn look_if_due(
+        &self,
+        entry: &NumberEntry,
+        now: Timestamp,
+    ) -> Result<Timestamp, LookError> {
+        let number = &entry.number;
+        let mut tx = self.setup.db.read().await?;
+        let at = numbers::quality_read_at(&mut tx, number.tenant, number.id).await?;
+        drop(tx);
+        if at.plus(self.every) > now {
+            return Ok(at);
+        }
+        self.look(entry).await?;
+        Ok(now)
+    }
+
     /// Asks for the quality of one number, and obeys it.
-    pub async fn look(&self, entry: &NumberEntry) -> Result<(), LookError> {
+    async fn look(&self, entry: &NumberEntry) -> Result<(), LookError> {
         let Some(token) = &entry.token else {
             return Ok(());
         };
@@ -111,14 +132,12 @@ impl QualityWatch {
         let held = Held::NumberMarketing(number.tenant, number.id);
         let brakes = quality == "RED" && (is_news || self.runs_out(&mut tx, &held, now).await?);
         drop(tx);
-        if !is_news && !brakes {
-            return Ok(());
-        }
         let owned = self.owned.borrow().clone();
         let leases = owned.leases_of([number.bucket()]);
         let leases = leases.ok_or_else(|| StorageError::Fenced(number.bucket().raw()))?;
         let mut tx = self.setup.db.begin().await?;
         fence(&mut tx, &leases).await?;
+        numbers::set_quality_read_at(&mut tx, number.tenant, number.id, now).await?;
         if is_news {
             account_facts::record(&mut tx, number.tenant, &fact(number, quality, now)).await?;
         }

@@ -2,14 +2,15 @@
 
 mod source;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
 use self::source::Source;
-use crate::domain::TurnId;
+use crate::domain::{TenantId, TurnId};
 use crate::plugin_host::Compiler;
-use crate::storage::replays;
+use crate::storage::Tx;
+use crate::storage::replays::{self, Installed};
 use crate::tenants::{SetupContext, SetupError, find_tenant};
 
 type Result<T> = std::result::Result<T, SetupError>;
@@ -30,15 +31,16 @@ pub async fn of(
     without_words(&mut journal);
     let (mut plugins, mut digests) = (Map::new(), BTreeMap::new());
     for (id, version) in installations(&journal) {
-        let row = match id.parse() {
-            Ok(id) => replays::installed(&mut tx, tenant, id, version).await?,
-            Err(_) => None,
-        };
+        let row = installed(&mut tx, tenant, &id, version).await?;
         let name = row
             .as_ref()
             .map(|row| format!("{} {}", row.plugin, row.plugin_version));
         plugins.insert(id.clone(), json!(name));
-        digests.extend(row.map(|row| (id, row.digest)));
+        digests.extend(row.map(|row| ((id, None), row.digest)));
+    }
+    for (id, version) in on_trial(&journal) {
+        let row = installed(&mut tx, tenant, &id, version).await?;
+        digests.extend(row.map(|row| ((id, version), row.digest)));
     }
     drop(tx);
     let source = Source {
@@ -59,6 +61,18 @@ pub async fn of(
     }))
 }
 
+async fn installed(
+    tx: &mut Tx,
+    tenant: TenantId,
+    id: &str,
+    version: Option<i64>,
+) -> Result<Option<Installed>> {
+    Ok(match id.parse() {
+        Ok(id) => replays::installed(tx, tenant, id, version).await?,
+        Err(_) => None,
+    })
+}
+
 /// What plugins read of the conversation's past is told without its words.
 fn without_words(journal: &mut Value) {
     let past = journal.pointer_mut("/report/host_answers/reads/past/said/Ok");
@@ -71,8 +85,9 @@ fn without_words(journal: &mut Value) {
 
 /// Installations that calls or what was seen name, and their versions.
 fn installations(journal: &Value) -> BTreeMap<String, Option<i64>> {
-    // The second list knows the versions.
-    let lists = [&journal["report"]["calls"], &journal["seen"]["plugins"]];
+    // The last list knows the versions of those that answered.
+    let (calls, seen) = (&journal["report"]["calls"], &journal["seen"]["plugins"]);
+    let lists = [&journal["trials"], calls, seen];
     let rows = lists.into_iter().filter_map(Value::as_array).flatten();
     rows.filter_map(|row| {
         Some((
@@ -81,4 +96,17 @@ fn installations(journal: &Value) -> BTreeMap<String, Option<i64>> {
         ))
     })
     .collect()
+}
+
+/// Versions on trial, of their installations.
+fn on_trial(journal: &Value) -> BTreeSet<(String, Option<i64>)> {
+    let trials = journal["trials"].as_array().into_iter().flatten();
+    trials
+        .filter_map(|row| {
+            Some((
+                row["installation"].as_str()?.to_owned(),
+                row["seq"].as_i64(),
+            ))
+        })
+        .collect()
 }

@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use serde::{Deserialize, Serialize};
 
+use super::error::GraphError;
 use crate::sync::lock;
 
 /// One line of the script.
@@ -36,6 +37,15 @@ pub enum FaultKind {
         code: i64,
         #[serde(default)]
         status: Option<u16>,
+        #[serde(default)]
+        details: Option<String>,
+    },
+    /// The account's next change of a template (creation, edit, deletion) is refused: with this code, and with a subcode
+    /// where Meta says by that what is wrong.
+    RefuseTemplate {
+        code: i64,
+        #[serde(default)]
+        subcode: Option<i64>,
         #[serde(default)]
         details: Option<String>,
     },
@@ -89,6 +99,7 @@ impl FaultKind {
     pub(super) fn word(&self) -> &'static str {
         match self {
             Self::Error { .. } => "error",
+            Self::RefuseTemplate { .. } => "refuse_template",
             Self::Http { .. } => "http",
             Self::CutBefore => "cut_before",
             Self::CutAfter => "cut_after",
@@ -106,7 +117,8 @@ impl FaultKind {
     fn meets_sends(&self) -> bool {
         !matches!(
             self,
-            Self::FailLater { .. }
+            Self::RefuseTemplate { .. }
+                | Self::FailLater { .. }
                 | Self::DropStatus
                 | Self::LateStatusMs(_)
                 | Self::RepeatStatus(_)
@@ -228,6 +240,21 @@ impl Faults {
         // Faults of anybody are for sends.
         let named = self.script().iter().any(names);
         named.then(|| self.take_send(waba_id, None)).flatten()
+    }
+
+    /// What a change of one of the WABA's templates is refused with.
+    pub fn take_change(&self, waba_id: &str) -> Option<GraphError> {
+        self.take(waba_id, None, |kind| match kind {
+            FaultKind::RefuseTemplate {
+                code,
+                subcode,
+                details,
+            } => Some(GraphError {
+                subcode: *subcode,
+                ..GraphError::new(*code, details.clone().unwrap_or_default())
+            }),
+            _ => None,
+        })
     }
 
     pub fn take_status(&self, number: &str, recipient: &str) -> Option<WebhookFault> {

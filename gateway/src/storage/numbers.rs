@@ -108,6 +108,37 @@ pub async fn numbers_of(
     Ok(rows.into_iter().map(Number::from).collect())
 }
 
+/// When Meta was last asked for the number's quality, by whichever node; zero: never.
+pub async fn quality_read_at(tx: &mut Tx, tenant: TenantId, number: NumberId) -> Result<Timestamp> {
+    const SQL: &str = "SELECT quality_read_at FROM number WHERE tenant = $1 AND id = $2";
+    let at: Option<i64> = on_backend!(tx, |conn| {
+        sqlx::query_scalar(SQL)
+            .bind(tenant.raw())
+            .bind(number.raw())
+            .fetch_optional(conn)
+            .await
+    })?;
+    Ok(Timestamp::from_millis(at.unwrap_or(0)))
+}
+
+/// Nothing that is kept in memory of a number: no node has to read setup again.
+pub async fn set_quality_read_at(
+    tx: &mut Tx,
+    tenant: TenantId,
+    number: NumberId,
+    at: Timestamp,
+) -> Result<()> {
+    const SQL: &str = "UPDATE number SET quality_read_at = $3 WHERE tenant = $1 AND id = $2";
+    execute!(
+        tx,
+        sqlx::query(SQL)
+            .bind(tenant.raw())
+            .bind(number.raw())
+            .bind(at.millis())
+    )?;
+    Ok(())
+}
+
 /// Writes what may change of a number.
 pub async fn update_number(tx: &mut Tx, tenant: TenantId, number: &Number) -> Result<()> {
     const SQL: &str =

@@ -90,7 +90,7 @@ catalog! {
         "Requests to tenants' endpoints by outcome: delivered, failed; dead: given up after a day.";
 
     POLICY_DECISIONS = "vestibule_policy_decisions_total", Counter, Unit::Count,
-        "Decisions by gate (commit, claim) and outcome: cleared, deferred, or the reason of the refusal.";
+        "Decisions by gate (claim: just before the POST, each send once) and outcome: cleared, deferred, or why it did not go.";
 
     DELIVERY_CALLS = "vestibule_delivery_calls_total", Counter, Unit::Count,
         "Sends to Graph by outcome: accepted, retry, failed, unknown, given_back.";

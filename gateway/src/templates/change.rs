@@ -14,7 +14,7 @@ use super::sync::spoken;
 use crate::domain::template::{Learnt, TemplateStatus, is_position, variables};
 use crate::domain::{TemplateId, TenantId};
 use crate::graph::GraphClient;
-use crate::graph::client::call::CallError;
+use crate::graph::client::call::{CallError, Failed};
 use crate::graph::client::templates::{CreatedTemplate, Wanted};
 use crate::storage::templates::{self, Template};
 use crate::storage::{StorageError, Tx, numbers};
@@ -34,19 +34,8 @@ pub enum TemplateError {
     Setup(#[from] SetupError),
     #[error("the template has errors that Meta refuses")]
     Lint(Vec<Finding>),
-    #[error("Meta refused it with code {code}: {message}")]
-    Refused {
-        code: i64,
-        message: String,
-        /// What the code means and what helps.
-        meaning: String,
-    },
-    /// It was not done.
-    #[error("Meta was not reached: {0}")]
-    Unreached(String),
-    /// It may have been done.
-    #[error("Meta gave no clear answer ({0}); the template is looked up again, and then tells")]
-    Doubt(String),
+    #[error(transparent)]
+    Meta(#[from] Failed),
 }
 
 impl From<StorageError> for TemplateError {
@@ -134,9 +123,16 @@ impl Changes {
         let drafts = linted(&original, languages)?;
         let account = original.account.as_str();
         let token = token(setup, tenant, account).await?;
-        let mut submitted = Vec::new();
+        let (mut submitted, mut busy) = (Vec::new(), None::<Failed>);
         for (draft, warnings) in drafts {
-            let outcome = self.submit(setup, tenant, account, &token, &draft).await;
+            let outcome = match &busy {
+                // Who is asked to slow down does not ask for the next.
+                Some(busy) => Err(busy.clone().into()),
+                None => self.submit(setup, tenant, account, &token, &draft).await,
+            };
+            if let Err(TemplateError::Meta(failed @ Failed::Busy(..))) = &outcome {
+                busy = Some(failed.clone());
+            }
             submitted.push((draft, warnings, outcome));
         }
         let mut tx = setup.db.begin().await?;
@@ -557,18 +553,8 @@ async fn kept(
 }
 
 fn problem(error: &CallError) -> TemplateError {
-    match error {
-        CallError::Refused(refused) if !error.is_in_doubt() => {
-            let (code, message, meaning) = refused.in_words();
-            TemplateError::Refused {
-                code,
-                message,
-                meaning,
-            }
-        }
-        other if other.is_in_doubt() => TemplateError::Doubt(other.to_string()),
-        other => TemplateError::Unreached(other.to_string()),
-    }
+    let told = error.told("the template is looked up again, and then tells");
+    TemplateError::Meta(told)
 }
 
 /// For the audit log: no words, which are long.

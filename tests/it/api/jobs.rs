@@ -1,8 +1,8 @@
 //! Jobs: steps that are committed with how far they got, cancelled and resumed without doing anything twice.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -24,7 +24,10 @@ use vestibule_tests::{TestDatabase, for_each_database, until};
 /// Counts to the number in its params, rejects every third, and may be told to stumble.
 #[derive(Debug, Default)]
 struct Count {
-    stumble: AtomicBool,
+    /// So many steps meet a bad moment of the database.
+    stumbles: AtomicU32,
+    /// In which states jobs ended.
+    ended: Mutex<Vec<JobState>>,
     give_up: AtomicBool,
     stand_still: AtomicBool,
 }
@@ -36,7 +39,12 @@ impl JobKind for Count {
 
     fn step<'a>(&'a self, _: &'a mut Tx, job: &'a Job) -> BoxFuture<'a, Result<Step, StepError>> {
         async move {
-            if self.stumble.swap(false, Ordering::SeqCst) {
+            let left = |left: u32| left.checked_sub(1);
+            if self
+                .stumbles
+                .fetch_update(Ordering::SeqCst, Ordering::SeqCst, left)
+                .is_ok()
+            {
                 return Err(StorageError::Corrupt("a bad moment".to_owned()).into());
             }
             let n: i64 = job.progress.parse().unwrap_or(0) + 1;
@@ -64,6 +72,11 @@ impl JobKind for Count {
             })
         }
         .boxed()
+    }
+
+    fn ended<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<(), StorageError>> {
+        self.ended.lock().expect("a list").push(job.state);
+        std::future::ready(Ok(())).boxed()
     }
 }
 
@@ -220,7 +233,7 @@ async fn a_cancelled_job_goes_on_where_it_stood() {
 async fn a_step_that_stumbles_is_tried_again_and_one_that_refuses_fails_the_job() {
     for_each_database(async |database| {
         let works = Works::on(&database).await;
-        works.kind.stumble.store(true, Ordering::SeqCst);
+        works.kind.stumbles.store(1, Ordering::SeqCst);
         let job = works.create(COUNT, 3).await;
         let done = works.comes_to(job, JobState::Done).await;
         assert_eq!(done.done, 3);
@@ -239,6 +252,32 @@ async fn a_step_that_stumbles_is_tried_again_and_one_that_refuses_fails_the_job(
         assert_eq!(works.comes_to(job, JobState::Done).await.done, 3);
         let strange = works.create("test.unheard_of", 1).await;
         works.comes_to(strange, JobState::Failed).await;
+        works.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_job_whose_steps_the_database_refuses_ends_and_its_kind_is_told() {
+    for_each_database(async |database| {
+        let works = Works::on(&database).await;
+        works.kind.stumbles.store(5, Ordering::SeqCst);
+        let job = works.create(COUNT, 3).await;
+        until("it gives up", async || {
+            works.wake.now();
+            (works.find(job).await.state == JobState::Failed).then_some(())
+        })
+        .await;
+        let problem = works.find(job).await.problem;
+        assert!(
+            problem.starts_with("the database refused a step"),
+            "{problem}"
+        );
+        until("its kind is told", async || {
+            let ended = works.kind.ended.lock().expect("a list");
+            (*ended == [JobState::Failed]).then_some(())
+        })
+        .await;
         works.end().await;
     })
     .await;

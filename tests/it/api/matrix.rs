@@ -218,6 +218,9 @@ fn prefix(parameter: &str) -> &'static str {
     }
 }
 
+/// The contact's phone.
+pub(super) const PERSON: &str = "491515550001";
+
 /// A tenant with one of everything.
 pub(super) async fn tenant_with_everything(
     ground: &Ground,
@@ -236,7 +239,7 @@ pub(super) async fn tenant_with_everything(
     let hook = json!({"url": "https://example.com/hook"});
     let hook = ground.post(&key, "/hooks", &hook).await.id();
     let contact = ground
-        .post(&key, "/contacts", &json!({"phone": "+49 151 5550001"}))
+        .post(&key, "/contacts", &json!({"phone": format!("+{PERSON}")}))
         .await
         .id();
     let talk = crate::events::talk(ground, tenant, &number, &contact).await;

@@ -88,7 +88,7 @@ async fn a_list_that_is_cut_has_every_row_once() {
                 n % 350
             );
         }
-        let mut importing = Importing::begin(&desk.setup, tenant, Format::Csv)
+        let mut importing = Importing::begin(&desk.setup, tenant, Format::Csv, &Traffic::default())
             .await
             .expect("begun");
         for chunk in list.as_bytes().chunks(777) {
@@ -151,7 +151,7 @@ async fn a_dry_run_says_what_would_become_of_it_and_a_broken_list_leaves_nothing
     for_each_database(async |database| {
         let desk = Desk::open(&database).await;
         let tenant = shop(&database).await;
-        let begin = async || Importing::begin(&desk.setup, tenant, Format::JsonLines).await.expect("begun");
+        let begin = async || Importing::begin(&desk.setup, tenant, Format::JsonLines, &Traffic::default()).await.expect("begun");
         let rows = "{\"phone\":\"+447700900001\",\"scope\":\"all\",\"at\":\"2026-01-01T00:00:00Z\"}\n{\"phone\":\"?\",\"scope\":\"all\",\"at\":\"2999-01-01T00:00:00Z\"}\nno json\n{\"scope\":\"all\",\"at\":\"2026-01-01T00:00:00Z\"}\n{\"external_id\":\"nobody\",\"scope\":\"topic:none\",\"at\":\"2026-01-01T00:00:00Z\"}";
         let mut importing = begin().await;
         importing.take(rows.as_bytes()).await.expect("taken");
@@ -206,7 +206,7 @@ async fn a_long_list_is_kept_as_it_comes_and_recorded_whole() {
         let desk = Desk::open(&database).await;
         let (tenant, rows, before) = (shop(&database).await, long(), resident_mib());
         let begun = std::time::Instant::now();
-        let mut importing = Importing::begin(&desk.setup, tenant, Format::Csv).await.expect("begun");
+        let mut importing = Importing::begin(&desk.setup, tenant, Format::Csv, &Traffic::default()).await.expect("begun");
         importing.take(b"phone,scope,at,wording,wording_version\n").await.expect("taken");
         for n in 0..rows {
             let row = format!("+4915{n:09},marketing,2026-01-01T00:00:00Z,Yes the shop may write to me,1\n");

@@ -5,7 +5,7 @@ use vestibule::simulator::Signature;
 use vestibule::storage::tenants;
 use vestibule::telemetry::Captured;
 use vestibule_tests::town::{Town, body, message, now_secs};
-use vestibule_tests::{TestDatabase, for_each_database, guests, settle};
+use vestibule_tests::{TestDatabase, for_each_database, guests, settle, until};
 
 const CUSTOMER: &str = "4915112345678";
 const STOPPED: &str = "You will get no more messages from us";
@@ -135,6 +135,39 @@ async fn what_is_not_taken_and_what_is_odd_is_counted() {
             let counted = node.metric(name, label).await;
             assert!((counted - count).abs() < 0.1, "{name} {label}: {counted}");
         }
+        assert!(node.terminate().await.success(), "{}", node.logs());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_send_that_its_turns_commit_does_not_let_go_is_counted_once_as_decided() {
+    for_each_database(async |database| {
+        let town = Town::with_plugin(&database, guests::ECHO, &[]).await;
+        let mut node = town.deployment.start("node").await;
+        town.meta
+            .set_webhook(&node.webhook_url(), None)
+            .expect("a URL");
+        says(&database, &town, 1, "one", 60).await;
+        // The person has had 45 messages in a moment: the next goes in three seconds (facts §6.7), not with its turn.
+        let debt = (now_secs() + 44 * 6 + 3) * 1_000;
+        let paced = format!("UPDATE conversation SET pair_debt_at = {debt}");
+        database.execute(paced.leak()).await;
+        says(&database, &town, 2, "two", 30).await;
+        assert_eq!(heard(&town), ["one", "two"]);
+        let decided = async || {
+            let (name, gate) = ("vestibule_policy_decisions_total", "gate=\"claim\"");
+            node.metric(name, gate).await
+        };
+        until("both are counted", async || {
+            (decided().await > 1.5).then_some(())
+        })
+        .await;
+        let decided = decided().await;
+        assert!(
+            (decided - 2.0).abs() < 0.1,
+            "{decided} decisions of two sends"
+        );
         assert!(node.terminate().await.success(), "{}", node.logs());
     })
     .await;

@@ -9,7 +9,8 @@ use vestibule::access::{Grant, Role, shown_once};
 use vestibule::domain::rollout::Stage;
 use vestibule::domain::time::ManualClock;
 use vestibule::domain::{Clock, StreamKind};
-use vestibule_tests::{for_each_database, guests, until};
+use vestibule_tests::town::Town;
+use vestibule_tests::{Kind, TestDatabase, for_each_database, guests, until};
 
 use super::{Life, cli, echo};
 
@@ -130,4 +131,105 @@ async fn without_a_good_version_the_breaker_opens_and_probes_close_it() {
         life.end().await;
     })
     .await;
+}
+
+/// Gives the first number's bucket to the first node and the second's to the other. `false`: both are in one bucket.
+async fn divide(database: &TestDatabase, nodes: [u16; 2]) -> bool {
+    until("both nodes have their share", async || {
+        let shares = "SELECT CAST(COUNT(*) AS TEXT) FROM bucket_lease GROUP BY slot";
+        (database.texts(shares).await == ["128", "128"]).then_some(())
+    })
+    .await;
+    let buckets = "SELECT CAST(n.bucket AS TEXT) || ' ' || CAST(b.slot AS TEXT) FROM number n
+        JOIN bucket_lease b ON b.bucket = n.bucket ORDER BY n.phone_number_id";
+    let rows = database.texts(buckets).await;
+    let rows = rows.iter().map(|row| row.split_once(' ').expect("two"));
+    let rows: Vec<(&str, &str)> = rows.take(2).collect();
+    if rows[0].0 == rows[1].0 {
+        return false;
+    }
+    // Whoever gives one away gets another for it, so that nobody has too many.
+    for ((bucket, was), node) in rows.into_iter().zip(nodes) {
+        let node = node.to_string();
+        if was != node {
+            let swap = format!(
+                "UPDATE bucket_lease SET epoch = epoch + 1, slot = CASE WHEN bucket = {bucket} THEN {node} ELSE {was} END
+                 WHERE bucket = {bucket} OR bucket = (SELECT MIN(bucket) FROM bucket_lease
+                    WHERE slot = {node} AND bucket NOT IN (SELECT bucket FROM number))"
+            );
+            database.execute(swap.leak()).await;
+        }
+    }
+    true
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn faults_of_which_two_nodes_see_half_each_open_the_breaker_for_both() {
+    let Some(database) = TestDatabase::fresh(Kind::Postgres).await else {
+        return;
+    };
+    // It stands still: a window of a minute is as long as the test.
+    let clock = Arc::new(ManualClock::at(vestibule::clock::SystemClock.now()));
+    let uploads = [echo(guests::BRITTLE, "1.0.0")];
+    let mut town = Town::without_plugin(&database).await;
+    // However slow the machine is, nobody takes the other's number over.
+    town.deployment = town.deployment.with("leases.ttl", "60s");
+    let life = Life::begin_in(&database, town, &uploads, clock.clone()).await;
+    let second = life.town.deployment.start_in_process("second", clock).await;
+    let installation = life.install(0, Stage::Active, 0, "v1 ").await;
+    let nodes = [&life.node, &second].map(|node| node.context.setup.ids.node());
+    if !divide(&database, nodes).await {
+        return;
+    }
+    let counted = async |node: u16| {
+        let turns = "SELECT CAST(node AS TEXT) || ' ' || CAST(n AS TEXT) FROM plugin_health WHERE measure = 'turns'";
+        let rows = database.texts(turns).await;
+        let rows = rows.iter().filter_map(|row| row.split_once(' '));
+        let mine = rows.filter(|(of, _)| *of == node.to_string());
+        mine.map(|(_, turns)| turns.parse::<u64>().expect("a number"))
+            .sum::<u64>()
+    };
+    // Whoever has written counts twice has heard of the other's in between; what comes from then on counts for both.
+    let mut customer = 0;
+    for turns in 1..=2 {
+        for (number, node) in nodes.into_iter().enumerate() {
+            life.say_to(number, customer, "crack");
+            customer += 1;
+            until("the node says what it saw", async || {
+                (counted(node).await >= turns).then_some(())
+            })
+            .await;
+        }
+    }
+    for _ in 0..10 {
+        for number in 0..2 {
+            life.say_to(number, customer, "crack");
+            customer += 1;
+        }
+    }
+    until("the breaker opens", async || {
+        life.now(&installation).await.open_breaker().cloned()
+    })
+    .await;
+    life.all_answered().await;
+    for node in nodes {
+        let alone = counted(node).await;
+        assert!(
+            (2..20).contains(&alone),
+            "{alone} turns show nothing by themselves"
+        );
+    }
+    // The plugin could answer this.
+    for number in 0..2 {
+        until("its node knows it", async || {
+            life.say_to(number, customer, "hello");
+            customer += 1;
+            life.all_answered().await;
+            let said = life.said().await.pop().expect("an answer");
+            (said.1 != "v1 hello").then_some(())
+        })
+        .await;
+    }
+    second.end().await;
+    life.end().await;
 }

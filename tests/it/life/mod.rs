@@ -70,6 +70,15 @@ impl<'a> Life<'a> {
         clock: Arc<dyn Clock>,
     ) -> Life<'a> {
         let town = Town::without_plugin(database).await;
+        Self::begin_in(database, town, uploads, clock).await
+    }
+
+    async fn begin_in(
+        database: &'a TestDatabase,
+        town: Town,
+        uploads: &[Vec<u8>],
+        clock: Arc<dyn Clock>,
+    ) -> Life<'a> {
         let mut digests = Vec::new();
         for component in uploads {
             digests.push(push(&town, component).await);
@@ -158,7 +167,12 @@ impl<'a> Life<'a> {
 
     /// A customer of the tenant's first number says something.
     fn say(&self, customer: usize, text: &str) {
-        let number = &self.town.business.numbers[0].phone_number_id;
+        self.say_to(0, customer, text);
+    }
+
+    /// To one of the tenant's two numbers.
+    fn say_to(&self, number: usize, customer: usize, text: &str) {
+        let number = &self.town.business.numbers[number].phone_number_id;
         let phone = format!("49151{customer:07}");
         let customer = self.town.meta.customer(number, &phone).expect("a customer");
         customer.text(text).expect("sent");

@@ -1,6 +1,7 @@
 //! A candidate that only looks on: what it wants is kept and compared, and nothing of it happens.
 
 use serde_json::json;
+use vestibule::domain::TurnId;
 use vestibule::domain::rollout::{Bounds, Stage};
 use vestibule::tenants::Expected;
 use vestibule::tenants::installations::{InstallationChange, change, health};
@@ -100,6 +101,44 @@ async fn a_shadow_that_wants_something_else_is_told_and_goes_where_a_bound_says_
         let gone = &life.versions(&installation).await[0];
         assert!(gone.reason.contains("had other effects"), "{}", gone.reason);
         life.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trap_on_trial_is_told_with_the_lines_of_its_own_version() {
+    for_each_database(async |database| {
+        let uploads = [
+            echo(guests::ECHO, "1.0.0"),
+            echo(guests::TRAP_WITH_LINES, "2.0.0"),
+        ];
+        let life = Life::begin(&database, &uploads).await;
+        life.install(0, Stage::Active, 0, "v1 ").await;
+        life.try_install(1, Stage::Shadow, 0, json!({}))
+            .await
+            .expect("installed");
+        life.say(1, "hello");
+        life.all_answered().await;
+        // The node runs in this process, which is not what debug information is read with.
+        let Life { town, node, .. } = life;
+        node.end().await;
+        let turns = database.texts("SELECT CAST(id AS TEXT) FROM turn").await;
+        let turn = TurnId::from_raw(turns[0].parse().expect("a number")).to_string();
+        let ask = [
+            "plugin",
+            "trace",
+            &turn,
+            "--tenant",
+            &town.business.tenants[0],
+        ];
+        let told = town.deployment.run("node", &ask, &[]).await;
+        for part in [
+            "on trial\n  echo 2.0.0  shadow  not compared\n  echo 2.0.0  auto-reply  ",
+            "fault: trap: ",
+            "examples/trap.rs:11\n",
+        ] {
+            assert!(told.contains(part), "{part}: {told}");
+        }
     })
     .await;
 }

@@ -4,7 +4,8 @@ mod changes;
 mod charged;
 mod current;
 mod cut;
-mod shelf;
+mod refused;
+pub(crate) mod shelf;
 mod verbs;
 
 use std::sync::Arc;

@@ -1,7 +1,9 @@
 //! `vestibule template …` and `vestibule permission`, as an operator types them.
 
 use serde_json::{Value, json};
-use vestibule::simulator::{ReviewDecision, ReviewPolicy, Signature, TemplateSpec};
+use vestibule::simulator::{
+    Fault, FaultKind, ReviewDecision, ReviewPolicy, Signature, TemplateSpec,
+};
 use vestibule_tests::town::{Town, body, message, now_secs};
 use vestibule_tests::{Kind, TestDatabase, until};
 
@@ -152,6 +154,7 @@ async fn creates_and_deletes(operator: &Operator, account: &str) {
         &draft("parcel", "Your parcel {{1}} has left our house today."),
     );
     let create = ["template", "create", TENANT, &file, "--account", account];
+    refused(operator, account, &create).await;
     let created = operator.json(&create).await;
     assert_eq!(
         (&created["name"], &created["category"]),
@@ -171,6 +174,31 @@ async fn creates_and_deletes(operator: &Operator, account: &str) {
     assert!(said.contains("template"), "another tenant's: {said}");
     let shown = operator.json(&["template", "show", TENANT, id]).await;
     assert_eq!(shown["status"], "DELETED", "its row stays");
+}
+
+/// By Meta, with what mends it or how long to wait; the same line works afterwards.
+async fn refused(operator: &Operator, account: &str, create: &[&str]) {
+    let says = [
+        (Some(2_388_072), 100, "Correct the body."),
+        (None, 80_007, "ask again in 120 seconds"),
+    ];
+    for (subcode, code, says) in says {
+        let kind = FaultKind::RefuseTemplate {
+            code,
+            subcode,
+            details: None,
+        };
+        operator
+            .town
+            .meta
+            .fault(Fault::next(kind).of_number(account));
+        let (printed, said) = operator.fails(create).await;
+        assert!(
+            printed.is_empty() && said.contains(says),
+            "{printed} {said}"
+        );
+        assert!(operator.listed(&["--name", "parcel"]).await.is_empty());
+    }
 }
 
 async fn permission(operator: &Operator, account: &str, number: &str) {

@@ -6,7 +6,6 @@ mod unblock;
 
 use std::sync::Arc;
 
-use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -43,11 +42,8 @@ fn view(standing: Standing) -> StandingView {
 }
 
 fn problem(error: BlockError) -> Problem {
-    let (status, code) = match error {
-        BlockError::Setup(error) => return error.into(),
-        BlockError::Refused { .. } => (StatusCode::BAD_GATEWAY, "meta_refused"),
-        BlockError::Unreached(_) => (StatusCode::BAD_GATEWAY, "meta_failed"),
-        BlockError::Doubt(_) => (StatusCode::GATEWAY_TIMEOUT, "meta_unclear"),
-    };
-    Problem::new(status, code, error.to_string())
+    match error {
+        BlockError::Setup(error) => error.into(),
+        BlockError::Meta(failed) => failed.into(),
+    }
 }

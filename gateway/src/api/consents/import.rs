@@ -45,7 +45,7 @@ pub(super) async fn import(
 ) -> Answer<Response> {
     let format = format(&request)?;
     let setup = api.acting(&caller);
-    let mut importing = Importing::begin(&setup, tenant, format)
+    let mut importing = Importing::begin(&setup, tenant, format, &api.traffic)
         .await
         .map_err(problem)?;
     let mut body = request.into_body().into_data_stream();

@@ -13,7 +13,6 @@ mod update;
 
 use std::sync::Arc;
 
-use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -175,12 +174,6 @@ impl TemplateBody {
 
 /// Each finding at its place.
 fn problem(error: TemplateError) -> Problem {
-    let (status, code) = match &error {
-        TemplateError::Setup(_) | TemplateError::Lint(_) => (StatusCode::CONFLICT, "refused"),
-        TemplateError::Refused { .. } => (StatusCode::BAD_GATEWAY, "meta_refused"),
-        TemplateError::Unreached(_) => (StatusCode::BAD_GATEWAY, "meta_failed"),
-        TemplateError::Doubt(_) => (StatusCode::GATEWAY_TIMEOUT, "meta_unclear"),
-    };
     match error {
         TemplateError::Setup(error) => error.into(),
         TemplateError::Lint(findings) => {
@@ -192,9 +185,6 @@ fn problem(error: TemplateError) -> Problem {
             let errors = errors.filter(|one| one.severity == Severity::Error);
             Problem::invalid(errors.map(at).collect())
         }
-        TemplateError::Refused { ref meaning, .. } => {
-            Problem::new(status, code, format!("{error}. {meaning}"))
-        }
-        other => Problem::new(status, code, other.to_string()),
+        TemplateError::Meta(failed) => failed.into(),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::graph::errors::classify;
+use crate::graph::errors::{Verdict, classify, is_listed};
 use crate::graph::json::Object;
 
 /// One send's end, and how long it took.
@@ -44,13 +44,14 @@ pub struct Refused {
 }
 
 impl Refused {
-    /// Its code, what Meta says of it, and what we know of the code: what it means and what helps.
-    pub fn in_words(&self) -> (i64, String, String) {
+    /// By its code, or by the subcode that says more.
+    pub fn verdict(&self) -> Verdict {
         let error = &self.error;
-        let verdict = classify(error.code, Some(self.http_status), false);
-        let message = error.details.as_ref().unwrap_or(&error.message);
-        let meaning = format!("{}. {}", verdict.meaning, verdict.remedy);
-        (error.code.unwrap_or(0), message.clone(), meaning)
+        classify(
+            error.telling_code(),
+            Some(self.http_status),
+            error.is_transient,
+        )
     }
 }
 
@@ -65,6 +66,23 @@ pub struct GraphError {
     /// What Meta's support asks for.
     pub fbtrace_id: Option<String>,
     pub is_transient: bool,
+}
+
+/// Below it subcodes are those of the platform (33, 460 …): numbers of another list, which mean other things as codes.
+const OWN_SUBCODES: i64 = 2_000_000;
+
+impl GraphError {
+    /// Of what is wrong with a template, the code says no more than "a parameter" (100) where the answer has a subcode:
+    /// that is then one of facts §7.4.
+    pub fn telling_code(&self) -> Option<i64> {
+        let listed = |code: &i64| *code >= OWN_SUBCODES && is_listed(*code);
+        self.subcode.filter(listed).or(self.code)
+    }
+
+    /// What Meta says of it.
+    pub fn said(&self) -> &str {
+        self.details.as_ref().unwrap_or(&self.message)
+    }
 }
 
 impl SendOutcome {

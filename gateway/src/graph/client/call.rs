@@ -8,12 +8,13 @@ use secrecy::SecretString;
 
 use super::answer::{Refused, refused};
 use super::{Unread, bearer, retry_after, whole};
+use crate::graph::errors::{Action, classify};
 
 /// Why a call came to nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
     /// Branch on its code (facts §7).
-    #[error("Graph refused it: {}", .0.error.message)]
+    #[error("Graph refused it: {}", .0.error.said())]
     Refused(Box<Refused>),
     #[error("Graph answered HTTP {http_status}, which cannot be understood")]
     Unreadable {
@@ -45,10 +46,78 @@ impl CallError {
         match self {
             Self::NoAnswer(_) => true,
             Self::Unreadable { http_status, .. } => *http_status < 400 || *http_status >= 500,
-            Self::Refused(refused) => refused.http_status >= 500,
+            Self::Refused(refused) => {
+                refused.http_status >= 500 || !refused.verdict().action.proves_not_sent()
+            }
             Self::NotSent(_) | Self::Argument(_) => false,
         }
     }
+
+    /// Where it was not done and time mends it: how long Graph is to be left alone before it is asked again.
+    fn wait(&self) -> Option<Duration> {
+        let action = match self {
+            Self::Refused(refused) => refused.verdict().action,
+            Self::Unreadable { http_status, .. } => {
+                classify(None, Some(*http_status), false).action
+            }
+            _ => return None,
+        };
+        let own = match action {
+            // Whoever asks again is one person, whom chance need not keep apart from others.
+            Action::Slow(_) | Action::Retry { .. } => action.wait(1, 0.5)?,
+            _ => return None,
+        };
+        Some(self.retry_after().unwrap_or(own))
+    }
+
+    /// For who waits for it and will not be asked again by us. `in_doubt`: how it comes to be known whether it was done.
+    pub fn told(&self, in_doubt: &'static str) -> Failed {
+        if self.is_in_doubt() {
+            return Failed::Doubt(self.to_string(), in_doubt);
+        }
+        let wait = self.wait();
+        let Self::Refused(refused) = self else {
+            return match wait {
+                Some(wait) => Failed::Busy(self.to_string(), wait),
+                None => Failed::Unreached(self.to_string()),
+            };
+        };
+        let verdict = refused.verdict();
+        let code = refused.error.telling_code().unwrap_or(0);
+        let message = refused.error.said();
+        match wait {
+            Some(wait) => {
+                let why = format!("{} (code {code}: {message})", verdict.meaning);
+                Failed::Busy(why, wait)
+            }
+            None => Failed::Refused {
+                code,
+                message: message.to_owned(),
+                meaning: format!("{}. {}", verdict.meaning, verdict.remedy),
+            },
+        }
+    }
+}
+
+/// What came of a call, in words for whoever waits for it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Failed {
+    #[error("Meta refused it with code {code}: {message}. {meaning}")]
+    Refused {
+        code: i64,
+        message: String,
+        /// What the code means and what helps.
+        meaning: String,
+    },
+    /// It was not done, and may be asked for again then.
+    #[error("{0}. Nothing was done: ask again in {secs} seconds", secs = .1.as_secs())]
+    Busy(String, Duration),
+    /// It was not done.
+    #[error("Meta was not reached: {0}")]
+    Unreached(String),
+    /// It may have been done.
+    #[error("Meta gave no clear answer ({0}): {1}")]
+    Doubt(String, &'static str),
 }
 
 /// `most`: bytes of the answer.
@@ -146,6 +215,46 @@ fn minutes(header: &str) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::graph::client::answer::GraphError;
+
+    fn refusal(code: i64, subcode: Option<i64>, http_status: u16) -> CallError {
+        let error = GraphError {
+            code: Some(code),
+            subcode,
+            message: "Meta's words".to_owned(),
+            ..GraphError::default()
+        };
+        CallError::Refused(Box::new(Refused {
+            error,
+            http_status,
+            retry_after: (http_status == 429).then_some(Duration::from_secs(7)),
+        }))
+    }
+
+    #[test]
+    fn who_waits_is_told_what_mends_it_or_when_to_ask_again() {
+        let told = |code, subcode, status| refusal(code, subcode, status).told("look").to_string();
+        // By the subcode where it says more; 33 is of another list than the code 33.
+        assert!(told(100, Some(2_388_072), 400).ends_with("Correct the body."));
+        assert!(told(100, Some(33), 400).starts_with("Meta refused it with code 100: "));
+        let busy = "The WhatsApp account makes too many calls (code 80007: Meta's words). Nothing was done: ask again in ";
+        assert_eq!(told(80_007, None, 400), format!("{busy}120 seconds"));
+        assert_eq!(
+            told(80_007, None, 429),
+            format!("{busy}7 seconds"),
+            "Meta knows better"
+        );
+        let doubt = "Meta gave no clear answer (Graph refused it: Meta's words): look";
+        assert_eq!(told(1, None, 400), doubt);
+        assert_eq!(told(424_242, None, 503), doubt);
+        let silent = |http_status| CallError::Unreadable {
+            http_status,
+            retry_after: None,
+        };
+        assert!(matches!(silent(429).told("look"), Failed::Busy(..)));
+        assert!(matches!(silent(403).told("look"), Failed::Unreached(_)));
+        assert!(matches!(silent(502).told("look"), Failed::Doubt(..)));
+    }
 
     #[test]
     fn the_longest_wait_of_the_usage_header_counts() {

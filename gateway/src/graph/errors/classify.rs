@@ -28,6 +28,11 @@ pub fn classify(code: Option<i64>, http_status: Option<u16>, is_transient: bool)
     }
 }
 
+/// Does the table have a row for this code?
+pub fn is_listed(code: i64) -> bool {
+    table::find(code).is_some()
+}
+
 fn by_rule(rule: &ErrorRule) -> Verdict {
     Verdict {
         action: rule.action,

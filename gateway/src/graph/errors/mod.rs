@@ -12,5 +12,5 @@ mod tests;
 
 pub use action::{Action, Fault, HoldScope, SideEffect, SlowScope};
 pub use backoff::{MAX_ATTEMPTS, NUMBER_CUT, NUMBER_RECOVERY_PER_MINUTE, backoff, pair_block};
-pub use classify::{Verdict, classify};
+pub use classify::{Verdict, classify, is_listed};
 pub use table::{ErrorRule, RULES};

@@ -15,18 +15,30 @@ pub(super) struct Source<'a> {
     pub setup: &'a SetupContext,
     pub compiler: &'a Compiler,
     pub tenant: TenantId,
-    /// The components that ran, by installation.
-    pub digests: BTreeMap<String, String>,
+    /// The components that ran: by installation, and by version where it was on trial.
+    pub digests: BTreeMap<(String, Option<i64>), String>,
 }
 
 impl Source<'_> {
     /// Adds `lines` to every fault of a call that can have some: a list for each frame. Where they cannot be had,
     /// `lines_missing` says why.
     pub async fn tell(&self, journal: &mut Value) -> Result<()> {
-        let calls = journal.pointer_mut("/report/calls");
-        for call in calls.and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Some(calls) = journal.pointer_mut("/report/calls") {
+            self.tell_calls(calls, None).await?;
+        }
+        let trials = journal.get_mut("trials").and_then(Value::as_array_mut);
+        for trial in trials.into_iter().flatten() {
+            let version = trial["seq"].as_i64();
+            self.tell_calls(&mut trial["calls"], version).await?;
+        }
+        Ok(())
+    }
+
+    async fn tell_calls(&self, calls: &mut Value, version: Option<i64>) -> Result<()> {
+        for call in calls.as_array_mut().into_iter().flatten() {
             let installation = call["installation"].as_str().unwrap_or_default();
-            let digest = self.digests.get(installation).cloned();
+            let ran = (installation.to_owned(), version);
+            let digest = self.digests.get(&ran).cloned();
             let fault = call.pointer_mut("/outcome/fault");
             if let (Some(digest), Some(fault)) = (digest, fault) {
                 self.tell_fault(&digest, fault).await?;

@@ -31,10 +31,14 @@ impl Call<'_> {
                 None => self.list_templates(waba_id),
             },
             "POST" => {
+                self.not_refused(waba_id)?;
                 let submitted = template::check(waba_id, &self.json()?)?;
                 Ok(Answer::Ok(self.submit(submitted)?))
             }
-            "DELETE" => self.delete_templates(waba_id),
+            "DELETE" => {
+                self.not_refused(waba_id)?;
+                self.delete_templates(waba_id)
+            }
             _ => Err(self.no_such_method()),
         }
     }
@@ -61,6 +65,11 @@ impl Call<'_> {
             }
             _ => None,
         }
+    }
+
+    /// No change of the account's templates is to be refused by script.
+    fn not_refused(&self, waba_id: &str) -> Result<(), GraphError> {
+        self.world.faults.take_change(waba_id).map_or(Ok(()), Err)
     }
 
     fn submit(&self, submitted: TemplateSpec) -> Result<Value, GraphError> {
@@ -173,7 +182,10 @@ impl Call<'_> {
         let template = self.own_template(id)?;
         match self.method {
             "GET" => Ok(self.template_fields(&template)?.into()),
-            "POST" => self.edit(template),
+            "POST" => {
+                self.not_refused(&template.waba_id)?;
+                self.edit(template)
+            }
             _ => Err(self.no_such_method()),
         }
     }
