@@ -75,7 +75,7 @@ impl Importing {
             import: setup.next_id(),
             pieces: 0,
             rows: Rows::new(format),
-            pace: Pace::beside(traffic),
+            pace: Pace::beside(traffic, &setup.db),
         })
     }
 

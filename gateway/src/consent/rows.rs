@@ -18,7 +18,7 @@ pub enum Format {
 
 /// Rows of a piece, which is a step of the job: one statement each (`storage::batch`), some milliseconds of the writer. A
 /// larger one is a little cheaper and keeps who writes to a business waiting (docs/performance.md).
-const PIECE_ROWS: usize = 64;
+const PIECE_ROWS: usize = 32;
 const ROW_BYTES: usize = 65_536;
 
 /// The columns of CSV and the keys of JSON Lines.

@@ -8,9 +8,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// A rest is so many times the step's length: jobs take a fifth of the writer. A guess; `bench` measures what it costs a
-/// turn (docs/performance.md).
-const REST: u32 = 4;
+use crate::storage::Db;
+
+/// A rest is so many times the step's length. On SQLite whoever writes waits for the step's end; on PostgreSQL the step takes
+/// longer and only shares the machine. Guesses; `bench` measures what they cost a turn (docs/performance.md).
+const REST_SQLITE: u32 = 20;
+const REST_POSTGRES: u32 = 10;
+/// A step's length has so many of the shortest rests. Also where nobody is there to be kept waiting a process beside us
+/// may be: SQLite lets it write when it happens to ask between two steps.
+const SPARED: u32 = 4;
 /// No longer, whatever a step took: a slow step is the database's bad moment, not work done.
 const LONGEST: Duration = Duration::from_secs(1);
 
@@ -47,31 +53,35 @@ const QUIET_STEPS: u32 = 8;
 /// One worker's pace.
 #[derive(Debug)]
 pub struct Pace {
+    rest: u32,
     traffic: Traffic,
     seen: u64,
     quiet: u32,
 }
 
 impl Pace {
-    pub fn beside(traffic: &Traffic) -> Self {
+    pub fn beside(traffic: &Traffic, db: &Db) -> Self {
+        let rest = match db.is_sqlite() {
+            true => REST_SQLITE,
+            false => REST_POSTGRES,
+        };
+        Self::of(rest, traffic)
+    }
+
+    fn of(rest: u32, traffic: &Traffic) -> Self {
         Self {
+            rest,
             traffic: traffic.clone(),
             seen: traffic.count(),
             quiet: QUIET_STEPS,
         }
     }
 
-    /// Rests after a step that took so long. SQLite's statements run on the thread that asks: with nothing to wait for, a
-    /// step after another would keep the thread from everybody else.
+    /// Rests after a step that took so long.
     pub async fn rest(&mut self, took: Duration) {
-        let rest = self.after(took);
-        match rest.is_zero() {
-            true => tokio::task::yield_now().await,
-            false => tokio::time::sleep(rest).await,
-        }
+        tokio::time::sleep(self.after(took)).await;
     }
 
-    /// How long to rest. Zero: nobody is there to be kept waiting.
     fn after(&mut self, took: Duration) -> Duration {
         let now = self.traffic.count();
         self.quiet = match now == self.seen && !self.traffic.is_elsewhere {
@@ -79,10 +89,11 @@ impl Pace {
             false => 0,
         };
         self.seen = now;
-        match self.quiet < QUIET_STEPS {
-            true => (took * REST).min(LONGEST),
-            false => Duration::ZERO,
-        }
+        let rest = match self.quiet < QUIET_STEPS {
+            true => took * self.rest,
+            false => took / SPARED,
+        };
+        rest.min(LONGEST)
     }
 }
 
@@ -91,24 +102,25 @@ mod tests {
     use super::*;
 
     const STEP: Duration = Duration::from_millis(3);
+    const REST: u32 = 7;
 
     #[test]
     fn a_job_rests_while_there_is_traffic_and_goes_on_at_full_speed_when_it_has_ended() {
         let traffic = Traffic::default();
-        let mut pace = Pace::beside(&traffic);
-        assert_eq!(pace.after(STEP), Duration::ZERO);
+        let mut pace = Pace::of(REST, &traffic);
+        assert_eq!(pace.after(STEP), STEP / SPARED);
         traffic.passes();
         for _ in 0..QUIET_STEPS {
             assert_eq!(pace.after(STEP), STEP * REST);
         }
-        assert_eq!(pace.after(STEP), Duration::ZERO);
+        assert_eq!(pace.after(STEP), STEP / SPARED);
         traffic.clone().passes();
         assert_eq!(pace.after(STEP), STEP * REST, "it begins again");
     }
 
     #[test]
     fn what_nobody_hears_here_is_yielded_to_at_any_time() {
-        let mut pace = Pace::beside(&Traffic::elsewhere());
+        let mut pace = Pace::of(REST, &Traffic::elsewhere());
         for _ in 0..2 * QUIET_STEPS {
             assert_eq!(pace.after(STEP), STEP * REST);
         }
@@ -117,7 +129,7 @@ mod tests {
     #[test]
     fn no_rest_is_long() {
         let traffic = Traffic::default();
-        let mut pace = Pace::beside(&traffic);
+        let mut pace = Pace::of(REST, &traffic);
         traffic.passes();
         assert_eq!(pace.after(Duration::from_secs(3_600)), LONGEST);
     }

@@ -47,7 +47,7 @@ impl Runner {
     /// Runs until stopped; the step under way is finished first.
     pub async fn run(self, stop: CancellationToken) {
         let mut fetches = Fetches::default();
-        let mut pace = Pace::beside(&self.traffic);
+        let mut pace = Pace::beside(&self.traffic, &self.db);
         while !stop.is_cancelled() {
             let worked = match self.round(&mut fetches, &mut pace, &stop).await {
                 Ok(worked) => worked,

@@ -353,6 +353,8 @@ impl Db {
         Ok(Tx::new(match self {
             Self::Sqlite { writer, gate, .. } => {
                 let (urgent, synced) = (turn == Turn::Urgent, turn != Turn::Unsynced);
+                // One transaction after another on this thread would otherwise keep it from those whom the last one woke.
+                tokio::task::yield_now().await;
                 let permit = gate.enter(urgent).await;
                 let mut connection = writer.borrow().await?;
                 connection.at_once(permit.begin(synced))?;

@@ -25,8 +25,8 @@ use crate::storage::jobs::Job;
 use crate::storage::{Tx, changes, template_accounts, templates};
 use crate::tenants::{SetupContext, SetupError};
 
-/// Templates of a page. A guess: a page of 100 carousels is 2 MB, and its rows some milliseconds of the writer.
-const PAGE: usize = 100;
+/// Templates of a page. A guess: 6,000 are 240 pages, and a page's rows a millisecond or two of the writer.
+const PAGE: usize = 25;
 /// Of one page. Meta takes seconds for large ones.
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// Rows that a step marks as gone.
