@@ -200,9 +200,14 @@ async fn a_timer_that_falls_due_in_a_take_over_says_nothing_after_it() {
             customer.text("remind 1").expect("sent");
         }
         let fired = "SELECT COUNT(*) FROM inbound_event WHERE kind = 5";
-        wait::until("the first timer is due", async || {
-            (database.count(fired).await > 0).then_some(())
-        })
+        let known = "SELECT COUNT(*) FROM conversation";
+        wait::until(
+            "the first timer is due and everybody is known",
+            async || {
+                let known = usize::try_from(database.count(known).await);
+                (known == Ok(races) && database.count(fired).await > 0).then_some(())
+            },
+        )
         .await;
         let talks = talks(&database).await;
         let desk = &node.followers.desk;

@@ -370,6 +370,17 @@ pub async fn keep_stops(
     Ok(())
 }
 
+#[derive(sqlx::FromRow)]
+struct Stopped {
+    tenant: i64,
+    pseudonym: Vec<u8>,
+    opt_out: i64,
+    since: i64,
+    meta_stopped_at: i64,
+    utility_stopped_at: i64,
+    topics_stopped: i64,
+}
+
 /// What erased people had stopped, for those pseudonyms that are known.
 pub async fn stops_of_all_tenants(
     tx: &mut Tx,
@@ -383,23 +394,21 @@ pub async fn stops_of_all_tenants(
             2,
             ") AS v JOIN consent_erased e ON e.tenant = v.column1 AND e.pseudonym = v.column2",
         );
-        let rows: Vec<(i64, Vec<u8>, i64, i64, i64, i64, i64)> =
-            fetch_rows!(tx, sql, run, |query, (tenant, pseudonym)| query
-                .bind(tenant.raw())
-                .bind(pseudonym))?;
-        for (tenant, pseudonym, opt_out, since, meta, utility, topics_stopped) in rows {
+        let rows: Vec<Stopped> = fetch_rows!(tx, sql, run, |query, (tenant, pseudonym)| query
+            .bind(tenant.raw())
+            .bind(pseudonym))?;
+        found.extend(rows.into_iter().filter_map(|row| {
             let some = |millis: i64| (millis != 0).then_some(millis);
-            let parts = ConsentParts {
-                opt_out,
-                since: some(since),
-                meta_stopped_at: some(meta),
-                utility_stopped_at: some(utility),
-                topics_stopped,
+            let state = ConsentState::from_parts(ConsentParts {
+                opt_out: row.opt_out,
+                since: some(row.since),
+                meta_stopped_at: some(row.meta_stopped_at),
+                utility_stopped_at: some(row.utility_stopped_at),
+                topics_stopped: row.topics_stopped,
                 ..ConsentParts::default()
-            };
-            let whose = (TenantId::from_raw(tenant), pseudonym);
-            found.extend(ConsentState::from_parts(parts).map(|state| (whose, state)));
-        }
+            });
+            state.map(|state| ((TenantId::from_raw(row.tenant), row.pseudonym), state))
+        }));
     }
     Ok(found)
 }

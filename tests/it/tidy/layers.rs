@@ -77,6 +77,8 @@ const ONLY: &[(&str, &[&str])] = &[
 /// Which rooms may name a crate. `(root)` is `lib.rs` and `main.rs`.
 const CRATES: &[(&str, &[&str])] = &[
     ("sqlx", &["storage"]),
+    ("sqlx_core", &["storage"]),
+    ("rusqlite", &["storage"]),
     ("wasmtime", &["plugin_host"]),
     // What a stranger's schema asks of it is bounded by the limited child only.
     ("boon", &["plugin_host"]),

@@ -9,6 +9,7 @@ const WITHOUT_TENANT: &[(&str, &str)] = &[
     ("open.rs", "connections and transactions"),
     ("ending.rs", "transactions"),
     ("embedded/pool.rs", "connections"),
+    ("gather.rs", "groups of anything, before they are written"),
     ("migrate.rs", "the schema"),
     ("partitions.rs", "the schema"),
     ("notify.rs", "a word between nodes; it carries no row"),

@@ -13,6 +13,8 @@ mod pool;
 mod row;
 mod run;
 mod statement;
+#[cfg(test)]
+mod tests;
 mod value;
 
 use sqlx_core::database::Database;
