@@ -151,7 +151,10 @@ impl Attacher {
                 tokio::select! {
                     () = stop.cancelled() => return,
                     () = self.wakeups.raw.notified() => {}
-                    changed = self.owned.changed() => if changed.is_err() { return },
+                    changed = self.owned.changed() => match changed {
+                        Ok(()) => attached = RawId::from_raw(0),
+                        Err(_) => return,
+                    },
                     _ = looks.tick() => attached = RawId::from_raw(0),
                 }
             }
