@@ -14,8 +14,8 @@ use crate::storage::Db;
 /// longer and only shares the machine. Guesses; `bench` measures what they cost a turn (docs/performance.md).
 const REST_SQLITE: u32 = 20;
 const REST_POSTGRES: u32 = 10;
-/// A step's length has so many of the shortest rests. Also where nobody is there to be kept waiting a process beside us
-/// may be: SQLite lets it write when it happens to ask between two steps.
+/// A step's length has so many of the shortest rests. Also where nobody is there to be kept waiting another program may
+/// have SQLite's file open: it writes when it happens to ask between two steps.
 const SPARED: u32 = 4;
 /// No longer, whatever a step took: a slow step is the database's bad moment, not work done.
 const LONGEST: Duration = Duration::from_secs(1);

@@ -21,11 +21,11 @@ const ARRAY: usize = 512;
 
 /// Rows for one statement each: [`runs`] on SQLite, whole on PostgreSQL but for very many.
 pub(super) fn groups<'a, T>(tx: &Tx, rows: &'a [T]) -> impl Iterator<Item = &'a [T]> + use<'a, T> {
-    let (cut, whole) = match tx.is_postgres() {
-        true => (None, Some(rows.chunks(ARRAY))),
-        false => (Some(runs(rows)), None),
-    };
-    whole.into_iter().flatten().chain(cut.into_iter().flatten())
+    let is_postgres = tx.is_postgres();
+    cut(rows, move |left| match is_postgres {
+        true => left.min(ARRAY),
+        false => fitting(left),
+    })
 }
 
 /// A statement around rows: `head` ends in `VALUES`, `tail` follows the list.
@@ -184,14 +184,22 @@ cells! {
 
 /// Cuts rows into runs of [`SIZES`], the largest first.
 pub(super) fn runs<T>(rows: &[T]) -> impl Iterator<Item = &[T]> {
+    cut(rows, fitting)
+}
+
+/// The largest of [`SIZES`] that so many rows fill.
+fn fitting(left: usize) -> usize {
+    SIZES.into_iter().find(|size| *size <= left).unwrap_or(1)
+}
+
+/// Cuts rows; `size` says how many of those that are left come next.
+fn cut<T>(rows: &[T], size: impl Fn(usize) -> usize) -> impl Iterator<Item = &[T]> {
     let mut rest = rows;
     std::iter::from_fn(move || {
         if rest.is_empty() {
             return None;
         }
-        let fits = |size: &usize| *size <= rest.len();
-        let take = SIZES.into_iter().find(fits).unwrap_or(1);
-        let (run, after) = rest.split_at(take);
+        let (run, after) = rest.split_at(size(rest.len()));
         rest = after;
         Some(run)
     })

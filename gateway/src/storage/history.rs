@@ -44,7 +44,7 @@ struct Row {
 pub async fn inbound(tx: &mut Tx, tenant: TenantId, ids: &[i64]) -> Result<Vec<InboundEntry>> {
     let ids = batch::sorted(ids.iter().copied());
     let mut found = Vec::with_capacity(ids.len());
-    for run in batch::runs(&ids) {
+    for run in batch::groups(tx, &ids) {
         let head =
             "SELECT id, number, conversation, contact, seq, kind, raw, ordinal, at, wamid, content
             FROM inbound_event WHERE tenant = $1 AND id IN";

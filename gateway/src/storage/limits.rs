@@ -28,7 +28,7 @@ pub async fn begun_all_tenants(
 ) -> Result<Vec<Begun>> {
     let ids = batch::sorted(contacts.iter().map(|id| id.raw()));
     let mut found = Vec::new();
-    for run in batch::runs(&ids) {
+    for run in batch::groups(tx, &ids) {
         let head =
             "SELECT contact, outbox, tenant, class, at FROM begun WHERE at > $1 AND contact IN";
         let sql = batch::any_of(head, 2, "");
@@ -101,7 +101,7 @@ pub async fn held_off_all_tenants(
 ) -> Result<Vec<(ContactId, Timestamp)>> {
     let ids = batch::sorted(contacts.iter().map(|id| id.raw()));
     let mut found = Vec::new();
-    for run in batch::runs(&ids) {
+    for run in batch::groups(tx, &ids) {
         let head =
             "SELECT contact, MAX(held_off_at) FROM begun WHERE held_off_at > $1 AND contact IN";
         let sql = batch::any_of(head, 2, "GROUP BY contact");
@@ -130,7 +130,7 @@ pub async fn reach_all_tenants(tx: &mut Tx, reached: &[Reached]) -> Result<()> {
         .map(|one| ((&one.portfolio, one.contact), one))
         .collect();
     let reached: Vec<&Reached> = by_key.into_values().collect();
-    for run in batch::runs(&reached) {
+    for run in batch::groups(tx, &reached) {
         let head = "INSERT INTO reached (portfolio, contact, tenant, at) VALUES";
         let tail = "ON CONFLICT (portfolio, contact) DO UPDATE SET at = excluded.at
             WHERE reached.at < excluded.at";

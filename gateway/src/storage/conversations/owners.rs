@@ -80,7 +80,7 @@ pub struct LoggedChange {
 pub async fn logged(tx: &mut Tx, tenant: TenantId, ids: &[i64]) -> Result<Vec<LoggedChange>> {
     let ids = batch::sorted(ids.iter().copied());
     let mut found = Vec::with_capacity(ids.len());
-    for run in batch::runs(&ids) {
+    for run in batch::groups(tx, &ids) {
         let head =
             "SELECT id, owner_version, change, at FROM owner_log WHERE tenant = $1 AND id IN";
         let sql = batch::any_of(head, 2, "");

@@ -37,7 +37,6 @@ impl Extend<Done> for Done {
 pub(super) struct Asked {
     sql: SqlStr,
     values: Vec<Raw>,
-    keep: bool,
 }
 
 /// What came of it.
@@ -52,7 +51,6 @@ impl Asked {
         let arguments = query.take_arguments().map_err(Error::Encode)?;
         Ok(Self {
             values: arguments.unwrap_or_default().0,
-            keep: query.persistent(),
             sql: query.sql(),
         })
     }
@@ -60,13 +58,8 @@ impl Asked {
     pub(super) fn run(self, db: &rusqlite::Connection) -> Result<Answer, Error> {
         let began = now();
         let text = numbered(self.sql.as_str());
-        let answer = if self.keep {
-            let mut statement = db.prepare_cached(&text).map_err(error::from)?;
-            answer(db, &mut statement, &self.values)
-        } else {
-            let mut statement = db.prepare(&text).map_err(error::from)?;
-            answer(db, &mut statement, &self.values)
-        };
+        let mut statement = db.prepare_cached(&text).map_err(error::from)?;
+        let answer = answer(db, &mut statement, &self.values);
         let took = began.elapsed();
         if took > SLOW {
             tracing::warn!(statement = %text, ?took, "a slow statement");

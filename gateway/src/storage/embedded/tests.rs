@@ -31,6 +31,15 @@ async fn execute(loan: &mut Loan, sql: &'static str) -> sqlx::Result<u64> {
     done.map(|done| done.rows_affected())
 }
 
+async fn with_a_table(place: Place) -> (Folder, Loan) {
+    let on = two_connections(place);
+    let mut loan = on.pool.borrow().await.expect("a connection");
+    execute(&mut loan, "CREATE TABLE t (id INTEGER PRIMARY KEY)")
+        .await
+        .expect("a table");
+    (on, loan)
+}
+
 async fn count(loan: &mut Loan) -> i64 {
     let sql = "SELECT COUNT(*) FROM t";
     let counted = sqlx::query_scalar(sql).fetch_one(&mut **loan).await;
@@ -94,11 +103,7 @@ async fn a_wrong_type_and_a_wrong_name_are_errors_and_tampered_bytes_are_bytes()
 
 #[tokio::test]
 async fn what_stands_there_already_is_a_unique_violation() {
-    let on = two_connections(Place::Here);
-    let mut loan = on.pool.borrow().await.expect("a connection");
-    execute(&mut loan, "CREATE TABLE t (id INTEGER PRIMARY KEY)")
-        .await
-        .expect("a table");
+    let (_on, mut loan) = with_a_table(Place::Here).await;
     execute(&mut loan, "INSERT INTO t VALUES (1)")
         .await
         .expect("a row");
@@ -110,11 +115,7 @@ async fn what_stands_there_already_is_a_unique_violation() {
 
 #[tokio::test]
 async fn what_is_not_committed_when_a_connection_is_dropped_never_was() {
-    let on = two_connections(Place::Here);
-    let mut loan = on.pool.borrow().await.expect("a connection");
-    execute(&mut loan, "CREATE TABLE t (id INTEGER PRIMARY KEY)")
-        .await
-        .expect("a table");
+    let (on, mut loan) = with_a_table(Place::Here).await;
     loan.at_once("BEGIN IMMEDIATE").expect("begun");
     execute(&mut loan, "INSERT INTO t VALUES (1)")
         .await
@@ -127,11 +128,7 @@ async fn what_is_not_committed_when_a_connection_is_dropped_never_was() {
 
 #[tokio::test]
 async fn who_does_not_wait_for_an_answer_loses_the_connection_and_the_pool_opens_another() {
-    let on = two_connections(Place::Aside);
-    let mut loan = on.pool.borrow().await.expect("a connection");
-    execute(&mut loan, "CREATE TABLE t (id INTEGER PRIMARY KEY)")
-        .await
-        .expect("a table");
+    let (on, mut loan) = with_a_table(Place::Aside).await;
     let long = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000)
         INSERT INTO t SELECT i FROM n";
     let given_up = tokio::time::timeout(Duration::ZERO, execute(&mut loan, long)).await;
