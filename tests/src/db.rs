@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use vestibule::domain::Timestamp;
 use vestibule::storage::{self, Db, OpenOptions};
 
-use crate::postgres;
+use crate::postgres::{self, FreshDatabase};
 
 /// Which database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,13 +16,19 @@ pub enum Kind {
     Postgres,
 }
 
-/// A fresh database, migrated, nobody else's. Processes can share it by its URL; it goes with the value (SQLite) or with
-/// the test run (PostgreSQL).
+/// A fresh database, migrated, nobody else's. Processes can share it by its URL; it goes with the value.
 #[derive(Debug)]
 pub struct TestDatabase {
     pub kind: Kind,
     pub url: String,
-    _folder: Option<TempDir>,
+    _whole: Whole,
+}
+
+/// What goes when the value goes.
+#[derive(Debug)]
+enum Whole {
+    Folder { _folder: TempDir },
+    Database { _database: FreshDatabase },
 }
 
 impl TestDatabase {
@@ -40,7 +46,7 @@ impl TestDatabase {
         let database = Self {
             kind: Kind::Sqlite,
             url,
-            _folder: Some(folder),
+            _whole: Whole::Folder { _folder: folder },
         };
         let db = database.open().await;
         storage::migrate::migrate(&db, now())
@@ -52,13 +58,15 @@ impl TestDatabase {
 
     async fn postgres() -> Option<Self> {
         let cluster = postgres::shared()?;
-        let url = postgres::fresh_database(cluster)
+        let database = FreshDatabase::create(cluster)
             .await
-            .expect("a fresh database");
+            .unwrap_or_else(|error| panic!("no fresh database: {error:#}"));
         Some(Self {
             kind: Kind::Postgres,
-            url,
-            _folder: None,
+            url: database.url(),
+            _whole: Whole::Database {
+                _database: database,
+            },
         })
     }
 

@@ -61,15 +61,20 @@ async fn reserve(node: &Node, sends: &[NewSend]) -> Box<dyn Reserved> {
 /// A node that has seen what its buckets hold: from then on sends may go at once.
 async fn started(ground: &Ground) -> Node {
     let node = ground.start().await;
+    until_free(ground, &node).await;
+    node
+}
+
+/// Waits until a send may go at once: an accepted row is seen a moment before its conversation is free again.
+async fn until_free(ground: &Ground, node: &Node) {
     until("something may go at once", async || {
         let sends = ground.cleared(vec![ground.reply(101, "may I?")]);
-        let reserved = reserve(&node, &sends).await;
+        let reserved = reserve(node, &sends).await;
         let may = !reserved.rows().is_empty();
         reserved.committed();
         may.then_some(())
     })
     .await;
-    node
 }
 
 impl Commit {
@@ -95,6 +100,7 @@ async fn a_reply_goes_with_the_commit_that_writes_it() {
         let row = ground.until_state(id, OutboxState::Accepted).await;
         assert_eq!((row.attempts, ground.graph.posted().len()), (1, 1));
         // And the next one, when the first is done.
+        until_free(&ground, &node).await;
         let commit = write(&ground, &node, ground.reply(101, "again")).await;
         assert!(commit.went);
         let id = commit.end().await;
@@ -155,6 +161,7 @@ async fn a_commit_that_was_not_answered_is_sent_once_if_it_was_one() {
         assert_eq!(row.attempts, 1);
         assert_eq!(ground.graph.posted().len(), 1);
         // This one is rolled back, and keeps nobody waiting for ever.
+        until_free(&ground, &node).await;
         let commit = write(&ground, &node, ground.reply(101, "never")).await;
         assert!(commit.went);
         drop(commit.tx);

@@ -41,7 +41,7 @@ cd / && rm -rf "$2"
 const SETTINGS: &str = "
 max_connections = 300
 shared_buffers = 256MB
-max_wal_size = 4GB
+max_wal_size = 1GB
 checkpoint_timeout = 15min
 dynamic_shared_memory_type = posix
 timezone = UTC
@@ -84,8 +84,20 @@ impl Cluster {
             }
             pause();
         }
-        let log = fs::read_to_string(self.folder.join("log")).unwrap_or_default();
-        anyhow::bail!("the server did not become ready:\n{log}")
+        anyhow::bail!("the server did not become ready: {}", self.last_words())
+    }
+
+    /// The end of what the server has logged: why it is gone, when it is.
+    pub fn last_words(&self) -> String {
+        const LINES: usize = 20;
+        match fs::read_to_string(self.folder.join("log")) {
+            Ok(log) => {
+                let lines: Vec<&str> = log.lines().collect();
+                let from = lines.len().saturating_sub(LINES);
+                format!("the server's log ends with\n{}", lines[from..].join("\n"))
+            }
+            Err(error) => format!("the server's log cannot be read: {error}"),
+        }
     }
 
     fn lock_line(&self, index: usize) -> Option<String> {

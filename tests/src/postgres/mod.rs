@@ -4,15 +4,16 @@
 //! port: the server listens on a socket in its own folder. The cluster goes when the process goes, however it ends.
 
 mod cluster;
+mod fresh;
 mod programs;
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use sqlx::{Connection, Executor, PgConnection};
 use vestibule::storage;
 
 pub use cluster::{Cluster, Durability};
+pub use fresh::FreshDatabase;
 pub use programs::Missing;
 pub(crate) use programs::path as folders_of_path;
 
@@ -45,14 +46,6 @@ fn start_or_skip() -> Option<Cluster> {
 )]
 pub(crate) fn is_ci() -> bool {
     std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false")
-}
-
-/// A fresh, migrated database of the shared cluster: its URL.
-pub async fn fresh_database(cluster: &Cluster) -> anyhow::Result<String> {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
-    create(cluster, &name, &format!("TEMPLATE {TEMPLATE}")).await?;
-    Ok(cluster.url(&name))
 }
 
 /// An empty database of any cluster: its URL.

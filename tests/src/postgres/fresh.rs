@@ -1,0 +1,66 @@
+//! One test's database in the shared cluster. It goes with its value: hundreds of them beside each other would ask for
+//! more disk than a CI machine may have left.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{OnceLock, mpsc};
+
+use anyhow::Context as _;
+use sqlx::{Connection, Executor, PgConnection};
+
+use super::{Cluster, TEMPLATE, create};
+
+/// A migrated database that nobody else uses.
+#[derive(Debug)]
+pub struct FreshDatabase {
+    cluster: &'static Cluster,
+    name: String,
+}
+
+impl FreshDatabase {
+    pub async fn create(cluster: &'static Cluster) -> anyhow::Result<Self> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        create(cluster, &name, &format!("TEMPLATE {TEMPLATE}"))
+            .await
+            .with_context(|| cluster.last_words())?;
+        Ok(Self { cluster, name })
+    }
+
+    pub fn url(&self) -> String {
+        self.cluster.url(&self.name)
+    }
+}
+
+impl Drop for FreshDatabase {
+    fn drop(&mut self) {
+        // The thread ends with the process only, and a database that it does not get to goes with the cluster.
+        let _ = dropper(self.cluster).send(std::mem::take(&mut self.name));
+    }
+}
+
+/// The thread that drops databases: a drop waits for a checkpoint, for which no test should wait.
+fn dropper(cluster: &'static Cluster) -> &'static mpsc::Sender<String> {
+    static NAMES: OnceLock<mpsc::Sender<String>> = OnceLock::new();
+    NAMES.get_or_init(|| {
+        let (sender, names) = mpsc::channel();
+        std::thread::spawn(move || {
+            if let Err(error) = drop_each(cluster, &names) {
+                eprintln!("databases of tests that are over stay: {error:#}");
+            }
+        });
+        sender
+    })
+}
+
+fn drop_each(cluster: &Cluster, names: &mpsc::Receiver<String>) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let mut connection = runtime.block_on(PgConnection::connect(&cluster.url("postgres")))?;
+    for name in names {
+        // What a test left running may still be connected.
+        let statement = format!("DROP DATABASE {name} WITH (FORCE)");
+        runtime.block_on(connection.execute(sqlx::AssertSqlSafe(statement)))?;
+    }
+    Ok(())
+}
