@@ -43,6 +43,7 @@ use crate::ownership::{self, Keeper, KeeperConfig, Owned, UnderWay, Wakeups};
 use crate::replay::ReplayJob;
 use crate::secrets::Keyring;
 use crate::storage::{Db, Ending, migrate};
+use crate::sync::Precedence;
 use crate::telemetry;
 use crate::telemetry::PluginMeters;
 use crate::templates::{Changes, Schedule, SyncJob};
@@ -110,6 +111,8 @@ struct Shared {
     meter: Arc<Meter>,
     /// What jobs yield to.
     traffic: Traffic,
+    /// What turns and attaching yield to.
+    acknowledging: Precedence,
     wakeups: Arc<Wakeups>,
     shutdown: Shutdown,
     parts: Parts,
@@ -155,6 +158,7 @@ impl Node {
             under_way,
             meter: Arc::default(),
             traffic: Traffic::default(),
+            acknowledging: Precedence::default(),
             wakeups: Arc::default(),
             shutdown: options.shutdown.clone(),
             parts: Parts::new(options.shutdown.clone()),
@@ -283,6 +287,7 @@ impl Shared {
             owned: self.owned.clone(),
             wakeups: self.wakeups.clone(),
             events,
+            acknowledging: self.acknowledging.clone(),
             received: {
                 let (intake, traffic) = (intake.clone(), self.traffic.clone());
                 Arc::new(move |events| {
@@ -328,6 +333,7 @@ impl Shared {
             writer,
             self.owned.clone(),
             self.wakeups.clone(),
+            self.acknowledging.clone(),
         );
         self.parts.work("raw writer", writing);
         let intake = Arc::new(Intake {

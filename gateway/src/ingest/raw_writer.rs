@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout};
 
 use crate::domain::{AppId, Bucket, Timestamp};
 use crate::ownership::{Owned, Wakeups};
 use crate::storage::raw::{self, NewRaw};
 use crate::storage::{Db, Gather, Result, apps};
+use crate::sync::Precedence;
 use crate::telemetry::CommitTimer;
 
 /// How bodies are grouped.
@@ -33,8 +35,23 @@ pub enum WriteError {
 /// a whole turn is ten.
 const APART: Duration = Duration::from_millis(3);
 const ENOUGH: usize = 32;
+/// When no body came for so long, there is no flood.
+const CALM: Duration = Duration::from_millis(5);
 
-type Waiting = (Vec<NewRaw>, oneshot::Sender<Result<(), WriteError>>);
+/// What one POST waits for.
+struct Waiting {
+    rows: Vec<NewRaw>,
+    since: Instant,
+    done: oneshot::Sender<Result<(), WriteError>>,
+}
+
+#[allow(
+    clippy::disallowed_methods,
+    reason = "how long somebody has waited decides who goes first, never what is stored"
+)]
+fn now() -> Instant {
+    Instant::now()
+}
 
 /// Takes bodies and answers when they are on disk.
 #[derive(Debug, Clone)]
@@ -51,17 +68,24 @@ impl RawWriter {
         config: RawWriterConfig,
         owned: Owned,
         wakeups: Arc<Wakeups>,
+        precedence: Precedence,
     ) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (queue, bodies) = mpsc::channel(config.waiting);
-        let writing = write(db.clone(), config, owned, wakeups, bodies);
+        let told = Told {
+            owned,
+            wakeups,
+            precedence,
+        };
+        let writing = write(db.clone(), config, told, bodies);
         (Self { db, queue }, writing)
     }
 
     /// Returns when the rows are committed. Rows of one call are committed together.
     pub async fn append(&self, rows: Vec<NewRaw>) -> Result<(), WriteError> {
         let (done, answer) = oneshot::channel();
+        let since = now();
         self.queue
-            .try_send((rows, done))
+            .try_send(Waiting { rows, since, done })
             .map_err(|_| WriteError::Full)?;
         answer.await.unwrap_or(Err(WriteError::Failed))
     }
@@ -79,17 +103,18 @@ impl RawWriter {
     }
 }
 
-async fn write(
-    db: Db,
-    config: RawWriterConfig,
+/// Who hears of bodies.
+struct Told {
     owned: Owned,
     wakeups: Arc<Wakeups>,
-    mut bodies: mpsc::Receiver<Waiting>,
-) {
+    precedence: Precedence,
+}
+
+async fn write(db: Db, config: RawWriterConfig, told: Told, mut bodies: mpsc::Receiver<Waiting>) {
     let mut gather = Gather::new(APART, ENOUGH.min(config.most));
-    let mut group = Vec::new();
+    let mut group: Vec<Waiting> = Vec::new();
     let mut announced = None;
-    while bodies.recv_many(&mut group, config.most).await > 0 {
+    while told.next(&mut group, &mut bodies, config.most).await > 0 {
         if !gather.is_enough(&group) {
             // Others may have the writer meanwhile.
             announced = None;
@@ -97,8 +122,13 @@ async fn write(
         }
         gather.begin();
         announced = announced.or_else(|| db.announce_urgent());
-        let (rows, waiting): (Vec<_>, Vec<_>) = group.drain(..).unzip();
-        let rows: Vec<NewRaw> = rows.into_iter().flatten().collect();
+        let longest = group.first().map(|first| first.since);
+        let mut rows = Vec::with_capacity(group.len());
+        let mut waiting = Vec::with_capacity(group.len());
+        for mut one in group.drain(..) {
+            rows.append(&mut one.rows);
+            waiting.push(one.done);
+        }
         let written = commit(&db, &rows).await;
         let answer = match &written {
             Ok(()) => Ok(()),
@@ -109,10 +139,13 @@ async fn write(
             let _ = done.send(answer);
         }
         match written {
-            Ok(()) => wake(&rows, &owned, &wakeups),
+            Ok(()) => told.of(&rows),
             Err(error) => {
                 tracing::error!(%error, rows = rows.len(), "webhook bodies could not be written")
             }
+        }
+        if let Some(longest) = longest {
+            told.precedence.waited(now() - longest);
         }
         if bodies.is_empty() {
             announced = None;
@@ -127,13 +160,31 @@ async fn commit(db: &Db, rows: &[NewRaw]) -> Result<()> {
     tx.commit().await
 }
 
-fn wake(rows: &[NewRaw], owned: &Owned, wakeups: &Wakeups) {
-    let owned = owned.borrow();
-    let ours = |bucket: Bucket| owned.owns(bucket);
-    if rows.iter().any(|row| ours(row.bucket)) {
-        wakeups.raw.notify_one();
+impl Told {
+    /// Waits for bodies. When none comes soon, nobody's is late any more.
+    async fn next(
+        &self,
+        group: &mut Vec<Waiting>,
+        bodies: &mut mpsc::Receiver<Waiting>,
+        most: usize,
+    ) -> usize {
+        if self.precedence.is_late() {
+            match timeout(CALM, bodies.recv_many(group, most)).await {
+                Ok(came) => return came,
+                Err(_) => self.precedence.calm(),
+            }
+        }
+        bodies.recv_many(group, most).await
     }
-    if rows.iter().any(|row| !ours(row.bucket)) {
-        wakeups.raw_elsewhere();
+
+    fn of(&self, rows: &[NewRaw]) {
+        let owned = self.owned.borrow();
+        let ours = |bucket: Bucket| owned.owns(bucket);
+        if rows.iter().any(|row| ours(row.bucket)) {
+            self.wakeups.raw.notify_one();
+        }
+        if rows.iter().any(|row| !ours(row.bucket)) {
+            self.wakeups.raw_elsewhere();
+        }
     }
 }

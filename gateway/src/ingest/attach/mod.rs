@@ -31,6 +31,7 @@ use crate::ownership::{Owned, Wakeups};
 use crate::storage::events::PendingEvent;
 use crate::storage::outbox::OutboxRow;
 use crate::storage::{Db, StorageError, changes, raw};
+use crate::sync::Precedence;
 use crate::telemetry::names;
 use crate::tenants::SetupError;
 
@@ -100,6 +101,8 @@ pub struct Attacher {
     pub sends: Arc<dyn Fn(Vec<OutboxRow>) + Send + Sync>,
     /// Told of messages that people hold off.
     pub meter: Arc<Meter>,
+    /// Bodies are acknowledged first: while that is late, no batch begins.
+    pub acknowledging: Precedence,
     /// Told of the number of every message that was attached: it shares the number's throughput with what is sent.
     pub received: Arc<Received>,
 }
@@ -125,6 +128,7 @@ impl Attacher {
         // Up to here nothing waits, but for what was committed late.
         let mut attached = RawId::from_raw(0);
         loop {
+            self.acknowledging.give_way().await;
             if looks.tick().now_or_never().is_some() || self.owned.has_changed().unwrap_or(false) {
                 attached = RawId::from_raw(0);
             }
