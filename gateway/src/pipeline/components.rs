@@ -15,8 +15,8 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::artifact_files::ArtifactFiles;
 use super::plugins::NotRunnable;
-use super::shelf::{Budget, Reserved, Shelf};
-use crate::domain::{Clock, TenantId};
+use super::shelf::{Budget, Shelf};
+use crate::domain::{Clock, TenantId, Timestamp};
 use crate::plugin_host::{
     ArtifactId, ArtifactKey, AuthenticArtifact, ComponentDigest, LoadError, Manifest, Plugin,
     PluginHost,
@@ -63,7 +63,7 @@ pub struct Components {
     db: Db,
     key: Arc<ArtifactKey>,
     clock: Arc<dyn Clock>,
-    shelf: Mutex<Shelf<ComponentDigest, Plugin>>,
+    shelf: Arc<Mutex<Shelf<ComponentDigest, Plugin>>>,
     budget: ComponentBudget,
     files: OnceLock<Option<Arc<ArtifactFiles>>>,
     /// One for each component that is being loaded.
@@ -92,7 +92,7 @@ impl Components {
             db,
             key: Arc::new(key),
             clock,
-            shelf: Mutex::new(Shelf::new(room)),
+            shelf: Arc::new(Mutex::new(Shelf::new(room))),
             budget,
             files: OnceLock::new(),
             gates: Mutex::default(),
@@ -192,69 +192,62 @@ impl Components {
         manifest: Manifest,
     ) -> Result<Arc<Plugin>, NotRunnable> {
         let _place = self.place().await;
-        let artifact = self.artifact(tenant, digest).await?;
-        let size = resident(artifact.bytes());
-        let room = lock(&self.shelf).reserve(size).ok_or(NotRunnable::NoRoom)?;
-        let room = Room {
-            shelf: &self.shelf,
-            reserved: Some(room),
+        let id = ArtifactId::current(digest).map_err(not_loaded)?;
+        let engine = engine_name(&id);
+        let link = Link {
+            host: self.host.clone(),
+            key: self.key.clone(),
+            shelf: self.shelf.clone(),
+            id,
+            manifest,
         };
-        let host = self.host.clone();
-        let loaded = blocking(move || host.load(&artifact, &manifest)).await;
-        match loaded {
-            Ok(plugin) => {
-                metrics::counter!(names::PLUGIN_LOADS, "result" => "loaded").increment(1);
-                room.fill(digest, plugin.clone());
-                Ok(plugin)
-            }
-            Err(error) => {
-                metrics::counter!(names::PLUGIN_LOADS, "result" => "failed").increment(1);
-                if matches!(error, LoadError::Artifact(_)) {
-                    self.forget_file(digest).await;
-                }
-                Err(NotRunnable::Load(error.to_string()))
-            }
-        }
+        let loaded = match self.files(&engine) {
+            Some(files) => link.clone().load_from_disk(files, self.clock.now()).await,
+            None => None,
+        };
+        let loaded = match loaded {
+            Some(loaded) => loaded,
+            None => self.load_from_database(tenant, &engine, link).await,
+        };
+        let result = match loaded {
+            Ok(_) => "loaded",
+            Err(_) => "failed",
+        };
+        metrics::counter!(names::PLUGIN_LOADS, "result" => result).increment(1);
+        loaded
     }
 
     async fn place(&self) -> SemaphorePermit<'_> {
         self.loads.acquire().await.expect("never closed")
     }
 
-    /// From the disk, else from the database: authenticated either way.
-    async fn artifact(
+    async fn load_from_database(
         &self,
         tenant: TenantId,
-        digest: ComponentDigest,
-    ) -> Result<AuthenticArtifact, NotRunnable> {
-        let load = |error: &dyn std::fmt::Display| NotRunnable::Load(error.to_string());
-        let id = ArtifactId::current(digest).map_err(|error| load(&error))?;
-        if let Some(artifact) = self.on_disk(&id).await {
-            return Ok(artifact);
-        }
-        let (hex, engine) = (digest.to_string(), engine_name(&id));
+        engine: &str,
+        link: Link,
+    ) -> Result<Arc<Plugin>, NotRunnable> {
+        let hex = link.id.component.to_string();
         let mut tx = self.db.read().await?;
-        let sealed = components::artifact(&mut tx, tenant, &hex, &engine).await?;
+        let sealed = components::artifact(&mut tx, tenant, &hex, engine).await?;
         let problem = match sealed.is_some() {
             true => None,
-            false => compile_work::problem_all_tenants(&mut tx, &hex, &engine).await?,
+            false => compile_work::problem_all_tenants(&mut tx, &hex, engine).await?,
         };
         drop(tx);
-        let Some(sealed) = sealed else {
+        let Some(sealed) = sealed.map(Bytes::from) else {
             return Err(match problem {
                 Some(problem) => NotRunnable::Refused(problem),
                 None => {
                     self.wanted.want(tenant, &hex);
-                    NotRunnable::NotCompiled(engine)
+                    NotRunnable::NotCompiled(engine.to_owned())
                 }
             });
         };
-        let (key, sealed) = (self.key.clone(), Bytes::from(sealed));
-        let opened = (id, sealed.clone());
-        let artifact = blocking(move || key.open(&opened.0, opened.1)).await;
-        let artifact = artifact.map_err(|error| load(&error))?;
-        self.keep_on_disk(&engine, hex, sealed);
-        Ok(artifact)
+        let bytes = sealed.clone();
+        let loaded = blocking(move || link.load(bytes)).await?;
+        self.keep_on_disk(engine, hex, sealed);
+        Ok(loaded)
     }
 
     /// Behind the turn's back: nobody waits for the disk. When one is being written already it is left out, and comes with the
@@ -275,30 +268,6 @@ impl Components {
         });
     }
 
-    async fn on_disk(&self, id: &ArtifactId) -> Option<AuthenticArtifact> {
-        let files = self.files(&engine_name(id))?;
-        let (key, id, now) = (self.key.clone(), id.clone(), self.clock.now());
-        blocking(move || {
-            let name = id.component.to_string();
-            let sealed = files.read(&name, now)?;
-            match key.open(&id, sealed) {
-                Ok(artifact) => Some(artifact),
-                Err(error) => {
-                    tracing::warn!(digest = name, %error, "a file of the artifact cache was altered; it is removed");
-                    files.remove(&name);
-                    None
-                }
-            }
-        })
-        .await
-    }
-
-    async fn forget_file(&self, digest: ComponentDigest) {
-        if let Some(Some(files)) = self.files.get().cloned() {
-            blocking(move || files.remove(&digest.to_string())).await;
-        }
-    }
-
     /// Opened with the first component, when the engine's name is known; a folder that cannot be used is done without.
     fn files(&self, engine: &str) -> Option<Arc<ArtifactFiles>> {
         let open = || {
@@ -315,26 +284,84 @@ impl Components {
     }
 }
 
-/// Room on the shelf that goes back when nothing comes of it, also when the turn that wanted it is dropped.
-struct Room<'a> {
-    shelf: &'a Mutex<Shelf<ComponentDigest, Plugin>>,
-    reserved: Option<Reserved>,
+/// What turns sealed bytes into a plugin on the shelf. It blocks, and all of it is done on one thread: each hop to another is
+/// part of a plugin's first call.
+#[derive(Clone)]
+struct Link {
+    host: Arc<PluginHost>,
+    key: Arc<ArtifactKey>,
+    shelf: Arc<Mutex<Shelf<ComponentDigest, Plugin>>>,
+    id: ArtifactId,
+    manifest: Manifest,
 }
 
-impl Room<'_> {
-    fn fill(mut self, digest: ComponentDigest, plugin: Arc<Plugin>) {
-        if let Some(room) = self.reserved.take() {
-            lock(self.shelf).put(digest, plugin, room);
+impl Link {
+    /// None: there is no file, or not what there should be.
+    async fn load_from_disk(
+        self,
+        files: Arc<ArtifactFiles>,
+        now: Timestamp,
+    ) -> Option<Result<Arc<Plugin>, NotRunnable>> {
+        blocking(move || {
+            let name = self.id.component.to_string();
+            let sealed = files.read(&name, now)?;
+            let artifact = match self.key.open(&self.id, sealed) {
+                Ok(artifact) => artifact,
+                Err(error) => {
+                    tracing::warn!(digest = name, %error, "a file of the artifact cache was altered; it is removed");
+                    files.remove(&name);
+                    return None;
+                }
+            };
+            let loaded = self.link(&artifact);
+            if matches!(&loaded, Err(Unlinked::Load(LoadError::Artifact(_)))) {
+                files.remove(&name);
+            }
+            Some(loaded.map_err(NotRunnable::from))
+        })
+        .await
+    }
+
+    fn load(self, sealed: Bytes) -> Result<Arc<Plugin>, NotRunnable> {
+        let artifact = self.key.open(&self.id, sealed).map_err(not_loaded)?;
+        Ok(self.link(&artifact)?)
+    }
+
+    fn link(&self, artifact: &AuthenticArtifact) -> Result<Arc<Plugin>, Unlinked> {
+        let size = resident(artifact.bytes());
+        let (room, gone) = lock(&self.shelf).reserve(size).ok_or(Unlinked::NoRoom)?;
+        // Giving memory back to the system takes as long as loading, and nobody waits for it.
+        tokio::task::spawn_blocking(move || drop(gone));
+        match self.host.load(artifact, &self.manifest) {
+            Ok(plugin) => {
+                lock(&self.shelf).put(self.id.component, plugin.clone(), room);
+                Ok(plugin)
+            }
+            Err(error) => {
+                lock(&self.shelf).give_back(room);
+                Err(Unlinked::Load(error))
+            }
         }
     }
 }
 
-impl Drop for Room<'_> {
-    fn drop(&mut self) {
-        if let Some(room) = self.reserved.take() {
-            lock(self.shelf).give_back(room);
+/// Why an authentic artifact is not on the shelf.
+enum Unlinked {
+    NoRoom,
+    Load(LoadError),
+}
+
+impl From<Unlinked> for NotRunnable {
+    fn from(unlinked: Unlinked) -> Self {
+        match unlinked {
+            Unlinked::NoRoom => Self::NoRoom,
+            Unlinked::Load(error) => not_loaded(error),
         }
     }
+}
+
+fn not_loaded(error: impl std::fmt::Display) -> NotRunnable {
+    NotRunnable::Load(error.to_string())
 }
 
 /// Runs what blocks on a thread made for it. A panic there is one here.

@@ -65,8 +65,10 @@ impl<K: Clone + Eq + Hash, V> Shelf<K, V> {
     }
 
     /// Makes room for a thing of this size, or says that there is none. One that is larger than the budget has the shelf
-    /// to itself: a budget that is too small makes a node slow, not deaf.
-    pub(super) fn reserve(&mut self, bytes: usize) -> Option<Reserved> {
+    /// to itself: a budget that is too small makes a node slow, not deaf. What had to go comes back, to be dropped without the
+    /// shelf's lock.
+    pub(super) fn reserve(&mut self, bytes: usize) -> Option<(Reserved, Vec<Arc<V>>)> {
+        let mut gone = Vec::new();
         while !self.has_room(bytes) {
             let is_idle = |key: &&K| {
                 let held = self.held.get(*key);
@@ -75,7 +77,7 @@ impl<K: Clone + Eq + Hash, V> Shelf<K, V> {
             let oldest = self.order.values().find(is_idle).cloned();
             match oldest {
                 Some(key) => {
-                    self.remove(&key);
+                    gone.extend(self.remove(&key));
                     self.gone += 1;
                 }
                 None if self.held.is_empty() && self.coming == 0 => break,
@@ -84,7 +86,7 @@ impl<K: Clone + Eq + Hash, V> Shelf<K, V> {
         }
         self.bytes += bytes;
         self.coming += 1;
-        Some(Reserved(bytes))
+        Some((Reserved(bytes), gone))
     }
 
     /// Puts a thing into the room that was made for it.
@@ -137,11 +139,11 @@ impl<K: Clone + Eq + Hash, V> Shelf<K, V> {
             && self.bytes.saturating_add(bytes) <= self.budget.bytes
     }
 
-    fn remove(&mut self, key: &K) {
-        if let Some(held) = self.held.remove(key) {
-            self.order.remove(&held.used);
-            self.bytes -= held.bytes;
-        }
+    fn remove(&mut self, key: &K) -> Option<Arc<V>> {
+        let held = self.held.remove(key)?;
+        self.order.remove(&held.used);
+        self.bytes -= held.bytes;
+        Some(held.thing)
     }
 
     fn next_use(&mut self) -> u64 {
@@ -160,7 +162,7 @@ mod tests {
 
     fn put(shelf: &mut Shelf<u32, u32>, key: u32, bytes: usize) -> bool {
         match shelf.reserve(bytes) {
-            Some(room) => {
+            Some((room, _)) => {
                 shelf.put(key, Arc::new(key), room);
                 true
             }
@@ -183,7 +185,12 @@ mod tests {
     fn as_many_go_as_the_bytes_of_a_new_one_need() {
         let mut shelf = shelf(10, 100);
         assert!((1..=4).all(|key| put(&mut shelf, key, 25)));
-        assert!(put(&mut shelf, 5, 60));
+        let (room, gone) = shelf.reserve(60).expect("room");
+        assert_eq!(
+            gone.iter().map(|gone| **gone).collect::<Vec<_>>(),
+            [1, 2, 3]
+        );
+        shelf.put(5, Arc::new(5), room);
         let here: Vec<u32> = (1..=5).filter(|key| shelf.get(key).is_some()).collect();
         assert_eq!((here, shelf.bytes()), (vec![4, 5], 85));
     }
@@ -202,9 +209,9 @@ mod tests {
     #[test]
     fn what_is_on_its_way_counts() {
         let mut shelf = shelf(2, 100);
-        let first = shelf.reserve(60).expect("room");
+        let (first, _) = shelf.reserve(60).expect("room");
         assert!(shelf.reserve(60).is_none());
-        let second = shelf.reserve(40).expect("room");
+        let (second, _) = shelf.reserve(40).expect("room");
         assert!(shelf.reserve(0).is_none(), "two are on their way");
         shelf.give_back(second);
         shelf.put(1, Arc::new(1), first);

@@ -54,16 +54,23 @@ pub async fn insert_component(
     new: &Component,
     wasm: &[u8],
 ) -> Result<()> {
-    const SQL: &str = "INSERT INTO component (tenant, digest, wasm, manifest, bytes, uploaded_by, signed_by, created_at,
-            upload)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (tenant, digest) DO UPDATE
+    const BYTES: &str = "INSERT INTO component_wasm (tenant, digest, wasm) VALUES ($1, $2, $3)
+        ON CONFLICT (tenant, digest) DO NOTHING";
+    execute!(
+        tx,
+        sqlx::query(BYTES)
+            .bind(tenant.raw())
+            .bind(&new.digest)
+            .bind(wasm)
+    )?;
+    const SQL: &str = "INSERT INTO component (tenant, digest, manifest, bytes, uploaded_by, signed_by, created_at, upload)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (tenant, digest) DO UPDATE
         SET signed_by = CASE WHEN excluded.signed_by = '' THEN component.signed_by ELSE excluded.signed_by END";
     execute!(
         tx,
         sqlx::query(SQL)
             .bind(tenant.raw())
             .bind(&new.digest)
-            .bind(wasm)
             .bind(&new.manifest)
             .bind(new.bytes)
             .bind(&new.uploaded_by)
@@ -215,8 +222,11 @@ pub async fn collect_all_tenants(db: &Db, before: Timestamp) -> Result<u64> {
             );
             let deleted = execute!(&mut tx, sqlx::query(UPLOAD).bind(tenant).bind(&digest))?;
             if deleted > 0 {
+                const BYTES: &str = "DELETE FROM component_wasm WHERE tenant = $1 AND digest = $2";
                 const CODE: &str = "DELETE FROM artifact WHERE tenant = $1 AND digest = $2";
-                execute!(&mut tx, sqlx::query(CODE).bind(tenant).bind(&digest))?;
+                for sql in [BYTES, CODE] {
+                    execute!(&mut tx, sqlx::query(sql).bind(tenant).bind(&digest))?;
+                }
             }
             step += deleted;
         }

@@ -128,7 +128,7 @@ pub async fn installed(
 
 /// The bytes of an upload of the tenant, or of one for every tenant.
 pub async fn wasm(tx: &mut Tx, tenant: TenantId, digest: &str) -> Result<Option<Vec<u8>>> {
-    const SQL: &str = "SELECT wasm FROM component WHERE tenant IN ($1, 0) AND digest = $2
+    const SQL: &str = "SELECT wasm FROM component_wasm WHERE tenant IN ($1, 0) AND digest = $2
         ORDER BY tenant DESC LIMIT 1";
     Ok(on_backend!(tx, |conn| {
         sqlx::query_scalar(SQL)

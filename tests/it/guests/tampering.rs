@@ -80,8 +80,8 @@ async fn an_artifact_that_was_cut_is_not_loaded() {
 #[tokio::test(flavor = "multi_thread")]
 async fn bytes_that_no_compiler_of_ours_wrote_are_not_loaded() {
     is_not_loaded(
-        "UPDATE artifact SET sealed = (SELECT component.wasm FROM component
-            WHERE component.tenant = artifact.tenant AND component.digest = artifact.digest)
+        "UPDATE artifact SET sealed = (SELECT upload.wasm FROM component_wasm upload
+            WHERE upload.tenant = artifact.tenant AND upload.digest = artifact.digest)
          WHERE tenant = (SELECT MIN(tenant) FROM artifact)",
     )
     .await;

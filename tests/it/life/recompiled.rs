@@ -27,7 +27,8 @@ async fn what_another_engine_compiled_is_compiled_anew_while_turns_wait() {
             .await;
         database
             .execute(
-                "UPDATE component SET wasm = substr(wasm, 1, 20) WHERE manifest LIKE '%1.0.1%'",
+                "UPDATE component_wasm SET wasm = substr(wasm, 1, 20) WHERE digest IN
+                    (SELECT digest FROM component WHERE manifest LIKE '%1.0.1%')",
             )
             .await;
         let mut node = town.deployment.start("node").await;

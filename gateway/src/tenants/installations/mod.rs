@@ -23,7 +23,9 @@ use super::tenant::json_object;
 use super::{Result, SetupContext, SetupError, revision};
 use crate::domain::rollout::Stage;
 use crate::domain::{InstallationId, TenantId};
-use crate::plugin_host::{ArtifactId, Compiler, Manifest, PLUGINS_PER_TURN, problems_of_giving};
+use crate::plugin_host::{
+    ArtifactId, ArtifactKey, Compiler, Manifest, PLUGINS_PER_TURN, problems_of_giving,
+};
 use crate::storage::installations::{self, Installation};
 use crate::storage::plugin_versions::{self, Version};
 use crate::storage::{Tx, changes, components, notify};
@@ -98,7 +100,8 @@ pub fn revision_of(installation: &Installation) -> String {
 
 /// The text by which an artifact's engine is known in the database.
 pub fn engine_name(id: &ArtifactId) -> String {
-    format!("{} {:016x}", id.wasmtime, id.compatibility)
+    let format = ArtifactKey::FORMAT;
+    format!("{} {:016x} {format}", id.wasmtime, id.compatibility)
 }
 
 async fn required(tx: &mut Tx, tenant: TenantId, id: InstallationId) -> Result<Installation> {
