@@ -71,7 +71,7 @@ pub async fn begin(
     // By what the person was known is needed until the job is over, and is in no row that stays.
     let keep = setup.next_id();
     let text = serde_json::to_string(&whom).unwrap_or_default();
-    kept::add_piece(&mut tx, tenant, (keep, 0), &text).await?;
+    kept::add_pieces(&mut tx, tenant, (keep, 0), &[text]).await?;
     setup
         .record(&mut tx, tenant, "contact.erase", contact, None, None)
         .await?;
@@ -112,7 +112,7 @@ impl EraseJob {
     async fn step(&self, tx: &mut Tx, job: &Job) -> Result<Step, StepError> {
         let params: Value = serde_json::from_str(&job.params).unwrap_or_default();
         let keep = params["whom"].as_i64().unwrap_or_default();
-        let text = kept::piece(tx, job.tenant, (keep, 0)).await?;
+        let text = kept::pieces(tx, job.tenant, (keep, 0), 1).await?.pop();
         let whom: Option<Person> = text.and_then(|text| serde_json::from_str(&text).ok());
         let Some(whom) = whom else {
             let gone = "whom it is about is not known any more".to_owned();

@@ -1,7 +1,10 @@
 //! What is fetched for the next steps of jobs, a task each: a slow answer keeps no other job waiting.
 
 use std::collections::HashMap;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
@@ -12,12 +15,15 @@ use crate::storage::jobs::Job;
 /// Fetches under way at once on one node. A guess: each is one request, and Meta's limits are per account.
 const MOST: usize = 16;
 
+/// What has come, and how long it kept a thread busy: waiting for the answer is nobody's cost, reading it is.
+pub(super) type Arrived = (Fetched, Duration);
+
 /// Dropped, it ends what is under way: a fetch changes nothing anywhere.
 #[derive(Debug, Default)]
 pub(super) struct Fetches {
-    tasks: JoinSet<(JobId, Fetched)>,
+    tasks: JoinSet<(JobId, Arrived)>,
     /// `None`: under way.
-    jobs: HashMap<JobId, Option<Fetched>>,
+    jobs: HashMap<JobId, Option<Arrived>>,
 }
 
 impl Fetches {
@@ -27,8 +33,8 @@ impl Fetches {
         };
         self.jobs.insert(job.id, None);
         self.tasks.spawn(async move {
-            let fetched = kind.fetch(&job).await;
-            (job.id, fetched)
+            let arrived = timed(kind.fetch(&job)).await;
+            (job.id, arrived)
         });
     }
 
@@ -44,7 +50,7 @@ impl Fetches {
     }
 
     /// What has come for it.
-    pub(super) fn take(&mut self, id: JobId) -> Option<Fetched> {
+    pub(super) fn take(&mut self, id: JobId) -> Option<Arrived> {
         while let Some(ended) = self.tasks.try_join_next() {
             self.keep(ended);
         }
@@ -60,7 +66,7 @@ impl Fetches {
         }
     }
 
-    fn keep(&mut self, ended: Result<(JobId, Fetched), tokio::task::JoinError>) {
+    fn keep(&mut self, ended: Result<(JobId, Arrived), tokio::task::JoinError>) {
         match ended {
             Ok((id, fetched)) => drop(self.jobs.insert(id, Some(fetched))),
             Err(error) if error.is_cancelled() => {}
@@ -71,5 +77,54 @@ impl Fetches {
                 self.jobs.retain(|_, fetched| fetched.is_some());
             }
         }
+    }
+}
+
+/// With how long its polls took all together.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "how long work took says how long to rest from it, never what is stored"
+)]
+async fn timed<T>(work: impl Future<Output = T>) -> (T, Duration) {
+    let mut work = pin!(work);
+    let mut busy = Duration::ZERO;
+    let done = poll_fn(|context| {
+        let began = Instant::now();
+        let polled = work.as_mut().poll(context);
+        busy += began.elapsed();
+        polled
+    })
+    .await;
+    (done, busy)
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "it is what is measured")]
+mod tests {
+    use futures::FutureExt as _;
+
+    use super::*;
+
+    const WORK: Duration = Duration::from_millis(2);
+
+    #[tokio::test]
+    async fn work_counts_and_what_passes_between_does_not() {
+        let began = Instant::now();
+        let mut work = pin!(timed(async {
+            let first = is_busy();
+            tokio::task::yield_now().await;
+            first + is_busy()
+        }));
+        assert!(work.as_mut().now_or_never().is_none());
+        let between = is_busy();
+        let (inside, busy) = work.await;
+        assert!(busy >= inside && busy <= began.elapsed() - between);
+    }
+
+    /// Keeps the thread busy, and says for how long.
+    fn is_busy() -> Duration {
+        let began = Instant::now();
+        while began.elapsed() < WORK {}
+        began.elapsed()
     }
 }

@@ -81,18 +81,18 @@ impl Runner {
         let mut ready = Vec::new();
         for (tenant, id) in open {
             match fetches.take(id) {
-                Some(fetched) => ready.push((tenant, id, fetched)),
+                Some((fetched, reading)) => ready.push((tenant, id, fetched, reading)),
                 None if fetches.holds(id) => {}
                 None => match jobs::job(&mut tx, tenant, id).await? {
                     Some(job) if self.fetches(&job) => fetches.begin(self.kind(&job), job),
-                    Some(_) => ready.push((tenant, id, Fetched::default())),
+                    Some(_) => ready.push((tenant, id, Fetched::default(), Duration::ZERO)),
                     None => {}
                 },
             }
         }
         drop(tx);
         let mut worked = false;
-        for (tenant, id, fetched) in ready {
+        for (tenant, id, fetched, reading) in ready {
             if stop.is_cancelled() {
                 break;
             }
@@ -113,7 +113,7 @@ impl Runner {
             }
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = pace.rest(took) => {}
+                () = pace.rest(took + reading) => {}
             }
         }
         Ok(worked)

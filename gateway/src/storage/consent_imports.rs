@@ -1,47 +1,62 @@
 //! What jobs about consent were given and have not read yet: lists in pieces of whole lines, and whom an erasure is about.
 
-use super::{Result, Tx, execute, on_backend};
+use super::batch::{groups, rows};
+use super::{Result, Tx, execute, execute_rows, on_backend};
 use crate::domain::TenantId;
 
-/// Keeps a piece.
-pub async fn add_piece(
+/// Keeps pieces, numbered from `first` on.
+pub async fn add_pieces(
     tx: &mut Tx,
     tenant: TenantId,
-    (id, piece): (i64, i64),
-    lines: &str,
+    (id, first): (i64, i64),
+    pieces: &[String],
 ) -> Result<()> {
-    const SQL: &str =
-        "INSERT INTO consent_import (id, piece, tenant, lines) VALUES ($1, $2, $3, $4)";
+    const HEAD: &str = "INSERT INTO consent_import (id, piece, tenant, lines) VALUES";
+    let numbered: Vec<(i64, &String)> = (first..).zip(pieces).collect();
+    for run in groups(tx, &numbered) {
+        let sql = rows(HEAD, 4, "");
+        execute_rows!(tx, sql, run, |query, row| {
+            query.bind(id).bind(row.0).bind(tenant.raw()).bind(row.1)
+        })?;
+    }
+    Ok(())
+}
+
+/// Up to so many pieces from `first` on, in order.
+pub async fn pieces(
+    tx: &mut Tx,
+    tenant: TenantId,
+    (id, first): (i64, i64),
+    most: i64,
+) -> Result<Vec<String>> {
+    const SQL: &str = "SELECT lines FROM consent_import
+        WHERE id = $1 AND piece >= $2 AND piece < $3 AND tenant = $4 ORDER BY piece";
+    Ok(on_backend!(tx, |conn| sqlx::query_scalar(SQL)
+        .bind(id)
+        .bind(first)
+        .bind(first + most)
+        .bind(tenant.raw())
+        .fetch_all(conn)
+        .await)?)
+}
+
+/// Lets go of so many pieces from `first` on, which were read.
+pub async fn drop_pieces(
+    tx: &mut Tx,
+    tenant: TenantId,
+    (id, first): (i64, i64),
+    many: i64,
+) -> Result<()> {
+    const SQL: &str = "DELETE FROM consent_import
+        WHERE id = $1 AND piece >= $2 AND piece < $3 AND tenant = $4";
     execute!(
         tx,
         sqlx::query(SQL)
             .bind(id)
-            .bind(piece)
+            .bind(first)
+            .bind(first + many)
             .bind(tenant.raw())
-            .bind(lines)
     )?;
-    Ok(())
-}
-
-pub async fn piece(
-    tx: &mut Tx,
-    tenant: TenantId,
-    (id, piece): (i64, i64),
-) -> Result<Option<String>> {
-    const SQL: &str =
-        "SELECT lines FROM consent_import WHERE id = $1 AND piece = $2 AND tenant = $3";
-    Ok(on_backend!(tx, |conn| sqlx::query_scalar(SQL)
-        .bind(id)
-        .bind(piece)
-        .bind(tenant.raw())
-        .fetch_optional(conn)
-        .await)?)
-}
-
-/// Lets go of a piece that was read.
-pub async fn drop_piece(tx: &mut Tx, tenant: TenantId, (id, piece): (i64, i64)) -> Result<()> {
-    const SQL: &str = "DELETE FROM consent_import WHERE id = $1 AND piece = $2 AND tenant = $3";
-    execute!(tx, sqlx::query(SQL).bind(id).bind(piece).bind(tenant.raw()))?;
     Ok(())
 }
 

@@ -119,7 +119,9 @@ impl Call<'_> {
         found.retain(|one| {
             one.waba_id == waba_id && one.status != TemplateStatus::Deleted && self.asks_for(one)
         });
-        found.sort_unstable_by_key(|one| (one.name.clone(), one.language.clone()));
+        found.sort_unstable_by(|one, other| {
+            (&one.name, &one.language).cmp(&(&other.name, &other.language))
+        });
         let limit = self
             .query
             .get("limit")
@@ -147,13 +149,17 @@ impl Call<'_> {
     }
 
     fn asks_for(&self, template: &TemplateSpec) -> bool {
+        let wanted: Vec<(&str, &String)> = ["name", "language", "status", "category"]
+            .into_iter()
+            .filter_map(|name| Some((name, self.query.get(name)?)))
+            .collect();
+        if wanted.is_empty() {
+            // A page of a large account is read without a filter, and all of its templates are looked at.
+            return true;
+        }
         let fields = template.fields();
-        ["name", "language", "status", "category"]
-            .iter()
-            .all(|name| {
-                let wanted = self.query.get(*name);
-                wanted.is_none_or(|wanted| fields[*name].as_str() == Some(wanted))
-            })
+        let mut wanted = wanted.into_iter();
+        wanted.all(|(name, wanted)| fields[name].as_str() == Some(wanted))
     }
 
     /// Absolute, as Meta's is; on the simulator's own host.
