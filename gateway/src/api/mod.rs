@@ -30,6 +30,7 @@ mod input;
 mod installations;
 mod jobs;
 mod keys;
+mod long_body;
 mod me;
 mod media;
 mod messages;
@@ -69,6 +70,7 @@ use crate::tenants::SetupContext;
 
 pub use events::Streams;
 pub use idempotency::{Claims, KEPT as ANSWERS_KEPT};
+pub use long_body::LongBody;
 pub use media::Media;
 pub use rate::Rates;
 

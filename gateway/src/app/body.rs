@@ -2,7 +2,7 @@
 //! nobody reads.
 //!
 //! A bound on the pause between two frames is none: a client that sends a byte now and then holds its connection for
-//! ever. A request that is refused by its head leaves its body on the connection: closed with that unread, the client
+//! ever. What may be long ([`LongBody`]) has its time for every [`PART`] instead. A request that is refused by its head leaves its body on the connection: closed with that unread, the client
 //! may lose the answer, and the next request that it sends on it. So the rest is read and thrown away first.
 
 use std::future::poll_fn;
@@ -13,10 +13,15 @@ use std::time::Duration;
 use axum::body::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::sync::oneshot;
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
+
+use crate::api::LongBody;
 
 /// What is thrown away of one request: a little more than the largest that the gateway takes.
 const THROWN_AWAY: usize = 128 << 20;
+
+/// So much of a long body has to come within the time that others have for all of it: 4 KiB a second, as it is delivered.
+const PART: usize = 64 << 10;
 
 /// The body did not arrive in time.
 #[derive(Debug, thiserror::Error)]
@@ -35,17 +40,24 @@ pub(super) struct Unread<B>(oneshot::Receiver<Timed<B>>);
 
 struct Timed<B> {
     body: B,
+    time: Duration,
     end: Pin<Box<Sleep>>,
+    long: LongBody,
+    /// Of the part of a long body that is on its way; a whole part begins a new time when the next is waited for.
+    came: usize,
     /// Who waits for `100 Continue` got it.
     asked: bool,
     over: bool,
 }
 
 impl<B: Body> WholeBody<B> {
-    pub(super) fn within(time: Duration, body: B) -> (Self, Unread<B>) {
+    pub(super) fn within(time: Duration, long: LongBody, body: B) -> (Self, Unread<B>) {
         let body = Timed {
             body,
+            time,
             end: Box::pin(tokio::time::sleep(time)),
+            long,
+            came: 0,
             asked: false,
             over: false,
         };
@@ -104,6 +116,9 @@ where
 {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::BoxError>>> {
         self.asked = true;
+        if self.long.is_allowed() {
+            return self.poll_long(cx);
+        }
         if self.end.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Some(Err(TooSlow.into())));
         }
@@ -111,6 +126,37 @@ where
         self.over |= matches!(polled, Poll::Ready(None));
         polled
     }
+
+    /// Its time runs while it is waited for only: whoever reads it may rest between its parts.
+    fn poll_long(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::BoxError>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(cx).map_err(Into::into);
+        match &polled {
+            Poll::Pending => {
+                if self.came >= PART {
+                    self.came = 0;
+                    self.end.as_mut().reset(now() + self.time);
+                }
+                if self.end.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(Some(Err(TooSlow.into())));
+                }
+            }
+            Poll::Ready(Some(Ok(frame))) => self.came += frame.data_ref().map_or(0, Bytes::len),
+            Poll::Ready(Some(Err(_))) => {}
+            Poll::Ready(None) => self.over = true,
+        }
+        polled
+    }
+}
+
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a deadline for the client, which decides nothing that is stored"
+)]
+fn now() -> Instant {
+    Instant::now()
 }
 
 impl<B> Body for WholeBody<B>
@@ -153,9 +199,19 @@ mod tests {
 
     use super::*;
 
-    /// Sends a byte whenever it is asked for the second time, for ever.
+    /// Sends so many bytes whenever it is asked for the second time, so often.
     struct Dripping {
+        bytes: usize,
+        frames: usize,
         asked: bool,
+    }
+
+    fn dripping(bytes: usize, frames: usize) -> Dripping {
+        Dripping {
+            bytes,
+            frames,
+            asked: false,
+        }
     }
 
     impl Body for Dripping {
@@ -171,21 +227,46 @@ mod tests {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"x")))))
+            if self.frames == 0 {
+                return Poll::Ready(None);
+            }
+            self.frames -= 1;
+            Poll::Ready(Some(Ok(Frame::data(vec![b'x'; self.bytes].into()))))
+        }
+    }
+
+    const LONG: Duration = Duration::from_secs(3_600);
+
+    #[tokio::test]
+    async fn a_body_that_drips_for_ever_is_cut_off() {
+        for long in [LongBody::default(), LongBody::allowed()] {
+            let body = dripping(1, usize::MAX);
+            let (body, _) = WholeBody::within(Duration::from_millis(1), long, body);
+            let cut = body.collect().await.expect_err("it never ends");
+            assert!(cut.is::<TooSlow>(), "{cut}");
         }
     }
 
     #[tokio::test]
-    async fn a_body_that_drips_for_ever_is_cut_off() {
-        let body = Dripping { asked: false };
-        let (body, _) = WholeBody::within(Duration::from_millis(1), body);
-        let cut = body.collect().await.expect_err("it never ends");
-        assert!(cut.is::<TooSlow>(), "{cut}");
+    async fn a_long_body_has_its_time_for_every_part() {
+        let (mut body, _) = WholeBody::within(LONG, LongBody::allowed(), dripping(PART, 3));
+        for _ in 0..3 {
+            // Whatever whoever reads it does between two parts.
+            let timed = body.body.as_mut().expect("not dropped");
+            timed.end.as_mut().reset(now());
+            timed.came = PART;
+            let frame = body.frame().await.expect("a frame");
+            assert_eq!(
+                frame.expect("in time").data_ref().map(Bytes::len),
+                Some(PART)
+            );
+        }
+        assert!(body.frame().await.is_none());
     }
 
     #[tokio::test]
     async fn a_body_that_is_whole_in_time_is_read() {
-        let (body, unread) = WholeBody::within(Duration::from_secs(3600), Full::from("all of it"));
+        let (body, unread) = WholeBody::within(LONG, LongBody::default(), Full::from("all of it"));
         let read = body.collect().await.expect("it is read");
         assert_eq!(read.to_bytes(), "all of it");
         assert!(unread.thrown_away(false).await);

@@ -20,13 +20,14 @@ use tokio_util::task::TaskTracker;
 use tower::Service;
 
 use super::body::WholeBody;
+use crate::api::LongBody;
 
 /// What one listener bears.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
     /// Connections at once; more wait to be accepted.
     pub connections: usize,
-    /// For the head of a request, and then for all of its body.
+    /// For the head of a request, and then for all of its body, or for each part of a long one.
     pub read_timeout: Duration,
 }
 
@@ -107,8 +108,10 @@ async fn answer(
 ) -> Result<Response, Infallible> {
     request.extensions_mut().insert(ConnectInfo(peer));
     let awaits_continue = request.headers().contains_key(EXPECT);
+    let long = LongBody::default();
+    request.extensions_mut().insert(long.clone());
     let (head, body) = request.into_parts();
-    let (body, unread) = WholeBody::within(limits.read_timeout, body);
+    let (body, unread) = WholeBody::within(limits.read_timeout, long, body);
     let request = Request::from_parts(head, axum::body::Body::new(body));
     let mut response = routes.call(request).await?;
     if !unread.thrown_away(awaits_continue).await {

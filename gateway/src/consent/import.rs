@@ -86,6 +86,7 @@ impl Importing {
 
     /// Takes a chunk of the list.
     pub async fn take(&mut self, chunk: &[u8]) -> Result<(), ImportError> {
+        let began = self.setup.clock.now();
         let full = match self.rows.take(chunk) {
             Ok(full) => full,
             Err(error) => return Err(self.refuse(error).await),
@@ -93,7 +94,6 @@ impl Importing {
         if full.is_empty() {
             return Ok(());
         }
-        let began = self.setup.clock.now();
         let mut tx = self.setup.db.begin().await?;
         self.keep(&mut tx, &full).await?;
         tx.commit().await?;

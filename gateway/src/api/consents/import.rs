@@ -11,7 +11,7 @@ use super::super::guard::Caller;
 use super::super::jobs::{self as resource, JobView};
 use super::super::place::{InTenant, TenantParam};
 use super::super::problem::{FieldProblem, Problem};
-use super::super::{Answer, State};
+use super::super::{Answer, LongBody, State};
 use crate::consent::import::{ImportError, Importing};
 use crate::consent::rows::Format;
 
@@ -48,11 +48,12 @@ pub(super) async fn import(
     let mut importing = Importing::begin(&setup, tenant, format, &api.traffic)
         .await
         .map_err(problem)?;
+    LongBody::allow(&request);
     let mut body = request.into_body().into_data_stream();
     let mut bytes = 0;
     while let Some(chunk) = body.next().await {
         let unread = |_| {
-            let detail = "the body did not arrive whole: nothing of it was recorded";
+            let detail = "the body did not arrive whole, or too slowly: nothing of it was recorded";
             Problem::new(StatusCode::BAD_REQUEST, "unreadable", detail)
         };
         let chunk = chunk.map_err(unread)?;
