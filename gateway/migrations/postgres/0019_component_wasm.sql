@@ -1,5 +1,7 @@
 -- An upload's bytes lie in a table of their own: on SQLite whoever read a manifest walked over all pages of the half megabyte
 -- that lay in front of it in the same row.
+-- Nodes of the version before may still run: nothing is uploaded between the copy and the end of the column.
+LOCK TABLE component IN ACCESS EXCLUSIVE MODE;
 CREATE TABLE component_wasm (
     tenant BIGINT NOT NULL,
     digest TEXT NOT NULL,

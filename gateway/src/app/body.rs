@@ -17,7 +17,7 @@ use tokio::time::{Instant, Sleep};
 
 use crate::api::LongBody;
 
-/// What is thrown away of one request: a little more than the largest that the gateway takes.
+/// What is thrown away of one request: more than the largest body that is taken whole. Of a longer one the rest is cut off.
 const THROWN_AWAY: usize = 128 << 20;
 
 /// So much of a long body has to come within the time that others have for all of it: 4 KiB a second, as it is delivered.
@@ -45,6 +45,8 @@ struct Timed<B> {
     long: LongBody,
     /// Of the part of a long body that is on its way; a whole part begins a new time when the next is waited for.
     came: usize,
+    /// When a frame of a long body was handed on: until the next is waited for, time is its reader's.
+    read_at: Option<Instant>,
     /// Who waits for `100 Continue` got it.
     asked: bool,
     over: bool,
@@ -58,6 +60,7 @@ impl<B: Body> WholeBody<B> {
             end: Box::pin(tokio::time::sleep(time)),
             long,
             came: 0,
+            read_at: None,
             asked: false,
             over: false,
         };
@@ -95,6 +98,9 @@ where
         if awaits_continue && !body.asked {
             return false;
         }
+        // What nobody reads any more is no long body: its sender waits for the answer.
+        body.long = LongBody::default();
+        body.end.as_mut().reset(now() + body.time);
         let mut read = 0;
         while let Some(frame) = poll_fn(|cx| body.poll(cx)).await {
             read += match frame {
@@ -135,15 +141,22 @@ where
         let polled = Pin::new(&mut self.body).poll_frame(cx).map_err(Into::into);
         match &polled {
             Poll::Pending => {
+                let readers = self.read_at.take().map(|at| now() - at);
                 if self.came >= PART {
                     self.came = 0;
                     self.end.as_mut().reset(now() + self.time);
+                } else if let Some(readers) = readers {
+                    let end = self.end.deadline() + readers;
+                    self.end.as_mut().reset(end);
                 }
                 if self.end.as_mut().poll(cx).is_ready() {
                     return Poll::Ready(Some(Err(TooSlow.into())));
                 }
             }
-            Poll::Ready(Some(Ok(frame))) => self.came += frame.data_ref().map_or(0, Bytes::len),
+            Poll::Ready(Some(Ok(frame))) => {
+                self.came += frame.data_ref().map_or(0, Bytes::len);
+                self.read_at = Some(now());
+            }
             Poll::Ready(Some(Err(_))) => {}
             Poll::Ready(None) => self.over = true,
         }
@@ -247,21 +260,36 @@ mod tests {
         }
     }
 
+    /// As if its reader had rested for so long since the last frame.
+    fn rest(body: &mut WholeBody<Dripping>, time: Duration) {
+        let timed = body.body.as_mut().expect("not dropped");
+        let end = timed.end.deadline() - time;
+        timed.end.as_mut().reset(end);
+        timed.read_at = timed.read_at.map(|at| at - time);
+    }
+
     #[tokio::test]
-    async fn a_long_body_has_its_time_for_every_part() {
-        let (mut body, _) = WholeBody::within(LONG, LongBody::allowed(), dripping(PART, 3));
-        for _ in 0..3 {
-            // Whatever whoever reads it does between two parts.
-            let timed = body.body.as_mut().expect("not dropped");
-            timed.end.as_mut().reset(now());
-            timed.came = PART;
-            let frame = body.frame().await.expect("a frame");
-            assert_eq!(
-                frame.expect("in time").data_ref().map(Bytes::len),
-                Some(PART)
-            );
+    async fn a_long_body_has_its_time_for_every_part_and_while_it_is_waited_for() {
+        const REST: Duration = Duration::from_secs(3_599);
+        for bytes in [PART, 1] {
+            let body = dripping(bytes, 3);
+            let (mut body, _) = WholeBody::within(LONG, LongBody::allowed(), body);
+            for _ in 0..3 {
+                let frame = body.frame().await.expect("a frame");
+                let frame = frame.expect("in time");
+                assert_eq!(frame.data_ref().map(Bytes::len), Some(bytes));
+                rest(&mut body, REST);
+            }
+            assert!(body.frame().await.is_none());
         }
-        assert!(body.frame().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn what_is_left_of_a_refused_long_body_has_the_time_of_any_other() {
+        let body = dripping(PART, usize::MAX);
+        let (body, unread) = WholeBody::within(Duration::from_millis(1), LongBody::allowed(), body);
+        drop(body);
+        assert!(!unread.thrown_away(false).await);
     }
 
     #[tokio::test]

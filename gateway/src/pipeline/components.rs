@@ -211,7 +211,8 @@ impl Components {
         };
         let result = match loaded {
             Ok(_) => "loaded",
-            Err(_) => "failed",
+            Err(NotRunnable::Load(_)) => "failed",
+            Err(_) => return loaded,
         };
         metrics::counter!(names::PLUGIN_LOADS, "result" => result).increment(1);
         loaded
@@ -245,9 +246,12 @@ impl Components {
             });
         };
         let bytes = sealed.clone();
-        let loaded = blocking(move || link.load(bytes)).await?;
-        self.keep_on_disk(engine, hex, sealed);
-        Ok(loaded)
+        let loaded = blocking(move || link.load(bytes)).await;
+        if matches!(loaded, Ok(_) | Err(NotRunnable::NoRoom)) {
+            // Whoever found no room comes again soon.
+            self.keep_on_disk(engine, hex, sealed);
+        }
+        loaded
     }
 
     /// Behind the turn's back: nobody waits for the disk. When one is being written already it is left out, and comes with the

@@ -54,15 +54,6 @@ pub async fn insert_component(
     new: &Component,
     wasm: &[u8],
 ) -> Result<()> {
-    const BYTES: &str = "INSERT INTO component_wasm (tenant, digest, wasm) VALUES ($1, $2, $3)
-        ON CONFLICT (tenant, digest) DO NOTHING";
-    execute!(
-        tx,
-        sqlx::query(BYTES)
-            .bind(tenant.raw())
-            .bind(&new.digest)
-            .bind(wasm)
-    )?;
     const SQL: &str = "INSERT INTO component (tenant, digest, manifest, bytes, uploaded_by, signed_by, created_at, upload)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (tenant, digest) DO UPDATE
         SET signed_by = CASE WHEN excluded.signed_by = '' THEN component.signed_by ELSE excluded.signed_by END";
@@ -77,6 +68,16 @@ pub async fn insert_component(
             .bind(&new.signed_by)
             .bind(new.created_at.millis())
             .bind(new.upload)
+    )?;
+    // Behind the upload's own row, which whoever collects locks first too: else its bytes could go with the old one.
+    const BYTES: &str = "INSERT INTO component_wasm (tenant, digest, wasm) VALUES ($1, $2, $3)
+        ON CONFLICT (tenant, digest) DO NOTHING";
+    execute!(
+        tx,
+        sqlx::query(BYTES)
+            .bind(tenant.raw())
+            .bind(&new.digest)
+            .bind(wasm)
     )?;
     Ok(())
 }

@@ -42,25 +42,27 @@ impl Drop for FreshDatabase {
 fn dropper(cluster: &'static Cluster) -> &'static mpsc::Sender<String> {
     static NAMES: OnceLock<mpsc::Sender<String>> = OnceLock::new();
     NAMES.get_or_init(|| {
-        let (sender, names) = mpsc::channel();
+        let (sender, names) = mpsc::channel::<String>();
         std::thread::spawn(move || {
-            if let Err(error) = drop_each(cluster, &names) {
-                eprintln!("databases of tests that are over stay: {error:#}");
+            for name in names {
+                if let Err(error) = drop_database(cluster, &name) {
+                    eprintln!("{name} stays although its test is over: {error:#}");
+                }
             }
         });
         sender
     })
 }
 
-fn drop_each(cluster: &Cluster, names: &mpsc::Receiver<String>) -> anyhow::Result<()> {
+fn drop_database(cluster: &Cluster, name: &str) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let mut connection = runtime.block_on(PgConnection::connect(&cluster.url("postgres")))?;
-    for name in names {
+    runtime.block_on(async {
+        let mut connection = PgConnection::connect(&cluster.url("postgres")).await?;
         // What a test left running may still be connected.
         let statement = format!("DROP DATABASE {name} WITH (FORCE)");
-        runtime.block_on(connection.execute(sqlx::AssertSqlSafe(statement)))?;
-    }
-    Ok(())
+        connection.execute(sqlx::AssertSqlSafe(statement)).await?;
+        Ok(connection.close().await?)
+    })
 }
