@@ -65,7 +65,8 @@ async fn an_account_is_read_by_pages_through_an_expired_cursor_and_two_throttles
         .await;
         let (begun, before) = (monotonic(), peak());
         let job = street.synced(&database).await;
-        let (took, grew) = (begun.elapsed(), peak() - before);
+        // The kernel counts pages for each core and sums them up roughly: the peak can be a little lower afterwards.
+        let (took, grew) = (begun.elapsed(), peak().saturating_sub(before));
         eprintln!("{many} templates were read in {took:?}; the process grew by {grew} KiB");
         assert_eq!(job["done"], many);
         assert_eq!(job["result"]["restarts"], 1);
