@@ -150,11 +150,7 @@ impl Pairs {
     }
 
     fn row(&self, what: String, measured: &str) -> Row {
-        let words = |windows: &[Window]| {
-            let waits = Self::waits(windows);
-            let (p50, p99) = (millis(waits.quantile(0.5)), millis(waits.quantile(0.99)));
-            format!("p50 {p50:.1} ms, p99 {p99:.1} ms")
-        };
+        let words = |windows: &[Window]| words(&Self::waits(windows));
         Row {
             what,
             measured: format!("{}{measured}", words(&self.beside)),
@@ -167,6 +163,11 @@ impl Pairs {
             budget: Budget::AtMost(MOST),
         }
     }
+}
+
+fn words(waits: &Waits) -> String {
+    let (p50, p99) = (millis(waits.quantile(0.5)), millis(waits.quantile(0.99)));
+    format!("p50 {p50:.1} ms, p99 {p99:.1} ms")
 }
 
 /// A list that is taken in beside traffic, and recorded by a job that is cut every other window.
@@ -222,11 +223,7 @@ pub async fn import(run: &mut Run, capacity: &Capacity) -> anyhow::Result<Vec<Ro
     let took = format!("; taken in in {:.0} s", kept_in.as_secs_f64());
     let rest = match rest.is_empty() {
         true => String::new(),
-        false => {
-            let waits = Waits::of(rest);
-            let (p50, p99) = (millis(waits.quantile(0.5)), millis(waits.quantile(0.99)));
-            format!("; the rest without a cut: p50 {p50:.1} ms, p99 {p99:.1} ms")
-        }
+        false => format!("; the rest without a cut: {}", words(&Waits::of(rest))),
     };
     let rest = format!(
         "{rest}; {:.0} s of work, {:.0} rows/s; peak memory of the gateway {after} MiB (before: {before} MiB)",

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// The listener gives each request one. An ordinary body has to be whole within the listener's time; whoever reads it as it comes says
-/// here that it may go on for as long as it goes on arriving.
+/// The listener gives each request one. An ordinary body has to be whole within the listener's time; whoever reads it as
+/// it comes says here that it may go on for as long as it goes on arriving.
 #[derive(Debug, Clone, Default)]
 pub struct LongBody(Arc<AtomicBool>);
 

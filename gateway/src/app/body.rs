@@ -2,8 +2,10 @@
 //! nobody reads.
 //!
 //! A bound on the pause between two frames is none: a client that sends a byte now and then holds its connection for
-//! ever. What may be long ([`LongBody`]) has its time for every [`PART`] instead. A request that is refused by its head leaves its body on the connection: closed with that unread, the client
-//! may lose the answer, and the next request that it sends on it. So the rest is read and thrown away first.
+//! ever. What may be long ([`LongBody`]) has its time for every [`PART`] instead.
+//!
+//! A request that is refused by its head leaves its body on the connection: closed with that unread, the client may lose
+//! the answer, and the next request that it sends on it. So the rest is read and thrown away first.
 
 use std::future::poll_fn;
 use std::pin::Pin;

@@ -32,8 +32,8 @@ use crate::tenants::{SetupContext, SetupError};
 /// What was begun and never finished is let go of after so long, and so is a cut job that nobody resumed.
 const KEPT: Duration = Duration::from_secs(14 * 86_400);
 
-/// Pieces of a step. On SQLite a step holds the one writer; on PostgreSQL it costs nobody but the cores, and most of it are the
-/// ways to the server and back, which are as many for four pieces as for one.
+/// Pieces of a step. On SQLite a step holds the one writer; on PostgreSQL it costs nobody but the cores, and most of it
+/// are the ways to the server and back, which are as many for four pieces as for one.
 const PIECES_SQLITE: i64 = 1;
 const PIECES_POSTGRES: i64 = 4;
 

@@ -16,8 +16,9 @@ pub enum Format {
     JsonLines,
 }
 
-/// Rows of a piece, of which a step of the job takes one (four on PostgreSQL): one statement each (`storage::batch`), some milliseconds of the writer. A
-/// larger one is a little cheaper and keeps who writes to a business waiting (docs/performance.md).
+/// Rows of a piece, of which a step of the job takes one (four on PostgreSQL): one statement each (`storage::batch`),
+/// some milliseconds of the writer. A larger one is a little cheaper and keeps who writes to a business waiting
+/// (docs/performance.md).
 const PIECE_ROWS: usize = 32;
 const ROW_BYTES: usize = 65_536;
 

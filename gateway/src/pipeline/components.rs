@@ -288,8 +288,8 @@ impl Components {
     }
 }
 
-/// What turns sealed bytes into a plugin on the shelf. It blocks, and all of it is done on one thread: each hop to another is
-/// part of a plugin's first call.
+/// What turns sealed bytes into a plugin on the shelf. It blocks, and all of it is done on one thread: each hop to
+/// another is part of a plugin's first call.
 #[derive(Clone)]
 struct Link {
     host: Arc<PluginHost>,
@@ -334,8 +334,10 @@ impl Link {
     fn link(&self, artifact: &AuthenticArtifact) -> Result<Arc<Plugin>, Unlinked> {
         let size = resident(artifact.bytes());
         let (room, gone) = lock(&self.shelf).reserve(size).ok_or(Unlinked::NoRoom)?;
-        // Giving memory back to the system takes as long as loading, and nobody waits for it.
-        tokio::task::spawn_blocking(move || drop(gone));
+        if !gone.is_empty() {
+            // Giving memory back to the system takes as long as loading, and nobody waits for it.
+            tokio::task::spawn_blocking(move || drop(gone));
+        }
         match self.host.load(artifact, &self.manifest) {
             Ok(plugin) => {
                 lock(&self.shelf).put(self.id.component, plugin.clone(), room);

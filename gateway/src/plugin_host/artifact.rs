@@ -121,8 +121,8 @@ impl ArtifactKey {
         })
     }
 
-    /// BLAKE3 in its keyed mode: authenticating is part of a plugin's first call, and SHA-256 over a megabyte of machine code was a
-    /// quarter of it.
+    /// BLAKE3 in its keyed mode: authenticating is part of a plugin's first call, and SHA-256 over a megabyte of machine
+    /// code was a quarter of it.
     fn mac(&self, id: &ArtifactId, artifact: &[u8]) -> Hash {
         let mut mac = Hasher::new_keyed(&self.0);
         id.write_to(&mut mac);
@@ -187,6 +187,12 @@ mod tests {
     fn what_was_sealed_can_be_opened() {
         let sealed = ArtifactKey::new([1; 32]).seal(&id(), b"code");
         assert_eq!(open(&id(), &sealed), Ok(b"code".to_vec()));
+    }
+
+    #[test]
+    fn the_format_is_the_one_that_sealed_bytes_begin_with() {
+        let begins = format!("vestibule artifact {}\n", ArtifactKey::FORMAT);
+        assert_eq!(MAGIC, begins.as_bytes());
     }
 
     #[test]

@@ -5,9 +5,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{OnceLock, mpsc};
 
 use anyhow::Context as _;
-use sqlx::{Connection, Executor, PgConnection};
 
-use super::{Cluster, TEMPLATE, create};
+use super::{Cluster, TEMPLATE, administer, create, on_own_thread};
 
 /// A migrated database that nobody else uses.
 #[derive(Debug)]
@@ -45,24 +44,13 @@ fn dropper(cluster: &'static Cluster) -> &'static mpsc::Sender<String> {
         let (sender, names) = mpsc::channel::<String>();
         std::thread::spawn(move || {
             for name in names {
-                if let Err(error) = drop_database(cluster, &name) {
+                // What a test left running may still be connected.
+                let statement = format!("DROP DATABASE {name} WITH (FORCE)");
+                if let Err(error) = on_own_thread(administer(cluster, statement)) {
                     eprintln!("{name} stays although its test is over: {error:#}");
                 }
             }
         });
         sender
-    })
-}
-
-fn drop_database(cluster: &Cluster, name: &str) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(async {
-        let mut connection = PgConnection::connect(&cluster.url("postgres")).await?;
-        // What a test left running may still be connected.
-        let statement = format!("DROP DATABASE {name} WITH (FORCE)");
-        connection.execute(sqlx::AssertSqlSafe(statement)).await?;
-        Ok(connection.close().await?)
     })
 }

@@ -55,8 +55,12 @@ pub async fn empty_database(cluster: &Cluster, name: &str) -> anyhow::Result<Str
 }
 
 async fn create(cluster: &Cluster, name: &str, how: &str) -> anyhow::Result<()> {
+    administer(cluster, format!("CREATE DATABASE {name} {how}")).await
+}
+
+/// Runs a statement that is about databases.
+async fn administer(cluster: &Cluster, statement: String) -> anyhow::Result<()> {
     let mut connection = PgConnection::connect(&cluster.url("postgres")).await?;
-    let statement = format!("CREATE DATABASE {name} {how}");
     connection.execute(sqlx::AssertSqlSafe(statement)).await?;
     Ok(connection.close().await?)
 }

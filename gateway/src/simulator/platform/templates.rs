@@ -23,6 +23,16 @@ const USUAL: [&str; 6] = [
 ];
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// A template is written out only to be compared: without a filter a page looks at all of a large account.
+fn is_asked_for(template: &TemplateSpec, filters: &[(&str, &String)]) -> bool {
+    if filters.is_empty() {
+        return true;
+    }
+    let fields = template.fields();
+    let mut filters = filters.iter();
+    filters.all(|(name, wanted)| fields[*name].as_str() == Some(wanted.as_str()))
+}
+
 impl Call<'_> {
     pub(super) fn templates(&self, waba_id: &str) -> Answered {
         match self.method {
@@ -116,8 +126,11 @@ impl Call<'_> {
 
     fn list_templates(&self, waba_id: &str) -> Answered {
         let mut found = self.world.templates();
+        let filters = self.filters();
         found.retain(|one| {
-            one.waba_id == waba_id && one.status != TemplateStatus::Deleted && self.asks_for(one)
+            one.waba_id == waba_id
+                && one.status != TemplateStatus::Deleted
+                && is_asked_for(one, &filters)
         });
         found.sort_unstable_by(|one, other| {
             (&one.name, &one.language).cmp(&(&other.name, &other.language))
@@ -148,18 +161,12 @@ impl Call<'_> {
         Ok(Answer::Ok(json!({ "data": data?, "paging": paging })))
     }
 
-    fn asks_for(&self, template: &TemplateSpec) -> bool {
-        let wanted: Vec<(&str, &String)> = ["name", "language", "status", "category"]
+    /// The fields that are asked for, with what they must be.
+    fn filters(&self) -> Vec<(&'static str, &String)> {
+        ["name", "language", "status", "category"]
             .into_iter()
             .filter_map(|name| Some((name, self.query.get(name)?)))
-            .collect();
-        if wanted.is_empty() {
-            // A page of a large account is read without a filter, and all of its templates are looked at.
-            return true;
-        }
-        let fields = template.fields();
-        let mut wanted = wanted.into_iter();
-        wanted.all(|(name, wanted)| fields[name].as_str() == Some(wanted))
+            .collect()
     }
 
     /// Absolute, as Meta's is; on the simulator's own host.
