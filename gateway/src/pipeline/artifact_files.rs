@@ -6,11 +6,13 @@
 
 use std::collections::HashMap;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
 
 use crate::domain::Timestamp;
 use crate::sync::lock;
@@ -21,6 +23,50 @@ pub(super) struct ArtifactFiles {
     folder: PathBuf,
     most_bytes: u64,
     index: Mutex<Index>,
+    buffers: Arc<Buffers>,
+}
+
+/// Memory that files are read into: fresh pages for a megabyte are a tenth of a plugin's first call.
+#[derive(Debug, Default)]
+struct Buffers(Mutex<Vec<Vec<u8>>>);
+
+/// Buffers that are kept, as many as files are read at once; and the largest that is.
+const BUFFERS: usize = 2;
+const BUFFER_BYTES: usize = 4 << 20;
+
+/// A file's bytes in a buffer that goes back when nobody needs them.
+struct Lent {
+    bytes: Vec<u8>,
+    home: Arc<Buffers>,
+}
+
+impl Buffers {
+    fn read(self: &Arc<Self>, path: &Path) -> io::Result<Bytes> {
+        let mut file = File::open(path)?;
+        let mut bytes = lock(&self.0).pop().unwrap_or_default();
+        bytes.clear();
+        let mut lent = Lent {
+            bytes,
+            home: self.clone(),
+        };
+        file.read_to_end(&mut lent.bytes)?;
+        Ok(Bytes::from_owner(lent))
+    }
+}
+
+impl AsRef<[u8]> for Lent {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        let mut kept = lock(&self.home.0);
+        if kept.len() < BUFFERS && self.bytes.capacity() <= BUFFER_BYTES {
+            kept.push(std::mem::take(&mut self.bytes));
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -69,18 +115,29 @@ impl ArtifactFiles {
             folder: own,
             most_bytes,
             index: Mutex::new(index),
+            buffers: Arc::default(),
         };
         files.shrink(None);
         Ok(files)
     }
 
+    /// Does the component lie here? Looking does not count as a use.
+    pub(super) fn has(&self, digest: &str) -> bool {
+        lock(&self.index).files.contains_key(digest)
+    }
+
+    /// Is there room that nobody needs yet? The rest is for what is read from the database when it is called.
+    pub(super) fn has_spare_room(&self) -> bool {
+        self.bytes() < self.most_bytes / 10 * 8
+    }
+
     /// The sealed bytes of a component, if they lie here.
-    pub(super) fn read(&self, digest: &str, now: Timestamp) -> Option<Vec<u8>> {
+    pub(super) fn read(&self, digest: &str, now: Timestamp) -> Option<Bytes> {
         if !lock(&self.index).touch(digest, now) {
             return None;
         }
         let path = self.folder.join(digest);
-        let Ok(bytes) = fs::read(&path) else {
+        let Ok(bytes) = self.buffers.read(&path) else {
             lock(&self.index).remove(digest);
             return None;
         };
@@ -209,7 +266,7 @@ mod tests {
         for (n, name) in ["a", "b", "c"].into_iter().enumerate() {
             files.write(name, &[7; 30], at(n as i64)).expect("written");
         }
-        assert_eq!(files.read("a", at(10)), Some(vec![7; 30]));
+        assert_eq!(files.read("a", at(10)), Some(vec![7; 30].into()));
         files.write("d", &[8; 30], at(11)).expect("written");
         assert_eq!(files.bytes(), 90);
         assert_eq!(names(&folder.path().join("48-1")), ["a", "c", "d"]);
@@ -234,6 +291,26 @@ mod tests {
         assert_eq!(names(folder.path()), ["48-1"]);
         assert_eq!(names(&own), ["a"]);
         assert_eq!(files.bytes(), 40);
+    }
+
+    #[test]
+    fn a_buffer_is_used_again_and_never_while_somebody_has_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let files = ArtifactFiles::open(folder.path(), "48 1", 1_000).expect("a cache");
+        for (name, byte) in [("a", 1), ("b", 2), ("c", 3)] {
+            files.write(name, &[byte; 50], at(0)).expect("written");
+        }
+        let kept = || lock(&files.buffers.0).len();
+        let a = files.read("a", at(1)).expect("a file");
+        let b = files.read("b", at(1)).expect("a file");
+        assert_eq!((&a[..], &b[..], kept()), (&[1; 50][..], &[2; 50][..], 0));
+        drop(a);
+        assert_eq!(kept(), 1);
+        let c = files.read("c", at(1)).expect("a file");
+        assert_eq!((&b[..], &c[..], kept()), (&[2; 50][..], &[3; 50][..], 0));
+        let d = files.read("a", at(1)).expect("a file");
+        drop((b, c, d));
+        assert_eq!(kept(), BUFFERS);
     }
 
     #[test]

@@ -48,6 +48,17 @@ impl Default for ComponentBudget {
     }
 }
 
+/// Where a component's machine code is after [`Components::stock`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stocked {
+    Now,
+    Already,
+    /// There is none yet.
+    NotCompiled,
+    /// The node keeps none on disk, or no more.
+    Nowhere,
+}
+
 /// Components that are being read and loaded at the same time: each holds its bytes twice for a moment. A guess: a core
 /// or two are busy with it.
 const LOADS_AT_ONCE: usize = 2;
@@ -157,6 +168,35 @@ impl Components {
         let Budget { count, bytes } = shelf.budget();
         // The rest is for what comes with the first messages.
         shelf.len() < count / 5 * 4 && shelf.bytes() < bytes / 5 * 4
+    }
+
+    /// Puts a component's machine code on this node's disk before it is called, if it is not there yet.
+    pub async fn stock(&self, tenant: TenantId, hex: &str) -> Result<Stocked, NotRunnable> {
+        let digest = digest(hex).ok_or_else(|| NotRunnable::Corrupt("digest".to_owned()))?;
+        let engine = engine_name(&ArtifactId::current(digest).map_err(not_loaded)?);
+        let Some(files) = self.files(&engine) else {
+            return Ok(Stocked::Nowhere);
+        };
+        if files.has(hex) {
+            return Ok(Stocked::Already);
+        }
+        if !files.has_spare_room() {
+            return Ok(Stocked::Nowhere);
+        }
+        let mut tx = self.db.read().await?;
+        let sealed = components::artifact(&mut tx, tenant, hex, &engine).await?;
+        drop(tx);
+        let Some(sealed) = sealed else {
+            return Ok(Stocked::NotCompiled);
+        };
+        let (name, now) = (hex.to_owned(), self.clock.now());
+        match blocking(move || files.write(&name, &sealed, now)).await {
+            Ok(()) => Ok(Stocked::Now),
+            Err(error) => {
+                tracing::warn!(%error, "artifacts are not put on disk before they are called");
+                Ok(Stocked::Nowhere)
+            }
+        }
     }
 
     /// Drops what is installed nowhere any more.

@@ -52,7 +52,7 @@ use memory::{Memory, Used};
 use queue::Queue;
 use turn::{Finished, Ran, TurnInput, Turns};
 
-pub use components::{ComponentBudget, Components};
+pub use components::{ComponentBudget, Components, Stocked};
 pub use plugins::{NotRunnable, Plugins, PluginsParts};
 pub use rollouts::Rollouts;
 pub use told::Watchers;

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::components::{ComponentBudget, Components, digest};
+use super::components::{ComponentBudget, Components, Stocked, digest};
 use super::shelf::{Budget, Shelf};
 use crate::directory::{Directory, NumberEntry};
 use crate::domain::rollout::Bounds;
-use crate::domain::{Clock, InstallationId, Timestamp};
+use crate::domain::{Clock, InstallationId, TenantId, Timestamp};
 use crate::plugin_host::{
     ArtifactKey, ComponentDigest, ConfigJson, Grants, Limits, Overload, Plugin, PluginBinding,
     PluginHost, SetupUnreadable, StoredSetup,
@@ -315,7 +315,8 @@ impl Plugins {
         Ok((binding, digest))
     }
 
-    /// Loads what ran lately, then keeps memory free of what is installed no more, until stopped.
+    /// Loads what ran lately; then keeps memory free of what is installed no more, and on disk what is installed, until
+    /// stopped.
     pub async fn keep(self: Arc<Self>, stop: CancellationToken) {
         if let Err(error) = self.warm(&stop).await {
             tracing::warn!(error = ?error, "plugins are not loaded before their first messages");
@@ -323,6 +324,7 @@ impl Plugins {
         let mut tick = tokio::time::interval(TIDY);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut changed = self.directory.changes();
+        let mut is_stocked = false;
         while !stop.is_cancelled() {
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -331,9 +333,42 @@ impl Plugins {
             if changed.has_changed().unwrap_or(false) {
                 changed.borrow_and_update();
                 self.forget_retired();
+                is_stocked = false;
             }
             self.components.tell();
+            if !is_stocked {
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    done = self.stock() => is_stocked = done,
+                }
+            }
         }
+    }
+
+    /// Puts on disk what a message may call next. Answers whether it is all there, or all that there is room for.
+    async fn stock(&self) -> bool {
+        let snapshot = self.directory.snapshot();
+        let installed = snapshot.numbers().flat_map(|number| &number.installations);
+        let called = installed.flat_map(|row| {
+            let versions = row.active().into_iter().chain(row.candidate());
+            versions.map(|version| (version.digest.as_str(), row.tenant))
+        });
+        let called: HashMap<&str, TenantId> = called.collect();
+        let mut all = true;
+        for (digest, tenant) in called {
+            match self.components.stock(tenant, digest).await {
+                // One at a time and seldom: nobody waits for it, and messages come meanwhile.
+                Ok(Stocked::Now) => tokio::time::sleep(STOCK_PAUSE).await,
+                Ok(Stocked::Already) => {}
+                Ok(Stocked::NotCompiled) => all = false,
+                Ok(Stocked::Nowhere) => return true,
+                Err(error) => {
+                    tracing::warn!(digest, %error, "an artifact is not put on disk before it is called");
+                    all = false;
+                }
+            }
+        }
+        all
     }
 
     /// What ran last comes first, until a part of the budget is left for what nobody foresaw.
@@ -369,6 +404,8 @@ impl Plugins {
     }
 }
 
+/// Between two artifacts that are put on disk. A guess: some twenty times what one takes; 10,000 take seven minutes.
+const STOCK_PAUSE: Duration = Duration::from_millis(40);
 /// Between two looks at what is held.
 const TIDY: Duration = Duration::from_secs(5);
 /// Versions that a start looks at.

@@ -219,3 +219,21 @@ async fn a_component_of_another_tenant_is_none() {
     let refused = components.get(TENANT, &digest.to_string()).await;
     assert!(matches!(refused, Err(NotRunnable::Corrupt(_))));
 }
+
+#[tokio::test]
+async fn what_is_stocked_is_called_from_disk_the_first_time() {
+    let place = Place::with(2).await;
+    let components = place.components(10, true);
+    let hex = place.digests[0].to_string();
+    let stock = async || components.stock(TENANT, &hex).await.expect("looked at");
+    assert_eq!(stock().await, Stocked::Now);
+    assert_eq!(stock().await, Stocked::Already);
+    place.forget_artifacts().await;
+    place.get(&components, 0).await.expect("from disk");
+    let other = place.digests[1].to_string();
+    let stocked = components.stock(TENANT, &other).await;
+    assert_eq!(stocked.expect("looked at"), Stocked::NotCompiled);
+    let nowhere = place.components(10, false);
+    let stocked = nowhere.stock(TENANT, &hex).await;
+    assert_eq!(stocked.expect("looked at"), Stocked::Nowhere);
+}
