@@ -53,14 +53,13 @@ pub async fn append_all_tenants(tx: &mut Tx, raws: &[NewRaw]) -> Result<()> {
     Ok(())
 }
 
-/// The oldest bodies of these buckets that wait, in order of arrival: at most `limit`, and no more once they have
-/// `most_bytes` together. One that is larger than that by itself comes alone. `after`: older ones are not looked for.
-pub async fn unattached_all_tenants(
+/// Bodies of these buckets that wait and came after one of them, oldest first, with their buckets. No body is read.
+pub async fn waiting_all_tenants(
     tx: &mut Tx,
     buckets: &[Bucket],
     after: RawId,
-    (limit, most_bytes): (i64, i64),
-) -> Result<Vec<RawRow>> {
+    most: i64,
+) -> Result<Vec<(RawId, Bucket)>> {
     if buckets.is_empty() {
         return Ok(Vec::new());
     }
@@ -72,27 +71,42 @@ pub async fn unattached_all_tenants(
     );
     // SQLite would rather walk over the rows themselves, most of which are attached.
     let index = tx.pick("INDEXED BY inbound_raw_todo", "");
+    let head = format!(
+        "SELECT id, bucket FROM inbound_raw {index} WHERE attached_at = 0 AND id > $2 AND bucket IN"
+    );
+    let sql = batch::any_of(&head, 3, " ORDER BY id LIMIT $1");
+    let rows: Vec<(i64, i64)> = fetch_list!(tx, sql, [most, after.raw()], &buckets)?;
+    let known = |(id, bucket)| Some((RawId::from_raw(id), Bucket::from_raw(bucket)?));
+    Ok(rows.into_iter().filter_map(known).collect())
+}
+
+/// Those of these bodies that wait, oldest first, and no more once they have `most_bytes` together. One that is larger than
+/// that by itself comes alone.
+pub async fn bodies_all_tenants(
+    tx: &mut Tx,
+    ids: &[RawId],
+    most_bytes: i64,
+) -> Result<Vec<RawRow>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids = batch::padded(&ids.iter().map(|id| id.raw()).collect::<Vec<_>>());
     // Lengths first: neither database reads a body to tell how long it is. Bodies are looked up row by row, never
     // joined: no planner shall think of reading the whole table.
-    let head = format!(
+    let sql = batch::any_of(
         "WITH waiting AS (
             SELECT r.id, r.app, r.bucket, r.received_at, CASE WHEN r.part_of = 0 THEN r.id ELSE r.part_of END AS whole,
                 CASE WHEN r.part_of = 0 THEN LENGTH(r.body)
                     ELSE (SELECT LENGTH(w.body) FROM inbound_raw w WHERE w.id = r.part_of) END AS bytes
-            FROM inbound_raw r {index} WHERE r.attached_at = 0 AND r.id > $3 AND r.bucket IN"
-    );
-    let sql = batch::any_of(
-        &head,
-        4,
-        " ORDER BY r.id LIMIT $1
-         ), sized AS (
+            FROM inbound_raw r WHERE r.attached_at = 0 AND r.id IN",
+        2,
+        "), sized AS (
             SELECT id, app, bucket, received_at, whole, SUM(bytes) OVER (ORDER BY id) - bytes AS ahead FROM waiting
          )
          SELECT s.id, s.app, s.bucket, s.received_at, (SELECT w.body FROM inbound_raw w WHERE w.id = s.whole) AS body
-         FROM sized s WHERE s.ahead < $2 ORDER BY s.id",
+         FROM sized s WHERE s.ahead < $1 ORDER BY s.id",
     );
-    let first = [limit, most_bytes, after.raw()];
-    Ok(fetch_list!(tx, sql, first, &buckets)?)
+    Ok(fetch_list!(tx, sql, [most_bytes], &ids)?)
 }
 
 /// Says that everything in these bodies has been attached.

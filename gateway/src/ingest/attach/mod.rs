@@ -13,7 +13,9 @@ mod people;
 mod receipts;
 mod split;
 mod templates;
+mod waiting;
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,19 +26,18 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::directory::{Directory, Snapshot};
-use crate::domain::id::first_id_at;
-use crate::domain::{Clock, IdGenerator, RawId};
+use crate::domain::{Bucket, Clock, IdGenerator, RawId};
 use crate::metering::Meter;
 use crate::ownership::{Owned, Wakeups};
 use crate::storage::events::PendingEvent;
 use crate::storage::outbox::OutboxRow;
-use crate::storage::{Db, StorageError, changes, raw};
+use crate::storage::raw::{self, RawRow};
+use crate::storage::{Db, StorageError, Tx, changes};
 use crate::sync::Precedence;
 use crate::telemetry::names;
 use crate::tenants::SetupError;
 
-/// A body that is committed longer after it got its id than this is found by the next look, not by the next reading.
-const LATE: Duration = Duration::from_secs(2);
+use waiting::{Place, Waiting};
 
 /// How bodies are attached.
 #[derive(Debug, Clone, Copy)]
@@ -125,14 +126,16 @@ impl Attacher {
     pub async fn run(mut self, stop: CancellationToken) {
         let mut looks = tokio::time::interval(self.config.look);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        // Up to here nothing waits, but for what was committed late.
-        let mut attached = RawId::from_raw(0);
+        let mut waiting = Waiting::new();
         loop {
             self.acknowledging.give_way().await;
-            if looks.tick().now_or_never().is_some() || self.owned.has_changed().unwrap_or(false) {
-                attached = RawId::from_raw(0);
+            if self.owned.has_changed().unwrap_or(false) {
+                waiting.forget();
             }
-            let more = match self.once(&mut attached).await {
+            if looks.tick().now_or_never().is_some() {
+                waiting.look();
+            }
+            let more = match self.once(&mut waiting).await {
                 Ok(more) => more,
                 Err(AttachError::Storage(StorageError::Fenced(bucket))) => {
                     tracing::info!(bucket, "a bucket was lost while its bodies were attached");
@@ -156,42 +159,55 @@ impl Attacher {
                     () = stop.cancelled() => return,
                     () = self.wakeups.raw.notified() => {}
                     changed = self.owned.changed() => match changed {
-                        Ok(()) => attached = RawId::from_raw(0),
+                        Ok(()) => waiting.forget(),
                         Err(_) => return,
                     },
-                    _ = looks.tick() => attached = RawId::from_raw(0),
+                    _ = looks.tick() => waiting.look(),
                 }
             }
         }
     }
 
-    /// Attaches one batch of what came after those that are attached; answers whether more may wait.
-    async fn once(&mut self, attached: &mut RawId) -> Result<bool, AttachError> {
+    /// Attaches one batch of what waits; answers whether more may.
+    async fn once(&mut self, waiting: &mut Waiting) -> Result<bool, AttachError> {
         let owned = self.owned.borrow_and_update().clone();
-        let (most, most_bytes) = (limit(self.config.most), limit(self.config.most_bytes));
         let mut tx = self.db.glance().await?;
-        let buckets = owned.buckets();
-        let late = first_id_at(self.clock.now().minus(LATE));
-        let after = RawId::from_raw(attached.raw().min(late));
-        let bounds = (most, most_bytes);
-        let raws = raw::unattached_all_tenants(&mut tx, &buckets, after, bounds).await?;
+        let now = self.clock.now();
+        waiting.read(&mut tx, &owned.buckets(), now).await?;
+        let picked = waiting.pick(self.config.most);
+        let (raws, gone) = self.bodies(&mut tx, &picked).await?;
+        waiting.done(gone);
         if raws.is_empty() {
-            return Ok(false);
+            return Ok(waiting.has_more());
         }
         let setup = changes::setup_version_all_tenants(&mut tx).await?;
         drop(tx);
         let snapshot = self.setup_of(setup).await?;
         let split = split::split(&raws, &snapshot, &self.hasher, self.config.most_items);
-        let taken = &raws[..split.bodies];
-        let bytes: usize = raws.iter().map(|row| row.body.len()).sum();
-        let more = taken.len() < raws.len()
-            || raws.len() >= self.config.most
-            || bytes >= self.config.most_bytes;
-        let last = taken.last().map(|row| RawId::from_raw(row.id));
-        let batch = batch::commit(self, &owned, taken, split).await?;
+        let taken = split.bodies;
+        let batch = batch::commit(self, &owned, &raws[..taken], split).await?;
         self.hand_on(batch);
-        *attached = last.unwrap_or(*attached);
-        Ok(more)
+        waiting.done(raws[..taken].iter().filter_map(place));
+        Ok(waiting.has_more())
+    }
+
+    /// The bodies that were picked, in that order, as far as a batch may hold them; and those that do not wait any more.
+    async fn bodies(
+        &self,
+        tx: &mut Tx,
+        picked: &[Place],
+    ) -> Result<(Vec<RawRow>, Vec<Place>), StorageError> {
+        let ids: Vec<RawId> = picked.iter().map(|(id, _)| *id).collect();
+        let most_bytes = i64::try_from(self.config.most_bytes).unwrap_or(i64::MAX);
+        let mut raws = raw::bodies_all_tenants(tx, &ids, most_bytes).await?;
+        // They come by id, and what is missing behind the last may be there and have found no room.
+        let last = raws.last().map_or(i64::MAX, |row| row.id);
+        let places: HashMap<i64, usize> = ids.iter().map(|id| id.raw()).zip(0..).collect();
+        raws.sort_unstable_by_key(|row| places.get(&row.id).copied());
+        let found: HashSet<i64> = raws.iter().map(|row| row.id).collect();
+        let is_gone = |(id, _): &&Place| id.raw() < last && !found.contains(&id.raw());
+        let gone = picked.iter().filter(is_gone).copied().collect();
+        Ok((raws, gone))
     }
 
     /// Setup at least as new as `version`, which was read after the bodies were. The node that received a body may have
@@ -213,6 +229,6 @@ impl Attacher {
     }
 }
 
-fn limit(most: usize) -> i64 {
-    i64::try_from(most).unwrap_or(i64::MAX)
+fn place(row: &RawRow) -> Option<Place> {
+    Some((RawId::from_raw(row.id), Bucket::from_raw(row.bucket)?))
 }
