@@ -37,6 +37,10 @@ const KEPT: Duration = Duration::from_secs(14 * 86_400);
 const PIECES_SQLITE: i64 = 1;
 const PIECES_POSTGRES: i64 = 4;
 
+/// Bytes of a list that are read and kept in one go: some half a millisecond, as long as a core is kept from those who
+/// write to a business.
+const SLICE: usize = 16 << 10;
+
 /// A list on its way in.
 #[derive(Debug)]
 pub struct Importing {
@@ -86,20 +90,32 @@ impl Importing {
 
     /// Takes a chunk of the list.
     pub async fn take(&mut self, chunk: &[u8]) -> Result<(), ImportError> {
-        let began = self.setup.clock.now();
-        let full = match self.rows.take(chunk) {
+        for slice in chunk.chunks(SLICE) {
+            self.take_slice(slice).await?;
+        }
+        Ok(())
+    }
+
+    async fn take_slice(&mut self, slice: &[u8]) -> Result<(), ImportError> {
+        let clock = self.setup.clock.clone();
+        let began = clock.now();
+        let full = match self.rows.take(slice) {
             Ok(full) => full,
             Err(error) => return Err(self.refuse(error).await),
         };
         if full.is_empty() {
             return Ok(());
         }
-        let mut tx = self.setup.db.begin().await?;
+        let read = clock.now().since(began);
+        // On disk with the commit that queues the job.
+        let mut tx = self.setup.db.begin_unsynced().await?;
+        // To have waited for SQLite's writer was nobody's cost.
+        let began = clock.now();
         self.keep(&mut tx, &full).await?;
         tx.commit().await?;
+        let kept = clock.now().since(began);
         // Whoever brings the list waits, and nobody else does.
-        let took = self.setup.clock.now().since(began);
-        self.pace.rest(took).await;
+        self.pace.rest(read + kept).await;
         Ok(())
     }
 

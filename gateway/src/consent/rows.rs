@@ -163,6 +163,8 @@ fn cells(row: &str) -> Vec<String> {
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
+        // Its own is 8 KiB, made for whole files.
+        .buffer_capacity(row.len().max(1))
         .from_reader(row.as_bytes());
     let record = reader.records().next().and_then(Result::ok);
     let record = record.unwrap_or_default();

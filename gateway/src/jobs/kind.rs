@@ -59,6 +59,10 @@ impl Fetched {
         Self(Some(Box::new(value)))
     }
 
+    pub(super) fn is_some(&self) -> bool {
+        self.0.is_some()
+    }
+
     pub fn take<T: Any>(self) -> Option<T> {
         let value = self.0?.downcast().ok()?;
         Some(*value)
