@@ -10,9 +10,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-/// Whoever waited so long for an acknowledgement is late. A guess: a fifth of what is allowed (design.md §8), and well over
-/// what a commit takes that others come in front of.
-const LATE: Duration = Duration::from_millis(20);
+/// Whoever waited so long for an acknowledgement is late. A guess: a tenth of what is allowed (design.md §8), and over what a
+/// commit takes that others come in front of.
+const LATE: Duration = Duration::from_millis(10);
 /// A hold lasts no longer: the others begin something every so often, whatever happens. A guess: half of what is allowed.
 const HOLD: Duration = Duration::from_millis(50);
 
