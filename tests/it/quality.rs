@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use vestibule::clock::SystemClock;
+use vestibule::directory::rounds::Rounds;
 use vestibule::metering::QualityWatch;
 use vestibule_tests::town::Town;
 use vestibule_tests::{for_each_database, until};
@@ -58,12 +59,17 @@ async fn a_start_asks_only_for_what_is_due() {
         let start = async || {
             let watch = QualityWatch {
                 setup: shelf.desk.setup.clone(),
-                directory: shelf.desk.owner.clone(),
-                owned: shelf.desk.owned(),
                 graph: shelf.job().graph,
-                every,
+                rounds: Rounds {
+                    db: shelf.desk.setup.db.clone(),
+                    clock: shelf.desk.setup.clock.clone(),
+                    directory: shelf.desk.owner.clone(),
+                    owned: shelf.desk.owned(),
+                    every,
+                },
             };
-            watch.look_at_due(&mut HashMap::new()).await;
+            let rounds = watch.rounds.clone();
+            rounds.look_at_due(&watch, &mut HashMap::new()).await;
             database.texts(HOLDS).await
         };
         assert!(start().await.is_empty());

@@ -25,6 +25,7 @@ use crate::audit::{self, Actor, VerifyJob};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::consent;
+use crate::consent::block_watch::BlockWatch;
 use crate::consent::pseudonym::Pseudonyms;
 use crate::console::Joining;
 use crate::contacts::{EraseJournalsJob, ImportJob};
@@ -32,6 +33,7 @@ use crate::delivery::{
     Chance, ClaimsAtOnce, Delivery, DeliveryConfig, Observer, ProcessTime, World,
 };
 use crate::directory::Directory;
+use crate::directory::rounds::Rounds;
 use crate::domain::{Clock, IdGenerator};
 use crate::explain::wamids::{self, Digester};
 use crate::graph::GraphClient;
@@ -453,14 +455,30 @@ impl Shared {
         if !config.graph.quality_every.is_zero() {
             let watch = QualityWatch {
                 setup: self.admin_context(config)?.setup,
-                directory: self.directory.clone(),
-                owned: self.owned.clone(),
                 graph: graph(config)?,
-                every: config.graph.quality_every,
+                rounds: self.rounds(config.graph.quality_every),
             };
             self.parts.work("quality", watch.run(soft.clone()));
         }
+        if !config.graph.blocks_every.is_zero() {
+            let watch = BlockWatch {
+                setup: self.admin_context(config)?.setup,
+                graph: graph(config)?,
+                rounds: self.rounds(config.graph.blocks_every),
+            };
+            self.parts.work("blocks", watch.run(soft.clone()));
+        }
         Ok(wake)
+    }
+
+    fn rounds(&self, every: Duration) -> Rounds {
+        Rounds {
+            db: self.db.clone(),
+            clock: self.clock.clone(),
+            directory: self.directory.clone(),
+            owned: self.owned.clone(),
+            every,
+        }
     }
 
     async fn start_metrics(

@@ -72,6 +72,7 @@ sections! {
         response_timeout: Duration,
         max_idle_connections: usize,
         quality_every: Duration,
+        blocks_every: Duration,
     }
 
     /// Where the keys of the envelopes come from.

@@ -4,6 +4,7 @@
 //! record in the ledger. What Meta did and we could not write is told by the next send (130403), or mended by asking again:
 //! both changes may be asked for twice.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -14,14 +15,16 @@ use super::tell::lock;
 use crate::domain::number::Number;
 use crate::domain::{
     Bsuid, ConsentChannel, ConsentScope, ConsentStatus, ContactId, ConversationId, IdentityKind,
-    NumberId, Phone, Recipient, TenantId,
+    NumberId, Phone, Recipient, TenantId, Timestamp,
 };
 use crate::graph::GraphClient;
 use crate::graph::client::blocks::{BlockPage, ListedPerson};
 use crate::graph::client::call::{CallError, Failed};
 use crate::storage::addresses::{Addresses, addresses_all_tenants};
 use crate::storage::people::{self, IdentityKey};
-use crate::storage::{StorageError, contacts, conversations, person};
+use crate::storage::{
+    Result as Stored, StorageError, Tx, consents, contacts, conversations, person,
+};
 use crate::tenants::{SetupContext, SetupError, credentials, numbers};
 
 /// Of one call. Meta does it at once.
@@ -48,7 +51,7 @@ impl From<CallError> for BlockError {
     }
 }
 
-type Result<T> = std::result::Result<T, BlockError>;
+type Result<T, E = BlockError> = std::result::Result<T, E>;
 
 /// Somebody and a number, as they stand after a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +81,12 @@ pub async fn block(
     graph
         .block(&token, &number.phone_number_id, &person, TIMEOUT)
         .await?;
-    keep(setup, (whose.0, &number, whose.2), &person, Some(note)).await
+    let change = Change {
+        proof: json!({"note": note}),
+        ..Change::asked_for(true, &person)
+    };
+    let standing = keep(setup, (whose.0, &number, whose.2), change).await?;
+    Ok(standing.0)
 }
 
 /// Takes somebody off the list of a number. What they had agreed to holds again.
@@ -91,7 +99,9 @@ pub async fn unblock(
     graph
         .unblock(&token, &number.phone_number_id, &person, TIMEOUT)
         .await?;
-    keep(setup, (whose.0, &number, whose.2), &person, None).await
+    let change = Change::asked_for(false, &person);
+    let standing = keep(setup, (whose.0, &number, whose.2), change).await?;
+    Ok(standing.0)
 }
 
 /// A page of Meta's list, and where the next one begins.
@@ -110,22 +120,27 @@ pub async fn list(
         .blocked(&token, &number.phone_number_id, after, limit, TIMEOUT)
         .await?;
     let mut tx = setup.db.read().await?;
-    let mut keys = Vec::new();
-    for one in &people {
-        keys.extend(keys_of(&number, one));
-    }
-    let known = people::find_identities_all_tenants(&mut tx, &keys).await?;
-    let mut listed = Vec::with_capacity(people.len());
-    for one in people {
-        let own = keys_of(&number, &one);
-        let found = known.iter().find(|(key, _)| own.contains(key));
-        listed.push(Listed {
-            contact: found.map(|(_, identity)| identity.contact),
-            phone: one.wa_id,
-            bsuid: one.user_id,
-        });
-    }
-    Ok((listed, next))
+    Ok((known(&mut tx, &number, people).await?, next))
+}
+
+/// Who of Meta's list is known here.
+pub(super) async fn known(
+    tx: &mut Tx,
+    number: &Number,
+    people: Vec<ListedPerson>,
+) -> Stored<Vec<Listed>> {
+    let keys: Vec<_> = people.iter().map(|one| keys_of(number, one)).collect();
+    let found = people::find_identities_all_tenants(tx, &keys.concat()).await?;
+    let found: HashMap<IdentityKey, ContactId> = found
+        .into_iter()
+        .map(|(key, identity)| (key, identity.contact))
+        .collect();
+    let listed = people.into_iter().zip(keys).map(|(one, keys)| Listed {
+        contact: keys.iter().find_map(|key| found.get(key).copied()),
+        phone: one.wa_id,
+        bsuid: one.user_id,
+    });
+    Ok(listed.collect())
 }
 
 /// By what somebody may be known here whom Meta names so.
@@ -172,45 +187,83 @@ fn known_to_meta(known: &Addresses, portfolio: &str) -> Option<Recipient> {
     phone.or_else(|| own().and_then(Bsuid::parse).map(Recipient::Bsuid))
 }
 
-/// Writes what Meta has done: under the lock of the consent row, so that no send is claimed across it.
-async fn keep(
+/// What Meta's list says of somebody by now, and how that is known.
+pub(super) struct Change {
+    pub(super) is_blocked: bool,
+    pub(super) channel: ConsentChannel,
+    /// By what Meta names the person.
+    pub(super) subject: String,
+    pub(super) proof: Value,
+    /// When it was so, where that is not now: what the ledger has of later stands.
+    pub(super) seen_at: Option<Timestamp>,
+}
+
+impl Change {
+    fn asked_for(is_blocked: bool, person: &Recipient) -> Self {
+        Self {
+            is_blocked,
+            channel: ConsentChannel::BlockList,
+            subject: subject(person),
+            proof: Value::Null,
+            seen_at: None,
+        }
+    }
+}
+
+/// Writes what Meta has done: under the lock of the consent row, so that no send is claimed across it. Answers whether
+/// anything changed.
+pub(super) async fn keep(
     setup: &SetupContext,
     (tenant, number, contact): (TenantId, &Number, ContactId),
-    person: &Recipient,
-    blocked_for: Option<&str>,
-) -> Result<Standing> {
+    change: Change,
+) -> Result<(Standing, bool), SetupError> {
     let now = setup.clock.now();
     let mut tx = setup.db.begin().await?;
     let row = lock(&mut tx, contact).await?;
     let speaks = row
         .ok_or_else(|| SetupError::not_found("contact", &contact.to_string()))?
         .contact;
+    let standing = Standing {
+        contact: speaks,
+        number: number.id,
+        is_blocked: change.is_blocked,
+    };
+    let scope = ConsentScope::Number(number.id);
+    if let Some(seen_at) = change.seen_at {
+        let latest = consents::latest(&mut tx, tenant, speaks, &scope).await?;
+        if latest.is_some_and(|record| record.recorded_at >= seen_at) {
+            return Ok((standing, false));
+        }
+    }
     let conversation = ConversationId::from_raw(setup.next_id());
     conversations::begin(&mut tx, tenant, number, speaks, conversation, now).await?;
     let mut changed = false;
     for one in person::all_of(&mut tx, tenant, contact).await? {
-        changed |= match blocked_for {
-            Some(_) => conversations::block(&mut tx, tenant, number.id, one, now).await?,
-            None => conversations::unblock(&mut tx, tenant, number.id, one).await?,
+        changed |= match change.is_blocked {
+            true => conversations::block(&mut tx, tenant, number.id, one, now).await?,
+            false => conversations::unblock(&mut tx, tenant, number.id, one).await?,
         };
     }
-    let (status, action) = match blocked_for {
-        Some(_) => (ConsentStatus::Withdrawn, "contact.block"),
-        None => (ConsentStatus::Given, "contact.unblock"),
+    let (status, action) = match change.is_blocked {
+        true => (ConsentStatus::Withdrawn, "contact.block"),
+        false => (ConsentStatus::Given, "contact.unblock"),
     };
+    if !changed && change.seen_at.is_some() {
+        return Ok((standing, false));
+    }
     if changed {
         let statement = Statement {
             tenant,
             contact: speaks,
-            scope: ConsentScope::Number(number.id),
+            scope,
             status,
-            channel: ConsentChannel::BlockList,
+            channel: change.channel,
             at: now,
             wording: Vec::new(),
             evidence: Evidence {
-                subject: subject(person),
+                subject: change.subject,
                 source: number.display_number.clone(),
-                proof: blocked_for.map_or(Value::Null, |note| json!({"note": note})),
+                proof: change.proof,
                 ..Evidence::default()
             },
             by: setup.by.label(),
@@ -222,11 +275,7 @@ async fn keep(
         .record(&mut tx, tenant, action, speaks, None, became)
         .await?;
     setup.commit(tx).await?;
-    Ok(Standing {
-        contact: speaks,
-        number: number.id,
-        is_blocked: blocked_for.is_some(),
-    })
+    Ok((standing, changed))
 }
 
 fn subject(person: &Recipient) -> String {

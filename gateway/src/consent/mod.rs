@@ -4,6 +4,7 @@
 //! The rules of what a statement does are `policy::consent`'s. What a record says of a person can be erased: the chain
 //! binds hashes only, and [`verify`] finds any change to what was sealed.
 
+pub mod block_watch;
 pub mod blocks;
 pub mod erase;
 pub mod file;

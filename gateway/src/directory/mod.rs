@@ -7,6 +7,7 @@
 pub mod facts;
 mod limits;
 mod one;
+pub mod rounds;
 mod snapshot;
 
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -17,7 +17,7 @@ use crate::domain::{
     StreamKind, TenantId, Timestamp,
 };
 
-pub use blocks::{block, unblock};
+pub use blocks::{block, blocked, unblock};
 pub use desk::{Filter, OwnedBy, due_all_tenants, page, store_desk};
 pub use owners::{
     LoggedChange, OwnerLogRow, change_owner, log_owners_all_tenants, logged, owner_log,

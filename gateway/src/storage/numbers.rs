@@ -108,11 +108,26 @@ pub async fn numbers_of(
     Ok(rows.into_iter().map(Number::from).collect())
 }
 
-/// When Meta was last asked for the number's quality, by whichever node; zero: never.
-pub async fn quality_read_at(tx: &mut Tx, tenant: TenantId, number: NumberId) -> Result<Timestamp> {
-    const SQL: &str = "SELECT quality_read_at FROM number WHERE tenant = $1 AND id = $2";
+/// What Meta is asked for of each number once in a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    Quality,
+    BlockList,
+}
+
+/// When Meta was last asked for it, by whichever node; zero: never.
+pub async fn read_at(
+    tx: &mut Tx,
+    tenant: TenantId,
+    number: NumberId,
+    reading: Reading,
+) -> Result<Timestamp> {
+    let sql = match reading {
+        Reading::Quality => "SELECT quality_read_at FROM number WHERE tenant = $1 AND id = $2",
+        Reading::BlockList => "SELECT blocks_read_at FROM number WHERE tenant = $1 AND id = $2",
+    };
     let at: Option<i64> = on_backend!(tx, |conn| {
-        sqlx::query_scalar(SQL)
+        sqlx::query_scalar(sql)
             .bind(tenant.raw())
             .bind(number.raw())
             .fetch_optional(conn)
@@ -122,16 +137,20 @@ pub async fn quality_read_at(tx: &mut Tx, tenant: TenantId, number: NumberId) ->
 }
 
 /// Nothing that is kept in memory of a number: no node has to read setup again.
-pub async fn set_quality_read_at(
+pub async fn set_read_at(
     tx: &mut Tx,
     tenant: TenantId,
     number: NumberId,
+    reading: Reading,
     at: Timestamp,
 ) -> Result<()> {
-    const SQL: &str = "UPDATE number SET quality_read_at = $3 WHERE tenant = $1 AND id = $2";
+    let sql = match reading {
+        Reading::Quality => "UPDATE number SET quality_read_at = $3 WHERE tenant = $1 AND id = $2",
+        Reading::BlockList => "UPDATE number SET blocks_read_at = $3 WHERE tenant = $1 AND id = $2",
+    };
     execute!(
         tx,
-        sqlx::query(SQL)
+        sqlx::query(sql)
             .bind(tenant.raw())
             .bind(number.raw())
             .bind(at.millis())

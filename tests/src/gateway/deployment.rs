@@ -62,6 +62,7 @@ impl Deployment {
         // Tests of sends leave templates to Meta to judge, as before the first sync.
         .with("templates.sync_every", "0s")
         .with("graph.quality_every", "0s")
+        .with("graph.blocks_every", "0s")
     }
 
     /// Sets a configuration key, written as in the file: `leases.ttl`.

@@ -1,0 +1,120 @@
+//! What is asked of Meta for each number once in a while, because no webhook may ever tell of it.
+//!
+//! The owner of a number's bucket asks, one number after the other. When a number was asked for stands in its row: a start,
+//! or a bucket's new owner, goes on from there.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::{Directory, NumberEntry};
+use crate::domain::number::Number;
+use crate::domain::{Clock, NumberId, Timestamp};
+use crate::graph::client::call::CallError;
+use crate::ownership::Owned;
+use crate::storage::buckets::Lease;
+use crate::storage::numbers::{self, Reading};
+use crate::storage::{Db, StorageError};
+
+/// How often it is looked at which numbers are due.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Why a number was asked for in vain.
+#[derive(Debug, thiserror::Error)]
+pub enum LookError {
+    #[error(transparent)]
+    Graph(#[from] CallError),
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// What is asked.
+pub trait Question {
+    /// Where it stands when it was asked last.
+    const READING: Reading;
+
+    /// Asks for one number, obeys the answer, and notes in the number's row that it was asked.
+    fn ask(&self, entry: &NumberEntry) -> impl Future<Output = Result<(), LookError>> + Send;
+}
+
+/// Goes round the numbers of this node.
+#[derive(Debug, Clone)]
+pub struct Rounds {
+    pub db: Db,
+    pub clock: Arc<dyn Clock>,
+    pub directory: Arc<Directory>,
+    pub owned: Owned,
+    /// Between two looks at one number.
+    pub every: Duration,
+}
+
+impl Rounds {
+    /// Runs until stopped.
+    pub async fn run(&self, question: &impl Question, stop: &CancellationToken) {
+        let mut asked = HashMap::new();
+        while !stop.is_cancelled() {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = self.look_at_due(question, &mut asked) => {}
+            }
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(LOOK) => {}
+            }
+        }
+    }
+
+    /// `asked`: when this node knows numbers to have been asked for, so that the database is not asked every second.
+    pub async fn look_at_due(
+        &self,
+        question: &impl Question,
+        asked: &mut HashMap<NumberId, Timestamp>,
+    ) {
+        let (snapshot, owned) = (self.directory.snapshot(), self.owned.borrow().clone());
+        let now = self.clock.now();
+        let is_due = |number: &Number| {
+            let at = asked.get(&number.id);
+            at.is_none_or(|at| at.plus(self.every) <= now)
+        };
+        let due: Vec<Arc<NumberEntry>> = snapshot
+            .numbers()
+            .filter(|entry| owned.owns(entry.number.bucket()) && is_due(&entry.number))
+            .cloned()
+            .collect();
+        for entry in due {
+            let number = entry.number.id;
+            let at = self.look_if_due(question, &entry, now).await;
+            let at = at.unwrap_or_else(|error| {
+                tracing::debug!(%number, %error, "what Meta knows of a number could not be read");
+                now
+            });
+            asked.insert(number, at);
+        }
+    }
+
+    /// Answers when the number was asked for last: now, or by somebody before.
+    async fn look_if_due<Q: Question>(
+        &self,
+        question: &Q,
+        entry: &NumberEntry,
+        now: Timestamp,
+    ) -> Result<Timestamp, LookError> {
+        let number = &entry.number;
+        let mut tx = self.db.read().await?;
+        let at = numbers::read_at(&mut tx, number.tenant, number.id, Q::READING).await?;
+        drop(tx);
+        if at.plus(self.every) > now {
+            return Ok(at);
+        }
+        question.ask(entry).await?;
+        Ok(now)
+    }
+
+    /// The number's bucket, while this node owns it.
+    pub fn lease_of(&self, number: &Number) -> Result<Vec<Lease>, StorageError> {
+        let leases = self.owned.borrow().leases_of([number.bucket()]);
+        leases.ok_or_else(|| StorageError::Fenced(number.bucket().raw()))
+    }
+}
