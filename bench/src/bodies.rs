@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use clap::ValueEnum;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
@@ -28,10 +29,74 @@ pub struct Number {
     pub display_number: String,
 }
 
+/// The casts there are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Casting {
+    /// 64 numbers with 2,000 customers each, 128,000 conversations; tenants have four numbers each.
+    #[default]
+    Standard,
+    /// One tenant with 10,000 numbers, each with an installation of its own. Nobody writes to them.
+    Many,
+    /// Two hundred tenants with a number each, and behind them those of [`Noise`].
+    Neighbours,
+}
+
+/// Tenants that nobody would like to live beside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Noise {
+    /// Its plugin loops until it is stopped.
+    Loops,
+    /// Its plugin takes memory until it is stopped.
+    Allocates,
+    /// Its plugin calls the host until it is stopped.
+    FloodsHostCalls,
+    /// Its plugin answers, and a hundred thousand write to it.
+    IsWrittenTo,
+}
+
+impl Noise {
+    pub const ALL: [Self; 4] = [
+        Self::Loops,
+        Self::Allocates,
+        Self::FloodsHostCalls,
+        Self::IsWrittenTo,
+    ];
+
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Loops => "loops",
+            Self::Allocates => "allocates",
+            Self::FloodsHostCalls => "floods host calls",
+            Self::IsWrittenTo => "is written to",
+        }
+    }
+}
+
+/// Quiet tenants beside the noisy ones.
+const QUIET: usize = 200;
+
 impl Cast {
-    /// The cast of every run: 64 numbers with 2,000 customers each, 128,000 conversations.
-    pub fn standard() -> Self {
-        Self::new(64, 2_000)
+    pub fn of(casting: Casting) -> Self {
+        match casting {
+            Casting::Standard => Self::new(64, 2_000),
+            Casting::Many => Self::new(10_000, 0),
+            Casting::Neighbours => Self::new(QUIET + Noise::ALL.len(), 2_000),
+        }
+    }
+
+    /// Of [`Casting::Neighbours`]: the quiet ones.
+    pub fn quiet() -> Self {
+        let mut cast = Self::of(Casting::Neighbours);
+        cast.numbers.truncate(QUIET);
+        cast
+    }
+
+    /// Of [`Casting::Neighbours`]: a noisy one, whose customers write once each.
+    pub fn noisy(noise: Noise) -> Self {
+        let mut cast = Self::of(Casting::Neighbours);
+        cast.numbers = vec![cast.numbers.swap_remove(QUIET + noise as usize)];
+        cast.customers = usize::MAX;
+        cast
     }
 
     pub fn new(numbers: usize, customers: usize) -> Self {

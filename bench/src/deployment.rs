@@ -5,11 +5,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use clap::ValueEnum as _;
 use serde::Deserialize;
 use sqlx::{Connection, PgConnection, SqliteConnection};
 use vestibule_tests::process::{Process, free_address};
 
-use crate::bodies::PATH;
+use crate::bodies::{Casting, PATH};
 use crate::load::now;
 use crate::stage::{Database, Server, Stage, own_role};
 
@@ -34,6 +35,17 @@ pub struct Wish {
     pub receipts: bool,
     /// Templates of each account of the first tenant.
     pub templates: usize,
+    pub casting: Casting,
+    /// A plugin that fails goes on being called.
+    pub without_breaker: bool,
+}
+
+impl Wish {
+    /// As an argument of the roles that are to know of it.
+    fn casting(self) -> String {
+        let value = self.casting.to_possible_value();
+        value.map_or_else(String::new, |value| value.get_name().to_owned())
+    }
 }
 
 /// One database, the simulated Meta, and the first node.
@@ -54,7 +66,7 @@ impl Deployment {
         let mut setting_up = own_role("set-up")?;
         let environment = environment(stage, name, name, &database_url, &graph.base);
         let key = stage.path(&format!("{name}-data")).join(API_KEY);
-        let status = setting_up.envs(environment).status()?;
+        let status = setting_up.arg(wish.casting()).envs(environment).status()?;
         ensure!(status.success(), "the gateway could not be set up");
         let (server, metrics) =
             start_node(stage, name, name, &database_url, &graph.base, wish).await?;
@@ -137,15 +149,25 @@ impl Deployment {
 
     /// Waits until so many receipts have been applied, in all of this node's life.
     pub async fn until_receipts(&self, count: u64) -> anyhow::Result<()> {
+        self.until_counted("vestibule_receipts_total", count).await
+    }
+
+    /// Waits until so many turns are committed, in all of this node's life.
+    pub async fn until_turns(&self, count: u64) -> anyhow::Result<()> {
+        let committed = r#"vestibule_turns_total{result="committed"}"#;
+        self.until_counted(committed, count).await
+    }
+
+    async fn until_counted(&self, name: &str, count: u64) -> anyhow::Result<()> {
         let began = now();
         loop {
-            let seen = self.metric("vestibule_receipts_total").await?;
+            let seen = self.metric(name).await?;
             if seen >= count as f64 {
                 return Ok(());
             }
             ensure!(
                 began.elapsed() < PATIENCE,
-                "{seen} of {count} receipts were applied"
+                "{name} is {seen}, and {count} were waited for"
             );
             tokio::time::sleep(LOOK).await;
         }
@@ -238,6 +260,9 @@ fn spawn_node(
         .envs(environment)
         .env("VESTIBULE__HTTP__LISTEN", listen.to_string())
         .env("VESTIBULE__METRICS__LISTEN", metrics.to_string());
+    if wish.without_breaker {
+        command.env("VESTIBULE__PLUGINS__BREAKER_LEAST_TURNS", "1000000000");
+    }
     Ok(Process::start(
         &mut command,
         &stage.path(&format!("{node}.log")),
@@ -316,7 +341,10 @@ impl Graph {
         let listen = free_address();
         let mut command = own_role("simulator")?;
         let sizes = [wish.records, wish.templates].map(|size| size.to_string());
-        command.arg(listen.to_string()).args(sizes);
+        command
+            .arg(listen.to_string())
+            .args(sizes)
+            .arg(wish.casting());
         let process = Process::start(&mut command, &stage.path(&format!("{name}-graph.log")))?;
         let client = reqwest::Client::builder().build()?;
         let graph = Self {

@@ -23,6 +23,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 use vestibule::plugin_host::{CHILD_VERB, child_main};
 
+use crate::bodies::Casting;
 use crate::rows::Wanted;
 use crate::stage::Database;
 
@@ -63,7 +64,7 @@ enum Role {
         secret: String,
     },
     #[command(hide = true)]
-    SetUp,
+    SetUp { casting: Casting },
     #[command(hide = true)]
     Gateway {
         #[arg(long)]
@@ -74,6 +75,7 @@ enum Role {
         listen: SocketAddr,
         records: usize,
         templates: usize,
+        casting: Casting,
     },
 }
 
@@ -99,13 +101,14 @@ fn main() -> anyhow::Result<ExitCode> {
                 database,
                 secret,
             }) => baseline::serve(listen, &database, &secret).await,
-            Some(Role::SetUp) => roles::set_up().await,
+            Some(Role::SetUp { casting }) => roles::set_up(casting).await,
             Some(Role::Gateway { turns_paused }) => roles::gateway(turns_paused).await,
             Some(Role::Simulator {
                 listen,
                 records,
                 templates,
-            }) => roles::simulator(listen, records, templates).await,
+                casting,
+            }) => roles::simulator(listen, records, templates, casting).await,
             None => measure(&arguments).await,
         }
     })?;

@@ -7,12 +7,13 @@ use std::sync::atomic::Ordering;
 
 use anyhow::Context as _;
 use vestibule::access::Role;
-use vestibule::admin::{self, Answer, Command, Local, PluginCommand, PluginInstall};
+use vestibule::admin::{self, Answer, Command, Local, PluginCommand, PluginInstall, PluginSource};
 use vestibule::app::{Node, StartOptions};
 use vestibule::clock::SystemClock;
 use vestibule::config::Config;
 use vestibule::domain::Clock as _;
 use vestibule::lifecycle::Shutdown;
+use vestibule::plugin_host::ComponentDigest;
 use vestibule::simulator::{
     Checks, RecordLimits, SimNumber, Simulator, SimulatorConfig, StatusPolicy, TemplateSpec,
 };
@@ -20,7 +21,7 @@ use vestibule::storage::migrate;
 use vestibule::telemetry::{self, Recorder};
 use vestibule_tests::guests;
 
-use crate::bodies::{Cast, Number};
+use crate::bodies::{Cast, Casting, Noise, Number};
 use crate::deployment::API_KEY;
 
 const TOKEN: &str = "bench-access-token";
@@ -29,8 +30,8 @@ pub const NUMBERS_EACH: usize = 4;
 /// Messages a second, in and out together: more than the machine does, because pacing is not what is measured.
 const THROUGHPUT: u32 = 1_000;
 
-/// Migrates and sets up the whole cast, every tenant with the echo plugin; then ends.
-pub async fn set_up() -> anyhow::Result<()> {
+/// Migrates and sets up a whole cast with its plugins; then ends.
+pub async fn set_up(casting: Casting) -> anyhow::Result<()> {
     let config = Config::load(None)?;
     {
         let _lock = admin::lock(&config)?;
@@ -39,11 +40,11 @@ pub async fn set_up() -> anyhow::Result<()> {
         db.close().await;
     }
     let local = Local::open(&config).await?;
-    for command in commands(&Cast::standard()) {
+    for command in commands(casting) {
         admin::execute(&local.context, command).await?;
     }
     let key = Command::KeyAdd {
-        tenant: Some("tenant 0".to_owned()),
+        tenant: Some(name_of(0)),
         name: "bench".to_owned(),
         role: Role::TenantAdmin,
         seconds: None,
@@ -56,30 +57,84 @@ pub async fn set_up() -> anyhow::Result<()> {
     Ok(local.close().await?)
 }
 
-fn commands(cast: &Cast) -> Vec<Command> {
-    let mut commands = vec![Command::AppAdd {
+fn commands(casting: Casting) -> Vec<Command> {
+    let cast = Cast::of(casting);
+    let mut commands = vec![app_add(&cast)];
+    match casting {
+        Casting::Standard => {
+            let tenants = cast.numbers.chunks(NUMBERS_EACH).enumerate();
+            commands.extend(tenants.flat_map(|(n, numbers)| tenant(n, numbers, guests::ECHO)));
+        }
+        Casting::Many => {
+            commands.extend(tenant_add(&name_of(0), &cast.numbers));
+            commands.extend(install_each(&name_of(0), &cast.numbers));
+        }
+        Casting::Neighbours => {
+            let quiet = Cast::quiet().numbers.len();
+            let plugin = |n: usize| match n.checked_sub(quiet).map(|n| Noise::ALL[n]) {
+                None | Some(Noise::IsWrittenTo) => guests::ECHO,
+                Some(Noise::Loops) => guests::LOOP_FOREVER,
+                Some(Noise::Allocates) => guests::ALLOCATE,
+                Some(Noise::FloodsHostCalls) => guests::FLOOD_HOST_CALLS,
+            };
+            let tenants = cast.numbers.chunks(1).enumerate();
+            commands.extend(tenants.flat_map(|(n, numbers)| tenant(n, numbers, plugin(n))));
+        }
+    }
+    commands
+}
+
+fn name_of(tenant: usize) -> String {
+    format!("tenant {tenant}")
+}
+
+/// A tenant with its numbers, and a plugin for all of them.
+fn tenant(tenant: usize, numbers: &[Number], plugin: &[u8]) -> Vec<Command> {
+    let name = name_of(tenant);
+    let mut commands = tenant_add(&name, numbers);
+    let install = PluginInstall::new(&name, plugin);
+    commands.push(Command::Plugin(PluginCommand::Install(Box::new(install))));
+    commands
+}
+
+/// The echo plugin, uploaded once and installed for each number.
+fn install_each(tenant: &str, numbers: &[Number]) -> impl Iterator<Item = Command> {
+    let digest = ComponentDigest::of(guests::ECHO).to_string();
+    numbers.iter().enumerate().map(move |(n, number)| {
+        let mut install = PluginInstall::new(tenant, guests::ECHO);
+        if n > 0 {
+            install.source = PluginSource::Digest(digest.clone());
+        }
+        install.number = Some(number.phone_number_id.clone());
+        Command::Plugin(PluginCommand::Install(Box::new(install)))
+    })
+}
+
+fn app_add(cast: &Cast) -> Command {
+    Command::AppAdd {
         meta_app_id: "1000".to_owned(),
         name: "bench".to_owned(),
         verify_token: "bench-verify-token".into(),
         secrets: vec![cast.secret.as_str().into()],
         is_default: true,
-    }];
-    for (index, numbers) in cast.numbers.chunks(NUMBERS_EACH).enumerate() {
-        let tenant = format!("tenant {index}");
-        commands.push(Command::TenantAdd {
-            name: tenant.clone(),
+    }
+}
+
+/// A tenant with its numbers.
+fn tenant_add(tenant: &str, numbers: &[Number]) -> Vec<Command> {
+    let mut commands = vec![
+        Command::TenantAdd {
+            name: tenant.to_owned(),
             settings: r#"{"consent_basis":"attested"}"#.to_owned(),
-        });
-        commands.push(Command::CredentialAdd {
-            tenant: tenant.clone(),
+        },
+        Command::CredentialAdd {
+            tenant: tenant.to_owned(),
             name: "main".to_owned(),
             token: TOKEN.into(),
             replace: false,
-        });
-        commands.extend(numbers.iter().map(|number| number_add(&tenant, number)));
-        let install = PluginInstall::new(&tenant, guests::ECHO);
-        commands.push(Command::Plugin(PluginCommand::Install(Box::new(install))));
-    }
+        },
+    ];
+    commands.extend(numbers.iter().map(|number| number_add(tenant, number)));
     commands
 }
 
@@ -114,8 +169,13 @@ pub async fn gateway(turns_paused: bool) -> anyhow::Result<()> {
 /// Serves until it is killed. Rules that need to have seen the customer's message are off: the load generator posts
 /// its own webhooks. `records`: how many sends are remembered for the asking; `templates`: of each account of the first
 /// tenant.
-pub async fn simulator(listen: SocketAddr, records: usize, templates: usize) -> anyhow::Result<()> {
-    let cast = Cast::standard();
+pub async fn simulator(
+    listen: SocketAddr,
+    records: usize,
+    templates: usize,
+    casting: Casting,
+) -> anyhow::Result<()> {
+    let cast = Cast::of(casting);
     let mut config = SimulatorConfig::new(Arc::new(SystemClock), &cast.secret);
     config.listen = listen;
     config.numbers = cast.numbers.iter().map(sim_number).collect();

@@ -24,6 +24,8 @@ const MOST: f64 = 1.10;
 const TEMPLATES: usize = 6_000;
 /// Pairs of the import that are compared. What is left of a long list is recorded beside traffic that goes on.
 const PAIRS: usize = 15;
+/// Turns of a window that is compared: fewer have no 99th percentile.
+const LEAST: usize = 500;
 /// How often a job is looked at. Each look is a request to the node.
 const LOOK: Duration = Duration::from_millis(200);
 
@@ -186,9 +188,18 @@ pub async fn import(run: &mut Run, capacity: &Capacity) -> anyhow::Result<Vec<Ro
         api.post(&format!("/jobs/{id}/cancel")).await?;
         anyhow::Ok((id, now()))
     });
-    taken.beside.push(traffic.window().await?);
+    while !posted.is_finished() {
+        taken.beside.push(traffic.window().await?);
+    }
     let (job, ended) = posted.await??;
-    taken.beside[0].retain(|(due, _)| *due < ended);
+    for window in &mut taken.beside {
+        window.retain(|(due, _)| *due < ended);
+    }
+    // The last one may have begun just before the end.
+    taken.beside.retain(|window| window.len() >= LEAST);
+    while taken.alone.len() < taken.beside.len() {
+        taken.alone.push(traffic.window().await?);
+    }
     let kept_in = ended - began;
 
     let path = format!("/jobs/{job}");

@@ -3,6 +3,8 @@
 mod acknowledge;
 mod baseline;
 mod beside;
+mod idle;
+mod neighbours;
 mod recovery;
 mod turns;
 
@@ -12,7 +14,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::ValueEnum;
 
-use crate::bodies::{Cast, Requests};
+use crate::bodies::{Cast, Casting, Requests};
 use crate::stage::{Database, Stage};
 use crate::table::Row;
 
@@ -36,6 +38,10 @@ pub enum Wanted {
     Import,
     /// A template sync beside traffic.
     Sync,
+    /// Quiet tenants beside one that loops, one that allocates, one that floods, and one that is written to.
+    Neighbours,
+    /// CPU of a node with 10,000 numbers and nothing to do.
+    Idle,
 }
 
 /// One run: its stage, how long things last, and the messages not used yet.
@@ -107,7 +113,7 @@ pub async fn measure(
 ) -> anyhow::Result<Vec<Row>> {
     let mut run = Run {
         stage: Stage::set(database, folder)?,
-        cast: Cast::standard(),
+        cast: Cast::of(Casting::Standard),
         span,
         list,
         wanted: wanted.to_vec(),
@@ -121,6 +127,9 @@ pub async fn measure(
     if run.wants(Wanted::Acknowledge) {
         rows.push(acknowledge::with_turns_paused(&mut run, &yardstick).await?);
     }
+    if run.wants(Wanted::Idle) {
+        rows.push(idle::measure(&mut run).await?);
+    }
     // Everything that follows goes by the turn capacity.
     let rest = [
         Wanted::Turns,
@@ -130,6 +139,7 @@ pub async fn measure(
         Wanted::Recovery,
         Wanted::Import,
         Wanted::Sync,
+        Wanted::Neighbours,
     ];
     if !rest.iter().any(|row| run.wants(*row)) {
         return Ok(rows);
@@ -155,6 +165,9 @@ pub async fn measure(
     }
     if run.wants(Wanted::Sync) {
         rows.push(beside::sync(&mut run, &capacity).await?);
+    }
+    if run.wants(Wanted::Neighbours) {
+        rows.push(neighbours::measure(&mut run, &capacity).await?);
     }
     Ok(rows)
 }
