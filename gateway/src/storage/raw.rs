@@ -27,6 +27,30 @@ pub struct RawRow {
     pub body: Vec<u8>,
 }
 
+/// The same with its length, its bytes perhaps not read.
+#[derive(Debug, Clone, FromRow)]
+pub struct SizedRow {
+    pub id: i64,
+    app: i64,
+    bucket: i64,
+    received_at: i64,
+    pub bytes: i64,
+    pub body: Option<Vec<u8>>,
+}
+
+impl SizedRow {
+    /// `None`: its bytes were not read.
+    pub fn read(self) -> Option<RawRow> {
+        Some(RawRow {
+            id: self.id,
+            app: self.app,
+            bucket: self.bucket,
+            received_at: self.received_at,
+            body: self.body?,
+        })
+    }
+}
+
 /// Appends bodies; they are lost only with the disk once the transaction has committed.
 pub async fn append_all_tenants(tx: &mut Tx, raws: &[NewRaw]) -> Result<()> {
     for run in batch::groups(tx, raws) {
@@ -80,13 +104,13 @@ pub async fn waiting_all_tenants(
     Ok(rows.into_iter().filter_map(known).collect())
 }
 
-/// Those of these bodies that wait, oldest first, and no more once they have `most_bytes` together. One that is larger than
-/// that by itself comes alone.
+/// Those of these bodies that wait, oldest first. The bytes come of as many as have `most_bytes` together, and of one that is
+/// larger than that by itself.
 pub async fn bodies_all_tenants(
     tx: &mut Tx,
     ids: &[RawId],
     most_bytes: i64,
-) -> Result<Vec<RawRow>> {
+) -> Result<Vec<SizedRow>> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
@@ -101,10 +125,11 @@ pub async fn bodies_all_tenants(
             FROM inbound_raw r WHERE r.attached_at = 0 AND r.id IN",
         2,
         "), sized AS (
-            SELECT id, app, bucket, received_at, whole, SUM(bytes) OVER (ORDER BY id) - bytes AS ahead FROM waiting
+            SELECT id, app, bucket, received_at, whole, bytes, SUM(bytes) OVER (ORDER BY id) - bytes AS ahead FROM waiting
          )
-         SELECT s.id, s.app, s.bucket, s.received_at, (SELECT w.body FROM inbound_raw w WHERE w.id = s.whole) AS body
-         FROM sized s WHERE s.ahead < $1 ORDER BY s.id",
+         SELECT s.id, s.app, s.bucket, s.received_at, CAST(s.bytes AS BIGINT) AS bytes,
+            CASE WHEN s.ahead < $1 THEN (SELECT w.body FROM inbound_raw w WHERE w.id = s.whole) END AS body
+         FROM sized s ORDER BY s.id",
     );
     Ok(fetch_list!(tx, sql, [most_bytes], &ids)?)
 }

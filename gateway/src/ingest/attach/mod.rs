@@ -15,7 +15,7 @@ mod split;
 mod templates;
 mod waiting;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ use crate::metering::Meter;
 use crate::ownership::{Owned, Wakeups};
 use crate::storage::events::PendingEvent;
 use crate::storage::outbox::OutboxRow;
-use crate::storage::raw::{self, RawRow};
+use crate::storage::raw::{self, RawRow, SizedRow};
 use crate::storage::{Db, StorageError, Tx, changes};
 use crate::sync::Precedence;
 use crate::telemetry::names;
@@ -129,9 +129,6 @@ impl Attacher {
         let mut waiting = Waiting::new();
         loop {
             self.acknowledging.give_way().await;
-            if self.owned.has_changed().unwrap_or(false) {
-                waiting.forget();
-            }
             if looks.tick().now_or_never().is_some() {
                 waiting.look();
             }
@@ -159,6 +156,7 @@ impl Attacher {
                     () = stop.cancelled() => return,
                     () = self.wakeups.raw.notified() => {}
                     changed = self.owned.changed() => match changed {
+                        // Seen by now: the next batch would not notice.
                         Ok(()) => waiting.forget(),
                         Err(_) => return,
                     },
@@ -170,7 +168,13 @@ impl Attacher {
 
     /// Attaches one batch of what waits; answers whether more may.
     async fn once(&mut self, waiting: &mut Waiting) -> Result<bool, AttachError> {
-        let owned = self.owned.borrow_and_update().clone();
+        let owned = {
+            let owned = self.owned.borrow_and_update();
+            if owned.has_changed() {
+                waiting.forget();
+            }
+            owned.clone()
+        };
         let mut tx = self.db.glance().await?;
         let now = self.clock.now();
         waiting.read(&mut tx, &owned.buckets(), now).await?;
@@ -199,15 +203,31 @@ impl Attacher {
     ) -> Result<(Vec<RawRow>, Vec<Place>), StorageError> {
         let ids: Vec<RawId> = picked.iter().map(|(id, _)| *id).collect();
         let most_bytes = i64::try_from(self.config.most_bytes).unwrap_or(i64::MAX);
-        let mut raws = raw::bodies_all_tenants(tx, &ids, most_bytes).await?;
-        // They come by id, and what is missing behind the last may be there and have found no room.
-        let last = raws.last().map_or(i64::MAX, |row| row.id);
-        let places: HashMap<i64, usize> = ids.iter().map(|id| id.raw()).zip(0..).collect();
-        raws.sort_unstable_by_key(|row| places.get(&row.id).copied());
-        let found: HashSet<i64> = raws.iter().map(|row| row.id).collect();
-        let is_gone = |(id, _): &&Place| id.raw() < last && !found.contains(&id.raw());
+        let found = raw::bodies_all_tenants(tx, &ids, most_bytes).await?;
+        let mut found: HashMap<i64, SizedRow> =
+            found.into_iter().map(|row| (row.id, row)).collect();
+        let is_gone = |(id, _): &&Place| !found.contains_key(&id.raw());
         let gone = picked.iter().filter(is_gone).copied().collect();
-        Ok((raws, gone))
+        let mut bytes = 0;
+        let taken: Vec<SizedRow> = ids
+            .iter()
+            .filter_map(|id| found.remove(&id.raw()))
+            .take_while(|row| {
+                let has_room = bytes < most_bytes;
+                bytes += row.bytes;
+                has_room
+            })
+            .collect();
+        // Read by age: of those whose turn it is, the young may have found no room behind the large.
+        let unread = taken.iter().filter(|row| row.body.is_none());
+        let unread: Vec<RawId> = unread.map(|row| RawId::from_raw(row.id)).collect();
+        let late = raw::bodies_all_tenants(tx, &unread, i64::MAX).await?;
+        let mut late: HashMap<i64, SizedRow> = late.into_iter().map(|row| (row.id, row)).collect();
+        let whole = |row: SizedRow| match row.body {
+            Some(_) => row.read(),
+            None => late.remove(&row.id)?.read(),
+        };
+        Ok((taken.into_iter().filter_map(whole).collect(), gone))
     }
 
     /// Setup at least as new as `version`, which was read after the bodies were. The node that received a body may have

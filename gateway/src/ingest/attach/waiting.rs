@@ -1,8 +1,8 @@
 //! Which bodies wait, and whose is next: buckets take turns, so that a flood for one number keeps nobody else's waiting.
 //!
 //! Ids are read ahead of the bodies, from where the last reading ended. A body can be committed after one with a later id
-//! was read: what is young is read again each time ([`YOUNG`]), and every look goes once more over all that waits, some ids at
-//! a time. In one bucket bodies go in the order of their ids.
+//! was read: while few wait, what is young is read again each time ([`YOUNG`]); every look, and while many wait always, all that
+//! waits is gone over once more, some ids at a time. In one bucket bodies go in the order of their ids.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -11,8 +11,9 @@ use crate::domain::id::first_id_at;
 use crate::domain::{Bucket, RawId, Timestamp};
 use crate::storage::{Result, Tx, raw};
 
-/// A body that is committed longer after it got its id than this is found by the next look, not by the next reading.
-const YOUNG: Duration = Duration::from_millis(500);
+/// A body that is committed longer after it got its id than this is found by the next look, not by the next reading. Clocks
+/// of nodes may differ by so much too.
+const YOUNG: Duration = Duration::from_secs(2);
 /// Ids of one reading. An entry of an index each: a millisecond or so.
 const AHEAD: usize = 2_048;
 const SWEPT: usize = 1_024;
@@ -21,7 +22,7 @@ const HELD: usize = 500_000;
 /// Before all ids.
 const FIRST: RawId = RawId::from_raw(0);
 
-/// So many are read as often as they come; beyond it what is young is read again with every eighth reading only.
+/// While more wait, what is young is too much to be read again each time.
 const FEW: usize = 1_024;
 
 /// Bodies that wait, by bucket.
@@ -35,7 +36,6 @@ pub(super) struct Waiting {
     sweep: Option<RawId>,
     /// Who was first in the last pick.
     first: Option<Bucket>,
-    readings: usize,
     /// A reading found as many as it could take.
     more: bool,
 }
@@ -51,7 +51,6 @@ impl Waiting {
             front: FIRST,
             sweep: None,
             first: None,
-            readings: 0,
             more: false,
         }
     }
@@ -61,9 +60,9 @@ impl Waiting {
         *self = Self::new();
     }
 
-    /// Goes over everything that waits once more.
+    /// Goes over everything that waits once more, unless that is under way.
     pub(super) fn look(&mut self) {
-        self.sweep = Some(FIRST);
+        self.sweep.get_or_insert(FIRST);
     }
 
     /// May there be more to attach at once?
@@ -79,21 +78,23 @@ impl Waiting {
         now: Timestamp,
     ) -> Result<()> {
         self.more = false;
-        self.readings += 1;
-        if self.held < HELD {
-            let young = first_id_at(now.minus(YOUNG)).min(self.front.raw());
-            let again = self.held < FEW || self.readings.is_multiple_of(8);
-            let after = if again {
-                RawId::from_raw(young)
-            } else {
-                self.front
-            };
-            let mut found = self.take(tx, buckets, after, AHEAD).await?;
-            if found.is_full && found.last <= self.front {
-                found = self.take(tx, buckets, self.front, AHEAD).await?;
-            }
-            self.front = self.front.max(found.last);
-            self.more |= found.is_full;
+        if self.held >= HELD {
+            return Ok(());
+        }
+        let after = match self.held < FEW {
+            true => self
+                .front
+                .min(RawId::from_raw(first_id_at(now.minus(YOUNG)))),
+            false => self.front,
+        };
+        let mut found = self.take(tx, buckets, after, AHEAD).await?;
+        if found.is_full && found.last <= self.front {
+            found = self.take(tx, buckets, self.front, AHEAD).await?;
+        }
+        self.front = self.front.max(found.last);
+        self.more |= found.is_full;
+        if self.held >= FEW {
+            self.look();
         }
         if let Some(at) = self.sweep {
             let found = self.take(tx, buckets, at, SWEPT).await?;
