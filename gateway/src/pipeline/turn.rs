@@ -6,6 +6,7 @@
 //! 4. If no plugin could answer because one failed, the tenant's fallback does.
 //! 5. Policy decides on every draft. What it clears, the commit writes: all of it or nothing.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -19,6 +20,7 @@ use super::queue::Tries;
 use super::reads;
 use super::rollouts::Rollouts;
 use super::told::{TurnSpans, Watchers};
+use super::work;
 use crate::directory::NumberEntry;
 use crate::domain::attribute::Fields;
 use crate::domain::{Clock, IdGenerator, InstallationId, Timestamp, TurnId};
@@ -110,7 +112,7 @@ const NO_ROOM: Duration = Duration::from_millis(5);
 const NOT_COMPILED: Duration = Duration::from_millis(250);
 
 impl Turns {
-    /// Runs one turn, and says how much fuel it took. Calling it again with the same input is harmless: only a commit
+    /// Runs one turn, and says what it took, as fuel. Calling it again with the same input is harmless: only a commit
     /// counts.
     pub(super) async fn run(&self, input: TurnInput) -> (Ran, u64) {
         let spent = AtomicU64::new(0);
@@ -217,8 +219,7 @@ impl Turns {
             contact_kinds: input.entry.tenant.contact_kinds.clone(),
         };
         let report = self.plugins.host().run_turn(request).await?;
-        let fuel = report.calls.iter().map(|call| call.fuel).sum();
-        question.spent.fetch_add(fuel, Ordering::Relaxed);
+        question.spent.fetch_add(cost(&report), Ordering::Relaxed);
         Ok(report)
     }
 
@@ -364,6 +365,17 @@ fn count(report: &TurnReport) {
         metrics::counter!(names::PLUGIN_CALLS, "hook" => hook, "outcome" => outcome).increment(1);
         metrics::histogram!(names::PLUGIN_CALL_SECONDS).record(call.wall_us as f64 / 1e6);
     }
+}
+
+/// What the guests of a turn took, as fuel: instructions, and the memory of each plugin.
+fn cost(report: &TurnReport) -> u64 {
+    let fuel: u64 = report.calls.iter().map(|call| call.fuel).sum();
+    let mut peaks = HashMap::<InstallationId, usize>::new();
+    for call in &report.calls {
+        let peak = peaks.entry(call.installation).or_default();
+        *peak = call.memory_peak.max(*peak);
+    }
+    fuel.saturating_add(peaks.into_values().map(work::memory).sum())
 }
 
 #[cfg(test)]

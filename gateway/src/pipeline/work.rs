@@ -1,6 +1,6 @@
 //! Whose turn it is by what their turns cost: an equal share of the CPU for every tenant that wants it. Pure, no clock.
 //!
-//! Cost is fuel: measured, the same on a busy machine. Every tenant has an account of what its turns took; who has taken
+//! Cost is fuel, and memory counted as fuel: measured, the same on a busy machine. Every tenant has an account of what its turns took; who has taken
 //! least is next (start-time fair queueing: a newcomer begins where the others stand, so nobody saves up for a flood, and
 //! what one took too much it waits for). A turn is charged what the tenant's turns usually take and settled when it is
 //! over. Turns that are *heavy* also share a bound on what is under way at once, because a guest thread divides its time
@@ -22,6 +22,17 @@ const UNDER_WAY: u64 = 110_000_000;
 const UNKNOWN: usize = 16;
 /// Accounts that are remembered beside those that wait or run: who was heavy is known to be when it comes again.
 const REMEMBERED: usize = 10_000;
+
+/// Memory that a guest may have as if it were nothing: it stays mapped from one guest to the next.
+const MAPPED: usize = 2 << 20;
+/// What each byte beyond that costs, in units of fuel: the kernel gives and takes it page by page, and no instruction counts
+/// that. A guess: 16 MiB are some 3 ms.
+const BYTE: u64 = 2;
+
+/// What a guest's memory costs, as fuel.
+pub(super) fn memory(peak: usize) -> u64 {
+    BYTE * peak.saturating_sub(MAPPED) as u64
+}
 
 #[derive(Debug)]
 pub(super) struct Work {
@@ -181,6 +192,13 @@ mod tests {
             most.expect("some") - least.expect("some") <= LOOP + TURN,
             "{all:?}"
         );
+    }
+
+    #[test]
+    fn who_takes_memory_is_heavy_and_who_takes_what_is_mapped_is_not() {
+        assert_eq!((memory(0), memory(1 << 20), memory(MAPPED)), (0, 0, 0));
+        assert!(memory(4 << 20) > HEAVY);
+        assert!(memory(16 << 20) < LOOP && memory(16 << 20) > LOOP / 2);
     }
 
     #[test]
