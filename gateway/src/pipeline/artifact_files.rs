@@ -180,6 +180,13 @@ impl ArtifactFiles {
         let _ = fs::remove_file(self.folder.join(digest));
     }
 
+    /// Those that nobody wants.
+    pub(super) fn others(&self, wanted: impl Fn(&str) -> bool) -> Vec<String> {
+        let index = lock(&self.index);
+        let names = index.files.keys().filter(|name| !wanted(name));
+        names.cloned().collect()
+    }
+
     pub(super) fn bytes(&self) -> u64 {
         lock(&self.index).bytes
     }

@@ -21,7 +21,7 @@ use crate::plugin_host::{
     ArtifactId, ArtifactKey, AuthenticArtifact, ComponentDigest, LoadError, Manifest, Plugin,
     PluginHost,
 };
-use crate::storage::{Db, compile_work, components};
+use crate::storage::{Db, StorageError, compile_work, components};
 use crate::sync::lock;
 use crate::telemetry::names;
 use crate::tenants::installations::{Wanted, engine_name};
@@ -171,9 +171,12 @@ impl Components {
     }
 
     /// Puts a component's machine code on this node's disk before it is called, if it is not there yet.
-    pub async fn stock(&self, tenant: TenantId, hex: &str) -> Result<Stocked, NotRunnable> {
-        let digest = digest(hex).ok_or_else(|| NotRunnable::Corrupt("digest".to_owned()))?;
-        let engine = engine_name(&ArtifactId::current(digest).map_err(not_loaded)?);
+    pub async fn stock(&self, tenant: TenantId, hex: &str) -> Result<Stocked, StorageError> {
+        let engine = digest(hex).and_then(|digest| ArtifactId::current(digest).ok());
+        let Some(engine) = engine.map(|id| engine_name(&id)) else {
+            // A turn that wants it says why it cannot.
+            return Ok(Stocked::Already);
+        };
         let Some(files) = self.files(&engine) else {
             return Ok(Stocked::Nowhere);
         };
@@ -189,6 +192,7 @@ impl Components {
         let Some(sealed) = sealed else {
             return Ok(Stocked::NotCompiled);
         };
+        let _alone = self.file_writes.acquire().await;
         let (name, now) = (hex.to_owned(), self.clock.now());
         match blocking(move || files.write(&name, &sealed, now)).await {
             Ok(()) => Ok(Stocked::Now),
@@ -199,9 +203,17 @@ impl Components {
         }
     }
 
-    /// Drops what is installed nowhere any more.
+    /// Drops what is installed nowhere any more, from memory and from disk.
     pub(super) fn retain(&self, wanted: impl Fn(&ComponentDigest) -> bool) {
-        lock(&self.shelf).retain(wanted);
+        lock(&self.shelf).retain(&wanted);
+        if let Some(files) = self.files.get().cloned().flatten() {
+            let unwanted = files.others(|name| digest(name).is_some_and(|digest| wanted(&digest)));
+            if !unwanted.is_empty() {
+                tokio::task::spawn_blocking(move || {
+                    unwanted.iter().for_each(|name| files.remove(name));
+                });
+            }
+        }
     }
 
     /// Tells the metrics what is held.

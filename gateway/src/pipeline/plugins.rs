@@ -315,16 +315,25 @@ impl Plugins {
         Ok((binding, digest))
     }
 
-    /// Loads what ran lately; then keeps memory free of what is installed no more, and on disk what is installed, until
+    /// Loads what ran lately; then keeps memory and disk free of what is installed no more, and on disk what is, until
     /// stopped.
     pub async fn keep(self: Arc<Self>, stop: CancellationToken) {
         if let Err(error) = self.warm(&stop).await {
             tracing::warn!(error = ?error, "plugins are not loaded before their first messages");
         }
+        let stocking = async {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = self.keep_stocked() => {}
+            }
+        };
+        tokio::join!(self.tidy(&stop), stocking);
+    }
+
+    async fn tidy(&self, stop: &CancellationToken) {
         let mut tick = tokio::time::interval(TIDY);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut changed = self.directory.changes();
-        let mut is_stocked = false;
         while !stop.is_cancelled() {
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -333,15 +342,23 @@ impl Plugins {
             if changed.has_changed().unwrap_or(false) {
                 changed.borrow_and_update();
                 self.forget_retired();
-                is_stocked = false;
             }
             self.components.tell();
-            if !is_stocked {
-                tokio::select! {
-                    () = stop.cancelled() => return,
-                    done = self.stock() => is_stocked = done,
-                }
+        }
+    }
+
+    /// Puts on disk what is installed, as it changes.
+    async fn keep_stocked(&self) {
+        let mut changed = self.directory.changes();
+        loop {
+            let is_all = self.stock().await;
+            // What is being compiled comes later, without a change of what is installed.
+            let again = tokio::time::sleep(STOCK_AGAIN);
+            tokio::select! {
+                changed = changed.changed() => if changed.is_err() { return },
+                () = again, if !is_all => {}
             }
+            tokio::time::sleep(TIDY).await;
         }
     }
 
@@ -354,21 +371,22 @@ impl Plugins {
             versions.map(|version| (version.digest.as_str(), row.tenant))
         });
         let called: HashMap<&str, TenantId> = called.collect();
-        let mut all = true;
+        let mut is_all = true;
         for (digest, tenant) in called {
             match self.components.stock(tenant, digest).await {
-                // One at a time and seldom: nobody waits for it, and messages come meanwhile.
-                Ok(Stocked::Now) => tokio::time::sleep(STOCK_PAUSE).await,
-                Ok(Stocked::Already) => {}
-                Ok(Stocked::NotCompiled) => all = false,
+                Ok(Stocked::Already) => continue,
+                Ok(Stocked::Now) => {}
+                Ok(Stocked::NotCompiled) => is_all = false,
                 Ok(Stocked::Nowhere) => return true,
                 Err(error) => {
-                    tracing::warn!(digest, %error, "an artifact is not put on disk before it is called");
-                    all = false;
+                    tracing::warn!(error = ?error, "what is installed is not put on disk; it is tried again");
+                    return false;
                 }
             }
+            // One at a time and seldom: nobody waits for it, and messages come meanwhile.
+            tokio::time::sleep(STOCK_PAUSE).await;
         }
-        all
+        is_all
     }
 
     /// What ran last comes first, until a part of the budget is left for what nobody foresaw.
@@ -406,6 +424,8 @@ impl Plugins {
 
 /// Between two artifacts that are put on disk. A guess: some twenty times what one takes; 10,000 take seven minutes.
 const STOCK_PAUSE: Duration = Duration::from_millis(40);
+/// Until what was not compiled, or could not be read, is tried again.
+const STOCK_AGAIN: Duration = Duration::from_secs(60);
 /// Between two looks at what is held.
 const TIDY: Duration = Duration::from_secs(5);
 /// Versions that a start looks at.
