@@ -2,7 +2,7 @@
 //! and no webhook tells of it.
 //!
 //! Who is on the list and not marked here is marked, who is marked and not on it is not any more, each with a record of the
-//! channel `meta`. What the gateway itself did to the list since the reading began stands.
+//! channel `meta`. What the ledger has of since the reading began stands: the gateway has changed the list itself.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,12 +11,13 @@ use secrecy::SecretString;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::blocks::{Change, Listed, keep, known};
+use super::blocks::{Change, keep, known};
 use crate::directory::NumberEntry;
 use crate::directory::rounds::{LookError, Question, Rounds};
 use crate::domain::number::Number;
 use crate::domain::{ConsentChannel, ContactId, Timestamp};
 use crate::graph::GraphClient;
+use crate::graph::client::blocks::ListedPerson;
 use crate::storage::buckets::fence;
 use crate::storage::numbers::{self, Reading};
 use crate::storage::{Result as Stored, StorageError, conversations, person};
@@ -105,11 +106,12 @@ impl BlockWatch {
             let mut tx = self.setup.db.read().await?;
             let people = known(&mut tx, number, page.people).await?;
             drop(tx);
-            for one in people {
-                let Some(contact) = one.contact else { continue };
-                if listed.insert(contact) && !marked.contains(&contact) {
-                    self.write(number, contact, change(true, Some(one), began))
-                        .await?;
+            for (person, contacts) in people {
+                for contact in contacts {
+                    if listed.insert(contact) && !marked.contains(&contact) {
+                        self.write(number, contact, change(true, Some(&person), began))
+                            .await?;
+                    }
                 }
             }
             after = page.next;
@@ -157,12 +159,12 @@ impl BlockWatch {
     }
 }
 
-fn change(is_blocked: bool, listed: Option<Listed>, began: Timestamp) -> Change {
-    let subject = listed.and_then(|one| one.phone.or(one.bsuid));
+fn change(is_blocked: bool, listed: Option<&ListedPerson>, began: Timestamp) -> Change {
+    let subject = listed.and_then(|one| one.wa_id.as_ref().or(one.user_id.as_ref()));
     Change {
         is_blocked,
         channel: ConsentChannel::Meta,
-        subject: subject.unwrap_or_default(),
+        subject: subject.cloned().unwrap_or_default(),
         proof: json!({"block_list": if is_blocked { "is on it" } else { "is not on it" }}),
         seen_at: Some(began),
     }

@@ -120,27 +120,35 @@ pub async fn list(
         .blocked(&token, &number.phone_number_id, after, limit, TIMEOUT)
         .await?;
     let mut tx = setup.db.read().await?;
-    Ok((known(&mut tx, &number, people).await?, next))
+    let listed = known(&mut tx, &number, people).await?;
+    let listed = listed.into_iter().map(|(person, contacts)| Listed {
+        contact: contacts.first().copied(),
+        phone: person.wa_id,
+        bsuid: person.user_id,
+    });
+    Ok((listed.collect(), next))
 }
 
-/// Who of Meta's list is known here.
+/// Who of Meta's list is known here, and as whom: by phone and by user id it may be two, as long as nobody knows better.
 pub(super) async fn known(
     tx: &mut Tx,
     number: &Number,
     people: Vec<ListedPerson>,
-) -> Stored<Vec<Listed>> {
+) -> Stored<Vec<(ListedPerson, Vec<ContactId>)>> {
     let keys: Vec<_> = people.iter().map(|one| keys_of(number, one)).collect();
     let found = people::find_identities_all_tenants(tx, &keys.concat()).await?;
     let found: HashMap<IdentityKey, ContactId> = found
         .into_iter()
         .map(|(key, identity)| (key, identity.contact))
         .collect();
-    let listed = people.into_iter().zip(keys).map(|(one, keys)| Listed {
-        contact: keys.iter().find_map(|key| found.get(key).copied()),
-        phone: one.wa_id,
-        bsuid: one.user_id,
-    });
-    Ok(listed.collect())
+    let contacts = |keys: Vec<IdentityKey>| {
+        let contacts = keys.iter().filter_map(|key| found.get(key).copied());
+        contacts.collect()
+    };
+    Ok(people
+        .into_iter()
+        .zip(keys.into_iter().map(contacts))
+        .collect())
 }
 
 /// By what somebody may be known here whom Meta names so.

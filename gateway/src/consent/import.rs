@@ -50,6 +50,8 @@ pub struct Importing {
     pieces: i64,
     rows: Rows,
     pace: Pace,
+    /// What reading took since the last rest.
+    read: Duration,
 }
 
 /// Why a list was not taken: nothing of it was recorded.
@@ -85,6 +87,7 @@ impl Importing {
             pieces: 0,
             rows: Rows::new(format),
             pace: Pace::beside(traffic, &setup.db),
+            read: Duration::ZERO,
         })
     }
 
@@ -103,10 +106,10 @@ impl Importing {
             Ok(full) => full,
             Err(error) => return Err(self.refuse(error).await),
         };
+        self.read += clock.now().since(began);
         if full.is_empty() {
             return Ok(());
         }
-        let read = clock.now().since(began);
         // On disk with the commit that queues the job.
         let mut tx = self.setup.db.begin_unsynced().await?;
         // To have waited for SQLite's writer was nobody's cost.
@@ -115,6 +118,7 @@ impl Importing {
         tx.commit().await?;
         let kept = clock.now().since(began);
         // Whoever brings the list waits, and nobody else does.
+        let read = std::mem::take(&mut self.read);
         self.pace.rest(read + kept).await;
         Ok(())
     }

@@ -20,6 +20,8 @@ use crate::storage::{Db, StorageError};
 
 /// How often it is looked at which numbers are due.
 const LOOK: Duration = Duration::from_secs(1);
+/// After so long a number is asked for again that was asked for in vain, or after `every` where that is shorter.
+const AGAIN: Duration = Duration::from_secs(300);
 
 /// Why a number was asked for in vain.
 #[derive(Debug, thiserror::Error)]
@@ -78,17 +80,21 @@ impl Rounds {
             let at = asked.get(&number.id);
             at.is_none_or(|at| at.plus(self.every) <= now)
         };
-        let due: Vec<Arc<NumberEntry>> = snapshot
+        let due: Vec<NumberId> = snapshot
             .numbers()
-            .filter(|entry| owned.owns(entry.number.bucket()) && is_due(&entry.number))
-            .cloned()
+            .map(|entry| &entry.number)
+            .filter(|number| owned.owns(number.bucket()) && is_due(number))
+            .map(|number| number.id)
             .collect();
-        for entry in due {
-            let number = entry.number.id;
-            let at = self.look_if_due(question, &entry, now).await;
+        for number in due {
+            // A round may take long: tokens change, and numbers go.
+            let Some(entry) = self.directory.snapshot().number(number).cloned() else {
+                continue;
+            };
+            let at = self.look_if_due(question, &entry).await;
             let at = at.unwrap_or_else(|error| {
                 tracing::debug!(%number, %error, "what Meta knows of a number could not be read");
-                now
+                self.clock.now().minus(self.every.saturating_sub(AGAIN))
             });
             asked.insert(number, at);
         }
@@ -99,9 +105,8 @@ impl Rounds {
         &self,
         question: &Q,
         entry: &NumberEntry,
-        now: Timestamp,
     ) -> Result<Timestamp, LookError> {
-        let number = &entry.number;
+        let (number, now) = (&entry.number, self.clock.now());
         let mut tx = self.db.read().await?;
         let at = numbers::read_at(&mut tx, number.tenant, number.id, Q::READING).await?;
         drop(tx);
