@@ -1,7 +1,8 @@
 //! Long work beside traffic: what a consent import and a template sync cost whoever waits for a reply.
 //!
 //! Windows come in pairs within one run, traffic alone and traffic beside the work in turn, so that what else the machine does
-//! is in both. The import is one job, cut between its windows and resumed; a sync is short, and each pair has one.
+//! is in both. The import is one job, cut between its windows and resumed; a sync is short, and each pair has one. A list that
+//! arrives cannot be cut: its windows without it come after it, but for the first.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -197,6 +198,11 @@ pub async fn import(run: &mut Run, capacity: &Capacity) -> anyhow::Result<Vec<Ro
     }
     // The last one may have begun just before the end.
     taken.beside.retain(|window| window.len() >= LEAST);
+    taken.beside.truncate(PAIRS);
+    ensure!(
+        !taken.beside.is_empty(),
+        "the list came too fast: take a longer one (--list)"
+    );
     while taken.alone.len() < taken.beside.len() {
         taken.alone.push(traffic.window().await?);
     }

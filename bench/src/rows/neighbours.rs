@@ -1,8 +1,9 @@
 //! Quiet tenants beside noisy ones: how long somebody who writes to a quiet one waits for the reply, with the noise and without.
 //!
 //! Windows come in pairs, quiet and noisy in turn; after each noisy one everything is worked off. In it one tenant's plugin
-//! loops, one's allocates and one's floods host calls, each until it is stopped and with no breaker between, and a fourth
-//! tenant's share of its hundred thousand messages comes in at once.
+//! loops, one's allocates and one's floods host calls, a hundred times a second, each until it is stopped and with no breaker
+//! between; and a fourth tenant gets a seventh of a hundred thousand messages, and answers them. The shorter the windows, the
+//! more a second that is.
 
 use std::sync::Arc;
 use std::time::Duration;
