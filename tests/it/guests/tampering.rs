@@ -10,7 +10,9 @@ use vestibule_tests::{TestDatabase, for_each_database, guests, settle};
 /// Changes the first tenant's artifacts in this way and has both tenants' customers say hello: the replies of each.
 async fn replies_after(database: &TestDatabase, change: &'static str) -> [Vec<String>; 2] {
     // What the second component leaves behind is another artifact of the same tenant, key and engine.
-    let town = Town::with_plugin(database, guests::TRAP, &[]).await;
+    let mut town = Town::with_plugin(database, guests::TRAP, &[]).await;
+    // The other tenant has the same component: kept on disk for one, its machine code would be read by both.
+    town.deployment = town.deployment.with("plugins.artifact_files_bytes", "0");
     let file = town.deployment.data_dir("echo").with_extension("wasm");
     std::fs::write(&file, guests::ECHO).expect("the component is written");
     let (business, deployment) = (&town.business, &town.deployment);
