@@ -52,7 +52,7 @@ pub(super) fn start(
     Ok(sender)
 }
 
-/// How much less than other threads one that runs guests gets of a core that both want: a third. A guess.
+/// Of a core that both want, a thread with this niceness gets a third of what another gets. A guess.
 const NICE: i32 = 5;
 
 /// Acknowledging, committing and sending are for everybody, a guest is for one tenant: where the machine is short of CPU, guests
