@@ -58,11 +58,9 @@ async fn a_start_asks_only_for_what_is_due() {
         // Each knows as little as a node that has just started.
         let start = async || {
             let watch = QualityWatch {
-                setup: shelf.desk.setup.clone(),
                 graph: shelf.job().graph,
                 rounds: Rounds {
-                    db: shelf.desk.setup.db.clone(),
-                    clock: shelf.desk.setup.clock.clone(),
+                    setup: shelf.desk.setup.clone(),
                     directory: shelf.desk.owner.clone(),
                     owned: shelf.desk.owned(),
                     every,

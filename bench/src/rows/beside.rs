@@ -12,7 +12,7 @@ use anyhow::{Context, ensure};
 use serde_json::Value;
 
 use super::turns::{Capacity, WARM_UP, Waits, match_up, warm};
-use super::{Run, millis};
+use super::{Run, median, millis};
 use crate::deployment::{Api, Deployment, Wish};
 use crate::load::{Pace, drive, now};
 use crate::roles::NUMBERS_EACH;
@@ -148,8 +148,7 @@ impl Pairs {
         let mut ratios: Vec<f64> = pairs
             .map(|(alone, beside)| p99(beside).as_secs_f64() / p99(alone).as_secs_f64())
             .collect();
-        ratios.sort_unstable_by(f64::total_cmp);
-        ratios.get(ratios.len() / 2).copied().unwrap_or(f64::NAN)
+        median(&mut ratios)
     }
 
     fn row(&self, what: String, measured: &str) -> Row {

@@ -1,6 +1,6 @@
 //! What a node with many numbers takes while nobody writes to them.
 
-use super::Run;
+use super::{Run, median};
 use crate::bodies::{Cast, Casting};
 use crate::deployment::{Deployment, Wish};
 use crate::table::{Budget, Row};
@@ -26,8 +26,7 @@ pub async fn measure(run: &mut Run) -> anyhow::Result<Row> {
         let used = gateway.server.cpu() - before;
         parts.push(used.as_secs_f64() / run.span.as_secs_f64());
     }
-    parts.sort_unstable_by(f64::total_cmp);
-    let median = parts[SAMPLES / 2];
+    let median = median(&mut parts);
     let [least, most] = [parts[0], parts[SAMPLES - 1]].map(|part| part * 100.0);
     Ok(Row {
         what: format!("idle with {numbers} numbers, each with an installation"),

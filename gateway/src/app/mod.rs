@@ -454,31 +454,28 @@ impl Shared {
         self.parts.work("wamids", digester.run(soft.clone()));
         if !config.graph.quality_every.is_zero() {
             let watch = QualityWatch {
-                setup: self.admin_context(config)?.setup,
                 graph: graph(config)?,
-                rounds: self.rounds(config.graph.quality_every),
+                rounds: self.rounds(config, config.graph.quality_every)?,
             };
             self.parts.work("quality", watch.run(soft.clone()));
         }
         if !config.graph.blocks_every.is_zero() {
             let watch = BlockWatch {
-                setup: self.admin_context(config)?.setup,
                 graph: graph(config)?,
-                rounds: self.rounds(config.graph.blocks_every),
+                rounds: self.rounds(config, config.graph.blocks_every)?,
             };
             self.parts.work("blocks", watch.run(soft.clone()));
         }
         Ok(wake)
     }
 
-    fn rounds(&self, every: Duration) -> Rounds {
-        Rounds {
-            db: self.db.clone(),
-            clock: self.clock.clone(),
+    fn rounds(&self, config: &Config, every: Duration) -> anyhow::Result<Rounds> {
+        Ok(Rounds {
+            setup: self.admin_context(config)?.setup,
             directory: self.directory.clone(),
             owned: self.owned.clone(),
             every,
-        }
+        })
     }
 
     async fn start_metrics(

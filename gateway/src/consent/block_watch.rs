@@ -21,7 +21,7 @@ use crate::graph::client::blocks::ListedPerson;
 use crate::storage::buckets::fence;
 use crate::storage::numbers::{self, Reading};
 use crate::storage::{Result as Stored, StorageError, conversations, person};
-use crate::tenants::{SetupContext, SetupError};
+use crate::tenants::SetupError;
 
 /// Of one page. Nobody waits for it.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -33,7 +33,6 @@ const PAGES_MOST: usize = 80;
 /// Reads block lists.
 #[derive(Debug)]
 pub struct BlockWatch {
-    pub setup: SetupContext,
     pub graph: GraphClient,
     pub rounds: Rounds,
 }
@@ -46,14 +45,14 @@ impl Question for BlockWatch {
             return Ok(());
         };
         let number = &entry.number;
-        let began = self.setup.clock.now();
+        let began = self.rounds.setup.clock.now();
         let marked = self.marked(number).await?;
         let listed = self.listed(number, token, &marked, began).await?;
         for contact in marked.difference(&listed) {
             self.is_off(number, *contact, &listed, began).await?;
         }
         let lease = self.rounds.lease_of(number)?;
-        let mut tx = self.setup.db.begin().await?;
+        let mut tx = self.rounds.setup.db.begin().await?;
         fence(&mut tx, &lease).await?;
         numbers::set_read_at(&mut tx, number.tenant, number.id, Self::READING, began).await?;
         Ok(tx.commit().await?)
@@ -71,7 +70,7 @@ impl BlockWatch {
         let mut marked = BTreeSet::new();
         loop {
             let after = marked.last().copied().unwrap_or(ContactId::from_raw(0));
-            let mut tx = self.setup.db.read().await?;
+            let mut tx = self.rounds.setup.db.read().await?;
             let some = conversations::blocked(
                 &mut tx,
                 number.tenant,
@@ -103,7 +102,7 @@ impl BlockWatch {
                 .graph
                 .blocked(token, id, after.as_deref(), PAGE, TIMEOUT)
                 .await?;
-            let mut tx = self.setup.db.read().await?;
+            let mut tx = self.rounds.setup.db.read().await?;
             let people = known(&mut tx, number, page.people).await?;
             drop(tx);
             for (person, contacts) in people {
@@ -131,7 +130,7 @@ impl BlockWatch {
         listed: &BTreeSet<ContactId>,
         began: Timestamp,
     ) -> Result<(), LookError> {
-        let mut tx = self.setup.db.read().await?;
+        let mut tx = self.rounds.setup.db.read().await?;
         let all = person::all_of(&mut tx, number.tenant, contact).await?;
         drop(tx);
         if all.iter().any(|one| listed.contains(one)) {
@@ -147,7 +146,7 @@ impl BlockWatch {
         contact: ContactId,
         change: Change,
     ) -> Result<(), LookError> {
-        match keep(&self.setup, (number.tenant, number, contact), change).await {
+        match keep(&self.rounds.setup, (number.tenant, number, contact), change).await {
             Ok(_) => Ok(()),
             Err(SetupError::Storage(error)) => Err(error.into()),
             // Erased meanwhile.

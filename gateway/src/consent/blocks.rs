@@ -85,8 +85,7 @@ pub async fn block(
         proof: json!({"note": note}),
         ..Change::asked_for(true, &person)
     };
-    let standing = keep(setup, (whose.0, &number, whose.2), change).await?;
-    Ok(standing.0)
+    Ok(keep(setup, (whose.0, &number, whose.2), change).await?)
 }
 
 /// Takes somebody off the list of a number. What they had agreed to holds again.
@@ -100,8 +99,7 @@ pub async fn unblock(
         .unblock(&token, &number.phone_number_id, &person, TIMEOUT)
         .await?;
     let change = Change::asked_for(false, &person);
-    let standing = keep(setup, (whose.0, &number, whose.2), change).await?;
-    Ok(standing.0)
+    Ok(keep(setup, (whose.0, &number, whose.2), change).await?)
 }
 
 /// A page of Meta's list, and where the next one begins.
@@ -218,13 +216,12 @@ impl Change {
     }
 }
 
-/// Writes what Meta has done: under the lock of the consent row, so that no send is claimed across it. Answers whether
-/// anything changed.
+/// Writes what Meta has done: under the lock of the consent row, so that no send is claimed across it.
 pub(super) async fn keep(
     setup: &SetupContext,
     (tenant, number, contact): (TenantId, &Number, ContactId),
     change: Change,
-) -> Result<(Standing, bool), SetupError> {
+) -> Result<Standing, SetupError> {
     let now = setup.clock.now();
     let mut tx = setup.db.begin().await?;
     let row = lock(&mut tx, contact).await?;
@@ -240,7 +237,7 @@ pub(super) async fn keep(
     if let Some(seen_at) = change.seen_at {
         let latest = consents::latest(&mut tx, tenant, speaks, &scope).await?;
         if latest.is_some_and(|record| record.recorded_at >= seen_at) {
-            return Ok((standing, false));
+            return Ok(standing);
         }
     }
     let conversation = ConversationId::from_raw(setup.next_id());
@@ -257,7 +254,7 @@ pub(super) async fn keep(
         false => (ConsentStatus::Given, "contact.unblock"),
     };
     if !changed && change.seen_at.is_some() {
-        return Ok((standing, false));
+        return Ok(standing);
     }
     if changed {
         let statement = Statement {
@@ -283,7 +280,7 @@ pub(super) async fn keep(
         .record(&mut tx, tenant, action, speaks, None, became)
         .await?;
     setup.commit(tx).await?;
-    Ok((standing, changed))
+    Ok(standing)
 }
 
 fn subject(person: &Recipient) -> String {

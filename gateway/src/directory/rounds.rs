@@ -11,12 +11,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Directory, NumberEntry};
 use crate::domain::number::Number;
-use crate::domain::{Clock, NumberId, Timestamp};
+use crate::domain::{NumberId, Timestamp};
 use crate::graph::client::call::CallError;
 use crate::ownership::Owned;
+use crate::storage::StorageError;
 use crate::storage::buckets::Lease;
 use crate::storage::numbers::{self, Reading};
-use crate::storage::{Db, StorageError};
+use crate::tenants::SetupContext;
 
 /// How often it is looked at which numbers are due.
 const LOOK: Duration = Duration::from_secs(1);
@@ -44,8 +45,7 @@ pub trait Question {
 /// Goes round the numbers of this node.
 #[derive(Debug, Clone)]
 pub struct Rounds {
-    pub db: Db,
-    pub clock: Arc<dyn Clock>,
+    pub setup: SetupContext,
     pub directory: Arc<Directory>,
     pub owned: Owned,
     /// Between two looks at one number.
@@ -75,7 +75,7 @@ impl Rounds {
         asked: &mut HashMap<NumberId, Timestamp>,
     ) {
         let (snapshot, owned) = (self.directory.snapshot(), self.owned.borrow().clone());
-        let now = self.clock.now();
+        let now = self.setup.clock.now();
         let is_due = |number: &Number| {
             let at = asked.get(&number.id);
             at.is_none_or(|at| at.plus(self.every) <= now)
@@ -94,7 +94,10 @@ impl Rounds {
             let at = self.look_if_due(question, &entry).await;
             let at = at.unwrap_or_else(|error| {
                 tracing::debug!(%number, %error, "what Meta knows of a number could not be read");
-                self.clock.now().minus(self.every.saturating_sub(AGAIN))
+                self.setup
+                    .clock
+                    .now()
+                    .minus(self.every.saturating_sub(AGAIN))
             });
             asked.insert(number, at);
         }
@@ -106,8 +109,8 @@ impl Rounds {
         question: &Q,
         entry: &NumberEntry,
     ) -> Result<Timestamp, LookError> {
-        let (number, now) = (&entry.number, self.clock.now());
-        let mut tx = self.db.read().await?;
+        let (number, now) = (&entry.number, self.setup.clock.now());
+        let mut tx = self.setup.db.read().await?;
         let at = numbers::read_at(&mut tx, number.tenant, number.id, Q::READING).await?;
         drop(tx);
         if at.plus(self.every) > now {

@@ -18,7 +18,6 @@ use crate::storage::buckets::fence;
 use crate::storage::holds::{self, Held, Hold};
 use crate::storage::numbers::{self, Reading};
 use crate::storage::{Result, Tx};
-use crate::tenants::SetupContext;
 use crate::tenants::holds::{lift_by_gateway, place_by_gateway};
 
 /// Of one request. Nobody waits for it.
@@ -34,7 +33,6 @@ const RED: &str = "Meta shows the number's quality as RED. Send to fewer people 
 /// Asks for the quality of numbers.
 #[derive(Debug)]
 pub struct QualityWatch {
-    pub setup: SetupContext,
     pub graph: GraphClient,
     pub rounds: Rounds,
 }
@@ -60,15 +58,15 @@ impl QualityWatch {
     }
 
     async fn obey(&self, number: &Number, quality: &str) -> Result<()> {
-        let now = self.setup.clock.now();
-        let mut tx = self.setup.db.glance().await?;
+        let now = self.rounds.setup.clock.now();
+        let mut tx = self.rounds.setup.db.glance().await?;
         let was = known(&mut tx, number).await?;
         let is_news = was.as_deref() != Some(quality);
         let held = Held::NumberMarketing(number.tenant, number.id);
         let brakes = quality == "RED" && (is_news || self.runs_out(&mut tx, &held, now).await?);
         drop(tx);
         let lease = self.rounds.lease_of(number)?;
-        let mut tx = self.setup.db.begin().await?;
+        let mut tx = self.rounds.setup.db.begin().await?;
         fence(&mut tx, &lease).await?;
         numbers::set_read_at(&mut tx, number.tenant, number.id, Self::READING, now).await?;
         if is_news {
@@ -94,7 +92,7 @@ impl QualityWatch {
     }
 
     async fn lift(&self, tx: &mut Tx, held: &Held, why: &str, now: Timestamp) -> Result<()> {
-        let entry = || AuditId::from_raw(self.setup.next_id());
+        let entry = || AuditId::from_raw(self.rounds.setup.next_id());
         for origin in Cause::QualityDropped.origins() {
             lift_by_gateway(tx, (held, &origin), why, now, entry).await?;
         }
@@ -104,7 +102,7 @@ impl QualityWatch {
     async fn brake(&self, tx: &mut Tx, held: Held, now: Timestamp) -> Result<()> {
         tracing::warn!(?held, "marketing is held: Meta shows the quality as RED");
         let hold = Hold {
-            id: HoldId::from_raw(self.setup.next_id()),
+            id: HoldId::from_raw(self.rounds.setup.next_id()),
             held,
             reason: RED.to_owned(),
             placed_by: Cause::QualityDropped.origin_of_reading(),
@@ -112,7 +110,7 @@ impl QualityWatch {
             until: Some(now.plus(LOW_QUALITY)),
             lifted_at: None,
         };
-        place_by_gateway(tx, &hold, AuditId::from_raw(self.setup.next_id())).await
+        place_by_gateway(tx, &hold, AuditId::from_raw(self.rounds.setup.next_id())).await
     }
 }
 

@@ -1,8 +1,8 @@
 //! Whose turn it is by what their turns cost: an equal share of the CPU for every tenant that wants it. Pure, no clock.
 //!
-//! Cost is fuel, and memory counted as fuel: measured, the same on a busy machine. Every tenant has an account of what its turns took; who has taken
-//! least is next (start-time fair queueing: a newcomer begins where the others stand, so nobody saves up for a flood, and
-//! what one took too much it waits for). A turn is charged what the tenant's turns usually take and settled when it is
+//! Cost is fuel, and memory counted as fuel: measured, the same on a busy machine. Every tenant has an account of what
+//! its turns took; who has taken least is next (start-time fair queueing: a newcomer begins where the others stand, so
+//! nobody saves up for a flood, and what one took too much it waits for). A turn is charged what the tenant's turns usually take and settled when it is
 //! over. Turns that are *heavy* also share a bound on what is under way at once, because a guest thread divides its time
 //! among all that it has: without the bound a hundred loops would slow every neighbour a hundredfold. Who is first among
 //! the heavy and does not fit keeps the others waiting, so that the heaviest is not passed by for ever.
@@ -10,6 +10,7 @@
 use std::collections::HashMap;
 
 use crate::domain::TenantId;
+use crate::plugin_host::engine::KEEP_RESIDENT;
 
 /// What a turn takes beside its guests: loading, instances, its part of the commit. A guess: 20 µs, in units of fuel.
 pub(super) const TURN: u64 = 200_000;
@@ -23,15 +24,13 @@ const UNKNOWN: usize = 16;
 /// Accounts that are remembered beside those that wait or run: who was heavy is known to be when it comes again.
 const REMEMBERED: usize = 10_000;
 
-/// Memory that a guest may have as if it were nothing: it stays mapped from one guest to the next.
-const MAPPED: usize = 2 << 20;
-/// What each byte beyond that costs, in units of fuel: the kernel gives and takes it page by page, and no instruction counts
-/// that. A guess: 16 MiB are some 3 ms.
+/// What each byte of memory costs that does not stay mapped from one guest to the next, in units of fuel: the kernel gives and
+/// takes it page by page, and no instruction counts that. A guess: 16 MiB are some 3 ms.
 const BYTE: u64 = 2;
 
 /// What a guest's memory costs, as fuel.
 pub(super) fn memory(peak: usize) -> u64 {
-    BYTE * peak.saturating_sub(MAPPED) as u64
+    BYTE * peak.saturating_sub(KEEP_RESIDENT) as u64
 }
 
 #[derive(Debug)]
@@ -196,7 +195,10 @@ mod tests {
 
     #[test]
     fn who_takes_memory_is_heavy_and_who_takes_what_is_mapped_is_not() {
-        assert_eq!((memory(0), memory(1 << 20), memory(MAPPED)), (0, 0, 0));
+        assert_eq!(
+            (memory(0), memory(1 << 20), memory(KEEP_RESIDENT)),
+            (0, 0, 0)
+        );
         assert!(memory(4 << 20) > HEAVY);
         assert!(memory(16 << 20) < LOOP && memory(16 << 20) > LOOP / 2);
     }

@@ -179,7 +179,7 @@ fn pool(options: &EngineOptions, size: PoolSize) -> PoolingAllocationConfig {
 
 /// Bytes of a memory that stay mapped between two guests. More than a Rust guest has, so that it costs no system call;
 /// beyond it the kernel takes pages back.
-const KEEP_RESIDENT: usize = 2 << 20;
+pub const KEEP_RESIDENT: usize = 2 << 20;
 
 #[cfg(test)]
 mod tests {
