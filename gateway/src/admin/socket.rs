@@ -4,7 +4,7 @@
 
 use std::io;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -31,41 +31,47 @@ pub(super) enum Reply {
     Error(AdminError),
 }
 
-/// Answers commands until `stop`, then finishes those under way. The caller holds the data folder's lock, so that a
-/// socket found there is nobody's.
-pub async fn serve(
-    path: &Path,
-    context: Arc<AdminContext>,
-    stop: CancellationToken,
-) -> io::Result<()> {
-    let listener = bind(path)?;
-    let running = TaskTracker::new();
-    while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
-        match accepted {
-            Ok((stream, _)) => {
-                let context = Arc::clone(&context);
-                running.spawn(async move {
-                    if let Err(error) = converse(stream, &context).await {
-                        tracing::warn!(%error, "admin socket: a conversation broke off");
-                    }
-                });
-            }
-            Err(error) => tracing::warn!(%error, "admin socket: a connection was not accepted"),
-        }
-    }
-    running.close();
-    running.wait().await;
-    remove_leftover(path)
+/// A socket on which commands may arrive; they are answered once it is served.
+#[derive(Debug)]
+pub struct AdminSocket {
+    listener: UnixListener,
+    path: PathBuf,
 }
 
-/// Bound under another name and renamed once only its owner may connect: there is no moment in which others could.
-fn bind(path: &Path) -> io::Result<UnixListener> {
-    let beside = path.with_extension("new");
-    remove_leftover(&beside)?;
-    let listener = UnixListener::bind(&beside)?;
-    std::fs::set_permissions(&beside, std::fs::Permissions::from_mode(0o600))?;
-    std::fs::rename(&beside, path)?;
-    Ok(listener)
+impl AdminSocket {
+    /// Bound under another name and renamed once only its owner may connect: there is no moment in which others could.
+    /// The caller holds the data folder's lock, so that a socket found there is nobody's.
+    pub fn bind(path: PathBuf) -> io::Result<Self> {
+        let beside = path.with_extension("new");
+        remove_leftover(&beside)?;
+        let listener = UnixListener::bind(&beside)?;
+        std::fs::set_permissions(&beside, std::fs::Permissions::from_mode(0o600))?;
+        std::fs::rename(&beside, &path)?;
+        Ok(Self { listener, path })
+    }
+
+    /// Answers commands until `stop`, then finishes those under way.
+    pub async fn serve(self, context: Arc<AdminContext>, stop: CancellationToken) {
+        let running = TaskTracker::new();
+        while let Some(accepted) = stop.run_until_cancelled(self.listener.accept()).await {
+            match accepted {
+                Ok((stream, _)) => {
+                    let context = Arc::clone(&context);
+                    running.spawn(async move {
+                        if let Err(error) = converse(stream, &context).await {
+                            tracing::warn!(%error, "admin socket: a conversation broke off");
+                        }
+                    });
+                }
+                Err(error) => tracing::warn!(%error, "admin socket: a connection was not accepted"),
+            }
+        }
+        running.close();
+        running.wait().await;
+        if let Err(error) = remove_leftover(&self.path) {
+            tracing::warn!(%error, "the admin socket's file could not be removed");
+        }
+    }
 }
 
 async fn converse(mut stream: UnixStream, context: &AdminContext) -> io::Result<()> {

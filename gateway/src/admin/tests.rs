@@ -22,7 +22,7 @@ struct Server {
     dir: tempfile::TempDir,
     socket: PathBuf,
     stop: CancellationToken,
-    task: tokio::task::JoinHandle<std::io::Result<()>>,
+    task: tokio::task::JoinHandle<()>,
 }
 
 async fn context(dir: &tempfile::TempDir) -> AdminContext {
@@ -64,13 +64,8 @@ async fn start() -> Server {
     let socket = dir.path().join("admin.sock");
     let stop = CancellationToken::new();
     let context = Arc::new(context(&dir).await);
-    let task = tokio::spawn({
-        let (socket, stop) = (socket.clone(), stop.clone());
-        async move { serve(&socket, context, stop).await }
-    });
-    while !socket.exists() {
-        tokio::task::yield_now().await;
-    }
+    let bound = AdminSocket::bind(socket.clone()).expect("it is bound");
+    let task = tokio::spawn(bound.serve(context, stop.clone()));
     Server {
         dir,
         socket,
@@ -88,7 +83,7 @@ impl Server {
 
     async fn end(self) {
         self.stop.cancel();
-        self.task.await.expect("it ends").expect("without an error");
+        self.task.await.expect("it ends");
         assert!(!self.socket.exists());
     }
 }

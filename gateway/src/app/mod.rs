@@ -19,7 +19,7 @@ use std::time::Duration;
 use siphasher::sip::SipHasher13;
 use tokio::sync::mpsc;
 
-use crate::admin::{self, AdminContext, DataLock};
+use crate::admin::{self, AdminContext, AdminSocket, DataLock};
 use crate::api::{Api, Claims, Media, Rates, Streams};
 use crate::audit::{self, Actor, VerifyJob};
 use crate::clock::SystemClock;
@@ -548,14 +548,17 @@ impl Shared {
         self.parts
             .upkeep("leases", keeper.run(self.parts.worked().clone()));
         if config.sqlite_file().is_some() {
-            let (path, context) = (config.admin_socket(), Arc::new(context.clone()));
-            self.parts.work("admin socket", async move {
-                if let Err(error) = admin::serve(&path, context, soft.clone()).await {
-                    tracing::error!(%error, "the admin socket does not work; commands must wait for the server's end");
-                    // Messages do without it.
-                    soft.cancelled().await;
+            // Bound before the node says that it has started: a command right after it finds the socket.
+            match AdminSocket::bind(config.admin_socket()) {
+                Ok(socket) => {
+                    let serving = socket.serve(Arc::new(context.clone()), soft);
+                    self.parts.work("admin socket", serving);
                 }
-            });
+                // Messages do without it.
+                Err(error) => {
+                    tracing::error!(%error, "the admin socket does not work; commands must wait for the server's end");
+                }
+            }
         }
         self.parts.end_upkeep_after_work();
     }
