@@ -103,14 +103,14 @@ impl Importing {
         let began = self.setup.clock.now();
         let full = match self.rows.take(slice) {
             Ok(full) => full,
-            Err(error) => return Err(self.refuse(error).await),
+            Err(error) => return Err(self.refuse(error.into()).await),
         };
         if full.is_empty() {
             self.read += self.setup.clock.now().since(began);
             return Ok(());
         }
-        // On disk with the commit that queues the job.
-        let mut tx = self.setup.db.begin_unsynced().await?;
+        // On disk with the commit that queues the job, which counts them first.
+        let mut tx = self.setup.db.begin_unflushed().await?;
         self.keep(&mut tx, &full).await?;
         tx.commit().await?;
         // Whoever brings the list waits, and nobody else does. To have waited for SQLite's writer counts: it is how busy others
@@ -125,11 +125,17 @@ impl Importing {
     pub async fn finish(mut self, dry_run: bool) -> Result<Job, ImportError> {
         let last = match self.rows.end() {
             Ok(last) => last,
-            Err(error) => return Err(self.refuse(error).await),
+            Err(error) => return Err(self.refuse(error.into()).await),
         };
         let setup = self.setup.clone();
         let mut tx = setup.db.begin().await?;
         self.keep(&mut tx, last.as_slice()).await?;
+        if kept::count(&mut tx, self.tenant, self.import).await? != self.pieces {
+            drop(tx);
+            let lost = "the database came back without a part of the list: send it again";
+            let lost = SetupError::State(lost.to_owned());
+            return Err(self.refuse(lost.into()).await);
+        }
         let params = json!({"import": self.import, "pieces": self.pieces, "dry_run": dry_run,
             "by": setup.by.label()});
         let (kind, total) = (ImportJob::NAME, Some(self.rows.count));
@@ -144,15 +150,15 @@ impl Importing {
         Ok(())
     }
 
-    /// Lets go of what came before the row that does not read.
-    async fn refuse(&self, error: ListError) -> ImportError {
+    /// Lets go of what came before.
+    async fn refuse(&self, error: ImportError) -> ImportError {
         let gone = async {
             let mut tx = self.setup.db.begin().await?;
             kept::drop(&mut tx, self.tenant, self.import).await?;
             tx.commit().await
         };
         match gone.await {
-            Ok(()) => error.into(),
+            Ok(()) => error,
             Err(error) => error.into(),
         }
     }

@@ -60,6 +60,17 @@ pub async fn drop_pieces(
     Ok(())
 }
 
+/// How many pieces there are.
+pub async fn count(tx: &mut Tx, tenant: TenantId, id: i64) -> Result<i64> {
+    const SQL: &str = "SELECT COUNT(*) FROM consent_import WHERE id = $1 AND tenant = $2";
+    let (count,): (i64,) = on_backend!(tx, |conn| sqlx::query_as(SQL)
+        .bind(id)
+        .bind(tenant.raw())
+        .fetch_one(conn)
+        .await)?;
+    Ok(count)
+}
+
 /// Lets go of all pieces.
 pub async fn drop(tx: &mut Tx, tenant: TenantId, id: i64) -> Result<()> {
     const SQL: &str = "DELETE FROM consent_import WHERE id = $1 AND tenant = $2";

@@ -319,6 +319,8 @@ enum Turn {
     InLine,
     /// In line, and the commit need not be on disk when it returns.
     Unsynced,
+    /// Nor on PostgreSQL.
+    Unflushed,
 }
 
 impl Db {
@@ -349,10 +351,17 @@ impl Db {
         self.begin_as(Turn::Unsynced).await
     }
 
+    /// The same for what is counted before anything rests upon it: PostgreSQL does not wait for the disk either, and may come
+    /// back without it under a living node. A later commit of another kind takes it to the disk too.
+    pub async fn begin_unflushed(&self) -> Result<Tx> {
+        self.begin_as(Turn::Unflushed).await
+    }
+
     async fn begin_as(&self, turn: Turn) -> Result<Tx> {
         Ok(Tx::new(match self {
             Self::Sqlite { writer, gate, .. } => {
-                let (urgent, synced) = (turn == Turn::Urgent, turn != Turn::Unsynced);
+                let urgent = turn == Turn::Urgent;
+                let synced = !matches!(turn, Turn::Unsynced | Turn::Unflushed);
                 // One transaction after another on this thread would otherwise keep it from those whom the last one woke.
                 tokio::task::yield_now().await;
                 let permit = gate.enter(urgent).await;
@@ -361,7 +370,13 @@ impl Db {
                 permit.has_begun(synced);
                 Conn::Sqlite(connection, Some(permit))
             }
-            Self::Postgres(pool) => Conn::Postgres(Postgres::Writing(pool.begin().await?)),
+            Self::Postgres(pool) => Conn::Postgres(Postgres::Writing(match turn {
+                Turn::Unflushed => {
+                    let unflushed = "BEGIN; SET LOCAL synchronous_commit = off";
+                    pool.begin_with(unflushed).await?
+                }
+                _ => pool.begin().await?,
+            })),
         }))
     }
 
