@@ -31,7 +31,7 @@ use vestibule::plugin_host::engine::{self, EngineOptions};
 use vestibule::plugin_host::{
     About, ArtifactId, ArtifactKey, ComponentDigest, ConfigJson, ConversationView, Grants,
     HostAnswers, HostConfig, Limits, MessageView, NoHttp, NoReads, Plugin, PluginBinding,
-    PluginHost, TurnRequest, inspect,
+    PluginHost, TurnRequest, Weight, inspect,
 };
 use vestibule::reference_plugins::FAQ;
 use vestibule::storage::components::{self, Component};
@@ -243,5 +243,6 @@ fn turn(n: usize, tenant: usize, plugin: Arc<Plugin>) -> TurnRequest {
         reads: Arc::new(NoReads),
         bot_owns: true,
         contact_kinds: Default::default(),
+        weight: Weight::Light,
     }
 }

@@ -25,7 +25,7 @@ use vestibule::plugin_host::engine::{self, EngineOptions, Meter, PoolSize, Reset
 use vestibule::plugin_host::{
     About, ArtifactId, ArtifactKey, ComponentDigest, ConfigJson, ConversationView, Grants,
     HostAnswers, HostConfig, Limits, MessageView, NoHttp, NoReads, Plugin, PluginBinding,
-    PluginHost, TurnRequest, inspect,
+    PluginHost, TurnRequest, Weight, inspect,
 };
 use wasmtime::component::{
     Component, ComponentType, InstancePre, Lift, Linker, Lower, Resource, ResourceType,
@@ -393,6 +393,7 @@ fn turn(n: usize, binding: PluginBinding) -> TurnRequest {
         reads: Arc::new(NoReads),
         bot_owns: true,
         contact_kinds: Default::default(),
+        weight: Weight::Light,
     }
 }
 

@@ -369,6 +369,7 @@ impl Pipeline {
             .or_else(|| loaded.consent.of(row.contact).map(|row| row.state))
             .unwrap_or_default();
         let input = TurnInput {
+            weight: self.queue.weight(event.tenant),
             event,
             entry,
             conversation: row.clone(),

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use super::room::Room;
 use super::work::{Charge, Work};
 use crate::domain::{Bucket, ConversationId, TenantId};
+use crate::plugin_host::Weight;
 use crate::storage::events::PendingEvent;
 
 /// After so many lost races a conversation's next message runs alone (design.md §3).
@@ -117,6 +118,13 @@ impl Queue {
     /// Turns under way, those waiting for their commit included.
     pub(super) fn running(&self) -> usize {
         self.running
+    }
+
+    pub(super) fn weight(&self, tenant: TenantId) -> Weight {
+        match self.work.is_heavy(tenant) {
+            true => Weight::Heavy,
+            false => Weight::Light,
+        }
     }
 
     /// Takes in a message that just arrived, if there is room and its tenant is not behind.

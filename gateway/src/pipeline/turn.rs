@@ -28,7 +28,7 @@ use crate::graph::webhook;
 use crate::outcalls::{Outcalls, TurnPlace};
 use crate::plugin_host::{
     About, CallOutcome, ContactKinds, ConversationView, Ending, KvEffects, MessageView,
-    OccasionView, Overload, PluginBinding, Seeds, TurnReport, TurnRequest, message_token,
+    OccasionView, Overload, PluginBinding, Seeds, TurnReport, TurnRequest, Weight, message_token,
 };
 use crate::policy::ConsentState;
 use crate::storage::conversations::Conversation;
@@ -59,6 +59,7 @@ pub(super) struct TurnInput {
     pub conversation: Conversation,
     pub consent: ConsentState,
     pub tries: Tries,
+    pub weight: Weight,
 }
 
 /// A turn as its plugins meet it.
@@ -217,6 +218,7 @@ impl Turns {
             plugins,
             bot_owns: input.conversation.owner.is_bot(),
             contact_kinds: input.entry.tenant.contact_kinds.clone(),
+            weight: input.weight,
         };
         let report = self.plugins.host().run_turn(request).await?;
         question.spent.fetch_add(cost(&report), Ordering::Relaxed);

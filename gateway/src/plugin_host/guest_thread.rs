@@ -3,18 +3,19 @@
 //! A small single-threaded executor holds many stores at once; a guest gives way to the others after
 //! [`FUEL_SLICE`](super::limits::FUEL_SLICE) units of fuel, so a hog costs its neighbours microseconds.
 
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::sync::lock;
 
-use super::host::InFlight;
+use super::host::{InFlight, Overload};
 use super::report::TurnReport;
-use super::request::TurnRequest;
+use super::request::{TurnRequest, Weight};
 use super::turn;
 
 /// A turn on its way through a guest thread.
@@ -30,44 +31,117 @@ pub(super) struct Job {
 /// a whole slice of fuel: a new turn starts within this many slices.
 const POLLS_BETWEEN_LOOKS: u32 = 4;
 
-/// Starts a thread that runs jobs until the sender is dropped; at most `stores` instances live on it at a time.
+/// The way to a thread.
+pub(super) struct GuestThread {
+    jobs: mpsc::UnboundedSender<Job>,
+    pub(super) in_flight: Arc<AtomicUsize>,
+    unread: Arc<Unread>,
+}
+
+impl GuestThread {
+    pub(super) fn send(&self, job: Job) -> Result<(), Overload> {
+        self.unread.sent();
+        self.jobs.send(job).map_err(|_| Overload::Lost)
+    }
+
+    /// It has not come to look at a job for long: there is no core for it.
+    pub(super) fn starves(&self) -> bool {
+        self.unread.waits() > STARVED
+    }
+}
+
+/// Starts a thread that runs jobs until the handle is dropped; at most `stores` instances live on it at a time.
 pub(super) fn start(
+    weight: Weight,
     index: usize,
     stores: usize,
     io: Handle,
-) -> std::io::Result<mpsc::UnboundedSender<Job>> {
+) -> std::io::Result<GuestThread> {
     // Unbounded, because admission has counted every job before it is sent.
     let (sender, jobs) = mpsc::unbounded_channel();
+    let unread = Arc::<Unread>::default();
+    let seen = unread.clone();
     let runtime = Builder::new_current_thread()
         .enable_time()
         .event_interval(POLLS_BETWEEN_LOOKS)
         .global_queue_interval(POLLS_BETWEEN_LOOKS)
         .build()?;
-    thread::Builder::new()
-        .name(format!("guest-{index}"))
-        .spawn(move || {
+    let name = match weight {
+        Weight::Light => format!("guest-{index}"),
+        Weight::Heavy => format!("heavy-guest-{index}"),
+    };
+    thread::Builder::new().name(name).spawn(move || {
+        if weight == Weight::Heavy {
             stand_back();
-            runtime.block_on(serve(jobs, stores, io));
-        })?;
-    Ok(sender)
+        }
+        runtime.block_on(serve(jobs, seen, stores, io));
+    })?;
+    Ok(GuestThread {
+        jobs: sender,
+        in_flight: Arc::default(),
+        unread,
+    })
 }
 
-/// Of a core that both want, a thread with this niceness gets a third of what another gets. A guess.
-const NICE: i32 = 5;
-
-/// Acknowledging, committing and sending are for everybody, a guest is for one tenant: where the machine is short of CPU, guests
-/// wait first. On Linux a thread has a niceness of its own.
+/// From now on the thread runs on a core that nobody else wants, and whoever comes to want it has it at once (SCHED_IDLE). A
+/// lower priority alone would not do: on its way to a reply a message wakes a thread a dozen times, and each would wait
+/// for the end of a slice.
 fn stand_back() {
-    if let Err(error) = rustix::process::setpriority_process(None, NICE) {
-        tracing::debug!(%error, "guest threads have the priority of all others");
+    let none = libc::sched_param { sched_priority: 0 };
+    // SAFETY: 0 is the calling thread, the parameters live until the call returns, and nothing else is read or written.
+    let refused = unsafe { libc::sched_setscheduler(0, libc::SCHED_IDLE, &raw const none) } != 0;
+    if refused {
+        let error = std::io::Error::last_os_error();
+        tracing::warn!(%error, "threads of heavy plugins have the priority of all others");
     }
 }
 
-async fn serve(mut jobs: mpsc::UnboundedReceiver<Job>, stores: usize, io: Handle) {
+/// A heavy turn has waited so long for its thread to look at it: the machine is full, and an equal share of it is had
+/// among the light ones. A guess.
+const STARVED: Duration = Duration::from_millis(500);
+
+/// Jobs that the thread has not come to look at.
+#[derive(Default)]
+struct Unread(Mutex<(usize, Option<Instant>)>);
+
+impl Unread {
+    fn sent(&self) {
+        let (count, since) = &mut *lock(&self.0);
+        *count += 1;
+        since.get_or_insert_with(now);
+    }
+
+    fn read(&self) {
+        let (count, since) = &mut *lock(&self.0);
+        *count = count.saturating_sub(1);
+        *since = (*count > 0).then(now);
+    }
+
+    fn waits(&self) -> Duration {
+        let (_, since) = *lock(&self.0);
+        since.map_or(Duration::ZERO, |since| now() - since)
+    }
+}
+
+#[allow(
+    clippy::disallowed_methods,
+    reason = "which thread a turn runs on decides nothing that is stored"
+)]
+fn now() -> Instant {
+    Instant::now()
+}
+
+async fn serve(
+    mut jobs: mpsc::UnboundedReceiver<Job>,
+    unread: Arc<Unread>,
+    stores: usize,
+    io: Handle,
+) {
     let room = Arc::new(Semaphore::new(stores));
     let ended = Arc::<Ended>::default();
     tokio::spawn(hand_over(ended.clone()));
     while let Some(job) = jobs.recv().await {
+        unread.read();
         let weight = job.request.plugins.len().min(stores);
         let weight = u32::try_from(weight).unwrap_or(u32::MAX);
         let Ok(place) = room.clone().acquire_many_owned(weight).await else {
@@ -132,5 +206,35 @@ async fn hand_over(ended: Arc<Ended>) {
     loop {
         ended.some.notified().await;
         ended.tell();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    impl GuestThread {
+        /// One that nobody runs, with a job that it has not looked at for so long.
+        pub(in super::super) fn that_has_waited(waited: Duration) -> Self {
+            let (jobs, _) = mpsc::unbounded_channel();
+            Self {
+                jobs,
+                in_flight: Arc::default(),
+                unread: Arc::new(Unread(Mutex::new((1, now().checked_sub(waited))))),
+            }
+        }
+    }
+
+    #[test]
+    fn a_thread_that_looks_at_a_job_has_waited_for_none_but_the_next() {
+        let long = 2 * STARVED;
+        let unread = Unread(Mutex::new((2, now().checked_sub(long))));
+        assert!(unread.waits() >= long);
+        unread.read();
+        assert!(unread.waits() < long);
+        unread.read();
+        assert_eq!(unread.waits(), Duration::ZERO);
+        unread.sent();
+        assert!(unread.waits() < long);
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use wasmtime::Engine;
 use wasmtime::component::Linker;
 
@@ -17,17 +17,17 @@ use super::abi;
 use super::artifact::AuthenticArtifact;
 use super::engine::{self, EngineOptions, PoolSize};
 use super::guest_state::GuestState;
-use super::guest_thread::{self, Job};
+use super::guest_thread::{self, GuestThread, Job};
 use super::limits::PLUGINS_PER_TURN;
 use super::manifest::Manifest;
 use super::plugin::{LoadError, Plugin};
 use super::report::TurnReport;
-use super::request::TurnRequest;
+use super::request::{TurnRequest, Weight};
 
 /// How much the host runs at once.
 #[derive(Debug, Clone)]
 pub struct HostConfig {
-    /// OS threads that run guests. One per core that plugins may use.
+    /// OS threads that run guests, for each [`Weight`]. One per core that plugins may use.
     pub threads: usize,
     /// Instances alive at the same time on one thread. More only wait for each other.
     pub stores_per_thread: usize,
@@ -83,32 +83,25 @@ pub enum StartError {
 /// Owns the engine, the pool and the guest threads. Dropping it lets running turns end and then ends the threads.
 pub struct PluginHost {
     linker: Linker<GuestState>,
-    threads: Vec<GuestThread>,
+    light: Vec<GuestThread>,
+    heavy: Vec<GuestThread>,
     admission: Arc<Admission>,
-}
-
-struct GuestThread {
-    jobs: mpsc::UnboundedSender<Job>,
-    in_flight: Arc<AtomicUsize>,
 }
 
 impl PluginHost {
     pub fn start(config: HostConfig) -> Result<Arc<Self>, StartError> {
         let stores = config.stores_per_thread.max(PLUGINS_PER_TURN);
-        let pool = PoolSize::for_stores(stores * config.threads.max(1));
+        let threads = config.threads.max(1);
+        let pool = PoolSize::for_stores(2 * stores * threads);
         let engine =
             engine::for_running(&EngineOptions::default(), pool).map_err(StartError::Engine)?;
         let mut linker = Linker::new(&engine);
         abi::add_to_linker(&mut linker).map_err(StartError::Engine)?;
-        let threads = (0..config.threads.max(1))
-            .map(|index| {
-                Ok(GuestThread {
-                    jobs: guest_thread::start(index, stores, config.io.clone())?,
-                    in_flight: Arc::default(),
-                })
-            })
-            .collect::<Result<_, _>>()
-            .map_err(StartError::Thread)?;
+        let start = |weight| {
+            let start = |index| guest_thread::start(weight, index, stores, config.io.clone());
+            let all = (0..threads).map(start).collect::<Result<_, _>>();
+            all.map_err(StartError::Thread)
+        };
         let admission = Arc::new(Admission {
             most: config.turns,
             most_per_tenant: config.turns_per_tenant,
@@ -116,7 +109,8 @@ impl PluginHost {
         });
         Ok(Arc::new(Self {
             linker,
-            threads,
+            light: start(Weight::Light)?,
+            heavy: start(Weight::Heavy)?,
             admission,
         }))
     }
@@ -142,7 +136,7 @@ impl PluginHost {
         if request.plugins.len() > PLUGINS_PER_TURN {
             return Err(Overload::TooManyPlugins);
         }
-        let thread = self.least_loaded();
+        let thread = thread_for(request.weight, &self.light, &self.heavy);
         let in_flight = self.admission.admit(request.tenant, &thread.in_flight)?;
         let (reply, report) = oneshot::channel();
         let job = Job {
@@ -151,7 +145,7 @@ impl PluginHost {
             reply,
             in_flight,
         };
-        thread.jobs.send(job).map_err(|_| Overload::Lost)?;
+        thread.send(job)?;
         report.await.map_err(|_| Overload::Lost)
     }
 
@@ -163,13 +157,26 @@ impl PluginHost {
     pub fn turns_in_flight(&self) -> usize {
         self.admission.counts().all
     }
+}
 
-    fn least_loaded(&self) -> &GuestThread {
-        self.threads
-            .iter()
-            .min_by_key(|thread| thread.in_flight.load(Ordering::Relaxed))
-            .expect("a host has at least one thread")
-    }
+/// Where a turn of this weight runs: a heavy one among the light ones, when its own threads get no core.
+fn thread_for<'a>(
+    weight: Weight,
+    light: &'a [GuestThread],
+    heavy: &'a [GuestThread],
+) -> &'a GuestThread {
+    let apart = match weight {
+        Weight::Light => None,
+        Weight::Heavy => Some(least_loaded(heavy)).filter(|thread| !thread.starves()),
+    };
+    apart.unwrap_or_else(|| least_loaded(light))
+}
+
+fn least_loaded(threads: &[GuestThread]) -> &GuestThread {
+    threads
+        .iter()
+        .min_by_key(|thread| thread.in_flight.load(Ordering::Relaxed))
+        .expect("a host has at least one thread of each kind")
 }
 
 /// Decides what is taken at all, before anything is queued.
@@ -236,5 +243,22 @@ impl Drop for InFlight {
     fn drop(&mut self) {
         self.thread.fetch_sub(1, Ordering::Relaxed);
         self.admission.release(self.tenant);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_heavy_turn_has_a_thread_of_its_kind_unless_that_gets_no_core() {
+        let waited = |millis| [GuestThread::that_has_waited(Duration::from_millis(millis))];
+        let (light, busy, starving) = (waited(0), waited(400), waited(600));
+        let is = |one: &GuestThread, other: &[GuestThread]| std::ptr::eq(one, &raw const other[0]);
+        assert!(is(thread_for(Weight::Heavy, &light, &busy), &busy));
+        assert!(is(thread_for(Weight::Heavy, &light, &starving), &light));
+        assert!(is(thread_for(Weight::Light, &starving, &busy), &starving));
     }
 }

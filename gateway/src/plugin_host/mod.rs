@@ -85,7 +85,7 @@ pub use report::{
 };
 pub use request::{
     About, ConfigError, ConfigJson, ContactKinds, ConversationView, Grants, MessageView,
-    OccasionView, PluginBinding, SetupUnreadable, StoredSetup, TurnRequest, message_token,
+    OccasionView, PluginBinding, SetupUnreadable, StoredSetup, TurnRequest, Weight, message_token,
 };
 pub use seeds::Seeds;
 pub use settings::{SettingsError, SettingsProblem};

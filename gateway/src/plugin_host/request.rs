@@ -43,6 +43,17 @@ pub struct TurnRequest {
     pub bot_owns: bool,
     /// The attributes of contacts that the tenant has defined.
     pub contact_kinds: Arc<ContactKinds>,
+    pub weight: Weight,
+}
+
+/// What the tenant's turns usually take. Each kind has threads of its own, so that nobody's short turn waits for a part of
+/// somebody's long one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Weight {
+    #[default]
+    Light,
+    /// Runs on cores that nobody else wants.
+    Heavy,
 }
 
 /// Kinds of the contacts' attributes, by their names.

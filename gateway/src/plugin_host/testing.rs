@@ -230,6 +230,7 @@ pub(super) fn turn(plugins: Vec<PluginBinding>) -> TurnRequest {
         reads: Arc::new(NoReads),
         bot_owns: true,
         contact_kinds: Arc::default(),
+        weight: Weight::Light,
     }
 }
 

@@ -18,7 +18,7 @@ use crate::plugin_host::{
     LoadError, Manifest, MessageView, OccasionView, Overload, OwnershipView, PersonView,
     PluginBinding, PluginHost, Read, ReadSource, ReadUnavailable, Said as SaidBefore, SearchAsked,
     SettingsError, SetupUnreadable, StartError, StoredSetup, TemplateKey, TemplatePage,
-    TemplateView, TurnReport, TurnRequest, WindowView, asks_for, inspect,
+    TemplateView, TurnReport, TurnRequest, Weight, WindowView, asks_for, inspect,
 };
 use crate::secrets::{Entropy, SystemEntropy};
 
@@ -251,6 +251,7 @@ impl Stage {
             shadow: false,
             bot_owns: recorded.seen.bot,
             contact_kinds: self.contact_kinds.clone(),
+            weight: Weight::Light,
         })
     }
 }

@@ -15,7 +15,7 @@ use vestibule::plugin_host::{
     About, ArtifactId, ArtifactKey, CallOutcome, CompileLimits, Compiler, ComponentDigest,
     ConfigJson, ConversationView, Effect, FaultKind, Grants, HostConfig, KvReader, KvUnavailable,
     Limits, LoadError, MessageView, NoHttp, NoReads, OccasionView, PluginBinding, PluginHost,
-    ReadSource, TurnReport, TurnRequest, inspect,
+    ReadSource, TurnReport, TurnRequest, Weight, inspect,
 };
 
 /// A host that runs one guest.
@@ -111,6 +111,7 @@ impl Stage {
             reads: self.reads.clone(),
             bot_owns: true,
             contact_kinds: Arc::default(),
+            weight: Weight::Light,
         }
     }
 }

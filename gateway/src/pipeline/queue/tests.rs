@@ -281,6 +281,8 @@ fn heavy_tenants_take_turns_by_what_they_took() {
     }
     let ratio = had[0] as f64 / had[1] as f64;
     assert!((0.5..2.5).contains(&ratio), "{had:?}");
+    let weights = [1, 3].map(|tenant| queue.weight(TenantId::from_raw(tenant)));
+    assert_eq!(weights, [Weight::Heavy, Weight::Light]);
 }
 
 #[test]

@@ -1,9 +1,10 @@
-//! The pool has room for the largest components in every store: nobody can take a neighbour's share.
+//! Nobody can take a neighbour's share: the pool has room for the largest components in every store, and who is heavy has threads
+//! of its own.
 
 use futures::FutureExt;
 use tokio::sync::Barrier;
 
-use super::super::limits::TABLES;
+use super::super::limits::{PLUGINS_PER_TURN, TABLES};
 use super::*;
 
 /// Answers when as many turns ask as there are stores: then all of them are alive.
@@ -39,6 +40,33 @@ async fn every_store_may_hold_a_component_of_the_most_tables() {
         host.run_turn(request)
     });
     for report in futures::future::join_all(turns).await {
+        assert_eq!(texts(&report.expect("room")), ["hi"]);
+    }
+}
+
+/// A turn that asks the store.
+fn asks(host: &PluginHost, kv: &Arc<AllAtOnce>) -> TurnRequest {
+    let asking = format!("(call $kv-get {{{{n}}}} {RET}) (call $reply-text {{{{hi}}}} {RET})");
+    let mut request = turn(vec![binding(&Guest::replying(&asking).load(host))]);
+    request.kv = kv.clone();
+    request
+}
+
+#[tokio::test]
+async fn heavy_turns_take_no_thread_from_light_ones() {
+    const STORES: usize = PLUGINS_PER_TURN;
+    let host = host_with(|config| config.stores_per_thread = STORES);
+    let kv = Arc::new(AllAtOnce(Barrier::new(STORES + 1)));
+    // They have every store of their thread, until a light one asks too.
+    let heavy = (0..STORES).map(|_| {
+        host.run_turn(TurnRequest {
+            weight: Weight::Heavy,
+            ..asks(&host, &kv)
+        })
+    });
+    let light = host.run_turn(asks(&host, &kv));
+    let all = heavy.map(FutureExt::boxed).chain([light.boxed()]);
+    for report in futures::future::join_all(all).await {
         assert_eq!(texts(&report.expect("room")), ["hi"]);
     }
 }
