@@ -30,9 +30,6 @@ use crate::tenants::{SetupContext, SetupError, credentials, numbers};
 /// Of one call. Meta does it at once.
 const TIMEOUT: Duration = Duration::from_secs(15);
 
-/// A reading of a whole list takes no longer (`block_watch.rs`: 80 pages, 30 s each at most).
-const READING: Duration = Duration::from_secs(3_600);
-
 /// Why the list was not changed, or could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum BlockError {
@@ -237,14 +234,11 @@ pub(super) async fn keep(
         is_blocked: change.is_blocked,
     };
     let scope = ConsentScope::Number(number.id);
-    let latest = consents::latest(&mut tx, tenant, speaks, &scope).await?;
-    let is_known_since = |at: Timestamp| {
-        latest
-            .as_ref()
-            .is_some_and(|record| record.recorded_at >= at)
-    };
-    if change.seen_at.is_some_and(is_known_since) {
-        return Ok(standing);
+    if let Some(seen_at) = change.seen_at {
+        let latest = consents::latest(&mut tx, tenant, speaks, &scope).await?;
+        if latest.is_some_and(|record| record.recorded_at >= seen_at) {
+            return Ok(standing);
+        }
     }
     let conversation = ConversationId::from_raw(setup.next_id());
     conversations::begin(&mut tx, tenant, number, speaks, conversation, now).await?;
@@ -262,29 +256,25 @@ pub(super) async fn keep(
     if !changed && change.seen_at.is_some() {
         return Ok(standing);
     }
-    // Also what changes no mark: a reading of Meta's list that is under way must not undo it.
-    let is_said = latest
-        .as_ref()
-        .is_some_and(|record| record.status == status);
-    if changed || !(is_said && is_known_since(now.minus(READING))) {
-        let statement = Statement {
-            tenant,
-            contact: speaks,
-            scope,
-            status,
-            channel: change.channel,
-            at: now,
-            wording: Vec::new(),
-            evidence: Evidence {
-                subject: change.subject,
-                source: number.display_number.clone(),
-                proof: change.proof,
-                ..Evidence::default()
-            },
-            by: setup.by.label(),
-        };
-        record::append(&mut tx, &[statement], now, || setup.next_id()).await?;
-    }
+    // Whatever was asked for is a record, also where no mark changes: a reading of Meta's list that began before must not undo
+    // it.
+    let statement = Statement {
+        tenant,
+        contact: speaks,
+        scope,
+        status,
+        channel: change.channel,
+        at: now,
+        wording: Vec::new(),
+        evidence: Evidence {
+            subject: change.subject,
+            source: number.display_number.clone(),
+            proof: change.proof,
+            ..Evidence::default()
+        },
+        by: setup.by.label(),
+    };
+    record::append(&mut tx, &[statement], now, || setup.next_id()).await?;
     let became = Some(json!({"number": number.id}));
     setup
         .record(&mut tx, tenant, action, speaks, None, became)
