@@ -3,8 +3,8 @@
 //! A small single-threaded executor holds many stores at once; a guest gives way to the others after
 //! [`FUEL_SLICE`](super::limits::FUEL_SLICE) units of fuel, so a hog costs its neighbours microseconds.
 
-use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -22,10 +22,13 @@ use super::turn;
 pub(super) struct Job {
     pub(super) request: TurnRequest,
     pub(super) asked: Instant,
-    pub(super) reply: oneshot::Sender<TurnReport>,
+    pub(super) reply: oneshot::Sender<Ran>,
     /// Held until the turn's instances are gone.
     pub(super) in_flight: InFlight,
 }
+
+/// A report, and the place of its turn. The caller gives that back: it takes a lock, which a thread that gets no core would keep.
+pub(super) type Ran = (TurnReport, InFlight);
 
 /// Tasks polled before the thread looks for new jobs and elapsed timers. Small, because each poll of a guest may last
 /// a whole slice of fuel: a new turn starts within this many slices.
@@ -83,9 +86,10 @@ pub(super) fn start(
     })
 }
 
-/// From now on the thread runs on a core that nobody else wants, and whoever comes to want it has it at once (SCHED_IDLE). A
-/// lower priority alone would not do: on its way to a reply a message wakes a thread a dozen times, and each would wait
-/// for the end of a slice.
+/// From now on the thread runs on a core that no other thread of this process (or of its control group) wants, and whoever
+/// comes to want it has it at once (SCHED_IDLE). A lower priority alone would not do: on its way to a reply a message wakes
+/// a thread a dozen times, and each would wait for the end of a slice. Whoever wants a lock that such a thread holds waits
+/// with it, so it takes none that others need, but for those of wasmtime's pool, of tokio and of the kernel.
 fn stand_back() {
     let none = libc::sched_param { sched_priority: 0 };
     // SAFETY: 0 is the calling thread, the parameters live until the call returns, and nothing else is read or written.
@@ -100,26 +104,40 @@ fn stand_back() {
 /// among the light ones. A guess.
 const STARVED: Duration = Duration::from_millis(500);
 
-/// Jobs that the thread has not come to look at.
-#[derive(Default)]
-struct Unread(Mutex<(usize, Option<Instant>)>);
+/// Jobs that the thread has not come to look at. No mutex: a thread that gets no core would keep it from others.
+#[derive(Debug, Default)]
+struct Unread {
+    count: AtomicUsize,
+    /// When it looked at one last, or the first of these came: milliseconds of [`since_start`].
+    looked_at: AtomicU64,
+    /// The next waits for a store, not for a core.
+    is_full: AtomicBool,
+}
 
 impl Unread {
     fn sent(&self) {
-        let (count, since) = &mut *lock(&self.0);
-        *count += 1;
-        since.get_or_insert_with(now);
+        if self.count.fetch_add(1, Ordering::AcqRel) == 0 {
+            self.looked_at.store(since_start(), Ordering::Release);
+        }
     }
 
     fn read(&self) {
-        let (count, since) = &mut *lock(&self.0);
-        *count = count.saturating_sub(1);
-        *since = (*count > 0).then(now);
+        self.looked_at.store(since_start(), Ordering::Release);
+        self.count.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    async fn while_full<T>(&self, place: impl Future<Output = T>) -> T {
+        self.is_full.store(true, Ordering::Release);
+        let place = place.await;
+        self.looked_at.store(since_start(), Ordering::Release);
+        self.is_full.store(false, Ordering::Release);
+        place
     }
 
     fn waits(&self) -> Duration {
-        let (_, since) = *lock(&self.0);
-        since.map_or(Duration::ZERO, |since| now() - since)
+        let waits = self.count.load(Ordering::Acquire) > 0 && !self.is_full.load(Ordering::Acquire);
+        let waited = since_start().saturating_sub(self.looked_at.load(Ordering::Acquire));
+        Duration::from_millis(if waits { waited } else { 0 })
     }
 }
 
@@ -127,8 +145,11 @@ impl Unread {
     clippy::disallowed_methods,
     reason = "which thread a turn runs on decides nothing that is stored"
 )]
-fn now() -> Instant {
-    Instant::now()
+fn since_start() -> u64 {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    // Never at the beginning: what was long ago is a moment too.
+    let millis = START.elapsed().as_millis() + 3_600_000;
+    u64::try_from(millis).unwrap_or(u64::MAX)
 }
 
 async fn serve(
@@ -144,7 +165,8 @@ async fn serve(
         unread.read();
         let weight = job.request.plugins.len().min(stores);
         let weight = u32::try_from(weight).unwrap_or(u32::MAX);
-        let Ok(place) = room.clone().acquire_many_owned(weight).await else {
+        let place = room.clone().acquire_many_owned(weight);
+        let Ok(place) = unread.while_full(place).await else {
             return;
         };
         tokio::spawn(run(job, place, io.clone(), ended.clone()));
@@ -157,14 +179,14 @@ async fn run(job: Job, _place: OwnedSemaphorePermit, io: Handle, ended: Arc<Ende
         request,
         asked,
         mut reply,
-        in_flight: _in_flight,
+        in_flight,
     } = job;
     let report = tokio::select! {
         biased;
         () = reply.closed() => return,
         report = turn::run(Arc::new(request), asked, io) => report,
     };
-    ended.push(reply, report);
+    ended.push(reply, (report, in_flight));
 }
 
 /// Turns that ended, until their callers are told of it: those of one round of the thread together. Waking a caller on
@@ -172,7 +194,7 @@ async fn run(job: Job, _place: OwnedSemaphorePermit, io: Handle, ended: Arc<Ende
 /// woken, and finds the rest.
 #[derive(Default)]
 struct Ended {
-    reports: Mutex<Vec<(oneshot::Sender<TurnReport>, TurnReport)>>,
+    reports: Mutex<Vec<(oneshot::Sender<Ran>, Ran)>>,
     some: Notify,
 }
 
@@ -180,7 +202,7 @@ struct Ended {
 const TOLD_TOGETHER: usize = 16;
 
 impl Ended {
-    fn push(&self, reply: oneshot::Sender<TurnReport>, report: TurnReport) {
+    fn push(&self, reply: oneshot::Sender<Ran>, report: Ran) {
         let mut reports = lock(&self.reports);
         reports.push((reply, report));
         let waiting = reports.len();
@@ -211,6 +233,8 @@ async fn hand_over(ended: Arc<Ended>) {
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt as _;
+
     use super::*;
 
     impl GuestThread {
@@ -220,15 +244,24 @@ mod tests {
             Self {
                 jobs,
                 in_flight: Arc::default(),
-                unread: Arc::new(Unread(Mutex::new((1, now().checked_sub(waited))))),
+                unread: Arc::new(unread(1, waited)),
             }
+        }
+    }
+
+    fn unread(count: usize, looked: Duration) -> Unread {
+        let ago = u64::try_from(looked.as_millis()).expect("short");
+        Unread {
+            count: AtomicUsize::new(count),
+            looked_at: AtomicU64::new(since_start() - ago),
+            is_full: AtomicBool::new(false),
         }
     }
 
     #[test]
     fn a_thread_that_looks_at_a_job_has_waited_for_none_but_the_next() {
-        let long = 2 * STARVED;
-        let unread = Unread(Mutex::new((2, now().checked_sub(long))));
+        let long = 100 * STARVED;
+        let unread = unread(2, long);
         assert!(unread.waits() >= long);
         unread.read();
         assert!(unread.waits() < long);
@@ -236,5 +269,13 @@ mod tests {
         assert_eq!(unread.waits(), Duration::ZERO);
         unread.sent();
         assert!(unread.waits() < long);
+    }
+
+    #[test]
+    fn who_waits_for_a_store_does_not_wait_for_a_core() {
+        let unread = unread(1, 100 * STARVED);
+        let mut waiting = std::pin::pin!(unread.while_full(std::future::pending::<()>()));
+        assert!(waiting.as_mut().now_or_never().is_none());
+        assert_eq!(unread.waits(), Duration::ZERO);
     }
 }

@@ -45,8 +45,9 @@ impl HostConfig {
     pub fn new(threads: usize, io: Handle) -> Self {
         Self {
             threads,
-            // Enough to hide waits for the store, little enough that the pool's memories stay warm.
-            stores_per_thread: 64,
+            // Enough to hide waits for the store, little enough that the pool's memories stay warm; on many cores fewer,
+            // because each reserves gigabytes of addresses, and a process has 128 TiB.
+            stores_per_thread: (3_072 / threads.max(1)).clamp(16, 64),
             turns: threads * 512,
             turns_per_tenant: threads * 256,
             io,
@@ -146,7 +147,8 @@ impl PluginHost {
             in_flight,
         };
         thread.send(job)?;
-        report.await.map_err(|_| Overload::Lost)
+        let (report, _in_flight) = report.await.map_err(|_| Overload::Lost)?;
+        Ok(report)
     }
 
     pub fn engine(&self) -> &Engine {
@@ -255,7 +257,7 @@ mod tests {
     #[test]
     fn a_heavy_turn_has_a_thread_of_its_kind_unless_that_gets_no_core() {
         let waited = |millis| [GuestThread::that_has_waited(Duration::from_millis(millis))];
-        let (light, busy, starving) = (waited(0), waited(400), waited(600));
+        let (light, busy, starving) = (waited(0), waited(0), waited(60_000));
         let is = |one: &GuestThread, other: &[GuestThread]| std::ptr::eq(one, &raw const other[0]);
         assert!(is(thread_for(Weight::Heavy, &light, &busy), &busy));
         assert!(is(thread_for(Weight::Heavy, &light, &starving), &light));
