@@ -13,7 +13,7 @@ use crate::storage::Db;
 /// A rest is so many times the step's length. On SQLite whoever writes waits for the step's end; on PostgreSQL the step takes
 /// longer and only shares the machine. Guesses; `bench` measures what they cost a turn (docs/performance.md).
 const REST_SQLITE: u32 = 20;
-const REST_POSTGRES: u32 = 10;
+const REST_POSTGRES: u32 = 14;
 /// A step's length has so many of the shortest rests. Also where nobody is there to be kept waiting another program may
 /// have SQLite's file open: it writes when it happens to ask between two steps.
 const SPARED: u32 = 4;

@@ -117,6 +117,7 @@ mod tests {
         assert!(is_synced(db.begin().await.expect("begun")).await);
         for _ in 0..2 {
             assert!(!is_synced(db.begin_unsynced().await.expect("begun")).await);
+            assert!(!is_synced(db.begin_unflushed().await.expect("begun")).await);
         }
         assert!(is_synced(db.begin_urgent().await.expect("begun")).await);
         assert!(!is_synced(db.begin_unsynced().await.expect("begun")).await);

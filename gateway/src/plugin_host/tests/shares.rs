@@ -71,6 +71,33 @@ async fn heavy_turns_take_no_thread_from_light_ones() {
     }
 }
 
+/// The scheduling policies of this process's threads whose names begin so.
+fn policies(name: &str) -> Vec<String> {
+    let threads = std::fs::read_dir("/proc/self/task").expect("threads");
+    let policy = |thread: std::path::PathBuf| {
+        let comm = std::fs::read_to_string(thread.join("comm")).ok()?;
+        let stat = std::fs::read_to_string(thread.join("stat")).ok()?;
+        let (_, fields) = stat.rsplit_once(')')?;
+        // proc(5): the policy is the 41st field, the first behind the name is the third.
+        let policy = fields.split_whitespace().nth(41 - 3)?;
+        comm.starts_with(name).then(|| policy.to_owned())
+    };
+    let threads = threads.filter_map(|thread| policy(thread.ok()?.path()));
+    threads.collect()
+}
+
+#[tokio::test]
+async fn threads_of_heavy_turns_run_where_nobody_else_wants_a_core() {
+    let host = host();
+    let mut request = turn(vec![binding(&well_behaved().load(&host))]);
+    request.weight = Weight::Heavy;
+    // Its thread has begun; those of other tests may still be about to.
+    host.run_turn(request).await.expect("room");
+    let idle = libc::SCHED_IDLE.to_string();
+    assert!(policies("heavy-guest").contains(&idle));
+    assert!(!policies("guest-").contains(&idle));
+}
+
 #[tokio::test]
 async fn a_component_of_more_tables_does_not_load() {
     let host = host();
