@@ -3,7 +3,7 @@
 //! A small single-threaded executor holds many stores at once; a guest gives way to the others after
 //! [`FUEL_SLICE`](super::limits::FUEL_SLICE) units of fuel, so a hog costs its neighbours microseconds.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -100,8 +100,8 @@ fn stand_back() {
     }
 }
 
-/// A heavy turn has waited so long for its thread to look at it: the machine is full, and an equal share of it is had
-/// among the light ones. A guess.
+/// A heavy turn has waited so long for its thread to look at it: the machine is full, and the next ones run among the light
+/// ones. A guess.
 const STARVED: Duration = Duration::from_millis(500);
 
 /// Jobs that the thread has not come to look at. No mutex: a thread that gets no core would keep it from others.
@@ -109,7 +109,7 @@ const STARVED: Duration = Duration::from_millis(500);
 struct Unread {
     count: AtomicUsize,
     /// When it looked at one last, or the first of these came: milliseconds of [`since_start`].
-    looked_at: AtomicU64,
+    looked_at: AtomicI64,
     /// The next waits for a store, not for a core.
     is_full: AtomicBool,
 }
@@ -121,13 +121,10 @@ impl Unread {
         }
     }
 
-    fn read(&self) {
-        self.looked_at.store(since_start(), Ordering::Release);
-        self.count.fetch_sub(1, Ordering::AcqRel);
-    }
-
-    async fn while_full<T>(&self, place: impl Future<Output = T>) -> T {
+    /// The thread looks at a job, which then waits for its place.
+    async fn read<T>(&self, place: impl Future<Output = T>) -> T {
         self.is_full.store(true, Ordering::Release);
+        self.count.fetch_sub(1, Ordering::AcqRel);
         let place = place.await;
         self.looked_at.store(since_start(), Ordering::Release);
         self.is_full.store(false, Ordering::Release);
@@ -136,7 +133,8 @@ impl Unread {
 
     fn waits(&self) -> Duration {
         let waits = self.count.load(Ordering::Acquire) > 0 && !self.is_full.load(Ordering::Acquire);
-        let waited = since_start().saturating_sub(self.looked_at.load(Ordering::Acquire));
+        let waited = since_start() - self.looked_at.load(Ordering::Acquire);
+        let waited = u64::try_from(waited).unwrap_or(0);
         Duration::from_millis(if waits { waited } else { 0 })
     }
 }
@@ -145,11 +143,9 @@ impl Unread {
     clippy::disallowed_methods,
     reason = "which thread a turn runs on decides nothing that is stored"
 )]
-fn since_start() -> u64 {
+fn since_start() -> i64 {
     static START: LazyLock<Instant> = LazyLock::new(Instant::now);
-    // Never at the beginning: what was long ago is a moment too.
-    let millis = START.elapsed().as_millis() + 3_600_000;
-    u64::try_from(millis).unwrap_or(u64::MAX)
+    i64::try_from(START.elapsed().as_millis()).unwrap_or(i64::MAX)
 }
 
 async fn serve(
@@ -162,11 +158,10 @@ async fn serve(
     let ended = Arc::<Ended>::default();
     tokio::spawn(hand_over(ended.clone()));
     while let Some(job) = jobs.recv().await {
-        unread.read();
         let weight = job.request.plugins.len().min(stores);
         let weight = u32::try_from(weight).unwrap_or(u32::MAX);
         let place = room.clone().acquire_many_owned(weight);
-        let Ok(place) = unread.while_full(place).await else {
+        let Ok(place) = unread.read(place).await else {
             return;
         };
         tokio::spawn(run(job, place, io.clone(), ended.clone()));
@@ -250,10 +245,10 @@ mod tests {
     }
 
     fn unread(count: usize, looked: Duration) -> Unread {
-        let ago = u64::try_from(looked.as_millis()).expect("short");
+        let ago = i64::try_from(looked.as_millis()).expect("short");
         Unread {
             count: AtomicUsize::new(count),
-            looked_at: AtomicU64::new(since_start() - ago),
+            looked_at: AtomicI64::new(since_start() - ago),
             is_full: AtomicBool::new(false),
         }
     }
@@ -262,10 +257,11 @@ mod tests {
     fn a_thread_that_looks_at_a_job_has_waited_for_none_but_the_next() {
         let long = 100 * STARVED;
         let unread = unread(2, long);
+        let read = || unread.read(async {}).now_or_never().expect("a place");
         assert!(unread.waits() >= long);
-        unread.read();
+        read();
         assert!(unread.waits() < long);
-        unread.read();
+        read();
         assert_eq!(unread.waits(), Duration::ZERO);
         unread.sent();
         assert!(unread.waits() < long);
@@ -273,8 +269,8 @@ mod tests {
 
     #[test]
     fn who_waits_for_a_store_does_not_wait_for_a_core() {
-        let unread = unread(1, 100 * STARVED);
-        let mut waiting = std::pin::pin!(unread.while_full(std::future::pending::<()>()));
+        let unread = unread(2, 100 * STARVED);
+        let mut waiting = std::pin::pin!(unread.read(std::future::pending::<()>()));
         assert!(waiting.as_mut().now_or_never().is_none());
         assert_eq!(unread.waits(), Duration::ZERO);
     }

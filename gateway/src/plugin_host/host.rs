@@ -99,8 +99,8 @@ impl PluginHost {
         let mut linker = Linker::new(&engine);
         abi::add_to_linker(&mut linker).map_err(StartError::Engine)?;
         let start = |weight| {
-            let start = |index| guest_thread::start(weight, index, stores, config.io.clone());
-            let all = (0..threads).map(start).collect::<Result<_, _>>();
+            let one = |index| guest_thread::start(weight, index, stores, config.io.clone());
+            let all = (0..threads).map(one).collect::<Result<_, _>>();
             all.map_err(StartError::Thread)
         };
         let admission = Arc::new(Admission {

@@ -48,9 +48,8 @@ pub struct TurnRequest {
 
 /// What the tenant's turns usually take. Each kind has threads of its own, so that nobody's short turn waits for a part of
 /// somebody's long one.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Weight {
-    #[default]
     Light,
     /// Runs on cores that nobody else wants.
     Heavy,

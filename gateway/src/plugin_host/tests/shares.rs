@@ -25,46 +25,46 @@ impl KvReader for AllAtOnce {
     }
 }
 
+/// Asks the store, then replies.
+fn asking() -> Guest {
+    let body = format!("(call $kv-get {{{{n}}}} {RET}) (call $reply-text {{{{hi}}}} {RET})");
+    Guest::replying(&body)
+}
+
+fn asks(binding: &PluginBinding, kv: &Arc<AllAtOnce>) -> TurnRequest {
+    let mut request = turn(vec![binding.clone()]);
+    request.kv = kv.clone();
+    request
+}
+
 #[tokio::test]
 async fn every_store_may_hold_a_component_of_the_most_tables() {
     const STORES: usize = 16;
     let host = host_with(|config| config.stores_per_thread = STORES);
     // What turns a module into a component adds one.
     let tables = "(table 1 funcref)".repeat(TABLES - 1);
-    let waiting = format!("(call $kv-get {{{{n}}}} {RET}) (call $reply-text {{{{hi}}}} {RET})");
-    let binding = binding(&Guest::replying(&waiting).with(&tables).load(&host));
+    let binding = binding(&asking().with(&tables).load(&host));
     let kv = Arc::new(AllAtOnce(Barrier::new(STORES)));
-    let turns = (0..STORES).map(|_| {
-        let mut request = turn(vec![binding.clone()]);
-        request.kv = kv.clone();
-        host.run_turn(request)
-    });
+    let turns = (0..STORES).map(|_| host.run_turn(asks(&binding, &kv)));
     for report in futures::future::join_all(turns).await {
         assert_eq!(texts(&report.expect("room")), ["hi"]);
     }
-}
-
-/// A turn that asks the store.
-fn asks(host: &PluginHost, kv: &Arc<AllAtOnce>) -> TurnRequest {
-    let asking = format!("(call $kv-get {{{{n}}}} {RET}) (call $reply-text {{{{hi}}}} {RET})");
-    let mut request = turn(vec![binding(&Guest::replying(&asking).load(host))]);
-    request.kv = kv.clone();
-    request
 }
 
 #[tokio::test]
 async fn heavy_turns_take_no_thread_from_light_ones() {
     const STORES: usize = PLUGINS_PER_TURN;
     let host = host_with(|config| config.stores_per_thread = STORES);
+    let binding = binding(&asking().load(&host));
     let kv = Arc::new(AllAtOnce(Barrier::new(STORES + 1)));
     // They have every store of their thread, until a light one asks too.
     let heavy = (0..STORES).map(|_| {
         host.run_turn(TurnRequest {
             weight: Weight::Heavy,
-            ..asks(&host, &kv)
+            ..asks(&binding, &kv)
         })
     });
-    let light = host.run_turn(asks(&host, &kv));
+    let light = host.run_turn(asks(&binding, &kv));
     let all = heavy.map(FutureExt::boxed).chain([light.boxed()]);
     for report in futures::future::join_all(all).await {
         assert_eq!(texts(&report.expect("room")), ["hi"]);
