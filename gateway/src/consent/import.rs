@@ -86,7 +86,7 @@ impl Importing {
             import: setup.next_id(),
             pieces: 0,
             rows: Rows::new(format),
-            pace: Pace::beside(traffic, &setup.db),
+            pace: Pace::beside(traffic),
             read: Duration::ZERO,
         })
     }

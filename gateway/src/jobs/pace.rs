@@ -8,12 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::storage::Db;
-
-/// A rest is so many times the step's length. On SQLite whoever writes waits for the step's end; on PostgreSQL the step takes
-/// longer and only shares the machine. Guesses; `bench` measures what they cost a turn (docs/performance.md).
-const REST_SQLITE: u32 = 20;
-const REST_POSTGRES: u32 = 14;
+/// A rest is so many times the step's length. A guess; `bench` measures what it costs a turn (docs/performance.md).
+const REST: u32 = 20;
 /// A step's length has so many of the shortest rests. Also where nobody is there to be kept waiting another program may
 /// have SQLite's file open: it writes when it happens to ask between two steps.
 const SPARED: u32 = 4;
@@ -53,24 +49,14 @@ const QUIET_STEPS: u32 = 8;
 /// One worker's pace.
 #[derive(Debug)]
 pub struct Pace {
-    rest: u32,
     traffic: Traffic,
     seen: u64,
     quiet: u32,
 }
 
 impl Pace {
-    pub fn beside(traffic: &Traffic, db: &Db) -> Self {
-        let rest = match db.is_sqlite() {
-            true => REST_SQLITE,
-            false => REST_POSTGRES,
-        };
-        Self::of(rest, traffic)
-    }
-
-    fn of(rest: u32, traffic: &Traffic) -> Self {
+    pub fn beside(traffic: &Traffic) -> Self {
         Self {
-            rest,
             traffic: traffic.clone(),
             seen: traffic.count(),
             quiet: QUIET_STEPS,
@@ -90,7 +76,7 @@ impl Pace {
         };
         self.seen = now;
         let rest = match self.quiet < QUIET_STEPS {
-            true => took * self.rest,
+            true => took * REST,
             false => took / SPARED,
         };
         rest.min(LONGEST)
@@ -102,12 +88,11 @@ mod tests {
     use super::*;
 
     const STEP: Duration = Duration::from_millis(3);
-    const REST: u32 = 7;
 
     #[test]
     fn a_job_rests_while_there_is_traffic_and_goes_on_at_full_speed_when_it_has_ended() {
         let traffic = Traffic::default();
-        let mut pace = Pace::of(REST, &traffic);
+        let mut pace = Pace::beside(&traffic);
         assert_eq!(pace.after(STEP), STEP / SPARED);
         traffic.passes();
         for _ in 0..QUIET_STEPS {
@@ -120,7 +105,7 @@ mod tests {
 
     #[test]
     fn what_nobody_hears_here_is_yielded_to_at_any_time() {
-        let mut pace = Pace::of(REST, &Traffic::elsewhere());
+        let mut pace = Pace::beside(&Traffic::elsewhere());
         for _ in 0..2 * QUIET_STEPS {
             assert_eq!(pace.after(STEP), STEP * REST);
         }
@@ -129,7 +114,7 @@ mod tests {
     #[test]
     fn no_rest_is_long() {
         let traffic = Traffic::default();
-        let mut pace = Pace::of(REST, &traffic);
+        let mut pace = Pace::beside(&traffic);
         traffic.passes();
         assert_eq!(pace.after(Duration::from_secs(3_600)), LONGEST);
     }

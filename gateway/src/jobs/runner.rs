@@ -50,7 +50,7 @@ impl Runner {
     /// Runs until stopped; the step under way is finished first.
     pub async fn run(self, stop: CancellationToken) {
         let mut fetches = Fetches::default();
-        let mut pace = Pace::beside(&self.traffic, &self.db);
+        let mut pace = Pace::beside(&self.traffic);
         while !stop.is_cancelled() {
             let worked = match self.round(&mut fetches, &mut pace, &stop).await {
                 Ok(worked) => worked,

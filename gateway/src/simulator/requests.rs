@@ -1,7 +1,6 @@
 //! The record of requests to `/messages`: what came when, and what was answered.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
@@ -57,9 +56,15 @@ pub struct RequestRecord {
 pub(super) struct RequestLog {
     limit: usize,
     started: Instant,
-    sequence: AtomicU64,
-    kept: Mutex<VecDeque<Arc<RequestRecord>>>,
+    kept: Mutex<Kept>,
     changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    /// Of the last one, kept or not.
+    sequence: u64,
+    records: VecDeque<Arc<RequestRecord>>,
 }
 
 /// A request as it goes into the log.
@@ -77,13 +82,12 @@ impl RequestLog {
         Self {
             limit,
             started,
-            sequence: AtomicU64::new(1),
             kept: Mutex::default(),
             changed: Notify::new(),
         }
     }
 
-    fn kept(&self) -> MutexGuard<'_, VecDeque<Arc<RequestRecord>>> {
+    fn kept(&self) -> MutexGuard<'_, Kept> {
         lock(&self.kept)
     }
 
@@ -92,21 +96,24 @@ impl RequestLog {
             return;
         }
         let elapsed = new.arrival.instant.duration_since(self.started);
+        let body = String::from_utf8_lossy(new.body).into_owned();
+        let mut kept = self.kept();
+        // Counted where it is put in line: whoever reads on after the last one misses none.
+        kept.sequence += 1;
         let record = Arc::new(RequestRecord {
-            sequence: self.sequence.fetch_add(1, Ordering::Relaxed),
+            sequence: kept.sequence,
             received: new.arrival.instant,
             elapsed_us: u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
             at: new.arrival.at,
             phone_number_id: new.phone_number_id.to_owned(),
             recipient: new.recipient.map(str::to_owned),
             opaque: new.opaque.map(str::to_owned),
-            body: String::from_utf8_lossy(new.body).into_owned(),
+            body,
             answer: new.answer,
         });
-        let mut kept = self.kept();
-        kept.push_back(record);
-        if kept.len() > self.limit {
-            kept.pop_front();
+        kept.records.push_back(record);
+        if kept.records.len() > self.limit {
+            kept.records.pop_front();
             counters.requests_dropped.one();
         }
         drop(kept);
@@ -115,12 +122,12 @@ impl RequestLog {
 
     /// Oldest first.
     pub fn matching(&self, wanted: impl Fn(&RequestRecord) -> bool) -> Vec<Arc<RequestRecord>> {
-        let all: Vec<_> = self.kept().iter().cloned().collect();
+        let all: Vec<_> = self.kept().records.iter().cloned().collect();
         all.into_iter().filter(|record| wanted(record)).collect()
     }
 
     pub fn clear(&self) {
-        self.kept().clear();
+        self.kept().records.clear();
     }
 
     /// Waits until `holds` is true of all kept requests.
@@ -129,7 +136,7 @@ impl RequestLog {
             let changed = self.changed.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
-            let all: Vec<_> = self.kept().iter().cloned().collect();
+            let all: Vec<_> = self.kept().records.iter().cloned().collect();
             if holds(&all) {
                 return;
             }

@@ -59,7 +59,6 @@ impl World {
         let paced = content.paced.filter(|_| failure.is_none());
         let kind = content.kind.clone();
         let status = status_word(&content, paced);
-        self.counters.accepted.one();
         self.show(
             &accepted,
             content,

@@ -92,7 +92,12 @@ impl World {
         if let Some(breach) = breach {
             self.violation(arrival, &request, breach);
         }
+        let is_accepted = answer.wamid.is_some();
         self.record(arrival, &request, &body, answer);
+        // Whoever sees it counted finds it among the requests.
+        if is_accepted {
+            self.counters.accepted.one();
+        }
         if let Some(SendFault(FaultKind::SlowMs(ms))) = fault {
             tokio::time::sleep(Duration::from_millis(ms)).await;
         }
