@@ -1,13 +1,9 @@
-//! Who waits for whom: [`Precedence`], and locks whose holder panicked: what they guard is taken as it is.
+//! Locks whose holder panicked: what they guard is taken as it is.
 //!
 //! Nothing in this project leaves a guarded value half changed where it may panic, and a node that lost a part of itself
 //! ends anyway (`app`): a poisoned lock would only hide the first trouble behind a second.
 
-mod precedence;
-
 use std::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
-
-pub use precedence::Precedence;
 
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex

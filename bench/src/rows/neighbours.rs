@@ -133,8 +133,7 @@ impl Street<'_> {
         while let Some(other) = noise.join_next().await {
             others.push(other??);
         }
-        let is_answered = noises.contains(&Noise::IsWrittenTo);
-        self.settle(&outcome, &others, is_answered).await?;
+        self.settle(&outcome, &others).await?;
         let sends = self.gateway.graph.sends_after(self.seen).await?;
         self.seen = sends.last().map_or(self.seen, |send| send.sequence);
         let waits = match_up(&self.quiet, first, &outcome, &sends);
@@ -158,19 +157,12 @@ impl Street<'_> {
     }
 
     /// Waits until every turn has ended and every reply is at Graph.
-    async fn settle(
-        &mut self,
-        quiet: &Outcome,
-        others: &[Outcome],
-        is_answered: bool,
-    ) -> anyhow::Result<()> {
+    async fn settle(&mut self, quiet: &Outcome, others: &[Outcome]) -> anyhow::Result<()> {
         let all = others.iter().map(Outcome::acknowledged).sum::<u64>();
         self.turns += quiet.acknowledged() + all;
         self.gateway.until_turns(self.turns).await?;
-        // Those whose plugin fails answer nothing; the one that answers has the most.
-        let most = others.iter().map(Outcome::acknowledged).max();
-        let answered = most.filter(|_| is_answered).unwrap_or(0);
-        self.accepted += quiet.acknowledged() + answered;
+        // Those whose plugin fails are answered too, with the fallback.
+        self.accepted += quiet.acknowledged() + all;
         self.gateway.until_accepted(self.accepted).await?;
         Ok(())
     }

@@ -45,7 +45,6 @@ use crate::ownership::{self, Keeper, KeeperConfig, Owned, UnderWay, Wakeups};
 use crate::replay::ReplayJob;
 use crate::secrets::Keyring;
 use crate::storage::{Db, Ending, migrate};
-use crate::sync::Precedence;
 use crate::telemetry;
 use crate::telemetry::PluginMeters;
 use crate::templates::{Changes, Schedule, SyncJob};
@@ -113,8 +112,6 @@ struct Shared {
     meter: Arc<Meter>,
     /// What jobs yield to.
     traffic: Traffic,
-    /// What turns and attaching yield to.
-    acknowledging: Precedence,
     wakeups: Arc<Wakeups>,
     shutdown: Shutdown,
     parts: Parts,
@@ -160,7 +157,6 @@ impl Node {
             under_way,
             meter: Arc::default(),
             traffic: Traffic::default(),
-            acknowledging: Precedence::default(),
             wakeups: Arc::default(),
             shutdown: options.shutdown.clone(),
             parts: Parts::new(options.shutdown.clone()),
@@ -280,7 +276,7 @@ impl Shared {
             db: self.db.clone(),
             config: AttacherConfig {
                 known_for: config.retention.events,
-                ..AttacherConfig::default()
+                ..AttacherConfig::on(&self.db)
             },
             directory: self.directory.clone(),
             clock: self.clock.clone(),
@@ -289,7 +285,6 @@ impl Shared {
             owned: self.owned.clone(),
             wakeups: self.wakeups.clone(),
             events,
-            acknowledging: self.acknowledging.clone(),
             received: {
                 let (intake, traffic) = (intake.clone(), self.traffic.clone());
                 Arc::new(move |events| {
@@ -335,7 +330,6 @@ impl Shared {
             writer,
             self.owned.clone(),
             self.wakeups.clone(),
-            self.acknowledging.clone(),
         );
         self.parts.work("raw writer", writing);
         let intake = Arc::new(Intake {

@@ -82,7 +82,6 @@ impl Shared {
             events: attached,
             sends: Arc::new(move |rows| intake.offer(rows)),
             at_once: Arc::new(claims),
-            acknowledging: self.acknowledging.clone(),
             paused,
         });
         self.parts

@@ -4,13 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, timeout};
 
 use crate::domain::{AppId, Bucket, Timestamp};
 use crate::ownership::{Owned, Wakeups};
 use crate::storage::raw::{self, NewRaw};
 use crate::storage::{Db, Gather, Result, apps};
-use crate::sync::Precedence;
 use crate::telemetry::CommitTimer;
 
 /// How bodies are grouped.
@@ -35,22 +33,11 @@ pub enum WriteError {
 /// a whole turn is ten.
 const APART: Duration = Duration::from_millis(3);
 const ENOUGH: usize = 32;
-/// When no body came for so long, there is no flood.
-const CALM: Duration = Duration::from_millis(5);
 
 /// What one POST waits for.
 struct Waiting {
     rows: Vec<NewRaw>,
-    since: Instant,
     done: oneshot::Sender<Result<(), WriteError>>,
-}
-
-#[allow(
-    clippy::disallowed_methods,
-    reason = "how long somebody has waited decides who goes first, never what is stored"
-)]
-fn now() -> Instant {
-    Instant::now()
 }
 
 /// Takes bodies and answers when they are on disk.
@@ -68,14 +55,9 @@ impl RawWriter {
         config: RawWriterConfig,
         owned: Owned,
         wakeups: Arc<Wakeups>,
-        precedence: Precedence,
     ) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (queue, bodies) = mpsc::channel(config.waiting);
-        let told = Told {
-            owned,
-            wakeups,
-            precedence,
-        };
+        let told = Told { owned, wakeups };
         let writing = write(db.clone(), config, told, bodies);
         (Self { db, queue }, writing)
     }
@@ -83,9 +65,8 @@ impl RawWriter {
     /// Returns when the rows are committed. Rows of one call are committed together.
     pub async fn append(&self, rows: Vec<NewRaw>) -> Result<(), WriteError> {
         let (done, answer) = oneshot::channel();
-        let since = now();
         self.queue
-            .try_send(Waiting { rows, since, done })
+            .try_send(Waiting { rows, done })
             .map_err(|_| WriteError::Full)?;
         answer.await.unwrap_or(Err(WriteError::Failed))
     }
@@ -107,15 +88,13 @@ impl RawWriter {
 struct Told {
     owned: Owned,
     wakeups: Arc<Wakeups>,
-    precedence: Precedence,
 }
 
 async fn write(db: Db, config: RawWriterConfig, told: Told, mut bodies: mpsc::Receiver<Waiting>) {
     let mut gather = Gather::new(APART, ENOUGH.min(config.most));
     let mut group: Vec<Waiting> = Vec::new();
     let mut announced = None;
-    let mut usual = Duration::MAX;
-    while told.next(&mut group, &mut bodies, config.most).await > 0 {
+    while bodies.recv_many(&mut group, config.most).await > 0 {
         if !gather.is_enough(&group) {
             // Others may have the writer meanwhile.
             announced = None;
@@ -123,16 +102,13 @@ async fn write(db: Db, config: RawWriterConfig, told: Told, mut bodies: mpsc::Re
         }
         gather.begin();
         announced = announced.or_else(|| db.announce_urgent());
-        let longest = group.first().map(|first| first.since);
         let mut rows = Vec::with_capacity(group.len());
         let mut waiting = Vec::with_capacity(group.len());
         for mut one in group.drain(..) {
             rows.append(&mut one.rows);
             waiting.push(one.done);
         }
-        let began = now();
         let written = commit(&db, &rows).await;
-        usual = commits_usually(usual, now() - began);
         let answer = match &written {
             Ok(()) => Ok(()),
             Err(_) => Err(WriteError::Failed),
@@ -147,20 +123,10 @@ async fn write(db: Db, config: RawWriterConfig, told: Told, mut bodies: mpsc::Re
                 tracing::error!(%error, rows = rows.len(), "webhook bodies could not be written")
             }
         }
-        if let Some(longest) = longest {
-            // A body waits for the commit before its own and for its own, however idle the node is.
-            let without = (now() - longest).saturating_sub(2 * usual);
-            told.precedence.waited(without);
-        }
         if bodies.is_empty() {
             announced = None;
         }
     }
-}
-
-/// How long a commit takes when nobody is in its way: the shortest, which is forgotten slowly.
-fn commits_usually(usual: Duration, took: Duration) -> Duration {
-    took.min(usual.saturating_add(usual / 64))
 }
 
 async fn commit(db: &Db, rows: &[NewRaw]) -> Result<()> {
@@ -171,22 +137,6 @@ async fn commit(db: &Db, rows: &[NewRaw]) -> Result<()> {
 }
 
 impl Told {
-    /// Waits for bodies. When none comes soon, nobody's is late any more.
-    async fn next(
-        &self,
-        group: &mut Vec<Waiting>,
-        bodies: &mut mpsc::Receiver<Waiting>,
-        most: usize,
-    ) -> usize {
-        if self.precedence.is_late() {
-            match timeout(CALM, bodies.recv_many(group, most)).await {
-                Ok(came) => return came,
-                Err(_) => self.precedence.calm(),
-            }
-        }
-        bodies.recv_many(group, most).await
-    }
-
     fn of(&self, rows: &[NewRaw]) {
         let owned = self.owned.borrow();
         let ours = |bucket: Bucket| owned.owns(bucket);
@@ -196,22 +146,5 @@ impl Told {
         if rows.iter().any(|row| !ours(row.bucket)) {
             self.wakeups.raw_elsewhere();
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_slow_disk_is_usual_and_a_commit_that_others_delay_is_not() {
-        let ms = Duration::from_millis;
-        let slow = (0..10).fold(Duration::MAX, |usual, _| commits_usually(usual, ms(40)));
-        assert_eq!(slow, ms(40));
-        let delayed = commits_usually(slow, ms(400));
-        assert!(delayed < ms(41), "{delayed:?}");
-        assert_eq!(commits_usually(delayed, ms(2)), ms(2));
-        let slower = (0..200).fold(ms(2), |usual, _| commits_usually(usual, ms(30)));
-        assert_eq!(slower, ms(30), "it is learnt");
     }
 }

@@ -44,7 +44,6 @@ use crate::storage::events::{self, PendingEvent};
 use crate::storage::outbox::OutboxRow;
 use crate::storage::people::{self, Consents};
 use crate::storage::{Db, Result, former_numbers};
-use crate::sync::Precedence;
 use crate::telemetry::names;
 
 use commit::{Committer, Fate, TimerCounts};
@@ -106,8 +105,6 @@ pub struct PipelineParts {
     pub sends: Arc<dyn Fn(Vec<OutboxRow>) + Send + Sync>,
     /// Asked which sends may go with the commits that write them.
     pub at_once: Arc<dyn AtOnce>,
-    /// Webhooks are acknowledged first: while that is late, nothing begins.
-    pub acknowledging: Precedence,
     /// While set, nothing begins: for maintenance and for measuring ingest alone.
     pub paused: Arc<std::sync::atomic::AtomicBool>,
 }
@@ -121,8 +118,6 @@ pub struct Pipeline {
     /// A look is on its way.
     look_comes: bool,
     look_now: bool,
-    /// Nothing begins: webhooks are acknowledged late.
-    holds: bool,
     ran: (
         mpsc::UnboundedSender<Report>,
         mpsc::UnboundedReceiver<Report>,
@@ -139,8 +134,6 @@ enum Report {
     Due(ConversationId),
     /// It is time to look into the database.
     Look,
-    /// Webhooks were given way to for long enough.
-    GoOn,
     /// A bug in a turn: the pipeline ends with it, and the node with the pipeline.
     Panicked(Box<dyn Any + Send>),
 }
@@ -174,7 +167,6 @@ impl Pipeline {
             ),
             look_comes: false,
             look_now: false,
-            holds: false,
             parts,
             turns: Arc::new(turns),
             used,
@@ -223,10 +215,9 @@ impl Pipeline {
                 ended = &mut committer => panic!("the committing task ended before its work: {ended:?}"),
             }
             let paused = self.parts.paused.load(std::sync::atomic::Ordering::Relaxed);
-            if !stop.is_cancelled() && !paused && !self.holds {
+            if !stop.is_cancelled() && !paused {
                 self.dispatch().await;
                 self.look_soon();
-                self.give_way();
             }
         }
         drop(commits);
@@ -284,19 +275,6 @@ impl Pipeline {
         tokio::spawn(async move {
             tokio::time::sleep(LOOK_AGAIN).await;
             let _ = ran.send(Report::Look);
-        });
-    }
-
-    /// Begins nothing more while webhooks are acknowledged late, for a moment.
-    fn give_way(&mut self) {
-        if !self.parts.acknowledging.is_late() {
-            return;
-        }
-        self.holds = true;
-        let (acknowledging, ran) = (self.parts.acknowledging.clone(), self.ran.0.clone());
-        tokio::spawn(async move {
-            acknowledging.give_way().await;
-            let _ = ran.send(Report::GoOn);
         });
     }
 
@@ -417,7 +395,6 @@ impl Pipeline {
                 }
             }
             Report::Due(conversation) => self.queue.due(conversation),
-            Report::GoOn => self.holds = false,
             Report::Look => (self.look_comes, self.look_now) = (false, true),
             Report::Panicked(panic) => std::panic::resume_unwind(panic),
         }

@@ -3,6 +3,8 @@
 //! A small single-threaded executor holds many stores at once; a guest gives way to the others after
 //! [`FUEL_SLICE`](super::limits::FUEL_SLICE) units of fuel, so a hog costs its neighbours microseconds.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::thread;
@@ -74,10 +76,14 @@ pub(super) fn start(
         Weight::Heavy => format!("heavy-guest-{index}"),
     };
     thread::Builder::new().name(name).spawn(move || {
-        if weight == Weight::Heavy {
-            stand_back();
-        }
-        runtime.block_on(serve(jobs, seen, stores, io));
+        let pauses = match weight {
+            Weight::Light => None,
+            Weight::Heavy => {
+                stand_back();
+                Some(Arc::default())
+            }
+        };
+        runtime.block_on(serve(jobs, seen, stores, io, pauses));
     })?;
     Ok(GuestThread {
         jobs: sender,
@@ -108,7 +114,7 @@ const STARVED: Duration = Duration::from_millis(500);
 #[derive(Debug, Default)]
 struct Unread {
     count: AtomicUsize,
-    /// When it looked at one last, or the first of these came: milliseconds of [`since_start`].
+    /// When it looked at one last, or the first of these came: by [`since_start`].
     looked_at: AtomicI64,
     /// The next waits for a store, not for a core.
     is_full: AtomicBool,
@@ -135,17 +141,58 @@ impl Unread {
         let waits = self.count.load(Ordering::Acquire) > 0 && !self.is_full.load(Ordering::Acquire);
         let waited = since_start() - self.looked_at.load(Ordering::Acquire);
         let waited = u64::try_from(waited).unwrap_or(0);
-        Duration::from_millis(if waits { waited } else { 0 })
+        Duration::from_micros(if waits { waited } else { 0 })
     }
 }
 
+/// How long a heavy thread runs, and then sleeps. Two threads that stand back leave no core idle, and one that becomes idle is
+/// where the kernel looks for threads that wait behind each other on the other core. Guesses (docs/performance.md).
+const RUNS: Duration = Duration::from_micros(500);
+const SLEEPS: Duration = Duration::from_micros(100);
+
+/// The pauses of a heavy thread.
+#[derive(Debug, Default)]
+struct Pauses {
+    /// When the last one ended: by [`since_start`].
+    ended_at: AtomicI64,
+}
+
+impl Pauses {
+    fn is_due(&self, now: i64) -> bool {
+        let ran = now - self.ended_at.load(Ordering::Relaxed);
+        u64::try_from(ran).is_ok_and(|ran| Duration::from_micros(ran) >= RUNS)
+    }
+
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the thread runs heavy guests and nothing else, and is to stop"
+    )]
+    fn pause(&self) {
+        thread::sleep(SLEEPS);
+        self.ended_at.store(since_start(), Ordering::Relaxed);
+    }
+
+    /// Runs a turn, and pauses between its slices when it is time.
+    async fn between<T>(&self, turn: impl Future<Output = T>) -> T {
+        let mut turn = pin!(turn);
+        poll_fn(|context| {
+            if self.is_due(since_start()) {
+                self.pause();
+            }
+            turn.as_mut().poll(context)
+        })
+        .await
+    }
+}
+
+/// In microseconds.
 #[allow(
     clippy::disallowed_methods,
-    reason = "which thread a turn runs on decides nothing that is stored"
+    reason = "where and when a turn runs decides nothing that is stored"
 )]
 fn since_start() -> i64 {
     static START: LazyLock<Instant> = LazyLock::new(Instant::now);
-    i64::try_from(START.elapsed().as_millis()).unwrap_or(i64::MAX)
+    i64::try_from(START.elapsed().as_micros()).unwrap_or(i64::MAX)
 }
 
 async fn serve(
@@ -153,6 +200,7 @@ async fn serve(
     unread: Arc<Unread>,
     stores: usize,
     io: Handle,
+    pauses: Option<Arc<Pauses>>,
 ) {
     let room = Arc::new(Semaphore::new(stores));
     let ended = Arc::<Ended>::default();
@@ -164,22 +212,35 @@ async fn serve(
         let Ok(place) = unread.read(place).await else {
             return;
         };
-        tokio::spawn(run(job, place, io.clone(), ended.clone()));
+        tokio::spawn(run(job, place, io.clone(), ended.clone(), pauses.clone()));
     }
 }
 
 /// A caller who has gone away ends the turn: its instances are dropped where they stand.
-async fn run(job: Job, _place: OwnedSemaphorePermit, io: Handle, ended: Arc<Ended>) {
+async fn run(
+    job: Job,
+    _place: OwnedSemaphorePermit,
+    io: Handle,
+    ended: Arc<Ended>,
+    pauses: Option<Arc<Pauses>>,
+) {
     let Job {
         request,
         asked,
         mut reply,
         in_flight,
     } = job;
+    let turn = turn::run(Arc::new(request), asked, io);
+    let turn = async {
+        match &pauses {
+            Some(pauses) => pauses.between(turn).await,
+            None => turn.await,
+        }
+    };
     let report = tokio::select! {
         biased;
         () = reply.closed() => return,
-        report = turn::run(Arc::new(request), asked, io) => report,
+        report = turn => report,
     };
     ended.push(reply, (report, in_flight));
 }
@@ -228,6 +289,8 @@ async fn hand_over(ended: Arc<Ended>) {
 
 #[cfg(test)]
 mod tests {
+    use std::task::Poll;
+
     use futures::FutureExt as _;
 
     use super::*;
@@ -245,7 +308,7 @@ mod tests {
     }
 
     fn unread(count: usize, looked: Duration) -> Unread {
-        let ago = i64::try_from(looked.as_millis()).expect("short");
+        let ago = i64::try_from(looked.as_micros()).expect("short");
         Unread {
             count: AtomicUsize::new(count),
             looked_at: AtomicI64::new(since_start() - ago),
@@ -268,9 +331,34 @@ mod tests {
     }
 
     #[test]
+    fn a_heavy_thread_pauses_when_it_has_run_for_a_while() {
+        let runs = i64::try_from(RUNS.as_micros()).expect("short");
+        let pauses = Pauses {
+            ended_at: AtomicI64::new(-runs),
+        };
+        assert!(!pauses.is_due(-1));
+        assert!(pauses.is_due(0));
+        assert!(!pauses.is_due(-2 * runs), "clocks of two cores");
+        // Pending once: each slice of a guest is a poll.
+        let mut slices = 0;
+        let turn = poll_fn(|_| {
+            slices += 1;
+            match slices {
+                2 => Poll::Ready(5),
+                _ => Poll::Pending,
+            }
+        });
+        let mut turn = pin!(pauses.between(turn));
+        assert_eq!(turn.as_mut().now_or_never(), None);
+        let paused = pauses.ended_at.load(Ordering::Relaxed);
+        assert!(paused >= 0);
+        assert_eq!(turn.now_or_never(), Some(5));
+    }
+
+    #[test]
     fn who_waits_for_a_store_does_not_wait_for_a_core() {
         let unread = unread(2, 100 * STARVED);
-        let mut waiting = std::pin::pin!(unread.read(std::future::pending::<()>()));
+        let mut waiting = pin!(unread.read(std::future::pending::<()>()));
         assert!(waiting.as_mut().now_or_never().is_none());
         assert_eq!(unread.waits(), Duration::ZERO);
     }

@@ -23,7 +23,6 @@ use vestibule::simulator::{Signature, Simulator, SimulatorConfig, SimulatorHandl
 use vestibule::storage::events::PendingEvent;
 use vestibule::storage::outbox::OutboxRow;
 use vestibule::storage::{Db, buckets, nodes, raw};
-use vestibule::sync::Precedence;
 use vestibule::tenants::numbers::NewNumber;
 use vestibule::tenants::{SetupContext, add_tenant, apps, credentials, numbers};
 use vestibule_tests::{TestDatabase, until};
@@ -166,7 +165,6 @@ impl Desk {
             events,
             sends: Arc::new(move |mut rows| sends.lock().expect("sends").append(&mut rows)),
             meter: Arc::default(),
-            acknowledging: Precedence::default(),
             received: Arc::new(|_| {}),
         }
     }
@@ -256,13 +254,7 @@ fn intake(
         most: 64,
         waiting: 1_000,
     };
-    let (writer, writing) = RawWriter::new(
-        db.clone(),
-        config,
-        owned,
-        Arc::<Wakeups>::default(),
-        Precedence::default(),
-    );
+    let (writer, writing) = RawWriter::new(db.clone(), config, owned, Arc::<Wakeups>::default());
     tokio::spawn(writing);
     Arc::new(Intake {
         directory: directory.clone(),

@@ -33,7 +33,6 @@ use crate::storage::events::PendingEvent;
 use crate::storage::outbox::OutboxRow;
 use crate::storage::raw::{self, RawRow, SizedRow};
 use crate::storage::{Db, StorageError, Tx, changes};
-use crate::sync::Precedence;
 use crate::telemetry::names;
 use crate::tenants::SetupError;
 
@@ -55,10 +54,28 @@ pub struct AttacherConfig {
     pub known_for: Duration,
 }
 
+/// On SQLite a batch holds the one writer, and acknowledgements wait for its end. A guess; `bench` measures both that and what
+/// becomes of the turns (docs/performance.md).
+const MOST_SQLITE: usize = 48;
+/// On PostgreSQL a batch is mostly ways to the server, whatever it holds.
+const MOST_POSTGRES: usize = 128;
+
+impl AttacherConfig {
+    pub fn on(db: &Db) -> Self {
+        Self {
+            most: match db.is_sqlite() {
+                true => MOST_SQLITE,
+                false => MOST_POSTGRES,
+            },
+            ..Self::default()
+        }
+    }
+}
+
 impl Default for AttacherConfig {
     fn default() -> Self {
         Self {
-            most: 128,
+            most: MOST_POSTGRES,
             // Two of the largest bodies that are taken, and two of the largest batches that Meta sends (§1.2). Guesses:
             // an ordinary batch is far below both.
             most_bytes: 8 << 20,
@@ -102,8 +119,6 @@ pub struct Attacher {
     pub sends: Arc<dyn Fn(Vec<OutboxRow>) + Send + Sync>,
     /// Told of messages that people hold off.
     pub meter: Arc<Meter>,
-    /// Bodies are acknowledged first: while that is late, no batch begins.
-    pub acknowledging: Precedence,
     /// Told of the number of every message that was attached: it shares the number's throughput with what is sent.
     pub received: Arc<Received>,
 }
@@ -128,7 +143,6 @@ impl Attacher {
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut waiting = Waiting::new();
         loop {
-            self.acknowledging.give_way().await;
             if looks.tick().now_or_never().is_some() {
                 waiting.look();
             }
