@@ -184,6 +184,15 @@ impl Deployment {
         Ok(values.sum())
     }
 
+    /// Statistics for PostgreSQL's planner, which it makes by itself some minutes after a table has grown.
+    pub async fn analyze(&self) -> anyhow::Result<()> {
+        if !self.database_url.starts_with("sqlite:") {
+            let mut db = PgConnection::connect(&self.database_url).await?;
+            sqlx::query("ANALYZE").execute(&mut db).await?;
+        }
+        Ok(())
+    }
+
     /// How large the database is, log not counted.
     pub async fn stored_bytes(&self) -> anyhow::Result<i64> {
         Ok(if self.database_url.starts_with("sqlite:") {
