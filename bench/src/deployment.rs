@@ -184,11 +184,11 @@ impl Deployment {
         Ok(values.sum())
     }
 
-    /// Statistics for PostgreSQL's planner, which it makes by itself some minutes after a table has grown.
-    pub async fn analyze(&self) -> anyhow::Result<()> {
+    /// What PostgreSQL does by itself once a minute.
+    pub async fn vacuum(&self) -> anyhow::Result<()> {
         if !self.database_url.starts_with("sqlite:") {
             let mut db = PgConnection::connect(&self.database_url).await?;
-            sqlx::query("ANALYZE").execute(&mut db).await?;
+            sqlx::query("VACUUM (ANALYZE)").execute(&mut db).await?;
         }
         Ok(())
     }

@@ -2,7 +2,8 @@
 //!
 //! Windows come in pairs within one run, traffic alone and traffic beside the work in turn, so that what else the machine does
 //! is in both. The import is one job, cut between its windows and resumed; a sync is short, and each pair has one. A list that
-//! arrives cannot be cut: half of its windows without it come before it, half behind.
+//! arrives cannot be cut: its windows without it come before it, and both begin with a vacuum (PostgreSQL), because replies take the
+//! longer the longer ago that was.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -64,9 +65,7 @@ impl<'a> Traffic<'a> {
             done,
             seen: 0,
         };
-        // The caches of this rate, not of the warm-up's; and a database that knows its tables, as one of yesterday does.
-        traffic.window().await?;
-        traffic.gateway.analyze().await?;
+        // The caches of this rate, not of the warm-up's.
         traffic.window().await?;
         Ok(traffic)
     }
@@ -181,10 +180,11 @@ pub async fn import(run: &mut Run, capacity: &Capacity) -> anyhow::Result<Vec<Ro
     let before = peak_mib(&traffic.gateway)?;
     let (mut taken, mut recorded) = (Pairs::default(), Pairs::default());
 
-    let mut earlier = Vec::new();
-    while earlier.len() < PAIRS.div_ceil(2) {
-        earlier.push(traffic.window().await?);
+    traffic.gateway.vacuum().await?;
+    while taken.alone.len() < PAIRS {
+        taken.alone.push(traffic.window().await?);
     }
+    traffic.gateway.vacuum().await?;
     let api = traffic.gateway.api.clone();
     let began = now();
     let posted = tokio::spawn(async move {
@@ -207,12 +207,7 @@ pub async fn import(run: &mut Run, capacity: &Capacity) -> anyhow::Result<Vec<Ro
         !taken.beside.is_empty(),
         "the list came too fast: take a longer one (--list)"
     );
-    // Half of them before it, half behind: the database grows, and its state changes.
-    let half = taken.beside.len().div_ceil(2);
-    taken.alone.extend(earlier.into_iter().rev().take(half));
-    while taken.alone.len() < taken.beside.len() {
-        taken.alone.push(traffic.window().await?);
-    }
+    taken.alone.truncate(taken.beside.len());
     let kept_in = ended - began;
 
     let path = format!("/jobs/{job}");
