@@ -34,8 +34,8 @@ pub(super) struct Waiting {
     front: RawId,
     /// Where the look under way goes on.
     sweep: Option<RawId>,
-    /// Who was first in the last pick.
-    first: Option<Bucket>,
+    /// The next pick begins behind it: who was first in the last one, or what was attached last.
+    behind: Option<Bucket>,
     /// A reading found as many as it could take.
     more: bool,
 }
@@ -50,7 +50,7 @@ impl Waiting {
             held: 0,
             front: FIRST,
             sweep: None,
-            first: None,
+            behind: None,
             more: false,
         }
     }
@@ -132,7 +132,7 @@ impl Waiting {
         let (before, behind): (Vec<_>, Vec<_>) = self
             .buckets
             .iter()
-            .partition(|(bucket, _)| Some(**bucket) <= self.first);
+            .partition(|(bucket, _)| Some(**bucket) <= self.behind);
         let mut queues: Vec<_> = behind
             .into_iter()
             .chain(before)
@@ -149,13 +149,15 @@ impl Waiting {
                 _ => false,
             });
         }
-        self.first = first;
+        // A batch that fails is not tried again as it was.
+        self.behind = first;
         picked
     }
 
-    /// These are attached, or wait no more.
+    /// These are attached, or wait no more; what is picked next begins behind the last one's bucket.
     pub(super) fn done(&mut self, gone: impl IntoIterator<Item = Place>) {
         for (id, bucket) in gone {
+            self.behind = Some(bucket);
             if let Some(ids) = self.buckets.get_mut(&bucket) {
                 self.held -= usize::from(ids.remove(&id));
                 if ids.is_empty() {
@@ -218,6 +220,20 @@ mod tests {
         for first in [0, 1, 2, 3, 0] {
             assert_eq!(waiting.pick(1), [place(10 + first, first)]);
         }
+    }
+
+    #[test]
+    fn buckets_that_found_no_room_in_a_batch_are_first_in_the_next() {
+        let all: Vec<Place> = (0..40).map(|n| place(10 + n, n % 10)).collect();
+        let mut waiting = waiting(&all);
+        let mut buckets = Vec::new();
+        for _ in 0..5 {
+            let picked = waiting.pick(4);
+            buckets.extend(picked.iter().map(|(_, bucket)| bucket.raw()));
+            waiting.done(picked);
+        }
+        let twice: Vec<i64> = (0..10).chain(0..10).collect();
+        assert_eq!(buckets, twice);
     }
 
     #[test]
