@@ -145,8 +145,9 @@ impl Unread {
     }
 }
 
-/// How long after one sleep of a heavy thread the next comes, and how long it sleeps. Two threads that stand back leave no core idle, and one that becomes idle is
-/// where the kernel looks for threads that wait behind each other on the other core. Guesses (docs/performance.md).
+/// How long after one sleep of a heavy thread the next comes, and how long it sleeps. Threads that stand back leave no core
+/// idle, and a core that becomes idle is where the kernel looks for threads that wait behind each other on another.
+/// Guesses (docs/performance.md).
 const RUNS: Duration = Duration::from_micros(500);
 const SLEEPS: Duration = Duration::from_micros(100);
 
