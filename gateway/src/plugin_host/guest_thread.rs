@@ -16,6 +16,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use crate::sync::lock;
 
 use super::host::{InFlight, Overload};
+use super::http::Places;
 use super::report::TurnReport;
 use super::request::{TurnRequest, Weight};
 use super::turn;
@@ -39,12 +40,20 @@ const POLLS_BETWEEN_LOOKS: u32 = 4;
 /// The way to a thread.
 pub(super) struct GuestThread {
     jobs: mpsc::UnboundedSender<Job>,
+    /// Instances that the turns waiting or running here have or will have.
     pub(super) in_flight: Arc<AtomicUsize>,
+    places: Arc<Places>,
     unread: Arc<Unread>,
 }
 
 impl GuestThread {
-    pub(super) fn send(&self, job: Job) -> Result<(), Overload> {
+    pub(super) fn send(&self, mut job: Job) -> Result<(), Overload> {
+        let request = &mut job.request;
+        if request.asks_others() {
+            request.http = self
+                .places
+                .sender(request.http.clone(), request.plugins.len());
+        }
         self.unread.sent();
         self.jobs.send(job).map_err(|_| Overload::Lost)
     }
@@ -88,6 +97,7 @@ pub(super) fn start(
     Ok(GuestThread {
         jobs: sender,
         in_flight: Arc::default(),
+        places: Places::among(stores),
         unread,
     })
 }
@@ -231,7 +241,7 @@ async fn run(
         mut reply,
         in_flight,
     } = job;
-    let turn = turn::run(Arc::new(request), asked, io);
+    let turn = turn::run(Arc::new(request), asked, io.clone());
     let turn = async {
         match &pauses {
             Some(pauses) => pauses.between(turn).await,
@@ -240,7 +250,11 @@ async fn run(
     };
     let report = tokio::select! {
         biased;
-        () = reply.closed() => return,
+        () = reply.closed() => {
+            // Giving the place back takes a lock.
+            io.spawn(async move { drop(in_flight) });
+            return;
+        }
         report = turn => report,
     };
     ended.push(reply, (report, in_flight));
@@ -303,6 +317,7 @@ mod tests {
             Self {
                 jobs,
                 in_flight: Arc::default(),
+                places: Places::among(1),
                 unread: Arc::new(unread(1, waited)),
             }
         }

@@ -138,7 +138,8 @@ impl PluginHost {
             return Err(Overload::TooManyPlugins);
         }
         let thread = thread_for(request.weight, &self.light, &self.heavy);
-        let in_flight = self.admission.admit(request.tenant, &thread.in_flight)?;
+        let instances = request.plugins.len();
+        let in_flight = (self.admission).admit(request.tenant, instances, &thread.in_flight)?;
         let (reply, report) = oneshot::channel();
         let job = Job {
             request,
@@ -198,6 +199,7 @@ impl Admission {
     fn admit(
         self: &Arc<Self>,
         tenant: TenantId,
+        instances: usize,
         thread: &Arc<AtomicUsize>,
     ) -> Result<InFlight, Overload> {
         let mut counts = self.counts();
@@ -210,11 +212,12 @@ impl Admission {
         }
         *of_tenant += 1;
         counts.all += 1;
-        thread.fetch_add(1, Ordering::Relaxed);
+        thread.fetch_add(instances, Ordering::Relaxed);
         Ok(InFlight {
             admission: self.clone(),
             thread: thread.clone(),
             tenant,
+            instances,
         })
     }
 
@@ -239,11 +242,12 @@ pub(super) struct InFlight {
     admission: Arc<Admission>,
     thread: Arc<AtomicUsize>,
     tenant: TenantId,
+    instances: usize,
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.thread.fetch_sub(1, Ordering::Relaxed);
+        self.thread.fetch_sub(self.instances, Ordering::Relaxed);
         self.admission.release(self.tenant);
     }
 }

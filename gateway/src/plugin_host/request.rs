@@ -46,6 +46,14 @@ pub struct TurnRequest {
     pub weight: Weight,
 }
 
+impl TurnRequest {
+    /// May a plugin of it ask other servers?
+    pub(super) fn asks_others(&self) -> bool {
+        let mut grants = self.plugins.iter().map(|binding| &binding.grants);
+        grants.any(|grants| !grants.http.is_empty())
+    }
+}
+
 /// What the tenant's turns usually take. Each kind has threads of its own, so that nobody's short turn waits for a part of
 /// somebody's long one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

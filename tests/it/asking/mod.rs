@@ -7,8 +7,10 @@ mod shop;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use vestibule::simulator::Chat;
 use vestibule_tests::manifest::saying;
 use vestibule_tests::town::Town;
 use vestibule_tests::{TestDatabase, for_each_database, guests, settle};
@@ -296,4 +298,51 @@ async fn a_lost_race_asks_nobody_again(town: &Town, database: &TestDatabase, sho
     let drafts = database.texts("SELECT draft FROM outbox").await;
     let told = drafts.iter().filter(|draft| draft.contains("both"));
     assert_eq!(told.count(), 2, "both were told the answer");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_does_not_answer_keeps_nobody_elses_turns_waiting() {
+    for_each_database(async |database| {
+        let shop = Shop::start().await;
+        let town = town(&database).await;
+        let hosts = format!("http GET {}", shop.url("/held"));
+        install(&town, 0, guests::ASKER, &json!({}), &["--grant", &hosts]).await;
+        // A turn that waits keeps the instances of all of the tenant's plugins.
+        for n in 1..8 {
+            let other = saying(guests::ECHO, &json!({"name": format!("other-{n}")}));
+            install(&town, 0, &other, &json!({}), &[]).await;
+        }
+        install(&town, 1, guests::ECHO, &json!({}), &[]).await;
+        let node = town.node("node").await;
+        let wish = json!({"url": shop.url("/held")}).to_string();
+        for n in 10..42 {
+            write(&town, 0, &format!("49151123456{n}"), &wish);
+        }
+        let number = (town.business.numbers.iter()).find(|number| number.tenant == 1);
+        let number = &number.expect("a number of the tenant").phone_number_id;
+        let quiet = town.meta.customer(number, PHONE).expect("a customer");
+        for n in 1..=20 {
+            quiet.text(format!("hello {n}")).expect("sent");
+            let answered = |chat: &Chat| chat.texts().len() == n;
+            let answer = quiet.wait_for(Duration::from_secs(20), answered).await;
+            answer.expect("an answer, though the other's server gives none");
+        }
+        shop.release();
+        all_done(&town, &database).await;
+        // Who found no place among those that wait was told so at once, and nobody was left without a word.
+        let answers = database.texts("SELECT journal FROM turn").await;
+        let has = |words: &str| {
+            answers
+                .iter()
+                .filter(|journal| journal.contains(words))
+                .count()
+        };
+        assert_eq!(
+            has("as many of the tenant's turns wait"),
+            32 - shop.asked().len()
+        );
+        assert_eq!(database.count("SELECT COUNT(*) FROM outbox").await, 32 + 20);
+        node.end().await;
+    })
+    .await;
 }

@@ -13,7 +13,7 @@ use axum::serve::ListenerExt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use tokio::sync::Barrier;
+use tokio::sync::{Barrier, watch};
 
 /// One request.
 #[derive(Debug, Clone)]
@@ -37,6 +37,8 @@ struct Desk {
     book: Book,
     /// Two requests of `/together` are answered when both are there.
     both: Arc<Barrier>,
+    /// Requests of `/held` are answered from now on.
+    released: watch::Receiver<bool>,
 }
 
 #[derive(Debug, Clone)]
@@ -44,6 +46,7 @@ pub struct Shop {
     address: SocketAddr,
     book: Book,
     connections: Arc<AtomicUsize>,
+    released: watch::Sender<bool>,
 }
 
 impl Shop {
@@ -52,9 +55,11 @@ impl Shop {
         let listener = listener.expect("a port");
         let address = listener.local_addr().expect("an address");
         let book = Book::default();
+        let (released, is_released) = watch::channel(false);
         let desk = Desk {
             book: book.clone(),
             both: Arc::new(Barrier::new(2)),
+            released: is_released,
         };
         let connections = Arc::<AtomicUsize>::default();
         let counted = connections.clone();
@@ -67,7 +72,13 @@ impl Shop {
             address,
             book,
             connections,
+            released,
         }
+    }
+
+    /// Answers what is held.
+    pub fn release(&self) {
+        self.released.send_replace(true);
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -84,7 +95,7 @@ impl Shop {
     }
 }
 
-async fn answer(State(desk): State<Desk>, request: Request) -> Response {
+async fn answer(State(mut desk): State<Desk>, request: Request) -> Response {
     let line = format!("{} {}", request.method(), request.uri());
     let headers = request.headers().clone();
     let body = axum::body::to_bytes(request.into_body(), 1 << 20).await;
@@ -101,6 +112,10 @@ async fn answer(State(desk): State<Desk>, request: Request) -> Response {
         "/together" => {
             desk.both.wait().await;
             "both".into_response()
+        }
+        "/held" => {
+            let released = desk.released.wait_for(|released| *released).await;
+            released.map_or("gone", |_| "at last").into_response()
         }
         // For whoever has less patience than this.
         "/slow" => std::future::pending().await,

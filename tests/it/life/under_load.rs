@@ -1,6 +1,7 @@
 //! Upload → shadow → canary 10 % → active → rollback while customers write all the time: no turn lost or doubled, and
 //! nothing of a retired version after its switch.
 
+use std::collections::HashSet;
 use std::time::Instant;
 
 use vestibule_tests::load::Load;
@@ -14,6 +15,14 @@ const OF_V1: &str = r#"SELECT COUNT(*) FROM outbox o JOIN tenant t ON t.id = o.t
     WHERE t.name = 'tenant-0' AND o.draft LIKE '%"version":"1.0.0"%'"#;
 const OF_V2: &str = r#"SELECT COUNT(*) FROM outbox o JOIN tenant t ON t.id = o.tenant
     WHERE t.name = 'tenant-0' AND o.draft LIKE '%"version":"2.0.0"%'"#;
+/// Each with the slot of the node that answers there.
+const ANSWERS_OF_V2: &str = r#"SELECT CAST(o.id AS TEXT) || ' ' || CAST(l.slot AS TEXT) FROM outbox o
+    JOIN tenant t ON t.id = o.tenant JOIN bucket_lease l ON l.bucket = o.bucket
+    WHERE t.name = 'tenant-0' AND o.draft LIKE '%"version":"2.0.0"%'"#;
+/// Nodes that own numbers of the tenant.
+const NODES: &str =
+    "SELECT COUNT(DISTINCT l.slot) FROM conversation c JOIN tenant t ON t.id = c.tenant
+    JOIN bucket_lease l ON l.bucket = c.bucket WHERE t.name = 'tenant-0'";
 const SHADOWED: &str = r#"SELECT COUNT(*) FROM turn WHERE journal LIKE '%"stage":"shadow"%'"#;
 
 #[allow(
@@ -39,6 +48,18 @@ async fn one_more(database: &TestDatabase, what: &str, query: &'static str) {
     let before = database.count(query).await;
     until(what, async || {
         (database.count(query).await > before).then_some(())
+    })
+    .await;
+}
+
+/// Waits until each node that has numbers of the tenant has answered with the new version, beside these answers.
+async fn everywhere(database: &TestDatabase, before: &HashSet<String>) {
+    until("the new version answers on every node", async || {
+        let nodes = database.count(NODES).await;
+        let answers = database.texts(ANSWERS_OF_V2).await;
+        let new = answers.iter().filter(|answer| !before.contains(*answer));
+        let slots: HashSet<_> = new.filter_map(|answer| answer.split(' ').nth(1)).collect();
+        (i64::try_from(slots.len()) == Ok(nodes)).then_some(())
     })
     .await;
 }
@@ -70,9 +91,13 @@ async fn whole_life(database: &TestDatabase, town: &Town, load: Load) {
         "promoted within {:?}, the command's own start included",
         began.elapsed()
     );
+    let before = database.texts(ANSWERS_OF_V2).await.into_iter().collect();
     let switched = instant();
-    one_more(database, "the new version answers", OF_V2).await;
-    eprintln!("its first answer came {:?} later", switched.elapsed());
+    everywhere(database, &before).await;
+    eprintln!(
+        "every node had answered with it {:?} later",
+        switched.elapsed()
+    );
     load.more(60).await;
     assert_eq!(
         database.count(OF_V1).await,

@@ -5,6 +5,7 @@
 
 mod check;
 mod journal;
+mod places;
 mod rule;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ use super::limits::HTTP_WAIT;
 use super::request::Grants;
 
 pub use journal::HttpRecord;
+pub(super) use places::Places;
 pub use rule::{HostPattern, HttpRule};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
