@@ -1,7 +1,6 @@
 //! Plugins by the command line: what is asked for, and what is answered.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,10 +12,12 @@ use super::context::AdminContext;
 use super::error::AdminError;
 use crate::audit::OPERATOR;
 use crate::domain::rollout::{Bounds, Sizes, Stage, Tally};
-use crate::domain::{InstallationId, TenantId, TurnId, id};
+use crate::domain::{InstallationId, TenantId};
 use crate::storage::installations::Installation;
 use crate::storage::plugin_versions::Version;
-use crate::tenants::installations::{self, NewInstallation, Promotion, Rollback, Source, Uploaded};
+use crate::tenants::installations::{
+    self, LogCursor, LogEntry, NewInstallation, Promotion, Rollback, Source, Uploaded,
+};
 use crate::tenants::plugin_keys::{self, Signature};
 use crate::tenants::{SetupContext, SetupError, find_tenant};
 
@@ -78,8 +79,8 @@ pub enum PluginCommand {
     },
     Logs {
         installation: InstallationId,
-        /// Go on after this turn; `None`: a quarter of an hour ago.
-        after: Option<TurnId>,
+        /// Go on from here; `None`: a quarter of an hour ago.
+        after: Option<LogCursor>,
     },
     KeyAdd {
         name: String,
@@ -169,10 +170,6 @@ impl PluginCommand {
 
 /// Longer than anybody's list of installations is read.
 const LIST_MOST: i64 = 10_000;
-/// Journals that one look for log lines reads.
-const JOURNALS: i64 = 500;
-/// How far back a look begins that does not say where.
-const LOGS_SINCE: Duration = Duration::from_secs(900);
 
 pub(super) async fn execute(
     context: &AdminContext,
@@ -440,30 +437,25 @@ fn tally_record(tally: &Tally) -> BTreeMap<String, Value> {
 async fn logs(
     setup: &SetupContext,
     installation: InstallationId,
-    after: Option<TurnId>,
+    after: Option<LogCursor>,
 ) -> Result<Answer, AdminError> {
     let tenant = installations::tenant_of(setup, installation).await?;
-    let since = setup.clock.now().minus(LOGS_SINCE);
-    let mut after = after.unwrap_or(TurnId::from_raw(id::first_id_at(since)));
-    let mut rows = Vec::new();
-    loop {
-        let (found, last) =
-            installations::logs(setup, tenant, installation, after, JOURNALS).await?;
-        rows.extend(found.iter().map(|line| {
-            record! {
-                "turn" => line.turn,
-                "at" => line.at.to_string(),
-                "hook" => line.hook,
-                "level" => line.level,
-                "trial" => line.trial,
-                "message" => line.message,
-            }
-        }));
-        if last == after || !rows.is_empty() {
-            return Ok(Answer::List(rows));
+    let page = installations::logs(setup, tenant, installation, after).await?;
+    let line = |line: &LogEntry| {
+        record! {
+            "turn" => line.turn,
+            "at" => line.at.to_string(),
+            "hook" => line.hook,
+            "level" => line.level,
+            "trial" => line.trial,
+            "message" => line.message,
         }
-        after = last;
-    }
+    };
+    Ok(Answer::Record(record! {
+        "lines" => page.lines.iter().map(line).collect::<Vec<_>>(),
+        "next" => page.next,
+        "more" => page.more,
+    }))
 }
 
 async fn key_list(setup: &SetupContext) -> Result<Answer, AdminError> {

@@ -20,6 +20,7 @@ mod migrate;
 mod number;
 mod output;
 mod plugin;
+mod plugin_logs;
 mod replay;
 mod secret;
 mod secret_input;
@@ -236,12 +237,8 @@ async fn verb(config: &Config, json: bool, verb: Verb) -> anyhow::Result<ExitCod
             sign::run(asked)?;
             return Ok(ExitCode::SUCCESS);
         }
-        Verb::Plugin(PluginVerb::Setup(plugin::Verb::Logs {
-            installation,
-            after,
-            follow: true,
-        })) => {
-            plugin::follow(config, json, installation, after).await?;
+        Verb::Plugin(PluginVerb::Setup(plugin::Verb::Logs(asked))) => {
+            plugin_logs::run(config, json, asked).await?;
             return Ok(ExitCode::SUCCESS);
         }
         Verb::Plugin(PluginVerb::Setup(verb)) => verb.command()?,

@@ -1,19 +1,16 @@
 //! `vestibule plugin …`
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::Context;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::{Args, Subcommand};
 
-use super::{ask, output};
-use crate::admin::{Answer, Command, PluginCommand, PluginInstall, PluginSource};
-use crate::clock::SystemClock;
-use crate::config::Config;
+use super::plugin_logs::Logs;
+use crate::admin::{Command, PluginCommand, PluginInstall, PluginSource};
+use crate::domain::InstallationId;
 use crate::domain::rollout::Stage;
-use crate::domain::{Clock, InstallationId, TurnId, id};
 use crate::reference_plugins;
 
 #[derive(Debug, Subcommand)]
@@ -93,15 +90,7 @@ pub(super) enum Verb {
         tenant: Option<String>,
     },
     /// What a plugin wrote to its log, and its faults, in the last quarter of an hour.
-    Logs {
-        installation: InstallationId,
-        /// Only what came after this turn.
-        #[arg(long)]
-        after: Option<TurnId>,
-        /// Go on with what comes, until Ctrl-C.
-        #[arg(long)]
-        follow: bool,
-    },
+    Logs(Logs),
     /// Keys whose signatures of uploads are believed.
     #[command(subcommand)]
     Key(Key),
@@ -224,50 +213,11 @@ impl Verb {
             Self::Stop { digest, reason } => PluginCommand::Stop { digest, reason },
             Self::Allow { digest } => PluginCommand::Allow { digest },
             Self::Health { digest, tenant } => PluginCommand::Health { digest, tenant },
-            Self::Logs {
-                installation,
-                after,
-                ..
-            } => PluginCommand::Logs {
-                installation,
-                after,
-            },
+            Self::Logs(asked) => asked.command(),
             Self::Key(Key::Add { name, public_key }) => PluginCommand::KeyAdd { name, public_key },
             Self::Key(Key::List) => PluginCommand::KeyList,
             Self::Key(Key::Revoke { name }) => PluginCommand::KeyRevoke { name },
         }))
-    }
-}
-
-/// Between two looks at a log that somebody follows.
-const LOOK: Duration = Duration::from_secs(2);
-/// Where a look begins that found nothing before: further back than any turn takes to commit.
-const OVERLAP: Duration = Duration::from_secs(60);
-
-/// Prints a plugin's log as it comes, until the process is told to end.
-pub(super) async fn follow(
-    config: &Config,
-    json: bool,
-    installation: InstallationId,
-    mut after: Option<TurnId>,
-) -> anyhow::Result<()> {
-    loop {
-        let since = id::first_id_at(SystemClock.now().minus(OVERLAP));
-        let command = PluginCommand::Logs {
-            installation,
-            after,
-        };
-        let answer = ask::ask(config, Command::Plugin(command)).await?;
-        if let Answer::List(lines) = &answer
-            && let Some(last) = lines.last()
-        {
-            let turn = last["turn"].as_str().unwrap_or_default();
-            after = Some(turn.parse().context("a turn's id")?);
-            output::answer(&answer, json);
-        } else {
-            after = after.max(Some(TurnId::from_raw(since)));
-        }
-        tokio::time::sleep(LOOK).await;
     }
 }
 

@@ -6,10 +6,74 @@
 use serde_json::json;
 
 use super::{Db, Result, Tx, batch, execute, fetch_list, on_backend};
-use crate::domain::{ContactId, TenantId, Timestamp, id};
+use crate::domain::{ContactId, TenantId, Timestamp, TurnId, id};
 
 /// Turns of all tenants that one step walks over: some milliseconds of the writer.
 const WINDOW: i64 = 5_000;
+
+/// A tenant's rows out of one window of all tenants' turns. A quiet tenant's next row may lie behind millions of others':
+/// whoever looks for it goes on window by window, and nobody waits for a connection or for SQLite's log meanwhile.
+#[derive(Debug)]
+pub struct Window<T> {
+    pub rows: Vec<T>,
+    /// The turn up to which this was all.
+    pub to: TurnId,
+    /// Turns come after that one, of whomever.
+    pub more: bool,
+}
+
+/// A stretch of ids, as many turns of all tenants as a window has.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stretch {
+    pub after: i64,
+    /// The last turn of it.
+    pub last: i64,
+    full: bool,
+}
+
+impl Stretch {
+    /// `most`: as many rows were asked for.
+    pub fn window<T>(self, rows: Vec<T>, most: i64, id: impl Fn(&T) -> TurnId) -> Window<T> {
+        match rows.last() {
+            Some(row) if rows.len() as i64 >= most => Window {
+                to: id(row),
+                more: true,
+                rows,
+            },
+            _ => Window {
+                rows,
+                to: TurnId::from_raw(self.last),
+                more: self.full,
+            },
+        }
+    }
+}
+
+/// The stretch after a turn, or from the first on that the tenant's own retention has left; `before`: no further.
+pub(super) async fn stretch(
+    tx: &mut Tx,
+    tenant: TenantId,
+    after: TurnId,
+    before: Option<Timestamp>,
+) -> Result<Stretch> {
+    const SQL: &str = "SELECT MAX(id), COUNT(*) FROM
+        (SELECT id FROM turn WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3) AS coming";
+    let after = after.raw().max(bound(tx, tenant).await? - 1);
+    let end = before.map_or(i64::MAX, id::first_id_at);
+    let (last, turns): (Option<i64>, i64) = on_backend!(tx, |conn| {
+        sqlx::query_as(SQL)
+            .bind(after)
+            .bind(end)
+            .bind(WINDOW)
+            .fetch_one(conn)
+            .await
+    })?;
+    Ok(Stretch {
+        after,
+        last: last.unwrap_or(after),
+        full: turns == WINDOW,
+    })
+}
 
 /// The last turn of the window after this one; none when nothing comes.
 async fn window_end_all_tenants(tx: &mut Tx, after: i64) -> Result<Option<i64>> {

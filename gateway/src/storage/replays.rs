@@ -4,9 +4,10 @@
 use sqlx::FromRow;
 
 use super::events::{EventKind, Subject};
+use super::journals::{self, Window};
 use super::{Result, StorageError, Tx, on_backend, rows};
 use crate::domain::{
-    ContactId, ConversationId, EventId, InstallationId, RawId, TenantId, Timestamp, TurnId, id,
+    ContactId, ConversationId, EventId, InstallationId, RawId, TenantId, Timestamp, TurnId,
 };
 
 /// A turn as it is kept.
@@ -76,26 +77,28 @@ macro_rules! select {
     };
 }
 
-/// A tenant's turns after `after` and before a moment, oldest first.
+/// A tenant's turns out of the window after `after`, those from before a moment, oldest first.
 pub async fn turns(
     tx: &mut Tx,
     tenant: TenantId,
     after: TurnId,
     before: Timestamp,
     most: i64,
-) -> Result<Vec<KeptTurn>> {
+) -> Result<Window<KeptTurn>> {
     const SQL: &str =
-        select!("WHERE t.tenant = $1 AND t.id > $2 AND t.id < $3 ORDER BY t.id LIMIT $4");
+        select!("WHERE t.tenant = $1 AND t.id > $2 AND t.id <= $3 ORDER BY t.id LIMIT $4");
+    let stretch = journals::stretch(tx, tenant, after, Some(before)).await?;
     let rows: Vec<Row> = on_backend!(tx, |conn| {
         sqlx::query_as(SQL)
             .bind(tenant.raw())
-            .bind(after.raw())
-            .bind(id::first_id_at(before))
+            .bind(stretch.after)
+            .bind(stretch.last)
             .bind(most)
             .fetch_all(conn)
             .await
     })?;
-    rows.into_iter().map(kept).collect()
+    let rows = rows.into_iter().map(kept).collect::<Result<Vec<_>>>()?;
+    Ok(stretch.window(rows, most, |row: &KeptTurn| row.id))
 }
 
 /// One turn of a tenant.

@@ -1,6 +1,7 @@
 //! The journal of turns: what went in and what came out, enough to replay it.
 
-use super::{Result, StorageError, Tx, batch, execute_rows, on_backend, rows};
+use super::journals::{self, Window};
+use super::{Result, StorageError, Tx, batch, execute_rows, on_backend};
 use crate::domain::{
     ConversationId, EventId, InboundContent, NumberId, TenantId, Timestamp, TurnId,
 };
@@ -52,22 +53,32 @@ pub struct JournalRow {
     pub journal: String,
 }
 
-/// A tenant's journals after this turn, oldest first.
+/// A tenant's journals out of the window after this turn, oldest first.
 pub async fn journals_after(
     tx: &mut Tx,
     tenant: TenantId,
     turn: TurnId,
     most: i64,
-) -> Result<Vec<JournalRow>> {
-    const SQL: &str =
-        "SELECT id, at, journal FROM turn WHERE tenant = $1 AND id > $2 ORDER BY id LIMIT $3";
-    let rows: Vec<(i64, i64, String)> = rows::page(tx, tenant, SQL, turn.raw(), most).await?;
+) -> Result<Window<JournalRow>> {
+    const SQL: &str = "SELECT id, at, journal FROM turn WHERE tenant = $1 AND id > $2 AND id <= $3
+        ORDER BY id LIMIT $4";
+    let stretch = journals::stretch(tx, tenant, turn, None).await?;
+    let rows: Vec<(i64, i64, String)> = on_backend!(tx, |conn| {
+        sqlx::query_as(SQL)
+            .bind(tenant.raw())
+            .bind(stretch.after)
+            .bind(stretch.last)
+            .bind(most)
+            .fetch_all(conn)
+            .await
+    })?;
     let read = |(id, at, journal)| JournalRow {
         id: TurnId::from_raw(id),
         at: Timestamp::from_millis(at),
         journal,
     };
-    Ok(rows.into_iter().map(read).collect())
+    let rows = rows.into_iter().map(read).collect();
+    Ok(stretch.window(rows, most, |row: &JournalRow| row.id))
 }
 
 /// A turn as people are told of it: its message beside what became of it. Turns of occasions are none of these.

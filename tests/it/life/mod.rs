@@ -2,6 +2,7 @@
 
 mod canary;
 mod in_service;
+mod log_pages;
 mod recompiled;
 mod seen;
 mod shadow;

@@ -3,7 +3,7 @@
 use vestibule::audit::OPERATOR;
 use vestibule::domain::TurnId;
 use vestibule::domain::rollout::Stage;
-use vestibule::tenants::installations::{health, logs};
+use vestibule::tenants::installations::{LogCursor, health, logs};
 use vestibule_tests::town::Town;
 use vestibule_tests::{for_each_database, guests, until};
 
@@ -25,20 +25,22 @@ async fn faults_stand_in_the_log_and_in_the_health_without_what_people_said() {
             "{last:?}"
         );
         let (tenant, id) = (life.tenant, installation.id);
-        let first = TurnId::from_raw(0);
-        let (lines, last) = logs(life.setup(), tenant, id, first, 100)
+        let first = LogCursor::after(TurnId::from_raw(0));
+        let seen = logs(life.setup(), tenant, id, Some(first))
             .await
             .expect("read");
+        let lines = seen.lines;
         let faults: Vec<_> = lines.iter().filter(|line| line.level == "fault").collect();
         assert_eq!(faults.len(), 1, "{lines:?}");
         assert!(
             faults[0].trial && faults[0].message.starts_with("trap: "),
             "{lines:?}"
         );
-        let (more, same) = logs(life.setup(), tenant, id, last, 100)
+        let last = LogCursor::after(lines.last().expect("a line").turn);
+        let rest = logs(life.setup(), tenant, id, Some(last))
             .await
             .expect("read");
-        assert_eq!((more.len(), same), (0, last));
+        assert_eq!((rest.lines, rest.more), (Vec::new(), false));
         let digest = &life.digests[0];
         let seen = until("the node has added up what it saw", async || {
             let seen = health(life.setup(), OPERATOR, digest)

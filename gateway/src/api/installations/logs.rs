@@ -1,7 +1,5 @@
 //! `GET /installations/{installation}/logs`
 
-use std::time::Duration;
-
 use axum::Json;
 use axum::extract::Query;
 use serde::{Deserialize, Serialize};
@@ -11,19 +9,14 @@ use super::super::moment::Moment;
 use super::super::place::{InTenant, ObjectId, TenantParam};
 use super::super::problem::Problem;
 use super::super::{Answer, State};
-use crate::domain::{InstallationId, TurnId, id};
-use crate::tenants::installations::{self, LogEntry};
-
-/// Journals that one request reads.
-const JOURNALS: i64 = 500;
-/// How far back a first request begins.
-const SINCE: Duration = Duration::from_secs(900);
+use crate::domain::{InstallationId, TurnId};
+use crate::tenants::installations::{self, LogCursor, LogEntry};
 
 /// From where on.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct LogParams {
-    /// `next` of the answer before. Left out: from a quarter of an hour ago.
+    /// `next` of the answer before, or the id of a turn. Left out: from a quarter of an hour ago.
     after: Option<String>,
 }
 
@@ -31,9 +24,11 @@ pub(super) struct LogParams {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct PluginLogs {
     items: Vec<LogLineView>,
-    /// Ask again with it for what comes later.
+    /// Ask again with it for what comes later. Its form may change.
     #[schema(value_type = String)]
-    next: TurnId,
+    next: LogCursor,
+    /// There is more already: ask again at once.
+    more: bool,
 }
 
 /// One line.
@@ -65,7 +60,12 @@ fn view(entry: LogEntry) -> LogLineView {
 /// What a plugin wrote to its log
 ///
 /// With its faults, oldest first. An answer reads a few hundred turns and may have no line of the plugin's: ask again
-/// with `next` until it stays the same, and then now and again for what is new.
+/// with `next` as long as there is `more`, and then now and again for what is new.
+///
+/// A turn that takes long, because its plugins wait for other servers, stands behind turns that ended before it. So that
+/// none is missed, `next` goes back two and a half minutes when there is no `more`: lines of the turns of these minutes are
+/// told again each time. All lines of a turn stand in one answer, so leave out turns that you have had. A turn that was
+/// committed later than that after its beginning is not told.
 #[utoipa::path(
     get, path = "/installations/{installation}/logs", operation_id = "installations.logs", tag = "plugins",
     params(("installation" = InstallationId, Path), TenantParam, LogParams),
@@ -77,16 +77,15 @@ pub(super) async fn logs(
     ObjectId(installation): ObjectId<InstallationId>,
     params: Query<LogParams>,
 ) -> Answer<Json<PluginLogs>> {
-    let since = api.setup.clock.now().minus(SINCE);
-    let after: TurnId = match &params.after {
-        None => TurnId::from_raw(id::first_id_at(since)),
-        Some(text) => {
-            let wrong = |_| Problem::bad_parameter("after", "is no `next` of this list");
-            text.parse().map_err(wrong)?
-        }
+    let read = |text: &String| {
+        let wrong = |_| Problem::bad_parameter("after", "is no `next` of this list");
+        text.parse::<LogCursor>().map_err(wrong)
     };
-    let (items, next) =
-        installations::logs(&api.setup, tenant, installation, after, JOURNALS).await?;
-    let items = items.into_iter().map(view).collect();
-    Ok(Json(PluginLogs { items, next }))
+    let after = params.after.as_ref().map(read).transpose()?;
+    let page = installations::logs(&api.setup, tenant, installation, after).await?;
+    Ok(Json(PluginLogs {
+        items: page.lines.into_iter().map(view).collect(),
+        next: page.next,
+        more: page.more,
+    }))
 }

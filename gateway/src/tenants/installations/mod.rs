@@ -34,7 +34,7 @@ pub use breaker::{Tripped, close as close_breaker, trip};
 pub use change::{InstallationChange, change, remove};
 pub use health::{Health, health};
 pub use install::{NewInstallation, Source, install};
-pub use logs::{LogEntry, logs};
+pub use logs::{LogCursor, LogEntry, LogPage, logs};
 pub use recompile::{Recompiler, Wanted};
 pub use rollout::{Promotion, Rollback, pause, promote, resume, roll_back, roll_back_by_itself};
 pub use stop::{allow, stop, stop_of};
