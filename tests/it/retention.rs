@@ -199,12 +199,65 @@ async fn a_tenant_has_its_own_journals_go_sooner() {
             (DAY + DAY / 2, 0, 1),
             (DAY / 2, 1, 0),
         ] {
-            let forgotten = journals::forget(&db, tenant, now.minus(age))
+            let forgotten = journals::forget_all_tenants(&db, &[(tenant, now.minus(age))])
                 .await
                 .expect("a round");
-            assert_eq!((forgotten, database.count(sooner).await), (gone, left));
+            assert_eq!(
+                (forgotten.turns, database.count(sooner).await),
+                (gone, left)
+            );
         }
         assert_eq!(database.count(other).await, 3);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn journals_of_many_tenants_go_in_one_walk() {
+    for_each_database(async |database| {
+        let db = database.open().await;
+        let now = now();
+        partitions::ensure(&db, now.minus(6 * DAY), DAY, KEPT)
+            .await
+            .expect("partitions");
+        // Every tenant has a turn a day; the first hundred keep four days, the others two, the last all.
+        let columns = "id, tenant, number, conversation, event, outcome, journal, at";
+        for day in 1..6_u32 {
+            let at = id::first_id_at(now.minus(DAY * day));
+            let row = |n: i64| format!("{}, {n}, 1, 1, 1, 'silent', '{{}}', 0", at + n);
+            let rows = (1..=201).map(row).collect::<Vec<_>>().join("), (");
+            let sql = format!("INSERT INTO turn ({columns}) VALUES ({rows})");
+            database.execute(sql.leak()).await;
+        }
+        let shorter = |now: Timestamp| -> Vec<(TenantId, Timestamp)> {
+            let days = |n| if n <= 100 { 4 } else { 2 };
+            let age = |n| now.minus(DAY * days(n) - DAY / 2);
+            (1..=200).map(|n| (TenantId::from_raw(n), age(n))).collect()
+        };
+        let gone = journals::forget_all_tenants(&db, &shorter(now))
+            .await
+            .expect("a round");
+        // Days four and five of the first hundred, and two to five of the second; a window up to each age.
+        assert_eq!((gone.turns, gone.windows), (100 * 2 + 100 * 4, 2));
+        let left = "SELECT COUNT(*) FROM turn WHERE tenant = 201 AND id > 0";
+        assert_eq!(database.count(left).await, 5);
+        let left = "SELECT COUNT(*) FROM turn WHERE tenant <= 200 AND id > 0";
+        assert_eq!(database.count(left).await, 100 * 3 + 100);
+        // The next round walks over what has become old since, once for each age; tenants that begin to want it have a walk.
+        let mut next = shorter(now.plus(DAY / 24));
+        let none = journals::forget_all_tenants(&db, &next)
+            .await
+            .expect("a round");
+        assert_eq!((none.turns, none.windows), (0, 2));
+        next.push((TenantId::from_raw(201), now.minus(DAY * 3 - DAY / 2)));
+        let late = journals::forget_all_tenants(&db, &next)
+            .await
+            .expect("a round");
+        assert_eq!((late.turns, late.windows), (3, 1));
+        let same = journals::forget_all_tenants(&db, &next)
+            .await
+            .expect("a round");
+        assert_eq!((same.turns, same.windows), (0, 0));
     })
     .await;
 }

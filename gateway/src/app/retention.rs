@@ -9,7 +9,8 @@ use crate::config::Retention;
 use crate::domain::{Clock, Timestamp};
 use crate::storage::{
     Db, Result, business_events, components, forget, idempotency, jobs, journals, kv, limits,
-    partitions, plugin_events, tenants,
+    partitions, plugin_events,
+    tenants::{self, Tenant},
 };
 use crate::tenants::TenantSettings;
 
@@ -71,12 +72,11 @@ async fn journals_of_tenants(db: &Db, now: Timestamp, bound: Duration) -> Result
     let mut tx = db.read().await?;
     let all = tenants::tenants_all_tenants(&mut tx).await?;
     drop(tx);
-    for tenant in all {
-        let (settings, _) = TenantSettings::read(&tenant.settings);
-        if let Some(age) = settings.journal_age(bound) {
-            let gone = journals::forget(db, tenant.id, now.minus(age)).await?;
-            tracing::debug!(tenant = %tenant.id, gone, "journals of a tenant");
-        }
-    }
+    let age = |tenant: &Tenant| TenantSettings::read(&tenant.settings).0.journal_age(bound);
+    let shorter = all
+        .iter()
+        .filter_map(|tenant| Some((tenant.id, now.minus(age(tenant)?))));
+    let gone = journals::forget_all_tenants(db, &shorter.collect::<Vec<_>>()).await?;
+    tracing::debug!(?gone, "journals of tenants");
     Ok(())
 }
