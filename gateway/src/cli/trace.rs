@@ -7,7 +7,6 @@ use serde_json::Value;
 
 use super::{ask, output};
 use crate::admin::Command;
-use crate::app::plugin_limits;
 use crate::config::Config;
 use crate::domain::TurnId;
 
@@ -28,16 +27,12 @@ pub(super) async fn run(config: &Config, json: bool, asked: Trace) -> anyhow::Re
     let answer = ask::ask(config, command).await?;
     match json {
         true => output::answer(&answer, true),
-        false => {
-            let most = plugin_limits(&config.plugins).fuel;
-            output::line(&text(&serde_json::to_value(answer)?, most));
-        }
+        false => output::line(&text(&serde_json::to_value(answer)?)),
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// `most`: the fuel that a turn of a plugin has, if its manifest asks for no less.
-fn text(trace: &Value, most: u64) -> String {
+fn text(trace: &Value) -> String {
     let plain = |name: &str| trace[name].as_str().unwrap_or("-");
     let journal = &trace["journal"];
     let mut lines = vec![
@@ -59,10 +54,10 @@ fn text(trace: &Value, most: u64) -> String {
         trace["plugins"][id].as_str().unwrap_or(id).to_owned()
     };
     section(&mut lines, "calls", rows(&report["calls"]), |call| {
-        call_line(&name(call), call, most)
+        call_line(&name(call), call)
     });
     section(&mut lines, "on trial", rows(&journal["trials"]), |trial| {
-        trial_lines(&name(trial), trial, most)
+        trial_lines(&name(trial), trial)
     });
     let answers = &report["host_answers"];
     section(
@@ -138,9 +133,16 @@ fn section(lines: &mut Vec<String>, head: &str, rows: &[Value], line: impl Fn(&V
     }
 }
 
-fn call_line(plugin: &str, call: &Value, most: u64) -> String {
+fn call_line(plugin: &str, call: &Value) -> String {
     let number = |name: &str| call[name].as_u64().unwrap_or(0);
-    let share = 100.0 * number("fuel") as f64 / most.max(1) as f64;
+    // A journal from before it was kept has none: nobody knows what the limit was then.
+    let share = match number("fuel_limit") {
+        0 => String::new(),
+        most => {
+            let share = 100.0 * number("fuel") as f64 / most as f64;
+            format!(" ({share:.2} % of {most})")
+        }
+    };
     let outcome = match &call["outcome"] {
         Value::String(word) => word.clone(),
         Value::Object(parts) => parts
@@ -150,7 +152,7 @@ fn call_line(plugin: &str, call: &Value, most: u64) -> String {
         _ => "-".to_owned(),
     };
     format!(
-        "{plugin}  {}  at +{} µs for {} µs  fuel {} ({share:.2} % of {most})  memory {} KiB  {} host calls  {outcome}",
+        "{plugin}  {}  at +{} µs for {} µs  fuel {}{share}  memory {} KiB  {} host calls  {outcome}",
         call["hook"].as_str().unwrap_or("-"),
         number("start_us"),
         number("wall_us"),
@@ -161,7 +163,7 @@ fn call_line(plugin: &str, call: &Value, most: u64) -> String {
 }
 
 /// A version that was tried beside the one that answered, and its calls.
-fn trial_lines(plugin: &str, trial: &Value, most: u64) -> String {
+fn trial_lines(plugin: &str, trial: &Value) -> String {
     let plain = |name: &str| trial[name].as_str().unwrap_or("-");
     // The name has the version that answered.
     let plugin = plugin.split(' ').next().unwrap_or(plugin);
@@ -174,7 +176,7 @@ fn trial_lines(plugin: &str, trial: &Value, most: u64) -> String {
     };
     let calls = rows(&trial["calls"]).iter();
     let calls: String = calls
-        .map(|call| format!("\n  {}", call_line(&tried, call, most)))
+        .map(|call| format!("\n  {}", call_line(&tried, call)))
         .collect();
     format!("{tried}  {}  {came}{calls}", plain("stage"))
 }
@@ -251,7 +253,7 @@ mod tests {
     #[test]
     fn an_erased_turn_says_so() {
         let journal = json!({"erased": true, "seen": {"plugins": []}});
-        let told = text(&json!({"turn": "trn_1", "journal": journal}), 1);
+        let told = text(&json!({"turn": "trn_1", "journal": journal}));
         assert!(
             told.ends_with("erased: what there was of the person is gone"),
             "{told}"
@@ -264,13 +266,13 @@ mod tests {
             "turn": "trn_1", "conversation": "cnv_1", "at": "today", "outcome": "fallback",
             "plugins": {"ins_1": "echo 1.0.0"},
             "journal": {"message": "text", "report": {
-                "calls": [{"installation": "ins_1", "hook": "auto-reply", "fuel": 500, "start_us": 12, "wall_us": 70,
+                "calls": [{"installation": "ins_1", "hook": "auto-reply", "fuel": 500, "fuel_limit": 1_000, "start_us": 12, "wall_us": 70,
                     "memory_peak": 65536, "host_calls": 3, "outcome": {"fault": {"kind": "trap",
                         "message": "panicked", "frames": ["echo::boom", "echo::reply", "echo::call"],
                         "lines": [[], [
                             {"function": "echo::inner", "file": "src/lib.rs", "line": 7},
                             {"file": "src/lib.rs", "line": 12},
-                        ]]}}}],
+                        ]]}}}, {"installation": "ins_1", "hook": "routing", "fuel": 250, "outcome": "ok"}],
                 "host_answers": {"http": [
                     {"installation": "ins_1", "asked": "GET https://a.example/", "answer": {"response": {"status": 404}}},
                     {"installation": "ins_1", "asked": "GET https://b.example/", "answer": {"refused": "timeout"}},
@@ -278,11 +280,13 @@ mod tests {
                 "logs": [{"installation": "ins_1", "level": "warn", "message": "oh"}],
             }, "decisions": [{"send": "out_1", "kind": "text", "refused": "window_closed"}]},
         });
-        let text = text(&trace, 1_000);
+        let text = text(&trace);
         for part in [
             "echo 1.0.0  auto-reply  at +12 µs for 70 µs  fuel 500 (50.00 % of 1000)  memory 64 KiB  3 host calls",
             "fault: trap: panicked\n      in echo::boom\n      in echo::inner\n         at src/lib.rs:7\n      in echo::reply\n         at \
              src/lib.rs:12\n      in echo::call",
+            // An old journal's.
+            "echo 1.0.0  routing  at +0 µs for 0 µs  fuel 250  memory",
             "echo 1.0.0  GET https://a.example/  404",
             "echo 1.0.0  GET https://b.example/  \"timeout\"",
             "echo 1.0.0  warn   oh",

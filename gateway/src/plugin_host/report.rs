@@ -82,6 +82,9 @@ pub struct CallTrace {
     pub outcome: CallOutcome,
     /// Units used by this call; the first call of an installation pays for the instantiation too.
     pub fuel: u64,
+    /// Units that the installation had for the whole turn, by the operator and its manifest. 0: of a journal before it was kept.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub fuel_limit: u64,
     /// Microseconds from the moment the host was asked to the start of this call. This and the next two are the only numbers
     /// of a report that a replay does not repeat.
     #[serde(default)]
@@ -159,6 +162,7 @@ impl CallTrace {
             hook: Hook::AutoReply,
             outcome,
             fuel: 0,
+            fuel_limit: 0,
             start_us: 0,
             wall_us: 0,
             waited_us: 0,

@@ -252,6 +252,7 @@ impl Meter {
             hook,
             outcome,
             fuel: self.fuel - live.fuel_left(),
+            fuel_limit: state.limits().fuel,
             start_us: micros(self.at.duration_since(asked)),
             wall_us: micros(self.at.elapsed()),
             waited_us: micros(state.http.waited() - self.waited),

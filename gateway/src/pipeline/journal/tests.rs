@@ -112,6 +112,7 @@ fn fullest() -> TurnReport {
                 offsets: Vec::new(),
             }),
             fuel: u64::MAX,
+            fuel_limit: u64::MAX,
             start_us: u64::MAX,
             wall_us: u64::MAX,
             waited_us: u64::MAX,

@@ -29,7 +29,10 @@ async fn border(
     limit(&mut bound.limits, took);
     assert_eq!(texts(&run_bound(&host, bound.clone()).await), ["hi"]);
     limit(&mut bound.limits, took - less);
+    let fuel = bound.limits.fuel;
     let report = run_bound(&host, bound).await;
+    // The journal says of how much it took what it took.
+    assert_eq!(report.calls[0].fuel_limit, fuel);
     (took, only_fault(&report).kind)
 }
 
