@@ -13,7 +13,7 @@ use crate::domain::{AppId, Bucket, NumberId, TenantId, Timestamp, Topics};
 use crate::graph::VerifyingKeys;
 use crate::policy::limits::LimitRules;
 use crate::policy::{ActiveHold, WordBook};
-use crate::storage::installations::Installation;
+use crate::storage::installations::{Installation, Rest};
 use crate::templates::Registry;
 use crate::tenants::{Setup, TenantSettings};
 
@@ -53,6 +53,17 @@ pub struct NumberEntry {
     pub ingest_gap_until: Option<Timestamp>,
     /// What is known of its account's templates.
     pub templates: Arc<Registry>,
+}
+
+impl NumberEntry {
+    /// Why the plugin of this name does not run here for a while; none when it does, or will not again.
+    pub fn rests(&self, plugin: &str) -> Option<Rest> {
+        let named = || self.installations.iter().filter(|one| one.plugin == plugin);
+        match named().any(|one| one.rests().is_none() && !one.versions.is_empty()) {
+            true => None,
+            false => named().find_map(Installation::rests),
+        }
+    }
 }
 
 impl fmt::Debug for NumberEntry {

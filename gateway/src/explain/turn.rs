@@ -143,6 +143,12 @@ fn outcome_words(outcome: &str) -> &'static str {
         "routed" => "Routing gave the conversation to people.",
         "silent" => "The plugins had nothing to say.",
         "not_the_bots" => "The bot does not have the conversation: nobody was to answer.",
+        "timer_held" => {
+            "The timer's plugin is paused or behind an open breaker: it was set again and waits."
+        }
+        "timer_dropped" => {
+            "The timer's plugin is stopped or not installed any more: nobody was asked."
+        }
         "noted" => "The plugins heard of it and answered nothing.",
         "unanswered" => "No plugin answered.",
         "fallback" => "No plugin could answer: the tenant's fallback was due.",

@@ -5,6 +5,7 @@
 //! (`ingest/attach/receipts.rs`). What a turn does with one is `pipeline`'s.
 
 mod business;
+mod held;
 mod timers;
 
 use std::sync::Arc;

@@ -6,11 +6,12 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::Occasions;
+use super::held::Held;
 use crate::domain::{ConversationId, Occasion};
-use crate::storage::buckets;
+use crate::storage::buckets::{self, Lease};
 use crate::storage::conversations::{self, Conversation};
-use crate::storage::timers::{self, Timer};
-use crate::storage::{Result, StorageError, events};
+use crate::storage::timers::{self, Timer, TimerKey};
+use crate::storage::{Result, StorageError, Tx, events};
 
 /// How often due timers are looked for. The contract says that they may be late.
 const LOOK: Duration = Duration::from_millis(500);
@@ -20,8 +21,9 @@ const MOST: i64 = 200;
 impl Occasions {
     /// Keeps time until stopped, for the buckets that this node owns.
     pub async fn keep_time(self, stop: CancellationToken) {
+        let mut held = Held::default();
         loop {
-            let more = match self.ring().await {
+            let more = match self.ring(&mut held).await {
                 Ok(rang) => rang >= MOST.unsigned_abs() as usize,
                 Err(StorageError::Fenced(bucket)) => {
                     tracing::info!(bucket, "a bucket was lost while its timers were due");
@@ -45,7 +47,8 @@ impl Occasions {
     }
 
     /// Makes events of what is due; answers how many timers it looked at.
-    async fn ring(&self) -> Result<usize> {
+    async fn ring(&self, held: &mut Held) -> Result<usize> {
+        self.release(held, MOST).await?;
         let owned = self.owned.borrow().clone();
         let now = self.clock.now();
         let mut tx = self.db.glance().await?;
@@ -56,21 +59,18 @@ impl Occasions {
         }
         let leases = owned.leases_of(due.iter().map(|(bucket, _)| *bucket));
         let leases = leases.ok_or(StorageError::Fenced(-1))?;
-        let mut tx = self.db.begin().await?;
-        buckets::fence(&mut tx, &leases).await?;
-        let ids: BTreeSet<ConversationId> = due.iter().map(|(_, key)| key.conversation).collect();
-        let ids: Vec<ConversationId> = ids.into_iter().collect();
-        let mut rows: HashMap<ConversationId, Conversation> =
-            conversations::lock_all_tenants(&mut tx, &ids)
-                .await?
-                .into_iter()
-                .map(|row| (row.id, row))
-                .collect();
+        let keys: Vec<TimerKey> = due.into_iter().map(|(_, key)| key).collect();
+        let (mut tx, mut rows) = self.lock(&leases, &keys).await?;
         let (mut written, mut pending) = (Vec::new(), Vec::new());
-        for (_, key) in &due {
+        for key in &keys {
             let Some(row) = rows.get_mut(&key.conversation) else {
                 continue;
             };
+            let rest = self.rests(row.number, &key.plugin);
+            if let Some(again) = held.until(rest, (row.number, &key.plugin), now) {
+                timers::hold_all_tenants(&mut tx, key, now, again).await?;
+                continue;
+            }
             // Cancelled, put off or taken since it was looked at: then there is nothing to do.
             if let Some(timer) = timers::take_all_tenants(&mut tx, key, now).await? {
                 let (event, waits) = self.place(row, occasion(timer), now);
@@ -84,7 +84,21 @@ impl Occasions {
         conversations::advance_all_tenants(&mut tx, &changed).await?;
         tx.commit().await?;
         self.hand_on(pending);
-        Ok(due.len())
+        Ok(keys.len())
+    }
+
+    /// A transaction that may write timers of these buckets' conversations, and their rows, locked.
+    pub(super) async fn lock(
+        &self,
+        leases: &[Lease],
+        keys: &[TimerKey],
+    ) -> Result<(Tx, HashMap<ConversationId, Conversation>)> {
+        let mut tx = self.db.begin().await?;
+        buckets::fence(&mut tx, leases).await?;
+        let ids: BTreeSet<ConversationId> = keys.iter().map(|key| key.conversation).collect();
+        let ids: Vec<ConversationId> = ids.into_iter().collect();
+        let rows = conversations::lock_all_tenants(&mut tx, &ids).await?;
+        Ok((tx, rows.into_iter().map(|row| (row.id, row)).collect()))
     }
 }
 

@@ -8,8 +8,8 @@ use super::trial::TrialLine;
 use super::turn::{Finished, TurnInput, Turns};
 use crate::directory::facts::count_replies;
 use crate::domain::{
-    Draft, DraftClass, HANDED_BACK, InstallationId, OutboundContent, OutboxId, Owner, OwnerChange,
-    Sender, StreamEvent, StreamKind, Timestamp, TurnId,
+    Draft, DraftClass, HANDED_BACK, InstallationId, Occasion, OutboundContent, OutboxId, Owner,
+    OwnerChange, Sender, StreamEvent, StreamKind, Timestamp, TurnId,
 };
 use crate::plugin_host::{
     CallOutcome, ConversationView, Effect, Ending, KvEffects, PluginBinding, Route, Seen,
@@ -20,6 +20,7 @@ use crate::storage::conversations::Conversation;
 use crate::storage::events::Subject;
 use crate::storage::outbox::NewSend;
 use crate::storage::plugin_health::Part;
+use crate::storage::timers::{Timer, TimerKey};
 
 /// A turn's result in the making.
 pub(super) struct Drafts<'a> {
@@ -77,6 +78,14 @@ impl<'a> Drafts<'a> {
         self.outcome = "human_requested";
         let queue = self.input.entry.tenant.settings.human_queue.clone();
         self.hand_to_queue(&queue, "word_for_human", "gateway", None, true);
+    }
+
+    /// Nothing is installed for the number.
+    pub(super) fn no_plugin(&mut self) {
+        self.outcome = match self.not_asked() {
+            "not_the_bots" => "no_plugin",
+            timers => timers,
+        };
     }
 
     /// What the plugins want, and the fallback where they could not.
@@ -149,7 +158,7 @@ impl<'a> Drafts<'a> {
             Ending::Answered => "answered",
             Ending::Routed => "routed",
             Ending::Silent => "silent",
-            Ending::NotAsked => "not_the_bots",
+            Ending::NotAsked => self.not_asked(),
             Ending::Noted => "noted",
             // Nobody waits for an answer to an occasion.
             _ if self.is_occasion() => "failed",
@@ -171,6 +180,37 @@ impl<'a> Drafts<'a> {
         if self.outcome == "fallback" {
             self.fall_back();
         }
+    }
+
+    /// A timer whose plugin has come to rest since it was due is set again: `occasions` holds it until the plugin runs.
+    /// One whose plugin is stopped or gone ends.
+    pub(super) fn not_asked(&mut self) -> &'static str {
+        let timer = match &self.input.event.subject {
+            Subject::Occasion(Occasion::Timer {
+                plugin,
+                name,
+                set_at,
+                due_at,
+                fields,
+            }) if self.input.conversation.owner.is_bot() => Timer {
+                key: TimerKey {
+                    conversation: self.input.event.conversation,
+                    plugin: plugin.clone(),
+                    name: name.clone(),
+                },
+                tenant: self.input.event.tenant,
+                bucket: self.input.event.bucket,
+                set_at: *set_at,
+                due_at: *due_at,
+                fields: fields.clone(),
+            },
+            _ => return "not_the_bots",
+        };
+        if self.input.entry.rests(&timer.key.plugin).is_none() {
+            return "timer_dropped";
+        }
+        self.caused.timers.insert(timer.key.clone(), Some(timer));
+        "timer_held"
     }
 
     fn is_occasion(&self) -> bool {

@@ -130,7 +130,7 @@ impl Turns {
             // An occasion has no word.
             word::CONSENT => drafts.outcome = "consent_word",
             word::HUMAN if input.conversation.owner.is_bot() => drafts.human_requested(),
-            _ if input.entry.installations.is_empty() => drafts.outcome = "no_plugin",
+            _ if input.entry.installations.is_empty() => drafts.no_plugin(),
             _ => match self.perform(&input, turn, now, spent).await {
                 Ok(performed) => {
                     if let Some(spans) = &mut spans {

@@ -51,6 +51,24 @@ impl Installation {
     pub fn candidate(&self) -> Option<&Version> {
         self.versions.iter().find(|v| v.stage.is_candidate())
     }
+
+    /// Why it does not run for a while.
+    pub fn rests(&self) -> Option<Rest> {
+        match () {
+            () if self.versions.is_empty() => None,
+            () if self.paused => Some(Rest::Paused),
+            () => self.open_breaker().map(|_| Rest::Broken),
+        }
+    }
+}
+
+/// Why an installation does not run, though it will again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rest {
+    /// Until somebody resumes it.
+    Paused,
+    /// Single turns try it; when they go well, it runs again.
+    Broken,
 }
 
 #[derive(FromRow)]

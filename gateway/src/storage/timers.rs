@@ -35,7 +35,7 @@ pub async fn set_all_tenants(tx: &mut Tx, timers: &[Timer]) -> Result<()> {
             "INSERT INTO timer (conversation, plugin, name, tenant, bucket, set_at, due_at, fields) VALUES",
             8,
             "ON CONFLICT (conversation, plugin, name)
-             DO UPDATE SET set_at = excluded.set_at, due_at = excluded.due_at, fields = excluded.fields",
+             DO UPDATE SET set_at = excluded.set_at, due_at = excluded.due_at, held_from = 0, fields = excluded.fields",
         );
         execute_rows!(tx, sql, run, |query, timer| {
             query
@@ -155,7 +155,7 @@ pub async fn take_all_tenants(
 ) -> Result<Option<Timer>> {
     const SQL: &str =
         "DELETE FROM timer WHERE conversation = $1 AND plugin = $2 AND name = $3 AND due_at <= $4
-        RETURNING tenant, bucket, set_at, due_at, fields";
+        RETURNING tenant, bucket, set_at, CASE WHEN held_from > 0 THEN held_from ELSE due_at END AS due_at, fields";
     let row: Option<Row> = on_backend!(tx, |conn| sqlx::query_as(SQL)
         .bind(key.conversation.raw())
         .bind(&key.plugin)
@@ -175,6 +175,73 @@ pub async fn take_all_tenants(
         })
     })
     .transpose()
+}
+
+/// Holds a timer that is due: it stays as it was set, and is looked at again at `again`. Its conversation must be locked.
+pub async fn hold_all_tenants(
+    tx: &mut Tx,
+    key: &TimerKey,
+    now: Timestamp,
+    again: Timestamp,
+) -> Result<()> {
+    const SQL: &str = "UPDATE timer SET held_from = CASE WHEN held_from > 0 THEN held_from ELSE due_at END, due_at = $5
+        WHERE conversation = $1 AND plugin = $2 AND name = $3 AND due_at <= $4";
+    execute!(
+        tx,
+        sqlx::query(SQL)
+            .bind(key.conversation.raw())
+            .bind(&key.plugin)
+            .bind(&key.name)
+            .bind(now.millis())
+            .bind(again.millis())
+    )?;
+    Ok(())
+}
+
+/// Timers of a tenant's plugin that are held and not looked at before `now`; unlocked.
+pub async fn held(
+    tx: &mut Tx,
+    tenant: TenantId,
+    plugin: &str,
+    now: Timestamp,
+    most: i64,
+) -> Result<Vec<(Bucket, TimerKey)>> {
+    const SQL: &str = "SELECT bucket, conversation, name FROM timer
+        WHERE tenant = $1 AND plugin = $2 AND held_from > 0 AND due_at > $3 LIMIT $4";
+    let rows: Vec<(i64, i64, String)> = on_backend!(tx, |conn| {
+        sqlx::query_as(SQL)
+            .bind(tenant.raw())
+            .bind(plugin)
+            .bind(now.millis())
+            .bind(most)
+            .fetch_all(conn)
+            .await
+    })?;
+    let held = rows.into_iter().filter_map(|(bucket, id, name)| {
+        let key = TimerKey {
+            conversation: ConversationId::from_raw(id),
+            plugin: plugin.to_owned(),
+            name,
+        };
+        Some((Bucket::from_raw(bucket)?, key))
+    });
+    Ok(held.collect())
+}
+
+/// Lets timers that are held be looked at now: they are due again when they were. Their conversations must be locked.
+pub async fn release_all_tenants(tx: &mut Tx, keys: &[TimerKey]) -> Result<()> {
+    for run in batch::groups(tx, keys) {
+        let sql = batch::rows(
+            "UPDATE timer SET due_at = held_from WHERE held_from > 0 AND (conversation, plugin, name) IN (VALUES",
+            3,
+            ")",
+        );
+        execute_rows!(tx, sql, run, |query, key| query
+            .bind(key.conversation.raw())
+            .bind(&key.plugin)
+            .bind(&key.name))?;
+    }
+    Ok(())
 }
 
 /// Ends every timer of a conversation of this tenant.

@@ -1,7 +1,9 @@
 //! Timers: they fire once, survive the process, and end when somebody else has the conversation.
 
 use vestibule::desk::{Asked, Change};
-use vestibule::domain::{ConversationId, Owner};
+use vestibule::domain::{ConversationId, InstallationId, Owner};
+use vestibule::tenants::SetupContext;
+use vestibule::tenants::installations;
 use vestibule_tests::{TestDatabase, for_each_database};
 
 use super::ground::Ground;
@@ -108,6 +110,66 @@ async fn a_conversation_has_at_most_32_timers_and_the_journal_says_which_were_re
         let refused =
             "SELECT CAST(COUNT(*) AS TEXT) FROM turn WHERE journal LIKE '%timers_refused%'";
         assert_eq!(database.texts(refused).await, ["1"]);
+        ground.node.end().await;
+    })
+    .await;
+}
+
+/// Every timer should have fired a second after it was set.
+const DUE: &str = "UPDATE timer SET due_at = set_at";
+
+impl Ground<'_> {
+    fn setup(&self) -> &SetupContext {
+        &self.node.context.setup
+    }
+
+    async fn installation(&self) -> InstallationId {
+        let (tenant, _) = self.place().await;
+        let all = installations::page(self.setup(), tenant, 0, 10).await;
+        all.expect("read")[0].id
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn timers_of_a_paused_plugin_wait_and_fire_when_it_runs_again() {
+    for_each_database(async |database: TestDatabase| {
+        let ground = Ground::new(&database).await;
+        ground.says("remind 3600", "I will.").await;
+        ground.all_done().await;
+        let (tenant, _) = ground.place().await;
+        let id = ground.installation().await;
+        let pause = installations::pause(ground.setup(), tenant, id, false);
+        pause.await.expect("paused");
+        database.execute(DUE).await;
+        let held = "SELECT name FROM timer WHERE held_from = set_at AND due_at > held_from";
+        ground.until(held, &["remind"]).await;
+        ground.all_done().await;
+        assert_eq!(ground.heard("You said: remind 3600"), 0);
+        let resume = installations::resume(ground.setup(), tenant, id);
+        resume.await.expect("resumed");
+        ground.reads("You said: remind 3600").await;
+        ground.all_done().await;
+        assert_eq!(ground.heard("You said: remind 3600"), 1);
+        assert_eq!(database.texts(TIMERS).await, Vec::<String>::new());
+        ground.node.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_timer_whose_plugin_is_gone_ends_and_its_turn_says_so() {
+    for_each_database(async |database: TestDatabase| {
+        let ground = Ground::new(&database).await;
+        ground.says("remind 3600", "I will.").await;
+        ground.all_done().await;
+        let (tenant, _) = ground.place().await;
+        let id = ground.installation().await;
+        let remove = installations::remove(ground.setup(), tenant, id);
+        remove.await.expect("removed");
+        database.execute(DUE).await;
+        let outcome = "SELECT outcome FROM turn WHERE outcome LIKE 'timer%'";
+        ground.until(outcome, &["timer_dropped"]).await;
+        assert_eq!(database.texts(TIMERS).await, Vec::<String>::new());
         ground.node.end().await;
     })
     .await;
