@@ -141,9 +141,8 @@ async fn a_statement_reads_no_more_than_a_window_of_other_tenants_turns() {
         );
         drop(tx);
         // What the tenant's own retention has taken is not looked for among the others'.
-        journals::forget(&db, quiet, ago(59))
-            .await
-            .expect("forgotten");
+        let forgotten = journals::forget_all_tenants(&db, &[(quiet, ago(59))]).await;
+        assert_eq!(forgotten.expect("forgotten").turns, 1);
         let last = turn(quiet, own, id::first_id_at(ago(1)));
         commit(&db, std::slice::from_ref(&last)).await;
         let mut tx = db.read().await.expect("a reader");
