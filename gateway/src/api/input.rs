@@ -16,7 +16,27 @@ use super::problem::{FieldProblem, Problem};
 #[derive(Debug)]
 pub struct Input<T>(pub T);
 
+/// A body that reads, with what its schema finds wrong in it: for routes whose service can tell what else is wrong, so that
+/// all of it is told at once.
+#[derive(Debug)]
+pub struct Checked<T> {
+    pub body: T,
+    pub wrong: Vec<FieldProblem>,
+}
+
 impl<S: Send + Sync, T: DeserializeOwned + ToSchema> FromRequest<S> for Input<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let checked = Checked::<T>::from_request(request, state).await?;
+        match checked.wrong.is_empty() {
+            true => Ok(Self(checked.body)),
+            false => Err(Problem::invalid(checked.wrong)),
+        }
+    }
+}
+
+impl<S: Send + Sync, T: DeserializeOwned + ToSchema> FromRequest<S> for Checked<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
@@ -32,11 +52,11 @@ impl<S: Send + Sync, T: DeserializeOwned + ToSchema> FromRequest<S> for Input<T>
             ));
         }
         let bytes = Bytes::from_request(request, state).await;
-        read(&bytes.map_err(|error| unread(&error))?).map(Self)
+        read(&bytes.map_err(|error| unread(&error))?)
     }
 }
 
-fn read<T: DeserializeOwned + ToSchema>(bytes: &[u8]) -> Result<T, Problem> {
+fn read<T: DeserializeOwned + ToSchema>(bytes: &[u8]) -> Result<Checked<T>, Problem> {
     let value: Value = serde_json::from_slice(bytes).map_err(|error| {
         // Not serde's own words: they repeat what it met.
         let place = format!("line {}, column {}", error.line(), error.column());
@@ -44,12 +64,15 @@ fn read<T: DeserializeOwned + ToSchema>(bytes: &[u8]) -> Result<T, Problem> {
         Problem::new(StatusCode::BAD_REQUEST, "not_json", detail)
     })?;
     let schema = serde_json::to_value(T::schema()).map_err(|error| Problem::failed(&error))?;
-    let problems = check(&schema, &value);
-    if !problems.is_empty() {
-        return Err(Problem::invalid(problems));
+    let wrong = check(&schema, &value);
+    match serde_json::from_value(value) {
+        Ok(body) => Ok(Checked { body, wrong }),
+        Err(error) if wrong.is_empty() => Err(Problem::invalid(vec![FieldProblem::at(
+            "",
+            error.to_string(),
+        )])),
+        Err(_) => Err(Problem::invalid(wrong)),
     }
-    serde_json::from_value(value)
-        .map_err(|error| Problem::invalid(vec![FieldProblem::at("", error.to_string())]))
 }
 
 pub(super) fn unread(error: &BytesRejection) -> Problem {

@@ -221,9 +221,54 @@ impl Problem {
                 let whole = |problem| FieldProblem::at("", problem);
                 Self::invalid(problems.into_iter().map(whole).collect())
             }
+            SetupError::Several(errors) => {
+                let each = errors.into_iter().map(|error| Self::of(error, named));
+                Self::of_all(each.collect())
+            }
             SetupError::State(problem) => Self::new(StatusCode::CONFLICT, "state", problem),
             error => Self::failed(&error),
         }
+    }
+}
+
+impl Problem {
+    /// What the body's schema found wrong, and what the service finds wrong beside it.
+    pub fn beside(
+        wrong: Vec<FieldProblem>,
+        found: Result<(), SetupError>,
+        named: &[(&str, &str)],
+    ) -> Self {
+        let wrong = Self::invalid(wrong);
+        let Err(error) = found else {
+            return wrong;
+        };
+        let found = Self::of(error, named);
+        match found.0.status {
+            StatusCode::UNPROCESSABLE_ENTITY | StatusCode::CONFLICT => {
+                Self::of_all(vec![wrong, found])
+            }
+            // It is gone, has changed, or nobody knows: what the body says does not matter then.
+            _ => found,
+        }
+    }
+
+    /// One answer of several: the fields of all of them. What has none is about the whole body.
+    fn of_all(problems: Vec<Self>) -> Self {
+        if problems
+            .iter()
+            .all(|problem| problem.0.body.errors.is_empty())
+        {
+            let details: Vec<&str> = problems.iter().map(|p| p.0.body.detail.as_str()).collect();
+            return Self::new(StatusCode::CONFLICT, "state", details.join("; "));
+        }
+        let fields = problems.into_iter().flat_map(|problem| {
+            let body = problem.0.body;
+            match body.errors.is_empty() {
+                true => vec![FieldProblem::at("", body.detail)],
+                false => body.errors,
+            }
+        });
+        Self::invalid(fields.collect())
     }
 }
 

@@ -26,12 +26,19 @@ pub struct Inspection {
 
 /// Everything that is wrong with an upload, in the order in which it was met.
 #[derive(Debug, thiserror::Error)]
-#[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
-pub struct InspectErrors(pub Vec<InspectError>);
+#[error("{}", .problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+pub struct InspectErrors {
+    pub problems: Vec<InspectError>,
+    /// What the upload says of itself, where that is in order: whoever looks further may find more that is wrong.
+    pub manifest: Option<Box<Manifest>>,
+}
 
 impl From<InspectError> for InspectErrors {
     fn from(error: InspectError) -> Self {
-        Self(vec![error])
+        Self {
+            problems: vec![error],
+            manifest: None,
+        }
     }
 }
 
@@ -95,7 +102,7 @@ pub fn inspect(component: &[u8]) -> Result<Inspection, InspectErrors> {
             .and_then(|payload| survey.read(&payload));
         if let Err(error) = read {
             survey.problems.push(error);
-            return Err(InspectErrors(survey.problems));
+            return Err(survey.refused());
         }
     }
     survey.conclude()
@@ -263,7 +270,17 @@ impl Survey {
                 functions: self.functions,
                 data_bytes: self.data_bytes,
             }),
-            _ => Err(InspectErrors(self.problems)),
+            manifest => {
+                self.manifest = manifest;
+                Err(self.refused())
+            }
+        }
+    }
+
+    fn refused(self) -> InspectErrors {
+        InspectErrors {
+            problems: self.problems,
+            manifest: self.manifest.map(Box::new),
         }
     }
 }

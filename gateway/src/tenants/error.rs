@@ -32,6 +32,9 @@ pub enum SetupError {
     /// Everything that is wrong with an upload.
     #[error("the upload is refused:{}", .0.iter().map(|problem| format!("\n  {problem}")).collect::<String>())]
     Upload(Vec<String>),
+    /// More than one thing is wrong, each for whoever asked to put right.
+    #[error("{} things are wrong:{}", .0.len(), listed(.0))]
+    Several(Vec<SetupError>),
     /// Things are not such that this can be done.
     #[error("{0}")]
     State(String),
@@ -62,6 +65,7 @@ impl SetupError {
             | Self::InUse { .. }
             | Self::Changed => true,
             Self::Upload(_) | Self::State(_) | Self::Keyring(KeyringError::NotAFile) => true,
+            Self::Several(errors) => errors.iter().all(Self::is_refusal),
             Self::Settings(error) => error.is_refusal(),
             Self::Compile(error) => !matches!(
                 error,
@@ -121,6 +125,42 @@ impl SetupError {
     }
 }
 
+/// A line each; what has several is indented.
+fn listed(errors: &[SetupError]) -> String {
+    let one = |error: &SetupError| format!("\n  {}", error.to_string().replace('\n', "\n  "));
+    errors.iter().map(one).collect()
+}
+
+/// What was refused of one request, so that all of it is told at once.
+#[derive(Debug, Default)]
+pub(super) struct Refusals(Vec<SetupError>);
+
+impl Refusals {
+    /// Goes on after a refusal, with nothing in its place. What is nobody's to put right is an error at once.
+    pub(super) fn note<T>(
+        &mut self,
+        result: Result<T, SetupError>,
+    ) -> Result<Option<T>, SetupError> {
+        match result {
+            Ok(value) => Ok(Some(value)),
+            Err(error) if error.is_refusal() => {
+                self.0.push(error);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// `whole`: what it was about; none, when a part of it was refused.
+    pub(super) fn end<T>(mut self, whole: Option<T>) -> Result<T, SetupError> {
+        match (self.0.len(), whole) {
+            (0, Some(whole)) => Ok(whole),
+            (1, _) => Err(self.0.remove(0)),
+            _ => Err(SetupError::Several(self.0)),
+        }
+    }
+}
+
 /// 1 to `most` characters, none of them a control character.
 pub(crate) fn check_text(field: &'static str, text: &str, most: usize) -> Result<(), SetupError> {
     let length = text.chars().count();
@@ -141,4 +181,38 @@ pub(super) fn check_meta_id(field: &'static str, id: &str) -> Result<(), SetupEr
         ));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wrong(problem: &str) -> Result<(), SetupError> {
+        Err(SetupError::invalid("the name", problem))
+    }
+
+    #[test]
+    fn all_that_was_refused_is_told_and_one_refusal_stays_what_it_is() {
+        let mut none = Refusals::default();
+        let noted = none.note(Ok(7)).expect("goes on");
+        assert_eq!(none.end(noted).expect("nothing was refused"), 7);
+        let mut one = Refusals::default();
+        let noted = one.note(wrong("is long")).expect("goes on");
+        let told = one.end(noted).expect_err("refused");
+        assert!(matches!(told, SetupError::Invalid { .. }), "{told}");
+        let mut two = Refusals::default();
+        two.note(wrong("is long")).expect("goes on");
+        two.note(wrong("says:\n  no")).expect("goes on");
+        let told = two.end(Some(())).expect_err("refused");
+        assert!(told.is_refusal());
+        let text = "2 things are wrong:\n  the name is long\n  the name says:\n    no";
+        assert_eq!(told.to_string(), text);
+    }
+
+    #[test]
+    fn what_is_nobodys_to_put_right_is_told_alone() {
+        let mut wrong = Refusals::default();
+        let failed: Result<(), _> = Err(SetupError::Engine("is gone".to_owned()));
+        assert!(wrong.note(failed).is_err());
+    }
 }

@@ -284,3 +284,71 @@ async fn everything_that_is_wrong_with_an_upload_is_told_at_once() {
     })
     .await;
 }
+
+fn with_a_wrong_import_and_schema() -> Vec<u8> {
+    let manifest = json!({
+        "name": "echo", "version": "1.0.0", "abi": "0.1.0", "interfaces": ["auto-reply"], "config_schema": {"type": 7},
+    });
+    let manifest = manifest.to_string();
+    let wat = format!(
+        r#"(component (import "vestibule:plugin/moon@0.1.0" (instance)) (instance $hook)
+            (export "vestibule:plugin/auto-reply@0.1.0" (instance $hook)) (@custom "vestibule:manifest" {manifest:?}))"#
+    );
+    wat::parse_str(wat).expect("valid WAT")
+}
+
+#[tokio::test]
+async fn everything_that_is_wrong_with_an_installation_is_told_at_once() {
+    for_each_database(async |database| {
+        let mut served = Served::on(&database).await;
+        let told = served.upload(&with_a_wrong_import_and_schema()).await.wrong().join("\n");
+        for problem in ["moon", "no usable JSON Schema"] {
+            assert!(told.contains(problem), "{problem}: {told}");
+        }
+        let menu = digest(&served.upload(MENU).await);
+        let wrong = json!({
+            "settings": {"style": "opera"}, "grants": ["moon"], "bounds": {"fault_percent": 200, "latency_ms": 0},
+        });
+        let places = [
+            "/bounds/fault_percent",
+            "/bounds/latency_ms",
+            "/grants",
+            "/settings/style",
+        ];
+        let has_all = |answer: &Answer| {
+            let mut wrong = answer.wrong();
+            wrong.sort();
+            let at = |wrong: &String| wrong.split(':').next().unwrap_or_default().to_owned();
+            assert_eq!(wrong.iter().map(at).collect::<Vec<_>>(), places, "{answer:?}");
+        };
+        let mut new = wrong.clone();
+        new["digest"] = json!(menu);
+        let refused = served.of_tenant("POST", "/installations", Some(&new)).await;
+        assert_eq!(refused.status, 422, "{refused:?}");
+        has_all(&refused);
+        let listed = served.of_tenant("GET", "/installations", None).await;
+        assert_eq!(listed.body["items"], json!([]));
+        // What only the service knows is told together as well.
+        let new = json!({
+            "digest": "0".repeat(64), "number": "num_0000000000001", "bounds": {"fuel_percent": -1},
+        });
+        let refused = served.of_tenant("POST", "/installations", Some(&new)).await;
+        let told = refused.wrong().join("\n");
+        for place in ["/bounds/fuel_percent", "/number", "/digest"] {
+            assert!(told.contains(place), "{place}: {told}");
+        }
+        let new = json!({"digest": menu});
+        let installed = served.of_tenant("POST", "/installations", Some(&new)).await;
+        assert_eq!(installed.status, 201, "{installed:?}");
+        let url = format!("/installations/{}{}", installed.id(), served.tenant);
+        let patch = async |tag: &str, change: &Value| {
+            answer(served.request("PATCH", &url).header("if-match", tag).json(change)).await
+        };
+        let refused = patch("*", &wrong).await;
+        assert_eq!(refused.status, 422, "{refused:?}");
+        has_all(&refused);
+        assert_eq!(patch("\"other\"", &wrong).await.status, 412);
+        assert!(served.node.terminate().await.success());
+    })
+    .await;
+}

@@ -9,7 +9,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::super::guard::Caller;
-use super::super::input::Input;
+use super::super::input::Checked;
 use super::super::place::{InTenant, TenantParam};
 use super::super::problem::Problem;
 use super::super::{Answer, State};
@@ -61,7 +61,7 @@ pub(super) async fn install(
     axum::extract::State(api): State,
     caller: Caller,
     InTenant(tenant): InTenant,
-    Input(new): Input<NewInstallationBody>,
+    Checked { body: new, wrong }: Checked<NewInstallationBody>,
 ) -> Answer<Response> {
     let new = NewInstallation {
         tenant: tenant.to_string(),
@@ -76,6 +76,16 @@ pub(super) async fn install(
         state_is_safe: new.state_is_safe,
     };
     let setup = api.acting(&caller);
+    if !wrong.is_empty() {
+        // These the schema has judged.
+        let new = NewInstallation {
+            bounds: None,
+            percent: 100,
+            ..new
+        };
+        let found = installations::check_install(&setup, &api.compiler, &new).await;
+        return Err(Problem::beside(wrong, found, &NAMED));
+    }
     let installed = installations::install(&setup, &api.compiler, &new).await;
     let installation = installed.map_err(|error| Problem::of(error, &NAMED))?;
     Ok((StatusCode::CREATED, tagged(&installation)).into_response())

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::super::etag::{IfMatch, Tagged};
 use super::super::guard::Caller;
-use super::super::input::Input;
+use super::super::input::Checked;
 use super::super::place::{InTenant, ObjectId, TenantParam};
 use super::super::problem::Problem;
 use super::super::{Answer, State};
@@ -53,7 +53,10 @@ pub(super) async fn update(
     InTenant(tenant): InTenant,
     ObjectId(id): ObjectId<InstallationId>,
     IfMatch(expected): IfMatch,
-    Input(change): Input<InstallationChangeBody>,
+    Checked {
+        body: change,
+        wrong,
+    }: Checked<InstallationChangeBody>,
 ) -> Answer<Tagged<InstallationView>> {
     let change = InstallationChange {
         position: change.position,
@@ -63,6 +66,16 @@ pub(super) async fn update(
         of_candidate: change.of_candidate,
     };
     let setup = api.acting(&caller);
+    if !wrong.is_empty() {
+        // These the schema has judged.
+        let change = InstallationChange {
+            bounds: None,
+            ..change
+        };
+        let checked = installations::check_change;
+        let found = checked(&setup, &api.compiler, tenant, id, &expected, &change).await;
+        return Err(Problem::beside(wrong, found, &NAMED));
+    }
     let changed =
         installations::change(&setup, &api.compiler, tenant, id, &expected, &change).await;
     let installation = changed.map_err(|error| Problem::of(error, &NAMED))?;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
+use super::super::error::Refusals;
 use super::super::{Expected, Result, SetupContext, SetupError};
 use super::{
     Changing, check_bounds, check_grants, commit, find_one, manifest_of, names, revision_of,
@@ -37,24 +38,10 @@ pub async fn change(
     expected: &Expected,
     change: &InstallationChange,
 ) -> Result<Installation> {
-    change.bounds.as_ref().map_or(Ok(()), check_bounds)?;
     let seen = find_one(setup, tenant, id).await?;
     expected.check(&revision_of(&seen))?;
     let version = meant(&seen, change.of_candidate).cloned();
-    let config = match (&change.config, &version) {
-        (None, _) => None,
-        (Some(_), None) => return Err(no_version()),
-        (Some(config), Some(version)) => {
-            let mut tx = setup.db.read().await?;
-            let manifest = manifest_of(&mut tx, tenant, &version.digest).await?;
-            drop(tx);
-            Some(settings_for(compiler, &manifest, config).await?)
-        }
-    };
-    if let Some(grants) = &change.grants {
-        let version = version.as_ref().ok_or_else(no_version)?;
-        check_grants(&seen.plugin, &names(&version.asked), grants)?;
-    }
+    let config = look(setup, compiler, &seen, version.as_ref(), change).await?;
     let mut changing = Changing::begin(setup, tenant, id).await?;
     expected.check(&revision_of(&changing.installation))?;
     let installation = &mut changing.installation;
@@ -79,6 +66,53 @@ pub async fn change(
         }
     }
     changing.end("plugin.change").await
+}
+
+/// Says what would be wrong with it, and does nothing.
+pub async fn check_change(
+    setup: &SetupContext,
+    compiler: &Compiler,
+    tenant: TenantId,
+    id: InstallationId,
+    expected: &Expected,
+    change: &InstallationChange,
+) -> Result<()> {
+    let seen = find_one(setup, tenant, id).await?;
+    expected.check(&revision_of(&seen))?;
+    let version = meant(&seen, change.of_candidate);
+    look(setup, compiler, &seen, version, change)
+        .await
+        .map(drop)
+}
+
+/// The settings as the version is to see them, if there are others. Everything that is wrong is told at once.
+async fn look(
+    setup: &SetupContext,
+    compiler: &Compiler,
+    seen: &Installation,
+    version: Option<&Version>,
+    change: &InstallationChange,
+) -> Result<Option<String>> {
+    let mut wrong = Refusals::default();
+    wrong.note(change.bounds.as_ref().map_or(Ok(()), check_bounds))?;
+    let of_version = change.config.is_some() || change.grants.is_some();
+    let version = match of_version {
+        true => wrong.note(version.ok_or_else(no_version))?,
+        false => None,
+    };
+    let mut config = None;
+    if let Some(version) = version {
+        if let Some(grants) = &change.grants {
+            wrong.note(check_grants(&seen.plugin, &names(&version.asked), grants))?;
+        }
+        if let Some(asked) = &change.config {
+            let mut tx = setup.db.read().await?;
+            let manifest = manifest_of(&mut tx, seen.tenant, &version.digest).await?;
+            drop(tx);
+            config = wrong.note(settings_for(compiler, &manifest, asked).await)?;
+        }
+    }
+    wrong.end(Some(config))
 }
 
 fn no_version() -> SetupError {

@@ -4,17 +4,18 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
+use super::super::error::Refusals;
 use super::super::plugin_keys::Signature;
 use super::super::{Result, SetupContext, SetupError, find};
 use super::rollout::{Promotion, promote};
-use super::upload::{Uploaded, find as find_upload, upload};
+use super::upload::{Looked, Uploaded, find as find_upload, look as look_at, take_in};
 use super::{
     Changing, check_bounds, check_grants, check_percent, check_room, check_stage, commit, names,
     settings_for,
 };
 use crate::domain::rollout::{Bounds, Stage};
 use crate::domain::{InstallationId, NumberId, TenantId};
-use crate::plugin_host::{Compiler, Hook, asks_for, inspect};
+use crate::plugin_host::{Compiler, Hook, Manifest, SettingsError, asks_for};
 use crate::storage::installations::{self, Installation};
 use crate::storage::plugin_versions::{self, Version};
 use crate::storage::{Tx, changes, components, plugin_trust};
@@ -63,53 +64,21 @@ pub async fn install(
     compiler: &Compiler,
     new: &NewInstallation,
 ) -> Result<Installation> {
-    check_stage(new.stage)?;
-    if new.stage == Stage::Canary {
-        check_percent(new.percent)?;
-    }
-    new.bounds.as_ref().map_or(Ok(()), check_bounds)?;
     let at_once = setup.at_once();
-    let (tenant, number) = place(setup, new).await?;
-    let manifest = match &new.source {
-        Source::Digest(digest) => find_upload(setup, tenant, digest).await?.manifest,
-        Source::Wasm { bytes, signature } => match inspect(bytes) {
-            Ok(inspection) => inspection.manifest,
-            // The upload says all that is wrong.
-            Err(_) => {
-                let refused = upload(&at_once, compiler, tenant, bytes, signature.as_ref()).await?;
-                refused.manifest
-            }
-        },
+    let tenant = place(setup, new).await?;
+    let Sound {
+        number,
+        found,
+        config,
+        grants,
+    } = look(setup, compiler, tenant, new).await?;
+    let uploaded = match found {
+        Found::Kept(uploaded) => *uploaded,
+        Found::New(bytes, looked) => take_in(&at_once, compiler, tenant, bytes, looked).await?,
     };
-    let before = before(setup, tenant, &manifest.name, number).await?;
-    let config = match (&new.config, &before) {
-        (Some(config), _) => config.clone(),
-        (None, Some(before)) => before.config.clone(),
-        (None, None) => "{}".to_owned(),
-    };
-    let grants = match (&new.grants, &before) {
-        (Some(grants), _) => grants.clone(),
-        (None, Some(before)) => {
-            let mut kept = names(&before.grants);
-            kept.retain(|grant| asks_for(&manifest.grants, grant));
-            kept
-        }
-        (None, None) => BTreeSet::new(),
-    };
-    check_grants(&manifest.name, &manifest.grants, &grants)?;
-    let config = settings_for(compiler, &manifest, &config).await?;
-    let uploaded = match &new.source {
-        Source::Digest(digest) => find_upload(setup, tenant, digest).await?,
-        Source::Wasm { bytes, signature } => {
-            upload(&at_once, compiler, tenant, bytes, signature.as_ref()).await?
-        }
-    };
+    check_signed(setup, &uploaded)?;
     let digest = &uploaded.component.digest;
-    if setup.require_signature && uploaded.component.signed_by.is_empty() {
-        return Err(SetupError::state(
-            "the upload is not signed, and this gateway runs signed uploads only",
-        ));
-    }
+    let manifest = &uploaded.manifest;
     let now = setup.clock.now();
     let version = Version {
         seq: 0,
@@ -148,29 +117,194 @@ pub async fn install(
     promote(setup, tenant, installed.id, &promotion).await
 }
 
-async fn place(
+/// Says what would be wrong with it, and does nothing.
+pub async fn check_install(
     setup: &SetupContext,
+    compiler: &Compiler,
     new: &NewInstallation,
-) -> Result<(TenantId, Option<NumberId>)> {
-    let mut tx = setup.db.read().await?;
-    let tenant = find::tenant(&mut tx, &new.tenant).await?;
-    let number = match &new.number {
-        Some(number) => Some(find::number(&mut tx, tenant, number).await?.id),
-        None => None,
-    };
-    Ok((tenant, number))
+) -> Result<()> {
+    let tenant = place(setup, new).await?;
+    look(setup, compiler, tenant, new).await.map(drop)
 }
 
-/// The version whose settings and grants a new one goes on with.
+async fn place(setup: &SetupContext, new: &NewInstallation) -> Result<TenantId> {
+    let mut tx = setup.db.read().await?;
+    find::tenant(&mut tx, &new.tenant).await
+}
+
+/// What is to be installed, where nothing of it is wrong.
+struct Sound<'a> {
+    number: Option<NumberId>,
+    found: Found<'a>,
+    config: String,
+    grants: BTreeSet<String>,
+}
+
+/// An upload that is kept, or bytes that may become one.
+enum Found<'a> {
+    Kept(Box<Uploaded>),
+    New(&'a [u8], Looked),
+}
+
+impl Found<'_> {
+    fn manifest(&self) -> Option<&Manifest> {
+        match self {
+            Self::Kept(uploaded) => Some(&uploaded.manifest),
+            Self::New(_, looked) => looked.manifest.as_ref(),
+        }
+    }
+}
+
+/// Everything that can be seen to be wrong before anything is compiled or changed is told at once.
+async fn look<'a>(
+    setup: &SetupContext,
+    compiler: &Compiler,
+    tenant: TenantId,
+    new: &'a NewInstallation,
+) -> Result<Sound<'a>> {
+    let mut wrong = Refusals::default();
+    wrong.note(check_stage(new.stage))?;
+    if new.stage == Stage::Canary {
+        wrong.note(check_percent(new.percent))?;
+    }
+    wrong.note(new.bounds.as_ref().map_or(Ok(()), check_bounds))?;
+    let number = wrong.note(number(setup, tenant, new).await)?;
+    let found = wrong.note(found(setup, compiler, tenant, new).await)?;
+    match &found {
+        Some(Found::Kept(uploaded)) => {
+            let digest = &uploaded.component.digest;
+            let mut tx = setup.db.read().await?;
+            wrong.note(check_not_stopped(&mut tx, digest).await)?;
+            wrong.note(check_signed(setup, uploaded))?;
+        }
+        Some(Found::New(_, looked)) => drop(wrong.note(looked.verdict())?),
+        None => {}
+    }
+    let terms = match found.as_ref().and_then(Found::manifest) {
+        Some(manifest) => {
+            // Who does not know the number does not know what was there before.
+            let before = match number {
+                Some(number) => Some(before(setup, tenant, &manifest.name, number).await?),
+                None => None,
+            };
+            let is_new = matches!(found, Some(Found::New(..)));
+            terms(compiler, new, (manifest, is_new), before, &mut wrong).await?
+        }
+        None => None,
+    };
+    let whole = number.zip(found).zip(terms);
+    let ((number, found), (config, grants)) = wrong.end(whole)?;
+    Ok(Sound {
+        number,
+        found,
+        config,
+        grants,
+    })
+}
+
+/// Settings and grants as they are asked for, or as the version before has them. None, when they are not known or wrong.
+async fn terms(
+    compiler: &Compiler,
+    new: &NewInstallation,
+    (manifest, is_new): (&Manifest, bool),
+    before: Option<Before>,
+    wrong: &mut Refusals,
+) -> Result<Option<(String, BTreeSet<String>)>> {
+    let kept = || before.as_ref().map(|before| before.grants(manifest));
+    let grants = match new.grants.clone().or_else(kept) {
+        Some(grants) => {
+            let checked = check_grants(&manifest.name, &manifest.grants, &grants);
+            wrong.note(checked)?.map(|()| grants)
+        }
+        None => None,
+    };
+    let kept = || before.as_ref().map(Before::config);
+    let config = match new.config.clone().or_else(kept) {
+        Some(config) => match settings_for(compiler, manifest, &config).await {
+            // The upload's problems name it.
+            Err(SetupError::Settings(SettingsError::Schema(_))) if is_new => None,
+            checked => wrong.note(checked)?,
+        },
+        None => None,
+    };
+    Ok(config.zip(grants))
+}
+
+async fn number(
+    setup: &SetupContext,
+    tenant: TenantId,
+    new: &NewInstallation,
+) -> Result<Option<NumberId>> {
+    let mut tx = setup.db.read().await?;
+    Ok(match &new.number {
+        Some(number) => Some(find::number(&mut tx, tenant, number).await?.id),
+        None => None,
+    })
+}
+
+async fn found<'a>(
+    setup: &SetupContext,
+    compiler: &Compiler,
+    tenant: TenantId,
+    new: &'a NewInstallation,
+) -> Result<Found<'a>> {
+    Ok(match &new.source {
+        Source::Digest(digest) => Found::Kept(Box::new(find_upload(setup, tenant, digest).await?)),
+        Source::Wasm { bytes, signature } => {
+            let looked = look_at(setup, compiler, bytes, signature.as_ref()).await?;
+            Found::New(bytes, looked)
+        }
+    })
+}
+
+/// The version whose settings and grants a new one goes on with, if there is one.
+struct Before(Option<Version>);
+
+impl Before {
+    fn config(&self) -> String {
+        let before = self.0.as_ref();
+        before.map_or_else(|| "{}".to_owned(), |before| before.config.clone())
+    }
+
+    /// What the manifest asks for no more is left out.
+    fn grants(&self, manifest: &Manifest) -> BTreeSet<String> {
+        let before = self.0.as_ref();
+        let mut kept = before.map_or_else(BTreeSet::new, |before| names(&before.grants));
+        kept.retain(|grant| asks_for(&manifest.grants, grant));
+        kept
+    }
+}
+
+fn check_signed(setup: &SetupContext, uploaded: &Uploaded) -> Result<()> {
+    match setup.require_signature && uploaded.component.signed_by.is_empty() {
+        true => Err(SetupError::state(
+            "the upload is not signed, and this gateway runs signed uploads only",
+        )),
+        false => Ok(()),
+    }
+}
+
+async fn check_not_stopped(tx: &mut Tx, digest: &str) -> Result<()> {
+    match plugin_trust::stop_of_all_tenants(tx, digest).await? {
+        Some(stop) => {
+            let why = format!("the operator has stopped this digest: {}", stop.reason);
+            Err(SetupError::state(why))
+        }
+        None => Ok(()),
+    }
+}
+
 async fn before(
     setup: &SetupContext,
     tenant: TenantId,
     plugin: &str,
     number: Option<NumberId>,
-) -> Result<Option<Version>> {
+) -> Result<Before> {
     let mut tx = setup.db.read().await?;
     let found = installations::of_plugin(&mut tx, tenant, plugin, number).await?;
-    Ok(found.and_then(|found| found.active().or(found.candidate()).cloned()))
+    Ok(Before(found.and_then(|found| {
+        found.active().or(found.candidate()).cloned()
+    })))
 }
 
 async fn bring_in(
@@ -184,10 +318,7 @@ async fn bring_in(
     let mut tx = setup.db.begin().await?;
     changes::bump_setup_all_tenants(&mut tx).await?;
     // Asked again where nobody can stop it meanwhile.
-    if let Some(stop) = plugin_trust::stop_of_all_tenants(&mut tx, &version.digest).await? {
-        let why = format!("the operator has stopped this digest: {}", stop.reason);
-        return Err(SetupError::state(why));
-    }
+    check_not_stopped(&mut tx, &version.digest).await?;
     if !components::hold(&mut tx, tenant, &version.digest).await? {
         return Err(SetupError::not_found("digest", &version.digest));
     }

@@ -31,9 +31,9 @@ use crate::storage::plugin_versions::{self, Version};
 use crate::storage::{Tx, changes, components, notify};
 
 pub use breaker::{Tripped, close as close_breaker, trip};
-pub use change::{InstallationChange, change, remove};
+pub use change::{InstallationChange, change, check_change, remove};
 pub use health::{Health, health};
-pub use install::{NewInstallation, Source, install};
+pub use install::{NewInstallation, Source, check_install, install};
 pub use logs::{LogCursor, LogEntry, LogPage, logs};
 pub use recompile::{Recompiler, Wanted};
 pub use rollout::{Promotion, Rollback, pause, promote, resume, roll_back, roll_back_by_itself};

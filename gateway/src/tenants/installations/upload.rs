@@ -31,6 +31,36 @@ pub async fn upload(
     wasm: &[u8],
     signature: Option<&Signature>,
 ) -> Result<Uploaded> {
+    let looked = look(setup, compiler, wasm, signature).await?;
+    take_in(setup, compiler, realm, wasm, looked).await
+}
+
+/// What is seen of an upload before it is compiled.
+#[derive(Debug)]
+pub(super) struct Looked {
+    digest: ComponentDigest,
+    /// None where it does not read: then there are problems.
+    pub manifest: Option<Manifest>,
+    signature: Option<Signature>,
+    problems: Vec<String>,
+}
+
+impl Looked {
+    /// Is there nothing wrong with it so far?
+    pub(super) fn verdict(&self) -> Result<()> {
+        match self.problems.is_empty() {
+            true => Ok(()),
+            false => Err(SetupError::Upload(self.problems.clone())),
+        }
+    }
+}
+
+pub(super) async fn look(
+    setup: &SetupContext,
+    compiler: &Compiler,
+    wasm: &[u8],
+    signature: Option<&Signature>,
+) -> Result<Looked> {
     let digest = ComponentDigest::of(wasm);
     let mut problems = Vec::new();
     // Beside it or in it: who gives one beside it has signed all of its bytes.
@@ -42,25 +72,37 @@ pub async fn upload(
         }),
     };
     problems.extend(not_believed(setup, &digest, carried.as_ref()).await?);
-    let signature = carried.map(|(signature, _)| signature);
     let manifest = match inspect(wasm) {
         Ok(inspection) => Some(inspection.manifest),
         Err(found) => {
-            problems.extend(found.0.iter().map(InspectError::to_string));
-            None
+            problems.extend(found.problems.iter().map(InspectError::to_string));
+            found.manifest.map(|manifest| *manifest)
         }
     };
-    let manifest = match manifest {
-        Some(manifest) => {
-            problems.extend(schema_problems(compiler, &manifest).await?);
-            manifest
-        }
-        None => return Err(SetupError::Upload(problems)),
-    };
-    // Compiling is what an upload costs: not for one that is refused anyway.
-    if !problems.is_empty() {
-        return Err(SetupError::Upload(problems));
+    if let Some(manifest) = &manifest {
+        problems.extend(schema_problems(compiler, manifest).await?);
     }
+    Ok(Looked {
+        digest,
+        manifest,
+        signature: carried.map(|(signature, _)| signature),
+        problems,
+    })
+}
+
+/// Compiles and keeps what was looked at. Compiling is what an upload costs: not for one that is refused anyway.
+pub(super) async fn take_in(
+    setup: &SetupContext,
+    compiler: &Compiler,
+    realm: TenantId,
+    wasm: &[u8],
+    looked: Looked,
+) -> Result<Uploaded> {
+    looked.verdict()?;
+    let (digest, signature) = (looked.digest, looked.signature);
+    let manifest = looked
+        .manifest
+        .ok_or_else(|| SetupError::Upload(Vec::new()))?;
     let id = ArtifactId::current(digest).map_err(|error| SetupError::Engine(error.to_string()))?;
     let sealed = match is_compiled(setup, realm, &id).await? {
         true => None,
