@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::{Value, json};
+use vestibule::domain::InstallationId;
 use vestibule::simulator::Chat;
 use vestibule_tests::process::said;
 use vestibule_tests::town::Town;
@@ -145,6 +147,86 @@ async fn a_ninth_plugin_on_a_number_is_refused_and_a_new_version_is_not() {
             .expect("in its own place");
         let running = database.count("SELECT COUNT(*) FROM installation WHERE state = 'active'");
         assert_eq!(running.await, 8);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn all_that_is_wrong_with_an_installation_is_said_at_once() {
+    for_each_database(async |database: TestDatabase| {
+        let town = Town::without_plugin(&database).await;
+        let wrong = [
+            ["--grant", "moon"],
+            ["--settings", "[]"],
+            ["--bounds", r#"{"fault_percent": 200}"#],
+            ["--number", "999"],
+        ];
+        let said = install(&town, guests::ECHO, wrong.as_flattened()).await;
+        let said = said.expect_err("wrong");
+        for problem in [
+            "4 things are wrong",
+            "fault_percent must be 0 to 100",
+            "there is no number `999`",
+            "the settings must be a JSON object",
+            "moon",
+        ] {
+            assert!(said.contains(problem), "{problem}: {said}");
+        }
+        let kept = "SELECT COUNT(*) FROM component";
+        assert_eq!(database.count(kept).await, 0, "nor is it uploaded");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_installation_is_changed_in_place_and_its_grants_are_taken_away() {
+    for_each_database(async |database: TestDatabase| {
+        let town = Town::without_plugin(&database).await;
+        let given = ["--grant", "kv", "--settings", r#"{"prefix": "< "}"#];
+        install(&town, guests::ECHO, &given)
+            .await
+            .expect("installed");
+        let id = database
+            .texts("SELECT CAST(id AS TEXT) FROM installation")
+            .await;
+        let id = InstallationId::from_raw(id[0].parse().expect("a number")).to_string();
+        let set = async |more: &[&str]| {
+            let mut command = town.deployment.command("node");
+            command.args(["plugin", "set", &id, "--json"]).args(more);
+            said(command).await
+        };
+        let changed = set(&["--no-grants", "--position", "-3"])
+            .await
+            .expect("changed");
+        let changed: Value = serde_json::from_str(&changed).expect("JSON");
+        let active = &changed["active"];
+        assert_eq!(
+            (
+                &changed["position"],
+                &active["grants"],
+                &active["settings"]["prefix"]
+            ),
+            (&json!(-3), &json!([]), &json!("< "))
+        );
+        let changed = set(&["--grant", "kv", "--settings", r#"{"prefix": "> "}"#]).await;
+        let changed: Value = serde_json::from_str(&changed.expect("changed")).expect("JSON");
+        let active = &changed["active"];
+        assert_eq!(
+            (
+                &changed["position"],
+                &active["grants"],
+                &active["settings"]["prefix"]
+            ),
+            (&json!(-3), &json!(["kv"]), &json!("> "))
+        );
+        let refused = set(&["--grant", "moon"]).await.expect_err("not asked for");
+        assert!(refused.contains("moon"), "{refused}");
+        let nothing = set(&[]).await.expect_err("nothing");
+        assert!(nothing.contains("nothing to change"), "{nothing}");
+        let candidate = set(&["--candidate", "--no-grants"])
+            .await
+            .expect_err("none");
+        assert!(candidate.contains("no such version"), "{candidate}");
     })
     .await;
 }

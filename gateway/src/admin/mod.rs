@@ -28,7 +28,7 @@ pub use context::{AdminContext, execute};
 pub use error::AdminError;
 pub use local::{Local, OpenError, compiler, graph, load_keyring, lock, open_database};
 pub use lock::{DataLock, LockError, prepare_data_dir};
-pub use plugins::{PluginCommand, PluginInstall, PluginSource};
+pub use plugins::{PluginCommand, PluginInstall, PluginSet, PluginSource, PluginTerms};
 pub use socket::AdminSocket;
 pub use templates::{TemplateCommand, line as finding_line};
 

@@ -16,10 +16,11 @@ use crate::domain::{InstallationId, TenantId};
 use crate::storage::installations::Installation;
 use crate::storage::plugin_versions::Version;
 use crate::tenants::installations::{
-    self, LogCursor, LogEntry, NewInstallation, Promotion, Rollback, Source, Uploaded,
+    self, InstallationChange, LogCursor, LogEntry, NewInstallation, Promotion, Rollback, Source,
+    Uploaded,
 };
 use crate::tenants::plugin_keys::{self, Signature};
-use crate::tenants::{SetupContext, SetupError, find_tenant};
+use crate::tenants::{Expected, SetupContext, SetupError, find_tenant};
 
 /// What can be asked for about plugins.
 #[derive(Debug, Serialize, Deserialize)]
@@ -34,6 +35,7 @@ pub enum PluginCommand {
         signature: Option<String>,
     },
     Install(Box<PluginInstall>),
+    Set(Box<PluginSet>),
     List {
         /// `None`: of all tenants.
         tenant: Option<String>,
@@ -99,14 +101,31 @@ pub struct PluginInstall {
     pub tenant: String,
     pub number: Option<String>,
     pub source: PluginSource,
+    pub terms: PluginTerms,
+    pub stage: Stage,
+    pub percent: i64,
+    pub state_is_safe: bool,
+}
+
+/// What a version runs under; what is left out stays.
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PluginTerms {
     /// JSON object.
     pub config: Option<String>,
     pub grants: Option<BTreeSet<String>>,
     pub position: Option<i64>,
     pub bounds: Option<Bounds>,
-    pub stage: Stage,
-    pub percent: i64,
-    pub state_is_safe: bool,
+}
+
+/// What is to be changed of an installation.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PluginSet {
+    pub installation: InstallationId,
+    pub terms: PluginTerms,
+    /// Settings and grants of the candidate.
+    pub of_candidate: bool,
 }
 
 /// What is installed.
@@ -132,10 +151,7 @@ impl PluginInstall {
                 component: STANDARD.encode(component),
                 signature: None,
             },
-            config: None,
-            grants: None,
-            position: None,
-            bounds: None,
+            terms: PluginTerms::default(),
             stage: Stage::Active,
             percent: 100,
             state_is_safe: false,
@@ -149,6 +165,7 @@ impl PluginCommand {
         match self {
             Self::Push { .. } => "plugin_push",
             Self::Install(_) => "plugin_install",
+            Self::Set(_) => "plugin_set",
             Self::List { .. } => "plugin_list",
             Self::Uploads { .. } => "plugin_uploads",
             Self::Versions { .. } => "plugin_versions",
@@ -190,6 +207,7 @@ pub(super) async fn execute(
             Ok(Answer::Record(upload_record(&uploaded)))
         }
         PluginCommand::Install(install) => plugin_install(context, *install).await,
+        PluginCommand::Set(set) => plugin_set(context, *set).await,
         PluginCommand::List { tenant } => list(setup, tenant).await,
         PluginCommand::Uploads { tenant } => {
             let realm = realm(setup, tenant).await?;
@@ -303,16 +321,31 @@ async fn plugin_install(
         tenant: install.tenant,
         number: install.number,
         source,
-        config: install.config,
-        grants: install.grants,
-        position: install.position,
-        bounds: install.bounds,
+        config: install.terms.config,
+        grants: install.terms.grants,
+        position: install.terms.position,
+        bounds: install.terms.bounds,
         stage: install.stage,
         percent: install.percent,
         state_is_safe: install.state_is_safe,
     };
     let installed = installations::install(&context.setup, &context.compiler, &new).await?;
     Ok(Answer::installation(&installed))
+}
+
+async fn plugin_set(context: &AdminContext, set: PluginSet) -> Result<Answer, AdminError> {
+    let (setup, id) = (&context.setup, set.installation);
+    let tenant = installations::tenant_of(setup, id).await?;
+    let change = InstallationChange {
+        position: set.terms.position,
+        bounds: set.terms.bounds,
+        config: set.terms.config,
+        grants: set.terms.grants,
+        of_candidate: set.of_candidate,
+    };
+    let (compiler, expected) = (&context.compiler, Expected::Anything);
+    let changed = installations::change(setup, compiler, tenant, id, &expected, &change).await?;
+    Ok(Answer::installation(&changed))
 }
 
 fn bytes(component: &str) -> Result<Vec<u8>, AdminError> {

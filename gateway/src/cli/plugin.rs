@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::{Args, Subcommand};
 
 use super::plugin_logs::Logs;
-use crate::admin::{Command, PluginCommand, PluginInstall, PluginSource};
+use crate::admin::{Command, PluginCommand, PluginInstall, PluginSet, PluginSource, PluginTerms};
 use crate::domain::InstallationId;
 use crate::domain::rollout::Stage;
 use crate::reference_plugins;
@@ -27,6 +27,8 @@ pub(super) enum Verb {
     },
     /// Bring a version into service, or as a candidate into its trial.
     Install(Install),
+    /// Change settings, grants, position or bounds of what is installed; what is left out stays.
+    Set(Set),
     /// What is installed: the active version and the candidate of each.
     List {
         /// Name or id of the tenant. Default: all tenants.
@@ -138,31 +140,51 @@ pub(super) struct Install {
     /// One number of the tenant: Meta's id, our id, or as it is displayed. Default: all its numbers.
     #[arg(long)]
     number: Option<String>,
-    /// The plugin's settings, a JSON object. Default: as the version before it has them.
-    #[arg(long = "settings", value_name = "JSON")]
-    settings: Option<String>,
-    /// File with the plugin's settings.
-    #[arg(long, conflicts_with = "settings", value_name = "FILE")]
-    settings_file: Option<PathBuf>,
-    /// What it may use, of what its manifest asks for. May be given several times. Default: as the version before it.
-    #[arg(long = "grant", value_name = "NAME")]
-    grants: Vec<String>,
-    /// Plugins of a turn run in this order; numbers below zero are for those that come first.
-    #[arg(long, allow_negative_numbers = true)]
-    position: Option<i64>,
+    #[command(flatten)]
+    terms: Terms,
     /// Where it begins: waiting, shadow, canary or active.
     #[arg(long, default_value_t = Stage::Active)]
     stage: Stage,
     /// Of the conversations, for a canary.
     #[arg(long, default_value_t = 10)]
     percent: i64,
-    /// When a candidate goes by itself, a JSON object like {"fault_percent": 1}; what is left out is the default.
-    #[arg(long, value_name = "JSON")]
-    bounds: Option<String>,
     #[command(flatten)]
     state: State,
     #[command(flatten)]
     signed: Signed,
+}
+
+/// What a version runs under. What is left out stays as it is, or as the version before has it.
+#[derive(Debug, Args)]
+pub(super) struct Terms {
+    /// The plugin's settings, a JSON object: all of them.
+    #[arg(long = "settings", value_name = "JSON")]
+    settings: Option<String>,
+    /// File with the plugin's settings.
+    #[arg(long, conflicts_with = "settings", value_name = "FILE")]
+    settings_file: Option<PathBuf>,
+    /// What it may use, of what its manifest asks for. May be given several times: all that it gets.
+    #[arg(long = "grant", value_name = "NAME")]
+    grants: Vec<String>,
+    /// It may use nothing that is granted.
+    #[arg(long, conflicts_with = "grants")]
+    no_grants: bool,
+    /// Plugins of a turn run in this order; numbers below zero are for those that come first.
+    #[arg(long, allow_negative_numbers = true)]
+    position: Option<i64>,
+    /// When a candidate goes by itself, a JSON object like {"fault_percent": 1}; what is left out of it is the default.
+    #[arg(long, value_name = "JSON")]
+    bounds: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Set {
+    installation: InstallationId,
+    #[command(flatten)]
+    terms: Terms,
+    /// Settings and grants of the candidate, not of the active version.
+    #[arg(long)]
+    candidate: bool,
 }
 
 impl Verb {
@@ -178,6 +200,7 @@ impl Verb {
                 signature: signed.read()?,
             },
             Self::Install(install) => PluginCommand::Install(Box::new(install.read()?)),
+            Self::Set(set) => PluginCommand::Set(Box::new(set.read()?)),
             Self::List { tenant } => PluginCommand::List { tenant },
             Self::Uploads { tenant } => PluginCommand::Uploads { tenant },
             Self::Versions { installation } => PluginCommand::Versions { installation },
@@ -235,14 +258,6 @@ impl Signed {
 
 impl Install {
     fn read(self) -> anyhow::Result<PluginInstall> {
-        let config = match &self.settings_file {
-            Some(file) => Some(
-                std::fs::read_to_string(file)
-                    .with_context(|| format!("cannot read {}", file.display()))?,
-            ),
-            None => self.settings,
-        };
-        let bounds = self.bounds.as_deref().map(serde_json::from_str);
         Ok(PluginInstall {
             tenant: self.tenant,
             number: self.number,
@@ -253,13 +268,45 @@ impl Install {
                     signature: self.signed.read()?,
                 },
             },
-            config,
-            grants: (!self.grants.is_empty()).then(|| self.grants.into_iter().collect()),
-            position: self.position,
-            bounds: bounds.transpose().context("the bounds do not read")?,
+            terms: self.terms.read()?,
             stage: self.stage,
             percent: self.percent,
             state_is_safe: self.state.state_is_safe,
+        })
+    }
+}
+
+impl Set {
+    fn read(self) -> anyhow::Result<PluginSet> {
+        let terms = self.terms.read()?;
+        ensure!(
+            terms != PluginTerms::default(),
+            "nothing to change: give settings, grants, a position or bounds"
+        );
+        Ok(PluginSet {
+            installation: self.installation,
+            terms,
+            of_candidate: self.candidate,
+        })
+    }
+}
+
+impl Terms {
+    fn read(self) -> anyhow::Result<PluginTerms> {
+        let config = match &self.settings_file {
+            Some(file) => Some(
+                std::fs::read_to_string(file)
+                    .with_context(|| format!("cannot read {}", file.display()))?,
+            ),
+            None => self.settings,
+        };
+        let bounds = self.bounds.as_deref().map(serde_json::from_str);
+        let grants = self.no_grants || !self.grants.is_empty();
+        Ok(PluginTerms {
+            config,
+            grants: grants.then(|| self.grants.into_iter().collect()),
+            position: self.position,
+            bounds: bounds.transpose().context("the bounds do not read")?,
         })
     }
 }

@@ -15,7 +15,7 @@ use super::cast::{
 };
 use super::show;
 use super::story::{Attempts, Story, Teller};
-use crate::admin::{self, Command, PluginCommand, PluginInstall};
+use crate::admin::{self, Command, PluginCommand, PluginInstall, PluginTerms};
 use crate::app::{Node, StartOptions};
 use crate::clock::SystemClock;
 use crate::config::Config;
@@ -208,8 +208,11 @@ async fn onboard(node: &Node) -> anyhow::Result<()> {
     commands.extend(NUMBERS.iter().map(number_command));
     for (tenant, config) in TENANTS {
         let install = PluginInstall {
-            config: Some(config.to_owned()),
-            grants: Some(["kv", "window"].map(str::to_owned).into()),
+            terms: PluginTerms {
+                config: Some(config.to_owned()),
+                grants: Some(["kv", "window"].map(str::to_owned).into()),
+                ..PluginTerms::default()
+            },
             ..PluginInstall::new(tenant, MENU)
         };
         commands.push(Command::Plugin(PluginCommand::Install(Box::new(install))));
