@@ -64,7 +64,8 @@ pub async fn list(setup: &SetupContext) -> Result<Vec<SigningKey>> {
     Ok(plugin_trust::keys_all_tenants(&mut tx).await?)
 }
 
-/// Believes a key no more. What it signed stays installed: to take that out, stop its digest.
+/// Believes a key no more. What it signed runs on where it runs, and comes into service nowhere any more: to take it out,
+/// stop its digest.
 pub async fn revoke(setup: &SetupContext, name: &str) -> Result<()> {
     let mut tx = setup.db.begin().await?;
     if !plugin_trust::revoke_key_all_tenants(&mut tx, name, setup.clock.now()).await? {
@@ -128,6 +129,27 @@ pub(super) async fn problem_with(
     let public = UnparsedPublicKey::new(&ED25519, &key.public_key);
     let good = public.verify(wasm, &signature.bytes).is_ok();
     Ok((!good).then(|| format!("the signature is not that of the key `{}`", key.name)))
+}
+
+/// Why what was signed so must not come into service; `signed_by` is `""` where nobody signed.
+pub(super) async fn problem_with_signer(
+    tx: &mut Tx,
+    signed_by: &str,
+    required: bool,
+) -> Result<Option<String>> {
+    if signed_by.is_empty() {
+        let problem = "it is not signed, and this gateway runs signed uploads only";
+        return Ok(required.then(|| problem.to_owned()));
+    }
+    let keys = plugin_trust::keys_all_tenants(tx).await?;
+    let mut believed = keys.iter().filter(|key| key.revoked_at.is_none());
+    let is_believed = believed.any(|key| key.name == signed_by);
+    Ok((!is_believed).then(|| {
+        format!(
+            "the key `{signed_by}` that signed it was revoked; the same bytes can be uploaded again with the signature of \
+             another key"
+        )
+    }))
 }
 
 #[cfg(test)]

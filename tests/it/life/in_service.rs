@@ -9,6 +9,7 @@ use vestibule::access::{Grant, Role, shown_once};
 use vestibule::domain::rollout::Stage;
 use vestibule::domain::time::ManualClock;
 use vestibule::domain::{Clock, StreamKind};
+use vestibule::tenants::installations::stop;
 use vestibule_tests::town::Town;
 use vestibule_tests::{Kind, TestDatabase, for_each_database, guests, until};
 
@@ -85,6 +86,32 @@ async fn a_version_that_fails_in_service_goes_and_the_last_good_one_answers() {
         assert_eq!(database.count(audit).await, 1);
         let told = life.told(StreamKind::PluginRolledBack).await;
         assert!(told[0].starts_with("echo 1.0.0 instead of 2.0.0: "), "{told:?}");
+        life.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_the_last_good_version_is_stopped_the_one_before_it_answers() {
+    for_each_database(async |database| {
+        let uploads = [
+            echo(guests::ECHO, "1.0.0"),
+            echo(guests::ECHO, "2.0.0"),
+            echo(guests::BRITTLE, "3.0.0"),
+        ];
+        let life = Life::begin(&database, &uploads).await;
+        life.install(0, Stage::Active, 0, "v1 ").await;
+        life.install(1, Stage::Active, 0, "v2 ").await;
+        let installation = life.install(2, Stage::Active, 0, "v3 ").await;
+        stop(life.setup(), &life.digests[1], "it swears")
+            .await
+            .expect("stopped");
+        let rolled_back = async || {
+            let now = life.now(&installation).await;
+            now.active().is_some_and(|active| active.version == "1.0.0")
+        };
+        let spoke = life.broken_until(rolled_back).await;
+        assert!((20..CUSTOMERS).contains(&spoke), "{spoke}");
         life.end().await;
     })
     .await;

@@ -13,7 +13,7 @@ use vestibule_tests::process::said;
 use vestibule_tests::town::Town;
 use vestibule_tests::{TestDatabase, for_each_database, guests};
 
-use super::cli;
+use super::{cli, echo};
 
 /// Runs `plugin push` for the first tenant: what it said.
 async fn push(
@@ -82,6 +82,81 @@ async fn only_what_a_registered_key_signed_is_taken() {
         cli(&town, &["plugin", "key", "revoke", "acme"]).await;
         let said = push(&town, guests::ECHO, good).await.expect_err("revoked");
         assert!(said.contains("is not registered"), "{said}");
+    })
+    .await;
+}
+
+/// What a verb that is refused says.
+async fn refused(town: &Town, arguments: &[&str]) -> String {
+    let mut command = town.deployment.command("node");
+    command.args(arguments);
+    said(command).await.expect_err("refused")
+}
+
+#[tokio::test]
+async fn what_nobody_believes_any_more_comes_into_service_nowhere() {
+    for_each_database(async |database: TestDatabase| {
+        let mut town = Town::without_plugin(&database).await;
+        let tenant = town.business.tenants[0].clone();
+        let of_tenant = ["--tenant", tenant.as_str()];
+        let install = async |town: &Town, digest: &str, stage: &str| {
+            let arguments = ["plugin", "install", digest, "--stage", stage];
+            cli(town, &[&arguments[..], &of_tenant].concat()).await
+        };
+        // The first version is signed by nobody, the others by two keys.
+        let version = |version| echo(guests::ECHO, version);
+        let pair = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).expect("a key");
+        let public = STANDARD.encode(pair.public_key().as_ref());
+        let other = Ed25519KeyPair::from_seed_unchecked(&[8; 32]).expect("a key");
+        let other_public = STANDARD.encode(other.public_key().as_ref());
+        cli(&town, &["plugin", "key", "add", "acme", &public]).await;
+        cli(&town, &["plugin", "key", "add", "other", &other_public]).await;
+        let (two, three) = (version("2.0.0"), version("3.0.0"));
+        push(&town, &version("1.0.0"), None).await.expect("kept");
+        let signature = pair.sign(&two);
+        push(&town, &two, Some(("acme", signature.as_ref())))
+            .await
+            .expect("kept");
+        let signature = other.sign(&three);
+        push(&town, &three, Some(("other", signature.as_ref())))
+            .await
+            .expect("kept");
+        let uploads = cli(&town, &[&["plugin", "uploads"], &of_tenant[..]].concat()).await;
+        let digest = |at: usize| uploads[at]["digest"].as_str().expect("a digest").to_owned();
+        install(&town, &digest(0), "active").await;
+        let installed = install(&town, &digest(1), "active").await;
+        let id = installed["installation"]
+            .as_str()
+            .expect("an id")
+            .to_owned();
+        install(&town, &digest(2), "shadow").await;
+        cli(&town, &["plugin", "key", "revoke", "other"]).await;
+        for arguments in [
+            &["plugin", "promote", &id][..],
+            &["plugin", "install", &digest(2), "--tenant", &tenant],
+        ] {
+            let said = refused(&town, arguments).await;
+            assert!(
+                said.contains("the key `other` that signed it was revoked"),
+                "{said}"
+            );
+        }
+        // The same bytes with a signature that is believed.
+        let signature = pair.sign(&three);
+        push(&town, &three, Some(("acme", signature.as_ref())))
+            .await
+            .expect("kept");
+        let active = ["plugin", "promote", &id, "--stage", "active"];
+        let promoted = cli(&town, &active).await;
+        assert_eq!(promoted["active"]["version"], "3.0.0");
+        // From now on signatures are asked for: back to the second version, not to the first.
+        town.deployment = town.deployment.with("plugins.require_signature", "true");
+        let back = cli(&town, &["plugin", "rollback", &id]).await;
+        assert_eq!(back["active"]["version"], "2.0.0");
+        let said = refused(&town, &["plugin", "rollback", &id]).await;
+        assert!(said.contains("version 1.0.0: it is not signed"), "{said}");
+        let said = refused(&town, &["plugin", "rollback", &id, "--to", "1"]).await;
+        assert!(said.contains("version 1.0.0: it is not signed"), "{said}");
     })
     .await;
 }

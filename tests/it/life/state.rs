@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use vestibule::domain::rollout::Stage;
-use vestibule::tenants::installations::Rollback;
+use vestibule::tenants::installations::{Rollback, stop};
 use vestibule_tests::manifest::saying;
 use vestibule_tests::{for_each_database, guests};
 
@@ -96,6 +96,75 @@ async fn the_last_ten_versions_are_kept() {
         };
         let back = life.roll_back(&installation, third).await.expect("kept");
         assert_eq!(back.active().expect("one").config, r#"{"prefix":"2"}"#);
+        life.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn candidates_that_fail_do_not_push_out_the_version_to_go_back_to() {
+    for_each_database(async |database| {
+        let uploads = [schema("1.0.0", 1, &[]), schema("2.0.0", 1, &[])];
+        let life = Life::begin(&database, &uploads).await;
+        life.install(0, Stage::Active, 0, "v1 ").await;
+        let installation = life.install(1, Stage::Active, 0, "v2 ").await;
+        // Each takes the place of the one before it.
+        for prefix in 1..=12 {
+            life.install(1, Stage::Waiting, 0, &prefix.to_string())
+                .await;
+        }
+        let candidate = Rollback::default();
+        life.roll_back(&installation, candidate)
+            .await
+            .expect("it goes");
+        assert_eq!(
+            life.versions(&installation).await.len(),
+            12,
+            "active, ten that failed, one good"
+        );
+        life.roll_back(&installation, Rollback::default())
+            .await
+            .expect("it is kept");
+        assert_eq!(active(&life, &installation).await, "1.0.0");
+        life.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rollback_passes_by_what_is_stopped_and_what_keeps_its_memory_otherwise() {
+    for_each_database(async |database| {
+        let uploads = [
+            schema("1.0.0", 1, &[]),
+            schema("2.0.0", 2, &[]),
+            schema("3.0.0", 1, &[]),
+            schema("4.0.0", 1, &[]),
+        ];
+        let life = Life::begin(&database, &uploads).await;
+        for upload in 0..=2 {
+            life.install(upload, Stage::Active, 0, "").await;
+        }
+        let installation = life.install(3, Stage::Active, 0, "").await;
+        stop(life.setup(), &life.digests[2], "it swears")
+            .await
+            .expect("stopped");
+        life.roll_back(&installation, Rollback::default())
+            .await
+            .expect("the first one can");
+        assert_eq!(active(&life, &installation).await, "1.0.0");
+        // One that is named is meant.
+        let named = Rollback {
+            to: Some(3),
+            state_is_safe: true,
+        };
+        let refused = life
+            .roll_back(&installation, named)
+            .await
+            .expect_err("stopped");
+        assert!(
+            refused.to_string().contains("the operator has stopped"),
+            "{refused}"
+        );
         life.end().await;
     })
     .await;

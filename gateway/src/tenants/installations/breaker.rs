@@ -2,13 +2,12 @@
 
 use super::super::{Result, SetupContext, SetupError};
 use super::Changing;
-use super::rollout::last_good;
+use super::successor::successor;
 use crate::domain::breaker::{Breaker, BreakerRule};
 use crate::domain::rollout::Stage;
 use crate::domain::{ConversationId, StreamEvent, StreamKind};
 use crate::storage::installations::Installation;
 use crate::storage::plugin_health::Part;
-use crate::storage::plugin_trust;
 use crate::storage::plugin_versions::Version;
 
 /// What came of it.
@@ -21,7 +20,7 @@ pub enum Tripped {
     Nothing,
 }
 
-/// Takes an active version out: for the last good one that understands its memory and is not stopped, else for nothing.
+/// Takes an active version out: for the last good one that may run and understands its memory, else for nothing.
 pub async fn trip(
     setup: &SetupContext,
     part: &Part,
@@ -34,7 +33,7 @@ pub async fn trip(
     if changing.installation.open_breaker().is_some() {
         return Ok(Tripped::Nothing);
     }
-    if let Some(good) = to_go_back_to(&mut changing, &active).await? {
+    if let Ok(good) = successor(&mut changing, Some(&active)).await? {
         let version = good.version.clone();
         let reason = format!("rolled back by itself in active: {why}");
         changing.retire_active(&reason, false).await?;
@@ -84,16 +83,6 @@ async fn begin<'a>(
     let active = changing.installation.active().cloned();
     let meant = active.filter(|active| active.seq == part.seq);
     Ok(meant.map(|active| (changing, active)))
-}
-
-async fn to_go_back_to(changing: &mut Changing<'_>, active: &Version) -> Result<Option<Version>> {
-    let versions = changing.all_versions().await?;
-    let Some(good) = last_good(&versions).cloned() else {
-        return Ok(None);
-    };
-    let stopped = plugin_trust::stop_of_all_tenants(&mut changing.tx, &good.digest).await?;
-    let fits = stopped.is_none() && changing.share_state(active, &good).await?;
-    Ok(fits.then_some(good))
 }
 
 /// It is of no conversation: whoever follows the tenant's events hears of it.

@@ -8,6 +8,7 @@ use super::super::error::Refusals;
 use super::super::plugin_keys::Signature;
 use super::super::{Result, SetupContext, SetupError, find};
 use super::rollout::{Promotion, promote};
+use super::successor::{problem_of_digest, problem_of_running};
 use super::upload::{Looked, Uploaded, find as find_upload, look as look_at, take_in};
 use super::{
     Changing, check_bounds, check_grants, check_percent, check_room, check_stage, commit, names,
@@ -18,7 +19,7 @@ use crate::domain::{InstallationId, NumberId, TenantId};
 use crate::plugin_host::{Compiler, Hook, Manifest, SettingsError, asks_for};
 use crate::storage::installations::{self, Installation};
 use crate::storage::plugin_versions::{self, Version};
-use crate::storage::{Tx, changes, components, plugin_trust};
+use crate::storage::{Tx, changes, components};
 
 /// What is installed.
 #[derive(Debug, Clone)]
@@ -76,7 +77,6 @@ pub async fn install(
         Found::Kept(uploaded) => *uploaded,
         Found::New(bytes, looked) => take_in(&at_once, compiler, tenant, bytes, looked).await?,
     };
-    check_signed(setup, &uploaded)?;
     let digest = &uploaded.component.digest;
     let manifest = &uploaded.manifest;
     let now = setup.clock.now();
@@ -172,10 +172,10 @@ async fn look<'a>(
     let found = wrong.note(found(setup, compiler, tenant, new).await)?;
     match &found {
         Some(Found::Kept(uploaded)) => {
-            let digest = &uploaded.component.digest;
+            let (name, digest) = (&uploaded.manifest.version, &uploaded.component.digest);
             let mut tx = setup.db.read().await?;
-            wrong.note(check_not_stopped(&mut tx, digest).await)?;
-            wrong.note(check_signed(setup, uploaded))?;
+            let problem = problem_of_digest(setup, &mut tx, tenant, (name, digest)).await?;
+            wrong.note(problem.map_or(Ok(()), Err))?;
         }
         Some(Found::New(_, looked)) => drop(wrong.note(looked.verdict())?),
         None => {}
@@ -275,25 +275,6 @@ impl Before {
     }
 }
 
-fn check_signed(setup: &SetupContext, uploaded: &Uploaded) -> Result<()> {
-    match setup.require_signature && uploaded.component.signed_by.is_empty() {
-        true => Err(SetupError::state(
-            "the upload is not signed, and this gateway runs signed uploads only",
-        )),
-        false => Ok(()),
-    }
-}
-
-async fn check_not_stopped(tx: &mut Tx, digest: &str) -> Result<()> {
-    match plugin_trust::stop_of_all_tenants(tx, digest).await? {
-        Some(stop) => {
-            let why = format!("the operator has stopped this digest: {}", stop.reason);
-            Err(SetupError::state(why))
-        }
-        None => Ok(()),
-    }
-}
-
 async fn before(
     setup: &SetupContext,
     tenant: TenantId,
@@ -317,10 +298,12 @@ async fn bring_in(
 ) -> Result<Installation> {
     let mut tx = setup.db.begin().await?;
     changes::bump_setup_all_tenants(&mut tx).await?;
-    // Asked again where nobody can stop it meanwhile.
-    check_not_stopped(&mut tx, &version.digest).await?;
     if !components::hold(&mut tx, tenant, &version.digest).await? {
         return Err(SetupError::not_found("digest", &version.digest));
+    }
+    // Asked where nobody can stop it meanwhile.
+    if let Some(problem) = problem_of_running(setup, &mut tx, tenant, &version).await? {
+        return Err(problem);
     }
     let plugin = &uploaded.manifest.name;
     let id = match installations::of_plugin(&mut tx, tenant, plugin, number).await? {

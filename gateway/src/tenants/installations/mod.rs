@@ -12,6 +12,7 @@ mod logs;
 mod recompile;
 mod rollout;
 mod stop;
+mod successor;
 mod upload;
 
 use std::collections::BTreeSet;
@@ -39,9 +40,6 @@ pub use recompile::{Recompiler, Wanted};
 pub use rollout::{Promotion, Rollback, pause, promote, resume, roll_back, roll_back_by_itself};
 pub use stop::{allow, stop, stop_of};
 pub use upload::{Uploaded, find as find_upload, page as page_of_uploads, upload};
-
-/// Retired versions that are kept for a rollback (issue 4).
-const KEPT: usize = 10;
 
 /// An installation.
 pub async fn find_one(
@@ -258,12 +256,9 @@ impl<'a> Changing<'a> {
     }
 
     async fn forget_oldest(&mut self) -> Result<()> {
-        let mut retired = self.all_versions().await?;
-        retired.retain(|version| version.stage == Stage::Retired);
-        retired.sort_by_key(|version| std::cmp::Reverse((version.changed_at, version.seq)));
-        for version in retired.iter().skip(KEPT) {
-            let id = self.installation.id;
-            plugin_versions::forget(&mut self.tx, self.tenant, id, version.seq).await?;
+        let id = self.installation.id;
+        for seq in successor::too_old(&self.all_versions().await?) {
+            plugin_versions::forget(&mut self.tx, self.tenant, id, seq).await?;
         }
         Ok(())
     }

@@ -1,13 +1,14 @@
 //! A version's way through its stages: promoted, paused, resumed, rolled back by somebody or by itself.
 
 use super::super::{Result, SetupContext, SetupError};
+use super::successor::{problem_of_return, problem_of_running, successor};
 use super::{Changing, LOAD_LOOK, LOAD_WAIT, check_percent, check_stage, find_one};
 use crate::domain::rollout::Stage;
 use crate::domain::{InstallationId, TenantId};
 use crate::storage::installations::Installation;
+use crate::storage::nodes;
 use crate::storage::plugin_health::{self, Part};
 use crate::storage::plugin_versions::Version;
-use crate::storage::{nodes, plugin_trust};
 
 /// Conversations of a canary of which nobody said how many, in percent.
 const CANARY_PERCENT: i64 = 10;
@@ -51,6 +52,12 @@ pub async fn promote(
         let stays = (candidate.stage == Stage::Canary).then_some(candidate.percent);
         candidate.percent = promotion.percent.or(stays).unwrap_or(CANARY_PERCENT);
         check_percent(candidate.percent)?;
+    }
+    if stage != Stage::Waiting
+        && let Some(problem) =
+            problem_of_running(setup, &mut changing.tx, tenant, &candidate).await?
+    {
+        return Err(problem);
     }
     let by = setup.by.label();
     if let Some(active) = changing.installation.active().cloned() {
@@ -144,7 +151,7 @@ pub async fn resume(
 /// What to go back to.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Rollback {
-    /// A version that is kept. `None`: the candidate goes; without one, the last good version comes back.
+    /// A version that is kept. `None`: the candidate goes; without one, the last good version that can comes back.
     pub to: Option<i64>,
     /// Whoever asks answers for it that the older version understands the memory.
     pub state_is_safe: bool,
@@ -165,44 +172,27 @@ pub async fn roll_back(
         changing.place(candidate, Stage::Retired, reason).await?;
         return changing.end("plugin.roll_back").await;
     }
-    let target = target(&mut changing, rollback.to).await?;
-    if let Some(stop) = plugin_trust::stop_of_all_tenants(&mut changing.tx, &target.digest).await? {
-        let why = format!("the operator has stopped that version: {}", stop.reason);
-        return Err(SetupError::state(why));
-    }
-    if let Some(active) = changing.installation.active().cloned()
-        && !rollback.state_is_safe
-        && !changing.share_state(&active, &target).await?
-    {
-        return Err(SetupError::other_state());
-    }
+    let target = target(&mut changing, rollback).await?;
     changing.retire_active(&reason, false).await?;
     changing.place(target, Stage::Active, reason).await?;
     changing.end("plugin.roll_back").await
 }
 
-async fn target(changing: &mut Changing<'_>, to: Option<i64>) -> Result<Version> {
-    let versions = changing.all_versions().await?;
-    let Some(seq) = to else {
-        let good = last_good(&versions).cloned();
-        return good.ok_or_else(|| SetupError::state("there is no earlier version to go back to"));
+async fn target(changing: &mut Changing<'_>, rollback: &Rollback) -> Result<Version> {
+    let active = changing.installation.active().cloned();
+    let from = active.filter(|_| !rollback.state_is_safe);
+    let Some(seq) = rollback.to else {
+        return successor(changing, from.as_ref()).await?;
     };
+    let versions = changing.all_versions().await?;
     let found = versions.into_iter().find(|version| version.seq == seq);
-    match found {
-        None => Err(SetupError::not_found("version", &seq.to_string())),
-        Some(version) if version.stage == Stage::Retired => Ok(version),
-        Some(version) => Err(SetupError::state(format!(
-            "version {seq} is {}, not retired",
-            version.stage
-        ))),
+    let version = found.ok_or_else(|| SetupError::not_found("version", &seq.to_string()))?;
+    if version.stage != Stage::Retired {
+        let why = format!("version {seq} is {}, not retired", version.stage);
+        return Err(SetupError::state(why));
     }
-}
-
-/// The version that was in service last and did not leave because of a fault.
-pub(super) fn last_good(versions: &[Version]) -> Option<&Version> {
-    let retired = versions.iter();
-    let retired = retired.filter(|version| version.stage == Stage::Retired && version.good);
-    retired.max_by_key(|version| (version.changed_at, version.seq))
+    let problem = problem_of_return(changing, &version, from.as_ref()).await?;
+    problem.map_or(Ok(version), Err)
 }
 
 /// A candidate passed one of its bounds: it goes. `false`: it had gone already, by another node or by somebody.

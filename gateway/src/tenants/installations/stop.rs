@@ -3,13 +3,13 @@
 use serde_json::json;
 
 use super::super::{Result, SetupContext, SetupError, check_text};
-use super::rollout::last_good;
+use super::successor::successor;
 use super::{Changing, commit};
 use crate::audit::OPERATOR;
 use crate::domain::rollout::Stage;
+use crate::storage::changes;
 use crate::storage::plugin_trust::{self, Stop};
 use crate::storage::plugin_versions::{self, Version};
-use crate::storage::{Tx, changes};
 
 /// Lets nothing with this digest run any more, whoever installed it. Each installation goes on with its last good
 /// version; one that has none answers with the tenant's fallback. Answers how many it ran in.
@@ -54,30 +54,11 @@ async fn take_out(changing: &mut Changing<'_>, stop: &Stop) -> Result<()> {
         return Ok(());
     };
     changing.retire_active(&reason, false).await?;
-    if let Some(good) = successor(changing, &active).await? {
+    if let Ok(good) = successor(changing, Some(&active)).await? {
         let reason = format!("came back when {} was stopped", active.version);
         changing.place(good, Stage::Active, reason).await?;
     }
     Ok(())
-}
-
-/// The last good version that nobody has stopped, and that understands the memory as the stopped one left it.
-async fn successor(changing: &mut Changing<'_>, stopped: &Version) -> Result<Option<Version>> {
-    let mut versions = changing.all_versions().await?;
-    while let Some(good) = last_good(&versions).cloned() {
-        let usable = is_allowed(&mut changing.tx, &good).await?
-            && changing.share_state(stopped, &good).await?;
-        if usable {
-            return Ok(Some(good));
-        }
-        versions.retain(|version| version.seq != good.seq);
-    }
-    Ok(None)
-}
-
-async fn is_allowed(tx: &mut Tx, version: &Version) -> Result<bool> {
-    let stop = plugin_trust::stop_of_all_tenants(tx, &version.digest).await?;
-    Ok(stop.is_none())
 }
 
 /// Lifts a stop. Nothing comes back by it: installations go on with what they have.
