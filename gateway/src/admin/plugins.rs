@@ -226,9 +226,12 @@ pub(super) async fn execute(
         } => logs(setup, installation, after).await,
         PluginCommand::Stop { digest, reason } => {
             let stopped = installations::stop(setup, &digest, &reason).await?;
-            Ok(Answer::Record(
-                record! { "stopped" => digest, "installations" => stopped, },
-            ))
+            Ok(Answer::Record(record! {
+                "stopped" => digest,
+                "installations" => stopped.installations,
+                "moved" => stopped.moved,
+                "remaining" => stopped.remaining(),
+            }))
         }
         PluginCommand::Allow { digest } => {
             installations::allow(setup, &digest).await?;

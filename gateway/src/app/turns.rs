@@ -10,6 +10,7 @@ use super::ports::{breaker_rule, component_budget, plugin_limits};
 use super::{Shared, followers};
 use crate::config::Config;
 use crate::delivery::{ClaimsAtOnce, Intake};
+use crate::directory;
 use crate::egress::{Egress, EgressConfig};
 use crate::graph::client::{HttpClientConfig, http_client};
 use crate::outcalls::{Outcalls, OutcallsConfig};
@@ -45,6 +46,13 @@ impl Shared {
         self.parts
             .work("plugins", plugins.clone().keep(soft.clone()));
         self.start_recompiler(config, wanted)?;
+        let moving = directory::stopped::keep(
+            self.admin_context(config)?.setup,
+            self.directory.clone(),
+            self.owned.clone(),
+            soft.clone(),
+        );
+        self.parts.work("stopped plugins", moving);
         let rollouts = Rollouts::new(
             self.admin_context(config)?.setup,
             self.directory.clone(),

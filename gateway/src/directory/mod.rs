@@ -9,6 +9,7 @@ mod limits;
 mod one;
 pub mod rounds;
 mod snapshot;
+pub mod stopped;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};

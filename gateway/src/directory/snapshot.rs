@@ -1,7 +1,7 @@
 //! One version of all setup, arranged for the hot path: everything that a message needs hangs on its number.
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
@@ -86,6 +86,7 @@ pub struct Snapshot {
     by_id: HashMap<NumberId, Arc<NumberEntry>>,
     former: HashMap<NumberId, Arc<Number>>,
     rollouts: Vec<Installation>,
+    stopped: BTreeSet<String>,
     /// A number that may speak for each WABA of a tenant.
     by_account: HashMap<(TenantId, String), Arc<NumberEntry>>,
 }
@@ -101,6 +102,7 @@ impl Snapshot {
                 .map(|number| (number.id, number.clone()))
                 .collect(),
             rollouts: setup.rollouts().cloned().collect(),
+            stopped: setup.stopped.clone(),
             ..Self::default()
         };
         for app in &setup.apps {
@@ -199,6 +201,11 @@ impl Snapshot {
     /// Installations with a candidate, those of tenants without numbers too.
     pub fn rollouts(&self) -> &[Installation] {
         &self.rollouts
+    }
+
+    /// Digests that are stopped and still stand in installations, which run without them.
+    pub fn stopped(&self) -> &BTreeSet<String> {
+        &self.stopped
     }
 
     /// A number of a tenant's WABA: whose token speaks for the account.

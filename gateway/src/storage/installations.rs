@@ -152,6 +152,26 @@ pub async fn update(tx: &mut Tx, tenant: TenantId, changed: &Installation) -> Re
     Ok(())
 }
 
+/// Moves the generation of every installation in which a digest stands: whoever commits waits or has committed, and turns
+/// that began before commit nothing. Answers how many they are. Rows are locked in the order in which commits lock them.
+pub async fn outdate_digest_all_tenants(tx: &mut Tx, digest: &str) -> Result<u64> {
+    const STANDING: &str = "SELECT i.id FROM installation i WHERE i.state <> 'retired' AND i.id IN
+            (SELECT v.installation FROM installation_version v WHERE v.digest = $1 AND v.stage <> 'retired')";
+    let locked = if tx.is_postgres() {
+        "ORDER BY i.id FOR UPDATE"
+    } else {
+        ""
+    };
+    let sql = format!(
+        "WITH standing AS ({STANDING} {locked})
+        UPDATE installation SET generation = generation + 1 WHERE id IN (SELECT id FROM standing)"
+    );
+    Ok(execute!(
+        tx,
+        sqlx::query(sqlx::AssertSqlSafe(sql)).bind(digest)
+    )?)
+}
+
 /// Takes an installation out of service for good.
 pub async fn retire(tx: &mut Tx, tenant: TenantId, id: InstallationId) -> Result<()> {
     const SQL: &str = "UPDATE installation SET state = 'retired', generation = generation + 1

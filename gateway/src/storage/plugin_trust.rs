@@ -1,5 +1,7 @@
 //! Which uploads are believed: keys that sign them, and digests that are stopped. Both are the operator's.
 
+use std::collections::HashSet;
+
 use super::{Result, Tx, execute, on_backend};
 use crate::domain::Timestamp;
 
@@ -80,6 +82,13 @@ pub async fn stop_all_tenants(tx: &mut Tx, stop: &Stop) -> Result<bool> {
 pub async fn allow_all_tenants(tx: &mut Tx, digest: &str) -> Result<bool> {
     let sql = "DELETE FROM plugin_stop WHERE digest = $1";
     Ok(execute!(tx, sqlx::query(sql).bind(digest))? == 1)
+}
+
+/// Every digest that is stopped.
+pub async fn stopped_all_tenants(tx: &mut Tx) -> Result<HashSet<String>> {
+    let sql = "SELECT digest FROM plugin_stop";
+    let rows: Vec<(String,)> = on_backend!(tx, |conn| sqlx::query_as(sql).fetch_all(conn).await)?;
+    Ok(rows.into_iter().map(|(digest,)| digest).collect())
 }
 
 /// The stop of a digest, if it is stopped.

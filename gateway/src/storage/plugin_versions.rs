@@ -151,20 +151,37 @@ pub(super) async fn in_service_all_tenants(tx: &mut Tx) -> Result<Vec<(Installat
     rows.into_iter().map(Row::read).collect()
 }
 
-/// Where a digest stands and is not retired.
+/// Where a digest stands and is not retired, after an installation, in their order.
 pub async fn with_digest_all_tenants(
     tx: &mut Tx,
     digest: &str,
+    after: InstallationId,
+    most: i64,
 ) -> Result<Vec<(TenantId, InstallationId)>> {
     const SQL: &str = "SELECT DISTINCT i.tenant, i.id FROM installation_version v
         JOIN installation i ON i.id = v.installation
-        WHERE v.digest = $1 AND v.stage <> 'retired' AND i.state <> 'retired' ORDER BY i.id";
+        WHERE v.digest = $1 AND v.installation > $2 AND v.stage <> 'retired' AND i.state <> 'retired'
+        ORDER BY i.id LIMIT $3";
     let rows: Vec<(i64, i64)> = on_backend!(tx, |conn| sqlx::query_as(SQL)
         .bind(digest)
+        .bind(after.raw())
+        .bind(most)
         .fetch_all(conn)
         .await)?;
     let read = |(tenant, id)| (TenantId::from_raw(tenant), InstallationId::from_raw(id));
     Ok(rows.into_iter().map(read).collect())
+}
+
+/// In how many installations a digest stands and is not retired: a tenant's, or those of all for the operator's realm.
+pub async fn count_with_digest(tx: &mut Tx, tenant: TenantId, digest: &str) -> Result<i64> {
+    const SQL: &str = "SELECT COUNT(DISTINCT i.id) FROM installation_version v
+        JOIN installation i ON i.id = v.installation
+        WHERE v.digest = $1 AND (v.tenant = $2 OR $2 = 0) AND v.stage <> 'retired' AND i.state <> 'retired'";
+    Ok(on_backend!(tx, |conn| sqlx::query_scalar(SQL)
+        .bind(digest)
+        .bind(tenant.raw())
+        .fetch_one(conn)
+        .await)?)
 }
 
 /// Forgets a version, and what it did.

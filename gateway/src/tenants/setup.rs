@@ -1,6 +1,6 @@
 //! All setup in memory, with its secrets opened: what a node works from, and reads again when the counter moves.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use secrecy::SecretString;
@@ -13,10 +13,11 @@ use crate::policy::{ActiveHold, HoldScope};
 use crate::secrets::Keyring;
 use crate::storage::holds::{Held, Hold};
 use crate::storage::installations::Installation;
+use crate::storage::plugin_versions::Version;
 use crate::storage::tenants::Tenant;
 use crate::storage::{
     Tx, apps, changes, consents, contacts, credentials, former_numbers, holds, ingest_life,
-    installations, numbers, tenants,
+    installations, numbers, plugin_trust, tenants,
 };
 
 /// A Meta app that takes webhooks.
@@ -44,6 +45,8 @@ pub struct Setup {
     tokens: HashMap<CredentialId, SecretString>,
     holds: Vec<Hold>,
     installations: HashMap<TenantId, Vec<Installation>>,
+    /// Digests that are stopped and still stand somewhere. They are in none of the installations here.
+    pub stopped: BTreeSet<String>,
     contact_kinds: HashMap<TenantId, Arc<BTreeMap<String, AttributeKind>>>,
     topics: HashMap<TenantId, Topics>,
     /// End of the last long time in which webhooks could not be kept.
@@ -57,7 +60,14 @@ impl Setup {
         let tenants = tenants::tenants_all_tenants(tx).await?;
         let numbers = numbers::numbers_all_tenants(tx).await?;
         let mut by_tenant: HashMap<_, Vec<_>> = HashMap::new();
-        for installation in installations::installations_all_tenants(tx).await? {
+        let installed = installations::installations_all_tenants(tx).await?;
+        // Read after them: a stop moves their generations in its own commit.
+        let stops = plugin_trust::stopped_all_tenants(tx).await?;
+        let mut stopped = BTreeSet::new();
+        for mut installation in installed {
+            let is_stopped = |version: &mut Version| stops.contains(&version.digest);
+            let gone = installation.versions.extract_if(.., is_stopped);
+            stopped.extend(gone.map(|version| version.digest));
             by_tenant
                 .entry(installation.tenant)
                 .or_default()
@@ -82,6 +92,7 @@ impl Setup {
             tokens: load_tokens(tx, keyring).await?,
             holds: holds::holds_all_tenants(tx).await?,
             installations: by_tenant,
+            stopped,
             contact_kinds: load_kinds(tx).await?,
             topics: load_topics(tx).await?,
             ingest_gap_until: ingest_life::gap_until_all_tenants(tx).await?,

@@ -3,9 +3,10 @@
 use serde_json::json;
 use vestibule::domain::rollout::Stage;
 use vestibule::tenants::installations::{allow, pause, resume, stop};
-use vestibule_tests::{for_each_database, guests};
+use vestibule_tests::town::Town;
+use vestibule_tests::{TestDatabase, for_each_database, guests, until};
 
-use super::{Life, echo};
+use super::{Life, cli, echo, push};
 
 const FALLBACK: &str = "Sorry, something went wrong";
 
@@ -24,12 +25,9 @@ async fn a_stopped_digest_gives_way_to_the_last_good_version_and_then_to_the_fal
         let installation = life.install(1, Stage::Active, 0, "v2 ").await;
         assert_eq!(last(&life, "a").await, "v2 a");
         let (first, second) = (&life.digests[0], &life.digests[1]);
-        assert_eq!(
-            stop(life.setup(), second, "it swears")
-                .await
-                .expect("stopped"),
-            1
-        );
+        let stopped = stop(life.setup(), second, "it swears").await;
+        let stopped = stopped.expect("stopped");
+        assert_eq!((stopped.installations, stopped.moved), (1, 1));
         assert_eq!(last(&life, "b").await, "v1 b");
         stop(life.setup(), first, "that one too")
             .await
@@ -50,6 +48,131 @@ async fn a_stopped_digest_gives_way_to_the_last_good_version_and_then_to_the_fal
                 .any(|v| v.reason == "stopped by the operator: it swears")
         );
         life.end().await;
+    })
+    .await;
+}
+
+/// Installations beside the real one, far more than a stop moves in its own commit.
+const CROWD: u64 = 300;
+
+/// Gives as many tenants what the one tenant has installed; the operator has uploaded it.
+async fn crowd(database: &TestDatabase) {
+    const NUMBERS: &str =
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300)";
+    for rows in [
+        "INSERT INTO installation (id, tenant, number, plugin, position, state, bounds, generation, hears_receipts,
+            created_at, breaker)
+         SELECT n.i, n.i, number, plugin, position, state, bounds, generation, hears_receipts, created_at, breaker
+         FROM installation, n WHERE id > 300",
+        "INSERT INTO installation_version (installation, seq, tenant, digest, plugin_version, config, asked, grants,
+            granted_by, granted_at, stage, percent, good, reason, changed_at, created_at)
+         SELECT n.i, seq, n.i, digest, plugin_version, config, asked, grants, granted_by, granted_at, stage, percent,
+            good, reason, changed_at, created_at FROM installation_version, n WHERE installation > 300",
+    ] {
+        database.execute(format!("{NUMBERS} {rows}").leak()).await;
+    }
+    for table in ["component", "component_wasm", "artifact"] {
+        database
+            .execute(format!("UPDATE {table} SET tenant = 0").leak())
+            .await;
+    }
+}
+
+/// Installations that run the second version still, and those that went back to the first.
+async fn standing(database: &TestDatabase) -> (i64, i64) {
+    let of = |seq| {
+        format!("SELECT COUNT(*) FROM installation_version WHERE stage = 'active' AND seq = {seq}")
+    };
+    (
+        database.count(of(2).leak()).await,
+        database.count(of(1).leak()).await,
+    )
+}
+
+const STOPS: &str = "SELECT COUNT(*) FROM audit_entry WHERE action = 'plugin.stop'";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_digest_with_many_installations_stops_at_once_and_they_move_on_one_after_the_other() {
+    for_each_database(async |database| {
+        let uploads = [echo(guests::ECHO, "1.0.0"), echo(guests::ECHO, "2.0.0")];
+        let life = Life::begin(&database, &uploads).await;
+        life.install(0, Stage::Active, 0, "v1 ").await;
+        life.install(1, Stage::Active, 0, "v2 ").await;
+        crowd(&database).await;
+        (0..300).for_each(|customer| life.say(customer, "hello"));
+        let by_second = async || {
+            let sends = "SELECT COUNT(*) FROM outbox WHERE draft LIKE '%v2 hello%'";
+            database.count(sends).await
+        };
+        until("some are answered", async || {
+            (by_second().await > 0).then_some(())
+        })
+        .await;
+        let stopped = stop(life.setup(), &life.digests[1], "it swears").await;
+        let at_the_stop = by_second().await;
+        let stopped = stopped.expect("stopped");
+        assert_eq!(stopped.installations, CROWD + 1);
+        assert!(
+            stopped.moved > 0 && stopped.remaining() > CROWD / 2,
+            "{stopped:?}"
+        );
+        life.all_answered().await;
+        assert_eq!(
+            by_second().await,
+            at_the_stop,
+            "nothing of it is committed after the stop"
+        );
+        until("all have moved on", async || {
+            (standing(&database).await == (0, 301)).then_some(())
+        })
+        .await;
+        // Each of them once, and the stop itself.
+        assert_eq!(database.count(STOPS).await, 302);
+        until("the node knows it", async || {
+            (last(&life, "b").await == "v1 b").then_some(())
+        })
+        .await;
+        life.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_crash_left_of_a_stop_is_moved_on_by_whoever_starts_next() {
+    for_each_database(async |database| {
+        let town = Town::without_plugin(&database).await;
+        let tenant = &town.business.tenants[0];
+        for version in ["1.0.0", "2.0.0"] {
+            let digest = push(&town, &echo(guests::ECHO, version)).await;
+            cli(&town, &["plugin", "install", &digest, "--tenant", tenant]).await;
+        }
+        crowd(&database).await;
+        let uploads = cli(&town, &["plugin", "uploads", "--tenant", tenant]).await;
+        let digest = uploads[1]["digest"].as_str().expect("a digest");
+        let stopped = cli(&town, &["plugin", "stop", digest, "--reason", "drill"]).await;
+        let counted = ["installations", "moved", "remaining"].map(|of| stopped[of].as_u64());
+        let [Some(301), Some(moved), Some(left)] = counted else {
+            panic!("{stopped}");
+        };
+        assert_eq!((moved > 0, moved + left), (true, 301), "{stopped}");
+        // No node ran, so what is left is in the rows alone. The first one ends in the middle, as a rule.
+        for _ in 0..2 {
+            let clock = std::sync::Arc::new(vestibule::clock::SystemClock);
+            let node = town.deployment.start_in_process("node", clock).await;
+            until("it goes on", async || {
+                (standing(&database).await.0 < left as i64).then_some(())
+            })
+            .await;
+            node.end().await;
+        }
+        let clock = std::sync::Arc::new(vestibule::clock::SystemClock);
+        let node = town.deployment.start_in_process("node", clock).await;
+        until("all have moved on", async || {
+            (standing(&database).await == (0, 301)).then_some(())
+        })
+        .await;
+        node.end().await;
+        assert_eq!(database.count(STOPS).await, 302);
     })
     .await;
 }

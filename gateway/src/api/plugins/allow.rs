@@ -10,7 +10,8 @@ use crate::tenants::installations;
 
 /// Lift the stop of an upload
 ///
-/// Nothing comes back by it: installations go on with what they have.
+/// Nothing comes back by it: installations go on with what they have, which is the version itself where they have not been
+/// moved on yet.
 #[utoipa::path(
     delete, path = "/plugins/{digest}/stop", operation_id = "plugins.allow", tag = "plugins",
     params(("digest" = String, Path, description = "SHA-256 of the component")),

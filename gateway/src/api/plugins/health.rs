@@ -20,6 +20,8 @@ pub(super) struct HealthView {
     digest: String,
     /// The operator has stopped it, and why.
     stopped: Option<String>,
+    /// When it is stopped: the installations that are still to be moved on to what they can go back to.
+    remaining: i64,
     /// All installations together.
     all: TallyView,
     installations: Vec<PartView>,
@@ -102,7 +104,8 @@ pub(super) async fn health(
     ObjectId(Digest(digest)): ObjectId<Digest>,
 ) -> Answer<Json<HealthView>> {
     let health = installations::health(&api.setup, realm, &digest).await?;
-    let stop = installations::stop_of(&api.setup, &digest).await?;
+    let stop = installations::stop_of(&api.setup, realm, &digest).await?;
+    let remaining = stop.as_ref().map_or(0, |(_, left)| *left);
     let parts = health.parts.iter().map(|(part, tally)| PartView {
         tenant: part.tenant,
         installation: part.installation,
@@ -112,7 +115,8 @@ pub(super) async fn health(
     });
     Ok(Json(HealthView {
         digest,
-        stopped: stop.map(|stop| stop.reason),
+        stopped: stop.map(|(stop, _)| stop.reason),
+        remaining,
         all: tally_view(&health.all),
         installations: parts.collect(),
     }))

@@ -24,14 +24,18 @@ pub(super) struct StopBody {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct StopView {
     digest: String,
-    /// In how many installations it ran or was to run.
-    installations: usize,
+    /// In how many installations it ran or was to run. It runs in none of them any more.
+    installations: u64,
+    /// Of these, the ones that go on with their last good version, or without one, already.
+    moved: u64,
+    /// The others: the nodes move them on, some at a time. Until then they answer with the tenant's fallback.
+    remaining: u64,
 }
 
 /// Stop an upload everywhere
 ///
-/// Nothing with this digest runs any more, at any tenant, and it cannot be installed. Each installation goes on with its
-/// last good version; one that has none answers with the tenant's fallback.
+/// With the answer nothing with this digest runs any more, at any tenant, no turn that ran it commits anything, and it cannot
+/// be installed. Each installation goes on with its last good version; one that has none answers with the tenant's fallback.
 #[utoipa::path(
     post, path = "/plugins/{digest}/stop", operation_id = "plugins.stop", tag = "plugins",
     params(("digest" = String, Path, description = "SHA-256 of the component")),
@@ -45,9 +49,11 @@ pub(super) async fn stop(
     Input(body): Input<StopBody>,
 ) -> Answer<Json<StopView>> {
     let setup = api.acting(&caller);
-    let installations = installations::stop(&setup, &digest, &body.reason).await?;
+    let stopped = installations::stop(&setup, &digest, &body.reason).await?;
     Ok(Json(StopView {
         digest,
-        installations,
+        installations: stopped.installations,
+        moved: stopped.moved,
+        remaining: stopped.remaining(),
     }))
 }

@@ -1,4 +1,10 @@
 //! Stopping an upload everywhere at once: the operator's emergency brake.
+//!
+//! The stop is one short commit, however many installations there are: the digest is written down, and the generation of
+//! every installation in which it stands moves. From then on no turn commits what it did, and nodes, which read the stops
+//! with the rest of setup, run it nowhere. What each installation goes on with takes some statements for each, so all but
+//! the first few are moved on afterwards, some at a time (`directory/stopped.rs`). Until an installation has its turn there,
+//! it runs nothing in the stopped version's place. What is left after a crash stands in the rows.
 
 use serde_json::json;
 
@@ -7,13 +13,33 @@ use super::successor::successor;
 use super::{Changing, commit};
 use crate::audit::OPERATOR;
 use crate::domain::rollout::Stage;
-use crate::storage::changes;
+use crate::domain::{InstallationId, TenantId};
 use crate::storage::plugin_trust::{self, Stop};
 use crate::storage::plugin_versions::{self, Version};
+use crate::storage::{Tx, changes, installations};
+
+/// Installations that are moved on in one transaction: some fifteen statements each, a few milliseconds of SQLite's writer.
+const TOGETHER: i64 = 16;
+
+/// What a stop did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stopped {
+    /// Where it stood: from now on it runs in none of them.
+    pub installations: u64,
+    /// Of these, the ones that go on with what they can go back to already.
+    pub moved: u64,
+}
+
+impl Stopped {
+    /// Those that the nodes move on.
+    pub fn remaining(&self) -> u64 {
+        self.installations - self.moved
+    }
+}
 
 /// Lets nothing with this digest run any more, whoever installed it. Each installation goes on with its last good
-/// version; one that has none answers with the tenant's fallback. Answers how many it ran in.
-pub async fn stop(setup: &SetupContext, digest: &str, reason: &str) -> Result<usize> {
+/// version that can; one that has none answers with the tenant's fallback.
+pub async fn stop(setup: &SetupContext, digest: &str, reason: &str) -> Result<Stopped> {
     check_digest(digest)?;
     check_text("the reason", reason, 500)?;
     let mut tx = setup.db.begin().await?;
@@ -27,44 +53,106 @@ pub async fn stop(setup: &SetupContext, digest: &str, reason: &str) -> Result<us
     if !plugin_trust::stop_all_tenants(&mut tx, &stop).await? {
         return Err(SetupError::taken("stop of the digest", digest));
     }
-    let places = plugin_versions::with_digest_all_tenants(&mut tx, digest).await?;
-    for (tenant, id) in &places {
-        let mut changing = Changing::within(setup, tx, *tenant, *id).await?;
-        take_out(&mut changing, &stop).await?;
-        changing.record("plugin.stop").await?;
-        tx = changing.tx;
-    }
-    let became = Some(json!({"reason": reason, "installations": places.len()}));
+    let standing = installations::outdate_digest_all_tenants(&mut tx, digest).await?;
+    let first = InstallationId::from_raw(0);
+    let places = plugin_versions::with_digest_all_tenants(&mut tx, digest, first, TOGETHER).await?;
+    let mut tx = move_on(setup, tx, &places).await?;
+    let stopped = Stopped {
+        installations: standing,
+        moved: places.len() as u64,
+    };
+    let became = Some(json!({"reason": reason, "installations": standing}));
     setup
         .record(&mut tx, OPERATOR, "plugin.stop", digest, None, became)
         .await?;
     commit(setup, tx).await?;
-    Ok(places.len())
+    Ok(stopped)
 }
 
-async fn take_out(changing: &mut Changing<'_>, stop: &Stop) -> Result<()> {
-    let reason = format!("stopped by the operator: {}", stop.reason);
-    let meant = |version: Option<&Version>| version.filter(|v| v.digest == stop.digest).cloned();
-    if let Some(candidate) = meant(changing.installation.candidate()) {
-        changing
-            .place(candidate, Stage::Retired, reason.clone())
-            .await?;
-    }
-    let Some(active) = meant(changing.installation.active()) else {
-        return Ok(());
+/// Moves some of the installations on in which a stopped digest still stands, in one transaction. Answers after which one to
+/// go on; `None`: there was none left.
+///
+/// Nodes are not woken for each step: they read all of setup then.
+pub async fn move_some(
+    setup: &SetupContext,
+    digest: &str,
+    after: InstallationId,
+) -> Result<Option<InstallationId>> {
+    let mut tx = setup.db.begin().await?;
+    changes::bump_setup_all_tenants(&mut tx).await?;
+    let places = plugin_versions::with_digest_all_tenants(&mut tx, digest, after, TOGETHER).await?;
+    let Some((_, last)) = places.last().copied() else {
+        return Ok(None);
     };
-    changing.retire_active(&reason, false).await?;
-    if let Ok(good) = successor(changing, Some(&active)).await? {
-        let reason = format!("came back when {} was stopped", active.version);
-        changing.place(good, Stage::Active, reason).await?;
-    }
-    Ok(())
+    let tx = move_on(setup, tx, &places).await?;
+    tx.commit().await?;
+    Ok(Some(last))
 }
 
-/// Lifts a stop. Nothing comes back by it: installations go on with what they have.
+/// Says that all of it is moved on.
+pub async fn tell_moved(setup: &SetupContext) -> Result<()> {
+    let mut tx = setup.db.begin().await?;
+    changes::bump_setup_all_tenants(&mut tx).await?;
+    commit(setup, tx).await
+}
+
+async fn move_on(
+    setup: &SetupContext,
+    mut tx: Tx,
+    places: &[(TenantId, InstallationId)],
+) -> Result<Tx> {
+    for (tenant, id) in places {
+        let mut changing = Changing::within(setup, tx, *tenant, *id).await?;
+        // Lifted meanwhile, or somebody was faster.
+        if take_out(&mut changing).await? {
+            changing.record("plugin.stop").await?;
+        }
+        tx = changing.tx;
+    }
+    Ok(tx)
+}
+
+/// Takes out what is stopped of an installation. `false`: nothing was.
+async fn take_out(changing: &mut Changing<'_>) -> Result<bool> {
+    let candidate = changing.installation.candidate().cloned();
+    let active = changing.installation.active().cloned();
+    let mut is_changed = false;
+    if let Some((candidate, reason)) = if_stopped(changing, candidate).await? {
+        changing.place(candidate, Stage::Retired, reason).await?;
+        is_changed = true;
+    }
+    if let Some((active, reason)) = if_stopped(changing, active).await? {
+        changing.retire_active(&reason, false).await?;
+        if let Ok(good) = successor(changing, Some(&active)).await? {
+            let reason = format!("came back when {} was stopped", active.version);
+            changing.place(good, Stage::Active, reason).await?;
+        }
+        is_changed = true;
+    }
+    Ok(is_changed)
+}
+
+/// The version and why it is retired, if its digest is stopped.
+async fn if_stopped(
+    changing: &mut Changing<'_>,
+    version: Option<Version>,
+) -> Result<Option<(Version, String)>> {
+    let Some(version) = version else {
+        return Ok(None);
+    };
+    let stop = plugin_trust::stop_of_all_tenants(&mut changing.tx, &version.digest).await?;
+    Ok(stop.map(|stop| {
+        let reason = format!("stopped by the operator: {}", stop.reason);
+        (version, reason)
+    }))
+}
+
+/// Lifts a stop. Nothing comes back by it: installations go on with what they have. One that has not been moved on yet has
+/// the version still, and runs it again.
 pub async fn allow(setup: &SetupContext, digest: &str) -> Result<()> {
     check_digest(digest)?;
     let mut tx = setup.db.begin().await?;
+    changes::bump_setup_all_tenants(&mut tx).await?;
     if !plugin_trust::allow_all_tenants(&mut tx, digest).await? {
         return Err(SetupError::not_found("stop of the digest", digest));
     }
@@ -74,10 +162,18 @@ pub async fn allow(setup: &SetupContext, digest: &str) -> Result<()> {
     commit(setup, tx).await
 }
 
-/// Why a digest is stopped, if it is.
-pub async fn stop_of(setup: &SetupContext, digest: &str) -> Result<Option<Stop>> {
+/// Why a digest is stopped, if it is, and in how many installations (the tenant's, or for the operator all) it still stands.
+pub async fn stop_of(
+    setup: &SetupContext,
+    realm: TenantId,
+    digest: &str,
+) -> Result<Option<(Stop, i64)>> {
     let mut tx = setup.db.read().await?;
-    Ok(plugin_trust::stop_of_all_tenants(&mut tx, digest).await?)
+    let Some(stop) = plugin_trust::stop_of_all_tenants(&mut tx, digest).await? else {
+        return Ok(None);
+    };
+    let left = plugin_versions::count_with_digest(&mut tx, realm, digest).await?;
+    Ok(Some((stop, left)))
 }
 
 fn check_digest(digest: &str) -> Result<()> {

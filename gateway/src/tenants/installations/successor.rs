@@ -64,8 +64,9 @@ pub(super) async fn problem_of_running(
         );
         return Ok(Some(SetupError::state(why)));
     }
-    let upload = components::component(tx, tenant, digest).await?;
-    let upload = upload.ok_or_else(|| SetupError::not_found("digest", digest))?;
+    let Some(upload) = components::component(tx, tenant, digest).await? else {
+        return Ok(Some(SetupError::not_found("digest", digest)));
+    };
     let required = setup.require_signature;
     let problem = plugin_keys::problem_with_signer(tx, &upload.signed_by, required).await?;
     Ok(problem.map(|problem| SetupError::state(format!("version {name}: {problem}"))))
