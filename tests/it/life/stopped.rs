@@ -1,10 +1,13 @@
 //! The operator's brake: a digest that runs nowhere any more.
 
+use std::sync::Arc;
+
 use serde_json::json;
+use vestibule::clock::SystemClock;
 use vestibule::domain::rollout::Stage;
 use vestibule::tenants::installations::{allow, pause, resume, stop};
 use vestibule_tests::town::Town;
-use vestibule_tests::{TestDatabase, for_each_database, guests, until};
+use vestibule_tests::{Kind, TestDatabase, for_each_database, guests, until};
 
 use super::{Life, cli, echo, push};
 
@@ -99,7 +102,17 @@ async fn a_digest_with_many_installations_stops_at_once_and_they_move_on_one_aft
         life.install(0, Stage::Active, 0, "v1 ").await;
         life.install(1, Stage::Active, 0, "v2 ").await;
         crowd(&database).await;
-        (0..300).for_each(|customer| life.say(customer, "hello"));
+        let second = match database.kind {
+            Kind::Sqlite => None,
+            Kind::Postgres => {
+                let node = life
+                    .town
+                    .deployment
+                    .start_in_process("second", Arc::new(SystemClock));
+                Some(node.await)
+            }
+        };
+        (0..300).for_each(|customer| life.say_to(customer % 2, customer, "hello"));
         let by_second = async || {
             let sends = "SELECT COUNT(*) FROM outbox WHERE draft LIKE '%v2 hello%'";
             database.count(sends).await
@@ -132,6 +145,9 @@ async fn a_digest_with_many_installations_stops_at_once_and_they_move_on_one_aft
             (last(&life, "b").await == "v1 b").then_some(())
         })
         .await;
+        if let Some(second) = second {
+            second.end().await;
+        }
         life.end().await;
     })
     .await;
@@ -157,7 +173,7 @@ async fn what_a_crash_left_of_a_stop_is_moved_on_by_whoever_starts_next() {
         assert_eq!((moved > 0, moved + left), (true, 301), "{stopped}");
         // No node ran, so what is left is in the rows alone. The first one ends in the middle, as a rule.
         for _ in 0..2 {
-            let clock = std::sync::Arc::new(vestibule::clock::SystemClock);
+            let clock = Arc::new(SystemClock);
             let node = town.deployment.start_in_process("node", clock).await;
             until("it goes on", async || {
                 (standing(&database).await.0 < left as i64).then_some(())
@@ -165,7 +181,7 @@ async fn what_a_crash_left_of_a_stop_is_moved_on_by_whoever_starts_next() {
             .await;
             node.end().await;
         }
-        let clock = std::sync::Arc::new(vestibule::clock::SystemClock);
+        let clock = Arc::new(SystemClock);
         let node = town.deployment.start_in_process("node", clock).await;
         until("all have moved on", async || {
             (standing(&database).await == (0, 301)).then_some(())
