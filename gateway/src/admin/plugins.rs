@@ -467,6 +467,7 @@ fn tally_record(tally: &Tally) -> BTreeMap<String, Value> {
         "same" => tally.same,
         "different" => tally.different,
         "fell_back" => tally.fell_back,
+        "rejected" => tally.rejected,
     }
 }
 

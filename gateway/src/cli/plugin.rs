@@ -172,7 +172,8 @@ pub(super) struct Terms {
     /// Plugins of a turn run in this order; numbers below zero are for those that come first.
     #[arg(long, allow_negative_numbers = true)]
     position: Option<i64>,
-    /// When a candidate goes by itself, a JSON object like {"fault_percent": 1}; what is left out of it is the default.
+    /// When a candidate goes by itself, or a version that was promoted lately, a JSON object like {"fault_percent": 1}; what is
+    /// left out of it is the default.
     #[arg(long, value_name = "JSON")]
     bounds: Option<String>,
 }

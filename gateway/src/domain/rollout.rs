@@ -1,12 +1,20 @@
 //! How a plugin's new version comes into service, and when it goes by itself. Pure.
 //!
 //! A version is looked at in *shadow* (it runs after the real ones, nothing of it is applied), tried in *canary* (it
-//! answers some of the conversations) and then *active*. While it is a candidate its [`Bounds`] judge it.
+//! answers some of the conversations) and then *active*. While it is a candidate its [`Bounds`] judge what it did lately
+//! ([`Window`]); after a promotion they go on for a while, beside what the version before it did ([`Watch`]).
+
+mod window;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+use super::Timestamp;
+
+pub use window::Window;
 
 /// Where a version stands inside its installation.
 #[derive(
@@ -80,16 +88,16 @@ impl std::str::FromStr for Stage {
     }
 }
 
-/// When a candidate is taken out by itself. All are guesses that an installation can change: they catch what is broken
+/// When a candidate, or a version that was promoted lately, is taken out by itself. All are guesses that an installation can change: they catch what is broken
 /// and let what is merely different live.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schema(as = RolloutBounds)]
 pub struct Bounds {
-    /// Turns of the candidate before anything is judged.
+    /// Turns before anything is judged.
     #[schema(minimum = 1, maximum = 1_000_000)]
     pub least_turns: u64,
-    /// More faulty turns than this, in percent, and more than one.
+    /// More turns than this, in percent, and more than one, that it could not end, or rejected though the active version does not.
     #[schema(minimum = 0, maximum = 100)]
     pub fault_percent: f64,
     /// One turn in ten takes more of its fuel than this, in percent of the limit.
@@ -148,11 +156,16 @@ impl Bounds {
         if done.turns < self.least_turns.max(1) {
             return None;
         }
-        let faults = done.faulty();
-        let share = percent_of(faults, done.turns);
-        if faults > 1 && share > self.fault_percent {
+        let failed = done.failed();
+        let share = percent_of(failed, done.turns);
+        if failed > 1 && share > self.fault_percent {
+            let what = if done.rejected > 0 {
+                "faulty or rejected"
+            } else {
+                "faulty"
+            };
             return Some(format!(
-                "{faults} of {} turns were faulty ({share:.1} %, at most {} %)",
+                "{failed} of {} turns were {what} ({share:.1} %, at most {} %)",
                 done.turns, self.fault_percent
             ));
         }
@@ -183,6 +196,65 @@ impl Bounds {
     }
 }
 
+impl Bounds {
+    /// For a version in service: a bound that the version before it passed as well is no reason to go back to that one, unless
+    /// it is passed by far. What somebody compares in shadow is compared with nobody here.
+    #[must_use]
+    pub fn beside(&self, before: &Tally, fuel_limit: u64) -> Self {
+        let mut bounds = Self {
+            difference_percent: 100.0,
+            ..*self
+        };
+        if before.turns < self.least_turns {
+            return bounds;
+        }
+        let share = percent_of(before.failed(), before.turns);
+        let fuel = percent_of(before.fuel.quantile(0.9).unwrap_or(0), fuel_limit.max(1));
+        let latency = before.latency.quantile(0.5).unwrap_or(0) as f64 / 1_000.0;
+        bounds.fault_percent = bounds.fault_percent.max(rounded(share * WORSE));
+        bounds.fuel_percent = bounds.fuel_percent.max(rounded(fuel * WORSE));
+        bounds.latency_ms = bounds.latency_ms.max((latency * WORSE).ceil() as u64);
+        bounds
+    }
+}
+
+/// What is worse than before, and not by chance or by the width of a class of sizes. A guess.
+const WORSE: f64 = 1.25;
+
+/// As people read percents.
+fn rounded(percent: f64) -> f64 {
+    (percent * 10.0).round() / 10.0
+}
+
+/// Why a version in service is judged by its bounds: a promotion put it in the place of another one not long ago.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Watch {
+    /// The version whose place it took, by its number: with this one it is compared.
+    pub before: i64,
+    /// When it was promoted.
+    pub since: Timestamp,
+}
+
+impl Watch {
+    /// Turns after which a version has shown what it is. A guess.
+    const TURNS: u64 = 10_000;
+    /// One that nobody calls is watched no longer than this. A guess: somebody has had a whole week to look.
+    const TIME: Duration = Duration::from_secs(7 * 86_400);
+
+    /// `turns`: what it had in service, on all nodes.
+    pub fn is_over(&self, turns: u64, now: Timestamp) -> bool {
+        turns >= Self::TURNS || now >= self.since.plus(Self::TIME)
+    }
+}
+
+/// By what a version's turns are judged.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rule {
+    pub bounds: Bounds,
+    /// In service: `None` when its breaker alone judges it.
+    pub watch: Option<Watch>,
+}
+
 fn percent_of(part: u64, whole: u64) -> f64 {
     part as f64 * 100.0 / whole as f64
 }
@@ -203,11 +275,38 @@ pub struct Tally {
     pub different: u64,
     /// In canary: turns that the active version had to take over.
     pub fell_back: u64,
+    /// Turns that it rejected; of a candidate those that the active version did not reject as well.
+    pub rejected: u64,
 }
 
 impl Tally {
     pub fn faulty(&self) -> u64 {
         self.faults.values().sum()
+    }
+
+    /// Turns that count against it.
+    pub fn failed(&self) -> u64 {
+        self.faulty() + self.rejected
+    }
+
+    /// What came to it after `before`, an earlier count of the same.
+    #[must_use]
+    pub fn since(&self, before: &Self) -> Self {
+        let mut faults = self.faults.clone();
+        for (kind, n) in &mut faults {
+            *n = n.saturating_sub(before.faults.get(kind).copied().unwrap_or_default());
+        }
+        faults.retain(|_, n| *n > 0);
+        Self {
+            turns: self.turns.saturating_sub(before.turns),
+            faults,
+            fuel: self.fuel.since(&before.fuel),
+            latency: self.latency.since(&before.latency),
+            same: self.same.saturating_sub(before.same),
+            different: self.different.saturating_sub(before.different),
+            fell_back: self.fell_back.saturating_sub(before.fell_back),
+            rejected: self.rejected.saturating_sub(before.rejected),
+        }
     }
 
     pub fn add(&mut self, other: &Self) {
@@ -220,6 +319,7 @@ impl Tally {
         self.same += other.same;
         self.different += other.different;
         self.fell_back += other.fell_back;
+        self.rejected += other.rejected;
     }
 
     /// As rows: what is counted, its class of size, how often.
@@ -229,6 +329,7 @@ impl Tally {
             ("same", self.same),
             ("different", self.different),
             ("fell_back", self.fell_back),
+            ("rejected", self.rejected),
         ];
         let plain = plain.map(|(name, n)| (name.to_owned(), 0, n)).into_iter();
         let faults = self.faults.iter();
@@ -256,6 +357,7 @@ impl Tally {
             "same" => self.same += n,
             "different" => self.different += n,
             "fell_back" => self.fell_back += n,
+            "rejected" => self.rejected += n,
             "fuel" => *self.fuel.0.entry(class).or_default() += n,
             "latency" => *self.latency.0.entry(class).or_default() += n,
             other => {
@@ -284,6 +386,14 @@ impl Sizes {
         for (class, n) in &other.0 {
             *self.0.entry(*class).or_default() += n;
         }
+    }
+
+    fn since(&self, before: &Self) -> Self {
+        let left = self.0.iter().map(|(class, n)| {
+            let old = before.0.get(class).copied().unwrap_or_default();
+            (*class, n.saturating_sub(old))
+        });
+        Self(left.filter(|(_, n)| *n > 0).collect())
     }
 
     /// The size that this part of all does not exceed, but for the width of a class: its least member.
@@ -371,6 +481,7 @@ mod tests {
     fn a_tally_survives_its_rows_and_adds_up() {
         let mut done = tally(7, 2);
         (done.same, done.different, done.fell_back) = (3, 4, 1);
+        done.rejected = 1;
         for size in [0, 1, 5, 70_000, u64::MAX] {
             done.fuel.note(size);
             done.latency.note(size);
@@ -381,7 +492,70 @@ mod tests {
         }
         assert_eq!(read, done);
         read.add(&done);
-        assert_eq!((read.turns, read.faulty()), (14, 4));
+        assert_eq!(
+            (read.turns, read.faulty(), read.failed()),
+            (14, 4, 6),
+            "added"
+        );
+        assert_eq!(read.since(&done), done);
+        assert_eq!(done.since(&done), Tally::default());
+    }
+
+    #[test]
+    fn what_is_rejected_counts_like_what_is_faulty() {
+        let mut done = tally(100, 1);
+        assert_eq!(says(&done), None);
+        done.rejected = 2;
+        let why = says(&done).expect("three of a hundred");
+        assert!(
+            why.contains("3 of 100 turns were faulty or rejected"),
+            "{why}"
+        );
+    }
+
+    /// Turns that all take so much fuel and time.
+    fn even(turns: u64, faults: u64, fuel: u64, micros: u64) -> Tally {
+        let mut done = tally(turns, faults);
+        for _ in 0..turns {
+            done.fuel.note(fuel);
+            done.latency.note(micros);
+        }
+        done
+    }
+
+    #[test]
+    fn in_service_a_bound_counts_that_the_version_before_did_not_pass_as_well() {
+        const LIMIT: u64 = 1_000_000;
+        let bounds = Bounds::default();
+        let verdict =
+            |now: &Tally, before: &Tally| bounds.beside(before, LIMIT).verdict(now, LIMIT);
+        let good = even(100, 0, 1_000, 900);
+        for (worse, says) in [
+            (even(100, 5, 1_000, 900), "5 of 100 turns were faulty"),
+            (even(100, 0, 900_000, 900), "fuel"),
+            (even(100, 0, 1_000, 2_000_000), "longer than 1000 ms"),
+        ] {
+            assert!(verdict(&worse, &good).is_some_and(|why| why.contains(says)));
+            assert_eq!(verdict(&worse, &worse), None, "it was so before: {says}");
+            let few = even(5, 5, 1_000, 9_000_000);
+            assert!(verdict(&worse, &few).is_some(), "five turns say nothing");
+        }
+        assert_eq!(verdict(&even(100, 6, 1, 1), &even(100, 5, 1, 1)), None);
+        assert!(verdict(&even(100, 7, 1, 1), &even(100, 5, 1, 1)).is_some());
+        let otherwise = Tally {
+            different: 100,
+            ..even(100, 0, 1, 1)
+        };
+        assert_eq!(verdict(&otherwise, &good), None);
+    }
+
+    #[test]
+    fn a_watch_ends_after_enough_turns_or_a_week() {
+        let since = Timestamp::from_secs(1_795_000_000);
+        let watch = Watch { before: 1, since };
+        assert!(!watch.is_over(9_999, since.plus(Duration::from_secs(6 * 86_400))));
+        assert!(watch.is_over(10_000, since));
+        assert!(watch.is_over(0, since.plus(Duration::from_secs(7 * 86_400))));
     }
 
     #[test]

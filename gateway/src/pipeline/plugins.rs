@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::components::{ComponentBudget, Components, Stocked, digest};
 use super::shelf::{Budget, Shelf};
 use crate::directory::{Directory, NumberEntry};
-use crate::domain::rollout::Bounds;
+use crate::domain::rollout::Rule;
 use crate::domain::{Clock, InstallationId, TenantId, Timestamp};
 use crate::plugin_host::{
     ArtifactKey, ComponentDigest, ConfigJson, Grants, Limits, Overload, Plugin, PluginBinding,
@@ -156,9 +156,9 @@ impl Setup {
 /// Who plays in a turn, in order.
 pub(super) struct Cast {
     pub bindings: Vec<PluginBinding>,
-    /// Beside each binding: which version it is, and the bounds of its installation.
+    /// Beside each binding: which version it is, and by what it is judged.
     pub parts: Vec<Part>,
-    pub bounds: Vec<Bounds>,
+    pub rules: Vec<Rule>,
     /// Plugins that should play and cannot.
     pub broken: Vec<String>,
     /// Why the turn is to wait for one of them.
@@ -199,7 +199,7 @@ impl Plugins {
         let mut cast = Cast {
             bindings: Vec::new(),
             parts: Vec::new(),
-            bounds: Vec::new(),
+            rules: Vec::new(),
             broken: Vec::new(),
             waits: None,
         };
@@ -229,7 +229,10 @@ impl Plugins {
                     cast.bindings.push(binding);
                     cast.parts
                         .push(super::rollouts::part(installation, version));
-                    cast.bounds.push(installation.bounds);
+                    cast.rules.push(Rule {
+                        bounds: installation.bounds,
+                        watch: version.watch(),
+                    });
                     return;
                 }
                 Err(error) if error.waits().is_some() => waits = error.waits(),

@@ -1,8 +1,10 @@
-//! Candidates on this node: which conversations they get, what they did, and when they must go.
+//! Candidates on this node, and what was promoted lately: which conversations they get, what they did, and when they must go.
 //!
 //! Counted in memory and judged at once; added to the database's counts once a second (active versions that do well: less
-//! often), so that all nodes judge by what all of them saw. [`Rollouts::keep`] also loads what is to come into service and says so.
+//! often), so that all nodes judge by what all of them saw (`counts`). [`Rollouts::keep`] also loads what is to come into service
+//! and says so.
 
+mod counts;
 mod elsewhere;
 
 use std::collections::{HashMap, HashSet};
@@ -17,16 +19,17 @@ use tokio_util::sync::CancellationToken;
 use super::Plugins;
 use crate::directory::Directory;
 use crate::domain::breaker::{BreakerRule, Probing, Recent};
-use crate::domain::rollout::{Bounds, Stage, Tally};
+use crate::domain::rollout::{Rule, Stage, Tally};
 use crate::domain::{ConversationId, InstallationId};
+use crate::storage::StorageError;
 use crate::storage::installations::Installation;
 use crate::storage::plugin_health::{self, Part};
 use crate::storage::plugin_versions::Version;
-use crate::storage::{Result, StorageError};
 use crate::sync::lock;
 use crate::telemetry::names;
 use crate::tenants::SetupContext;
-use crate::tenants::installations::{Tripped, close_breaker, roll_back_by_itself, trip};
+use crate::tenants::installations::{Tripped, close_breaker, roll_back_by_itself, step_back, trip};
+use counts::Seen;
 
 /// How often candidates' counts go to the database, and come back with those of other nodes.
 const FLUSH: Duration = Duration::from_secs(1);
@@ -45,6 +48,26 @@ pub(super) struct Once {
     pub same: Option<bool>,
     /// The active version had to take the turn over.
     pub fell_back: bool,
+    /// It rejected the message, and of a candidate: the active version did not.
+    pub rejected: bool,
+}
+
+impl Once {
+    fn count(&self, tally: &mut Tally) {
+        tally.turns += 1;
+        tally.fuel.note(self.fuel);
+        tally.latency.note(self.wall_us);
+        tally.fell_back += u64::from(self.fell_back);
+        tally.rejected += u64::from(self.rejected);
+        match self.same {
+            Some(true) => tally.same += 1,
+            Some(false) => tally.different += 1,
+            None => {}
+        }
+        if let Some(kind) = self.fault {
+            *tally.faults.entry(kind.to_owned()).or_default() += 1;
+        }
+    }
 }
 
 /// What all rollouts of this node share.
@@ -71,28 +94,22 @@ struct State {
     recent: HashMap<Part, Recent>,
     /// Those that must go, and why.
     broken: HashMap<Part, String>,
+    /// Those that passed a bound after their promotion, and why.
+    worse: HashMap<Part, String>,
     /// Those that single turns try, because their breakers are open.
     probing: HashMap<Part, Probing>,
     /// Those that did well.
     mended: HashSet<Part>,
 }
 
-#[derive(Default)]
-struct Seen {
-    /// What the database knew last, all nodes together.
-    known: Tally,
-    /// What it does not know yet.
-    pending: Tally,
-    /// By what a candidate is judged: its bounds and the fuel that it has.
-    rule: (Bounds, u64),
-}
-
-impl Seen {
-    fn verdict(&self) -> Option<String> {
-        let mut all = self.known.clone();
-        all.add(&self.pending);
-        let (bounds, fuel_limit) = &self.rule;
-        bounds.verdict(&all, *fuel_limit)
+impl State {
+    /// Has passed a bound.
+    fn passed(&mut self, part: Part, why: String) {
+        let gone = match part.stage {
+            Stage::Active => &mut self.worse,
+            _ => &mut self.tripped,
+        };
+        gone.entry(part).or_insert(why);
     }
 }
 
@@ -174,11 +191,12 @@ impl Rollouts {
         self.state().tripped.contains_key(part)
     }
 
-    /// Counts a turn of a version, and judges it: a candidate by its bounds, one in service by what it did lately.
+    /// Counts a turn of a version, and judges it: a candidate by its bounds, one in service by what it did in the last minute,
+    /// and by its bounds too when it was promoted lately. `rule` has the fuel that it may take beside it.
     pub(super) fn note(
         &self,
         part: Part,
-        (bounds, fuel_limit): (&Bounds, u64),
+        rule: (Rule, u64),
         conversation: ConversationId,
         once: &Once,
     ) {
@@ -187,26 +205,14 @@ impl Rollouts {
             self.judge(&mut state, part, conversation, once.fault.is_some());
         }
         let seen = state.seen.entry(part).or_default();
-        seen.rule = (*bounds, fuel_limit);
-        let tally = &mut seen.pending;
-        tally.turns += 1;
-        tally.fuel.note(once.fuel);
-        tally.latency.note(once.wall_us);
-        tally.fell_back += u64::from(once.fell_back);
-        match once.same {
-            Some(true) => tally.same += 1,
-            Some(false) => tally.different += 1,
-            None => {}
-        }
-        if let Some(kind) = once.fault {
-            *tally.faults.entry(kind.to_owned()).or_default() += 1;
-        }
-        let verdict = match part.stage.is_candidate() {
-            true => seen.verdict(),
-            false => None,
-        };
-        if let Some(why) = verdict {
-            state.tripped.entry(part).or_insert(why);
+        seen.count(
+            part.stage,
+            rule,
+            (conversation, self.setup.clock.now()),
+            once,
+        );
+        if let Some(why) = seen.verdict(part.stage) {
+            state.passed(part, why);
             self.news.notify_one();
         }
     }
@@ -250,6 +256,7 @@ impl Rollouts {
                 }
             }
             self.take_out().await;
+            self.step_back().await;
             self.work_breakers().await;
         }
         self.flush_or_say(true).await;
@@ -324,6 +331,29 @@ impl Rollouts {
         probing.retain(|part, _| open.contains(&(part.installation, part.seq)));
     }
 
+    /// Goes back from what is worse than before.
+    async fn step_back(&self) {
+        let worse = self.state().worse.clone();
+        for (part, why) in worse {
+            let tripped = match step_back(&self.setup, &part, &why).await {
+                Ok(tripped) => tripped,
+                Err(error) => {
+                    tracing::warn!(%error, "a version that was promoted lately could not be taken out yet");
+                    continue;
+                }
+            };
+            say_tripped(&part, &why, &tripped);
+            if self.setup_is_read().await {
+                let mut state = self.state();
+                state.worse.remove(&part);
+                // Where there is nothing to go back to, nothing is said a second time.
+                if let Some(seen) = state.seen.get_mut(&part) {
+                    seen.leave_alone();
+                }
+            }
+        }
+    }
+
     async fn take_out(&self) {
         let tripped = self.state().tripped.clone();
         for (part, why) in tripped {
@@ -348,91 +378,6 @@ impl Rollouts {
             }
             self.state().tripped.remove(&part);
         }
-    }
-
-    async fn flush_or_say(&self, all: bool) {
-        if let Err(error) = self.flush(all).await {
-            tracing::warn!(error = ?error, "what plugins did was not added up yet");
-        }
-    }
-
-    async fn flush(&self, all: bool) -> Result<()> {
-        let parts: Vec<Part> = {
-            let state = self.state();
-            let due = state.seen.keys();
-            due.filter(|part| all || part.stage.is_candidate() || state.is_ailing(part))
-                .copied()
-                .collect()
-        };
-        for parts in parts.chunks(TOGETHER) {
-            self.flush_some(parts).await?;
-        }
-        self.hear_others().await
-    }
-
-    async fn flush_some(&self, parts: &[Part]) -> Result<()> {
-        let mut done = Vec::new();
-        for part in parts {
-            if let Some(seen) = self.state().seen.get_mut(part) {
-                let pending = std::mem::take(&mut seen.pending);
-                if pending.turns > 0 {
-                    done.push((*part, pending));
-                }
-            }
-        }
-        // One order for all nodes.
-        done.sort_by_key(|(part, _)| *part);
-        if let Err(error) = self.add(&done).await {
-            let mut state = self.state();
-            for (part, pending) in done {
-                state.seen.entry(part).or_default().pending.add(&pending);
-            }
-            return Err(error);
-        }
-        self.learn(parts).await
-    }
-
-    async fn add(&self, done: &[(Part, Tally)]) -> Result<()> {
-        if done.is_empty() {
-            return Ok(());
-        }
-        let node = i64::from(self.setup.ids.node());
-        let mut tx = self.setup.db.begin().await?;
-        plugin_health::add_all_tenants(&mut tx, node, done, self.setup.clock.now()).await?;
-        tx.commit().await
-    }
-
-    /// Candidates are judged by what all nodes saw; what is none any more, or was idle, is forgotten.
-    async fn learn(&self, parts: &[Part]) -> Result<()> {
-        let mut tx = self.setup.db.glance().await?;
-        for part in parts {
-            if part.stage.is_candidate() && self.stands(part) {
-                let known = plugin_health::of_part(&mut tx, part.tenant, part).await?;
-                let mut state = self.state();
-                let seen = state.seen.entry(*part).or_default();
-                seen.known = known;
-                // What the other nodes saw may be what was missing.
-                if let Some(why) = seen.verdict() {
-                    state.tripped.entry(*part).or_insert(why);
-                }
-            } else {
-                let mut state = self.state();
-                let idle = |seen: &Seen| seen.pending.turns == 0;
-                if state.seen.get(part).is_some_and(idle) {
-                    state.seen.remove(part);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn stands(&self, part: &Part) -> bool {
-        let snapshot = self.directory.snapshot();
-        let mut candidates = snapshot.rollouts().iter();
-        candidates.any(|installation| {
-            let candidate = installation.candidate();
-            installation.id == part.installation && candidate.is_some_and(|v| v.seq == part.seq)
-        })
     }
 
     /// Loads what may come into service and says so, or why it cannot be loaded.

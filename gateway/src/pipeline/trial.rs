@@ -65,6 +65,8 @@ const SHADOW: Duration = Duration::from_millis(250);
 
 /// A candidate that asks for more time than a plugin may is as good as faulty.
 const ASKED_TOO_OFTEN: &str = "retry";
+/// A candidate that rejects a message may be the only one who does: the active version is asked.
+const REJECTED: &str = "reject";
 
 impl Turns {
     /// Runs the plugins that this conversation gets; shadows after them.
@@ -77,7 +79,7 @@ impl Turns {
     ) -> Result<Performed, Overload> {
         let question = self.question(input, turn, now, spent).await;
         let mut trials = Vec::new();
-        let mut gone = HashSet::new();
+        let (mut gone, mut failures) = (HashSet::new(), Vec::new());
         let (mut cast, report) = loop {
             let cast = self.cast(input, &gone).await;
             if let Some(waits) = cast.waits {
@@ -86,16 +88,23 @@ impl Turns {
             let report = self
                 .ask_plugins(&question, cast.bindings.clone(), false)
                 .await?;
-            let failed = failed_canaries(&cast, &report, input.tries.retries);
+            let mut failed = failed_canaries(&cast, &report, input.tries.retries);
+            failed.retain(|(part, why)| *why != REJECTED || has_active(input, part));
             if failed.is_empty() {
                 break (cast, report);
             }
-            for (part, why) in failed {
-                self.note(input, (&cast, &report), &part, Some(why));
-                trials.push(TrialLine::of(&cast, &part, &report).after(why));
+            for (part, why) in &failed {
+                trials.push(TrialLine::of(&cast, part, &report).after(*why));
                 gone.insert(part.installation);
             }
+            failures.push((cast, report, failed));
         };
+        for (cast, failure, failed) in &failures {
+            for (part, why) in failed {
+                let alike = rejects(&report, part.installation);
+                self.note(input, (cast, failure), part, Some((*why, alike)));
+            }
+        }
         // A first version that failed has nobody behind it but the tenant's fallback.
         let alone = input.entry.installations.iter();
         let alone = alone.filter(|one| gone.contains(&one.id) && one.active().is_none());
@@ -130,26 +139,33 @@ impl Turns {
             .await
     }
 
-    /// Counts what a version did, if it was asked.
+    /// Counts what a version did, if it was asked. `fell_back`: why the active version took over, and whether that rejects
+    /// the same message, which nobody can then hold against the candidate.
     fn note(
         &self,
         input: &TurnInput,
         (cast, report): (&Cast, &TurnReport),
         part: &Part,
-        fell_back: Option<&'static str>,
+        fell_back: Option<(&'static str, bool)>,
     ) {
-        if let Some(mut once) = did(report, part.installation) {
-            once.fault = once.fault.or(fell_back);
-            once.fell_back = fell_back.is_some();
-            self.count(input, cast, part, &once);
+        let Some(mut once) = did(report, part.installation) else {
+            return;
+        };
+        if let Some((why, alike)) = fell_back {
+            once.fell_back = true;
+            match why {
+                REJECTED => once.rejected = !alike,
+                fault => once.fault = once.fault.or(Some(fault)),
+            }
         }
+        self.count(input, cast, part, &once);
     }
 
     fn count(&self, input: &TurnInput, cast: &Cast, part: &Part, once: &Once) {
         let place = cast.parts.iter().position(|other| other == part);
-        let bounds = place.and_then(|place| cast.bounds.get(place));
+        let rule = place.and_then(|place| cast.rules.get(place));
         let binding = place.and_then(|place| cast.bindings.get(place));
-        if let (Some(bounds), Some(binding)) = (bounds, binding) {
+        if let (Some(rule), Some(binding)) = (rule, binding) {
             let did = PluginTurn {
                 fuel: once.fuel,
                 wall_us: once.wall_us,
@@ -158,7 +174,7 @@ impl Turns {
             let named = (binding.plugin.name(), binding.plugin.version());
             let meters = &self.watchers.meters;
             meters.note(self.clock.now(), part.tenant, named, did);
-            let rule = (bounds, binding.limits.fuel);
+            let rule = (*rule, binding.limits.fuel);
             self.rollouts
                 .note(*part, rule, input.event.conversation, once);
         }
@@ -218,6 +234,7 @@ impl Turns {
         let compares = once.fault.is_none() && played(installation).is_some();
         let of = |report| wanted(report, installation.id);
         once.same = compares.then(|| of(&shown) == of(report));
+        once.rejected &= !rejects(report, installation.id);
         self.count(question.input, &with_it, &part, &once);
         let mut line = TrialLine::of(&with_it, &part, &shown);
         line.same = once.same;
@@ -233,6 +250,7 @@ fn failed_canaries(cast: &Cast, report: &TurnReport, retries: u32) -> Vec<(Part,
         match &last.outcome {
             CallOutcome::Fault(fault) if !fault.kind.is_ours() => Some(fault.kind.name()),
             CallOutcome::Retry { .. } if retries >= RETRIES => Some(ASKED_TOO_OFTEN),
+            CallOutcome::Rejected(_) => Some(REJECTED),
             _ => None,
         }
     };
@@ -242,6 +260,19 @@ fn failed_canaries(cast: &Cast, report: &TurnReport, retries: u32) -> Vec<(Part,
         .collect()
 }
 
+/// Is there a version that can answer in a candidate's place?
+fn has_active(input: &TurnInput, candidate: &Part) -> bool {
+    let mut installed = input.entry.installations.iter();
+    installed.any(|one| one.id == candidate.installation && one.active().is_some())
+}
+
+/// Did an installation reject the message?
+fn rejects(report: &TurnReport, installation: InstallationId) -> bool {
+    let mut calls = report.calls.iter();
+    let last = calls.rfind(|call| call.installation == installation);
+    last.is_some_and(|call| matches!(call.outcome, CallOutcome::Rejected(_)))
+}
+
 /// What an installation did in a turn; `None`: it was not asked.
 fn did(report: &TurnReport, installation: InstallationId) -> Option<Once> {
     let calls = report.calls.iter();
@@ -249,7 +280,11 @@ fn did(report: &TurnReport, installation: InstallationId) -> Option<Once> {
         .filter(|call| call.installation == installation)
         .peekable();
     calls.peek()?;
-    Some(calls.fold(Once::default(), |mut once, call| {
+    let begin = Once {
+        rejected: rejects(report, installation),
+        ..Once::default()
+    };
+    Some(calls.fold(begin, |mut once, call| {
         once.fuel += call.fuel;
         // What it waited for is its server's, and ours.
         once.wall_us += call.wall_us.saturating_sub(call.waited_us);
@@ -333,7 +368,7 @@ mod tests {
         Cast {
             bindings: Vec::new(),
             parts: vec![part(CANARY, Stage::Canary), part(ACTIVE, Stage::Active)],
-            bounds: Vec::new(),
+            rules: Vec::new(),
             broken: Vec::new(),
             waits: None,
         }
@@ -375,6 +410,10 @@ mod tests {
         assert_eq!(of_canary(FaultKind::Overload), None, "that is ours");
         assert_eq!(failed(&report(ACTIVE, fault(FaultKind::Trap)), 0), None);
         assert_eq!(failed(&report(CANARY, CallOutcome::Ok), 9), None);
+        let rejected = || CallOutcome::Rejected("not for me".to_owned());
+        assert_eq!(failed(&report(CANARY, rejected()), 0), Some("reject"));
+        assert!(did(&report(CANARY, rejected()), CANARY).is_some_and(|once| once.rejected));
+        assert_eq!(failed(&report(ACTIVE, rejected()), 0), None);
     }
 
     #[test]

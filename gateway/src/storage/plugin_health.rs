@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Result, Tx, batch, execute, execute_rows, on_backend};
+use super::{Result, Tx, batch, execute, execute_rows, fetch_rows, on_backend};
 use crate::domain::rollout::{Stage, Tally};
 use crate::domain::{InstallationId, TenantId, Timestamp};
 
@@ -62,24 +62,25 @@ pub async fn ran_lately_all_tenants(tx: &mut Tx, most: i64) -> Result<Vec<(Insta
     Ok(rows.into_iter().map(read).collect())
 }
 
-/// What all nodes together saw of a version in a stage.
-pub async fn of_part(tx: &mut Tx, tenant: TenantId, part: &Part) -> Result<Tally> {
-    const SQL: &str = "SELECT measure, item, CAST(SUM(n) AS BIGINT) FROM plugin_health
-        WHERE tenant = $1 AND installation = $2 AND seq = $3 AND stage = $4 GROUP BY measure, item";
-    let rows: Vec<(String, i64, i64)> = on_backend!(tx, |conn| {
-        sqlx::query_as(SQL)
-            .bind(tenant.raw())
-            .bind(part.installation.raw())
-            .bind(part.seq)
-            .bind(part.stage.word())
-            .fetch_all(conn)
-            .await
-    })?;
-    let mut tally = Tally::default();
-    for (measure, item, n) in rows {
-        tally.take_row(&measure, item, n);
+/// What all nodes together saw of these versions in their stages. Those that nobody saw are left out.
+pub async fn of_parts_all_tenants(tx: &mut Tx, parts: &[Part]) -> Result<BTreeMap<Part, Tally>> {
+    const HEAD: &str = "WITH asked AS (VALUES";
+    const TAIL: &str = ") SELECT h.tenant, h.installation, h.seq, h.stage, h.measure, h.item, CAST(SUM(h.n) AS BIGINT)
+        FROM asked a JOIN plugin_health h
+            ON h.installation = a.column1 AND h.seq = a.column2 AND h.stage = a.column3
+        GROUP BY h.tenant, h.installation, h.seq, h.stage, h.measure, h.item";
+    let mut rows: Vec<Row> = Vec::new();
+    for run in batch::groups(tx, parts) {
+        let sql = batch::rows(HEAD, 3, TAIL);
+        let found: Vec<Row> = fetch_rows!(tx, sql, run, |query, part| {
+            query
+                .bind(part.installation.raw())
+                .bind(part.seq)
+                .bind(part.stage.word())
+        })?;
+        rows.extend(found);
     }
-    Ok(tally)
+    Ok(added_up(rows))
 }
 
 /// Turns and faulty ones of a version in a stage, by the node that counted them.

@@ -3,7 +3,7 @@
 use sqlx::FromRow;
 
 use super::{Result, StorageError, Tx, execute, on_backend};
-use crate::domain::rollout::Stage;
+use crate::domain::rollout::{Stage, Watch};
 use crate::domain::{InstallationId, TenantId, Timestamp};
 
 /// A version of a plugin at a tenant.
@@ -28,6 +28,8 @@ pub struct Version {
     pub percent: i64,
     /// It was active, and did not leave because of a fault.
     pub good: bool,
+    /// While it is active: the version whose place it took by a promotion; 0: it was the first, or came back.
+    pub instead_of: i64,
     /// Why it is where it is.
     pub reason: String,
     /// When it came there.
@@ -49,16 +51,27 @@ struct Row {
     stage: String,
     percent: i64,
     good: i64,
+    instead_of: i64,
     reason: String,
     changed_at: i64,
     created_at: i64,
+}
+
+impl Version {
+    /// Is it still to be judged by the bounds, though it is in service?
+    pub fn watch(&self) -> Option<Watch> {
+        (self.stage == Stage::Active && self.instead_of != 0).then_some(Watch {
+            before: self.instead_of,
+            since: self.changed_at,
+        })
+    }
 }
 
 macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT installation, seq, digest, plugin_version, config, asked, grants, granted_by, granted_at, stage,
-                percent, good, reason, changed_at, created_at FROM installation_version ",
+                percent, good, reason, changed_at, created_at, instead_of FROM installation_version ",
             $rest
         )
     };
@@ -72,8 +85,8 @@ pub async fn insert(
     new: &Version,
 ) -> Result<()> {
     const SQL: &str = "INSERT INTO installation_version (installation, seq, tenant, digest, plugin_version, config, asked,
-            grants, granted_by, granted_at, stage, percent, good, reason, changed_at, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
+            grants, granted_by, granted_at, stage, percent, good, reason, changed_at, created_at, instead_of)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
     execute!(
         tx,
         sqlx::query(SQL)
@@ -93,6 +106,7 @@ pub async fn insert(
             .bind(&new.reason)
             .bind(new.changed_at.millis())
             .bind(new.created_at.millis())
+            .bind(new.instead_of)
     )?;
     Ok(())
 }
@@ -105,7 +119,7 @@ pub async fn update(
     changed: &Version,
 ) -> Result<()> {
     const SQL: &str = "UPDATE installation_version SET config = $4, grants = $5, granted_by = $6, granted_at = $7,
-            stage = $8, percent = $9, good = $10, reason = $11, changed_at = $12
+            stage = $8, percent = $9, good = $10, reason = $11, changed_at = $12, instead_of = $13
         WHERE tenant = $1 AND installation = $2 AND seq = $3";
     execute!(
         tx,
@@ -122,6 +136,7 @@ pub async fn update(
             .bind(i64::from(changed.good))
             .bind(&changed.reason)
             .bind(changed.changed_at.millis())
+            .bind(changed.instead_of)
     )?;
     Ok(())
 }
@@ -223,6 +238,7 @@ impl Row {
             stage,
             percent: self.percent,
             good: self.good != 0,
+            instead_of: self.instead_of,
             reason: self.reason,
             changed_at: Timestamp::from_millis(self.changed_at),
             created_at: Timestamp::from_millis(self.created_at),

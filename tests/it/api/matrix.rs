@@ -336,6 +336,7 @@ async fn installation(ground: &Ground, tenant: TenantId) -> String {
         granted_at: now,
         stage: Stage::Waiting,
         percent: 0,
+        instead_of: 0,
         good: false,
         reason: String::new(),
         changed_at: now,

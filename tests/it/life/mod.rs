@@ -1,5 +1,6 @@
 //! The life of a plugin's versions in a running gateway (docs/plugins-life.md): shadow, canary, active, rolled back.
 
+mod bounds;
 mod canary;
 mod in_service;
 mod log_pages;

@@ -40,7 +40,7 @@ pub(super) struct NewInstallationBody {
     /// Of the conversations, for a canary; left out: 10.
     #[schema(minimum = 1, maximum = 100)]
     percent: Option<i64>,
-    /// When a candidate goes by itself; those that are left out are the defaults.
+    /// When a candidate goes by itself, or a version that was promoted lately; those that are left out are the defaults.
     bounds: Option<Bounds>,
     /// You answer for it that both versions understand the memory that they share.
     #[serde(default)]

@@ -68,7 +68,7 @@ struct InstallationView {
     position: i64,
     /// Nothing of it runs.
     paused: bool,
-    /// When a candidate goes by itself.
+    /// When a candidate goes by itself, or a version that was promoted lately.
     bounds: Bounds,
     /// Of the active version, while it is open: it failed too often, and turns fall back without it.
     breaker: Option<BreakerView>,

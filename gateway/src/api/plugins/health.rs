@@ -58,6 +58,8 @@ struct TallyView {
     different: u64,
     /// In canary: turns that the active version took over.
     fell_back: u64,
+    /// Messages that it rejected; as a candidate, those that the active version does not reject as well.
+    rejected: u64,
 }
 
 /// What so many of a hundred turns do not exceed, exact to a fifth; `null` while there is none.
@@ -86,6 +88,7 @@ fn tally_view(tally: &Tally) -> TallyView {
         same: tally.same,
         different: tally.different,
         fell_back: tally.fell_back,
+        rejected: tally.rejected,
     }
 }
 

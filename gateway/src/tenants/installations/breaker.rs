@@ -1,4 +1,5 @@
-//! A version in service that faults too often: the last good one comes back, or its breaker opens.
+//! A version in service that faults too often, or passes a bound after its promotion: the last good one comes back, or its
+//! breaker opens.
 
 use super::super::{Result, SetupContext, SetupError};
 use super::Changing;
@@ -33,13 +34,7 @@ pub async fn trip(
     if changing.installation.open_breaker().is_some() {
         return Ok(Tripped::Nothing);
     }
-    if let Ok(good) = successor(&mut changing, Some(&active)).await? {
-        let version = good.version.clone();
-        let reason = format!("rolled back by itself in active: {why}");
-        changing.retire_active(&reason, false).await?;
-        changing.place(good, Stage::Active, reason).await?;
-        let said = format!("{version} instead of {}: {why}", active.version);
-        tell(&mut changing, StreamKind::PluginRolledBack, &said);
+    if let Some(version) = go_back(&mut changing, &active, why).await? {
         changing.end("plugin.roll_back").await?;
         return Ok(Tripped::RolledBack(version));
     }
@@ -54,6 +49,37 @@ pub async fn trip(
     tell(&mut changing, StreamKind::PluginBreakerOpened, &said);
     changing.end("plugin.breaker_open").await?;
     Ok(Tripped::Opened)
+}
+
+/// A version that was promoted lately passed a bound: the last good one that can comes back. Where there is none it stays, and
+/// its breaker alone judges it.
+pub async fn step_back(setup: &SetupContext, part: &Part, why: &str) -> Result<Tripped> {
+    let Some((mut changing, active)) = begin(setup, part).await? else {
+        return Ok(Tripped::Nothing);
+    };
+    let Some(version) = go_back(&mut changing, &active, why).await? else {
+        return Ok(Tripped::Nothing);
+    };
+    changing.end("plugin.roll_back").await?;
+    Ok(Tripped::RolledBack(version))
+}
+
+/// Puts the last good version that can in the active one's place. Answers which one.
+async fn go_back(
+    changing: &mut Changing<'_>,
+    active: &Version,
+    why: &str,
+) -> Result<Option<String>> {
+    let Ok(good) = successor(changing, Some(active)).await? else {
+        return Ok(None);
+    };
+    let version = good.version.clone();
+    let reason = format!("rolled back by itself in active: {why}");
+    changing.retire_active(&reason, false).await?;
+    changing.place(good, Stage::Active, reason).await?;
+    let said = format!("{version} instead of {}: {why}", active.version);
+    tell(changing, StreamKind::PluginRolledBack, &said);
+    Ok(Some(version))
 }
 
 /// Probes went well: it runs again. `false`: it was closed already.

@@ -101,6 +101,7 @@ pub async fn install(
             0
         },
         good: false,
+        instead_of: 0,
         reason: format!("installed by {}", setup.by.label()),
         changed_at: now,
         created_at: now,

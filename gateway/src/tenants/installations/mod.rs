@@ -31,7 +31,7 @@ use crate::storage::installations::{self, Installation};
 use crate::storage::plugin_versions::{self, Version};
 use crate::storage::{Tx, changes, components, notify};
 
-pub use breaker::{Tripped, close as close_breaker, trip};
+pub use breaker::{Tripped, close as close_breaker, step_back, trip};
 pub use change::{InstallationChange, change, check_change, remove};
 pub use health::{Health, health};
 pub use install::{NewInstallation, Source, check_install, install};
@@ -196,7 +196,9 @@ impl<'a> Changing<'a> {
         if stage != Stage::Canary {
             version.percent = 0;
         }
-        if stage == Stage::Active {
+        if stage != Stage::Active {
+            version.instead_of = 0;
+        } else {
             version.good = true;
             // What it did when it was here before is over.
             self.installation.breaker = None;

@@ -68,6 +68,8 @@ pub async fn promote(
         }
     }
     if stage == Stage::Active {
+        let before = changing.installation.active();
+        candidate.instead_of = before.map_or(0, |active| active.seq);
         let reason = format!("replaced by {}", candidate.version);
         changing.retire_active(&reason, true).await?;
     }

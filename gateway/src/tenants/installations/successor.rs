@@ -56,7 +56,16 @@ pub(super) async fn problem_of_running(
     tenant: TenantId,
     version: &Version,
 ) -> Result<Option<SetupError>> {
-    let (name, digest) = (&version.version, &version.digest);
+    problem_of_digest(setup, tx, tenant, (&version.version, &version.digest)).await
+}
+
+/// The same of a digest, which is known by the name of its version.
+pub(super) async fn problem_of_digest(
+    setup: &SetupContext,
+    tx: &mut Tx,
+    tenant: TenantId,
+    (name, digest): (&str, &str),
+) -> Result<Option<SetupError>> {
     if let Some(stop) = plugin_trust::stop_of_all_tenants(tx, digest).await? {
         let why = format!(
             "version {name}: the operator has stopped this digest: {}",
@@ -112,6 +121,7 @@ mod tests {
             stage,
             percent: 0,
             good,
+            instead_of: 0,
             reason: String::new(),
             changed_at: at,
             created_at: at,

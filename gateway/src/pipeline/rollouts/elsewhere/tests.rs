@@ -6,7 +6,7 @@ use super::super::Once;
 use super::*;
 use crate::directory::Directory;
 use crate::domain::breaker::BreakerRule;
-use crate::domain::rollout::{Bounds, Stage};
+use crate::domain::rollout::{Bounds, Rule, Stage};
 use crate::domain::time::ManualClock;
 use crate::domain::{ConversationId, IdGenerator, InstallationId, TenantId, Timestamp};
 use crate::secrets::{Keyring, Missing, Source, SystemEntropy};
@@ -24,6 +24,15 @@ fn part() -> Part {
         seq: 3,
         stage: Stage::Active,
     }
+}
+
+/// By which nothing but the breaker judges what is in service, and the fuel that it has.
+fn rule() -> (Rule, u64) {
+    let rule = Rule {
+        bounds: Bounds::default(),
+        watch: None,
+    };
+    (rule, 1_000)
 }
 
 async fn node(db: &Db, keyring: &Arc<Keyring>, slot: u16) -> Arc<Rollouts> {
@@ -52,7 +61,7 @@ impl Rollouts {
         };
         for n in 0..turns {
             let conversation = ConversationId::from_raw(n % 2);
-            self.note(part(), (&Bounds::default(), 1_000), conversation, &once);
+            self.note(part(), rule(), conversation, &once);
         }
     }
 
@@ -61,9 +70,7 @@ impl Rollouts {
     }
 }
 
-#[tokio::test]
-async fn what_two_nodes_see_takes_a_version_out() {
-    let folder = tempfile::tempdir().expect("a folder");
+async fn database(folder: &tempfile::TempDir) -> (Db, Arc<Keyring>) {
     let url = format!("sqlite:{}", folder.path().join("db").display());
     let db = open(&OpenOptions::new(url)).await.expect("a database");
     migrate::migrate(&db, now()).await.expect("migrated");
@@ -72,7 +79,44 @@ async fn what_two_nodes_see_takes_a_version_out() {
         if_missing: Missing::Create,
     };
     let keyring = Keyring::load(source, Arc::new(SystemEntropy)).expect("keys are made");
-    let keyring = Arc::new(keyring);
+    (db, Arc::new(keyring))
+}
+
+#[tokio::test]
+async fn what_had_no_turn_here_is_neither_written_nor_asked_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (db, keyring) = database(&folder).await;
+    let (one, other) = (node(&db, &keyring, 1).await, node(&db, &keyring, 2).await);
+    let canary = Part {
+        stage: Stage::Canary,
+        ..part()
+    };
+    let faulty = Once {
+        fault: Some("trap"),
+        ..Once::default()
+    };
+    let due = |node: &Rollouts| node.state().due(false, now());
+    let speaks = async |node: &Rollouts, turns: i64| {
+        for n in 0..turns {
+            node.note(canary, rule(), ConversationId::from_raw(n), &faulty);
+        }
+        assert_eq!(due(node), [canary]);
+        node.flush(false).await.expect("told and heard");
+        assert_eq!(due(node), [], "nothing is new");
+    };
+    speaks(&one, 12).await;
+    assert!(one.state().tripped.is_empty(), "12 turns show nothing");
+    // Whoever comes last hears of all that came before.
+    speaks(&other, 12).await;
+    let tripped = other.state().tripped.get(&canary).cloned();
+    let why = tripped.expect("12 here and 12 there");
+    assert!(why.contains("24 of 24 turns"), "{why}");
+}
+
+#[tokio::test]
+async fn what_two_nodes_see_takes_a_version_out() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (db, keyring) = database(&folder).await;
     let (one, other) = (node(&db, &keyring, 1).await, node(&db, &keyring, 2).await);
 
     // Whoever does well is not asked every second.
