@@ -337,6 +337,28 @@ fn memory_ends_by_itself_and_lists_its_keys() {
     assert_eq!(customer.says("hi").text(), "[]");
 }
 
+#[test]
+fn a_list_of_the_tenants_memory_has_none_of_the_conversations() {
+    struct Lister;
+    impl AutoReply for Lister {
+        fn reply(turn: &mut Turn<'_>) -> Outcome {
+            for n in 0..20 {
+                kv::Space::Conversation.set(&format!("{n}"), b"of here")?;
+            }
+            kv::set("a", b"of all")?;
+            kv::set("b", b"of all")?;
+            let first = kv::Space::Tenant.list("", None, 1)?;
+            let rest = kv::Space::Tenant.list("", first.next.as_deref(), 100)?;
+            let forged = kv::set("\u{1}cnv/other/k", b"forged").is_err();
+            turn.reply_text(&format!("{:?} {:?} {forged}", first.keys, rest))?;
+            Ok(())
+        }
+    }
+    let mut customer = Customer::new().auto_reply::<Lister>();
+    let told = r#"["a"] Page { keys: ["b"], next: None } true"#;
+    assert_eq!(customer.says("hi").text(), told);
+}
+
 /// Looks an order up.
 struct LookUp;
 

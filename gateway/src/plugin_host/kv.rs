@@ -32,8 +32,8 @@ pub trait KvReader: Send + Sync {
         key: &'a str,
     ) -> BoxFuture<'a, KvAnswer>;
 
-    /// Keys that begin with `prefix`, those after `after` (empty: from the first), in the order of their bytes; at most so
-    /// many. A store that cannot list says that it is not available.
+    /// Keys that begin with `prefix` (empty: all of the tenant's space), those after `after` (empty: from the first), in the
+    /// order of their bytes; at most so many. A store that cannot list says that it is not available.
     fn list<'a>(
         &'a self,
         _tenant: TenantId,

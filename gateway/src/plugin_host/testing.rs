@@ -315,7 +315,10 @@ impl KvReader for MemoryKv {
     ) -> BoxFuture<'a, Result<Vec<String>, KvUnavailable>> {
         let values = self.values.lock().expect("not poisoned");
         let keys = values.keys();
-        let fits = |key: &&String| key.starts_with(&asked.prefix) && **key > asked.after;
+        // As the store: without a prefix, of the tenant's space only.
+        let foreign = |key: &str| asked.prefix.is_empty() && key.starts_with('\u{1}');
+        let fits =
+            |key: &&String| key.starts_with(&asked.prefix) && **key > asked.after && !foreign(key);
         let most = asked.most as usize;
         let keys = keys.filter(fits).take(most).cloned().collect();
         Box::pin(std::future::ready(Ok(keys)))

@@ -233,7 +233,12 @@ pub async fn set_usage_all_tenants(tx: &mut Tx, usage: &[(KvOwner, i64)]) -> Res
     Ok(())
 }
 
-/// Keys of one plugin that begin with `prefix` and come after `after`, in the order of their bytes, at most `most`.
+/// Keys of a contact's and a conversation's space begin with U+0001 (`plugin_host/kv.rs`), and those of the tenant's never
+/// do. They sort before all others, so a list of the tenant's space begins here.
+const BEHIND_OTHER_SPACES: &str = "\u{2}";
+
+/// Keys of one plugin that begin with `prefix` and come after `after`, in the order of their bytes, at most `most`. Without
+/// a prefix they are those of the tenant's space.
 pub async fn list(
     tx: &mut Tx,
     tenant: TenantId,
@@ -242,21 +247,31 @@ pub async fn list(
     most: i64,
     now: Timestamp,
 ) -> Result<Vec<String>> {
-    // `starts_with` by bounds, so that the key's index is read along: nothing sorts behind U+10FFFF.
+    // `starts_with` by bounds, so that the key's index is read along.
     const SQL: &str =
         "SELECT item FROM plugin_kv WHERE tenant = $1 AND plugin = $2 AND item > $3 AND item >= $4
         AND item < $5 AND (expires_at = 0 OR expires_at > $6) ORDER BY item LIMIT $7";
-    let end = format!("{prefix}\u{10ffff}");
+    let first = if prefix.is_empty() {
+        BEHIND_OTHER_SPACES
+    } else {
+        prefix
+    };
     Ok(on_backend!(tx, |conn| sqlx::query_scalar(SQL)
         .bind(tenant.raw())
         .bind(plugin)
         .bind(after)
-        .bind(prefix)
-        .bind(&end)
+        .bind(first)
+        .bind(behind(prefix))
         .bind(now.millis())
         .bind(most)
         .fetch_all(conn)
         .await)?)
+}
+
+/// What sorts behind every key that begins with `prefix`: keys may hold the last character too, but are not that long.
+fn behind(prefix: &str) -> String {
+    const LONGER_THAN_A_KEY: usize = 128;
+    format!("{prefix}{}", "\u{10ffff}".repeat(LONGER_THAN_A_KEY))
 }
 
 /// Values swept in one transaction.

@@ -8,6 +8,9 @@ use crate::kv::{KvError, Page, Space};
 /// The plugin's memory between turns: the tenant's space under its own keys, other spaces behind whose they are.
 pub(crate) type Memory = BTreeMap<String, Vec<u8>>;
 
+/// Keys of the tenant's space never begin with it; those of other spaces do.
+const OTHER_SPACE: char = '\u{1}';
+
 /// When values are gone.
 pub(crate) type Ends = BTreeMap<String, u64>;
 
@@ -47,13 +50,17 @@ impl TurnMemory {
     fn begin(&self, space: Space) -> String {
         match space {
             Space::Tenant => String::new(),
-            Space::Contact => format!("\u{1}con/{}/", self.conversation),
-            Space::Conversation => format!("\u{1}cnv/{}/", self.conversation),
+            Space::Contact => format!("{OTHER_SPACE}con/{}/", self.conversation),
+            Space::Conversation => format!("{OTHER_SPACE}cnv/{}/", self.conversation),
         }
     }
 
     fn item(&self, space: Space, key: &str) -> Result<String, KvError> {
         rules::check_key(key)?;
+        if space == Space::Tenant && key.starts_with(OTHER_SPACE) {
+            let why = "key: begins with the control character 1, by which spaces are told apart";
+            return Err(KvError::Invalid(why.to_owned()));
+        }
         Ok(format!("{}{key}", self.begin(space)))
     }
 
@@ -113,7 +120,7 @@ impl TurnMemory {
         let begin = self.begin(space);
         let wanted = |key: &str| {
             let own = key.strip_prefix(&begin)?;
-            let foreign = begin.is_empty() && own.starts_with('\u{1}');
+            let foreign = begin.is_empty() && own.starts_with(OTHER_SPACE);
             let fits = own.starts_with(prefix) && after.is_none_or(|after| own > after);
             (fits && !foreign).then(|| own.to_owned())
         };

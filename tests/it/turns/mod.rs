@@ -2,6 +2,7 @@
 
 mod absent_key;
 mod hot_key;
+mod kv_lists;
 mod owners;
 mod quota;
 mod reads;
