@@ -18,6 +18,7 @@ use crate::plugin_host::{
 use crate::policy::{BacklogFact, Reason, rule};
 use crate::storage::conversations::Conversation;
 use crate::storage::events::Subject;
+use crate::storage::installations::Installation;
 use crate::storage::outbox::NewSend;
 use crate::storage::plugin_health::Part;
 use crate::storage::timers::{Timer, TimerKey};
@@ -115,20 +116,23 @@ impl<'a> Drafts<'a> {
                 self.kv.push((binding.plugin.name().to_owned(), kv.clone()));
             }
         }
-        let generation = |id: InstallationId| {
-            self.input
-                .entry
-                .installations
-                .iter()
-                .find(|row| row.id == id)
-                .map(|row| (id, row.generation))
-        };
-        self.ran = bindings
-            .iter()
-            .filter_map(|binding| generation(binding.installation))
-            .collect();
+        self.ran = self.generations(bindings);
         self.end(&report);
         self.report = Some(report);
+    }
+
+    /// Under which generations these ran: their own, and those of a number's own installations that may come into service
+    /// in their place.
+    fn generations(&self, bindings: &[PluginBinding]) -> Vec<(InstallationId, i64)> {
+        let all = &self.input.entry.installations;
+        let ran = |row: &Installation| {
+            let mut bindings = bindings.iter();
+            bindings.any(|binding| binding.installation == row.id)
+        };
+        let may_follow =
+            |own: &Installation| all.iter().any(|row| ran(row) && own.takes_place_of(row));
+        let rows = all.iter().filter(|row| ran(row) || may_follow(row));
+        rows.map(|row| (row.id, row.generation)).collect()
     }
 
     /// Notes what these plugins saw.

@@ -165,6 +165,14 @@ pub(super) struct Cast {
     pub waits: Option<Overload>,
 }
 
+impl Cast {
+    /// Does this plugin play?
+    pub fn has(&self, plugin: &str) -> bool {
+        let mut bindings = self.bindings.iter();
+        bindings.any(|binding| binding.plugin.name() == plugin)
+    }
+}
+
 impl Plugins {
     pub fn new(parts: PluginsParts) -> Self {
         let components = Components::new(
@@ -203,7 +211,11 @@ impl Plugins {
             broken: Vec::new(),
             waits: None,
         };
+        let giving_way = self.giving_way(entry, &choose).await;
         for installation in &entry.installations {
+            if giving_way.contains(&installation.id) {
+                continue;
+            }
             if installation.paused {
                 cast.broken.push(installation.plugin.clone());
                 continue;
@@ -216,6 +228,28 @@ impl Plugins {
             }
         }
         cast
+    }
+
+    /// Where a number has its own version of a plugin on trial beside the tenant's installation: the one of the two that
+    /// leaves its place to the other. The own one has it where it was chosen and can run.
+    async fn giving_way<'a>(
+        &self,
+        entry: &'a NumberEntry,
+        choose: impl Fn(&'a Installation) -> Option<&'a Version>,
+    ) -> HashSet<InstallationId> {
+        let all = &entry.installations;
+        let mut giving_way = HashSet::new();
+        for own in all.iter().filter(|one| one.number.is_some()) {
+            let Some(tenants) = all.iter().find(|other| own.takes_place_of(other)) else {
+                continue;
+            };
+            let plays = match choose(own).filter(|_| !own.paused) {
+                Some(version) => self.binding(own, version).await.is_ok(),
+                None => false,
+            };
+            giving_way.insert(if plays { tenants.id } else { own.id });
+        }
+        giving_way
     }
 
     async fn add_to(&self, cast: &mut Cast, installation: &Installation, chosen: &Version) {

@@ -105,10 +105,13 @@ impl Turns {
                 self.note(input, (cast, failure), part, Some((*why, alike)));
             }
         }
-        // A first version that failed has nobody behind it but the tenant's fallback.
+        // A first version that failed has nobody behind it but the tenant's fallback, unless it is a number's own.
         let alone = input.entry.installations.iter();
-        let alone = alone.filter(|one| gone.contains(&one.id) && one.active().is_none());
-        cast.broken.extend(alone.map(|one| one.plugin.clone()));
+        let alone = alone.filter(|one| {
+            gone.contains(&one.id) && one.active().is_none() && !cast.has(&one.plugin)
+        });
+        let alone: Vec<String> = alone.map(|one| one.plugin.clone()).collect();
+        cast.broken.extend(alone);
         if report.ending != Ending::Retry {
             for part in &cast.parts {
                 self.note(input, (&cast, &report), part, None);

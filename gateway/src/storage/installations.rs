@@ -52,6 +52,12 @@ impl Installation {
         self.versions.iter().find(|v| v.stage.is_candidate())
     }
 
+    /// Is it a number's own installation of what the other is for all of the tenant's numbers? A turn has one of them:
+    /// they share name, memory and timers.
+    pub fn takes_place_of(&self, other: &Self) -> bool {
+        self.number.is_some() && other.number.is_none() && self.plugin == other.plugin
+    }
+
     /// Why it does not run for a while.
     pub fn rests(&self) -> Option<Rest> {
         match () {

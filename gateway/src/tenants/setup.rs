@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
+use super::installations::standing;
 use super::{Result, places};
 use crate::domain::attribute::AttributeKind;
 use crate::domain::number::Number;
@@ -146,12 +147,10 @@ impl Setup {
         all.filter(|installation| installation.candidate().is_some())
     }
 
-    /// What is installed for a number, in order.
+    /// What is installed for a number, in order: of one plugin, the number's own rather than the tenant's.
     pub fn installations(&self, number: &Number) -> impl Iterator<Item = &Installation> {
         let of_tenant = self.installations.get(&number.tenant);
-        let concerns =
-            |installation: &&Installation| installation.number.is_none_or(|only| only == number.id);
-        of_tenant.into_iter().flatten().filter(concerns)
+        standing(of_tenant.map_or(&[], Vec::as_slice), number.id)
     }
 }
 

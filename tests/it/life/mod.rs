@@ -2,6 +2,7 @@
 
 mod bounds;
 mod canary;
+mod for_number;
 mod in_service;
 mod log_pages;
 mod recompiled;
@@ -111,9 +112,22 @@ impl<'a> Life<'a> {
         percent: i64,
         config: Value,
     ) -> Result<Installation, SetupError> {
+        self.try_install_for(None, upload, (stage, percent), config)
+            .await
+    }
+
+    /// The same for one of the tenant's two numbers; `None`: for both.
+    async fn try_install_for(
+        &self,
+        number: Option<usize>,
+        upload: usize,
+        (stage, percent): (Stage, i64),
+        config: Value,
+    ) -> Result<Installation, SetupError> {
+        let number = number.map(|number| &self.town.business.numbers[number]);
         let new = NewInstallation {
             tenant: self.tenant.to_string(),
-            number: None,
+            number: number.map(|number| number.phone_number_id.clone()),
             source: Source::Digest(self.digests[upload].clone()),
             config: Some(config.to_string()),
             grants: Some(["kv".to_owned()].into()),

@@ -71,7 +71,8 @@ impl GroupMemory {
         if self.is_stale(tenant, turn, at) {
             return Err(Lost);
         }
-        let (mut writes, mut not_added) = (BTreeMap::new(), Vec::new());
+        let mut writes = BTreeMap::<KvKey, Option<KvValue>>::new();
+        let mut not_added = Vec::new();
         for (plugin, effects) in turn {
             for (item, write) in &effects.writes {
                 let key = key(tenant, plugin, item);
@@ -85,7 +86,10 @@ impl GroupMemory {
                     KvWrite::SetUntil(value, until) => Some(kept(value, until.millis())),
                     KvWrite::Delete => None,
                     KvWrite::Add(delta) => {
-                        let before = self.now(&key).filter(|value| value.lives(at));
+                        // Upon what the turn itself wrote before, if it did.
+                        let own = writes.get(&key).map(Option::as_ref);
+                        let before = own.unwrap_or_else(|| self.now(&key));
+                        let before = before.filter(|value| value.lives(at));
                         let Some(sum) = added(before, *delta) else {
                             not_added.push(format!("{plugin}/{}", readable(item)));
                             continue;
@@ -285,6 +289,25 @@ mod tests {
         }
         assert_eq!(value(&memory, "n").as_deref(), Some("42"));
         assert_eq!(value(&memory, "new").as_deref(), Some("10"));
+    }
+
+    #[test]
+    fn additions_of_one_turn_stand_upon_what_it_wrote_before() {
+        let mut memory = memory(&[("n", "40"), ("set", "1"), ("gone", "1")], 1000);
+        let first = [
+            ("n", KvWrite::Add(1)),
+            ("new", KvWrite::Add(5)),
+            ("set", set("7")),
+            ("gone", KvWrite::Delete),
+        ];
+        let second = ["n", "new", "set", "gone"].map(|item| (item, KvWrite::Add(1)));
+        let one = [turn(&[], &first), turn(&[], &second)].concat();
+        assert_eq!(memory.take(TENANT, &one, (8, NOW)), Ok(vec![]));
+        let now = ["n", "new", "set", "gone"].map(|item| value(&memory, item));
+        let now = now.each_ref().map(Option::as_deref);
+        assert_eq!(now, [Some("42"), Some("6"), Some("8"), Some("1")]);
+        let bytes = "n42".len() + "new6".len() + "set8".len() + "gone1".len();
+        assert_eq!(used(&memory), i64::try_from(bytes).expect("few"));
     }
 
     #[test]
