@@ -42,6 +42,8 @@ pub(super) struct GuestState {
     pub(super) request: Arc<TurnRequest>,
     pub(super) binding: PluginBinding,
     pub(super) conversation: Arc<ConversationView>,
+    /// The same with the facts that the running hook has set: it does not see them, its limits are judged by them.
+    becoming: Arc<ConversationView>,
     pub(super) hook: Hook,
     pub(super) random: ChaCha12Rng,
     pub(super) kv: KvSession,
@@ -90,6 +92,7 @@ impl GuestState {
             binding.limits.http_requests,
         );
         Self {
+            becoming: conversation.clone(),
             conversation,
             hook,
             random: random_of(&request, &binding),
@@ -112,6 +115,13 @@ impl GuestState {
             request,
             binding,
         }
+    }
+
+    /// Another hook of this turn begins, and sees what those before it have set.
+    pub(super) fn begin(&mut self, hook: Hook, conversation: &Arc<ConversationView>) {
+        self.hook = hook;
+        self.conversation = conversation.clone();
+        self.becoming = conversation.clone();
     }
 
     pub(super) fn limits(&self) -> &Limits {
@@ -237,6 +247,9 @@ impl GuestState {
         }
         effect.check(&self.asker())?;
         self.timer_calls += usize::from(about_timers);
+        if effect.is_fact() {
+            effect.apply_to(Arc::make_mut(&mut self.becoming));
+        }
         self.effects.push(effect);
         Ok(())
     }
@@ -245,7 +258,7 @@ impl GuestState {
         Asker {
             hook: self.hook,
             bot_owns: self.request.bot_owns,
-            conversation: &self.conversation,
+            becoming: &self.becoming,
             contact_kinds: &self.request.contact_kinds,
             heard: self.request.about.message().map_or("", MessageView::text),
             now: self.request.now,

@@ -104,9 +104,7 @@ impl Turn {
         conversation: &Arc<ConversationView>,
     ) -> LiveInstance {
         if let Some(mut live) = self.live[index].take() {
-            let state = live.state_mut();
-            state.hook = hook;
-            state.conversation = conversation.clone();
+            live.state_mut().begin(hook, conversation);
             return live;
         }
         LiveInstance::new(GuestState::new(

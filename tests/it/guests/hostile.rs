@@ -97,6 +97,42 @@ async fn attributes_that_are_none_are_refused_one_by_one() {
 }
 
 #[tokio::test]
+async fn one_hook_sets_no_more_facts_than_a_conversation_may_have() {
+    // What a conversation has already, what the hook tries, and what it gets.
+    for (has, tried, taken) in [
+        (20, "tags 12", 12),
+        (20, "tags 13", 12),
+        (31, "tags 31", 1),
+        (32, "tags 31", 0),
+        (60, "attributes 4", 4),
+        (60, "attributes 5", 4),
+        // With their names of two bytes they are 32 KiB, and one byte more.
+        (0, "weigh 20480 12284", 2),
+        (0, "weigh 20480 12285", 1),
+        (0, "weigh 20480 20480", 1),
+        (0, "weigh 32766 1", 1),
+    ] {
+        let stage = Stage::of(guests::ATTRIBUTE_BOMB, json!({})).await;
+        let stage = stage.knowing(|conversation| {
+            let names = (0..has).map(|n| format!("old {n}"));
+            match tried.starts_with("tags") {
+                true => conversation.tags.extend(names),
+                false => conversation
+                    .attributes
+                    .extend(names.map(|name| (name, "v".into()))),
+            }
+        });
+        let report = stage.hears(tried).await;
+        assert_eq!(
+            texts(&report),
+            [format!("{taken} taken")],
+            "{has}, then {tried}"
+        );
+        assert_eq!(report.effects.len(), taken + 1, "{has}, then {tried}");
+    }
+}
+
+#[tokio::test]
 async fn nothing_that_is_forged_is_taken() {
     let report = twice(guests::FORGER).await;
     assert_eq!(texts(&report), ["taken: "]);

@@ -23,6 +23,7 @@ pub(crate) struct Stage {
     host: Arc<PluginHost>,
     binding: PluginBinding,
     reads: Arc<dyn ReadSource>,
+    conversation: ConversationView,
 }
 
 impl Stage {
@@ -60,6 +61,7 @@ impl Stage {
             host,
             binding,
             reads: Arc::new(NoReads),
+            conversation: conversation(),
         })
     }
 
@@ -67,6 +69,12 @@ impl Stage {
     pub(crate) fn reading(mut self, grants: &[&str], reads: Arc<dyn ReadSource>) -> Self {
         self.binding.grants = Grants::from_names(grants.iter().copied());
         self.reads = reads;
+        self
+    }
+
+    /// In a conversation of which more is known.
+    pub(crate) fn knowing(mut self, more: impl FnOnce(&mut ConversationView)) -> Self {
+        more(&mut self.conversation);
         self
     }
 
@@ -94,16 +102,7 @@ impl Stage {
             now: Timestamp::from_millis(1_795_000_000_000),
             seed: [5; 32],
             about: Arc::new(about),
-            conversation: ConversationView {
-                id: ConversationId::from_raw(4),
-                contact: ContactId::from_raw(5),
-                display_name: Some("Ines".to_owned()),
-                language: None,
-                attributes: BTreeMap::new(),
-                contact_attributes: BTreeMap::new(),
-                tags: Default::default(),
-                is_new: false,
-            },
+            conversation: self.conversation.clone(),
             plugins: vec![self.binding.clone()],
             kv: Arc::new(Nothing),
             http: Arc::new(NoHttp),
@@ -113,6 +112,19 @@ impl Stage {
             contact_kinds: Arc::default(),
             weight: Weight::Light,
         }
+    }
+}
+
+fn conversation() -> ConversationView {
+    ConversationView {
+        id: ConversationId::from_raw(4),
+        contact: ContactId::from_raw(5),
+        display_name: Some("Ines".to_owned()),
+        language: None,
+        attributes: BTreeMap::new(),
+        contact_attributes: BTreeMap::new(),
+        tags: Default::default(),
+        is_new: false,
     }
 }
 

@@ -14,7 +14,8 @@ use crate::plugin_host::request::{ContactKinds, ConversationView};
 pub(in crate::plugin_host) struct Asker<'a> {
     pub hook: Hook,
     pub bot_owns: bool,
-    pub conversation: &'a ConversationView,
+    /// The conversation with all that was asked for before.
+    pub becoming: &'a ConversationView,
     pub contact_kinds: &'a ContactKinds,
     /// The words of the turn's message.
     pub heard: &'a str,
@@ -37,7 +38,7 @@ impl Effect {
         }
         self.check_purpose(hook)?;
         self.check_shape(asker).map_err(EffectRefused::Invalid)?;
-        self.check_room(asker.conversation)
+        self.check_room(asker.becoming)
             .map_err(EffectRefused::Quota)
     }
 

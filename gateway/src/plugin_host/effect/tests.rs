@@ -21,7 +21,7 @@ fn ask(
     effect.check(&Asker {
         hook,
         bot_owns,
-        conversation,
+        becoming: conversation,
         contact_kinds: &contact_kinds,
         heard: "yes, write to me again",
         now: NOW,
