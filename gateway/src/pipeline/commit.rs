@@ -2,13 +2,14 @@
 //!
 //! Order of locks: leases, contacts and consent (of those whom turns change or answer at once), conversations by id,
 //! plugins' usage by owner, plugin memory by key, installations by id (shared: a switch of versions waits for those who
-//! commit, and who comes after it sees it). A turn whose conversation, memory or installation moved since it began lost a
+//! commit, and who comes after it sees it), names of metrics. A turn whose conversation, memory or installation moved since it began lost a
 //! race: it writes nothing and runs again; the others of its group commit. After a database error the turns of the group run
 //! again and commit one by one, so that one bad turn does not take the others with it.
 
 mod at_once;
 mod caused;
 mod kv;
+mod metrics;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -30,6 +31,7 @@ use at_once::Debts;
 use caused::People;
 pub(super) use caused::TimerCounts;
 use kv::GroupMemory;
+pub(super) use metrics::MetricNames;
 
 /// What became of one turn of a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +59,7 @@ pub(super) struct Committer {
     /// Told what plugins remember in all, so that the next turns know whether there is room.
     pub used: Used,
     pub timers: TimerCounts,
+    pub metrics: MetricNames,
     /// Asked which sends may go with this very commit.
     pub at_once: Arc<dyn AtOnce>,
 }
@@ -136,6 +139,7 @@ impl Committer {
             .map(|(_, turn)| turn)
             .collect();
         caused::admit_timers(&mut tx, &self.timers, &mut winners).await?;
+        metrics::admit(&mut tx, &self.metrics, &mut winners).await?;
         // A cleared draft is used once: a turn whose commit fails runs, and asks policy, again.
         let mut sends: Vec<NewSend> = winners
             .iter_mut()

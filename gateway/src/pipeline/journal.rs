@@ -191,7 +191,8 @@ impl Journal<'_> {
     }
 }
 
-/// Adds what only the commit could find: `not_added`, additions to values that are no numbers; `timers_refused`.
+/// Adds what only the commit could find: `not_added`, additions to values that are no numbers; `timers_refused`,
+/// `metrics_refused`.
 pub(super) fn note_list(journal: &mut String, what: &str, keys: &[String]) {
     if keys.is_empty() {
         return;

@@ -46,7 +46,7 @@ use crate::storage::people::{self, Consents};
 use crate::storage::{Db, Result, former_numbers};
 use crate::telemetry::names;
 
-use commit::{Committer, Fate, TimerCounts};
+use commit::{Committer, Fate, MetricNames, TimerCounts};
 use memory::{Memory, Used};
 use queue::Queue;
 use turn::{Finished, Ran, TurnInput, Turns};
@@ -184,6 +184,7 @@ impl Pipeline {
             kv_total: kv_total(&self.parts.config),
             used: self.used.clone(),
             timers: TimerCounts::default(),
+            metrics: MetricNames::default(),
             at_once: self.parts.at_once.clone(),
         };
         let mut committer = tokio::spawn(groups::commit(

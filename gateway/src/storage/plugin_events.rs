@@ -2,7 +2,7 @@
 
 use sqlx::FromRow;
 
-use super::{Db, Result, Tx, batch, execute_rows, fetch_list, forget, on_backend};
+use super::{Db, Result, Tx, batch, execute_rows, fetch_list, fetch_rows, forget, on_backend};
 use crate::domain::{ConversationId, StreamEvent, StreamKind, TenantId, Timestamp};
 
 /// An event that a plugin emits.
@@ -133,4 +133,66 @@ pub async fn forget_metrics_all_tenants(db: &Db, before: Timestamp) -> Result<u6
     const SQL: &str = "DELETE FROM plugin_metric WHERE (tenant, plugin, name, hour) IN
         (SELECT tenant, plugin, name, hour FROM plugin_metric WHERE hour < $1 ORDER BY hour LIMIT $2)";
     forget::in_steps_all_tenants(db, SQL, before.millis()).await
+}
+
+/// What one plugin counts at a tenant on one day.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct MetricDay {
+    pub tenant: TenantId,
+    pub plugin: String,
+    /// Since 1970.
+    pub day: i64,
+}
+
+/// Under which names was counted on these days?
+pub async fn names_of_days_all_tenants(
+    tx: &mut Tx,
+    days: &[MetricDay],
+) -> Result<Vec<(MetricDay, String)>> {
+    let mut found = Vec::new();
+    for run in batch::groups(tx, days) {
+        let head = "SELECT n.tenant, n.plugin, n.day, n.name FROM (VALUES";
+        let on = ") AS v JOIN plugin_metric_name n ON n.tenant = v.column1 AND n.plugin = v.column2
+            AND n.day = v.column3";
+        let sql = batch::rows(head, 3, on);
+        let rows: Vec<(i64, String, i64, String)> = fetch_rows!(tx, sql, run, |query, day| {
+            query.bind(day.tenant.raw()).bind(&day.plugin).bind(day.day)
+        })?;
+        found.extend(rows.into_iter().map(|(tenant, plugin, day, name)| {
+            let tenant = TenantId::from_raw(tenant);
+            let day = MetricDay {
+                tenant,
+                plugin,
+                day,
+            };
+            (day, name)
+        }));
+    }
+    Ok(found)
+}
+
+/// Keeps names of days. They must be distinct and sorted: another node may keep the same ones.
+pub async fn keep_names_all_tenants(tx: &mut Tx, names: &[(MetricDay, String)]) -> Result<()> {
+    for run in batch::groups(tx, names) {
+        let sql = batch::rows(
+            "INSERT INTO plugin_metric_name (tenant, plugin, day, name) VALUES",
+            4,
+            "ON CONFLICT (tenant, plugin, day, name) DO NOTHING",
+        );
+        execute_rows!(tx, sql, run, |query, (day, name)| {
+            query
+                .bind(day.tenant.raw())
+                .bind(&day.plugin)
+                .bind(day.day)
+                .bind(name)
+        })?;
+    }
+    Ok(())
+}
+
+/// Forgets the names of days before this one.
+pub async fn forget_names_all_tenants(db: &Db, day: i64) -> Result<u64> {
+    const SQL: &str = "DELETE FROM plugin_metric_name WHERE (tenant, plugin, day, name) IN
+        (SELECT tenant, plugin, day, name FROM plugin_metric_name WHERE day < $1 ORDER BY day LIMIT $2)";
+    forget::in_steps_all_tenants(db, SQL, day).await
 }

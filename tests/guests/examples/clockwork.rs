@@ -26,6 +26,13 @@ impl AutoReply for Clockwork {
                 }
                 turn.reply_text("set")?;
             }
+            Some(("metrics", count)) => {
+                turn.metric("visits", 1.0)?;
+                for n in 0..count.parse().unwrap_or(1) {
+                    turn.metric(&format!("n{n}.{}", turn.message().id()), 1.0)?;
+                }
+                turn.reply_text("counted")?;
+            }
             _ => match words.as_str() {
                 "forget it" => {
                     turn.cancel_timer("remind")?;

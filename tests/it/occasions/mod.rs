@@ -3,5 +3,6 @@
 
 mod business;
 mod ground;
+mod metrics;
 mod timers;
 mod two_nodes;
