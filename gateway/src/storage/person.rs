@@ -97,10 +97,11 @@ pub async fn blank_conversation(tx: &mut Tx, tenant: TenantId, conversation: i64
     forget_memory(tx, tenant, &format!("\u{1}c{conversation:x}/")).await
 }
 
-/// What plugins remember under keys that begin so (`plugin_host::kv`), and what it counted for in their quota.
+/// What plugins remember under keys that begin so (`plugin_host::kv`), and what it counted for in their quota: bytes, as
+/// [`KvKey::bytes`](super::kv::KvKey::bytes) has it.
 async fn forget_memory(tx: &mut Tx, tenant: TenantId, prefix: &str) -> Result<()> {
     let end = format!("{}0", &prefix[..prefix.len() - 1]);
-    const USED: &str = "UPDATE plugin_kv_usage SET bytes = bytes - COALESCE((SELECT SUM(LENGTH(item) + LENGTH(value))
+    const USED: &str = "UPDATE plugin_kv_usage SET bytes = bytes - COALESCE((SELECT SUM(OCTET_LENGTH(item) + OCTET_LENGTH(value))
             FROM plugin_kv k WHERE k.tenant = $1 AND k.plugin = plugin_kv_usage.plugin AND k.item >= $2 AND k.item < $3), 0)
         WHERE tenant = $1";
     const GONE: &str = "DELETE FROM plugin_kv WHERE tenant = $1 AND item >= $2 AND item < $3";

@@ -1,8 +1,9 @@
-//! Lists of a plugin's memory, as both databases answer them: of one space, by pages, in the order of their bytes.
+//! Lists of a plugin's memory, as both databases answer them: of one space, by pages, in the order of their bytes. And what
+//! goes with a space when it is erased.
 
-use vestibule::domain::{TenantId, Timestamp};
-use vestibule::storage::Tx;
+use vestibule::domain::{ContactId, TenantId, Timestamp};
 use vestibule::storage::kv::{self, KvKey, KvValue};
+use vestibule::storage::{Tx, person};
 use vestibule_tests::{TestDatabase, for_each_database};
 
 const TENANT: TenantId = TenantId::from_raw(1);
@@ -130,6 +131,43 @@ async fn what_has_ended_and_what_is_others_is_in_no_list() {
         // What has ended takes no place.
         assert_eq!(list(&mut tx, "e", "", 1).await, [""; 0]);
         assert_eq!(list(&mut tx, "", "", 1).await, ["lives"]);
+        tx.commit().await.expect("a commit");
+        db.close().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_erased_leaves_the_quota_by_the_byte() {
+    for_each_database(async |database| {
+        let db = database.open().await;
+        let mut tx = db.begin().await.expect("a transaction");
+        // Characters of one to four bytes, of which none is as long as its key's or value's count of characters.
+        let rows = vec![
+            row("p", "\u{1}c2a/gr\u{f6}\u{df}e", 0),
+            row("p", "\u{1}p2a/\u{4f60}\u{597d}", 0),
+            row("p", "\u{1}p2a/\u{1f600}", 0),
+            row("p", "k\u{e4}se", 0),
+        ];
+        let bytes = |rows: &[(KvKey, KvValue)]| -> i64 {
+            let sizes = rows.iter().map(|(key, value)| key.bytes(&value.value));
+            sizes.sum()
+        };
+        let owner = rows[0].0.owner();
+        let (all, left) = (bytes(&rows), bytes(&rows[3..]));
+        put(&mut tx, rows).await;
+        kv::set_usage_all_tenants(&mut tx, &[(owner.clone(), all)])
+            .await
+            .expect("counted");
+        person::blank_conversation(&mut tx, TENANT, 0x2a)
+            .await
+            .expect("erased");
+        person::blank_contact(&mut tx, TENANT, ContactId::from_raw(0x2a))
+            .await
+            .expect("erased");
+        assert_eq!(list(&mut tx, "", "", 100).await, ["k\u{e4}se"]);
+        let used = kv::usage_all_tenants(&mut tx, &[owner.clone()]).await;
+        assert_eq!(used.expect("counted"), [(owner, left)]);
         tx.commit().await.expect("a commit");
         db.close().await;
     })
