@@ -73,7 +73,7 @@ pub(super) struct ReportLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     route: Option<&'a Route>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    kv: Vec<KvLine<'a>>,
+    kv: Vec<KvLine>,
     calls: &'a [CallTrace],
     #[serde(skip_serializing_if = "<[LogLine]>::is_empty")]
     logs: &'a [LogLine],
@@ -95,10 +95,15 @@ struct EffectLine<'a> {
 
 /// What one plugin wrote to its memory. What it read stands in the host's answers.
 #[derive(Debug, Serialize)]
-struct KvLine<'a> {
+struct KvLine {
     installation: InstallationId,
-    writes: BTreeMap<&'a str, WriteLine>,
+    writes: WriteLines,
 }
+
+/// Writes by their keys, values as length and hash.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+pub(super) struct WriteLines(BTreeMap<String, WriteLine>);
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -143,22 +148,30 @@ impl<'a> ReportLine<'a> {
     }
 }
 
-fn kv_line(effects: &KvEffects) -> Option<KvLine<'_>> {
-    let writes = effects.writes.iter().map(|(key, write)| {
-        let line = match write {
-            KvWrite::Set(value) | KvWrite::SetUntil(value, _) => WriteLine::Set {
-                bytes: value.len(),
-                sha256: hex::encode(Sha256::digest(value)),
-            },
-            KvWrite::Delete => WriteLine::Delete,
-            KvWrite::Add(delta) => WriteLine::Add(*delta),
-        };
-        (key.as_str(), line)
-    });
-    (!effects.writes.is_empty()).then(|| KvLine {
-        installation: effects.installation,
-        writes: writes.collect(),
+fn kv_line(effects: &KvEffects) -> Option<KvLine> {
+    let installation = effects.installation;
+    WriteLines::of(effects).map(|writes| KvLine {
+        installation,
+        writes,
     })
+}
+
+impl WriteLines {
+    /// None: nothing was written.
+    pub(super) fn of(effects: &KvEffects) -> Option<Self> {
+        let writes = effects.writes.iter().map(|(key, write)| {
+            let line = match write {
+                KvWrite::Set(value) | KvWrite::SetUntil(value, _) => WriteLine::Set {
+                    bytes: value.len(),
+                    sha256: hex::encode(Sha256::digest(value)),
+                },
+                KvWrite::Delete => WriteLine::Delete,
+                KvWrite::Add(delta) => WriteLine::Add(*delta),
+            };
+            (key.clone(), line)
+        });
+        (!effects.writes.is_empty()).then(|| Self(writes.collect()))
+    }
 }
 
 impl Journal<'_> {

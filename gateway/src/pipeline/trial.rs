@@ -3,20 +3,21 @@
 //!
 //! Nothing is committed before all of it is over, so a run is thrown away by forgetting its report.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use serde::Serialize;
 
+use super::journal::WriteLines;
 use super::plugins::Cast;
 use super::rollouts::{Once, part};
 use super::turn::{Question, RETRIES, TurnInput, Turns};
 use crate::domain::rollout::Stage;
 use crate::domain::{InstallationId, Timestamp, TurnId};
 use crate::plugin_host::{
-    CallOutcome, CallTrace, ConversationView, Effect, Ending, LogLine, Overload, PluginBinding,
-    Route, TurnReport,
+    CallOutcome, CallTrace, ConversationView, Effect, Ending, KvEffects, KvWrite, LogLine,
+    Overload, PluginBinding, Route, TurnReport,
 };
 use crate::storage::installations::Installation;
 use crate::storage::plugin_health::Part;
@@ -54,6 +55,9 @@ pub(super) struct TrialLine {
     /// What it wanted; nothing of it was applied.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     effects: Vec<Effect>,
+    /// What it would remember.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kv: Option<WriteLines>,
     calls: Vec<CallTrace>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     logs: Vec<LogLine>,
@@ -234,8 +238,10 @@ impl Turns {
         let plugins = with_it.bindings.clone();
         let shown = self.ask_plugins(question, plugins, true).await.ok()?;
         let mut once = did(&shown, installation.id)?;
-        let compares = once.fault.is_none() && played(installation).is_some();
-        let of = |report| wanted(report, installation.id);
+        let compares = once.fault.is_none()
+            && played(installation).is_some()
+            && met_the_same(&shown, report, installation.id);
+        let of = |report| Wanted::of(report, installation.id);
         once.same = compares.then(|| of(&shown) == of(report));
         once.rejected &= !rejects(report, installation.id);
         self.count(question.input, &with_it, &part, &once);
@@ -300,19 +306,51 @@ fn did(report: &TurnReport, installation: InstallationId) -> Option<Once> {
     }))
 }
 
-/// What is compared: what it asked for, of the gateway and of others, and where the turn went by it.
-fn wanted(
-    report: &TurnReport,
-    installation: InstallationId,
-) -> (Vec<&Effect>, Vec<&str>, Option<&Route>, Ending) {
-    let requests = report.host_answers.http.iter();
-    let requests = requests.filter(|asked| asked.installation == installation);
-    (
-        effects(report, installation).collect(),
-        requests.map(|asked| asked.mark.as_str()).collect(),
-        report.route.as_ref(),
-        report.ending,
-    )
+/// What is compared: what it asked for, of the gateway and of others, what it remembers, and where the turn went by it.
+#[derive(Debug, PartialEq)]
+struct Wanted<'a> {
+    effects: Vec<&'a Effect>,
+    writes: Option<&'a BTreeMap<String, KvWrite>>,
+    requests: Vec<&'a str>,
+    route: Option<&'a Route>,
+    ending: Ending,
+}
+
+impl<'a> Wanted<'a> {
+    fn of(report: &'a TurnReport, installation: InstallationId) -> Self {
+        let requests = report.requests.iter();
+        let requests = requests.filter(|(of, _)| *of == installation);
+        let writes = memory(report, installation).map(|memory| &memory.writes);
+        Self {
+            effects: effects(report, installation).collect(),
+            writes: writes.filter(|writes| !writes.is_empty()),
+            requests: requests.map(|(_, mark)| mark.as_str()).collect(),
+            route: report.route.as_ref(),
+            ending: report.ending,
+        }
+    }
+}
+
+/// Did both find what they read of their memory as the other did? Another turn may commit between the two.
+fn met_the_same(one: &TurnReport, other: &TurnReport, installation: InstallationId) -> bool {
+    let reads = |report| {
+        let memory = memory(report, installation);
+        memory.map_or(&[][..], |memory| memory.reads.as_slice())
+    };
+    let seen: HashMap<&str, i64> = reads(one)
+        .iter()
+        .map(|(key, version)| (key.as_str(), *version))
+        .collect();
+    let moved = |(key, version): &(String, i64)| {
+        seen.get(key.as_str())
+            .is_some_and(|before| before != version)
+    };
+    !reads(other).iter().any(moved)
+}
+
+fn memory(report: &TurnReport, installation: InstallationId) -> Option<&KvEffects> {
+    let mut all = report.kv.iter();
+    all.find(|memory| memory.installation == installation)
 }
 
 fn effects(report: &TurnReport, installation: InstallationId) -> impl Iterator<Item = &Effect> {
@@ -341,6 +379,7 @@ impl TrialLine {
             ending: report.ending,
             route: report.route.clone(),
             effects: effects(report, id).cloned().collect(),
+            kv: memory(report, id).and_then(WriteLines::of),
             calls: calls.cloned().collect(),
             logs: logs.cloned().collect(),
         }
@@ -424,6 +463,68 @@ mod tests {
         let asks = report(CANARY, CallOutcome::Retry { after_ms: 50 });
         assert_eq!(failed(&asks, RETRIES - 1), None);
         assert_eq!(failed(&asks, RETRIES), Some("retry"));
+    }
+
+    fn remembering(reads: &[(&str, i64)], writes: &[(&str, KvWrite)]) -> TurnReport {
+        let own = |key: &str| key.to_owned();
+        let memory = |installation| KvEffects {
+            installation,
+            reads: reads.iter().map(|(key, seen)| (own(key), *seen)).collect(),
+            writes: writes
+                .iter()
+                .map(|(key, write)| (own(key), write.clone()))
+                .collect(),
+        };
+        TurnReport {
+            kv: vec![memory(CANARY)],
+            ..TurnReport::blank(Ending::Answered)
+        }
+    }
+
+    fn same(one: &TurnReport, other: &TurnReport, installation: InstallationId) -> bool {
+        Wanted::of(one, installation) == Wanted::of(other, installation)
+    }
+
+    #[test]
+    fn who_remembers_something_else_wanted_something_else() {
+        let set = |value: &str| KvWrite::Set(value.as_bytes().to_vec());
+        let one = remembering(&[("read", 7)], &[("step", set("2"))]);
+        assert!(same(&one, &remembering(&[], &[("step", set("2"))]), CANARY));
+        for other in [
+            remembering(&[], &[("step", set("3"))]),
+            remembering(&[], &[("step", KvWrite::Add(2))]),
+            remembering(&[], &[("stop", set("2"))]),
+            remembering(&[], &[]),
+        ] {
+            assert!(!same(&one, &other, CANARY), "{other:?}");
+            assert!(same(&one, &other, ACTIVE), "that is another's memory");
+        }
+        let nothing = TurnReport::blank(Ending::Answered);
+        let only_read = remembering(&[("read", 7)], &[]);
+        assert!(
+            same(&nothing, &only_read, CANARY),
+            "to look is to want nothing"
+        );
+    }
+
+    #[test]
+    fn requests_that_the_journal_has_no_room_for_are_compared_too() {
+        let asking = |mark: &str| TurnReport {
+            requests: vec![(CANARY, "first".to_owned()), (CANARY, mark.to_owned())],
+            ..TurnReport::blank(Ending::Answered)
+        };
+        assert!(same(&asking("second"), &asking("second"), CANARY));
+        assert!(!same(&asking("second"), &asking("another"), CANARY));
+        assert!(same(&asking("second"), &asking("another"), ACTIVE));
+    }
+
+    #[test]
+    fn what_moved_between_the_two_is_not_compared() {
+        let one = remembering(&[("a", 1), ("b", 2)], &[]);
+        let met = |reads| met_the_same(&one, &remembering(reads, &[]), CANARY);
+        assert!(met(&[("a", 1), ("c", 9)]) && met(&[]));
+        assert!(!met(&[("a", 1), ("b", 3)]));
+        assert!(!met(&[("b", 0)]), "it is gone");
     }
 
     #[test]

@@ -29,6 +29,8 @@ pub struct TurnReport {
     pub retry_after: Option<Duration>,
     /// Answers of the host that a replay needs.
     pub host_answers: HostAnswers,
+    /// The marks of all requests by the grant `http`, also of those that the journal has no room for.
+    pub requests: Vec<(InstallationId, String)>,
     /// When the host was asked, by this process's clock: what [`CallTrace::start_us`] counts from.
     pub asked: Option<Instant>,
 }
@@ -148,6 +150,7 @@ impl TurnReport {
             logs: Vec::new(),
             retry_after: None,
             host_answers: HostAnswers::default(),
+            requests: Vec::new(),
             asked: None,
         }
     }

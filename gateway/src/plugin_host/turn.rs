@@ -17,7 +17,7 @@ use super::reads::TurnReads;
 use super::report::{AttributedEffect, CallOutcome, CallTrace, Ending, LogLine, Route, TurnReport};
 use super::request::{About, ConversationView, TurnRequest};
 use super::stages::{self, Answer, HookRunner, Outcome, Subject};
-use crate::domain::Occasion;
+use crate::domain::{InstallationId, Occasion};
 
 /// Runs a turn to its end. Dropping the future drops every instance of it.
 /// `asked`: when the host was.
@@ -35,6 +35,7 @@ pub(super) async fn run(
         logs: Vec::new(),
         kv: Vec::new(),
         host_answers: HostAnswers::default(),
+        requests: Vec::new(),
         asked,
         request,
     };
@@ -68,6 +69,7 @@ struct Turn {
     logs: Vec<LogLine>,
     kv: Vec<KvEffects>,
     host_answers: HostAnswers,
+    requests: Vec<(InstallationId, String)>,
     asked: Instant,
 }
 
@@ -122,6 +124,9 @@ impl Turn {
         self.logs.append(&mut state.log);
         let (kv, answers) = state.finish();
         self.kv.extend(kv);
+        let marks = answers.http.iter();
+        let marks = marks.map(|record| (record.installation, record.mark.clone()));
+        self.requests.extend(marks);
         self.host_answers.extend(answers);
     }
 
@@ -153,6 +158,7 @@ impl Turn {
             logs: self.logs,
             retry_after: outcome.retry_after,
             host_answers: self.host_answers,
+            requests: self.requests,
             asked: Some(self.asked),
         }
     }

@@ -35,8 +35,35 @@ async fn a_shadow_sees_the_same_and_changes_nothing() {
                 "{journal}"
             );
             assert_eq!(trial["version"], "2.0.0");
+            assert_eq!(trial["kv"], journal["report"]["kv"][0]["writes"]);
             assert!(trial["calls"][0]["fuel"].as_u64() > Some(0));
         }
+        life.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shadow_that_says_the_same_and_remembers_something_else_is_different() {
+    for_each_database(async |database| {
+        let uploads = [
+            echo(guests::COUNTER, "1.0.0"),
+            echo(guests::FORGETFUL_COUNTER, "2.0.0"),
+        ];
+        let life = Life::begin(&database, &uploads).await;
+        life.install(0, Stage::Active, 0, "").await;
+        life.install(1, Stage::Shadow, 0, "").await;
+        life.say(1, "count");
+        life.all_answered().await;
+        let journal = life.journals().await.remove(0);
+        let trial = &journal["trials"][0];
+        // Both say `1`; the candidate would not know it the next time.
+        assert!(trial["effects"].to_string().contains("\"1\""), "{trial}");
+        assert_eq!(
+            (&trial["same"], &trial["kv"]),
+            (&json!(false), &json!(null)),
+            "{journal}"
+        );
         life.end().await;
     })
     .await;
