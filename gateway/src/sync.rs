@@ -1,4 +1,4 @@
-//! Locks whose holder panicked: what they guard is taken as it is.
+//! Locks whose holder panicked: what they guard is taken as it is. And work that blocks, away from the threads that serve.
 //!
 //! Nothing in this project leaves a guarded value half changed where it may panic, and a node that lost a part of itself
 //! ends anyway (`app`): a poisoned lock would only hide the first trouble behind a second.
@@ -18,6 +18,18 @@ pub fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
 pub fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
     lock.write()
         .unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// Does on a thread of its own what takes long: hashing megabytes, reading files, loading machine code.
+pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime ends: nobody waits for this any more.
+            Err(_) => std::future::pending().await,
+        },
+    }
 }
 
 /// What is inside, when nobody else can have it any more.

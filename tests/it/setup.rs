@@ -34,6 +34,7 @@ async fn empty(database: &TestDatabase) -> (tempfile::TempDir, SetupContext) {
         clock: Arc::new(ManualClock::at(NOW)),
         ids: Arc::new(IdGenerator::new(1, Timestamp::ZERO)),
         require_signature: false,
+        uploads_per_tenant: 500,
         changed: Arc::default(),
         by: vestibule::audit::Actor::gateway(),
         ending: vestibule::storage::Ending::default(),

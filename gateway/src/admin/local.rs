@@ -135,6 +135,7 @@ impl Local {
             clock: Arc::new(SystemClock),
             ids: Arc::new(IdGenerator::new(slot.number, slot.id_floor)),
             require_signature: config.plugins.require_signature,
+            uploads_per_tenant: config.plugins.uploads_per_tenant,
             changed: Arc::default(),
             by: Actor::command_line(rustix::process::getuid().as_raw()),
             ending: Ending::default(),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -351,8 +352,8 @@ async fn plugin_set(context: &AdminContext, set: PluginSet) -> Result<Answer, Ad
     Ok(Answer::installation(&changed))
 }
 
-fn bytes(component: &str) -> Result<Vec<u8>, AdminError> {
-    let decoded = STANDARD.decode(component);
+fn bytes(component: &str) -> Result<Bytes, AdminError> {
+    let decoded = STANDARD.decode(component).map(Bytes::from);
     decoded.map_err(|_| AdminError::Refused("the component is not base64".to_owned()))
 }
 

@@ -46,6 +46,7 @@ async fn context(dir: &tempfile::TempDir) -> AdminContext {
         clock: Arc::new(ManualClock::at(now)),
         ids: Arc::new(IdGenerator::new(1, Timestamp::ZERO)),
         require_signature: false,
+        uploads_per_tenant: 500,
         changed: Arc::default(),
         by: crate::audit::Actor::gateway(),
         ending: Ending::default(),

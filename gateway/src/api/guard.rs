@@ -7,15 +7,16 @@ use std::time::Instant;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, FromRequestParts, MatchedPath, Request};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::header::{AUTHORIZATION, HeaderValue, USER_AGENT, WWW_AUTHENTICATE};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderValue, USER_AGENT, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 
 use super::problem::Problem;
-use super::{Api, State, document, permissions};
+use super::{Api, LongBody, State, UploadRoom, document, permissions};
 use crate::access::keys::{self, Believed, Denied};
 use crate::access::{Principal, Token};
 use crate::audit::Actor;
+use crate::domain::TenantId;
 use crate::plugin_host::COMPONENT_BYTES;
 use crate::storage::Ending;
 use crate::telemetry::names;
@@ -94,8 +95,9 @@ async fn through(
             format!("this key may not do {operation}"),
         )
         .into_response()
+    } else if let Err(full) = take_body(api, operation, &believed.principal, &mut request) {
+        full.into_response()
     } else {
-        limit_body(api, operation, &mut request);
         let caller = caller(api, &believed, &request);
         request.extensions_mut().insert(caller);
         note_use(api, believed);
@@ -105,17 +107,38 @@ async fn through(
     response
 }
 
+const UPLOAD: &str = "plugins.upload";
 /// Operations that take more than `api.max_body_bytes`: an upload; a file of a message has the limit of its kind.
 const LARGE: [(&str, usize); 3] = [
-    ("plugins.upload", COMPONENT_BYTES),
+    (UPLOAD, COMPONENT_BYTES),
     ("media.upload", super::media::LARGEST_FORM),
     ("consents.import", super::consents::LARGEST_IMPORT),
 ];
 
-fn limit_body(api: &Api, operation: &str, request: &mut Request) {
+/// Before anybody reads the body, which the handler is not always the first to do (`idempotency.rs`).
+fn take_body(
+    api: &Api,
+    operation: &str,
+    who: &Principal,
+    request: &mut Request,
+) -> Result<(), Problem> {
     let large = LARGE.iter().find(|(name, _)| *name == operation);
     let most = large.map_or(api.max_body, |(_, most)| *most);
     DefaultBodyLimit::max(most).apply(request);
+    if operation == UPLOAD {
+        take_upload(&api.uploads, who.realm, request)?;
+    }
+    Ok(())
+}
+
+/// It has its room, and with it the time that its line needs.
+fn take_upload(room: &UploadRoom, realm: TenantId, request: &mut Request) -> Result<(), Problem> {
+    let length = request.headers().get(CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
+    let place = room.take(realm, length)?;
+    request.extensions_mut().insert(place);
+    LongBody::allow(request);
+    Ok(())
 }
 
 async fn believe(api: &Api, headers: &HeaderMap) -> Result<Believed, Problem> {
@@ -189,4 +212,36 @@ fn note_use(api: &Arc<Api>, believed: Believed) {
             tracing::debug!(%error, "the use of a key was not written down");
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+
+    use super::*;
+
+    fn upload(long: &LongBody) -> Request {
+        let mut request = Request::new(Body::empty());
+        request.extensions_mut().insert(long.clone());
+        request
+    }
+
+    #[test]
+    fn an_upload_that_has_room_may_take_long_and_one_without_is_not_read() {
+        let (room, tenant) = (UploadRoom::default(), TenantId::from_raw(7));
+        let mut under_way = Vec::new();
+        loop {
+            let long = LongBody::default();
+            let mut request = upload(&long);
+            if take_upload(&room, tenant, &mut request).is_err() {
+                assert!(!long.is_allowed());
+                break;
+            }
+            assert!(long.is_allowed());
+            under_way.push(request);
+        }
+        under_way.pop();
+        let again = take_upload(&room, tenant, &mut upload(&LongBody::default()));
+        again.expect("answered, it gave its place back");
+    }
 }

@@ -1,10 +1,10 @@
-//! A request body that may take long: a list of any length over a line of any speed.
+//! A request body that may take long: a list, a plugin or a file over a line of any speed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// The listener gives each request one. An ordinary body has to be whole within the listener's time; whoever reads it as
-/// it comes says here that it may go on for as long as it goes on arriving.
+/// The listener gives each request one. An ordinary body has to be whole within the listener's time; whoever has
+/// room for it, or reads it as it comes, says here that it may go on for as long as it goes on arriving.
 #[derive(Debug, Clone, Default)]
 pub struct LongBody(Arc<AtomicBool>);
 

@@ -72,6 +72,7 @@ pub use events::Streams;
 pub use idempotency::{Claims, KEPT as ANSWERS_KEPT};
 pub use long_body::LongBody;
 pub use media::Media;
+pub use plugins::UploadRoom;
 pub use rate::Rates;
 
 use guard::Caller;
@@ -97,6 +98,7 @@ pub struct Api {
     pub occasions: Occasions,
     pub streams: events::Streams,
     pub media: Media,
+    pub uploads: UploadRoom,
     pub templates: Changes,
     /// Between two whole syncs of an account.
     pub templates_every: Duration,

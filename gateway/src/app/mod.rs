@@ -20,7 +20,7 @@ use siphasher::sip::SipHasher13;
 use tokio::sync::mpsc;
 
 use crate::admin::{self, AdminContext, AdminSocket, DataLock};
-use crate::api::{Api, Claims, Media, Rates, Streams};
+use crate::api::{Api, Claims, Media, Rates, Streams, UploadRoom};
 use crate::audit::{self, Actor, VerifyJob};
 use crate::clock::SystemClock;
 use crate::config::Config;
@@ -191,6 +191,7 @@ impl Node {
                 config.api.event_heartbeat,
             ),
             media: Media::new(graph(config)?),
+            uploads: UploadRoom::default(),
             templates: Changes {
                 graph: graph(config)?,
             },
@@ -373,6 +374,7 @@ impl Shared {
                 clock: self.clock.clone(),
                 ids: self.ids.clone(),
                 require_signature: config.plugins.require_signature,
+                uploads_per_tenant: config.plugins.uploads_per_tenant,
                 changed: self.wakeups.setup.clone(),
                 by: Actor::gateway(),
                 ending: Ending::default(),

@@ -92,6 +92,10 @@ fn not_zero(config: &Config) -> Vec<(&'static str, u128)> {
             plugins.recompile_per_minute.into(),
         ),
         (
+            "plugins.uploads_per_tenant",
+            plugins.uploads_per_tenant.into(),
+        ),
+        (
             "plugins.loaded_components",
             plugins.loaded_components as u128,
         ),

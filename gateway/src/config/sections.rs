@@ -129,6 +129,7 @@ sections! {
         loaded_bytes: usize,
         artifact_files_bytes: u64,
         require_signature: bool,
+        uploads_per_tenant: u32,
         breaker_window: Duration,
         breaker_least_turns: u64,
         breaker_fault_percent: u32,

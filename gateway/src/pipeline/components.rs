@@ -22,7 +22,7 @@ use crate::plugin_host::{
     PluginHost,
 };
 use crate::storage::{Db, StorageError, compile_work, components};
-use crate::sync::lock;
+use crate::sync::{blocking, lock};
 use crate::telemetry::names;
 use crate::tenants::installations::{Wanted, engine_name};
 
@@ -420,18 +420,6 @@ impl From<Unlinked> for NotRunnable {
 
 fn not_loaded(error: impl std::fmt::Display) -> NotRunnable {
     NotRunnable::Load(error.to_string())
-}
-
-/// Runs what blocks on a thread made for it. A panic there is one here.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            // The runtime ends: nobody waits for this any more.
-            Err(_) => std::future::pending().await,
-        },
-    }
 }
 
 pub(super) fn digest(hex_text: &str) -> Option<ComponentDigest> {

@@ -2,6 +2,8 @@
 //!
 //! It signs the bytes without that section, so that signing a file changes nothing of what was signed.
 
+use std::borrow::Cow;
+
 /// The custom section's name.
 const SECTION: &str = "vestibule:signature";
 /// Longer than any name of a key with its signature.
@@ -11,11 +13,11 @@ const HEADER: usize = 8;
 
 /// What stands in the section, and what it speaks of.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Carried {
+pub struct Carried<'a> {
     /// As whoever signed it wrote it.
     pub text: String,
-    /// The upload without the section.
-    pub rest: Vec<u8>,
+    /// The upload without the section: where that is its last, as signing writes it, a part of the upload itself.
+    pub rest: Cow<'a, [u8]>,
 }
 
 /// Why an upload's signature cannot be read.
@@ -28,7 +30,7 @@ pub enum CarriedError {
 }
 
 /// The signature in an upload. What is no component carries none: inspection says what is wrong with that.
-pub fn carried_signature(upload: &[u8]) -> Result<Option<Carried>, CarriedError> {
+pub fn carried_signature(upload: &[u8]) -> Result<Option<Carried<'_>>, CarriedError> {
     let mut found = None;
     let mut at = HEADER;
     while at < upload.len() {
@@ -49,7 +51,10 @@ pub fn carried_signature(upload: &[u8]) -> Result<Option<Carried>, CarriedError>
     let text = str::from_utf8(text).ok().filter(|text| text.len() <= MOST);
     Ok(Some(Carried {
         text: text.ok_or(CarriedError::NoText)?.to_owned(),
-        rest: [&upload[..from], &upload[to..]].concat(),
+        rest: match to == upload.len() {
+            true => Cow::Borrowed(&upload[..from]),
+            false => Cow::Owned([&upload[..from], &upload[to..]].concat()),
+        },
     }))
 }
 
@@ -115,7 +120,8 @@ mod tests {
         super::super::inspect(&signed).expect("still a plugin");
         let carried = carried_signature(&signed).expect("readable").expect("one");
         assert_eq!(carried.text, "acme:AQID");
-        assert_eq!(carried.rest, plain);
+        assert_eq!(*carried.rest, plain);
+        assert!(matches!(carried.rest, Cow::Borrowed(_)), "not copied");
         // Wherever it stands.
         let mut first = with_signature(&plain[..HEADER], "acme:AQID");
         first.extend_from_slice(&plain[HEADER..]);

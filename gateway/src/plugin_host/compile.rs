@@ -1,12 +1,14 @@
 //! What needs a limited child process, from the parent's side: compiling an upload, checking settings against a schema,
 //! reading debug information.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedMutexGuard, Semaphore, SemaphorePermit};
 
 use super::child::Work;
 use super::child_process::{self, ChildError, ChildLimits};
@@ -18,6 +20,8 @@ use super::limits::{
 use super::manifest::Manifest;
 use super::settings::{self, SettingsError};
 use super::source_lines::{self, SourceLine, SourceLinesError};
+use crate::domain::TenantId;
+use crate::sync::lock;
 
 /// What one compilation may take.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -92,8 +96,36 @@ pub struct Compiler {
     exe: PathBuf,
     limits: CompileLimits,
     room: Semaphore,
+    /// One for each tenant that has something to compile.
+    tenants: Mutex<HashMap<TenantId, Arc<tokio::sync::Mutex<()>>>>,
     room_for_settings: Semaphore,
     room_for_lines: Semaphore,
+}
+
+/// A place among those that compile, until it is dropped.
+#[derive(Debug)]
+pub struct CompileTurn<'a> {
+    compiler: &'a Compiler,
+    _place: SemaphorePermit<'a>,
+    _tenant: Option<OwnedMutexGuard<()>>,
+}
+
+impl CompileTurn<'_> {
+    /// Compiles a component into an artifact for this gateway's engine. Dropping the future kills the child.
+    pub async fn compile(&self, component: &[u8]) -> Result<Vec<u8>, CompileError> {
+        if component.len() > COMPONENT_BYTES {
+            return Err(CompileError::TooLarge);
+        }
+        let own = &self.compiler.limits;
+        let limits = ChildLimits {
+            memory: own.memory,
+            cpu: own.cpu,
+            wall: own.wall,
+            output: own.artifact,
+        };
+        let exe = &self.compiler.exe;
+        Ok(child_process::run(exe, Work::Compile, &limits, component).await?)
+    }
 }
 
 impl Compiler {
@@ -102,6 +134,7 @@ impl Compiler {
         Self {
             exe,
             room: Semaphore::new(limits.at_once.max(1)),
+            tenants: Mutex::default(),
             room_for_settings: Semaphore::new(SETTINGS_CHECKS_AT_ONCE),
             room_for_lines: Semaphore::new(1),
             limits,
@@ -118,19 +151,34 @@ impl Compiler {
         &self.exe
     }
 
-    /// Compiles a component into an artifact for this gateway's engine. Dropping the future kills the child.
-    pub async fn compile(&self, component: Vec<u8>) -> Result<Vec<u8>, CompileError> {
-        if component.len() > COMPONENT_BYTES {
-            return Err(CompileError::TooLarge);
-        }
-        let _place = self.room.acquire().await.expect("never closed");
-        let limits = ChildLimits {
-            memory: self.limits.memory,
-            cpu: self.limits.cpu,
-            wall: self.limits.wall,
-            output: self.limits.artifact,
+    /// Waits for a place, and compiles.
+    pub async fn compile(&self, component: impl AsRef<[u8]>) -> Result<Vec<u8>, CompileError> {
+        let turn = CompileTurn {
+            compiler: self,
+            _place: self.place().await,
+            _tenant: None,
         };
-        Ok(child_process::run(&self.exe, Work::Compile, &limits, &component).await?)
+        turn.compile(component.as_ref()).await
+    }
+
+    /// Waits for a place for something of a tenant's. Of each tenant one has or awaits a place at a time, so that tenants
+    /// come one after the other, however much one of them has brought.
+    pub async fn turn_of(&self, tenant: TenantId) -> CompileTurn<'_> {
+        let gate = {
+            let mut tenants = lock(&self.tenants);
+            tenants.retain(|_, gate| Arc::strong_count(gate) > 1);
+            tenants.entry(tenant).or_default().clone()
+        };
+        let alone = gate.lock_owned().await;
+        CompileTurn {
+            compiler: self,
+            _place: self.place().await,
+            _tenant: Some(alone),
+        }
+    }
+
+    async fn place(&self) -> SemaphorePermit<'_> {
+        self.room.acquire().await.expect("never closed")
     }
 
     /// Checks settings against the plugin's schema; without one any object of a bounded size is taken. Answers them with
@@ -175,5 +223,52 @@ impl Compiler {
         source_lines::verdict(
             child_process::run(&self.exe, Work::SourceLines, &limits, &question).await,
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+
+    const ONE: TenantId = TenantId::from_raw(1);
+    const OTHER: TenantId = TenantId::from_raw(2);
+
+    fn compiler(at_once: usize) -> Compiler {
+        let limits = CompileLimits {
+            at_once,
+            ..CompileLimits::default()
+        };
+        Compiler::new("/nonexistent".into(), limits)
+    }
+
+    #[tokio::test]
+    async fn a_tenant_has_one_turn_at_a_time_however_much_room_there_is() {
+        let compiler = compiler(3);
+        let first = compiler.turn_of(ONE).now_or_never().expect("room");
+        assert!(compiler.turn_of(ONE).now_or_never().is_none());
+        let _other = compiler.turn_of(OTHER).now_or_never().expect("room");
+        drop(first);
+        let _second = compiler.turn_of(ONE).now_or_never().expect("its turn");
+        let _third = compiler.place().now_or_never().expect("the last place");
+        assert!(compiler.place().now_or_never().is_none());
+    }
+
+    #[tokio::test]
+    async fn who_brought_much_is_not_before_who_brought_one() {
+        let compiler = compiler(1);
+        let first = compiler.turn_of(ONE).await;
+        let mut second = Box::pin(compiler.turn_of(ONE));
+        let mut other = Box::pin(compiler.turn_of(OTHER));
+        assert!((&mut second).now_or_never().is_none());
+        assert!((&mut other).now_or_never().is_none());
+        drop(first);
+        assert!((&mut second).now_or_never().is_none());
+        drop((&mut other).now_or_never().expect("before the second"));
+        drop(second.now_or_never().expect("the last"));
+        // Whoever waits no more is forgotten.
+        drop(compiler.turn_of(OTHER).await);
+        assert_eq!(lock(&compiler.tenants).len(), 1);
     }
 }

@@ -144,7 +144,7 @@ impl Workshop {
         stored: StoredSetup<'_>,
         wasm: &[u8],
     ) -> Result<PluginBinding, StageError> {
-        let code = self.compiler.compile(wasm.to_vec()).await?;
+        let code = self.compiler.compile(wasm).await?;
         let id = ArtifactId::current(ComponentDigest::of(wasm))
             .map_err(|error| StageError::Engine(error.to_string()))?;
         let artifact = self.key.open(&id, self.key.seal(&id, &code))?;

@@ -188,6 +188,20 @@ macro_rules! unused {
     };
 }
 
+/// How many of its own uploads stand in no installation.
+pub async fn count_unused(tx: &mut Tx, tenant: TenantId) -> Result<i64> {
+    const SQL: &str = concat!(
+        "SELECT COUNT(*) FROM component c WHERE c.tenant = $1 AND ",
+        unused!()
+    );
+    Ok(on_backend!(tx, |conn| {
+        sqlx::query_scalar(SQL)
+            .bind(tenant.raw())
+            .fetch_one(conn)
+            .await
+    })?)
+}
+
 /// Lets go of uploads from before a moment that no installation has among its versions, with what was compiled of them.
 /// Answers how many went.
 pub async fn collect_all_tenants(db: &Db, before: Timestamp) -> Result<u64> {

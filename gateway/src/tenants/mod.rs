@@ -54,6 +54,8 @@ pub struct SetupContext {
     pub ids: Arc<IdGenerator>,
     /// `plugins.require_signature`: uploads without a good signature are refused.
     pub require_signature: bool,
+    /// `plugins.uploads_per_tenant`: so many that stand in no installation.
+    pub uploads_per_tenant: u32,
     /// Rung when what this node has read of setup is out of date.
     pub changed: Arc<tokio::sync::Notify>,
     /// Who asks: every change is recorded under this name.

@@ -1,14 +1,16 @@
 //! Keys that sign uploads: registered by the operator, asked when an upload says who signed it.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use ring::signature::{ED25519, Ed25519KeyPair, UnparsedPublicKey};
 use zeroize::Zeroizing;
 
 use super::{Result, SetupContext, SetupError, check_text};
 use crate::audit::OPERATOR;
 use crate::plugin_host::{carried_signature, with_signature};
-use crate::storage::Tx;
 use crate::storage::plugin_trust::{self, SigningKey};
 
 /// What an upload says of who signed it: Ed25519 over the component's bytes.
@@ -91,7 +93,7 @@ pub fn sign(name: &str, private_key: &[u8], component: &[u8]) -> Result<Vec<u8>>
     let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der).map_err(|_| wrong())?;
     let rest = match carried_signature(component) {
         Ok(Some(carried)) => carried.rest,
-        Ok(None) => component.to_vec(),
+        Ok(None) => Cow::Borrowed(component),
         Err(error) => return Err(SetupError::invalid("the component", error.to_string())),
     };
     let text = format!("{name}:{}", STANDARD.encode(pair.sign(&rest)));
@@ -105,30 +107,33 @@ fn body_of(pem: &str) -> Zeroizing<String> {
 }
 
 /// The signature that an upload carries, and the bytes that it is of.
-pub(super) fn carried(wasm: &[u8]) -> Result<Option<(Signature, Vec<u8>)>, String> {
+pub(super) fn carried(wasm: &Bytes) -> Result<Option<(Signature, Bytes)>, String> {
     let Some(carried) = carried_signature(wasm).map_err(|error| error.to_string())? else {
         return Ok(None);
     };
     let signature = Signature::read(&carried.text);
     let wrong = || "the signature that it carries is not NAME:BASE64".to_owned();
-    Ok(Some((signature.ok_or_else(wrong)?, carried.rest)))
+    let rest = match carried.rest {
+        Cow::Borrowed(rest) => wasm.slice_ref(rest),
+        Cow::Owned(rest) => rest.into(),
+    };
+    Ok(Some((signature.ok_or_else(wrong)?, rest)))
 }
 
 /// What is wrong with a signature, in words; nothing when it is good.
-pub(super) async fn problem_with(
-    tx: &mut Tx,
+pub(super) fn problem_with(
+    keys: &[SigningKey],
     signature: &Signature,
     wasm: &[u8],
-) -> Result<Option<String>> {
-    let keys = plugin_trust::keys_all_tenants(tx).await?;
+) -> Option<String> {
     let known = keys.iter().find(|key| key.name == signature.key);
     let Some(key) = known.filter(|key| key.revoked_at.is_none()) else {
         let problem = format!("the signing key `{}` is not registered here", signature.key);
-        return Ok(Some(problem));
+        return Some(problem);
     };
     let public = UnparsedPublicKey::new(&ED25519, &key.public_key);
     let good = public.verify(wasm, &signature.bytes).is_ok();
-    Ok((!good).then(|| format!("the signature is not that of the key `{}`", key.name)))
+    (!good).then(|| format!("the signature is not that of the key `{}`", key.name))
 }
 
 /// Why what was signed so must not come into service; `signed_by` is `""` where nobody signed.
@@ -166,9 +171,10 @@ MC4CAQAwBQYDK2VwBCIEIAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH
     fn what_is_signed_carries_a_signature_of_its_bytes() {
         let component = b"\0asm\x0d\0\x01\0";
         let signed = sign("acme", PEM.as_bytes(), component).expect("a key");
-        let (signature, rest) = carried(&signed).expect("readable").expect("one");
+        let whole = Bytes::from(signed.clone());
+        let (signature, rest) = carried(&whole).expect("readable").expect("one");
         assert_eq!(
-            (signature.key.as_str(), rest.as_slice()),
+            (signature.key.as_str(), rest.as_ref()),
             ("acme", &component[..])
         );
         let pair = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).expect("the same key");

@@ -110,6 +110,7 @@ impl Works {
             clock: Arc::new(SystemClock),
             ids: Arc::new(IdGenerator::new(slot.number, slot.id_floor)),
             require_signature: false,
+            uploads_per_tenant: 500,
             changed: Arc::default(),
             by: Actor::gateway(),
             ending: Ending::default(),

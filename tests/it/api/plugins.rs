@@ -1,12 +1,16 @@
 //! Plugins by the API, against a node that is a process of its own: compiling needs the program itself.
 
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use vestibule::access::Role;
 use vestibule::reference_plugins::MENU;
 use vestibule_tests::manifest::saying;
 use vestibule_tests::{
-    Business, Deployment, GatewayProcess, Program, TestDatabase, for_each_database, guests,
+    Business, Deployment, GatewayProcess, Program, TestDatabase, for_each_database, guests, until,
 };
 
+use super::Ground;
 use super::ground::{Answer, answer};
 
 /// A node that serves, and the key of an operator.
@@ -20,8 +24,17 @@ struct Served {
 
 impl Served {
     async fn on(database: &TestDatabase) -> Self {
+        Self::with(database, &[]).await
+    }
+
+    async fn with(database: &TestDatabase, settings: &[(&str, &str)]) -> Self {
         let deployment =
             Deployment::new(Program::under_test(), &database.url, "http://127.0.0.1:9");
+        let deployment = settings
+            .iter()
+            .fold(deployment, |deployment, (key, value)| {
+                deployment.with(key, value)
+            });
         Business::new(1, 1, 80).onboard(&deployment, "node").await;
         let made = ["key", "add", "--operator", "--json"];
         let made: Value =
@@ -349,6 +362,98 @@ async fn everything_that_is_wrong_with_an_installation_is_told_at_once() {
         has_all(&refused);
         assert_eq!(patch("\"other\"", &wrong).await.status, 412);
         assert!(served.node.terminate().await.success());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn uploads_that_nobody_installs_have_an_end() {
+    for_each_database(async |database| {
+        let mut served = Served::with(&database, &[("plugins.uploads_per_tenant", "2")]).await;
+        let version = |n: u32| saying(guests::ECHO, &json!({"version": format!("{n}.0.0")}));
+        let first = digest(&served.upload(&version(1)).await);
+        assert_eq!(served.upload(&version(2)).await.status, 201);
+        let full = served.upload(&version(3)).await;
+        assert_eq!((full.status, full.problem()), (409, "state"), "{full:?}");
+        let told = full.body["detail"].as_str().expect("why");
+        assert!(
+            told.contains("2 uploads") && told.contains("uploads_per_tenant"),
+            "{told}"
+        );
+        let again = served.upload(&version(2)).await;
+        assert_eq!(again.status, 201, "what is kept takes no room: {again:?}");
+        let operators = served.request("POST", "/plugins").body(version(3));
+        let operators = answer(operators.header("content-type", "application/wasm")).await;
+        assert_eq!(operators.status, 201, "{operators:?}");
+
+        let new = json!({"digest": first, "settings": {"prefix": "> "}});
+        let installed = served.of_tenant("POST", "/installations", Some(&new)).await;
+        assert_eq!(installed.status, 201, "{installed:?}");
+        assert_eq!(served.upload(&version(4)).await.status, 201);
+        assert_eq!(served.upload(&version(5)).await.status, 409);
+        assert!(served.node.terminate().await.success());
+    })
+    .await;
+}
+
+/// Sends the head of an upload, and waits until the node asks for its body.
+async fn begun(ground: &Ground, key: &str, length: usize) -> TcpStream {
+    let mut connection = TcpStream::connect(ground.node.api).await.expect("a node");
+    let head = format!(
+        "POST /api/v1/plugins HTTP/1.1\r\nhost: node\r\nauthorization: Bearer {key}\r\n\
+         content-type: application/wasm\r\ncontent-length: {length}\r\nexpect: 100-continue\r\n\r\n"
+    );
+    connection.write_all(head.as_bytes()).await.expect("sent");
+    let mut said = [0; 25];
+    connection.read_exact(&mut said).await.expect("an answer");
+    assert_eq!(&said[..], b"HTTP/1.1 100 Continue\r\n\r\n");
+    connection
+}
+
+#[tokio::test]
+async fn a_tenant_has_four_uploads_under_way_and_the_node_as_many_as_it_bears() {
+    const LARGEST: usize = vestibule::plugin_host::COMPONENT_BYTES;
+    for_each_database(async |database| {
+        let ground = Ground::on(&database).await;
+        let mut keys = Vec::new();
+        for name in ["acme", "bolt", "cord", "dune", "echo"] {
+            let tenant = ground.tenant(name).await;
+            keys.push(ground.key(tenant, Role::TenantAdmin).await);
+        }
+        let tried = async |key: &str| {
+            let request = ground.request("POST", "/api/v1/plugins", key);
+            answer(
+                request
+                    .header("content-type", "application/wasm")
+                    .body("no component"),
+            )
+            .await
+        };
+        let mut under_way = Vec::new();
+        for _ in 0..4 {
+            under_way.push(begun(&ground, &keys[0], LARGEST).await);
+        }
+        let fifth = tried(&keys[0]).await;
+        assert_eq!((fifth.status, fifth.problem()), (429, "too_many_uploads"));
+        assert_eq!(fifth.header("retry-after"), "5");
+        assert_eq!(tried(&keys[1]).await.status, 422, "others do not notice");
+        for key in &keys[1..4] {
+            for _ in 0..4 {
+                under_way.push(begun(&ground, key, LARGEST).await);
+            }
+        }
+        let full = tried(&keys[4]).await;
+        assert_eq!((full.status, full.problem()), (503, "full"));
+        assert_eq!(full.header("retry-after"), "5");
+        // Whoever goes away leaves room; the node notices in its own time.
+        drop(under_way.remove(0));
+        until("room was given back", async || {
+            (tried(&keys[4]).await.status == 422).then_some(())
+        })
+        .await;
+        assert_eq!(tried(&keys[0]).await.status, 422, "and its tenant's place");
+        drop(under_way);
+        ground.end().await;
     })
     .await;
 }

@@ -71,6 +71,7 @@ impl Desk {
             clock: clock.clone(),
             ids: ids.clone(),
             require_signature: false,
+            uploads_per_tenant: 500,
             changed: Arc::default(),
             by: vestibule::audit::Actor::gateway(),
             ending: vestibule::storage::Ending::default(),

@@ -109,7 +109,11 @@ fn unread(error: &multer::Error) -> Problem {
     if over {
         return too_large(MediaKind::Document.largest());
     }
-    let detail = "the form did not arrive whole";
+    too_slow()
+}
+
+pub(super) fn too_slow() -> Problem {
+    let detail = "the form did not arrive whole, or too slowly";
     Problem::new(StatusCode::BAD_REQUEST, "unreadable", detail)
 }
 

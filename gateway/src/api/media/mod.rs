@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
+use http::header::{HeaderValue, RETRY_AFTER};
 use secrecy::SecretString;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use utoipa_axum::router::OpenApiRouter;
@@ -30,7 +31,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(download::download))
 }
 
-/// Of a whole upload or download. A guess: 100 MB by a slow line.
+/// Of a whole upload, from here and to Meta each, or download. A guess: 100 MB by a slow line.
 const TIMEOUT: Duration = Duration::from_secs(300);
 /// Bytes of uploads in memory at once on one node: two of the largest files. A file is checked whole before Graph is asked.
 const ROOM: usize = 200 << 20;
@@ -62,6 +63,7 @@ fn room(of: &Arc<Semaphore>, permits: u64) -> Answer<OwnedSemaphorePermit> {
     room.map_err(|_| {
         let detail = "this node carries as many files as it bears: try again in a moment";
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "full", detail)
+            .with_header(RETRY_AFTER, HeaderValue::from_static("5"))
     })
 }
 

@@ -13,7 +13,7 @@ use super::super::guard::Caller;
 use super::super::messages::may_use;
 use super::super::place::{InTenant, TenantParam};
 use super::super::problem::Problem;
-use super::super::{Answer, State};
+use super::super::{Answer, LongBody, State};
 use super::{TIMEOUT, form, problem, token};
 use crate::domain::NumberId;
 use crate::graph::client::media::Upload;
@@ -68,7 +68,9 @@ pub(super) async fn upload(
     let own = own.filter(|_| may_use(&caller.principal, number));
     let entry = own.ok_or_else(|| Problem::no_such("number", &name))?;
     let token = token(entry)?;
-    let file = form::read(&api.media, request).await?;
+    LongBody::allow(&request);
+    let file = tokio::time::timeout(TIMEOUT, form::read(&api.media, request)).await;
+    let file = file.map_err(|_| form::too_slow())??;
     let (mime_type, bytes) = (file.media_type.as_str().to_owned(), file.bytes.len());
     let upload = Upload {
         media_type: file.media_type,

@@ -6,6 +6,7 @@ mod get;
 mod health;
 mod list;
 mod metrics;
+mod room;
 mod stop;
 mod upload;
 
@@ -22,6 +23,8 @@ use super::Api;
 use super::moment::Moment;
 use crate::audit::OPERATOR;
 use crate::tenants::installations::Uploaded;
+
+pub use room::UploadRoom;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
+use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderMap};
@@ -11,6 +12,7 @@ use super::super::guard::Caller;
 use super::super::place::{Realm, TenantParam};
 use super::super::problem::Problem;
 use super::super::{Answer, State};
+use super::room::{UploadPlace, too_large};
 use super::{PluginView, view};
 use crate::plugin_host::COMPONENT_BYTES;
 use crate::tenants::installations;
@@ -41,6 +43,8 @@ pub(super) async fn upload(
     request: Request,
 ) -> Answer<Response> {
     let signature = signature(request.headers())?;
+    // Taken at the door; to be held until the answer.
+    let _place = request.extensions().get::<UploadPlace>().cloned();
     let wasm = bytes(request).await?;
     let setup = api.acting(&caller);
     let uploaded =
@@ -58,7 +62,7 @@ fn signature(headers: &HeaderMap) -> Answer<Option<Signature>> {
 }
 
 /// The body as it streams in, no further than a component may be long.
-async fn bytes(request: Request) -> Answer<Vec<u8>> {
+async fn bytes(request: Request) -> Answer<Bytes> {
     let content_type = request.headers().get(CONTENT_TYPE);
     let content_type = content_type.and_then(|value| value.to_str().ok());
     if !matches!(
@@ -71,24 +75,25 @@ async fn bytes(request: Request) -> Answer<Vec<u8>> {
             "the body must be application/wasm",
         ));
     }
-    let mut wasm = Vec::new();
+    let mut wasm = BytesMut::new();
     let mut chunks = request.into_body().into_data_stream();
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.map_err(|_| {
             Problem::new(
                 StatusCode::BAD_REQUEST,
                 "unreadable",
-                "the body did not arrive whole",
+                "the body did not arrive whole, or too slowly",
             )
         })?;
         if wasm.len() + chunk.len() > COMPONENT_BYTES {
-            return Err(Problem::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "too_large",
-                format!("a component has at most {COMPONENT_BYTES} bytes"),
-            ));
+            return Err(too_large());
         }
-        wasm.extend_from_slice(&chunk);
+        match chunk.try_into_mut() {
+            // In one piece already: it was read for its Idempotency-Key.
+            Ok(whole) if wasm.is_empty() => wasm = whole,
+            Ok(chunk) => wasm.extend_from_slice(&chunk),
+            Err(chunk) => wasm.extend_from_slice(&chunk),
+        }
     }
-    Ok(wasm)
+    Ok(wasm.freeze())
 }

@@ -124,6 +124,7 @@ async fn envelopes(config: &Config, db: &Db) -> Finding {
         clock: Arc::new(SystemClock),
         ids: Arc::new(IdGenerator::new(0, Timestamp::ZERO)),
         require_signature: config.plugins.require_signature,
+        uploads_per_tenant: config.plugins.uploads_per_tenant,
         changed: Arc::default(),
         by: crate::audit::Actor::gateway(),
         ending: Ending::default(),

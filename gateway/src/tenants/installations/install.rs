@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use bytes::Bytes;
 use serde_json::json;
 
 use super::super::error::Refusals;
@@ -28,7 +29,7 @@ pub enum Source {
     Digest(String),
     /// The bytes themselves: uploaded on the way.
     Wasm {
-        bytes: Vec<u8>,
+        bytes: Bytes,
         signature: Option<Signature>,
     },
 }
@@ -144,7 +145,7 @@ struct Sound<'a> {
 /// An upload that is kept, or bytes that may become one.
 enum Found<'a> {
     Kept(Box<Uploaded>),
-    New(&'a [u8], Looked),
+    New(&'a Bytes, Looked),
 }
 
 impl Found<'_> {

@@ -7,10 +7,11 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::upload::compile;
+use super::upload::{refused, sealed};
 use super::{Result, SetupContext, SetupError, engine_name};
 use crate::domain::TenantId;
 use crate::plugin_host::{ArtifactId, Compiler, ComponentDigest, Manifest};
@@ -181,7 +182,7 @@ impl Recompiler {
             .map_err(|error| SetupError::Engine(format!("a stored manifest: {error}")))?;
         let compiled = tokio::select! {
             () = stop.cancelled() => return Ok(Done::Elsewhere),
-            compiled = compile(&self.setup, &self.compiler, &id, &wasm, &manifest) => compiled,
+            compiled = self.compile(&id, &wasm, &manifest) => compiled,
         };
         let problem = match compiled {
             Ok(sealed) => {
@@ -208,6 +209,11 @@ impl Recompiler {
         compile_work::refuse_all_tenants(&mut tx, digest, &engine, &problem).await?;
         tx.commit().await?;
         Ok(Done::Refused)
+    }
+
+    async fn compile(&self, id: &ArtifactId, wasm: &[u8], manifest: &Manifest) -> Result<Bytes> {
+        let machine_code = self.compiler.compile(wasm).await.map_err(refused)?;
+        sealed(&self.setup, id, machine_code, manifest).await
     }
 
     async fn keep_artifact(

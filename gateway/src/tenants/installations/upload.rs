@@ -1,17 +1,20 @@
 //! An upload: looked at, compiled and loaded for a trial in limited child processes, then kept. Nothing runs by it.
 
+use bytes::Bytes;
 use serde_json::{Map, json};
 
 use super::super::plugin_keys::{self, Signature};
 use super::super::{Result, SetupContext, SetupError};
 use super::engine_name;
+use crate::audit::OPERATOR;
 use crate::domain::TenantId;
 use crate::plugin_host::{
-    ArtifactId, ArtifactKey, CompileError, Compiler, ComponentDigest, InspectError, Manifest,
-    SettingsError, TrialError, inspect, try_to_load,
+    ArtifactId, ArtifactKey, CompileError, CompileTurn, Compiler, ComponentDigest, InspectError,
+    InspectErrors, Inspection, Manifest, SettingsError, TrialError, inspect, try_to_load,
 };
 use crate::storage::components::{self, Component};
 use crate::storage::plugin_trust;
+use crate::sync::blocking;
 
 /// An upload that is kept.
 #[derive(Debug, Clone)]
@@ -22,13 +25,13 @@ pub struct Uploaded {
 
 /// Takes an upload in: of a tenant, or of the operator for all tenants.
 ///
-/// What is wrong with it is told all at once. Compiling may take long and holds no transaction; the same bytes again
-/// are answered from what is kept.
+/// What is wrong with it is told all at once. Compiling may take long and holds no transaction, and waits for the tenant's
+/// turn; the same bytes again are answered from what is kept.
 pub async fn upload(
     setup: &SetupContext,
     compiler: &Compiler,
     realm: TenantId,
-    wasm: &[u8],
+    wasm: &Bytes,
     signature: Option<&Signature>,
 ) -> Result<Uploaded> {
     let looked = look(setup, compiler, wasm, signature).await?;
@@ -41,7 +44,8 @@ pub(super) struct Looked {
     digest: ComponentDigest,
     /// None where it does not read: then there are problems.
     pub manifest: Option<Manifest>,
-    signature: Option<Signature>,
+    /// The name of a key, or none.
+    signed_by: String,
     problems: Vec<String>,
 }
 
@@ -55,24 +59,23 @@ impl Looked {
     }
 }
 
+/// Finds everything that is wrong with an upload without compiling it.
 pub(super) async fn look(
     setup: &SetupContext,
     compiler: &Compiler,
-    wasm: &[u8],
+    wasm: &Bytes,
     signature: Option<&Signature>,
 ) -> Result<Looked> {
-    let digest = ComponentDigest::of(wasm);
+    let (bytes, beside) = (wasm.clone(), signature.cloned());
+    let look = blocking(move || Look::at(&bytes, beside)).await;
     let mut problems = Vec::new();
-    // Beside it or in it: who gives one beside it has signed all of its bytes.
-    let carried = match signature {
-        Some(signature) => Some((signature.clone(), wasm.to_vec())),
-        None => plugin_keys::carried(wasm).unwrap_or_else(|problem| {
-            problems.push(problem);
-            None
-        }),
-    };
-    problems.extend(not_believed(setup, &digest, carried.as_ref()).await?);
-    let manifest = match inspect(wasm) {
+    let signed = look.signed.unwrap_or_else(|problem| {
+        problems.push(problem);
+        None
+    });
+    let signed_by = signed.as_ref().map(|(signature, _)| signature.key.clone());
+    problems.extend(not_believed(setup, &look.digest, signed).await?);
+    let manifest = match look.inspected {
         Ok(inspection) => Some(inspection.manifest),
         Err(found) => {
             problems.extend(found.problems.iter().map(InspectError::to_string));
@@ -83,9 +86,9 @@ pub(super) async fn look(
         problems.extend(schema_problems(compiler, manifest).await?);
     }
     Ok(Looked {
-        digest,
+        digest: look.digest,
         manifest,
-        signature: carried.map(|(signature, _)| signature),
+        signed_by: signed_by.unwrap_or_default(),
         problems,
     })
 }
@@ -95,20 +98,15 @@ pub(super) async fn take_in(
     setup: &SetupContext,
     compiler: &Compiler,
     realm: TenantId,
-    wasm: &[u8],
+    wasm: &Bytes,
     looked: Looked,
 ) -> Result<Uploaded> {
     looked.verdict()?;
-    let (digest, signature) = (looked.digest, looked.signature);
+    let (digest, signed_by) = (looked.digest, looked.signed_by);
     let manifest = looked
         .manifest
         .ok_or_else(|| SetupError::Upload(Vec::new()))?;
     let id = ArtifactId::current(digest).map_err(|error| SetupError::Engine(error.to_string()))?;
-    let sealed = match is_compiled(setup, realm, &id).await? {
-        true => None,
-        false => Some(compile(setup, compiler, &id, wasm, &manifest).await?),
-    };
-    let now = setup.clock.now();
     let component = Component {
         upload: setup.next_id(),
         tenant: realm,
@@ -116,16 +114,66 @@ pub(super) async fn take_in(
         manifest: json!(manifest).to_string(),
         bytes: i64::try_from(wasm.len()).unwrap_or(i64::MAX),
         uploaded_by: setup.by.label(),
-        signed_by: signature.map_or_else(String::new, |signature| signature.key),
-        created_at: now,
+        signed_by,
+        created_at: setup.clock.now(),
     };
-    keep(setup, realm, &component, wasm, sealed.as_deref(), &id).await?;
+    if kept(setup, realm, &id).await? == Kept::Compiled {
+        keep(setup, realm, &component, wasm, None, &id).await?;
+    } else {
+        let turn = compiler.turn_of(realm).await;
+        let sealed = match kept(setup, realm, &id).await? {
+            // Meanwhile, by another request.
+            Kept::Compiled => None,
+            Kept::Source => Some(seal(setup, &turn, &id, wasm, &manifest).await?),
+            Kept::Nothing => {
+                check_room(setup, realm).await?;
+                Some(seal(setup, &turn, &id, wasm, &manifest).await?)
+            }
+        };
+        keep(setup, realm, &component, wasm, sealed.as_deref(), &id).await?;
+    }
     let mut tx = setup.db.read().await?;
     let kept = components::component(&mut tx, realm, &component.digest).await?;
     Ok(Uploaded {
         component: kept.unwrap_or(component),
         manifest,
     })
+}
+
+/// What its bytes alone say of an upload.
+struct Look {
+    digest: ComponentDigest,
+    /// By whom, and which bytes of it.
+    signed: Result<Option<(Signature, Bytes)>, String>,
+    inspected: Result<Inspection, InspectErrors>,
+}
+
+impl Look {
+    /// Reads megabytes: not for a thread that serves others.
+    fn at(wasm: &Bytes, beside: Option<Signature>) -> Self {
+        Self {
+            digest: ComponentDigest::of(wasm),
+            // Who gives one beside it has signed all of its bytes.
+            signed: match beside {
+                Some(signature) => Ok(Some((signature, wasm.clone()))),
+                None => plugin_keys::carried(wasm),
+            },
+            inspected: inspect(wasm),
+        }
+    }
+}
+
+/// Uploads that stand in no installation have an end: each takes its bytes and as much again of machine code.
+async fn check_room(setup: &SetupContext, realm: TenantId) -> Result<()> {
+    let most = setup.uploads_per_tenant;
+    let mut tx = setup.db.read().await?;
+    if realm == OPERATOR || components::count_unused(&mut tx, realm).await? < i64::from(most) {
+        return Ok(());
+    }
+    Err(SetupError::state(format!(
+        "the tenant has {most} uploads that stand in no installation, which is as many as are kept \
+         (plugins.uploads_per_tenant): install what is needed; the others go when they are as old as retention.uploads says"
+    )))
 }
 
 async fn keep(
@@ -161,7 +209,7 @@ async fn keep(
 async fn not_believed(
     setup: &SetupContext,
     digest: &ComponentDigest,
-    signed: Option<&(Signature, Vec<u8>)>,
+    signed: Option<(Signature, Bytes)>,
 ) -> Result<Vec<String>> {
     let mut problems = Vec::new();
     let mut tx = setup.db.read().await?;
@@ -170,7 +218,10 @@ async fn not_believed(
     }
     match signed {
         Some((signature, bytes)) => {
-            problems.extend(plugin_keys::problem_with(&mut tx, signature, bytes).await?);
+            let keys = plugin_trust::keys_all_tenants(&mut tx).await?;
+            drop(tx);
+            let wrong = move || plugin_keys::problem_with(&keys, &signature, &bytes);
+            problems.extend(blocking(wrong).await);
         }
         None if setup.require_signature => {
             problems
@@ -191,30 +242,59 @@ async fn schema_problems(compiler: &Compiler, manifest: &Manifest) -> Result<Vec
     }
 }
 
-async fn is_compiled(setup: &SetupContext, realm: TenantId, id: &ArtifactId) -> Result<bool> {
+/// What the realm itself has of a component.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    Nothing,
+    /// Its bytes, and nothing that was compiled of them for this engine.
+    Source,
+    Compiled,
+}
+
+async fn kept(setup: &SetupContext, realm: TenantId, id: &ArtifactId) -> Result<Kept> {
     let mut tx = setup.db.read().await?;
     let digest = id.component.to_string();
     let kept = components::component(&mut tx, realm, &digest).await?;
-    let own = kept.is_some_and(|kept| kept.tenant == realm);
+    if kept.is_none_or(|kept| kept.tenant != realm) {
+        return Ok(Kept::Nothing);
+    }
     let artifact = components::artifact(&mut tx, realm, &digest, &engine_name(id)).await?;
-    Ok(own && artifact.is_some())
+    Ok(match artifact {
+        Some(_) => Kept::Compiled,
+        None => Kept::Source,
+    })
 }
 
-pub(super) async fn compile(
+async fn seal(
     setup: &SetupContext,
-    compiler: &Compiler,
+    turn: &CompileTurn<'_>,
     id: &ArtifactId,
     wasm: &[u8],
     manifest: &Manifest,
-) -> Result<Vec<u8>> {
-    let machine_code = compiler.compile(wasm.to_vec()).await.map_err(refused)?;
-    let key = ArtifactKey::new(*setup.keyring.artifact_mac_key());
-    let sealed = key.seal(id, &machine_code);
-    try_out(&key, id, &sealed, manifest)?;
-    Ok(sealed)
+) -> Result<Bytes> {
+    let machine_code = turn.compile(wasm).await.map_err(refused)?;
+    sealed(setup, id, machine_code, manifest).await
 }
 
-fn refused(error: CompileError) -> SetupError {
+/// Seals machine code that is good for what it is meant for: up to 128 MiB, so not on a thread that serves others.
+pub(super) async fn sealed(
+    setup: &SetupContext,
+    id: &ArtifactId,
+    machine_code: Vec<u8>,
+    manifest: &Manifest,
+) -> Result<Bytes> {
+    let key = ArtifactKey::new(*setup.keyring.artifact_mac_key());
+    let (id, manifest) = (id.clone(), manifest.clone());
+    blocking(move || {
+        let sealed = Bytes::from(key.seal(&id, &machine_code));
+        drop(machine_code);
+        try_out(&key, &id, &sealed, &manifest)?;
+        Ok(sealed)
+    })
+    .await
+}
+
+pub(super) fn refused(error: CompileError) -> SetupError {
     match SetupError::Compile(error) {
         error if error.is_refusal() => SetupError::Upload(vec![error.to_string()]),
         error => error,
@@ -222,9 +302,9 @@ fn refused(error: CompileError) -> SetupError {
 }
 
 /// Opens what would be stored and loads it as a node will: what cannot run must not come into service.
-fn try_out(key: &ArtifactKey, id: &ArtifactId, sealed: &[u8], manifest: &Manifest) -> Result<()> {
+fn try_out(key: &ArtifactKey, id: &ArtifactId, sealed: &Bytes, manifest: &Manifest) -> Result<()> {
     let artifact = key
-        .open(id, sealed.to_vec())
+        .open(id, sealed.clone())
         .map_err(|error| SetupError::Engine(error.to_string()))?;
     try_to_load(&artifact, manifest).map_err(|error| match error {
         TrialError::Load(error) => {

@@ -43,6 +43,7 @@ async fn node(db: &Db, keyring: &Arc<Keyring>, slot: u16) -> Arc<Rollouts> {
         clock: Arc::new(ManualClock::at(now())),
         ids: Arc::new(IdGenerator::new(slot, Timestamp::ZERO)),
         require_signature: false,
+        uploads_per_tenant: 500,
         changed: Arc::default(),
         by: crate::audit::Actor::gateway(),
         ending: Ending::default(),
