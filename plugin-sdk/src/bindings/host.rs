@@ -7,7 +7,8 @@
 #[allow(dead_code, clippy::all)]
 pub mod vestibule {
     pub mod plugin {
-        /// What several interfaces speak of.
+        /// What several interfaces speak of: moments, days, typed values, and how a hook fails. A hook that has nothing to
+        /// complain of answers `ok`; one that has, `err(retry(2000))`.
         #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
         pub mod types {
             #[used]
@@ -16,12 +17,16 @@ pub mod vestibule {
             use super::super::super::_rt;
             /// Unix milliseconds, UTC. `1795000000000` is 18 November 2026.
             pub type Moment = u64;
-            /// A calendar day, of no time zone. 2 February 1990 is `{ year: 1990, month: 2, day: 2 }`.
+            /// A calendar day, of no time zone. 2 February 1990 is `{ year: 1990, month: 2, day: 2 }`. A day that is in no
+            /// calendar is `invalid` where it is given.
             #[repr(C)]
             #[derive(Clone, Copy, PartialEq)]
             pub struct Day {
+                /// At most 9999.
                 pub year: u16,
+                /// 1 to 12.
                 pub month: u8,
+                /// 1 to 31, as the month has them.
                 pub day: u8,
             }
             impl ::core::fmt::Debug for Day {
@@ -36,16 +41,19 @@ pub mod vestibule {
                         .finish()
                 }
             }
-            /// A typed value: of an attribute, or of a field of an event or timer.
+            /// A typed value: of an attribute, or of a field of an event or timer. The bounds are of what a plugin sets; what a
+            /// form brings may be longer.
             ///
             /// `text("gold")`, `number(12.5)`, `date(…)`, `boolean(true)`, `items(["tea", "coffee"])`.
             #[derive(Clone, PartialEq)]
             pub enum Value {
-                /// At most 1024 characters.
+                /// At most 1024 characters, without NUL.
                 Text(_rt::String),
-                /// Finite.
+                /// Finite: NaN and the infinities are refused.
                 Number(f64),
+                /// A day of the calendar.
                 Date(Day),
+                /// Yes or no.
                 Boolean(bool),
                 /// At most 100 texts of at most 1024 characters.
                 Items(_rt::Vec<_rt::String>),
@@ -70,10 +78,12 @@ pub mod vestibule {
                     }
                 }
             }
-            /// A named value. `{ name: "amount", value: number(49.9) }`. Names have 1 to 64 characters and differ in one list.
+            /// A named value: `{ name: "amount", value: number(49.9) }`.
             #[derive(Clone, PartialEq)]
             pub struct Field {
+                /// 1 to 64 characters without control characters; no two of one list are the same.
                 pub name: _rt::String,
+                /// Its value.
                 pub value: Value,
             }
             impl ::core::fmt::Debug for Field {
@@ -87,14 +97,16 @@ pub mod vestibule {
                         .finish()
                 }
             }
-            /// Results that say what to do next.
+            /// Results that say what to do next. What the hook had asked for so far is undone in each case.
             #[derive(Clone, PartialEq)]
             pub enum Failure {
-                /// Never try this again: the turn falls back at once. `reject("not a language I speak")`.
+                /// Never try this again: the turn falls back at once and keeps what hooks before this one did. The text stands in
+                /// the turn's journal, cut at 500 characters. `reject("not a language I speak")`.
                 Reject(_rt::String),
-                /// Run the turn again, not before this many milliseconds. `retry(2000)`: the shop's stock was locked.
+                /// Run the turn again, not before this many milliseconds; more than 600000 (10 minutes) is taken as that. After
+                /// five such tries the turn falls back. `retry(2000)`: the shop's stock was locked.
                 Retry(u32),
-                /// The plugin's own bug: counts against its circuit breaker, the turn falls back.
+                /// The plugin's own bug: counts against its circuit breaker, and the next plugin is asked. `fault("no such menu")`.
                 Fault(_rt::String),
             }
             impl ::core::fmt::Debug for Failure {
@@ -126,6 +138,9 @@ pub mod vestibule {
             impl ::core::error::Error for Failure {}
         }
         /// What a customer wrote, and where it stands. Phone numbers, user ids and Meta's message ids are never shown.
+        ///
+        /// Of the tap on a button "Yes, please": `message.kind()` is `button`, `message.text()` is `"Yes, please"`,
+        /// `message.payload()` is `some("yes")`.
         #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
         pub mod inbound {
             #[used]
@@ -135,33 +150,35 @@ pub mod vestibule {
             pub type Moment = super::super::super::vestibule::plugin::types::Moment;
             pub type Value = super::super::super::vestibule::plugin::types::Value;
             pub type Field = super::super::super::vestibule::plugin::types::Field;
-            /// What kind of message it is. Kinds newer than this contract arrive as `other`.
+            /// What kind of message it is (§2.2). Kinds newer than this contract arrive as `other`.
             #[repr(u8)]
             #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
             pub enum Kind {
+                /// Words: see `text`. A tap on an ice breaker and a `/command` arrive so too.
                 Text,
                 /// A reply button or a template's button was tapped: see `payload`.
                 Button,
                 /// A row of a list was chosen: see `payload`.
                 ListChoice,
-                /// See `media`.
+                /// A file: see `media`.
                 Media,
-                /// See `reaction`.
+                /// An emoji on a message: see `reaction`. It does not open the 24-hour window.
                 Reaction,
-                /// See `location`.
+                /// A place: see `location`.
                 Location,
-                /// Address-book cards: see `contacts`.
+                /// Address-book cards: see `contacts`. So is the answer to `ask-phone`.
                 Contacts,
-                /// See `order`.
+                /// A basket: see `order`.
                 Order,
                 /// The answer to a flow, an address form or another form: see `form`.
                 Form,
                 /// Whether the business may call: see `call-permission`.
                 CallPermission,
-                /// A chat was opened for the first time, nothing said yet.
+                /// A chat was opened for the first time, nothing said yet. Meta says that it does not send these at present (§2.2).
                 Welcome,
-                /// Something WhatsApp does not hand to businesses: a poll, a view-once picture.
+                /// Something WhatsApp does not hand to businesses: a poll, a view-once picture. See `other-kind`.
                 Unsupported,
+                /// Anything else: see `other-kind` and `raw`.
                 Other,
             }
             impl ::core::fmt::Debug for Kind {
@@ -212,13 +229,19 @@ pub mod vestibule {
                     }
                 }
             }
+            /// What kind of file it is.
             #[repr(u8)]
             #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
             pub enum MediaKind {
+                /// A picture.
                 Image,
+                /// A video.
                 Video,
+                /// A recording, or a voice message: see `media.voice`.
                 Audio,
+                /// Any other file.
                 Document,
+                /// A sticker, WebP.
                 Sticker,
             }
             impl ::core::fmt::Debug for MediaKind {
@@ -255,18 +278,26 @@ pub mod vestibule {
                     }
                 }
             }
-            /// Media by reference. `{ kind: image, handle: "1234…", mime-type: "image/jpeg", caption: some("my receipt"), … }`.
+            /// Media by reference: a plugin is not given the file's bytes (§5.2).
+            ///
+            /// `{ kind: image, handle: "1180011800", mime-type: "image/jpeg", caption: some("my receipt"), filename: none,
+            /// sha256: none, voice: false }`.
             #[derive(Clone, PartialEq)]
             pub struct Media {
+                /// What kind of file it is.
                 pub kind: MediaKind,
-                /// Meta's id of the file; it lives 7 days. Good for a reply with the same file.
+                /// Meta's id of the file; it lives 7 days. Good for a reply with the same file: `send-image(handle("1180011800"),
+                /// none)`.
                 pub handle: _rt::String,
+                /// As Meta tells it: `image/jpeg`, `audio/ogg; codecs=opus`. Empty when it does not.
                 pub mime_type: _rt::String,
+                /// What was written with it. Never of audio and stickers.
                 pub caption: ::core::option::Option<_rt::String>,
+                /// Of a document: `invoice.pdf`, as its sender calls it.
                 pub filename: ::core::option::Option<_rt::String>,
                 /// SHA-256 of the file as Meta tells it, base 64.
                 pub sha256: ::core::option::Option<_rt::String>,
-                /// A voice message.
+                /// A voice message. Of audio only.
                 pub voice: bool,
             }
             impl ::core::fmt::Debug for Media {
@@ -285,13 +316,19 @@ pub mod vestibule {
                         .finish()
                 }
             }
-            /// A place. `{ latitude: 52.52, longitude: 13.405, name: some("Office"), … }`.
+            /// A place: `{ latitude: 52.52, longitude: 13.405, name: some("Office"), address: none, url: none }`. Name and
+            /// address are there only when one was picked (§2.2).
             #[derive(Clone, PartialEq)]
             pub struct Location {
+                /// Degrees, north is positive.
                 pub latitude: f64,
+                /// Degrees, east is positive.
                 pub longitude: f64,
+                /// What the place is called.
                 pub name: ::core::option::Option<_rt::String>,
+                /// Its address in words.
                 pub address: ::core::option::Option<_rt::String>,
+                /// A web page about it.
                 pub url: ::core::option::Option<_rt::String>,
             }
             impl ::core::fmt::Debug for Location {
@@ -308,11 +345,12 @@ pub mod vestibule {
                         .finish()
                 }
             }
-            /// An emoji on a message. `{ emoji: some("👍"), message: "msg_…" }`; no emoji: it was taken away.
+            /// An emoji on a message: `{ emoji: some("👍"), message: "msg_0f3a9c2e51b84d7796a1c3e5d7f90b24" }`.
             #[derive(Clone, PartialEq)]
             pub struct Reaction {
+                /// None: it was taken away.
                 pub emoji: ::core::option::Option<_rt::String>,
-                /// The message's token: see `message.token`.
+                /// The token of the message that it is on: see `message.token`.
                 pub message: _rt::String,
             }
             impl ::core::fmt::Debug for Reaction {
@@ -327,11 +365,17 @@ pub mod vestibule {
                 }
             }
             /// A card of an address book. Whose phones and addresses these are, nobody has checked.
+            ///
+            /// `{ name: "Ana Silva", phones: ["+49 151 0000000"], emails: [], company: none }`.
             #[derive(Clone, PartialEq)]
             pub struct Card {
+                /// As the card shows it.
                 pub name: _rt::String,
+                /// As they are written on it.
                 pub phones: _rt::Vec<_rt::String>,
+                /// As they are written on it.
                 pub emails: _rt::Vec<_rt::String>,
+                /// Where they work.
                 pub company: ::core::option::Option<_rt::String>,
             }
             impl ::core::fmt::Debug for Card {
@@ -350,10 +394,13 @@ pub mod vestibule {
             /// One line of an order: `{ retailer-id: "sku-7", quantity: 2, price: "19.90", currency: "EUR" }`.
             #[derive(Clone, PartialEq)]
             pub struct OrderItem {
+                /// The shop's own id of the product.
                 pub retailer_id: _rt::String,
+                /// How many.
                 pub quantity: i64,
-                /// A decimal number as text: money is never a float.
+                /// Of one. A decimal number as text: money is never a float.
                 pub price: _rt::String,
+                /// Three letters of ISO 4217.
                 pub currency: _rt::String,
             }
             impl ::core::fmt::Debug for OrderItem {
@@ -369,12 +416,15 @@ pub mod vestibule {
                         .finish()
                 }
             }
-            /// A basket that was sent.
+            /// A basket that was sent: `{ catalog: "3300", text: "by Friday please", items: […] }`. Prices are the catalog's as
+            /// the customer saw them: look them up before you charge them.
             #[derive(Clone, PartialEq)]
             pub struct Order {
+                /// Meta's id of the catalog.
                 pub catalog: _rt::String,
                 /// What the customer wrote with it.
                 pub text: _rt::String,
+                /// Its lines.
                 pub items: _rt::Vec<OrderItem>,
             }
             impl ::core::fmt::Debug for Order {
@@ -389,12 +439,13 @@ pub mod vestibule {
                         .finish()
                 }
             }
-            /// The answer to a form: `{ name: "flow", fields: [{ name: "date", value: text("2026-12-01") }, …] }`.
+            /// The answer to a form: `{ name: "flow", fields: [{ name: "date", value: text("2026-12-01") }] }`.
             #[derive(Clone, PartialEq)]
             pub struct Form {
                 /// `flow`, `address_message` or the name of another form of WhatsApp's.
                 pub name: _rt::String,
-                /// What was filled in. What is no text, number, boolean or list of texts is given as the text of its JSON.
+                /// What was filled in, and with a flow its `flow_token`. What is no text, number, boolean or list of texts is given
+                /// as the text of its JSON; days are texts.
                 pub fields: _rt::Vec<Field>,
             }
             impl ::core::fmt::Debug for Form {
@@ -408,11 +459,15 @@ pub mod vestibule {
                         .finish()
                 }
             }
+            /// May the business call? `{ accepted: true, permanent: false, expires: some(1795600000000) }`.
             #[repr(C)]
             #[derive(Clone, Copy, PartialEq)]
             pub struct CallPermission {
+                /// No: they declined.
                 pub accepted: bool,
+                /// Until they take it back.
                 pub permanent: bool,
+                /// When it ends, if Meta says so.
                 pub expires: ::core::option::Option<Moment>,
             }
             impl ::core::fmt::Debug for CallPermission {
@@ -427,16 +482,23 @@ pub mod vestibule {
                         .finish()
                 }
             }
-            /// The advertisement or post that the message came from.
+            /// The advertisement or post that the message came from (§2.5). It may make messages free for 72 hours and permits
+            /// none.
+            ///
+            /// `{ source: some("ad"), source-id: some("2385"), headline: some("Summer sale"), … }`.
             #[derive(Clone, PartialEq)]
             pub struct Referral {
                 /// `ad` or `post`.
                 pub source: ::core::option::Option<_rt::String>,
+                /// Meta's id of it.
                 pub source_id: ::core::option::Option<_rt::String>,
+                /// Where it stands.
                 pub source_url: ::core::option::Option<_rt::String>,
+                /// Its headline.
                 pub headline: ::core::option::Option<_rt::String>,
+                /// Its text.
                 pub body: ::core::option::Option<_rt::String>,
-                /// What the Conversions API wants back.
+                /// What the Conversions API wants back (`ctwa_clid`). None of advertisements in WhatsApp Status.
                 pub click_id: ::core::option::Option<_rt::String>,
             }
             impl ::core::fmt::Debug for Referral {
@@ -454,10 +516,12 @@ pub mod vestibule {
                         .finish()
                 }
             }
-            /// The product from whose page the message was written.
+            /// The product from whose page the message was written: `{ catalog: "3300", retailer-id: "sku-7" }`.
             #[derive(Clone, PartialEq)]
             pub struct Product {
+                /// Meta's id of the catalog.
                 pub catalog: _rt::String,
+                /// The shop's own id of the product.
                 pub retailer_id: _rt::String,
             }
             impl ::core::fmt::Debug for Product {
@@ -471,11 +535,15 @@ pub mod vestibule {
                         .finish()
                 }
             }
+            /// Was it forwarded to the business (§2.4)?
             #[repr(u8)]
             #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
             pub enum Forwarded {
+                /// The customer wrote it here.
                 No,
+                /// Forwarded.
                 Once,
+                /// Forwarded many times, as WhatsApp counts.
                 Often,
             }
             impl ::core::fmt::Debug for Forwarded {
@@ -504,7 +572,8 @@ pub mod vestibule {
                     }
                 }
             }
-            /// One message of the customer. Lives as long as the hook's call.
+            /// One message of the customer. Lives as long as the hook's call, and every method answers the same throughout it:
+            /// what the message has not, is `none` or empty.
             #[derive(Debug)]
             #[repr(transparent)]
             pub struct Message {
@@ -530,7 +599,7 @@ pub mod vestibule {
                 #[inline]
                 unsafe fn drop(_handle: u32) {
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "[resource-drop]message"]
                         fn drop(_: i32);
@@ -544,7 +613,8 @@ pub mod vestibule {
                     }
                 }
             }
-            /// The conversation that a hook is called for.
+            /// The conversation that a hook is called for: one person with one number of the tenant's. Lives as long as the
+            /// hook's call. What a hook sets, later hooks see, of this turn and of the next.
             #[derive(Debug)]
             #[repr(transparent)]
             pub struct Conversation {
@@ -570,7 +640,7 @@ pub mod vestibule {
                 #[inline]
                 unsafe fn drop(_handle: u32) {
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "[resource-drop]conversation"]
                         fn drop(_: i32);
@@ -586,7 +656,7 @@ pub mod vestibule {
             }
             impl Message {
                 #[allow(unused_unsafe, clippy::all)]
-                /// Our id of the inbound event (`evt_…`), stable over re-runs of the turn.
+                /// Our id of the inbound event, stable over re-runs of the turn. `id()` is `"evt_…"`.
                 #[allow(async_fn_in_trait)]
                 pub fn id(&self) -> _rt::String {
                     unsafe {
@@ -603,7 +673,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]message.id"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -626,8 +696,8 @@ pub mod vestibule {
             }
             impl Message {
                 #[allow(unused_unsafe, clippy::all)]
-                /// A token that is equal for equal messages and tells nothing of them (`msg_…`): `reaction.message` and `answers`
-                /// name messages by it.
+                /// A token that is equal for equal messages of the tenant and tells nothing of them: `reaction.message` and
+                /// `answers` name messages by it. `token()` is `"msg_0f3a9c2e51b84d7796a1c3e5d7f90b24"`.
                 #[allow(async_fn_in_trait)]
                 pub fn token(&self) -> _rt::String {
                     unsafe {
@@ -644,7 +714,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]message.token"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -667,11 +737,12 @@ pub mod vestibule {
             }
             impl Message {
                 #[allow(unused_unsafe, clippy::all)]
+                /// What kind of message it is. `kind()` is `list-choice`.
                 #[allow(async_fn_in_trait)]
                 pub fn kind(&self) -> Kind {
                     unsafe {
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]message.kind"]
                             fn wit_import0(_: i32) -> i32;
@@ -687,7 +758,8 @@ pub mod vestibule {
             }
             impl Message {
                 #[allow(unused_unsafe, clippy::all)]
-                /// The words: a text's body, a button's or row's title, a media caption. Empty when there are none.
+                /// The words: a text's body, a button's or row's title, a media caption, what stands with an order. Empty when
+                /// there are none. `text()` is `"Where is my order?"`.
                 #[allow(async_fn_in_trait)]
                 pub fn text(&self) -> _rt::String {
                     unsafe {
@@ -704,7 +776,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]message.text"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -727,7 +799,8 @@ pub mod vestibule {
             }
             impl Message {
                 #[allow(unused_unsafe, clippy::all)]
-                /// What the business put behind a button or list row, when one was tapped.
+                /// What the business put behind a button or list row, when one was tapped. Templates have a button's words there,
+                /// if the send gave nothing. `payload()` is `some("yes")`.
                 #[allow(async_fn_in_trait)]
                 pub fn payload(&self) -> ::core::option::Option<_rt::String> {
                     unsafe {
@@ -744,7 +817,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]message.payload"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -783,12 +856,13 @@ pub mod vestibule {
             }
             impl Message {
                 #[allow(unused_unsafe, clippy::all)]
-                /// Meta's time of the message.
+                /// Meta's time of the message, to the second. `sent-at()` is `1794999999000`; `clock.now` may be much later, after
+                /// an outage.
                 #[allow(async_fn_in_trait)]
                 pub fn sent_at(&self) -> Moment {
                     unsafe {
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]message.sent-at"]
                             fn wit_import0(_: i32) -> i64;
@@ -804,6 +878,7 @@ pub mod vestibule {
             }
             impl Message {
                 #[allow(unused_unsafe, clippy::all)]
+                /// The file of a `media` message. `media()` is `some({ kind: image, handle: "1180011800", … })`.
                 #[allow(async_fn_in_trait)]
                 pub fn media(&self) -> ::core::option::Option<Media> {
                     unsafe {
@@ -820,7 +895,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]message.media"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -965,6 +1040,7 @@ pub mod vestibule {
             }
             impl Message {
                 #[allow(unused_unsafe, clippy::all)]
+                /// The place of a `location` message. `location()` is `some({ latitude: 52.52, longitude: 13.405, … })`.
                 #[allow(async_fn_in_trait)]
                 pub fn location(&self) -> ::core::option::Option<Location> {
                     unsafe {
@@ -980,7 +1056,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]message.location"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -1089,6 +1165,7 @@ pub mod vestibule {
             }
             impl Message {
                 #[allow(unused_unsafe, clippy::all)]
+                /// The emoji of a `reaction`. `reaction()` is `some({ emoji: some("👍"), message: "msg_0f3a…" })`.
                 #[allow(async_fn_in_trait)]
                 pub fn reaction(&self) -> ::core::option::Option<Reaction> {
                     unsafe {
@@ -1105,7 +1182,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]message.reaction"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -1171,7 +1248,7 @@ pub mod vestibule {
             }
             impl Message {
                 #[allow(unused_unsafe, clippy::all)]
-                /// Empty when it is no such message.
+                /// The cards of a `contacts` message; empty when it is none. `contacts()` is `[{ name: "Ana Silva", … }]`.
                 #[allow(async_fn_in_trait)]
                 pub fn contacts(&self) -> _rt::Vec<Card> {
                     unsafe {
@@ -1188,7 +1265,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]message.contacts"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -1330,6 +1407,7 @@ pub mod vestibule {
             }
             impl Message {
                 #[allow(unused_unsafe, clippy::all)]
+                /// The basket of an `order`. `order()` is `some({ catalog: "3300", text: "", items: […] })`.
                 #[allow(async_fn_in_trait)]
                 pub fn order(&self) -> ::core::option::Option<Order> {
                     unsafe {
@@ -1346,7 +1424,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]message.order"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -1465,6 +1543,7 @@ pub mod vestibule {
             }
             impl Message {
                 #[allow(unused_unsafe, clippy::all)]
+                /// What was filled in, of a `form`. `form()` is `some({ name: "flow", fields: […] })`.
                 #[allow(async_fn_in_trait)]
                 pub fn form(&self) -> ::core::option::Option<Form> {
                     unsafe {
@@ -1481,7 +1560,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]message.form"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -1668,6 +1747,8 @@ pub mod vestibule {
             }
             impl Message {
                 #[allow(unused_unsafe, clippy::all)]
+                /// The answer to `ask-to-call`, or what follows from the person's settings. `call-permission()` is
+                /// `some({ accepted: true, permanent: true, expires: none })`.
                 #[allow(async_fn_in_trait)]
                 pub fn call_permission(&self) -> ::core::option::Option<CallPermission> {
                     unsafe {
@@ -1678,7 +1759,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]message.call-permission"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -1722,7 +1803,7 @@ pub mod vestibule {
             }
             impl Message {
                 #[allow(unused_unsafe, clippy::all)]
-                /// What kind of thing is `unsupported` or `other`, when Meta says: `poll`.
+                /// What kind of thing is `unsupported` or `other`, when Meta says. `other-kind()` is `some("poll")`.
                 #[allow(async_fn_in_trait)]
                 pub fn other_kind(&self) -> ::core::option::Option<_rt::String> {
                     unsafe {
@@ -1739,7 +1820,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]message.other-kind"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -1778,7 +1859,8 @@ pub mod vestibule {
             }
             impl Message {
                 #[allow(unused_unsafe, clippy::all)]
-                /// The token of the message that this one answers (the customer swiped it).
+                /// The token of the message that this one answers: the customer swiped it, or tapped a button of it. `answers()` is
+                /// `some("msg_0f3a…")`.
                 #[allow(async_fn_in_trait)]
                 pub fn answers(&self) -> ::core::option::Option<_rt::String> {
                     unsafe {
@@ -1795,7 +1877,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]message.answers"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -1834,6 +1916,8 @@ pub mod vestibule {
             }
             impl Message {
                 #[allow(unused_unsafe, clippy::all)]
+                /// Where the message came from, if from an advertisement or post. `referral()` is `some({ source: some("ad"), …
+                /// })`.
                 #[allow(async_fn_in_trait)]
                 pub fn referral(&self) -> ::core::option::Option<Referral> {
                     unsafe {
@@ -1850,7 +1934,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]message.referral"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -2038,6 +2122,7 @@ pub mod vestibule {
             }
             impl Message {
                 #[allow(unused_unsafe, clippy::all)]
+                /// The product that it asks about. `product()` is `some({ catalog: "3300", retailer-id: "sku-7" })`.
                 #[allow(async_fn_in_trait)]
                 pub fn product(&self) -> ::core::option::Option<Product> {
                     unsafe {
@@ -2054,7 +2139,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]message.product"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -2108,11 +2193,12 @@ pub mod vestibule {
             }
             impl Message {
                 #[allow(unused_unsafe, clippy::all)]
+                /// Was it forwarded? `forwarded()` is `no`.
                 #[allow(async_fn_in_trait)]
                 pub fn forwarded(&self) -> Forwarded {
                     unsafe {
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]message.forwarded"]
                             fn wit_import0(_: i32) -> i32;
@@ -2128,8 +2214,9 @@ pub mod vestibule {
             }
             impl Message {
                 #[allow(unused_unsafe, clippy::all)]
-                /// The message as Meta sent it (JSON of one `messages[]` element, without phone numbers, user ids and Meta's ids).
-                /// For kinds that are newer than this contract.
+                /// The message as Meta sent it (JSON of one `messages[]` element, without phone numbers, user ids and Meta's ids);
+                /// `{}` when it cannot be had any more. For kinds that are newer than this contract. `raw()` is
+                /// `"{\"type\":\"text\",\"text\":{\"body\":\"hi\"}}"`.
                 #[allow(async_fn_in_trait)]
                 pub fn raw(&self) -> _rt::String {
                     unsafe {
@@ -2146,7 +2233,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]message.raw"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -2169,7 +2256,7 @@ pub mod vestibule {
             }
             impl Conversation {
                 #[allow(unused_unsafe, clippy::all)]
-                /// Our id (`cnv_…`), opaque and stable.
+                /// Our id, opaque and stable. `id()` is `"cnv_…"`.
                 #[allow(async_fn_in_trait)]
                 pub fn id(&self) -> _rt::String {
                     unsafe {
@@ -2186,7 +2273,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]conversation.id"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -2209,7 +2296,7 @@ pub mod vestibule {
             }
             impl Conversation {
                 #[allow(unused_unsafe, clippy::all)]
-                /// Our id of the contact (`con_…`), opaque and stable.
+                /// Our id of the contact, opaque and stable: the same over all numbers. `contact()` is `"con_…"`.
                 #[allow(async_fn_in_trait)]
                 pub fn contact(&self) -> _rt::String {
                     unsafe {
@@ -2226,7 +2313,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]conversation.contact"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -2249,7 +2336,8 @@ pub mod vestibule {
             }
             impl Conversation {
                 #[allow(unused_unsafe, clippy::all)]
-                /// The name the customer shows, when Meta sent one.
+                /// The name the customer shows, when Meta sent one. Anybody may call themselves anything. `display-name()` is
+                /// `some("Ines")`.
                 #[allow(async_fn_in_trait)]
                 pub fn display_name(&self) -> ::core::option::Option<_rt::String> {
                     unsafe {
@@ -2266,7 +2354,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]conversation.display-name"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -2305,7 +2393,7 @@ pub mod vestibule {
             }
             impl Conversation {
                 #[allow(unused_unsafe, clippy::all)]
-                /// BCP 47 language of the conversation, when known.
+                /// BCP 47 language of the conversation, when known. `language()` is `some("pt-BR")`.
                 #[allow(async_fn_in_trait)]
                 pub fn language(&self) -> ::core::option::Option<_rt::String> {
                     unsafe {
@@ -2322,7 +2410,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]conversation.language"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -2361,7 +2449,8 @@ pub mod vestibule {
             }
             impl Conversation {
                 #[allow(unused_unsafe, clippy::all)]
-                /// An attribute of the conversation, as earlier turns and earlier hooks of this one left it.
+                /// An attribute of the conversation, as earlier turns and earlier hooks of this one left it. `attribute("tier")` is
+                /// `some(text("gold"))`.
                 #[allow(async_fn_in_trait)]
                 pub fn attribute(&self, key: &str) -> ::core::option::Option<Value> {
                     unsafe {
@@ -2380,7 +2469,7 @@ pub mod vestibule {
                         let len0 = vec0.len();
                         let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]conversation.attribute"]
                             fn wit_import2(_: i32, _: *mut u8, _: usize, _: *mut u8);
@@ -2496,7 +2585,7 @@ pub mod vestibule {
             }
             impl Conversation {
                 #[allow(unused_unsafe, clippy::all)]
-                /// All of them, by name.
+                /// All of them, by name. `attributes()` is `[{ name: "tier", value: text("gold") }]`.
                 #[allow(async_fn_in_trait)]
                 pub fn attributes(&self) -> _rt::Vec<Field> {
                     unsafe {
@@ -2513,7 +2602,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]conversation.attributes"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -2673,7 +2762,8 @@ pub mod vestibule {
             }
             impl Conversation {
                 #[allow(unused_unsafe, clippy::all)]
-                /// An attribute of the contact: one that the tenant has defined.
+                /// An attribute of the contact: one that the tenant has defined, as earlier hooks left it.
+                /// `contact-attribute("since")` is `some(date({ year: 2024, month: 5, day: 1 }))`.
                 #[allow(async_fn_in_trait)]
                 pub fn contact_attribute(
                     &self,
@@ -2695,7 +2785,7 @@ pub mod vestibule {
                         let len0 = vec0.len();
                         let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]conversation.contact-attribute"]
                             fn wit_import2(_: i32, _: *mut u8, _: usize, _: *mut u8);
@@ -2811,7 +2901,7 @@ pub mod vestibule {
             }
             impl Conversation {
                 #[allow(unused_unsafe, clippy::all)]
-                /// Sorted, as earlier turns and earlier hooks of this one left them.
+                /// Sorted, as earlier turns and earlier hooks of this one left them. `tags()` is `["paid", "vip"]`.
                 #[allow(async_fn_in_trait)]
                 pub fn tags(&self) -> _rt::Vec<_rt::String> {
                     unsafe {
@@ -2828,7 +2918,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]conversation.tags"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -2876,11 +2966,12 @@ pub mod vestibule {
             impl Conversation {
                 #[allow(unused_unsafe, clippy::all)]
                 /// Is this the first message of the conversation, or the first since it was closed? No in hooks without a message.
+                /// `is-new()` is `true`.
                 #[allow(async_fn_in_trait)]
                 pub fn is_new(&self) -> bool {
                     unsafe {
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]conversation.is-new"]
                             fn wit_import0(_: i32) -> i32;
@@ -2896,12 +2987,13 @@ pub mod vestibule {
             }
             impl Conversation {
                 #[allow(unused_unsafe, clippy::all)]
-                /// Has the bot the conversation? While it has not, `on-event` and `on-receipt` may note facts and no more.
+                /// Has the bot the conversation, as the turn began? While it has not, `on-event` may note facts and no more.
+                /// `is-the-bots()` is `true` in `routing`, `auto-reply` and `on-timer`.
                 #[allow(async_fn_in_trait)]
                 pub fn is_the_bots(&self) -> bool {
                     unsafe {
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]conversation.is-the-bots"]
                             fn wit_import0(_: i32) -> i32;
@@ -2916,7 +3008,8 @@ pub mod vestibule {
                 }
             }
         }
-        /// What hooks without a message are called for. Each lives as long as the hook's call.
+        /// What hooks without a message are called for. Each lives as long as the hook's call. Of a payment:
+        /// `event.name()` is `"payment.succeeded"`, `event.field("amount")` is `some(number(49.9))`.
         #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
         pub mod occasions {
             #[used]
@@ -2952,7 +3045,7 @@ pub mod vestibule {
                 #[inline]
                 unsafe fn drop(_handle: u32) {
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "[resource-drop]event"]
                         fn drop(_: i32);
@@ -2992,7 +3085,7 @@ pub mod vestibule {
                 #[inline]
                 unsafe fn drop(_handle: u32) {
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "[resource-drop]timer"]
                         fn drop(_: i32);
@@ -3006,13 +3099,19 @@ pub mod vestibule {
                     }
                 }
             }
+            /// How far a message came (§3.2). Some may never be told: what is `read` was delivered.
             #[repr(u8)]
             #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
             pub enum ReceiptStatus {
+                /// On its way.
                 Sent,
+                /// It is on a device.
                 Delivered,
+                /// It was read. People may switch that off.
                 Read,
+                /// A voice message was played.
                 Played,
+                /// It did not arrive: see `error`.
                 Failed,
             }
             impl ::core::fmt::Debug for ReceiptStatus {
@@ -3081,7 +3180,7 @@ pub mod vestibule {
                 #[inline]
                 unsafe fn drop(_handle: u32) {
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "[resource-drop]receipt"]
                         fn drop(_: i32);
@@ -3097,7 +3196,7 @@ pub mod vestibule {
             }
             impl Event {
                 #[allow(unused_unsafe, clippy::all)]
-                /// The sender's own id of it. An event is handled once, however often it is told.
+                /// The sender's own id of it. An event is handled once, however often it is told. `id()` is `"order-4711-paid"`.
                 #[allow(async_fn_in_trait)]
                 pub fn id(&self) -> _rt::String {
                     unsafe {
@@ -3114,7 +3213,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]event.id"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -3137,7 +3236,7 @@ pub mod vestibule {
             }
             impl Event {
                 #[allow(unused_unsafe, clippy::all)]
-                /// What happened: letters, digits, dots, dashes and underscores, at most 64.
+                /// What happened: letters, digits, dots, dashes and underscores, at most 64. `name()` is `"payment.succeeded"`.
                 #[allow(async_fn_in_trait)]
                 pub fn name(&self) -> _rt::String {
                     unsafe {
@@ -3154,7 +3253,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]event.name"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -3177,12 +3276,12 @@ pub mod vestibule {
             }
             impl Event {
                 #[allow(unused_unsafe, clippy::all)]
-                /// When, as the sender says; else when it was told.
+                /// When, as the sender says; else when it was told. `at()` is `1795000000000`.
                 #[allow(async_fn_in_trait)]
                 pub fn at(&self) -> Moment {
                     unsafe {
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]event.at"]
                             fn wit_import0(_: i32) -> i64;
@@ -3198,7 +3297,7 @@ pub mod vestibule {
             }
             impl Event {
                 #[allow(unused_unsafe, clippy::all)]
-                /// One of its fields: `event.field("amount")` is `some(number(49.9))`.
+                /// One of its fields. `field("amount")` is `some(number(49.9))`.
                 #[allow(async_fn_in_trait)]
                 pub fn field(&self, name: &str) -> ::core::option::Option<Value> {
                     unsafe {
@@ -3217,7 +3316,7 @@ pub mod vestibule {
                         let len0 = vec0.len();
                         let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]event.field"]
                             fn wit_import2(_: i32, _: *mut u8, _: usize, _: *mut u8);
@@ -3333,7 +3432,7 @@ pub mod vestibule {
             }
             impl Event {
                 #[allow(unused_unsafe, clippy::all)]
-                /// All of them, by name.
+                /// All of them, by name. `fields()` is `[{ name: "amount", value: number(49.9) }]`.
                 #[allow(async_fn_in_trait)]
                 pub fn fields(&self) -> _rt::Vec<Field> {
                     unsafe {
@@ -3350,7 +3449,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]event.fields"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -3510,7 +3609,7 @@ pub mod vestibule {
             }
             impl Timer {
                 #[allow(unused_unsafe, clippy::all)]
-                /// The name it was set under.
+                /// The name it was set under. `name()` is `"remind"`.
                 #[allow(async_fn_in_trait)]
                 pub fn name(&self) -> _rt::String {
                     unsafe {
@@ -3527,7 +3626,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]timer.name"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -3550,11 +3649,12 @@ pub mod vestibule {
             }
             impl Timer {
                 #[allow(unused_unsafe, clippy::all)]
+                /// The time of the turn that set it. `set-at()` is `1795000000000`.
                 #[allow(async_fn_in_trait)]
                 pub fn set_at(&self) -> Moment {
                     unsafe {
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]timer.set-at"]
                             fn wit_import0(_: i32) -> i64;
@@ -3570,12 +3670,12 @@ pub mod vestibule {
             }
             impl Timer {
                 #[allow(unused_unsafe, clippy::all)]
-                /// When it was due. The clock may be later: nodes stop, and turns queue.
+                /// When it was due. The clock may be later: nodes stop, and turns queue. `due-at()` is `1795003600000`.
                 #[allow(async_fn_in_trait)]
                 pub fn due_at(&self) -> Moment {
                     unsafe {
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]timer.due-at"]
                             fn wit_import0(_: i32) -> i64;
@@ -3591,6 +3691,7 @@ pub mod vestibule {
             }
             impl Timer {
                 #[allow(unused_unsafe, clippy::all)]
+                /// One of the fields that it was set with. `field("step")` is `some(number(1))`.
                 #[allow(async_fn_in_trait)]
                 pub fn field(&self, name: &str) -> ::core::option::Option<Value> {
                     unsafe {
@@ -3609,7 +3710,7 @@ pub mod vestibule {
                         let len0 = vec0.len();
                         let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]timer.field"]
                             fn wit_import2(_: i32, _: *mut u8, _: usize, _: *mut u8);
@@ -3725,6 +3826,7 @@ pub mod vestibule {
             }
             impl Timer {
                 #[allow(unused_unsafe, clippy::all)]
+                /// All of them, by name. `fields()` is `[{ name: "step", value: number(1) }]`.
                 #[allow(async_fn_in_trait)]
                 pub fn fields(&self) -> _rt::Vec<Field> {
                     unsafe {
@@ -3741,7 +3843,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]timer.fields"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -3901,7 +4003,7 @@ pub mod vestibule {
             }
             impl Receipt {
                 #[allow(unused_unsafe, clippy::all)]
-                /// Our id of the send (`out_…`).
+                /// Our id of the send. `send()` is `"out_…"`.
                 #[allow(async_fn_in_trait)]
                 pub fn send(&self) -> _rt::String {
                     unsafe {
@@ -3918,7 +4020,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]receipt.send"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -3941,11 +4043,12 @@ pub mod vestibule {
             }
             impl Receipt {
                 #[allow(unused_unsafe, clippy::all)]
+                /// How far it came. `status()` is `delivered`.
                 #[allow(async_fn_in_trait)]
                 pub fn status(&self) -> ReceiptStatus {
                     unsafe {
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]receipt.status"]
                             fn wit_import0(_: i32) -> i32;
@@ -3961,12 +4064,12 @@ pub mod vestibule {
             }
             impl Receipt {
                 #[allow(unused_unsafe, clippy::all)]
-                /// Meta's time.
+                /// Meta's time. `at()` is `1795000002000`.
                 #[allow(async_fn_in_trait)]
                 pub fn at(&self) -> Moment {
                     unsafe {
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]receipt.at"]
                             fn wit_import0(_: i32) -> i64;
@@ -3982,7 +4085,7 @@ pub mod vestibule {
             }
             impl Receipt {
                 #[allow(unused_unsafe, clippy::all)]
-                /// Meta's error code of a failure.
+                /// Meta's error code of a failure (§7). `error()` is `some(131047)`.
                 #[allow(async_fn_in_trait)]
                 pub fn error(&self) -> ::core::option::Option<i64> {
                     unsafe {
@@ -3993,7 +4096,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]receipt.error"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -4020,13 +4123,15 @@ pub mod vestibule {
                 }
             }
         }
-        /// Why an effect was not taken. The turn goes on: try another, or fail.
+        /// Why an effect was not taken. The turn goes on: try another, or fail. `send-text("", false)` is
+        /// `err(invalid("…"))`, and the text names `body`; the words may change, the case does not.
         #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
         pub mod refusal {
             #[used]
             #[doc(hidden)]
             static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
             use super::super::super::_rt;
+            /// Nothing of what was asked for is kept.
             #[derive(Clone, PartialEq)]
             pub enum EffectError {
                 /// The argument breaks a rule of WhatsApp or of Vestibule; the text names the field.
@@ -4064,14 +4169,19 @@ pub mod vestibule {
             }
             impl ::core::error::Error for EffectError {}
         }
-        /// Everything that can be sent. For `auto-reply`, `on-event` and `on-timer`, while the bot has the conversation.
+        /// Everything that can be sent. For `auto-reply`, `on-event` and `on-timer`, while the bot has the conversation;
+        /// elsewhere `denied`.
         ///
-        /// Each call is checked at once by the rules that the API checks by (`docs/messages.md` has every limit) and kept aside;
-        /// what hooks asked for is sent, in that order, if the hook returns ok. Whether a message may go out (consent, the
-        /// 24-hour window, the loop brake) is decided afterwards: outside the window only a template can.
+        /// Each call is checked at once by the rules that the API checks by (`docs/messages.md` has every limit) and kept
+        /// aside; what hooks asked for is sent, in that order, if the hook returns ok. Whether a message may go out (consent,
+        /// the 24-hour window, the loop brake) is decided afterwards: outside the window only a template can (§6.1).
         ///
         /// What is said in `on-event` and `on-timer` answers nobody: it is business-initiated and needs the person's consent to
         /// that.
+        ///
+        /// Each message counts as one of the 32 effects that a plugin may ask for in a turn, unless the operator says
+        /// otherwise. A text that is given says something: empty and blank ones are `invalid`, except where it is said. The
+        /// limits of interactive messages are those of §4.3. `send-text("Hello!", false)` is `ok`.
         #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
         pub mod replies {
             #[used]
@@ -4082,10 +4192,15 @@ pub mod vestibule {
             pub type Day = super::super::super::vestibule::plugin::types::Day;
             pub type Field = super::super::super::vestibule::plugin::types::Field;
             pub type EffectError = super::super::super::vestibule::plugin::refusal::EffectError;
-            /// Where WhatsApp takes a file from: a media handle, or an address that it fetches itself.
+            /// Where WhatsApp takes a file from: `handle("1180011800")`, `link("https://shop.example/p.jpg")`. What it may be and
+            /// how large, §5.3 has: images 5 MB, audio and video 16 MB, documents 100 MB, stickers 100 KB (500 KB animated). A
+            /// file that Meta cannot fetch fails later, by a receipt.
             #[derive(Clone, PartialEq)]
             pub enum File {
+                /// Meta's id of an upload (30 days) or of a file that a customer sent (7 days).
                 Handle(_rt::String),
+                /// An address that begins with `https://` or `http://`, without spaces. Meta fetches it, and keeps it for 10
+                /// minutes.
                 Link(_rt::String),
             }
             impl ::core::fmt::Debug for File {
@@ -4101,9 +4216,12 @@ pub mod vestibule {
                     }
                 }
             }
+            /// A file with its name: `{ file: link("https://shop.example/88.pdf"), filename: some("invoice-88.pdf") }`.
             #[derive(Clone, PartialEq)]
             pub struct Document {
+                /// Where it is.
                 pub file: File,
+                /// What it is called for the customer.
                 pub filename: ::core::option::Option<_rt::String>,
             }
             impl ::core::fmt::Debug for Document {
@@ -4120,9 +4238,13 @@ pub mod vestibule {
             /// Above the body. `image(link("https://shop.example/p.jpg"))`.
             #[derive(Clone, PartialEq)]
             pub enum Header {
+                /// At most 60 characters.
                 Text(_rt::String),
+                /// A picture.
                 Image(File),
+                /// A video.
                 Video(File),
+                /// Any other file.
                 Document(Document),
             }
             impl ::core::fmt::Debug for Header {
@@ -4146,10 +4268,12 @@ pub mod vestibule {
                     }
                 }
             }
-            /// `{ id: "yes", title: "Yes, please" }`: the id comes back as the message's `payload`.
+            /// A reply button: `{ id: "yes", title: "Yes, please" }`. No two of a message have the same title or the same id.
             #[derive(Clone, PartialEq)]
             pub struct Button {
+                /// Comes back as the message's `payload`. At most 256 characters.
                 pub id: _rt::String,
+                /// At most 20 characters.
                 pub title: _rt::String,
             }
             impl ::core::fmt::Debug for Button {
@@ -4163,11 +4287,14 @@ pub mod vestibule {
                         .finish()
                 }
             }
-            /// `{ id: "s", title: "Small", description: some("0.3 l") }`.
+            /// A row of a list: `{ id: "s", title: "Small", description: some("0.3 l") }`. No two of a message have the same id.
             #[derive(Clone, PartialEq)]
             pub struct Row {
+                /// Comes back as the message's `payload`. At most 200 characters.
                 pub id: _rt::String,
+                /// At most 24 characters.
                 pub title: _rt::String,
+                /// At most 72 characters.
                 pub description: ::core::option::Option<_rt::String>,
             }
             impl ::core::fmt::Debug for Row {
@@ -4182,10 +4309,12 @@ pub mod vestibule {
                         .finish()
                 }
             }
-            /// A title is needed as soon as there are two sections.
+            /// Rows under a title: `{ title: "Hot", rows: [{ id: "t", title: "Tea", description: none }] }`.
             #[derive(Clone, PartialEq)]
             pub struct Section {
+                /// At most 24 characters. Needed as soon as there are two sections; else it may be empty.
                 pub title: _rt::String,
+                /// One to ten, and ten over all sections together.
                 pub rows: _rt::Vec<Row>,
             }
             impl ::core::fmt::Debug for Section {
@@ -4199,11 +4328,16 @@ pub mod vestibule {
                         .finish()
                 }
             }
+            /// A place: `{ latitude: 52.52, longitude: 13.405, name: some("Office"), address: none }`.
             #[derive(Clone, PartialEq)]
             pub struct Place {
+                /// Degrees, -90 to 90.
                 pub latitude: f64,
+                /// Degrees, -180 to 180.
                 pub longitude: f64,
+                /// What it is called.
                 pub name: ::core::option::Option<_rt::String>,
+                /// Its address in words.
                 pub address: ::core::option::Option<_rt::String>,
             }
             impl ::core::fmt::Debug for Place {
@@ -4219,15 +4353,23 @@ pub mod vestibule {
                         .finish()
                 }
             }
-            /// A card for the customer's address book: `{ name: "Ana Silva", phones: ["+49 151 …"], … }`.
+            /// A card for the customer's address book: `{ name: "Ana Silva", phones: ["+49 151 0000000"], emails: [], urls: [],
+            /// company: some("Shop"), title: none, birthday: none }`.
             #[derive(Clone, PartialEq)]
             pub struct Card {
+                /// As the card shows it.
                 pub name: _rt::String,
+                /// As they are shown.
                 pub phones: _rt::Vec<_rt::String>,
+                /// As they are shown.
                 pub emails: _rt::Vec<_rt::String>,
+                /// As they are shown.
                 pub urls: _rt::Vec<_rt::String>,
+                /// Where they work.
                 pub company: ::core::option::Option<_rt::String>,
+                /// As what they work there.
                 pub title: ::core::option::Option<_rt::String>,
+                /// A day of the calendar.
                 pub birthday: ::core::option::Option<Day>,
             }
             impl ::core::fmt::Debug for Card {
@@ -4246,13 +4388,19 @@ pub mod vestibule {
                         .finish()
                 }
             }
-            /// `{ header: none, body: "Your bill", footer: none, title: "Pay", url: "https://…" }`.
+            /// A button that opens an address: `{ header: none, body: "Your bill", footer: none, title: "Pay",
+            /// url: "https://shop.example/88" }`.
             #[derive(Clone, PartialEq)]
             pub struct Link {
+                /// Above the body.
                 pub header: ::core::option::Option<Header>,
+                /// At most 1024 characters.
                 pub body: _rt::String,
+                /// At most 60 characters.
                 pub footer: ::core::option::Option<_rt::String>,
+                /// The button's words, at most 20 characters.
                 pub title: _rt::String,
+                /// Begins with `https://` or `http://`, without spaces.
                 pub url: _rt::String,
             }
             impl ::core::fmt::Debug for Link {
@@ -4269,18 +4417,27 @@ pub mod vestibule {
                         .finish()
                 }
             }
-            /// A button that opens a flow. With a `screen` it begins there with `fields`, else the flow asks its endpoint.
+            /// A button that opens a flow. With a `screen` it begins there with `fields`, else the flow asks its endpoint (§4.2).
+            ///
+            /// `{ header: none, body: "Book a table", footer: none, id: "55001", token: "t-91", title: "Book now",
+            /// screen: some("START"), fields: [{ name: "city", value: text("Leeds") }] }`.
             #[derive(Clone, PartialEq)]
             pub struct Flow {
+                /// Above the body.
                 pub header: ::core::option::Option<Header>,
+                /// At most 1024 characters.
                 pub body: _rt::String,
+                /// At most 60 characters.
                 pub footer: ::core::option::Option<_rt::String>,
+                /// Meta's id of the flow, which is published.
                 pub id: _rt::String,
-                /// Comes back with the answer.
+                /// The plugin's own word for this use of the flow. Comes back with the answer, as its field `flow_token`.
                 pub token: _rt::String,
-                /// The button's words.
+                /// The button's words, at most 20 characters.
                 pub title: _rt::String,
+                /// The screen that it begins with.
                 pub screen: ::core::option::Option<_rt::String>,
+                /// What that screen is given. Only with a `screen`. Days are given as text, `2026-11-25`.
                 pub fields: _rt::Vec<Field>,
             }
             impl ::core::fmt::Debug for Flow {
@@ -4300,9 +4457,12 @@ pub mod vestibule {
                         .finish()
                 }
             }
+            /// A part of an address, or what is wrong with it: `{ name: "city", text: "Pune" }`.
             #[derive(Clone, PartialEq)]
             pub struct NamedText {
+                /// Meta's name of the part.
                 pub name: _rt::String,
+                /// Its value, or what is wrong with it.
                 pub text: _rt::String,
             }
             impl ::core::fmt::Debug for NamedText {
@@ -4316,12 +4476,18 @@ pub mod vestibule {
                         .finish()
                 }
             }
-            /// Asks for a delivery address, filled in as far as it is known. Between India and India only.
+            /// Asks for a delivery address, filled in as far as it is known. Between India and India only (§4.2).
+            ///
+            /// `{ body: "Where to?", country: "IN", known: [{ name: "name", text: "Ravi" }], errors: [] }`.
             #[derive(Clone, PartialEq)]
             pub struct AddressForm {
+                /// At most 1024 characters.
                 pub body: _rt::String,
+                /// `IN`.
                 pub country: _rt::String,
+                /// What is filled in already, by Meta's names of the parts: `name`, `city`.
                 pub known: _rt::Vec<NamedText>,
+                /// What was wrong with an answer, by the same names; shown beside the parts.
                 pub errors: _rt::Vec<NamedText>,
             }
             impl ::core::fmt::Debug for AddressForm {
@@ -4337,12 +4503,17 @@ pub mod vestibule {
                         .finish()
                 }
             }
-            /// A button that calls the business in WhatsApp.
+            /// A button that calls the business in WhatsApp: `{ body: "Talk to us", title: "Call now", minutes: some(1440),
+            /// payload: some("case-9") }`.
             #[derive(Clone, PartialEq)]
             pub struct CallButton {
+                /// At most 1024 characters.
                 pub body: _rt::String,
+                /// The button's words, at most 20 characters.
                 pub title: _rt::String,
+                /// How long it works: 1 to 43200 minutes. None: Meta's 10080, which is a week.
                 pub minutes: ::core::option::Option<u32>,
+                /// Comes back with the call. At most 512 characters.
                 pub payload: ::core::option::Option<_rt::String>,
             }
             impl ::core::fmt::Debug for CallButton {
@@ -4358,11 +4529,16 @@ pub mod vestibule {
                         .finish()
                 }
             }
+            /// One product of a catalog: `{ body: some("This one?"), footer: none, catalog: "3300", retailer-id: "sku-7" }`.
             #[derive(Clone, PartialEq)]
             pub struct Product {
+                /// At most 1024 characters.
                 pub body: ::core::option::Option<_rt::String>,
+                /// At most 60 characters.
                 pub footer: ::core::option::Option<_rt::String>,
+                /// Meta's id of the catalog, which is connected to the number's account.
                 pub catalog: _rt::String,
+                /// The shop's own id of the product.
                 pub retailer_id: _rt::String,
             }
             impl ::core::fmt::Debug for Product {
@@ -4378,9 +4554,12 @@ pub mod vestibule {
                         .finish()
                 }
             }
+            /// Products under a title: `{ title: "Soups", products: ["sku-1", "sku-2"] }`.
             #[derive(Clone, PartialEq)]
             pub struct ProductSection {
+                /// At most 24 characters. Needed as soon as there are two sections; else it may be empty.
                 pub title: _rt::String,
+                /// The shop's own ids. One to 30, and 30 over all sections together.
                 pub products: _rt::Vec<_rt::String>,
             }
             impl ::core::fmt::Debug for ProductSection {
@@ -4394,12 +4573,19 @@ pub mod vestibule {
                         .finish()
                 }
             }
+            /// Products to choose from: `{ header: "Menu", body: "Choose", footer: none, catalog: "3300",
+            /// sections: [{ title: "Soups", products: ["sku-1"] }] }`.
             #[derive(Clone, PartialEq)]
             pub struct ProductList {
+                /// At most 60 characters.
                 pub header: _rt::String,
+                /// At most 1024 characters.
                 pub body: _rt::String,
+                /// At most 60 characters.
                 pub footer: ::core::option::Option<_rt::String>,
+                /// Meta's id of the catalog.
                 pub catalog: _rt::String,
+                /// One to ten.
                 pub sections: _rt::Vec<ProductSection>,
             }
             impl ::core::fmt::Debug for ProductList {
@@ -4416,11 +4602,15 @@ pub mod vestibule {
                         .finish()
                 }
             }
-            /// The whole catalog of the number, under one product's picture.
+            /// The whole catalog of the number, under one product's picture: `{ body: "Browse", footer: none,
+            /// thumbnail: some("sku-1") }`.
             #[derive(Clone, PartialEq)]
             pub struct Catalog {
+                /// At most 1024 characters.
                 pub body: _rt::String,
+                /// At most 60 characters.
                 pub footer: ::core::option::Option<_rt::String>,
+                /// The shop's own id of the product whose picture is shown. None: Meta's choice.
                 pub thumbnail: ::core::option::Option<_rt::String>,
             }
             impl ::core::fmt::Debug for Catalog {
@@ -4435,10 +4625,14 @@ pub mod vestibule {
                         .finish()
                 }
             }
+            /// Products side by side: `{ body: "Two rooms left", catalog: "3300", products: ["sku-1", "sku-2"] }`.
             #[derive(Clone, PartialEq)]
             pub struct ProductCarousel {
+                /// At most 1024 characters.
                 pub body: _rt::String,
+                /// Meta's id of the catalog.
                 pub catalog: _rt::String,
+                /// The shop's own ids. Two to ten, no two the same.
                 pub products: _rt::Vec<_rt::String>,
             }
             impl ::core::fmt::Debug for ProductCarousel {
@@ -4453,12 +4647,17 @@ pub mod vestibule {
                         .finish()
                 }
             }
-            /// The header is an image or a video, of one kind on all cards.
+            /// A card of a carousel: `{ header: image(link("https://shop.example/a.jpg")), body: some("Garden room"), title:
+            /// "Book", url: "https://shop.example/a" }`.
             #[derive(Clone, PartialEq)]
             pub struct CarouselCard {
+                /// An image or a video, of one kind on all cards.
                 pub header: Header,
+                /// At most 160 characters with at most two line breaks.
                 pub body: ::core::option::Option<_rt::String>,
+                /// The button's words, at most 20 characters.
                 pub title: _rt::String,
+                /// Begins with `https://` or `http://`, without spaces.
                 pub url: _rt::String,
             }
             impl ::core::fmt::Debug for CarouselCard {
@@ -4474,11 +4673,16 @@ pub mod vestibule {
                         .finish()
                 }
             }
-            /// A value for a template's variable: in order, or by name. `fallback` stands in for a blank value.
+            /// A value for a template's variable: `{ name: none, value: "4711", fallback: none }` in order, or
+            /// `{ name: some("order"), value: "4711", fallback: some("your order") }` by name. One style in all of a template.
             #[derive(Clone, PartialEq)]
             pub struct Parameter {
+                /// Of a-z, 0-9 and _. None: by its place.
                 pub name: ::core::option::Option<_rt::String>,
+                /// One line without tabs and with at most 4 spaces in a row. In a body at most 1024 characters (600 with an offer),
+                /// in a header 60, on a card 160.
                 pub value: _rt::String,
+                /// Stands in for a value that is blank. Without one such a send is `invalid`: nobody reads "Hi ,".
                 pub fallback: ::core::option::Option<_rt::String>,
             }
             impl ::core::fmt::Debug for Parameter {
@@ -4493,12 +4697,18 @@ pub mod vestibule {
                         .finish()
                 }
             }
+            /// What a template's header shows. `image(link("https://shop.example/van.jpg"))`.
             #[derive(Clone, PartialEq)]
             pub enum TemplateHeader {
+                /// The one variable of a header of text.
                 Text(Parameter),
+                /// A picture.
                 Image(File),
+                /// A video.
                 Video(File),
+                /// Any other file.
                 Document(Document),
+                /// A place: its name and address must be given (§4.4).
                 Location(Place),
             }
             impl ::core::fmt::Debug for TemplateHeader {
@@ -4525,14 +4735,17 @@ pub mod vestibule {
                     }
                 }
             }
-            /// A template's button that takes something; `index` counts over all its buttons, from 0.
+            /// A template's button that takes something; the first number is its index over all buttons of the template, 0 to 9.
+            /// `url-suffix((0, "trk-9931"))`.
             #[derive(Clone, PartialEq)]
             pub enum TemplateButton {
+                /// What comes back as the message's `payload`. At most 256 characters.
                 QuickReply((u8, _rt::String)),
-                /// The end of the address, behind what the template has of it.
+                /// The end of the address, behind what the template has of it. At most 2000 characters without spaces.
                 UrlSuffix((u8, _rt::String)),
+                /// The code that is copied. At most 20 characters.
                 CopyCode((u8, _rt::String)),
-                /// Takes the body's one parameter.
+                /// Takes the body's one parameter, a code of at most 15 characters without link or emoji.
                 OneTimeCode(u8),
                 /// Opens a flow, with this token.
                 Flow((u8, _rt::String)),
@@ -4563,9 +4776,12 @@ pub mod vestibule {
                     }
                 }
             }
+            /// What a card of a template's carousel shows. `image(link("https://shop.example/a.jpg"))`.
             #[derive(Clone, PartialEq)]
             pub enum CardHeader {
+                /// A picture.
                 Image(File),
+                /// A video.
                 Video(File),
             }
             impl ::core::fmt::Debug for CardHeader {
@@ -4583,10 +4799,15 @@ pub mod vestibule {
                     }
                 }
             }
+            /// A card of a template's carousel: `{ header: image(handle("1180011800")), parameters: [{ name: none, value: "20%",
+            /// fallback: none }], buttons: [quick-reply((0, "MORE:1"))] }`.
             #[derive(Clone, PartialEq)]
             pub struct TemplateCard {
+                /// Of one kind on all cards.
                 pub header: CardHeader,
+                /// The variables of the card's text.
                 pub parameters: _rt::Vec<Parameter>,
+                /// Those that take something, the same on all cards; counted on each card from 0. No one-time codes.
                 pub buttons: _rt::Vec<TemplateButton>,
             }
             impl ::core::fmt::Debug for TemplateCard {
@@ -4601,18 +4822,27 @@ pub mod vestibule {
                         .finish()
                 }
             }
-            /// An approved template. Parts without variables are left out; a media header must always be given.
+            /// An approved template (§4.4). Parts without variables are left out; a media header must always be given. What a
+            /// template takes, `templates.find` says.
             ///
-            /// `{ name: "order_update", language: "en", parameters: [{ name: none, value: "4711", fallback: none }], … }`.
+            /// `{ name: "order_update", language: "en", parameters: [{ name: none, value: "4711", fallback: none }], header:
+            /// none, buttons: [], cards: [], offer-ends: none }`.
             #[derive(Clone, PartialEq)]
             pub struct Template {
+                /// At most 512 characters of a-z, 0-9 and _.
                 pub name: _rt::String,
+                /// Exactly as approved, `pt_BR`; or `auto`, or a list of codes like `pt_BR,en`: then it is chosen among the
+                /// approved ones (`docs/templates.md`).
                 pub language: _rt::String,
+                /// The body's variables: as many as it has.
                 pub parameters: _rt::Vec<Parameter>,
+                /// What the header takes.
                 pub header: ::core::option::Option<TemplateHeader>,
+                /// Those that take something, at most ten.
                 pub buttons: _rt::Vec<TemplateButton>,
+                /// None, or two to ten: as many as the template has.
                 pub cards: _rt::Vec<TemplateCard>,
-                /// The end of its limited-time offer, if it has one.
+                /// The end of its limited-time offer, if it has one. In the future when it is sent.
                 pub offer_ends: ::core::option::Option<Moment>,
             }
             impl ::core::fmt::Debug for Template {
@@ -4639,7 +4869,9 @@ pub mod vestibule {
                 Reply,
                 /// About something they have: an order, an appointment. What is said in `on-event` and `on-timer` is this.
                 Utility,
+                /// Advertising.
                 Marketing,
+                /// A code to sign in with.
                 Authentication,
             }
             impl ::core::fmt::Debug for Purpose {
@@ -4675,7 +4907,8 @@ pub mod vestibule {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// The next message of this hook quotes the customer's message. Only where there is one.
+            /// The next message of this hook quotes the customer's message; the one behind it does not. Only where there is a
+            /// message, else `denied`. A template shows no quote (§4.1). `quote()`, then `send-text("Yes!", false)`.
             #[allow(async_fn_in_trait)]
             pub fn quote() -> ::core::result::Result<(), EffectError> {
                 unsafe {
@@ -4692,7 +4925,7 @@ pub mod vestibule {
                     );
                     let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "quote"]
                         fn wit_import1(_: *mut u8);
@@ -4781,7 +5014,8 @@ pub mod vestibule {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// The next message of this hook is for this. `reply` only where there is a message to answer.
+            /// The next message of this hook is for this; the one behind it is not. `reply` only where there is a message to
+            /// answer, else `denied`. `mean(marketing)`, then `send-template({ name: "spring_sale", … })`.
             #[allow(async_fn_in_trait)]
             pub fn mean(purpose: Purpose) -> ::core::result::Result<(), EffectError> {
                 unsafe {
@@ -4798,7 +5032,7 @@ pub mod vestibule {
                     );
                     let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "mean"]
                         fn wit_import1(_: i32, _: *mut u8);
@@ -4887,7 +5121,7 @@ pub mod vestibule {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// `send-text("Hello!", false)`. At most 4096 characters; `preview`: show what its first link leads to.
+            /// A text of at most 4096 characters; `preview`: show what its first link leads to. `send-text("Hello!", false)`.
             #[allow(async_fn_in_trait)]
             pub fn send_text(
                 body: &str,
@@ -4910,7 +5144,7 @@ pub mod vestibule {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "send-text"]
                         fn wit_import2(_: *mut u8, _: usize, _: i32, _: *mut u8);
@@ -5012,6 +5246,8 @@ pub mod vestibule {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
+            /// A picture, JPEG or PNG, with a caption of at most 1024 characters.
+            /// `send-image(link("https://shop.example/plan.jpg"), some("floor plan"))`.
             #[allow(async_fn_in_trait)]
             pub fn send_image(
                 file: &File,
@@ -5054,7 +5290,7 @@ pub mod vestibule {
                     };
                     let ptr5 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "send-image"]
                         fn wit_import6(
@@ -5167,6 +5403,7 @@ pub mod vestibule {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
+            /// A video, MP4 or 3GP, with a caption of at most 1024 characters. `send-video(handle("1180011800"), none)`.
             #[allow(async_fn_in_trait)]
             pub fn send_video(
                 file: &File,
@@ -5209,7 +5446,7 @@ pub mod vestibule {
                     };
                     let ptr5 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "send-video"]
                         fn wit_import6(
@@ -5322,7 +5559,8 @@ pub mod vestibule {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// `voice`: a voice message (OGG with OPUS, mono).
+            /// A recording. `voice`: a voice message (OGG with OPUS, mono).
+            /// `send-audio(link("https://shop.example/hi.ogg"), true)`.
             #[allow(async_fn_in_trait)]
             pub fn send_audio(
                 file: &File,
@@ -5356,7 +5594,7 @@ pub mod vestibule {
                     };
                     let ptr3 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "send-audio"]
                         fn wit_import4(_: i32, _: *mut u8, _: usize, _: i32, _: *mut u8);
@@ -5460,6 +5698,8 @@ pub mod vestibule {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
+            /// A file of any other kind, with a caption of at most 1024 characters.
+            /// `send-document({ file: link("https://shop.example/88.pdf"), filename: some("invoice-88.pdf") }, none)`.
             #[allow(async_fn_in_trait)]
             pub fn send_document(
                 document: &Document,
@@ -5512,7 +5752,7 @@ pub mod vestibule {
                     };
                     let ptr8 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "send-document"]
                         fn wit_import9(
@@ -5634,6 +5874,7 @@ pub mod vestibule {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
+            /// A sticker, WebP. `send-sticker(link("https://shop.example/wave.webp"))`.
             #[allow(async_fn_in_trait)]
             pub fn send_sticker(file: &File) -> ::core::result::Result<(), EffectError> {
                 unsafe {
@@ -5664,7 +5905,7 @@ pub mod vestibule {
                     };
                     let ptr3 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "send-sticker"]
                         fn wit_import4(_: i32, _: *mut u8, _: usize, _: *mut u8);
@@ -5758,6 +5999,7 @@ pub mod vestibule {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
+            /// A place. `send-location({ latitude: 52.52, longitude: 13.405, name: some("Office"), address: none })`.
             #[allow(async_fn_in_trait)]
             pub fn send_location(
                 place: &Place,
@@ -5800,7 +6042,7 @@ pub mod vestibule {
                     };
                     let ptr5 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "send-location"]
                         fn wit_import6(
@@ -5919,6 +6161,7 @@ pub mod vestibule {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
+            /// One to 257 cards for the address book. `send-contacts([{ name: "Front Desk", phones: ["+44 1632 960222"], … }])`.
             #[allow(async_fn_in_trait)]
             pub fn send_contacts(
                 cards: &[Card],
@@ -6126,7 +6369,7 @@ pub mod vestibule {
                     }
                     let ptr12 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "send-contacts"]
                         fn wit_import13(_: *mut u8, _: usize, _: *mut u8);
@@ -6215,7 +6458,8 @@ pub mod vestibule {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// One to three reply buttons.
+            /// One to three reply buttons. The body has at most 1024 characters, the footer 60.
+            /// `send-buttons(none, "Keep the slot?", none, [{ id: "keep", title: "Keep" }, { id: "move", title: "Move" }])`.
             #[allow(async_fn_in_trait)]
             pub fn send_buttons(
                 header: ::core::option::Option<&Header>,
@@ -6424,7 +6668,7 @@ pub mod vestibule {
                     }
                     let ptr22 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "send-buttons"]
                         fn wit_import23(
@@ -6564,7 +6808,9 @@ pub mod vestibule {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// A list, opened by `button`: at most ten rows over all sections. Its header is text.
+            /// A list, opened by `button` (20 characters): one to ten sections, at most ten rows over all of them. Its header is
+            /// text of at most 60 characters, the body has 4096, the footer 60.
+            /// `send-rows(none, "Pick a branch", none, "Branches", [{ title: "", rows: [{ id: "n", title: "Leeds", … }] }])`.
             #[allow(async_fn_in_trait)]
             pub fn send_rows(
                 header: ::core::option::Option<&str>,
@@ -6699,7 +6945,7 @@ pub mod vestibule {
                     }
                     let ptr14 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "send-rows"]
                         fn wit_import15(
@@ -6830,7 +7076,7 @@ pub mod vestibule {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// One button that opens an address.
+            /// One button that opens an address. `send-link({ body: "Your bill", title: "Pay", … })`.
             #[allow(async_fn_in_trait)]
             pub fn send_link(link: &Link) -> ::core::result::Result<(), EffectError> {
                 unsafe {
@@ -7052,7 +7298,7 @@ pub mod vestibule {
                         .cast::<*mut u8>() = ptr14.cast_mut();
                     let ptr15 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "send-link"]
                         fn wit_import16(_: *mut u8, _: *mut u8);
@@ -7141,6 +7387,7 @@ pub mod vestibule {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
+            /// A button that opens a flow; the answer comes as a message of kind `form`. `send-flow({ id: "55001", … })`.
             #[allow(async_fn_in_trait)]
             pub fn send_flow(flow: &Flow) -> ::core::result::Result<(), EffectError> {
                 unsafe {
@@ -7517,7 +7764,7 @@ pub mod vestibule {
                         .cast::<*mut u8>() = result24;
                     let ptr25 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "send-flow"]
                         fn wit_import26(_: *mut u8, _: *mut u8);
@@ -7606,6 +7853,8 @@ pub mod vestibule {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
+            /// Asks for a place, with at most 1024 characters; the answer is a message of kind `location`.
+            /// `ask-location("Where are you?")`.
             #[allow(async_fn_in_trait)]
             pub fn ask_location(body: &str) -> ::core::result::Result<(), EffectError> {
                 unsafe {
@@ -7625,7 +7874,7 @@ pub mod vestibule {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "ask-location"]
                         fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
@@ -7714,6 +7963,7 @@ pub mod vestibule {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
+            /// Asks for a delivery address in India; the answer is a message of kind `form`. `ask-address({ country: "IN", … })`.
             #[allow(async_fn_in_trait)]
             pub fn ask_address(
                 form: &AddressForm,
@@ -7806,7 +8056,7 @@ pub mod vestibule {
                     }
                     let ptr11 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "ask-address"]
                         fn wit_import12(
@@ -7925,7 +8175,8 @@ pub mod vestibule {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// Asks for the phone number of somebody who shows none.
+            /// Asks for the phone number of somebody who shows none (§2.3), with at most 1024 characters; the answer is a message
+            /// of kind `contacts`. `ask-phone("Please share your number")`.
             #[allow(async_fn_in_trait)]
             pub fn ask_phone(body: &str) -> ::core::result::Result<(), EffectError> {
                 unsafe {
@@ -7945,7 +8196,7 @@ pub mod vestibule {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "ask-phone"]
                         fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
@@ -8034,7 +8285,8 @@ pub mod vestibule {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// Asks whether the business may call.
+            /// Asks whether the business may call, with at most 1024 characters; the answer is a message of kind
+            /// `call-permission`. `ask-to-call("May we call you about case 9?")`.
             #[allow(async_fn_in_trait)]
             pub fn ask_to_call(body: &str) -> ::core::result::Result<(), EffectError> {
                 unsafe {
@@ -8054,7 +8306,7 @@ pub mod vestibule {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "ask-to-call"]
                         fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
@@ -8143,6 +8395,7 @@ pub mod vestibule {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
+            /// A button that calls the business. `send-call-button({ body: "Talk to us", title: "Call now", … })`.
             #[allow(async_fn_in_trait)]
             pub fn send_call_button(
                 button: &CallButton,
@@ -8186,7 +8439,7 @@ pub mod vestibule {
                     };
                     let ptr6 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "send-call-button"]
                         fn wit_import7(
@@ -8308,6 +8561,7 @@ pub mod vestibule {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
+            /// One product. `send-product({ catalog: "3300", retailer-id: "sku-7", … })`.
             #[allow(async_fn_in_trait)]
             pub fn send_product(
                 product: &Product,
@@ -8356,7 +8610,7 @@ pub mod vestibule {
                     let len6 = vec6.len();
                     let ptr7 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "send-product"]
                         fn wit_import8(
@@ -8481,6 +8735,8 @@ pub mod vestibule {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
+            /// Products in sections; a basket comes back as a message of kind `order`.
+            /// `send-product-list({ header: "Menu", … })`.
             #[allow(async_fn_in_trait)]
             pub fn send_product_list(
                 products: &ProductList,
@@ -8577,7 +8833,7 @@ pub mod vestibule {
                     }
                     let ptr11 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "send-product-list"]
                         fn wit_import12(
@@ -8705,6 +8961,7 @@ pub mod vestibule {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
+            /// The whole catalog; a basket comes back as a message of kind `order`. `send-catalog({ body: "Browse", … })`.
             #[allow(async_fn_in_trait)]
             pub fn send_catalog(
                 catalog: &Catalog,
@@ -8749,7 +9006,7 @@ pub mod vestibule {
                     };
                     let ptr6 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "send-catalog"]
                         fn wit_import7(
@@ -8868,7 +9125,8 @@ pub mod vestibule {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// Two to ten cards side by side, each with a picture and a button that opens an address.
+            /// Two to ten cards side by side, each with a picture or video and a button that opens an address, under a body of at
+            /// most 1024 characters. `send-carousel("Two rooms left", [{ title: "Book", … }, { title: "Book", … }])`.
             #[allow(async_fn_in_trait)]
             pub fn send_carousel(
                 body: &str,
@@ -9085,7 +9343,7 @@ pub mod vestibule {
                     }
                     let ptr15 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "send-carousel"]
                         fn wit_import16(
@@ -9186,6 +9444,7 @@ pub mod vestibule {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
+            /// Two to ten products side by side. `send-product-carousel({ catalog: "3300", products: ["sku-1", "sku-2"], … })`.
             #[allow(async_fn_in_trait)]
             pub fn send_product_carousel(
                 products: &ProductCarousel,
@@ -9236,7 +9495,7 @@ pub mod vestibule {
                     }
                     let ptr5 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "send-product-carousel"]
                         fn wit_import6(
@@ -9349,6 +9608,8 @@ pub mod vestibule {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
+            /// An approved template: the one message that goes out in a closed window, too. Whether it exists and takes what it is
+            /// given is decided as it goes out. `send-template({ name: "order_update", language: "auto", … })`.
             #[allow(async_fn_in_trait)]
             pub fn send_template(
                 template: &Template,
@@ -10090,7 +10351,7 @@ pub mod vestibule {
                     };
                     let ptr53 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "send-template"]
                         fn wit_import54(_: *mut u8, _: *mut u8);
@@ -10179,7 +10440,8 @@ pub mod vestibule {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// React to the customer's message; an empty emoji removes the reaction. Only where there is one.
+            /// React to the customer's message; an empty emoji removes the reaction. At most 16 characters, no letters and no
+            /// spaces. Only in `auto-reply`, and no answer: the next plugin is still asked. `react("👍")`.
             #[allow(async_fn_in_trait)]
             pub fn react(emoji: &str) -> ::core::result::Result<(), EffectError> {
                 unsafe {
@@ -10199,7 +10461,7 @@ pub mod vestibule {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "react"]
                         fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
@@ -10288,7 +10550,8 @@ pub mod vestibule {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// Show the blue ticks now and, if asked, "typing…" until the answer comes. Only where there is a message.
+            /// Show the blue ticks now and, if asked, "typing…" until the answer comes, for 25 seconds at most (§4.5). Only in
+            /// `auto-reply`, and no answer. `mark-read(true)`.
             #[allow(async_fn_in_trait)]
             pub fn mark_read(typing: bool) -> ::core::result::Result<(), EffectError> {
                 unsafe {
@@ -10305,7 +10568,7 @@ pub mod vestibule {
                     );
                     let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "mark-read"]
                         fn wit_import1(_: i32, _: *mut u8);
@@ -10401,15 +10664,20 @@ pub mod vestibule {
             }
         }
         /// Everything else that a plugin can cause. Each call is checked at once and kept aside; all of it is applied in the
-        /// turn's one commit, and only if the hook returns ok. So nothing is half done.
+        /// turn's one commit, and only if the hook returns ok. So nothing is half done. `add-tag("vip")` is `ok`.
         ///
         /// How plugins compose. Plugins run in the order in which they are installed; each sees the facts that those before it
-        /// set. Of several that set the same attribute, language or timer, the last one wins; tags are added up. In `enrichment`
-        /// and `on-receipt` all are asked. In `routing` the first that has an opinion decides. In `auto-reply` and `on-event`
-        /// they are asked until one answers (says something, hands over or closes); facts of those asked before stay. `on-timer`
-        /// goes to the plugin that set the timer. A hook that faults takes its plugin out of the turn and leaves nothing; the
-        /// next one is asked. `reject` ends the turn and keeps what hooks before it did; `retry` keeps nothing. Of several owners
-        /// that one turn gives a conversation to, the last has it; a close comes after all of it.
+        /// set. Of several that set the same attribute or language, the last one wins; tags are added up; timers are each
+        /// plugin's own. In `enrichment` and `on-receipt` all are asked. In `routing` the first that has an opinion decides. In
+        /// `auto-reply` and `on-event` they are asked until one answers (says something, hands over or closes); facts of those
+        /// asked before stay. `on-timer` goes to the plugin that set the timer. A hook that faults takes its plugin out of the
+        /// turn and leaves nothing; the next one is asked. `reject` ends the turn and keeps what hooks before it did; `retry`
+        /// keeps nothing. Of several owners that one turn gives a conversation to, the last has it; a close comes after all of
+        /// it.
+        ///
+        /// A plugin may ask for 32 effects in a turn, those of `replies` included, unless the operator says otherwise; then
+        /// `quota`. Facts (attributes, language, tags, notes, metrics, events) may be set by every hook; the rest says for
+        /// which it is, and is `denied` in others, and while the bot does not have the conversation.
         #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
         pub mod effects {
             #[used]
@@ -10420,10 +10688,12 @@ pub mod vestibule {
             pub type Value = super::super::super::vestibule::plugin::types::Value;
             pub type Field = super::super::super::vestibule::plugin::types::Field;
             pub type EffectError = super::super::super::vestibule::plugin::refusal::EffectError;
-            /// Who gets a conversation: the people of a queue, or an agent by name.
+            /// Who gets a conversation. Names have 1 to 64 characters, without control characters.
             #[derive(Clone, PartialEq)]
             pub enum Receiver {
+                /// The people of a queue. `queue("billing")`.
                 Queue(_rt::String),
+                /// One of them, by name. `agent("ana")`.
                 Agent(_rt::String),
             }
             impl ::core::fmt::Debug for Receiver {
@@ -10444,9 +10714,9 @@ pub mod vestibule {
             /// When a timer is due.
             #[derive(Clone, Copy, PartialEq)]
             pub enum Due {
-                /// At this moment. What is past is due at once.
+                /// At this moment. What is past is due in a second. `at(1795003600000)`.
                 At(Moment),
-                /// After so many milliseconds.
+                /// After so many milliseconds. `after(3600000)`.
                 After(u64),
             }
             impl ::core::fmt::Debug for Due {
@@ -10496,8 +10766,7 @@ pub mod vestibule {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// Facts about the conversation, kept for later turns. Every hook may set them.
-            ///
+            /// The language of the conversation, BCP 47, 2 to 35 characters. It is kept for later turns, as all facts are.
             /// `set-language("pt-BR")`.
             #[allow(async_fn_in_trait)]
             pub fn set_language(
@@ -10520,7 +10789,7 @@ pub mod vestibule {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "set-language"]
                         fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
@@ -10609,7 +10878,8 @@ pub mod vestibule {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// `set-attribute("tier", text("gold"))`. At most 64 attributes; keys of 1 to 64 characters.
+            /// Of the conversation. At most 64 attributes and 32 KiB of them; keys of 1 to 64 characters, without control
+            /// characters; those that begin with `vestibule.` are the gateway's. `set-attribute("tier", text("gold"))`.
             #[allow(async_fn_in_trait)]
             pub fn set_attribute(
                 key: &str,
@@ -10727,7 +10997,7 @@ pub mod vestibule {
                     };
                     let ptr7 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "set-attribute"]
                         fn wit_import8(
@@ -10840,6 +11110,7 @@ pub mod vestibule {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
+            /// Takes an attribute away, be it there or not. `remove-attribute("tier")`.
             #[allow(async_fn_in_trait)]
             pub fn remove_attribute(
                 key: &str,
@@ -10861,7 +11132,7 @@ pub mod vestibule {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "remove-attribute"]
                         fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
@@ -10951,6 +11222,7 @@ pub mod vestibule {
             }
             #[allow(unused_unsafe, clippy::all)]
             /// Of the contact, in all its conversations: an attribute that the tenant has defined, with a value of its kind.
+            /// `set-contact-attribute("since", date({ year: 2024, month: 5, day: 1 }))`.
             #[allow(async_fn_in_trait)]
             pub fn set_contact_attribute(
                 key: &str,
@@ -11068,7 +11340,7 @@ pub mod vestibule {
                     };
                     let ptr7 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "set-contact-attribute"]
                         fn wit_import8(
@@ -11181,6 +11453,8 @@ pub mod vestibule {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
+            /// Takes a value away: the tenant must have defined the attribute, it need not have one.
+            /// `remove-contact-attribute("since")`.
             #[allow(async_fn_in_trait)]
             pub fn remove_contact_attribute(
                 key: &str,
@@ -11202,7 +11476,7 @@ pub mod vestibule {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "remove-contact-attribute"]
                         fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
@@ -11291,7 +11565,7 @@ pub mod vestibule {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// At most 32 tags of 1 to 64 characters.
+            /// Of the conversation. At most 32 tags of 1 to 64 characters, without control characters. `add-tag("vip")`.
             #[allow(async_fn_in_trait)]
             pub fn add_tag(tag: &str) -> ::core::result::Result<(), EffectError> {
                 unsafe {
@@ -11311,7 +11585,7 @@ pub mod vestibule {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "add-tag"]
                         fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
@@ -11400,6 +11674,7 @@ pub mod vestibule {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
+            /// Takes a tag away, be it there or not. `remove-tag("vip")`.
             #[allow(async_fn_in_trait)]
             pub fn remove_tag(tag: &str) -> ::core::result::Result<(), EffectError> {
                 unsafe {
@@ -11419,7 +11694,7 @@ pub mod vestibule {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "remove-tag"]
                         fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
@@ -11508,7 +11783,8 @@ pub mod vestibule {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// A note for the people who work with the conversation: at most 1024 characters. Customers never see it.
+            /// A note for the people who work with the conversation: 1 to 1024 characters. Customers never see it.
+            /// `note("Prefers to be called after six")`.
             #[allow(async_fn_in_trait)]
             pub fn note(text: &str) -> ::core::result::Result<(), EffectError> {
                 unsafe {
@@ -11528,7 +11804,7 @@ pub mod vestibule {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "note"]
                         fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
@@ -11617,8 +11893,8 @@ pub mod vestibule {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// Counts something for the tenant: `metric("orders", 1)`. Names: a-z, 0-9, dots, dashes and underscores, at most 64;
-            /// the value is finite. Kept by the hour as count, sum, least and most.
+            /// Counts something for the tenant. Names: letters, digits, dots, dashes and underscores of ASCII, at most 64; the
+            /// value is finite. Kept by the hour as count, sum, least and most. `metric("orders", 1)`.
             #[allow(async_fn_in_trait)]
             pub fn metric(
                 name: &str,
@@ -11641,7 +11917,7 @@ pub mod vestibule {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "metric"]
                         fn wit_import2(_: *mut u8, _: usize, _: f64, _: *mut u8);
@@ -11735,8 +12011,8 @@ pub mod vestibule {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// Tells the tenant's own systems: goes into its event stream as `plugin.event`. Names as those of metrics, at most 32
-            /// fields. `emit("order.placed", [{ name: "items", value: number(3) }])`.
+            /// Tells the tenant's own systems: goes into its event stream as `plugin.event`. Names as those of metrics, at most
+            /// 32 fields of 8 KiB together. `emit("order.placed", [{ name: "items", value: number(3) }])`.
             #[allow(async_fn_in_trait)]
             pub fn emit(
                 name: &str,
@@ -11875,7 +12151,7 @@ pub mod vestibule {
                     }
                     let ptr9 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "emit"]
                         fn wit_import10(
@@ -11976,8 +12252,9 @@ pub mod vestibule {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// Gives the conversation to people, with a summary for them (at most 1024 characters). For `auto-reply`, `on-event`
-            /// and `on-timer`. `hand-over(queue("billing"), some("wants a refund for order 4711"))`.
+            /// Gives the conversation to people, with a summary for them (at most 1024 characters). What the bot says in this
+            /// turn still goes out when it is a queue, and does not when it is an agent. For `auto-reply`, `on-event` and
+            /// `on-timer`. `hand-over(queue("billing"), some("wants a refund for order 4711"))`.
             #[allow(async_fn_in_trait)]
             pub fn hand_over(
                 to: &Receiver,
@@ -12020,7 +12297,7 @@ pub mod vestibule {
                     };
                     let ptr5 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "hand-over"]
                         fn wit_import6(
@@ -12133,7 +12410,7 @@ pub mod vestibule {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// Marks the conversation as done: the next message opens it again. For the same hooks.
+            /// Marks the conversation as done: the next message opens it again. For the same hooks. `close()`.
             #[allow(async_fn_in_trait)]
             pub fn close() -> ::core::result::Result<(), EffectError> {
                 unsafe {
@@ -12150,7 +12427,7 @@ pub mod vestibule {
                     );
                     let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "close"]
                         fn wit_import1(_: *mut u8);
@@ -12239,11 +12516,13 @@ pub mod vestibule {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// Calls `on-timer` of this plugin in this conversation later. Setting a name again replaces that timer; a fresh one
-            /// is due a second from now at the earliest and in 366 days at the latest. Timers survive restarts and fire once. They
-            /// end when somebody else than the bot gets the conversation and when it is closed. For `auto-reply`, `on-event` and
-            /// `on-timer`; at most 16 calls a turn and 32 timers a conversation; the commit leaves out what exceeds that, or the
-            /// tenant's limit, and says so in the turn's journal.
+            /// Calls `on-timer` of this plugin in this conversation later. Setting a name again replaces that timer of this
+            /// plugin's; a fresh one is due a second from now at the earliest (sooner is taken as that) and in 366 days at the
+            /// latest (later is `invalid`). Timers survive restarts and fire once. They end when somebody else than the bot gets
+            /// the conversation and when it is closed. For `auto-reply`, `on-event` and `on-timer`; at most 16 calls a turn,
+            /// `cancel-timer` included, then `quota`, and 32 timers a conversation; the commit leaves out what exceeds that, or
+            /// the tenant's limit (100,000), and says so in the turn's journal. Names are those of attributes; at most 32 fields
+            /// of 8 KiB together.
             ///
             /// `set-timer("remind", after(3600000), [{ name: "step", value: number(1) }])`.
             #[allow(async_fn_in_trait)]
@@ -12389,7 +12668,7 @@ pub mod vestibule {
                     }
                     let ptr10 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "set-timer"]
                         fn wit_import11(
@@ -12502,7 +12781,8 @@ pub mod vestibule {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// A timer that is not set is no error.
+            /// Ends a timer of this plugin in this conversation; one that is not set is no error. For the same hooks.
+            /// `cancel-timer("remind")`.
             #[allow(async_fn_in_trait)]
             pub fn cancel_timer(name: &str) -> ::core::result::Result<(), EffectError> {
                 unsafe {
@@ -12522,7 +12802,7 @@ pub mod vestibule {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "cancel-timer"]
                         fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
@@ -12611,7 +12891,8 @@ pub mod vestibule {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// The customer asked for it, in words that the gateway's own lists do not know. Only in hooks with a message.
+            /// The customer asked for it, in words that the gateway's own lists do not know. The gateway confirms it, once. Only
+            /// in hooks with a message, whoever has the conversation. `opt-out(marketing)`.
             #[allow(async_fn_in_trait)]
             pub fn opt_out(
                 scope: OptOutScope,
@@ -12630,7 +12911,7 @@ pub mod vestibule {
                     );
                     let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "opt-out"]
                         fn wit_import1(_: i32, _: *mut u8);
@@ -12719,8 +13000,9 @@ pub mod vestibule {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// The customer asked to be written to again. `words` is what they said: it must stand in this turn's message and is
-            /// kept with the change. It never lifts what they stopped in WhatsApp itself. Only in `auto-reply`.
+            /// The customer asked to be written to again. `words` is what they said, 1 to 1000 characters: it must stand in this
+            /// turn's message and is kept with the change. It never lifts what they stopped in WhatsApp itself. Only in
+            /// `auto-reply`. `opt-in("yes, send me offers again")`.
             #[allow(async_fn_in_trait)]
             pub fn opt_in(words: &str) -> ::core::result::Result<(), EffectError> {
                 unsafe {
@@ -12740,7 +13022,7 @@ pub mod vestibule {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "opt-in"]
                         fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
@@ -12830,17 +13112,23 @@ pub mod vestibule {
             }
         }
         /// Lines for the plugin's author. At most 100 lines of 1 KiB a turn; more are dropped and counted.
+        /// `write(info, "asked for the menu")`.
         #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
         pub mod log {
             #[used]
             #[doc(hidden)]
             static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
+            /// How much it matters to whoever reads the log.
             #[repr(u8)]
             #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
             pub enum Level {
+                /// For whoever looks for a bug.
                 Debug,
+                /// What happened.
                 Info,
+                /// What should not happen, and did no harm.
                 Warn,
+                /// What went wrong.
                 Error,
             }
             impl ::core::fmt::Debug for Level {
@@ -12872,6 +13160,7 @@ pub mod vestibule {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
+            /// A line. It is cut at 1 KiB, and control characters become spaces. Write nothing into it that names a person.
             /// `write(info, "asked for the menu")`.
             #[allow(async_fn_in_trait)]
             pub fn write(level: Level, message: &str) -> () {
@@ -12880,7 +13169,7 @@ pub mod vestibule {
                     let ptr0 = vec0.as_ptr().cast::<u8>();
                     let len0 = vec0.len();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/log@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/log@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "write"]
                         fn wit_import1(_: i32, _: *mut u8, _: usize);
@@ -12893,7 +13182,7 @@ pub mod vestibule {
                 }
             }
         }
-        /// The turn's time: it stands still during a turn, so that a replay sees the same.
+        /// The turn's time: it stands still during a turn, so that a replay sees the same. `now()` is `1795000000000`.
         #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
         pub mod clock {
             #[used]
@@ -12901,11 +13190,12 @@ pub mod vestibule {
             static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
             pub type Moment = super::super::super::vestibule::plugin::types::Moment;
             #[allow(unused_unsafe, clippy::all)]
+            /// When the turn began. `now()` is `1795000000000`.
             #[allow(async_fn_in_trait)]
             pub fn now() -> Moment {
                 unsafe {
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/clock@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/clock@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "now"]
                         fn wit_import0() -> i64;
@@ -12919,7 +13209,8 @@ pub mod vestibule {
                 }
             }
         }
-        /// Randomness seeded by the turn: the same turn draws the same numbers.
+        /// Randomness seeded by the turn: the same turn draws the same numbers, each plugin its own. Nobody outside can guess
+        /// them. `next-u64()` is `9817250917034519843`.
         #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
         pub mod random {
             #[used]
@@ -12927,11 +13218,12 @@ pub mod vestibule {
             static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
             use super::super::super::_rt;
             #[allow(unused_unsafe, clippy::all)]
+            /// 64 bits of it. `next-u64()` is `9817250917034519843`.
             #[allow(async_fn_in_trait)]
             pub fn next_u64() -> u64 {
                 unsafe {
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/random@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/random@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "next-u64"]
                         fn wit_import0() -> i64;
@@ -12945,7 +13237,8 @@ pub mod vestibule {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// At most 256 KiB.
+            /// So many bytes of it, at most 262144 (256 KiB): who asks for more is stopped as a fault. `bytes(4)` is
+            /// `[17, 254, 0, 93]`.
             #[allow(async_fn_in_trait)]
             pub fn bytes(len: u32) -> _rt::Vec<u8> {
                 unsafe {
@@ -12962,7 +13255,7 @@ pub mod vestibule {
                     );
                     let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/random@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/random@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "bytes"]
                         fn wit_import1(_: i32, _: *mut u8);
@@ -12984,7 +13277,8 @@ pub mod vestibule {
                 }
             }
         }
-        /// The tenant's settings of this installation, validated against the manifest's JSON Schema.
+        /// The tenant's settings of this installation, validated against the manifest's JSON Schema, defaults filled in. At
+        /// most 256 KiB. `get("greeting")` is `some("\"Hello\"")`.
         #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
         pub mod config {
             #[used]
@@ -12992,8 +13286,8 @@ pub mod vestibule {
             static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
             use super::super::super::_rt;
             #[allow(unused_unsafe, clippy::all)]
-            /// One setting as JSON text, by its top-level key: `get("greeting")` is `some("\"Hello\"")`. Their shape is the
-            /// plugin's own, so JSON is their type.
+            /// One setting as JSON text, by its top-level key; none: it is not set and has no default. Their shape is the
+            /// plugin's own, so JSON is their type. `get("greeting")` is `some("\"Hello\"")`.
             #[allow(async_fn_in_trait)]
             pub fn get(key: &str) -> ::core::option::Option<_rt::String> {
                 unsafe {
@@ -13013,7 +13307,7 @@ pub mod vestibule {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/config@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/config@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "get"]
                         fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
@@ -13050,7 +13344,7 @@ pub mod vestibule {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// All settings as one JSON object.
+            /// All settings as one JSON object. `all()` is `"{\"greeting\":\"Hello\"}"`.
             #[allow(async_fn_in_trait)]
             pub fn all() -> _rt::String {
                 unsafe {
@@ -13067,7 +13361,7 @@ pub mod vestibule {
                     );
                     let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/config@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/config@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "all"]
                         fn wit_import1(_: *mut u8);
@@ -13088,23 +13382,31 @@ pub mod vestibule {
                 }
             }
         }
-        /// Grant `kv`: memory of this plugin at this tenant, committed with the turn or not at all.
+        /// Grant `kv`: memory of this plugin at this tenant, committed with the turn or not at all. Versions of a plugin share
+        /// it.
         ///
-        /// Reads see what the turn wrote. A turn whose read was overtaken by another's write runs again; an `add` and a list are
-        /// no reads in that sense.
+        /// Reads see what the turn wrote. A turn whose read was overtaken by another's write runs again; an `add` and a list
+        /// are no reads in that sense. What a hook that did not return ok wrote is undone. `set(conversation, "order", […],
+        /// none)`.
+        ///
+        /// Limits, unless the operator says otherwise: 64 different keys a turn, 256 KiB waiting to be written a turn, 64 MiB
+        /// of keys and values of a plugin at a tenant.
         #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
         pub mod kv {
             #[used]
             #[doc(hidden)]
             static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
             use super::super::super::_rt;
+            /// Why there is no result. The turn goes on: do without, or fail.
             #[derive(Clone, PartialEq)]
             pub enum KvError {
                 /// The grant is missing.
                 Denied,
-                /// Key (256 bytes), value (64 KiB), keys a turn or bytes a plugin are used up; the text says which.
+                /// Key (256 bytes), value (64 KiB), keys or lists a turn, bytes a turn or a plugin are used up; the text says
+                /// which.
                 Quota(_rt::String),
-                /// The key or value is not what the call needs.
+                /// The key or value is not what the call needs: a key is not empty and has no NUL; what is added to is a decimal
+                /// number.
                 Invalid(_rt::String),
                 /// The store did not answer; the turn can be tried again.
                 Unavailable(_rt::String),
@@ -13143,8 +13445,9 @@ pub mod vestibule {
             pub enum Space {
                 /// All of the tenant's conversations.
                 Tenant,
-                /// One contact's, over all numbers.
+                /// One contact's, over all numbers. A contact that becomes one with another leaves it behind.
                 Contact,
+                /// The turn's conversation's.
                 Conversation,
             }
             impl ::core::fmt::Debug for Space {
@@ -13175,9 +13478,10 @@ pub mod vestibule {
                     }
                 }
             }
-            /// A part of a list: keys in the order of their bytes.
+            /// A part of a list: `{ keys: ["order/1", "order/2"], next: some("order/2") }`.
             #[derive(Clone, PartialEq)]
             pub struct Page {
+                /// In the order of their bytes.
                 pub keys: _rt::Vec<_rt::String>,
                 /// Give it as `after` for the next part; none: this was the last.
                 pub next: ::core::option::Option<_rt::String>,
@@ -13194,7 +13498,7 @@ pub mod vestibule {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// `get(conversation, "order")`.
+            /// The value of a key, if there is one. `get(conversation, "order")` is `ok(some([52, 55, 49, 49]))`.
             #[allow(async_fn_in_trait)]
             pub fn get(
                 space: Space,
@@ -13217,7 +13521,7 @@ pub mod vestibule {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/kv@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/kv@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "get"]
                         fn wit_import2(_: i32, _: *mut u8, _: usize, _: *mut u8);
@@ -13335,6 +13639,7 @@ pub mod vestibule {
             }
             #[allow(unused_unsafe, clippy::all)]
             /// `ttl`: milliseconds after which it is gone; none: kept until it is deleted. Setting it again begins anew.
+            /// `set(contact, "cart", [1, 2], some(86400000))`.
             #[allow(async_fn_in_trait)]
             pub fn set(
                 space: Space,
@@ -13366,7 +13671,7 @@ pub mod vestibule {
                     };
                     let ptr3 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/kv@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/kv@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "set"]
                         fn wit_import4(
@@ -13482,6 +13787,7 @@ pub mod vestibule {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
+            /// Takes a key away, be it there or not. It is a key of the turn like one that is written. `delete(contact, "cart")`.
             #[allow(async_fn_in_trait)]
             pub fn delete(
                 space: Space,
@@ -13504,7 +13810,7 @@ pub mod vestibule {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/kv@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/kv@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "delete"]
                         fn wit_import2(_: i32, _: *mut u8, _: usize, _: *mut u8);
@@ -13601,7 +13907,7 @@ pub mod vestibule {
             /// Adds without reading, so that many conversations can count at once and none has to run again.
             /// A number is stored as decimal text; a key that is absent counts from 0. What is stored is not looked at: a value
             /// that is no number, or a sum that does not fit, is found at the commit, which leaves the value as it is and says so
-            /// in the turn's journal. What ends by itself keeps its end.
+            /// in the turn's journal. What ends by itself keeps its end. `add(tenant, "orders", 1)`.
             #[allow(async_fn_in_trait)]
             pub fn add(
                 space: Space,
@@ -13625,7 +13931,7 @@ pub mod vestibule {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/kv@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/kv@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "add"]
                         fn wit_import2(_: i32, _: *mut u8, _: usize, _: i64, _: *mut u8);
@@ -13761,7 +14067,7 @@ pub mod vestibule {
                     };
                     let ptr3 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/kv@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/kv@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "list-keys"]
                         fn wit_import4(
@@ -13940,7 +14246,7 @@ pub mod vestibule {
                 }
             }
         }
-        /// What the grants that only read have in common.
+        /// What the grants that only read have in common. Without its grant each question is `err(denied)`.
         ///
         /// What a turn reads is asked once and stands still for all of its plugins, and the journal keeps it, so that a replay
         /// sees the same. A plugin reads what its turn is about and nothing else: no function takes the id of a conversation or
@@ -13951,6 +14257,7 @@ pub mod vestibule {
             #[doc(hidden)]
             static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
             use super::super::super::_rt;
+            /// Why there is no answer. The turn goes on: do without, or fail.
             #[derive(Clone, PartialEq)]
             pub enum ReadError {
                 /// The grant is missing.
@@ -13994,7 +14301,7 @@ pub mod vestibule {
         /// Grant `window`: may anything be said to this person now, and what does Meta charge for it?
         ///
         /// It is the reading that decides on what the plugin says; a turn's message has opened the window already. It answers
-        /// for the moment: what is sent later is decided on again.
+        /// for the moment: what is sent later is decided on again. `now()` is `ok(open(1795086700000))`.
         #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
         pub mod window {
             #[used]
@@ -14003,10 +14310,11 @@ pub mod vestibule {
             use super::super::super::_rt;
             pub type Moment = super::super::super::vestibule::plugin::types::Moment;
             pub type ReadError = super::super::super::vestibule::plugin::reads::ReadError;
-            /// The 24 hours in which more than templates may be sent.
+            /// The 24 hours in which more than templates may be sent (§6.1).
             #[derive(Clone, Copy, PartialEq)]
             pub enum State {
-                /// Anything may be sent, until this moment if the person writes nothing more. `open(1795086700000)`.
+                /// Anything may be sent, until this moment if the person writes nothing more: 24 hours and 5 minutes after their
+                /// last message. `open(1795086700000)`.
                 Open(Moment),
                 /// Templates only, until the person writes again.
                 Closed,
@@ -14026,7 +14334,7 @@ pub mod vestibule {
                     }
                 }
             }
-            /// What decides the price; how much that is, Meta's rate card says.
+            /// What decides the price (§6.2, §6.3); how much that is, Meta's rate card says.
             #[derive(Clone, Copy, PartialEq)]
             pub enum PriceClass {
                 /// The person came by an advertisement or a page, and nothing is charged until this moment, templates included. It
@@ -14061,7 +14369,7 @@ pub mod vestibule {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// `now()` is `ok(open(1795086700000))`.
+            /// May anything be said now? `now()` is `ok(open(1795086700000))`.
             #[allow(async_fn_in_trait)]
             pub fn now() -> ::core::result::Result<State, ReadError> {
                 unsafe {
@@ -14077,7 +14385,7 @@ pub mod vestibule {
                     );
                     let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/window@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/window@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "now"]
                         fn wit_import1(_: *mut u8);
@@ -14182,7 +14490,7 @@ pub mod vestibule {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// `price()` is `ok(service)`.
+            /// What decides the price of what is said now? `price()` is `ok(service)`.
             #[allow(async_fn_in_trait)]
             pub fn price() -> ::core::result::Result<PriceClass, ReadError> {
                 unsafe {
@@ -14198,7 +14506,7 @@ pub mod vestibule {
                     );
                     let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/window@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/window@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "price"]
                         fn wit_import1(_: *mut u8);
@@ -14307,7 +14615,7 @@ pub mod vestibule {
         /// Grant `contacts`: the person whom the turn is about, as the tenant keeps them.
         ///
         /// Never a phone number, a user id or a username. The name that a person shows is `conversation.display-name`, which
-        /// needs no grant since 0.1.0.
+        /// needs no grant since 0.1.0. `current()` is `ok(contact)`, `contact.external-key()` is `some("crm-4711")`.
         #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
         pub mod contacts {
             #[used]
@@ -14321,6 +14629,7 @@ pub mod vestibule {
             /// Does what the person said about being written to allow it?
             #[derive(Clone, PartialEq)]
             pub enum Consent {
+                /// It does.
                 Allowed,
                 /// Why not: a word of `docs/policy.md`. `refused("opted_out_marketing")`.
                 Refused(_rt::String),
@@ -14364,7 +14673,7 @@ pub mod vestibule {
                 #[inline]
                 unsafe fn drop(_handle: u32) {
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/contacts@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/contacts@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "[resource-drop]contact"]
                         fn drop(_: i32);
@@ -14380,7 +14689,7 @@ pub mod vestibule {
             }
             impl Contact {
                 #[allow(unused_unsafe, clippy::all)]
-                /// Our id (`con_…`), opaque and stable: as `conversation.contact`.
+                /// Our id, opaque and stable: as `conversation.contact`. `id()` is `"con_…"`.
                 #[allow(async_fn_in_trait)]
                 pub fn id(&self) -> _rt::String {
                     unsafe {
@@ -14397,7 +14706,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/contacts@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/contacts@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]contact.id"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -14420,7 +14729,7 @@ pub mod vestibule {
             }
             impl Contact {
                 #[allow(unused_unsafe, clippy::all)]
-                /// The tenant's own key of them, for look-ups in its systems: `some("crm-4711")`.
+                /// The tenant's own key of them, for look-ups in its systems. `external-key()` is `some("crm-4711")`.
                 #[allow(async_fn_in_trait)]
                 pub fn external_key(&self) -> ::core::option::Option<_rt::String> {
                     unsafe {
@@ -14437,7 +14746,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/contacts@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/contacts@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]contact.external-key"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -14476,7 +14785,7 @@ pub mod vestibule {
             }
             impl Contact {
                 #[allow(unused_unsafe, clippy::all)]
-                /// BCP 47, as the conversation has it now.
+                /// BCP 47, as the conversation has it now. `language()` is `some("pt-BR")`.
                 #[allow(async_fn_in_trait)]
                 pub fn language(&self) -> ::core::option::Option<_rt::String> {
                     unsafe {
@@ -14493,7 +14802,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/contacts@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/contacts@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]contact.language"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -14552,7 +14861,7 @@ pub mod vestibule {
                         let len0 = vec0.len();
                         let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/contacts@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/contacts@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]contact.attribute"]
                             fn wit_import2(_: i32, _: *mut u8, _: usize, _: *mut u8);
@@ -14668,7 +14977,7 @@ pub mod vestibule {
             }
             impl Contact {
                 #[allow(unused_unsafe, clippy::all)]
-                /// All of them, by name.
+                /// All of them, by name. `attributes()` is `[{ name: "tier", value: text("gold") }]`.
                 #[allow(async_fn_in_trait)]
                 pub fn attributes(&self) -> _rt::Vec<Field> {
                     unsafe {
@@ -14685,7 +14994,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/contacts@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/contacts@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]contact.attributes"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -14845,7 +15154,8 @@ pub mod vestibule {
             }
             impl Contact {
                 #[allow(unused_unsafe, clippy::all)]
-                /// May they be sent this, as far as they have a say? The window is another question. `consent(marketing)`.
+                /// May they be sent this, as far as they have a say? The window is another question. `consent(marketing)` is
+                /// `refused("opted_out_marketing")`.
                 #[allow(async_fn_in_trait)]
                 pub fn consent(&self, purpose: Purpose) -> Consent {
                     unsafe {
@@ -14862,7 +15172,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/contacts@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/contacts@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]contact.consent"]
                             fn wit_import1(_: i32, _: i32, _: *mut u8);
@@ -14905,7 +15215,7 @@ pub mod vestibule {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// `current()` is `ok(contact)` in every hook: each turn is about one person.
+            /// The person whom the turn is about: there is one in every hook. `current()` is `ok(contact)`.
             #[allow(async_fn_in_trait)]
             pub fn current() -> ::core::result::Result<Contact, ReadError> {
                 unsafe {
@@ -14922,7 +15232,7 @@ pub mod vestibule {
                     );
                     let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/contacts@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/contacts@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "current"]
                         fn wit_import1(_: *mut u8);
@@ -15019,7 +15329,8 @@ pub mod vestibule {
         }
         /// Grant `conversation`: what was said in this conversation before, and who has it.
         ///
-        /// Without anything that names a person: no phone number, no user id, none of Meta's message ids.
+        /// Without anything that names a person: no phone number, no user id, none of Meta's message ids. `recent(1)` is
+        /// `ok([{ who: bot, kind: "text", text: "Hello!", … }])`.
         #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
         pub mod conversation {
             #[used]
@@ -15073,12 +15384,14 @@ pub mod vestibule {
                     }
                 }
             }
-            /// Something that was said. `{ who: person, kind: "text", text: "Where is my order?", at: 1795000000000, … }`.
+            /// Something that was said: `{ who: person, kind: "text", text: "Where is my order?", at: 1795000000000,
+            /// token: some("msg_0f3a9c2e51b84d7796a1c3e5d7f90b24") }`.
             #[derive(Clone, PartialEq)]
             pub struct Entry {
+                /// Who said it.
                 pub who: Speaker,
-                /// What kind of message: a word as the API has it (`docs/messages.md`), `text`, `image`, `button_reply`, `template`,
-                /// … There may be more than a plugin knows.
+                /// What kind of message: a word as the API has it (`docs/messages.md`), `text`, `image`, `button_reply`,
+                /// `template`, … There may be more than a plugin knows.
                 pub kind: _rt::String,
                 /// Its words: a text's body, a button's title, a caption, an emoji. Empty when it has none of its own, and when its
                 /// author has deleted it. At most 4096 characters.
@@ -15105,12 +15418,13 @@ pub mod vestibule {
             /// Who has the conversation.
             #[derive(Clone, PartialEq)]
             pub enum Owner {
+                /// The bot.
                 Bot,
                 /// People of a queue, nobody in particular yet: `queue("billing")`.
                 Queue(_rt::String),
-                /// By the name that `routing` and `hand-over` take.
+                /// One of them, by the name that `routing` and `hand-over` take: `agent("ana")`.
                 Agent(_rt::String),
-                /// An inbox on the API.
+                /// An inbox on the API: `client("helpdesk")`.
                 Client(_rt::String),
             }
             impl ::core::fmt::Debug for Owner {
@@ -15132,8 +15446,10 @@ pub mod vestibule {
                     }
                 }
             }
+            /// Who has the conversation, and since when: `{ owner: queue("billing"), since: some(1795000000000) }`.
             #[derive(Clone, PartialEq)]
             pub struct Ownership {
+                /// Who has it.
                 pub owner: Owner,
                 /// None: the bot, from the beginning.
                 pub since: ::core::option::Option<Moment>,
@@ -15151,8 +15467,8 @@ pub mod vestibule {
             }
             #[allow(unused_unsafe, clippy::all)]
             /// What was said before this turn, the newest first: at most `most` (1 to 50) entries and 32 KiB of text, fewer when
-            /// retention has taken the rest. The turn's own message is not among them, nor what came behind it; what was withdrawn,
-            /// refused or failed was never said. `recent(10)`.
+            /// retention has taken the rest. The turn's own message is not among them, nor what came behind it; what was
+            /// withdrawn, refused or failed was never said. `recent(10)`.
             #[allow(async_fn_in_trait)]
             pub fn recent(
                 most: u32,
@@ -15171,7 +15487,7 @@ pub mod vestibule {
                     );
                     let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/conversation@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/conversation@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "recent"]
                         fn wit_import1(_: i32, _: *mut u8);
@@ -15345,7 +15661,7 @@ pub mod vestibule {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// As the turn found it. `owned-by()` is `ok({ owner: bot, since: none })`.
+            /// Who has it, as the turn found it. `owned-by()` is `ok({ owner: bot, since: none })`.
             #[allow(async_fn_in_trait)]
             pub fn owned_by() -> ::core::result::Result<Ownership, ReadError> {
                 unsafe {
@@ -15361,7 +15677,7 @@ pub mod vestibule {
                     );
                     let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/conversation@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/conversation@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "owned-by"]
                         fn wit_import1(_: *mut u8);
@@ -15533,9 +15849,10 @@ pub mod vestibule {
         /// Grant `templates`: which templates the number's WhatsApp Business Account has, and what a send of each takes.
         /// Since 0.2.1.
         ///
-        /// The knowledge by which the gateway decides on `replies.send-template`, as it was when the turn began; what is sent is
-        /// decided on again as it goes out. While the account was never read from Meta, every question is answered `unavailable`:
-        /// nobody can say then what there is. At most 32 questions a turn.
+        /// The knowledge by which the gateway decides on `replies.send-template`, as it was when the turn began; what is sent
+        /// is decided on again as it goes out. While the account was never read from Meta, every question is answered
+        /// `unavailable`: nobody can say then what there is. At most 32 questions a turn. `find({ name: "order_update",
+        /// language: "en" })` is `ok(some(known-template))`.
         #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
         pub mod templates {
             #[used]
@@ -15543,12 +15860,15 @@ pub mod vestibule {
             static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
             use super::super::super::_rt;
             pub type ReadError = super::super::super::vestibule::plugin::reads::ReadError;
-            /// What Meta charges it as today, and what the person's consent must cover. Meta may change it.
+            /// What Meta charges it as today, and what the person's consent must cover (§6.4). Meta may change it.
             #[repr(u8)]
             #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
             pub enum Category {
+                /// Codes to sign in with.
                 Authentication,
+                /// About something that the person has: an order, an appointment.
                 Utility,
+                /// Everything else.
                 Marketing,
             }
             impl ::core::fmt::Debug for Category {
@@ -15581,8 +15901,10 @@ pub mod vestibule {
                     }
                 }
             }
+            /// Can it be sent (§6.5)?
             #[derive(Clone, PartialEq)]
             pub enum Status {
+                /// It can.
                 Approved,
                 /// It cannot be sent. Meta's word for why: `unsendable("PAUSED")`.
                 Unsendable(_rt::String),
@@ -15604,9 +15926,13 @@ pub mod vestibule {
             #[repr(u8)]
             #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
             pub enum Quality {
+                /// Well received.
                 High,
+                /// Some complain, or do not read it.
                 Medium,
+                /// Many do: Meta may pause it.
                 Low,
+                /// Meta does not say, or not yet.
                 Unknown,
             }
             impl ::core::fmt::Debug for Quality {
@@ -15637,11 +15963,12 @@ pub mod vestibule {
                     }
                 }
             }
-            /// Which ones are asked for. All: `{ begins-with: "", category: none, language: none }`.
+            /// Which ones are asked for. All of them: `{ begins-with: "", category: none, language: none }`.
             #[derive(Clone, PartialEq)]
             pub struct Filter {
                 /// Of the name: `order_`. At most 512 characters.
                 pub begins_with: _rt::String,
+                /// As Meta charges it today.
                 pub category: ::core::option::Option<Category>,
                 /// Exactly, as approved: `pt_BR`.
                 pub language: ::core::option::Option<_rt::String>,
@@ -15661,7 +15988,9 @@ pub mod vestibule {
             /// One language version. There is no fallback between them. `{ name: "order_update", language: "en" }`.
             #[derive(Clone, PartialEq)]
             pub struct Key {
+                /// 1 to 512 characters.
                 pub name: _rt::String,
+                /// Exactly as approved: `pt_BR`.
                 pub language: _rt::String,
             }
             impl ::core::fmt::Debug for Key {
@@ -15675,11 +16004,14 @@ pub mod vestibule {
                         .finish()
                 }
             }
-            /// `{ key: { name: "order_update", language: "en" }, category: utility, quality: high }`.
+            /// One of a list: `{ key: { name: "order_update", language: "en" }, category: utility, quality: high }`.
             #[derive(Clone, PartialEq)]
             pub struct Listed {
+                /// Ask `find` for the rest by it.
                 pub key: Key,
+                /// As Meta charges it today.
                 pub category: Category,
+                /// What people make of it.
                 pub quality: Quality,
             }
             impl ::core::fmt::Debug for Listed {
@@ -15694,8 +16026,11 @@ pub mod vestibule {
                         .finish()
                 }
             }
+            /// A part of a list: `{ listed: [{ key: { name: "order_update", language: "en" }, category: utility, quality: high
+            /// }], next: none }`.
             #[derive(Clone, PartialEq)]
             pub struct Page {
+                /// By name and language.
                 pub listed: _rt::Vec<Listed>,
                 /// Give it as `after` for the next part; none: this was the last.
                 pub next: ::core::option::Option<Key>,
@@ -15718,9 +16053,13 @@ pub mod vestibule {
                 Fixed,
                 /// Its one variable, by its name: `text("1")`.
                 Text(_rt::String),
+                /// A picture, with every send.
                 Image,
+                /// A video, with every send.
                 Video,
+                /// A file, with every send.
                 Document,
+                /// A place with name and address, with every send.
                 Location,
                 /// What this contract has no word for: `other("product")`. A plugin cannot send such a template.
                 Other(_rt::String),
@@ -15808,11 +16147,15 @@ pub mod vestibule {
                     }
                 }
             }
-            /// One of a carousel. A send gives exactly as many cards as there are.
+            /// One of a carousel: `{ header: image, parameters: ["1"], buttons: [quick-reply] }`. A send gives exactly as many
+            /// cards as there are.
             #[derive(Clone, PartialEq)]
             pub struct Card {
+                /// An image or a video, or what this contract has no word for.
                 pub header: Header,
+                /// The variables of its text, as `known-template.parameters`.
                 pub parameters: _rt::Vec<_rt::String>,
+                /// In their order.
                 pub buttons: _rt::Vec<Button>,
             }
             impl ::core::fmt::Debug for Card {
@@ -15853,7 +16196,7 @@ pub mod vestibule {
                 #[inline]
                 unsafe fn drop(_handle: u32) {
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/templates@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/templates@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "[resource-drop]known-template"]
                         fn drop(_: i32);
@@ -15869,6 +16212,7 @@ pub mod vestibule {
             }
             impl KnownTemplate {
                 #[allow(unused_unsafe, clippy::all)]
+                /// Its name and language. `key()` is `{ name: "order_update", language: "en" }`.
                 #[allow(async_fn_in_trait)]
                 pub fn key(&self) -> Key {
                     unsafe {
@@ -15885,7 +16229,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/templates@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/templates@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]known-template.key"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -15919,11 +16263,12 @@ pub mod vestibule {
             }
             impl KnownTemplate {
                 #[allow(unused_unsafe, clippy::all)]
+                /// What Meta charges it as. `category()` is `utility`.
                 #[allow(async_fn_in_trait)]
                 pub fn category(&self) -> Category {
                     unsafe {
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/templates@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/templates@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]known-template.category"]
                             fn wit_import0(_: i32) -> i32;
@@ -15939,6 +16284,7 @@ pub mod vestibule {
             }
             impl KnownTemplate {
                 #[allow(unused_unsafe, clippy::all)]
+                /// Can it be sent? `status()` is `approved`.
                 #[allow(async_fn_in_trait)]
                 pub fn status(&self) -> Status {
                     unsafe {
@@ -15955,7 +16301,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/templates@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/templates@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]known-template.status"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -15995,11 +16341,12 @@ pub mod vestibule {
             }
             impl KnownTemplate {
                 #[allow(unused_unsafe, clippy::all)]
+                /// What people make of it. `quality()` is `high`.
                 #[allow(async_fn_in_trait)]
                 pub fn quality(&self) -> Quality {
                     unsafe {
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/templates@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/templates@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]known-template.quality"]
                             fn wit_import0(_: i32) -> i32;
@@ -16016,11 +16363,12 @@ pub mod vestibule {
             impl KnownTemplate {
                 #[allow(unused_unsafe, clippy::all)]
                 /// Has the gateway seen what it looks like? While it has not, what follows is empty, and Meta judges what is sent.
+                /// `is-read()` is `true`.
                 #[allow(async_fn_in_trait)]
                 pub fn is_read(&self) -> bool {
                     unsafe {
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/templates@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/templates@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]known-template.is-read"]
                             fn wit_import0(_: i32) -> i32;
@@ -16036,6 +16384,7 @@ pub mod vestibule {
             }
             impl KnownTemplate {
                 #[allow(unused_unsafe, clippy::all)]
+                /// What a send says in the header. `header()` is `image`.
                 #[allow(async_fn_in_trait)]
                 pub fn header(&self) -> Header {
                     unsafe {
@@ -16052,7 +16401,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/templates@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/templates@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]known-template.header"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -16114,7 +16463,8 @@ pub mod vestibule {
             }
             impl KnownTemplate {
                 #[allow(unused_unsafe, clippy::all)]
-                /// The body's variables, each once. `["1", "2"]` are filled by their places, `["order", "day"]` by their names.
+                /// The body's variables, each once: numbers are filled by their places, words by their names. `parameters()` is
+                /// `["1", "2"]`, or `["order", "day"]`.
                 #[allow(async_fn_in_trait)]
                 pub fn parameters(&self) -> _rt::Vec<_rt::String> {
                     unsafe {
@@ -16131,7 +16481,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/templates@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/templates@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]known-template.parameters"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -16178,7 +16528,7 @@ pub mod vestibule {
             }
             impl KnownTemplate {
                 #[allow(unused_unsafe, clippy::all)]
-                /// In their order.
+                /// What its buttons take, in their order. `buttons()` is `[url-suffix, quick-reply]`.
                 #[allow(async_fn_in_trait)]
                 pub fn buttons(&self) -> _rt::Vec<Button> {
                     unsafe {
@@ -16195,7 +16545,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/templates@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/templates@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]known-template.buttons"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -16228,6 +16578,8 @@ pub mod vestibule {
             }
             impl KnownTemplate {
                 #[allow(unused_unsafe, clippy::all)]
+                /// What the cards of its carousel take; empty when it has none. `cards()` is `[{ header: image, … }, { header:
+                /// image, … }]`.
                 #[allow(async_fn_in_trait)]
                 pub fn cards(&self) -> _rt::Vec<Card> {
                     unsafe {
@@ -16244,7 +16596,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/templates@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/templates@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]known-template.cards"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -16380,12 +16732,12 @@ pub mod vestibule {
             }
             impl KnownTemplate {
                 #[allow(unused_unsafe, clippy::all)]
-                /// Must a send say when its limited-time offer ends?
+                /// Must a send say when its limited-time offer ends? `has-offer()` is `false`.
                 #[allow(async_fn_in_trait)]
                 pub fn has_offer(&self) -> bool {
                     unsafe {
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/templates@0.2.1")]
+                        #[link(wasm_import_module = "vestibule:plugin/templates@0.2.2")]
                         unsafe extern "C" {
                             #[link_name = "[method]known-template.has-offer"]
                             fn wit_import0(_: i32) -> i32;
@@ -16464,7 +16816,7 @@ pub mod vestibule {
                     };
                     let ptr9 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/templates@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/templates@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "search"]
                         fn wit_import10(
@@ -16706,7 +17058,8 @@ pub mod vestibule {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// In exactly this language, whatever its status. `find({ name: "order_update", language: "en" })`.
+            /// In exactly this language, whatever its status; none: the account has no such template.
+            /// `find({ name: "order_update", language: "en" })` is `ok(some(known-template))`.
             #[allow(async_fn_in_trait)]
             pub fn find(
                 key: &Key,
@@ -16735,7 +17088,7 @@ pub mod vestibule {
                     let len2 = vec2.len();
                     let ptr3 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/templates@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/templates@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "find"]
                         fn wit_import4(
@@ -16854,9 +17207,9 @@ pub mod vestibule {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// The language in which a send of this name and `language` goes out to the turn's person now. `auto`: the person's, its
-            /// base language, the tenant's default; `pt_BR,en`: of these; a code: this one. None: no approved version fits, and
-            /// the send would be refused. `choose-language("order_update", "auto")` is `ok(some("pt_BR"))`.
+            /// The language in which a send of this name and `language` goes out to the turn's person now. `auto`: the person's,
+            /// its base language, the tenant's default; `pt_BR,en`: of these; a code: this one. None: no approved version fits,
+            /// and the send would be refused. `choose-language("order_update", "auto")` is `ok(some("pt_BR"))`.
             #[allow(async_fn_in_trait)]
             pub fn choose_language(
                 name: &str,
@@ -16882,7 +17235,7 @@ pub mod vestibule {
                     let len1 = vec1.len();
                     let ptr2 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/templates@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/templates@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "choose-language"]
                         fn wit_import3(
@@ -17011,27 +17364,35 @@ pub mod vestibule {
             }
         }
         /// Grant `http`: requests to hosts that the tenant allowed for this installation, by method and path
-        /// (`docs/plugins-grants.md`). Since 0.2.1.
+        /// (`docs/plugins-grants.md`). Since 0.2.1. `send({ method: get, url: "https://shop.example/orders/4711", … })` is
+        /// `ok({ status: 200, … })`.
         ///
-        /// The gateway sends each request at least once: a turn that runs again after a lost race is given the answer that it got
-        /// before, and a turn that runs again after a crash sends the request again under the same `Idempotency-Key`, which the
-        /// gateway sets. A version in shadow sends nothing: it is given the answer of the version in service, if that asked the
-        /// same, else `unavailable`. Redirects are not followed: the plugin is given the answer and may ask again, if it is allowed
-        /// to. Waiting costs no fuel.
+        /// The gateway sends each request at least once: a turn that runs again after a lost race is given the answer that it
+        /// got before, and a turn that runs again after a crash sends the request again under the same `Idempotency-Key`, which
+        /// the gateway sets. A version in shadow sends nothing: it is given the answer of the version in service, if that asked
+        /// the same, else `unavailable`. Redirects are not followed: the plugin is given the answer and may ask again, if it is
+        /// allowed to. Waiting costs no fuel.
         #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
         pub mod http {
             #[used]
             #[doc(hidden)]
             static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
             use super::super::super::_rt;
+            /// What is asked for (RFC 9110).
             #[repr(u8)]
             #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
             pub enum Method {
+                /// To read. Without a body.
                 Get,
+                /// To read, headers only. Without a body.
                 Head,
+                /// To do something.
                 Post,
+                /// To put something in place of what is there.
                 Put,
+                /// To change a part.
                 Patch,
+                /// To take something away.
                 Delete,
             }
             impl ::core::fmt::Debug for Method {
@@ -17066,10 +17427,11 @@ pub mod vestibule {
                     }
                 }
             }
-            /// A piece of a text. The gateway writes in what is no `text`; the plugin never sees it, and an answer that repeats it
-            /// comes back with `[masked]` in its place.
+            /// A piece of a text. The gateway writes in what is no `text`; the plugin never sees it, and an answer that repeats
+            /// it comes back with `[masked]` in its place.
             #[derive(Clone, PartialEq)]
             pub enum Part {
+                /// As it is. In a header plain ASCII without control characters.
                 Text(_rt::String),
                 /// A secret of the tenant's, by its name. Grant `secret NAME`. A secret that is bound to hosts goes to no other.
                 Secret(_rt::String),
@@ -17096,10 +17458,13 @@ pub mod vestibule {
             /// The pieces are joined. `{ name: "authorization", value: [text("Bearer "), secret("shop")] }`.
             ///
             /// Refused are names that say how a message is framed or routed (`host`, `content-length`, `transfer-encoding`,
-            /// `connection` …), `accept-encoding`, `range` and `idempotency-key`; a name that comes twice; a value with line ends.
+            /// `connection` …), `accept-encoding`, `range` and `idempotency-key`; a name that comes twice; a value with line
+            /// ends.
             #[derive(Clone, PartialEq)]
             pub struct Header {
+                /// In any case of letters: it is sent in lower case.
                 pub name: _rt::String,
+                /// Its pieces.
                 pub value: _rt::Vec<Part>,
             }
             impl ::core::fmt::Debug for Header {
@@ -17113,11 +17478,12 @@ pub mod vestibule {
                         .finish()
                 }
             }
-            /// A text that the gateway puts into a JSON body, at a JSON pointer (RFC 6901) whose last step names a member of an
-            /// object. `{ at: "/customer/phone", value: [phone] }`.
+            /// A text that the gateway puts into a JSON body: `{ at: "/customer/phone", value: [phone] }`.
             #[derive(Clone, PartialEq)]
             pub struct Member {
+                /// A JSON pointer (RFC 6901) whose last step names a member of an object that is there; the member need not be.
                 pub at: _rt::String,
+                /// Its pieces.
                 pub value: _rt::Vec<Part>,
             }
             impl ::core::fmt::Debug for Member {
@@ -17131,11 +17497,13 @@ pub mod vestibule {
                         .finish()
                 }
             }
-            /// `{ json: "{\"order\":\"4711\"}", members: [{ at: "/phone", value: [phone] }] }`. Sent as `application/json` unless a
-            /// header says otherwise.
+            /// `{ json: "{\"order\":\"4711\"}", members: [{ at: "/phone", value: [phone] }] }`. Sent as `application/json` unless
+            /// a header says otherwise.
             #[derive(Clone, PartialEq)]
             pub struct Document {
+                /// The text of one JSON value.
                 pub json: _rt::String,
+                /// What is put into it, at most 32.
                 pub members: _rt::Vec<Member>,
             }
             impl ::core::fmt::Debug for Document {
@@ -17149,9 +17517,12 @@ pub mod vestibule {
                         .finish()
                 }
             }
+            /// What is sent with a request. `bytes([104, 105])`.
             #[derive(Clone, PartialEq)]
             pub enum Body {
+                /// As they are. Say in a header what they are.
                 Bytes(_rt::Vec<u8>),
+                /// JSON, with texts put into it.
                 Json(Document),
             }
             impl ::core::fmt::Debug for Body {
@@ -17168,14 +17539,16 @@ pub mod vestibule {
             /// `{ method: get, url: "https://shop.example/orders/4711", headers: [], body: none, timeout: none }`.
             #[derive(Clone, PartialEq)]
             pub struct Request {
+                /// One that the tenant allowed.
                 pub method: Method,
-                /// At most 2000 characters, without user name and password.
+                /// At most 2000 characters, without user name and password, spaces and backslashes. By `https`; by `http` where the
+                /// operator has named the host. What is behind a `#` is not sent.
                 pub url: _rt::String,
                 /// At most 32, 8 KiB together.
                 pub headers: _rt::Vec<Header>,
                 /// At most 64 KiB. Not with `get` and `head`.
                 pub body: ::core::option::Option<Body>,
-                /// Milliseconds; none, or more than the operator allows: the operator's limit.
+                /// Milliseconds; none, or more than the operator allows: the operator's limit, 5 seconds unless it says otherwise.
                 pub timeout: ::core::option::Option<u32>,
             }
             impl ::core::fmt::Debug for Request {
@@ -17192,10 +17565,12 @@ pub mod vestibule {
                         .finish()
                 }
             }
-            /// Names in lower case. A name may come several times.
+            /// A header of an answer: `{ name: "content-type", value: "application/json" }`. A name may come several times.
             #[derive(Clone, PartialEq)]
             pub struct AnswerHeader {
+                /// In lower case.
                 pub name: _rt::String,
+                /// As the server sent it.
                 pub value: _rt::String,
             }
             impl ::core::fmt::Debug for AnswerHeader {
@@ -17209,11 +17584,15 @@ pub mod vestibule {
                         .finish()
                 }
             }
-            /// Whatever the server said: a 404 is an answer. The body has at most 256 KiB.
+            /// Whatever the server said: a 404 is an answer. `{ status: 200, headers: [{ name: "content-type",
+            /// value: "application/json" }], body: [123, 125] }`.
             #[derive(Clone, PartialEq)]
             pub struct Response {
+                /// HTTP's number.
                 pub status: u16,
+                /// At most 16 KiB.
                 pub headers: _rt::Vec<AnswerHeader>,
+                /// At most 256 KiB.
                 pub body: _rt::Vec<u8>,
             }
             impl ::core::fmt::Debug for Response {
@@ -17228,6 +17607,7 @@ pub mod vestibule {
                         .finish()
                 }
             }
+            /// Why there is no answer.
             #[derive(Clone, PartialEq)]
             pub enum HttpError {
                 /// A grant is missing, or this is not what the tenant allowed; the text says which.
@@ -17290,7 +17670,9 @@ pub mod vestibule {
             }
             impl ::core::error::Error for HttpError {}
             #[allow(unused_unsafe, clippy::all)]
-            /// At most 8 requests a turn, unless the operator says otherwise.
+            /// Asks a server, and waits for its answer. At most 8 requests a turn, unless the operator says otherwise.
+            /// `send({ method: get, url: "https://shop.example/orders/4711", headers: [], body: none, timeout: some(2000) })` is
+            /// `ok({ status: 200, headers: […], body: […] })`.
             #[allow(async_fn_in_trait)]
             pub fn send(
                 request: &Request,
@@ -17537,7 +17919,7 @@ pub mod vestibule {
                     };
                     let ptr20 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/http@0.2.1")]
+                    #[link(wasm_import_module = "vestibule:plugin/http@0.2.2")]
                     unsafe extern "C" {
                         #[link_name = "send"]
                         fn wit_import21(
@@ -18013,7 +18395,7 @@ mod _rt {
 #[rustfmt::skip]
 #[cfg(target_arch = "wasm32")]
 #[unsafe(
-    link_section = "component-type:wit-bindgen:0.61.1:vestibule:plugin@0.2.1:host:encoded world"
+    link_section = "component-type:wit-bindgen:0.61.1:vestibule:plugin@0.2.2:host:encoded world"
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
@@ -18023,7 +18405,7 @@ B\x0b\x01w\x04\0\x06moment\x03\0\0\x01r\x03\x04year{\x05month}\x03day}\x04\0\x03
 day\x03\0\x02\x01ps\x01q\x05\x04text\x01s\0\x06number\x01u\0\x04date\x01\x03\0\x07\
 boolean\x01\x7f\0\x05items\x01\x04\0\x04\0\x05value\x03\0\x05\x01r\x02\x04names\x05\
 value\x06\x04\0\x05field\x03\0\x07\x01q\x03\x06reject\x01s\0\x05retry\x01y\0\x05\
-fault\x01s\0\x04\0\x07failure\x03\0\x09\x03\0\x1cvestibule:plugin/types@0.2.1\x05\
+fault\x01s\0\x04\0\x07failure\x03\0\x09\x03\0\x1cvestibule:plugin/types@0.2.2\x05\
 \0\x02\x03\0\0\x06moment\x02\x03\0\0\x05value\x02\x03\0\0\x05field\x01Bd\x02\x03\
 \x02\x01\x01\x04\0\x06moment\x03\0\0\x02\x03\x02\x01\x02\x04\0\x05value\x03\0\x02\
 \x02\x03\x02\x01\x03\x04\0\x05field\x03\0\x04\x01m\x0d\x04text\x06button\x0blist\
@@ -18064,7 +18446,7 @@ bute\x01C\x01@\x01\x04self?\0\x19\x04\0\x1f[method]conversation.attributes\x01D\
 \0&[method]conversation.contact-attribute\x01C\x01@\x01\x04self?\0\x11\x04\0\x19\
 [method]conversation.tags\x01E\x01@\x01\x04self?\0\x7f\x04\0\x1b[method]conversa\
 tion.is-new\x01F\x04\0\x20[method]conversation.is-the-bots\x01F\x03\0\x1evestibu\
-le:plugin/inbound@0.2.1\x05\x04\x01B+\x02\x03\x02\x01\x01\x04\0\x06moment\x03\0\0\
+le:plugin/inbound@0.2.2\x05\x04\x01B+\x02\x03\x02\x01\x01\x04\0\x06moment\x03\0\0\
 \x02\x03\x02\x01\x02\x04\0\x05value\x03\0\x02\x02\x03\x02\x01\x03\x04\0\x05field\
 \x03\0\x04\x04\0\x05event\x03\x01\x04\0\x05timer\x03\x01\x01m\x05\x04sent\x09del\
 ivered\x04read\x06played\x06failed\x04\0\x0ereceipt-status\x03\0\x08\x04\0\x07re\
@@ -18079,9 +18461,9 @@ er.field\x01\x15\x01@\x01\x04self\x12\0\x10\x04\0\x14[method]timer.fields\x01\x1
 \x01h\x0a\x01@\x01\x04self\x17\0s\x04\0\x14[method]receipt.send\x01\x18\x01@\x01\
 \x04self\x17\0\x09\x04\0\x16[method]receipt.status\x01\x19\x01@\x01\x04self\x17\0\
 \x01\x04\0\x12[method]receipt.at\x01\x1a\x01kx\x01@\x01\x04self\x17\0\x1b\x04\0\x15\
-[method]receipt.error\x01\x1c\x03\0\x20vestibule:plugin/occasions@0.2.1\x05\x05\x01\
+[method]receipt.error\x01\x1c\x03\0\x20vestibule:plugin/occasions@0.2.2\x05\x05\x01\
 B\x02\x01q\x03\x07invalid\x01s\0\x05quota\x01s\0\x06denied\x01s\0\x04\0\x0ceffec\
-t-error\x03\0\0\x03\0\x1evestibule:plugin/refusal@0.2.1\x05\x06\x02\x03\0\0\x03d\
+t-error\x03\0\0\x03\0\x1evestibule:plugin/refusal@0.2.2\x05\x06\x02\x03\0\0\x03d\
 ay\x02\x03\0\x03\x0ceffect-error\x01B\x83\x01\x02\x03\x02\x01\x01\x04\0\x06momen\
 t\x03\0\0\x02\x03\x02\x01\x07\x04\0\x03day\x03\0\x02\x02\x03\x02\x01\x03\x04\0\x05\
 field\x03\0\x04\x02\x03\x02\x01\x08\x04\0\x0ceffect-error\x03\0\x06\x01q\x02\x06\
@@ -18135,7 +18517,7 @@ bodys\x05cards\xe2\0\0\xcb\0\x04\0\x0dsend-carousel\x01c\x01@\x01\x08products4\0
 \xcb\0\x04\0\x15send-product-carousel\x01d\x01@\x01\x08template\xc8\0\0\xcb\0\x04\
 \0\x0dsend-template\x01e\x01@\x01\x05emojis\0\xcb\0\x04\0\x05react\x01f\x01@\x01\
 \x06typing\x7f\0\xcb\0\x04\0\x09mark-read\x01g\x03\0\x1evestibule:plugin/replies\
-@0.2.1\x05\x09\x01B.\x02\x03\x02\x01\x01\x04\0\x06moment\x03\0\0\x02\x03\x02\x01\
+@0.2.2\x05\x09\x01B.\x02\x03\x02\x01\x01\x04\0\x06moment\x03\0\0\x02\x03\x02\x01\
 \x02\x04\0\x05value\x03\0\x02\x02\x03\x02\x01\x03\x04\0\x05field\x03\0\x04\x02\x03\
 \x02\x01\x08\x04\0\x0ceffect-error\x03\0\x06\x01q\x02\x05queue\x01s\0\x05agent\x01\
 s\0\x04\0\x08receiver\x03\0\x08\x01q\x02\x02at\x01\x01\0\x05after\x01w\0\x04\0\x03\
@@ -18151,14 +18533,14 @@ ds\x15\0\x0e\x04\0\x04emit\x01\x16\x01ks\x01@\x02\x02to\x09\x07summary\x17\0\x0e
 s\x03due\x0b\x06fields\x15\0\x0e\x04\0\x09set-timer\x01\x1a\x01@\x01\x04names\0\x0e\
 \x04\0\x0ccancel-timer\x01\x1b\x01@\x01\x05scope\x0d\0\x0e\x04\0\x07opt-out\x01\x1c\
 \x01@\x01\x05wordss\0\x0e\x04\0\x06opt-in\x01\x1d\x03\0\x1evestibule:plugin/effe\
-cts@0.2.1\x05\x0a\x01B\x04\x01m\x04\x05debug\x04info\x04warn\x05error\x04\0\x05l\
+cts@0.2.2\x05\x0a\x01B\x04\x01m\x04\x05debug\x04info\x04warn\x05error\x04\0\x05l\
 evel\x03\0\0\x01@\x02\x05level\x01\x07messages\x01\0\x04\0\x05write\x01\x02\x03\0\
-\x1avestibule:plugin/log@0.2.1\x05\x0b\x01B\x04\x02\x03\x02\x01\x01\x04\0\x06mom\
+\x1avestibule:plugin/log@0.2.2\x05\x0b\x01B\x04\x02\x03\x02\x01\x01\x04\0\x06mom\
 ent\x03\0\0\x01@\0\0\x01\x04\0\x03now\x01\x02\x03\0\x1cvestibule:plugin/clock@0.\
-2.1\x05\x0c\x01B\x05\x01@\0\0w\x04\0\x08next-u64\x01\0\x01p}\x01@\x01\x03leny\0\x01\
-\x04\0\x05bytes\x01\x02\x03\0\x1dvestibule:plugin/random@0.2.1\x05\x0d\x01B\x05\x01\
+2.2\x05\x0c\x01B\x05\x01@\0\0w\x04\0\x08next-u64\x01\0\x01p}\x01@\x01\x03leny\0\x01\
+\x04\0\x05bytes\x01\x02\x03\0\x1dvestibule:plugin/random@0.2.2\x05\x0d\x01B\x05\x01\
 ks\x01@\x01\x03keys\0\0\x04\0\x03get\x01\x01\x01@\0\0s\x04\0\x03all\x01\x02\x03\0\
-\x1dvestibule:plugin/config@0.2.1\x05\x0e\x01B\x18\x01q\x04\x06denied\0\0\x05quo\
+\x1dvestibule:plugin/config@0.2.2\x05\x0e\x01B\x18\x01q\x04\x06denied\0\0\x05quo\
 ta\x01s\0\x07invalid\x01s\0\x0bunavailable\x01s\0\x04\0\x08kv-error\x03\0\0\x01m\
 \x03\x06tenant\x07contact\x0cconversation\x04\0\x05space\x03\0\x02\x01ps\x01ks\x01\
 r\x02\x04keys\x04\x04next\x05\x04\0\x04page\x03\0\x06\x01p}\x01k\x08\x01j\x01\x09\
@@ -18167,15 +18549,15 @@ r\x02\x04keys\x04\x04next\x05\x04\0\x04page\x03\0\x06\x01p}\x01k\x08\x01j\x01\x0
 \x0e\x01@\x02\x05space\x03\x03keys\0\x0d\x04\0\x06delete\x01\x0f\x01@\x03\x05spa\
 ce\x03\x03keys\x05deltax\0\x0d\x04\0\x03add\x01\x10\x01j\x01\x07\x01\x01\x01@\x04\
 \x05space\x03\x06prefixs\x05after\x05\x04mosty\0\x11\x04\0\x09list-keys\x01\x12\x03\
-\0\x19vestibule:plugin/kv@0.2.1\x05\x0f\x01B\x02\x01q\x04\x06denied\0\0\x07inval\
+\0\x19vestibule:plugin/kv@0.2.2\x05\x0f\x01B\x02\x01q\x04\x06denied\0\0\x07inval\
 id\x01s\0\x05quota\x01s\0\x0bunavailable\x01s\0\x04\0\x0aread-error\x03\0\0\x03\0\
-\x1cvestibule:plugin/reads@0.2.1\x05\x10\x02\x03\0\x0b\x0aread-error\x01B\x0e\x02\
+\x1cvestibule:plugin/reads@0.2.2\x05\x10\x02\x03\0\x0b\x0aread-error\x01B\x0e\x02\
 \x03\x02\x01\x01\x04\0\x06moment\x03\0\0\x02\x03\x02\x01\x11\x04\0\x0aread-error\
 \x03\0\x02\x01q\x03\x04open\x01\x01\0\x06closed\0\0\x07unknown\0\0\x04\0\x05stat\
 e\x03\0\x04\x01q\x04\x10free-entry-point\x01\x01\0\x07service\0\0\x0bby-category\
 \0\0\x07unknown\0\0\x04\0\x0bprice-class\x03\0\x06\x01j\x01\x05\x01\x03\x01@\0\0\
 \x08\x04\0\x03now\x01\x09\x01j\x01\x07\x01\x03\x01@\0\0\x0a\x04\0\x05price\x01\x0b\
-\x03\0\x1dvestibule:plugin/window@0.2.1\x05\x12\x02\x03\0\x04\x07purpose\x01B\x1e\
+\x03\0\x1dvestibule:plugin/window@0.2.2\x05\x12\x02\x03\0\x04\x07purpose\x01B\x1e\
 \x02\x03\x02\x01\x02\x04\0\x05value\x03\0\0\x02\x03\x02\x01\x03\x04\0\x05field\x03\
 \0\x02\x02\x03\x02\x01\x13\x04\0\x07purpose\x03\0\x04\x02\x03\x02\x01\x11\x04\0\x0a\
 read-error\x03\0\x06\x01q\x02\x07allowed\0\0\x07refused\x01s\0\x04\0\x07consent\x03\
@@ -18186,7 +18568,7 @@ self\x0b\x04names\0\x0f\x04\0\x19[method]contact.attribute\x01\x10\x01p\x03\x01@
 \x01\x04self\x0b\0\x11\x04\0\x1a[method]contact.attributes\x01\x12\x01@\x02\x04s\
 elf\x0b\x07purpose\x05\0\x09\x04\0\x17[method]contact.consent\x01\x13\x01i\x0a\x01\
 j\x01\x14\x01\x07\x01@\0\0\x15\x04\0\x07current\x01\x16\x03\0\x1fvestibule:plugi\
-n/contacts@0.2.1\x05\x14\x01B\x15\x02\x03\x02\x01\x01\x04\0\x06moment\x03\0\0\x02\
+n/contacts@0.2.2\x05\x14\x01B\x15\x02\x03\x02\x01\x01\x04\0\x06moment\x03\0\0\x02\
 \x03\x02\x01\x11\x04\0\x0aread-error\x03\0\x02\x01m\x05\x06person\x03bot\x05agen\
 t\x06client\x07gateway\x04\0\x07speaker\x03\0\x04\x01ks\x01r\x05\x03who\x05\x04k\
 inds\x04texts\x02at\x01\x05token\x06\x04\0\x05entry\x03\0\x07\x01q\x04\x03bot\0\0\
@@ -18194,7 +18576,7 @@ inds\x04texts\x02at\x01\x05token\x06\x04\0\x05entry\x03\0\x07\x01q\x04\x03bot\0\
 \x01r\x02\x05owner\x0a\x05since\x0b\x04\0\x09ownership\x03\0\x0c\x01p\x08\x01j\x01\
 \x0e\x01\x03\x01@\x01\x04mosty\0\x0f\x04\0\x06recent\x01\x10\x01j\x01\x0d\x01\x03\
 \x01@\0\0\x11\x04\0\x08owned-by\x01\x12\x03\0#vestibule:plugin/conversation@0.2.\
-1\x05\x15\x01B=\x02\x03\x02\x01\x11\x04\0\x0aread-error\x03\0\0\x01m\x03\x0eauth\
+2\x05\x15\x01B=\x02\x03\x02\x01\x11\x04\0\x0aread-error\x03\0\0\x01m\x03\x0eauth\
 entication\x07utility\x09marketing\x04\0\x08category\x03\0\x02\x01q\x02\x08appro\
 ved\0\0\x0aunsendable\x01s\0\x04\0\x06status\x03\0\x04\x01m\x04\x04high\x06mediu\
 m\x03low\x07unknown\x04\0\x07quality\x03\0\x06\x01k\x03\x01ks\x01r\x03\x0bbegins\
@@ -18218,7 +18600,7 @@ f\x1d\0&\x04\0\x1c[method]known-template.cards\x01'\x04\0\x20[method]known-templ
 ate.has-offer\x01\"\x01j\x01\x13\x01\x01\x01@\x03\x06filter\x0b\x05after\x11\x04\
 mosty\0(\x04\0\x06search\x01)\x01i\x1c\x01k*\x01j\x01+\x01\x01\x01@\x01\x03key\x0d\
 \0,\x04\0\x04find\x01-\x01j\x01\x09\x01\x01\x01@\x02\x04names\x08languages\0.\x04\
-\0\x0fchoose-language\x01/\x03\0\x20vestibule:plugin/templates@0.2.1\x05\x16\x01\
+\0\x0fchoose-language\x01/\x03\0\x20vestibule:plugin/templates@0.2.2\x05\x16\x01\
 B\x1e\x01m\x06\x03get\x04head\x04post\x03put\x05patch\x06delete\x04\0\x06method\x03\
 \0\0\x01q\x04\x04text\x01s\0\x06secret\x01s\0\x05phone\0\0\x05bsuid\0\0\x04\0\x04\
 part\x03\0\x02\x01p\x03\x01r\x02\x04names\x05value\x04\x04\0\x06header\x03\0\x05\
@@ -18231,9 +18613,9 @@ status{\x07headers\x16\x04body\x0c\x04\0\x08response\x03\0\x17\x01q\x08\x06denie
 d\x01s\0\x07invalid\x01s\0\x05quota\x01s\0\x06absent\x01s\0\x07timeout\0\0\x09to\
 o-large\0\0\x0bunreachable\x01s\0\x0bunavailable\x01s\0\x04\0\x0ahttp-error\x03\0\
 \x19\x01j\x01\x18\x01\x1a\x01@\x01\x07request\x13\0\x1b\x04\0\x04send\x01\x1c\x03\
-\0\x1bvestibule:plugin/http@0.2.1\x05\x17\x04\0\x1bvestibule:plugin/host@0.2.1\x04\
+\0\x1bvestibule:plugin/http@0.2.2\x05\x17\x04\0\x1bvestibule:plugin/host@0.2.2\x04\
 \0\x0b\x0a\x01\0\x04host\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-\
-component\x070.258.3\x10wit-bindgen-rust\x060.61.1";
+component\x070.258.0\x10wit-bindgen-rust\x060.61.1";
 #[inline(never)]
 #[doc(hidden)]
 pub fn __link_custom_section_describing_imports() {

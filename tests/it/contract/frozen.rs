@@ -22,6 +22,10 @@ const RELEASED: &[(&str, &str)] = &[
         "0.2.1",
         "0c989dc506b6db479aa694cca86e7e5b30221006b8012ce0c38d57a186775648",
     ),
+    (
+        "0.2.2",
+        "cd2632b04c6d5701b237e705a648917254c1c4fb4f385d22182c8edbff568267",
+    ),
 ];
 
 /// Names and contents of all files of a folder.

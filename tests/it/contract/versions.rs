@@ -15,6 +15,9 @@ const MENU_OF_0_1_0: &[u8] = include_bytes!("../../fixtures/components/menu-abi-
 /// `plugins/menu`, as it was when 0.2.0 was.
 const MENU_OF_0_2_0: &[u8] = include_bytes!("../../fixtures/components/menu-abi-0.2.0.wasm");
 
+/// `plugins/menu`, as it was when 0.2.1 was.
+const MENU_OF_0_2_1: &[u8] = include_bytes!("../../fixtures/components/menu-abi-0.2.1.wasm");
+
 #[test]
 fn the_host_runs_every_release_and_the_next_and_no_other() {
     let mut versions: Vec<String> = releases().into_iter().map(|(version, _)| version).collect();
@@ -28,7 +31,11 @@ fn the_host_runs_every_release_and_the_next_and_no_other() {
 
 #[tokio::test]
 async fn components_of_earlier_versions_still_answer() {
-    for (version, menu) in [("0.1.0", MENU_OF_0_1_0), ("0.2.0", MENU_OF_0_2_0)] {
+    for (version, menu) in [
+        ("0.1.0", MENU_OF_0_1_0),
+        ("0.2.0", MENU_OF_0_2_0),
+        ("0.2.1", MENU_OF_0_2_1),
+    ] {
         assert_eq!(inspect(menu).expect("a plugin").manifest.abi, version);
         still_answers(menu).await;
     }

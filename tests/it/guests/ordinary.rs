@@ -119,7 +119,7 @@ fn the_menu_imports_nothing_but_the_contract() {
         }
     }
     let foreign =
-        |name: &&String| !(name.starts_with("vestibule:plugin/") && name.ends_with("@0.2.1"));
+        |name: &&String| !(name.starts_with("vestibule:plugin/") && name.ends_with("@0.2.2"));
     assert!(!imports.is_empty());
     assert_eq!(imports.iter().find(foreign), None);
 }

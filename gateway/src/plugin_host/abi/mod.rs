@@ -39,7 +39,7 @@ impl Abi {
     pub fn patches(self) -> &'static [&'static str] {
         match self {
             Self::V0_1 => &["0.1.0"],
-            Self::V0_2 => &["0.2.0", "0.2.1"],
+            Self::V0_2 => &["0.2.0", "0.2.1", "0.2.2"],
         }
     }
 
