@@ -2,14 +2,19 @@
 
 #[path = "src/chance.rs"]
 mod chance;
+#[path = "../gateway/src/plugin_host/testing/imports.rs"]
+#[allow(dead_code, reason = "the gateway's own tests use the rest")]
+mod imports;
 #[path = "build/uploads.rs"]
 mod uploads;
 
 use std::error::Error;
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::{env, fs};
+
+use imports::{Contract, newest_release};
 
 #[allow(
     clippy::disallowed_methods,
@@ -67,15 +72,22 @@ fn run() -> Result<(), Box<dyn Error>> {
     )?;
     let out_dir = out_dir().ok_or("cargo sets OUT_DIR")?;
     fs::write(out_dir.join("guests.rs"), constants)?;
-    let imports = fs::read_to_string(IMPORTS)?;
-    uploads::write(&out_dir.join("generated"), uploads_asked(), &imports)
+    let newest = Contract::read(&newest_release(Path::new(WIT)));
+    let contracts = [
+        ("plugin", "0.1.0", fs::read_to_string(IMPORTS)?),
+        ("newest", &newest.version, newest.imports_in_wat()),
+    ];
+    uploads::write(&out_dir.join("generated"), uploads_asked(), &contracts)
 }
 
 /// Guests that are also built with the lines of their source.
 const WITH_LINES: [&str; 1] = ["trap"];
 
-/// The contract as a core module imports it.
+/// The contract 0.1.0 as a core module imports it.
 const IMPORTS: &str = "../gateway/src/plugin_host/testing/imports.wat";
+
+/// All its versions.
+const WIT: &str = "../wit";
 
 /// Uploads that are generated, unless `VESTIBULE_UPLOADS` says how many: about as many again are made of real ones.
 const UPLOADS: u64 = 160;
@@ -87,7 +99,7 @@ const UPLOADS: u64 = 160;
 )]
 fn uploads_asked() -> u64 {
     println!("cargo::rerun-if-env-changed=VESTIBULE_UPLOADS");
-    for path in [IMPORTS, "build", "src/chance.rs"] {
+    for path in [IMPORTS, WIT, "build", "src/chance.rs"] {
         println!("cargo::rerun-if-changed={path}");
     }
     let asked = env::var("VESTIBULE_UPLOADS").ok();

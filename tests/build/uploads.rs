@@ -32,40 +32,50 @@ fn config(fitting: bool) -> Config {
 }
 
 /// Writes `folder/NUMBER.KIND` for every number below `count`, as far as chance sufficed for one.
-pub(super) fn write(folder: &Path, count: u64, imports: &str) -> Result<(), Box<dyn Error>> {
+pub(super) fn write(
+    folder: &Path,
+    count: u64,
+    contracts: &[Contract<'_>; 2],
+) -> Result<(), Box<dyn Error>> {
     if folder.exists() {
         fs::remove_dir_all(folder)?;
     }
     fs::create_dir_all(folder)?;
-    let shape = shape(imports)?;
+    let shapes = [shape(&contracts[0])?, shape(&contracts[1])?];
     for number in 0..count {
-        if let Some((kind, bytes)) = upload(number, &shape) {
+        if let Some((kind, bytes)) = upload(number, &shapes) {
             fs::write(folder.join(format!("{number}.{kind}")), bytes)?;
         }
     }
     Ok(())
 }
 
-/// What a plugin of one hook imports and exports.
-fn shape(imports: &str) -> Result<Vec<u8>, Box<dyn Error>> {
+/// What plugins of a version of the contract are called here, the version, and all its imports as fields of a core module.
+pub(super) type Contract<'a> = (&'static str, &'a str, String);
+
+/// The same name, and what a plugin of one hook imports and exports.
+type Shape = (&'static str, Vec<u8>);
+
+fn shape((kind, version, imports): &Contract<'_>) -> Result<Shape, Box<dyn Error>> {
     let module = format!(
         r#"(module {imports} (memory (export "memory") 2)
-             (func (export "vestibule:plugin/auto-reply@0.1.0#reply") (param i32 i32) (result i32) (i32.const 2048))
+             (func (export "vestibule:plugin/auto-reply@{version}#reply") (param i32 i32) (result i32) (i32.const 2048))
              (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 65536)))"#
     );
-    Ok(wat::parse_str(module)?)
+    Ok((kind, wat::parse_str(module)?))
 }
 
-fn upload(number: u64, shape: &[u8]) -> Option<(&'static str, Vec<u8>)> {
+fn upload(number: u64, shapes: &[Shape; 2]) -> Option<(&'static str, Vec<u8>)> {
     let noise = Chance::of(number).bytes(4 << 10);
     let mut noise = Unstructured::new(&noise);
     let made = match number % 4 {
-        0 | 1 => {
+        half @ (0 | 1) => {
+            let (kind, shape) = &shapes[usize::from(half == 1)];
             let config = Config {
-                module_shape: Some(shape.to_vec()),
+                module_shape: Some(shape.clone()),
                 ..config(number % 8 < 4)
             };
-            ("plugin", Module::new(config, &mut noise).ok()?.to_bytes())
+            (*kind, Module::new(config, &mut noise).ok()?.to_bytes())
         }
         2 => {
             let config = Config {

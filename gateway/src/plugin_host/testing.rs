@@ -3,10 +3,13 @@
 //! A body is code of a hook's function with `$m` and `$c`, the handles of message and conversation; it falls through to
 //! returning ok. Text in double braces, `{{like this}}`, stands for its pointer and length.
 
+pub(super) mod arguments;
 pub(super) mod compose;
+pub(super) mod imports;
 pub(super) mod wasi;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use futures::future::BoxFuture;
@@ -17,7 +20,7 @@ use crate::domain::{
 };
 
 pub(super) use self::compose::IMPORTS;
-use self::compose::{MANIFEST, componentise};
+use self::compose::{MANIFEST, componentise, componentise_for};
 pub(super) use self::compose::{append_custom_section, append_instances, append_section};
 use super::*;
 
@@ -144,6 +147,24 @@ impl Guest {
                  {parts} {functions} {segments})"#
         )
     }
+}
+
+/// The newest release of the contract.
+pub(super) fn newest_contract() -> imports::Contract {
+    let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit");
+    imports::Contract::read(&imports::newest_release(&wit))
+}
+
+/// A core module over the newest contract's imports, made a plugin of these hooks.
+pub(super) fn newest_plugin(host: &PluginHost, module: &str, hooks: &[Hook]) -> Arc<Plugin> {
+    let version = Abi::NEWEST.version();
+    let module = wat::parse_str(module).expect("valid WAT");
+    let names: Vec<&str> = hooks.iter().map(|hook| hook.name()).collect();
+    let component = componentise_for(version, module, names.iter().copied(), "", None);
+    let mut component = component.expect("a component");
+    let manifest = json!({"name": "test", "version": "1.2.3", "abi": version, "interfaces": names});
+    append_custom_section(&mut component, MANIFEST, manifest.to_string().as_bytes());
+    load(host, &component).expect("a fitting component")
 }
 
 /// Text in a body becomes data of the module.

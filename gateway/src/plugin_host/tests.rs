@@ -1,6 +1,7 @@
 //! Whole turns over hand-written guests: limits, isolation, fairness, determinism.
 
 mod causes;
+mod contract_floods;
 mod floods;
 mod hostile;
 mod kv;

@@ -10,13 +10,13 @@ use std::time::Duration;
 use futures::StreamExt;
 use serde_json::{Value, json};
 use vestibule::plugin_host::{
-    CallOutcome, CompileError, CompileLimits, Compiler, Fault, LoadError, inspect,
+    Abi, CallOutcome, CompileError, CompileLimits, Compiler, Fault, LoadError, inspect,
 };
 use vestibule_tests::chance::Chance;
 use vestibule_tests::{Business, Deployment, Kind, Program, TestDatabase, guests};
 
 use super::compose::{
-    IMPORTS, MANIFEST, append_custom_section, append_instances, append_section, componentise,
+    IMPORTS, MANIFEST, append_custom_section, append_instances, append_section, componentise_for,
 };
 use super::stage::{Stage, compiler_within};
 
@@ -31,18 +31,31 @@ fn plain() -> Vec<u8> {
                (call $drop-message (local.get $m)) (call $drop-conversation (local.get $c)) (i32.const 2048))
              (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 65536)))"#
     );
-    composed(wat::parse_str(module).expect("valid WAT")).expect("a component")
+    composed(OLDEST, wat::parse_str(module).expect("valid WAT")).expect("a component")
 }
 
-fn composed(module: Vec<u8>) -> Result<Vec<u8>, String> {
-    componentise(module, ["auto-reply"].into_iter(), "", None)
+/// The first version of the contract.
+const OLDEST: &str = "0.1.0";
+
+fn composed(version: &str, module: Vec<u8>) -> Result<Vec<u8>, String> {
+    componentise_for(version, module, ["auto-reply"].into_iter(), "", None)
 }
 
-fn with_manifest(mut component: Vec<u8>) -> Vec<u8> {
+fn with_manifest(component: Vec<u8>) -> Vec<u8> {
+    with_manifest_of(OLDEST, component)
+}
+
+fn with_manifest_of(version: &str, mut component: Vec<u8>) -> Vec<u8> {
     let manifest =
-        json!({"name": "test", "version": "1.0.0", "abi": "0.1.0", "interfaces": ["auto-reply"]});
+        json!({"name": "test", "version": "1.0.0", "abi": version, "interfaces": ["auto-reply"]});
     append_custom_section(&mut component, MANIFEST, manifest.to_string().as_bytes());
     component
+}
+
+/// A core module over this version of the contract as an upload.
+fn plugin_of(version: &str, module: Vec<u8>) -> Option<Vec<u8>> {
+    let component = composed(version, module).ok()?;
+    Some(with_manifest_of(version, component))
 }
 
 /// All that the build script generated, in order.
@@ -54,7 +67,8 @@ fn generated(plain: &[u8]) -> Vec<Upload> {
             let number = path.file_stem()?.to_str()?.parse().ok()?;
             let bytes = std::fs::read(&path).expect("readable");
             match path.extension()?.to_str()? {
-                "plugin" => Some((number, "plugin", with_manifest(composed(bytes).ok()?))),
+                "plugin" => Some((number, "plugin", plugin_of(OLDEST, bytes)?)),
+                "newest" => Some((number, "newest", plugin_of(Abi::NEWEST.version(), bytes)?)),
                 "beside" => {
                     let mut component = plain.to_vec();
                     append_instances(&mut component, &bytes, 1);
@@ -230,6 +244,13 @@ async fn generated_uploads_end_in_clear_verdicts() {
         let reached = counts.keys().any(|(_, verdict)| verdict == part);
         assert!(reached, "{part}: {counts:?}");
     }
+    // And those of the newest contract run as those of the first do.
+    let ran = |kind| {
+        counts
+            .keys()
+            .any(|(of, verdict)| *of == kind && verdict.starts_with("ran"))
+    };
+    assert!(ran("plugin") && ran("newest"), "{counts:?}");
 }
 
 /// The same by the API of a process that serves: in words, and it lives.

@@ -7,22 +7,34 @@ use wit_parser::Resolve;
 /// The custom section's name.
 pub const MANIFEST: &str = "vestibule:manifest";
 
-/// Lowered imports, all that the contract has, by the name bodies call them.
+/// Lowered imports, all that 0.1.0 has, by the name bodies call them. Those of any version: `imports.rs`.
 pub const IMPORTS: &str = include_str!("imports.wat");
 
-/// Makes a core module (binary) a component that exports these hooks and whatever else `more` of its world says, which may
-/// name what stands in `packages` (WIT).
+/// Makes a core module (binary) a component of 0.1.0: see [`componentise_for`].
 pub fn componentise<'a>(
+    module: Vec<u8>,
+    hooks: impl Iterator<Item = &'a str>,
+    more: &str,
+    packages: Option<&str>,
+) -> Result<Vec<u8>, String> {
+    componentise_for("0.1.0", module, hooks, more, packages)
+}
+
+/// Makes a core module (binary) a component of this version of the contract that exports these hooks and whatever else
+/// `more` of its world says, which may name what stands in `packages` (WIT).
+pub fn componentise_for<'a>(
+    version: &str,
     mut module: Vec<u8>,
     hooks: impl Iterator<Item = &'a str>,
     more: &str,
     packages: Option<&str>,
 ) -> Result<Vec<u8>, String> {
     let exports: String = hooks
-        .map(|hook| format!("export vestibule:plugin/{hook}@0.1.0; "))
+        .map(|hook| format!("export vestibule:plugin/{hook}@{version}; "))
         .collect();
     let mut resolve = Resolve::default();
-    let contract = concat!(env!("CARGO_MANIFEST_DIR"), "/../wit/vestibule-plugin-0.1.0");
+    let wit = concat!(env!("CARGO_MANIFEST_DIR"), "/../wit");
+    let contract = format!("{wit}/vestibule-plugin-{version}");
     resolve.push_dir(contract).expect("the contract parses");
     if let Some(packages) = packages {
         resolve
@@ -30,7 +42,7 @@ pub fn componentise<'a>(
             .expect("packages");
     }
     let world = format!(
-        "package test:guest; world guest {{ include vestibule:plugin/host@0.1.0; {exports} {more} }}"
+        "package test:guest; world guest {{ include vestibule:plugin/host@{version}; {exports} {more} }}"
     );
     let package = resolve.push_str("guest.wit", &world).expect("a world");
     let world = resolve
