@@ -5,6 +5,7 @@ mod contract_floods;
 mod floods;
 mod hostile;
 mod kv;
+mod limits;
 mod shares;
 mod wasi;
 
