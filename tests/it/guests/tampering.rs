@@ -1,11 +1,14 @@
-//! Machine code that somebody changed in the database: it is never loaded. The turn falls back, the neighbour with the same
-//! component does not notice, and the node lives.
+//! Machine code that somebody changed, in the database or in a node's files: it is never loaded. Changed in the database the
+//! turn falls back, the neighbour with the same component does not notice, and the node lives; changed in a file the
+//! database is asked, and nobody notices.
 
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use vestibule::clock::SystemClock;
 use vestibule_tests::town::Town;
-use vestibule_tests::{TestDatabase, for_each_database, guests, settle};
+use vestibule_tests::{TestDatabase, for_each_database, guests, settle, until};
 
 /// Changes the first tenant's artifacts in this way and has both tenants' customers say hello: the replies of each.
 async fn replies_after(database: &TestDatabase, change: &'static str) -> [Vec<String>; 2] {
@@ -23,8 +26,22 @@ async fn replies_after(database: &TestDatabase, change: &'static str) -> [Vec<St
         .await;
     let url = node.webhook_url();
     town.meta.set_webhook(&url, None).expect("a URL");
-    let db = database.open().await;
     // The first tenant before the other: what was loaded for one may run for all (`pipeline/components.rs`).
+    everybody_writes(&town, database).await;
+    node.end().await;
+    let first = database.texts(
+        "SELECT draft FROM outbox WHERE tenant = (SELECT MIN(tenant) FROM artifact) ORDER BY id",
+    );
+    let second = database.texts(
+        "SELECT draft FROM outbox WHERE tenant = (SELECT MAX(tenant) FROM artifact) ORDER BY id",
+    );
+    [first.await, second.await]
+}
+
+/// Customers of all numbers write, one tenant's after the other's.
+async fn everybody_writes(town: &Town, database: &TestDatabase) {
+    let db = database.open().await;
+    let business = &town.business;
     for tenant in 0..business.tenants.len() {
         for number in business.numbers.iter().filter(|one| one.tenant == tenant) {
             let customer = town.meta.customer(&number.phone_number_id, "4915112345678");
@@ -37,14 +54,6 @@ async fn replies_after(database: &TestDatabase, change: &'static str) -> [Vec<St
         settle(&db).await;
     }
     db.close().await;
-    node.end().await;
-    let first = database.texts(
-        "SELECT draft FROM outbox WHERE tenant = (SELECT MIN(tenant) FROM artifact) ORDER BY id",
-    );
-    let second = database.texts(
-        "SELECT draft FROM outbox WHERE tenant = (SELECT MAX(tenant) FROM artifact) ORDER BY id",
-    );
-    [first.await, second.await]
 }
 
 async fn is_not_loaded(change: &'static str) {
@@ -86,5 +95,69 @@ async fn bytes_that_no_compiler_of_ours_wrote_are_not_loaded() {
             WHERE upload.tenant = artifact.tenant AND upload.digest = artifact.digest)
          WHERE tenant = (SELECT MIN(tenant) FROM artifact)",
     )
+    .await;
+}
+
+/// The files in which a node keeps machine code. What is being written has no such name yet.
+fn artifact_files(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let entries = fs::read_dir(folder).into_iter().flatten();
+    for path in entries.map(|entry| entry.expect("an entry").path()) {
+        match path.is_dir() {
+            true => files.extend(artifact_files(&path)),
+            false if path.to_string_lossy().contains("/new-") => {}
+            false => files.push(path),
+        }
+    }
+    files
+}
+
+/// What somebody does to a file of machine code.
+type Alteration = (&'static str, fn(Vec<u8>) -> Vec<u8>);
+
+const ALTERATIONS: [Alteration; 4] = [
+    ("its last bit is another", |mut bytes| {
+        *bytes.last_mut().expect("bytes") ^= 1;
+        bytes
+    }),
+    ("it is cut", |mut bytes| {
+        bytes.truncate(5_000);
+        bytes
+    }),
+    ("it is empty", |_| Vec::new()),
+    ("no compiler of ours wrote it", |_| guests::ECHO.to_vec()),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_was_altered_on_disk_is_never_loaded_and_the_database_answers() {
+    for_each_database(async |database| {
+        let town = Town::with_plugin(&database, guests::ECHO, &[]).await;
+        let node = town.node("node").await;
+        everybody_writes(&town, &database).await;
+        node.end().await;
+        let folder = town.deployment.data_dir("node").join("artifacts");
+        // Written behind the turn's back.
+        let file = until("the node keeps a file", async || {
+            artifact_files(&folder).into_iter().next()
+        });
+        let file = file.await;
+        let authentic = fs::read(&file).expect("the node's file");
+        for (n, (what, alter)) in ALTERATIONS.iter().enumerate() {
+            fs::write(&file, alter(authentic.clone())).expect("altered");
+            let node = town.node("node").await;
+            everybody_writes(&town, &database).await;
+            node.end().await;
+            let drafts = database.texts("SELECT draft FROM outbox ORDER BY id").await;
+            let echoed = drafts.iter().filter(|d| d.contains("marco polo")).count();
+            // Four numbers, before the first alteration and after each.
+            let expected = 4 * (n + 2);
+            assert_eq!((drafts.len(), echoed), (expected, expected), "{what}");
+            let repaired = || fs::read(&file).is_ok_and(|now| now == authentic);
+            until("the file is written anew", async || {
+                repaired().then_some(())
+            })
+            .await;
+        }
+    })
     .await;
 }
