@@ -1,5 +1,5 @@
-//! Arguments of a contract's functions, made from their types: the plainest ones, and one for every text and list in them
-//! that is long. Lowered by hand, as a toolchain would by the canonical ABI.
+//! Arguments of a contract's functions, made from their types: the plainest ones, and those of which one part is odd: long,
+//! outside of memory, no case of its type. Lowered by hand, as a toolchain would by the canonical ABI.
 
 use std::iter::zip;
 
@@ -12,17 +12,26 @@ use super::imports::word;
 pub const LONG: usize = 24_672;
 /// Elements of a list of many; each counts 64 bytes beside what is in it.
 const MANY: usize = 400;
+/// No type has so many cases.
+const NO_CASE: usize = 255;
+/// Beyond every guest's memory.
+const NOWHERE: u32 = 0x7fff_fff8;
 
 /// A value of some type.
 #[derive(Debug, Clone)]
 pub enum Value {
     Number(u32),
-    /// A text or bytes: `x`, or [`LONG`] bytes.
-    Bytes {
-        long: bool,
-    },
-    /// Elements, or [`MANY`] of nothing but zeros.
+    /// A text or bytes: `x`.
+    Bytes,
+    /// [`LONG`] bytes.
+    LongBytes,
+    /// A text of a byte that is none.
+    NoText,
+    /// A text, bytes or a list where there is no memory.
+    Outside,
+    /// Elements.
     List(Vec<Value>),
+    /// [`MANY`] elements of nothing but zeros.
     Many,
     /// A record or tuple.
     Parts(Vec<Value>),
@@ -30,6 +39,23 @@ pub enum Value {
     Case(usize, Option<Box<Value>>),
     /// A handle of such a resource.
     Handle(String),
+    /// A handle that nobody was given.
+    NoHandle,
+}
+
+/// What is odd about one part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Odd {
+    /// A text or list carries much.
+    Long,
+    /// A text or list is where there is no memory.
+    Outside,
+    /// A text is no UTF-8.
+    NoText,
+    /// A variant, enum, option or result is none of its cases.
+    NoCase,
+    /// A handle was given to nobody.
+    NoHandle,
 }
 
 /// Where arguments are put in the guest's memory.
@@ -39,6 +65,8 @@ pub struct Layout {
     pub zeros_len: usize,
     /// A byte `x`.
     pub x: u32,
+    /// A byte that begins no character.
+    pub no_text: u32,
     /// From here on upwards.
     pub next: u32,
     /// What is to be there: address and bytes.
@@ -106,7 +134,7 @@ impl<'a> Lowering<'a> {
     /// The plainest value: the first case, nothing optional, empty lists; numbers are 1.
     pub fn plain(&self, ty: &Type) -> Value {
         if self.is_bytes(ty) {
-            return Value::Bytes { long: false };
+            return Value::Bytes;
         }
         let Some(kind) = self.kind(ty) else {
             return Value::Number(1);
@@ -127,40 +155,52 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    /// One value for every text and list in the type, that one long and the rest plain.
-    pub fn long(&self, ty: &Type) -> Vec<Value> {
+    /// One value for every part of the type that can be odd in this way, that one odd and the rest plain.
+    pub fn odd(&self, ty: &Type, odd: Odd) -> Vec<Value> {
         if self.is_bytes(ty) {
-            return vec![Value::Bytes { long: true }];
+            return match odd {
+                Odd::Long => vec![Value::LongBytes],
+                Odd::Outside => vec![Value::Outside],
+                Odd::NoText if *ty == Type::String => vec![Value::NoText],
+                _ => Vec::new(),
+            };
         }
         let Some(kind) = self.kind(ty) else {
             return Vec::new();
         };
         if let Some(parts) = Self::parts(kind) {
-            return self.long_parts(&parts);
+            return self.odd_parts(&parts, odd);
         }
         if let Some((_, cases)) = Self::cases(kind) {
             let all = cases.iter().enumerate();
-            let behind = all.filter_map(|(case, ty)| Some((case, self.long((*ty).as_ref()?))));
+            let behind = all.filter_map(|(case, ty)| Some((case, self.odd((*ty).as_ref()?, odd))));
             let of = |(case, values): (usize, Vec<Value>)| {
                 let one = move |value| Value::Case(case, Some(Box::new(value)));
                 values.into_iter().map(one)
             };
-            return behind.flat_map(of).collect();
+            let none = (odd == Odd::NoCase).then_some(Value::Case(NO_CASE, None));
+            return behind.flat_map(of).chain(none).collect();
         }
-        match Self::element(kind) {
-            Some(element) => {
-                let one = self.long(&element).into_iter();
-                let one = one.map(|value| Value::List(vec![value]));
-                one.chain([Value::Many]).collect()
-            }
-            None => Vec::new(),
+        if let (TypeDefKind::Handle(_), Odd::NoHandle) = (kind, odd) {
+            return vec![Value::NoHandle];
         }
+        let Some(element) = Self::element(kind) else {
+            return Vec::new();
+        };
+        let all = match odd {
+            Odd::Long => Some(Value::Many),
+            Odd::Outside => Some(Value::Outside),
+            _ => None,
+        };
+        let one = self.odd(&element, odd).into_iter();
+        let one = one.map(|value| Value::List(vec![value]));
+        one.chain(all).collect()
     }
 
-    pub fn long_parts(&self, types: &[Type]) -> Vec<Value> {
+    pub fn odd_parts(&self, types: &[Type], odd: Odd) -> Vec<Value> {
         let mut all = Vec::new();
         for (at, ty) in types.iter().enumerate() {
-            for value in self.long(ty) {
+            for value in self.odd(ty, odd) {
                 let mut parts: Vec<Value> = types.iter().map(|part| self.plain(part)).collect();
                 parts[at] = value;
                 all.push(Value::Parts(parts));
@@ -171,7 +211,7 @@ impl<'a> Lowering<'a> {
 
     /// Is there a text or a list in it?
     pub fn carries(&self, ty: &Type) -> bool {
-        !self.long(ty).is_empty()
+        !self.odd(ty, Odd::Long).is_empty()
     }
 
     /// Instructions that push the arguments, one value for each type: by themselves, or a pointer to where they stand.
@@ -193,26 +233,24 @@ impl<'a> Lowering<'a> {
         pushed.join(" ")
     }
 
-    fn bytes(&self, long: bool, to: &Layout) -> (u32, u32) {
-        match long {
-            true => (to.zeros, LONG as u32),
-            false => (to.x, 1),
-        }
-    }
-
-    /// Puts a list's elements into memory: where, and how many.
+    /// Where a text or list is, and its length. Elements are put into memory.
     fn list(&self, ty: &Type, value: &Value, to: &mut Layout) -> (u32, u32) {
-        let element = self.kind(ty).and_then(Self::element).expect("a list");
-        let size = self.sizes.size(&element).size_wasm32();
+        let element = self.kind(ty).and_then(Self::element);
+        let size = element.map_or(1, |element| self.sizes.size(&element).size_wasm32());
         match value {
+            Value::Bytes => (to.x, 1),
+            Value::LongBytes => (to.zeros, LONG as u32),
+            Value::NoText => (to.no_text, 1),
+            Value::Outside => (NOWHERE, 8),
             Value::Many => {
                 assert!(size * MANY <= to.zeros_len, "so many do not fit");
                 (to.zeros, MANY as u32)
             }
             Value::List(elements) => {
                 let at = room(to, size * elements.len());
+                let element = element.as_ref().expect("elements are of a type");
                 for (n, value) in elements.iter().enumerate() {
-                    self.store(&element, value, at + (n * size) as u32, to);
+                    self.store(element, value, at + (n * size) as u32, to);
                 }
                 (at, elements.len() as u32)
             }
@@ -224,8 +262,6 @@ impl<'a> Lowering<'a> {
         let pair = |(at, len): (u32, u32)| vec![Flat::number(at), Flat::number(len)];
         match value {
             Value::Number(number) => vec![Flat::Number(self.types(ty)[0], u64::from(*number))],
-            Value::Bytes { long } => pair(self.bytes(*long, to)),
-            Value::List(_) | Value::Many => pair(self.list(ty, value, to)),
             Value::Parts(parts) => {
                 let types = self.kind(ty).and_then(Self::parts).expect("parts");
                 let all = zip(&types, parts);
@@ -235,7 +271,7 @@ impl<'a> Lowering<'a> {
             Value::Case(case, behind) => {
                 let (_, cases) = self.kind(ty).and_then(Self::cases).expect("cases");
                 let mut flat = vec![Flat::number(*case as u32)];
-                if let (Some(ty), Some(value)) = (&cases[*case], behind) {
+                if let (Some(Some(ty)), Some(value)) = (cases.get(*case), behind) {
                     flat.extend(self.flat(ty, value, to));
                 }
                 // All cases share the same places, each as wide as the widest of them.
@@ -246,6 +282,8 @@ impl<'a> Lowering<'a> {
                     .collect()
             }
             Value::Handle(resource) => vec![Flat::Handle(resource.clone())],
+            Value::NoHandle => vec![Flat::number(99)],
+            bytes_or_list => pair(self.list(ty, bytes_or_list, to)),
         }
     }
 
@@ -272,14 +310,6 @@ impl<'a> Lowering<'a> {
                 to.data
                     .push((at, flat.bits().to_le_bytes()[..size].to_vec()));
             }
-            Value::Bytes { long } => {
-                let bytes = pair(self.bytes(*long, to));
-                to.data.push((at, bytes));
-            }
-            Value::List(_) | Value::Many => {
-                let bytes = pair(self.list(ty, value, to));
-                to.data.push((at, bytes));
-            }
             Value::Parts(parts) => {
                 let types = self.kind(ty).and_then(Self::parts).expect("parts");
                 self.store_parts(&types, parts, at, to);
@@ -287,13 +317,17 @@ impl<'a> Lowering<'a> {
             Value::Case(case, behind) => {
                 let (tag, cases) = self.kind(ty).and_then(Self::cases).expect("cases");
                 to.data.push((at, vec![*case as u8]));
-                if let (Some(ty), Some(value)) = (&cases[*case], behind) {
+                if let (Some(Some(ty)), Some(value)) = (cases.get(*case), behind) {
                     let types = cases.iter().map(Option::as_ref);
                     let offset = self.sizes.payload_offset(tag, types).size_wasm32();
                     self.store(ty, value, at + offset as u32, to);
                 }
             }
-            Value::Handle(_) => panic!("handles are not passed in memory"),
+            Value::Handle(_) | Value::NoHandle => panic!("handles are not passed in memory"),
+            bytes_or_list => {
+                let bytes = pair(self.list(ty, bytes_or_list, to));
+                to.data.push((at, bytes));
+            }
         }
     }
 }

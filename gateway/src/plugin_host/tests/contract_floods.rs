@@ -1,5 +1,6 @@
-//! Floods of every function of the newest contract, made from its WIT: a function that is new has its flood already, and
-//! whether what it answers can be long has to be said here. ([`super::floods`] has those of 0.1.0, by hand.)
+//! Floods of every function of the newest contract, and calls with arguments that are none, made from its WIT: a function
+//! that is new has them already, and whether what it answers can be long has to be said here. ([`super::floods`] and
+//! [`super::hostile`] have those of 0.1.0, by hand.)
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +10,7 @@ use serde_json::json;
 use wit_parser::{Type, TypeDefKind};
 
 use super::super::limits::HOST_CALL_FUEL;
-use super::super::testing::arguments::{LONG, Layout, Lowering, Value};
+use super::super::testing::arguments::{LONG, Layout, Lowering, Odd, Value};
 use super::super::testing::imports::{Contract, Import};
 use super::*;
 use crate::domain::attribute::Fields;
@@ -101,9 +102,18 @@ struct Case {
     with: String,
     body: String,
     hook: Hook,
-    /// Each call carries a long text or list.
-    long: bool,
+    /// How it ends.
+    end: FaultKind,
 }
+
+/// How a call ends of which one part is odd.
+const ENDS: [(Odd, FaultKind); 5] = [
+    (Odd::Long, FaultKind::OutputBytes),
+    (Odd::Outside, FaultKind::Malformed),
+    (Odd::NoText, FaultKind::Malformed),
+    (Odd::NoCase, FaultKind::Malformed),
+    (Odd::NoHandle, FaultKind::Malformed),
+];
 
 fn cases(contract: &Contract, to: &mut Layout) -> Vec<Case> {
     let lowering = Lowering::new(&contract.resolve);
@@ -111,15 +121,16 @@ fn cases(contract: &Contract, to: &mut Layout) -> Vec<Case> {
     for import in contract.imports() {
         let types: Vec<Type> = import.function.params.iter().map(|p| p.ty).collect();
         let plain = types.iter().map(|ty| lowering.plain(ty)).collect();
-        let answer = LONG_ANSWERS.contains(&import.id().as_str());
-        let mut all = vec![(Value::Parts(plain), answer)];
-        all.extend(
-            lowering
-                .long_parts(&types)
-                .into_iter()
-                .map(|value| (value, true)),
-        );
-        for (value, long) in all {
+        let end = match LONG_ANSWERS.contains(&import.id().as_str()) {
+            true => FaultKind::OutputBytes,
+            false => FaultKind::HostCalls,
+        };
+        let mut all = vec![(Value::Parts(plain), end)];
+        for (odd, end) in ENDS {
+            let values = lowering.odd_parts(&types, odd).into_iter();
+            all.extend(values.map(|value| (value, end)));
+        }
+        for (value, end) in all {
             let with = format!("{value:?}");
             let Value::Parts(mut parts) = value else {
                 unreachable!("parameters are parts")
@@ -133,7 +144,7 @@ fn cases(contract: &Contract, to: &mut Layout) -> Vec<Case> {
                 with,
                 body: body(&import, &pushed),
                 hook: hook(&import.id()),
-                long,
+                end,
             });
         }
     }
@@ -175,8 +186,9 @@ fn body(import: &Import, pushed: &str) -> String {
     format!("{before} (loop {call} (global.set $top (global.get $begin)) (br 0))")
 }
 
-/// Where a text `x` stands.
+/// Where a text `x` stands, and a byte that is no text.
 const X: u32 = 4096;
+const NO_TEXT: u32 = X + 1;
 
 /// The hooks that the cases need.
 const HOOKS: [Hook; 4] = [
@@ -234,7 +246,7 @@ fn module(contract: &Contract, cases: &[Case], to: &Layout) -> String {
                (global.set $top (i32.and (i32.add (global.get $top) (i32.const 7)) (i32.const -8)))
                (global.get $top)
                (global.set $top (i32.add (global.get $top) (local.get 3))))
-             {exports} (data (i32.const {X}) "x") {data})"#,
+             {exports} (data (i32.const {X}) "x\ff") {data})"#,
         n = cases.len(),
         table = table.join(" "),
     )
@@ -463,13 +475,14 @@ fn layout() -> Layout {
         zeros: 32_768,
         zeros_len: 32_768,
         x: X,
+        no_text: NO_TEXT,
         next: 65_536,
         data: Vec::new(),
     }
 }
 
 #[tokio::test]
-async fn a_flood_of_any_function_ends_by_its_bytes_or_its_number_and_costs_fuel() {
+async fn floods_of_any_function_end_and_cost_fuel_and_arguments_that_are_none_are_faults() {
     let (host, contract, mut to) = (host(), newest_contract(), layout());
     let cases = cases(&contract, &mut to);
     let plugin = newest_plugin(&host, &module(&contract, &cases, &to), &HOOKS);
@@ -478,17 +491,17 @@ async fn a_flood_of_any_function_ends_by_its_bytes_or_its_number_and_costs_fuel(
         let report = host.run_turn(turn_of(&plugin, number, case)).await;
         let report = report.expect("room");
         let fault = only_fault(&report);
-        let expected = match case.long {
-            true => FaultKind::OutputBytes,
-            false => FaultKind::HostCalls,
-        };
-        assert_eq!(fault.kind, expected, "{function} with {with}: {fault}");
+        assert_eq!(fault.kind, case.end, "{function} with {with}: {fault}");
         let call = &report.calls[0];
         let least = u64::from(call.host_calls - 1) * HOST_CALL_FUEL;
         assert!(call.fuel >= least, "{function} with {with}");
-        if case.long {
-            assert!(call.host_calls < 200, "{function} with {with}");
-        }
+        let most = match case.end {
+            FaultKind::OutputBytes => 200,
+            FaultKind::HostCalls => CALLS + 1,
+            // What is no argument is never handed over. Before it the case asked for its number and its handle.
+            _ => 3,
+        };
+        assert!(call.host_calls <= most, "{function} with {with}");
     }
     assert_eq!(texts(&run(&host, well_behaved()).await), ["hi"]);
 }
