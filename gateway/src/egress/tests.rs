@@ -163,6 +163,19 @@ async fn what_is_too_long_too_slow_or_encoded_is_no_answer() {
     assert!(matches!(answered(none, After::Close).await, Err(E::Broken)));
 }
 
+#[tokio::test]
+async fn an_answer_is_taken_to_the_byte() {
+    let of = |bytes: usize| -> &'static [u8] {
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {bytes}\r\n\r\n");
+        (head + &"a".repeat(bytes)).into_bytes().leak()
+    };
+    let most = asking("", Duration::ZERO).most;
+    let taken = answered(of(most), After::Close).await.expect("an answer");
+    assert_eq!(taken.body.len(), most);
+    let more = answered(of(most + 1), After::Close).await;
+    assert!(matches!(more, Err(EgressError::Large)));
+}
+
 /// A resolver that says a public address to the first question and this machine to all others, or both at once.
 struct Rebinding {
     asked: std::sync::atomic::AtomicUsize,
