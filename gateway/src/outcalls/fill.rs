@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::TurnPlace;
 use super::mask::Mask;
-use crate::plugin_host::{HttpRefused, HttpRequest, Part};
+use crate::plugin_host::{HTTP_BODY_BYTES, HTTP_HEADER_BYTES, HttpRefused, HttpRequest, Part};
 use crate::secrets::Keyring;
 use crate::storage::Db;
 use crate::storage::addresses::{Addresses, addresses_all_tenants};
@@ -86,9 +86,31 @@ fn absent(what: &str) -> HttpRefused {
     HttpRefused::Absent(format!("the person has no {what} here"))
 }
 
+/// A request as it is sent.
+pub(super) struct Filled {
+    pub(super) headers: Vec<(String, SecretString)>,
+    pub(super) body: Option<Vec<u8>>,
+}
+
 impl Values {
-    /// A text with everything written in.
-    pub(super) fn joined(&self, parts: &[Part]) -> Result<SecretString, HttpRefused> {
+    /// Everything written in. What is written in counts: a plugin names a secret of some KiB with a byte.
+    pub(super) fn fill(&self, request: &HttpRequest) -> Result<Filled, HttpRefused> {
+        let mut left = Left::of("headers", HTTP_HEADER_BYTES);
+        let mut headers = Vec::new();
+        for (name, parts) in &request.headers {
+            left.take(name.len())?;
+            headers.push((name.clone(), self.joined(parts, &mut left)?.into()));
+        }
+        let mut left = Left::of("body", HTTP_BODY_BYTES);
+        let body = request.body.as_ref();
+        let body = body.map(|body| body.written(|parts| self.joined(parts, &mut left)));
+        Ok(Filled {
+            headers,
+            body: body.transpose()?,
+        })
+    }
+
+    fn joined(&self, parts: &[Part], left: &mut Left) -> Result<String, HttpRefused> {
         let mut text = String::new();
         for part in parts {
             let value = match part {
@@ -98,9 +120,11 @@ impl Values {
                 Part::Bsuid => self.bsuid.as_ref().map(ExposeSecret::expose_secret),
             };
             let missing = || HttpRefused::Unavailable("a value was not read".to_owned());
-            text.push_str(value.ok_or_else(missing)?);
+            let value = value.ok_or_else(missing)?;
+            left.take(value.len())?;
+            text.push_str(value);
         }
-        Ok(text.into())
+        Ok(text)
     }
 
     /// Over everything that was written in.
@@ -112,5 +136,111 @@ impl Values {
             mask.hide_phone(phone.expose_secret());
         }
         mask
+    }
+}
+
+/// Bytes that may still be written in one place.
+struct Left {
+    place: &'static str,
+    most: usize,
+    bytes: usize,
+}
+
+impl Left {
+    fn of(place: &'static str, most: usize) -> Self {
+        Self {
+            place,
+            most,
+            bytes: most,
+        }
+    }
+
+    fn take(&mut self, bytes: usize) -> Result<(), HttpRefused> {
+        let Self { place, most, .. } = *self;
+        let long = || {
+            let what = format!("{place}: at most {most} bytes, with what is written in");
+            HttpRefused::Invalid(what)
+        };
+        self.bytes = self.bytes.checked_sub(bytes).ok_or_else(long)?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plugin_host::{HttpBody, Method};
+
+    const SECRET: usize = 4_096;
+
+    fn values() -> Values {
+        Values {
+            secrets: HashMap::from([("big".to_owned(), "s".repeat(SECRET).into())]),
+            phone: Some("+4915112345678".to_owned().into()),
+            bsuid: None,
+        }
+    }
+
+    fn request(headers: Vec<(String, Vec<Part>)>, body: Option<HttpBody>) -> HttpRequest {
+        HttpRequest {
+            method: Method::Post,
+            url: "https://shop.example/".to_owned(),
+            headers,
+            body,
+            timeout: None,
+        }
+    }
+
+    fn secrets(n: usize) -> Vec<Part> {
+        vec![Part::Secret("big".to_owned()); n]
+    }
+
+    fn text(bytes: usize) -> Part {
+        Part::Text("t".repeat(bytes))
+    }
+
+    fn refused(request: &HttpRequest) -> Option<HttpRefused> {
+        values().fill(request).err()
+    }
+
+    #[test]
+    fn headers_are_counted_with_what_is_written_into_them() {
+        let with = |more: usize| {
+            let headers = [("x-a", secrets(1)), ("x-b", vec![text(more)])];
+            let headers = headers.map(|(name, parts)| (name.to_owned(), parts));
+            request(headers.to_vec(), None)
+        };
+        // Two names of three bytes are in it.
+        let full = HTTP_HEADER_BYTES - SECRET - 6;
+        assert!(refused(&with(full)).is_none());
+        let Some(HttpRefused::Invalid(what)) = refused(&with(full + 1)) else {
+            panic!("too long");
+        };
+        assert_eq!(what, "headers: at most 8192 bytes, with what is written in");
+        let many = (0..32).map(|n| (format!("x-{n}"), secrets(16)));
+        assert!(refused(&request(many.collect(), None)).is_some());
+    }
+
+    #[test]
+    fn a_body_is_counted_with_what_is_written_into_it() {
+        let with = |members: usize, parts: usize, more: usize| {
+            let member = |n| (format!("/{n}"), secrets(parts));
+            let mut members: Vec<_> = (0..members).map(member).collect();
+            members.push(("/t".to_owned(), vec![text(more)]));
+            let json = serde_json::value::RawValue::from_string("{}".to_owned());
+            request(
+                Vec::new(),
+                Some(HttpBody::Json(json.expect("JSON"), members)),
+            )
+        };
+        // {"0":"…","t":"…"} has 15 bytes beside the texts.
+        let full = HTTP_BODY_BYTES - 15 * SECRET - 15;
+        let filled = values().fill(&with(1, 15, full)).expect("it fits");
+        assert_eq!(filled.body.map(|body| body.len()), Some(HTTP_BODY_BYTES));
+        let long = "body: at most 65536 bytes, with what is written in";
+        for (members, parts, more) in [(1, 15, full + 1), (1, 64, 0), (31, 64, 0)] {
+            let refused = refused(&with(members, parts, more));
+            assert_eq!(refused, Some(HttpRefused::Invalid(long.to_owned())));
+        }
     }
 }

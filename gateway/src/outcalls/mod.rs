@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
 use crate::domain::{ContactId, ConversationId, EventId, TenantId};
 use crate::egress::{Egress, EgressError, Fetch, Fetched, UrlError};
@@ -25,7 +25,7 @@ use crate::secrets::Keyring;
 use crate::storage::Db;
 use crate::telemetry::names;
 
-use fill::Filler;
+use fill::{Filled, Filler};
 use mask::Mask;
 use recall::Recall;
 use room::Room;
@@ -141,14 +141,7 @@ impl TurnSender {
         };
         let values = filler.values(&asked.request).await?;
         let request = &asked.request;
-        let mut headers = Vec::new();
-        for (name, parts) in &request.headers {
-            headers.push((name.clone(), values.joined(parts)?));
-        }
-        let body = request.body.as_ref();
-        let body = body
-            .map(|body| body.written(|parts| Ok(values.joined(parts)?.expose_secret().to_owned())))
-            .transpose()?;
+        let Filled { mut headers, body } = values.fill(request)?;
         let is_json = matches!(request.body, Some(HttpBody::Json(..)));
         if is_json && !headers.iter().any(|(name, _)| name == "content-type") {
             headers.push((

@@ -97,6 +97,8 @@ impl Kept {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::domain::TenantId;
     use crate::plugin_host::{HttpRefused, HttpRequest, HttpResponse, Method};
@@ -107,13 +109,13 @@ mod tests {
             installation: InstallationId::from_raw(2),
             ordinal,
             mark: mark.to_owned(),
-            request: HttpRequest {
+            request: Arc::new(HttpRequest {
                 method: Method::Get,
                 url: "https://shop.example/".to_owned(),
                 headers: Vec::new(),
                 body: None,
                 timeout: None,
-            },
+            }),
         }
     }
 

@@ -142,12 +142,16 @@ pub const TIMERS_PER_TURN: usize = 16;
 pub const TIMER_LEAST: Duration = Duration::from_secs(1);
 
 /// A request by the grant `http` (WIT contract): characters of its URL, its headers and their bytes, bytes of its body,
-/// texts that are put into it.
+/// texts that are put into it. Bytes are counted twice: as the plugin asks, and with everything written in.
 pub const HTTP_URL_CHARS: usize = 2_000;
 pub const HTTP_HEADERS: usize = 32;
 pub const HTTP_HEADER_BYTES: usize = 8 << 10;
 pub const HTTP_BODY_BYTES: usize = 64 << 10;
 pub const HTTP_MEMBERS: usize = 32;
+/// Pieces of which one header's value is joined, and of one text in a body. A piece may be a secret of some KiB, and costs
+/// who asks a byte. A guess: a scheme, a secret and what stands between them are three, a letter to a customer some dozens.
+pub const HTTP_HEADER_PARTS: usize = 16;
+pub const HTTP_MEMBER_PARTS: usize = 64;
 /// The longest answer that is taken (WIT contract): a page of a shop's JSON.
 pub const HTTP_ANSWER_BYTES: usize = 256 << 10;
 /// A net behind the sender's own time limit, which is the operator's and shorter.

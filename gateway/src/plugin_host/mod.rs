@@ -69,8 +69,8 @@ pub use kv::{
     HostAnswer, HostAnswers, KvAnswer, KvEffects, KvReader, KvUnavailable, KvWrite, ListAsked,
 };
 pub use limits::{
-    COMPONENT_BYTES, HISTORY_BYTES, HISTORY_ENTRIES, HTTP_ANSWER_BYTES, Limits, PLUGINS_PER_TURN,
-    TEMPLATE_PAGE_BYTES,
+    COMPONENT_BYTES, HISTORY_BYTES, HISTORY_ENTRIES, HTTP_ANSWER_BYTES, HTTP_BODY_BYTES,
+    HTTP_HEADER_BYTES, Limits, PLUGINS_PER_TURN, TEMPLATE_PAGE_BYTES,
 };
 pub use manifest::{LimitsAsked, Manifest, ManifestError};
 pub use plugin::{LoadError, Plugin};

@@ -385,13 +385,13 @@ mod tests {
             installation: InstallationId::from_raw(2),
             ordinal,
             mark: mark.to_owned(),
-            request: HttpRequest {
+            request: Arc::new(HttpRequest {
                 method: Method::Get,
                 url: "https://shop.example/".to_owned(),
                 headers: Vec::new(),
                 body: None,
                 timeout: None,
-            },
+            }),
         }
     }
 

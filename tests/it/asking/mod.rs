@@ -37,8 +37,12 @@ fn file(town: &Town, name: &str, content: &[u8]) -> String {
 
 /// Gives the tenant a secret by the command line, bound to a host.
 async fn has_secret(town: &Town, tenant: usize, name: &str, host: &str) {
+    has_secret_of(town, tenant, (name, SECRET), host).await;
+}
+
+async fn has_secret_of(town: &Town, tenant: usize, (name, value): (&str, &str), host: &str) {
     let tenant = town.business.tenants[tenant].as_str();
-    let value = file(town, "secret", SECRET.as_bytes());
+    let value = file(town, "secret", value.as_bytes());
     let set = [
         "secret",
         "set",
@@ -342,6 +346,59 @@ async fn a_server_that_does_not_answer_keeps_nobody_elses_turns_waiting() {
             32 - shop.asked().len()
         );
         assert_eq!(database.count("SELECT COUNT(*) FROM outbox").await, 32 + 20);
+        node.end().await;
+    })
+    .await;
+}
+
+/// The longest secret, which its name makes of a byte or two.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_is_written_in_as_often_as_a_request_has_room() {
+    for_each_database(async |database| {
+        let shop = Shop::start().await;
+        let town = town(&database).await;
+        let big = "s".repeat(4_096);
+        has_secret_of(&town, 1, ("big", &big), "127.0.0.1").await;
+        let host = format!("http POST {}", shop.url("/none"));
+        let grants = ["--grant", "kv", "--grant", "secret big", "--grant", &host];
+        install(&town, 1, guests::ASKER, &json!({}), &grants).await;
+        let node = town.node("node").await;
+        let times = |n| vec![json!({"secret": "big"}); n];
+        let ask = async |headers: Value, members: Value| {
+            let url = shop.url("/none");
+            let wish =
+                json!({"url": url, "method": "post", "headers": headers, "members": members});
+            let said = says(&town, &database, 1, &wish.to_string()).await;
+            assert!(!said.contains(&big), "{said}");
+            (said, shop.asked().len())
+        };
+        let (said, asked) = ask(json!([["x-a", times(1)]]), json!([["/a", times(15)]])).await;
+        assert!(said.contains("404 ") && asked == 1, "{said}");
+        let sent = shop.asked().remove(0);
+        assert_eq!(sent.header("x-a"), big);
+        assert_eq!(sent.body, json!({"a": big.repeat(15)}).to_string());
+        for (headers, members, expected) in [
+            (
+                json!([["x-a", times(2)]]),
+                json!([]),
+                "Invalid: headers: at most 8192 bytes",
+            ),
+            (json!([["x-a", times(17)]]), json!([]), "more than 16 parts"),
+            (
+                json!([]),
+                json!([["/a", times(16)]]),
+                "Invalid: body: at most 65536 bytes",
+            ),
+            (
+                json!([]),
+                json!([["/a", times(9)], ["/b", times(9)]]),
+                "Invalid: body: at most 65536 bytes",
+            ),
+            (json!([]), json!([["/a", times(65)]]), "more than 64 parts"),
+        ] {
+            let (said, asked) = ask(headers, members).await;
+            assert!(said.contains(expected) && asked == 1, "{expected}: {said}");
+        }
         node.end().await;
     })
     .await;

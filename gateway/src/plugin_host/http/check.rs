@@ -3,11 +3,14 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
+use serde_json::value::to_raw_value;
 use url::Url;
 
+use super::write::put;
 use super::{Asking, AskingBody, HttpBody, HttpRequest, Method, Part};
 use crate::plugin_host::limits::{
-    HTTP_BODY_BYTES, HTTP_HEADER_BYTES, HTTP_HEADERS, HTTP_MEMBERS, HTTP_URL_CHARS,
+    HTTP_BODY_BYTES, HTTP_HEADER_BYTES, HTTP_HEADER_PARTS, HTTP_HEADERS, HTTP_MEMBER_PARTS,
+    HTTP_MEMBERS, HTTP_URL_CHARS,
 };
 use crate::plugin_host::request::Grants;
 use crate::plugin_host::words::shown;
@@ -79,6 +82,12 @@ fn address(text: &str) -> Checked<Url> {
         return Err("url: without a host name, or with a dot behind it".to_owned());
     }
     url.set_fragment(None);
+    // What is no ASCII is three times as long in its normal form.
+    if url.as_str().len() > HTTP_URL_CHARS {
+        return Err(format!(
+            "url: at most {HTTP_URL_CHARS} characters, encoded as it is sent"
+        ));
+    }
     Ok(url)
 }
 
@@ -122,6 +131,11 @@ fn headers(asked: Vec<(String, Vec<Part>)>) -> Checked<Vec<(String, Vec<Part>)>>
         }
         if REFUSED.contains(&name.as_str()) {
             return Err(format!("headers: `{label}` is the gateway's"));
+        }
+        if value.len() > HTTP_HEADER_PARTS {
+            return Err(format!(
+                "headers: the value of `{label}` has more than {HTTP_HEADER_PARTS} parts"
+            ));
         }
         let texts = value.iter().filter_map(text);
         if !texts.clone().all(is_header_text) {
@@ -173,50 +187,28 @@ fn body(asked: AskingBody) -> Checked<HttpBody> {
     }
     match asked {
         AskingBody::Bytes(bytes) => Ok(HttpBody::Bytes(bytes)),
-        AskingBody::Json(json, members) => {
-            let json: Value =
-                serde_json::from_str(&json).map_err(|_| "body: not JSON".to_owned())?;
-            let mut tried = json.clone();
-            for (at, _) in &members {
-                put(&mut tried, at, String::new())?;
-            }
-            Ok(HttpBody::Json(json, members))
-        }
+        AskingBody::Json(json, members) => document(&json, members),
     }
 }
 
-/// Puts a text where a JSON pointer says: a member of an object that is there.
-fn put(json: &mut Value, at: &str, text: String) -> Checked<()> {
-    let wrong = || {
-        format!(
-            "body: `{}` names no member of an object in it",
-            shown(at, 64)
-        )
-    };
-    let (object, member) = at.rsplit_once('/').ok_or_else(wrong)?;
-    let object = json.pointer_mut(object).and_then(Value::as_object_mut);
-    let member = member.replace("~1", "/").replace("~0", "~");
-    object
-        .ok_or_else(wrong)?
-        .insert(member, Value::String(text));
-    Ok(())
-}
-
-impl HttpBody {
-    /// The bytes to be sent, each text made by `write`.
-    pub fn written<E>(
-        &self,
-        mut write: impl FnMut(&[Part]) -> Result<String, E>,
-    ) -> Result<Vec<u8>, E> {
-        let (json, members) = match self {
-            Self::Bytes(bytes) => return Ok(bytes.clone()),
-            Self::Json(json, members) => (json, members),
-        };
-        let mut json = json.clone();
-        for (at, parts) in members {
-            // Tried when the request was checked.
-            let _ = put(&mut json, at, write(parts)?);
-        }
-        Ok(json.to_string().into_bytes())
+/// In its normal form as text: as a tree, a document of empty objects takes a hundred times its bytes.
+fn document(json: &str, members: Vec<(String, Vec<Part>)>) -> Checked<HttpBody> {
+    let not_json = |_| "body: not JSON".to_owned();
+    let mut tried: Value = serde_json::from_str(json).map_err(not_json)?;
+    let json = to_raw_value(&tried).map_err(not_json)?;
+    // Numbers may be longer than they were.
+    if json.get().len() > HTTP_BODY_BYTES {
+        return Err(format!("body: at most {HTTP_BODY_BYTES} bytes"));
     }
+    for (at, parts) in &members {
+        let label = shown(at, 64);
+        if parts.len() > HTTP_MEMBER_PARTS {
+            return Err(format!(
+                "body: the value of `{label}` has more than {HTTP_MEMBER_PARTS} parts"
+            ));
+        }
+        let wrong = || format!("body: `{label}` names no member of an object in it");
+        put(&mut tried, at, String::new()).ok_or_else(wrong)?;
+    }
+    Ok(HttpBody::Json(json, members))
 }

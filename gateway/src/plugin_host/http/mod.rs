@@ -9,12 +9,14 @@ mod places;
 mod rule;
 #[cfg(test)]
 mod tests;
+mod write;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -74,15 +76,15 @@ pub enum Part {
     Bsuid,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub enum HttpBody {
     Bytes(Vec<u8>),
-    /// A JSON document, and texts to be put at these pointers.
-    Json(serde_json::Value, Vec<(String, Vec<Part>)>),
+    /// A JSON document in its normal form, and texts to be put at these pointers.
+    Json(Box<RawValue>, Vec<(String, Vec<Part>)>),
 }
 
 /// A request as a plugin means it, in its normal form.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct HttpRequest {
     pub method: Method,
     /// Without fragment.
@@ -140,7 +142,7 @@ pub struct HttpAsked {
     pub ordinal: u32,
     /// Equal for equal requests of an installation.
     pub mark: String,
-    pub request: HttpRequest,
+    pub request: Arc<HttpRequest>,
 }
 
 /// Who sends: the gateway's way out in service, a journal in a replay, a script in tests.
@@ -222,7 +224,7 @@ impl HttpSession {
             installation: self.installation,
             ordinal,
             mark: mark(self.installation, &request),
-            request,
+            request: Arc::new(request),
         };
         let answer = match self.sender.recall(&asked) {
             Some(known) => known,

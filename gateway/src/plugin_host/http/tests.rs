@@ -145,8 +145,12 @@ async fn addresses_that_could_be_read_in_two_ways_are_none() {
         let came = outcome(&ALL, get(url)).await;
         assert!(came == "Invalid" || came == "Denied", "{url:?}: {came}");
     }
-    let long = format!("https://shop.example/{}", "a".repeat(2_000));
-    assert_eq!(outcome(&ALL, get(&long)).await, "Invalid");
+    let long = |text: &str, times| get(&format!("https://shop.example/{}", text.repeat(times)));
+    assert_eq!(outcome(&ALL, long("a", 2_000 - 21)).await, "sent 200");
+    assert_eq!(outcome(&ALL, long("a", 2_000 - 20)).await, "Invalid");
+    // Each is sent as `%C3%BC`.
+    assert_eq!(outcome(&ALL, long("ü", 329)).await, "sent 200");
+    assert_eq!(outcome(&ALL, long("ü", 330)).await, "Invalid");
 }
 
 #[tokio::test]
@@ -196,6 +200,26 @@ async fn headers_that_are_the_gateways_or_two_are_refused() {
     assert_eq!(outcome(&ALL, large).await, "Invalid");
 }
 
+/// Parts that cost the plugin a byte each, and the gateway a secret.
+fn parts(n: usize) -> Vec<Part> {
+    vec![Part::Secret("token".to_owned()); n]
+}
+
+#[tokio::test]
+async fn values_are_joined_of_so_many_parts() {
+    let header = |n| Asking {
+        headers: vec![("x-a".to_owned(), parts(n))],
+        ..get("https://shop.example/a")
+    };
+    let member = |n| post(AskingBody::Json("{}".into(), vec![("/a".into(), parts(n))]));
+    assert_eq!(outcome(&ALL, header(16)).await, "sent 200");
+    assert_eq!(outcome(&ALL, header(17)).await, "Invalid");
+    assert_eq!(outcome(&ALL, header(8_000)).await, "Invalid");
+    assert_eq!(outcome(&ALL, member(64)).await, "sent 200");
+    assert_eq!(outcome(&ALL, member(65)).await, "Invalid");
+    assert_eq!(outcome(&ALL, member(60_000)).await, "Invalid");
+}
+
 fn post(body: AskingBody) -> Asking {
     Asking {
         method: Method::Post,
@@ -235,6 +259,10 @@ async fn bodies_have_their_bounds_and_texts_go_into_objects_that_are_there() {
     let mut with_get = bytes(1);
     with_get.method = Method::Get;
     assert_eq!(outcome(&ALL, with_get).await, "Invalid");
+    // A number of four characters is one of eighteen.
+    let numbers = |n: usize| json(&format!(r#"{{"a":[{}0]}}"#, "9e15,".repeat(n)), "/b");
+    assert_eq!(outcome(&ALL, numbers(1_000)).await, "sent 200");
+    assert_eq!(outcome(&ALL, numbers(13_000)).await, "Invalid");
     let deep = "[".repeat(100_000);
     assert_eq!(outcome(&ALL, json(&deep, "/a")).await, "Invalid");
 }
@@ -243,13 +271,28 @@ async fn bodies_have_their_bounds_and_texts_go_into_objects_that_are_there() {
 fn texts_are_written_where_the_pointer_says_and_quoted_as_json_is() {
     let document = serde_json::json!({"a": {"b": 1}});
     let at = |at: &str| (at.to_owned(), vec![Part::Phone]);
+    let document = serde_json::value::to_raw_value(&document).expect("JSON");
     let body = HttpBody::Json(document, vec![at("/a/b"), at("/a/c~1d")]);
-    let written = body.written(|_| Ok::<_, ()>("\",\"x\":\"".to_owned()));
+    let written = body.written(|_| Ok("\",\"x\":\"".to_owned()));
     let read: serde_json::Value = serde_json::from_slice(&written.expect("written")).expect("JSON");
     assert_eq!(
         read,
         serde_json::json!({"a": {"b": "\",\"x\":\"", "c/d": "\",\"x\":\""}})
     );
+}
+
+/// The marks of journals that are kept stay what they were.
+#[test]
+fn a_document_is_known_by_its_content_and_not_by_its_spelling() {
+    let of = |document: &str| {
+        let body = AskingBody::Json(document.to_owned(), Vec::new());
+        let (request, _) = check::request(post(body)).expect("a request");
+        mark(InstallationId::from_raw(2), &request)
+    };
+    let same = of(r#"{"a":[1,"b"]}"#);
+    assert_eq!(same, of(" { \"a\" : [ 1, \"\\u0062\" ] } "));
+    assert_eq!(same, "2ad4e22299b0428a");
+    assert_ne!(same, of(r#"{"a":[1,"c"]}"#));
 }
 
 #[tokio::test]
