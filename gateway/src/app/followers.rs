@@ -9,7 +9,7 @@ use super::Shared;
 use crate::config::Config;
 use crate::delivery::Intake;
 use crate::desk::Desk;
-use crate::egress::{Egress, EgressConfig};
+use crate::egress::{Egress, EgressConfig, LookupLimits};
 use crate::events::{Sealed, Sealer};
 use crate::hooks::{Endpoints, Pump, PumpParts};
 use crate::occasions::Occasions;
@@ -18,6 +18,13 @@ use crate::storage::events::PendingEvent;
 
 /// Of a connection to an endpoint, its name's look-up included.
 pub(super) const CONNECT: Duration = Duration::from_secs(5);
+
+/// Of endpoints' names. A guess: after a start thousands of them are asked for at once, and each takes milliseconds.
+const LOOKUPS: LookupLimits = LookupLimits {
+    most: 64,
+    most_per_tenant: 16,
+    wait: true,
+};
 
 /// What others of the node are handed of it.
 #[derive(Clone)]
@@ -70,6 +77,7 @@ impl Shared {
             connect_timeout: CONNECT.min(config.hooks.timeout),
             timeout: config.hooks.timeout,
             plain_hosts: Vec::new(),
+            lookups: LOOKUPS,
         })?;
         let pump = Pump::new(
             PumpParts {

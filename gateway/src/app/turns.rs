@@ -11,7 +11,7 @@ use super::{Shared, followers};
 use crate::config::Config;
 use crate::delivery::{ClaimsAtOnce, Intake};
 use crate::directory;
-use crate::egress::{Egress, EgressConfig};
+use crate::egress::{Egress, EgressConfig, LookupLimits};
 use crate::graph::client::{HttpClientConfig, http_client};
 use crate::outcalls::{Outcalls, OutcallsConfig};
 use crate::pipeline::{
@@ -20,6 +20,10 @@ use crate::pipeline::{
 use crate::plugin_host::{ArtifactKey, HostConfig, PluginHost, Seeds};
 use crate::telemetry::{Exporter, Traces};
 use crate::tenants::installations::{Recompiler, Wanted};
+
+/// Of names that plugins ask for, at once: each is a thread. A guess: ordinary ones take milliseconds, so that many more
+/// requests than this are under way before it is felt.
+const MOST_LOOKUPS: usize = 256;
 
 impl Shared {
     pub(super) fn start_pipeline(
@@ -105,6 +109,11 @@ impl Shared {
             connect_timeout: followers::CONNECT.min(plugins.http_timeout),
             timeout: plugins.http_timeout,
             plain_hosts: plugins.http_plain_hosts.clone(),
+            lookups: LookupLimits {
+                most: plugins.http_concurrency.min(MOST_LOOKUPS),
+                most_per_tenant: plugins.http_concurrency_per_tenant,
+                wait: false,
+            },
         })?;
         let config = OutcallsConfig {
             timeout: plugins.http_timeout,

@@ -6,10 +6,13 @@ use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HeaderMap, HeaderName, 
 use reqwest::{Method, Response};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Egress, EgressError, reason};
+use super::{ASKS, Egress, EgressError, reason};
+use crate::domain::TenantId;
 
 /// What is asked. Values and body may hold secrets: nothing of them is ever shown.
 pub struct Fetch {
+    /// Who asks.
+    pub tenant: TenantId,
     pub method: &'static str,
     pub url: String,
     /// Names differ.
@@ -43,7 +46,8 @@ impl Egress {
         if let Some(body) = fetch.body {
             request = request.body(body);
         }
-        let response = request.send().await.map_err(|error| reason(&error))?;
+        let sent = ASKS.scope(fetch.tenant, request.send()).await;
+        let response = sent.map_err(|error| reason(&error))?;
         read(response, fetch.most).await
     }
 }

@@ -1,12 +1,14 @@
 //! Requests to addresses that tenants choose: hooks out, and what plugins ask. Nothing inside our own network is reached by them.
 //!
-//! A name is resolved once, what is not public is taken out, and the connection goes to what is left: there is no second
+//! A name is resolved once, in a room for look-ups that a tenant fills its part of and no more (`lookups.rs`), what is not public is taken out, and the connection goes to what is left: there is no second
 //! look-up that could answer something else. No redirect is followed, no proxy is asked, no cookie is kept. An operator may
 //! allow private addresses and plain `http` for a laboratory; then for every tenant.
 
 mod fetch;
+mod lookups;
 mod public;
 mod resolve;
+mod room;
 #[cfg(test)]
 mod tests;
 
@@ -16,10 +18,13 @@ use std::time::Duration;
 
 use reqwest::{Url, header};
 
+use crate::domain::TenantId;
 pub use fetch::{Fetch, Fetched};
+use lookups::{Busy, Lookups};
+pub use lookups::{Lookup, LookupLimits, SystemLookup};
 pub use public::is_public;
-use resolve::{Guard, NotPublic};
-pub use resolve::{Lookup, SystemLookup};
+use resolve::{ASKS, Guard, NotPublic};
+pub use room::{Inside, NoRoom, Room};
 
 /// How requests go out.
 #[derive(Debug, Clone)]
@@ -31,6 +36,7 @@ pub struct EgressConfig {
     pub timeout: Duration,
     /// Hosts, with their ports (`erp.example:8080`), that plugins may ask by plain `http`.
     pub plain_hosts: Vec<String>,
+    pub lookups: LookupLimits,
 }
 
 /// Why a URL is not taken.
@@ -59,6 +65,8 @@ pub enum EgressError {
     Timeout,
     #[error("the name has no public address")]
     NotPublic,
+    #[error("as many names are being looked up as can be")]
+    Busy,
     #[error("no connection")]
     Connect,
     #[error("the connection broke")]
@@ -101,10 +109,11 @@ impl Egress {
     /// With somebody else who knows the addresses of names.
     pub fn with_lookup(config: EgressConfig, lookup: Arc<dyn Lookup>) -> reqwest::Result<Self> {
         // Thousands of endpoints: a connection to each would be kept for nothing.
-        let http = client(&config, lookup.clone())
+        let lookups = Lookups::new(lookup, config.lookups);
+        let http = client(&config, lookups.clone())
             .pool_idle_timeout(Duration::from_secs(20))
             .pool_max_idle_per_host(4);
-        let single = client(&config, lookup).pool_max_idle_per_host(0);
+        let single = client(&config, lookups).pool_max_idle_per_host(0);
         Ok(Self {
             http: http.build()?,
             single: single.build()?,
@@ -150,9 +159,10 @@ impl Egress {
         self.config.allow_private_addresses || is_public(address)
     }
 
-    /// POSTs JSON. Whatever the endpoint answers is an answer.
+    /// POSTs JSON for a tenant. Whatever the endpoint answers is an answer.
     pub async fn post(
         &self,
+        tenant: TenantId,
         url: &str,
         headers: &[(&'static str, String)],
         body: String,
@@ -166,7 +176,8 @@ impl Egress {
         for (name, value) in headers {
             request = request.header(*name, value);
         }
-        let mut response = request.send().await.map_err(|error| reason(&error))?;
+        let sent = ASKS.scope(tenant, request.send()).await;
+        let mut response = sent.map_err(|error| reason(&error))?;
         let status = response.status().as_u16();
         let retry_after = response
             .headers()
@@ -187,7 +198,7 @@ impl Egress {
     }
 }
 
-fn client(config: &EgressConfig, lookup: Arc<dyn Lookup>) -> reqwest::ClientBuilder {
+fn client(config: &EgressConfig, lookups: Lookups) -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
@@ -196,7 +207,7 @@ fn client(config: &EgressConfig, lookup: Arc<dyn Lookup>) -> reqwest::ClientBuil
         .referer(false)
         .user_agent(concat!("vestibule/", env!("CARGO_PKG_VERSION")))
         .dns_resolver(Guard {
-            lookup,
+            lookups,
             allow_private: config.allow_private_addresses,
         })
         .connect_timeout(config.connect_timeout)
@@ -208,6 +219,9 @@ fn reason(error: &reqwest::Error) -> EgressError {
     while let Some(inner) = source {
         if inner.is::<NotPublic>() {
             return EgressError::NotPublic;
+        }
+        if inner.is::<Busy>() {
+            return EgressError::Busy;
         }
         source = inner.source();
     }

@@ -1,31 +1,20 @@
 //! From a name to the addresses that may be connected to. Whoever connects connects to these and looks nothing up again.
 
-use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::net::SocketAddr;
 
-use futures::future::BoxFuture;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use super::is_public;
+use super::lookups::Lookups;
+use crate::domain::TenantId;
 
-/// Who knows the addresses of names: the machine's resolver, a script in tests.
-pub trait Lookup: Send + Sync {
-    fn lookup(&self, name: String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>>;
+tokio::task_local! {
+    /// Who asks: the client hands a name to its resolver and nothing with it.
+    pub(super) static ASKS: TenantId;
 }
 
-/// The machine's own.
-#[derive(Debug, Clone, Copy)]
-pub struct SystemLookup;
-
-impl Lookup for SystemLookup {
-    fn lookup(&self, name: String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> {
-        Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            Ok(found.map(|address| address.ip()).collect())
-        })
-    }
-}
+/// In whose name a look-up counts that belongs to no request. There is none.
+const NOBODY: TenantId = TenantId::from_raw(0);
 
 /// Every address of the name is private, or it has none.
 #[derive(Debug, thiserror::Error)]
@@ -34,17 +23,18 @@ pub(super) struct NotPublic;
 
 /// Resolves names, and leaves out what is not public.
 pub(super) struct Guard {
-    pub(super) lookup: Arc<dyn Lookup>,
+    pub(super) lookups: Lookups,
     pub(super) allow_private: bool,
 }
 
 impl Resolve for Guard {
     fn resolve(&self, name: Name) -> Resolving {
-        let allow_private = self.allow_private;
-        let found = self.lookup.lookup(name.as_str().to_owned());
+        let (allow_private, lookups) = (self.allow_private, self.lookups.clone());
+        let tenant = ASKS.try_with(|tenant| *tenant).unwrap_or(NOBODY);
         Box::pin(async move {
-            let found = found.await?.into_iter();
+            let found = lookups.find(tenant, name.as_str().to_owned()).await?;
             let allowed: Vec<SocketAddr> = found
+                .into_iter()
                 .filter(|address| allow_private || is_public(*address))
                 .map(|address| SocketAddr::new(address, 0))
                 .collect();

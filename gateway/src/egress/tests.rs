@@ -9,8 +9,15 @@ fn config(allow_private_addresses: bool) -> EgressConfig {
         connect_timeout: Duration::from_secs(5),
         timeout: Duration::from_secs(30),
         plain_hosts: Vec::new(),
+        lookups: LookupLimits {
+            most: 4,
+            most_per_tenant: 2,
+            wait: false,
+        },
     }
 }
+
+const TENANT: TenantId = TenantId::from_raw(1);
 
 fn egress(allow_private_addresses: bool) -> Egress {
     Egress::new(config(allow_private_addresses)).expect("a client")
@@ -49,7 +56,7 @@ fn a_laboratory_may_ask_itself() {
 #[tokio::test]
 async fn a_name_of_this_machine_is_not_connected_to() {
     let answer = egress(false)
-        .post("https://localhost/hook", &[], "{}".to_owned())
+        .post(TENANT, "https://localhost/hook", &[], "{}".to_owned())
         .await;
     assert!(matches!(answer, Err(EgressError::NotPublic)), "{answer:?}");
 }
@@ -84,6 +91,7 @@ async fn fetch(egress: &Egress, port: u16, timeout: Duration) -> Result<Fetched,
 
 fn asking(url: &str, timeout: Duration) -> Fetch {
     Fetch {
+        tenant: TENANT,
         method: "GET",
         url: url.to_owned(),
         headers: vec![("x-test".to_owned(), "yes".to_owned().into())],
@@ -183,22 +191,18 @@ struct Rebinding {
 }
 
 impl Lookup for Rebinding {
-    fn lookup(
-        &self,
-        _: String,
-    ) -> futures::future::BoxFuture<'static, std::io::Result<Vec<IpAddr>>> {
+    fn lookup(&self, _: &str) -> std::io::Result<Vec<IpAddr>> {
         let before = self
             .asked
             .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         // Nobody answers there.
         let public = IpAddr::from([192, 0, 3, 1]);
         let here = IpAddr::from([127, 0, 0, 1]);
-        let found = match (self.at_once, before) {
+        Ok(match (self.at_once, before) {
             (true, _) => vec![here, public],
             (false, 0) => vec![public],
             (false, _) => vec![here],
-        };
-        Box::pin(std::future::ready(Ok(found)))
+        })
     }
 }
 

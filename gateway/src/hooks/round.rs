@@ -268,7 +268,7 @@ impl Round<'_> {
         let answer = self
             .parts
             .egress
-            .post(&self.hook.url, &headers, body)
+            .post(event.tenant, &self.hook.url, &headers, body)
             .await
             .map_err(|error| Failed::of(&error.to_string()))?;
         match answer.status {

@@ -7,7 +7,8 @@
 mod fill;
 mod mask;
 mod recall;
-mod room;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +18,7 @@ use futures::future::BoxFuture;
 use secrecy::SecretString;
 
 use crate::domain::{ContactId, ConversationId, EventId, TenantId};
-use crate::egress::{Egress, EgressError, Fetch, Fetched, UrlError};
+use crate::egress::{Egress, EgressError, Fetch, Fetched, NoRoom, Room, UrlError};
 use crate::plugin_host::{
     HTTP_ANSWER_BYTES, HttpAnswer, HttpAsked, HttpBody, HttpRefused, HttpResponse, HttpSender,
 };
@@ -28,7 +29,6 @@ use crate::telemetry::names;
 use fill::{Filled, Filler};
 use mask::Mask;
 use recall::Recall;
-use room::Room;
 
 /// How much is asked at once, and for how long.
 #[derive(Debug, Clone, Copy)]
@@ -47,6 +47,8 @@ pub struct Outcalls {
     keyring: Arc<Keyring>,
     egress: Egress,
     config: OutcallsConfig,
+    /// Who finds no room is told so and does not wait: a waiting turn holds an instance, and a tenant whose server is slow
+    /// would hold everybody's.
     room: Room,
     recall: Recall,
 }
@@ -92,6 +94,10 @@ impl Outcalls {
 /// Bytes of an answer that are looked through elsewhere. A guess: this many take a tenth of a millisecond.
 const LARGE: usize = 8 << 10;
 
+/// A request has at least so long, whatever its plugin says: one that is over before anything can answer costs a look-up,
+/// a connection and a place in the turn's journal, and brings nothing. A guess: no server on another continent is faster.
+const LEAST_TIMEOUT: Duration = Duration::from_millis(100);
+
 struct TurnSender {
     outcalls: Arc<Outcalls>,
     place: TurnPlace,
@@ -131,7 +137,9 @@ impl TurnSender {
 
     async fn ask(&self, asked: &HttpAsked) -> HttpAnswer {
         let outcalls = &self.outcalls;
-        let _place = outcalls.room.enter(self.place.tenant)?;
+        let tenant = self.place.tenant;
+        let room = outcalls.room.enter(tenant);
+        let _place = room.map_err(|why| no_room(why, &outcalls.config))?;
         let host = host_of(&asked.request.url);
         let filler = Filler {
             db: &outcalls.db,
@@ -150,15 +158,15 @@ impl TurnSender {
             ));
         }
         headers.push(("idempotency-key".to_owned(), self.idempotency_key(asked)));
-        let limit = outcalls.config.timeout;
         let fetched = outcalls
             .egress
             .fetch(Fetch {
+                tenant,
                 method: request.method.name(),
                 url: request.url.clone(),
                 headers,
                 body,
-                timeout: request.timeout.map_or(limit, |own| own.min(limit)),
+                timeout: timeout(request.timeout, outcalls.config.timeout),
                 most: HTTP_ANSWER_BYTES,
             })
             .await;
@@ -178,6 +186,24 @@ impl TurnSender {
     fn idempotency_key(&self, asked: &HttpAsked) -> SecretString {
         let HttpAsked { ordinal, mark, .. } = asked;
         format!("{}/{ordinal}-{mark}", self.place.event).into()
+    }
+}
+
+/// What a plugin asked for, within the operator's limit.
+fn timeout(own: Option<Duration>, limit: Duration) -> Duration {
+    own.map_or(limit, |own| own.max(LEAST_TIMEOUT).min(limit))
+}
+
+fn no_room(why: NoRoom, config: &OutcallsConfig) -> HttpRefused {
+    match why {
+        NoRoom::Own => {
+            let most = config.concurrency_per_tenant;
+            HttpRefused::Quota(format!("the tenant has {most} requests under way"))
+        }
+        NoRoom::All => {
+            let why = "the gateway has as many requests under way as it can";
+            HttpRefused::Unavailable(why.to_owned())
+        }
     }
 }
 
@@ -235,6 +261,10 @@ fn refused(error: &EgressError) -> HttpRefused {
         }
         EgressError::Encoded => {
             HttpRefused::Unreachable("the answer is encoded, and nobody asked for that".to_owned())
+        }
+        EgressError::Busy => {
+            let why = "the gateway looks up as many names as it can";
+            HttpRefused::Unavailable(why.to_owned())
         }
         EgressError::Connect => HttpRefused::Unreachable("no connection".to_owned()),
         EgressError::Broken => HttpRefused::Unreachable("the connection broke".to_owned()),
