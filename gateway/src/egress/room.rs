@@ -1,5 +1,8 @@
 //! How many of something are under way at once, in all and of one tenant: requests, look-ups of names. A place is held until
 //! it is dropped.
+//!
+//! A tenant below its share enters while there is a place, one above it only while a reserve stays free, as turns begin
+//! (`pipeline/queue.rs`): a tenant that is alone has nearly all that one may, and a few with slow servers do not have all.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -92,10 +95,26 @@ impl Places {
         if own >= self.most_per_tenant {
             return Err(NoRoom::Own);
         }
-        if taken.all >= self.most {
-            return Err(NoRoom::All);
+        let free = self.most.saturating_sub(taken.all);
+        let kept = match own < self.fair_share(taken, own) {
+            true => 0,
+            false => self.reserve(),
+        };
+        match free > kept {
+            true => Ok(()),
+            false => Err(NoRoom::All),
         }
-        Ok(())
+    }
+
+    /// An equal part for everybody inside, for who asks, and for one more who may come.
+    fn fair_share(&self, taken: &Taken, own: usize) -> usize {
+        let present = taken.by_tenant.len() + usize::from(own == 0);
+        (self.most / (present + 1)).max(1)
+    }
+
+    /// Kept free for tenants below their share. A guess, the one of turns: an eighth costs a tenant who is alone little.
+    fn reserve(&self) -> usize {
+        self.most.div_ceil(8).min(self.most.saturating_sub(1))
     }
 
     fn inside(self: &Arc<Self>, tenant: TenantId) -> Inside {
@@ -167,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_tenant_has_its_share_and_gives_it_back() {
-        let room = Room::new(3, 2);
+        let room = Room::new(4, 2);
         let first = room.enter(tenant(1));
         let _second = room.enter(tenant(1));
         assert_eq!(refused(&room, 1), Some(NoRoom::Own));
@@ -175,6 +194,61 @@ mod tests {
         assert_eq!(refused(&room, 2), Some(NoRoom::All));
         drop(first);
         assert_eq!(refused(&room, 1), None);
+    }
+
+    /// As many places as there are for each of these, one after the other.
+    fn fill(room: &Room, tenants: impl IntoIterator<Item = i64>) -> (Vec<Inside>, Vec<usize>) {
+        let mut inside = Vec::new();
+        let mut counts = Vec::new();
+        for n in tenants {
+            let before = inside.len();
+            while let Ok(one) = room.enter(tenant(n)) {
+                inside.push(one);
+            }
+            counts.push(inside.len() - before);
+        }
+        (inside, counts)
+    }
+
+    #[test]
+    fn tenants_that_take_all_they_can_leave_room_for_others() {
+        let room = Room::new(64, 16);
+        let (inside, counts) = fill(&room, 1..=4);
+        // The fourth has its part of 64, a fifth of it, when the other three have had more.
+        assert_eq!(counts, [16, 16, 16, 12]);
+        for n in 5..9 {
+            assert_eq!(refused(&room, n), None, "a place for a newcomer");
+        }
+        let (_others, counts) = fill(&room, [1, 4, 5]);
+        assert_eq!(
+            counts,
+            [0, 0, 4],
+            "below its share one enters as long as there is a place"
+        );
+        drop(inside);
+    }
+
+    #[test]
+    fn above_its_share_a_tenant_enters_while_the_reserve_is_free() {
+        let room = Room::new(8, 8);
+        let (first, counts) = fill(&room, [1]);
+        assert_eq!(counts, [7], "all but the reserve");
+        assert_eq!(refused(&room, 1), Some(NoRoom::All));
+        let newcomer = room.enter(tenant(2));
+        assert!(newcomer.is_ok(), "the reserve is for this");
+        assert_eq!(refused(&room, 3), Some(NoRoom::All));
+        drop(newcomer);
+        assert_eq!(refused(&room, 1), Some(NoRoom::All), "still above");
+        drop(first);
+        assert_eq!(refused(&room, 1), None);
+    }
+
+    #[test]
+    fn a_room_of_one_or_none_is_no_special_case() {
+        let room = Room::new(1, 1);
+        let _one = room.enter(tenant(1));
+        assert_eq!(refused(&room, 2), Some(NoRoom::All));
+        assert_eq!(refused(&Room::new(0, 1), 1), Some(NoRoom::All));
     }
 
     #[test]
