@@ -32,6 +32,15 @@ pub struct Fetched {
     pub body: Vec<u8>,
 }
 
+impl Fetched {
+    /// Of its headers and its body.
+    pub fn bytes(&self) -> usize {
+        let headers = self.headers.iter();
+        let headers: usize = headers.map(|(name, value)| name.len() + value.len()).sum();
+        headers + self.body.len()
+    }
+}
+
 impl Egress {
     /// Sends a request and reads its answer.
     pub async fn fetch(&self, fetch: Fetch) -> Result<Fetched, EgressError> {
@@ -76,29 +85,25 @@ async fn read(mut response: Response, most: usize) -> Result<Fetched, EgressErro
     let headers: Vec<(String, Vec<u8>)> = headers
         .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()))
         .collect();
-    let bytes: usize = headers
-        .iter()
-        .map(|(name, value)| name.len() + value.len())
-        .sum();
-    if bytes > HEADER_BYTES
+    let mut fetched = Fetched {
+        status,
+        headers,
+        body: Vec::new(),
+    };
+    if fetched.bytes() > HEADER_BYTES
         || response
             .content_length()
             .is_some_and(|long| long > most as u64)
     {
         return Err(EgressError::Large);
     }
-    let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| reason(&error))? {
-        if body.len() + chunk.len() > most {
+        if fetched.body.len() + chunk.len() > most {
             return Err(EgressError::Large);
         }
-        body.extend_from_slice(&chunk);
+        fetched.body.extend_from_slice(&chunk);
     }
-    Ok(Fetched {
-        status,
-        headers,
-        body,
-    })
+    Ok(fetched)
 }
 
 /// Of an answer. A guess: content security policies and cookies are the longest that honest servers send.

@@ -19,10 +19,16 @@ pub(super) struct Filler<'a> {
     pub(super) host: &'a str,
 }
 
+/// Different secrets in one request, and their bytes together. A guess: the longest four, or a key for each system behind a
+/// shop. Each is read from the database, and looked for in the answer in a dozen spellings.
+const SECRETS: usize = 16;
+const SECRET_BYTES: usize = 16 << 10;
+
 /// The values of a request's parts.
 #[derive(Default)]
 pub(super) struct Values {
     secrets: HashMap<String, SecretString>,
+    secret_bytes: usize,
     phone: Option<SecretString>,
     bsuid: Option<SecretString>,
 }
@@ -33,8 +39,8 @@ impl Filler<'_> {
         for part in request.parts() {
             match part {
                 Part::Secret(name) if !values.secrets.contains_key(name) => {
-                    let value = self.secret(name).await?;
-                    values.secrets.insert(name.clone(), value);
+                    values.has_room()?;
+                    values.keep(name, self.secret(name).await?)?;
                 }
                 Part::Phone if values.phone.is_none() => {
                     let addresses = self.addresses().await?;
@@ -93,6 +99,28 @@ pub(super) struct Filled {
 }
 
 impl Values {
+    fn has_room(&self) -> Result<(), HttpRefused> {
+        let many = || HttpRefused::Invalid(format!("secrets: at most {SECRETS} different ones"));
+        (self.secrets.len() < SECRETS)
+            .then_some(())
+            .ok_or_else(many)
+    }
+
+    fn keep(&mut self, name: &str, value: SecretString) -> Result<(), HttpRefused> {
+        self.secret_bytes += value.expose_secret().len();
+        if self.secret_bytes > SECRET_BYTES {
+            let what = format!("secrets: at most {SECRET_BYTES} bytes of different ones");
+            return Err(HttpRefused::Invalid(what));
+        }
+        self.secrets.insert(name.to_owned(), value);
+        Ok(())
+    }
+
+    /// Bytes of secrets, which an answer is looked through for.
+    pub(super) fn secret_bytes(&self) -> usize {
+        self.secret_bytes
+    }
+
     /// Everything written in. What is written in counts: a plugin names a secret of some KiB with a byte.
     pub(super) fn fill(&self, request: &HttpRequest) -> Result<Filled, HttpRefused> {
         let mut left = Left::of("headers", HTTP_HEADER_BYTES);
@@ -176,8 +204,28 @@ mod tests {
     fn values() -> Values {
         Values {
             secrets: HashMap::from([("big".to_owned(), "s".repeat(SECRET).into())]),
+            secret_bytes: SECRET,
             phone: Some("+4915112345678".to_owned().into()),
             bsuid: None,
+        }
+    }
+
+    #[test]
+    fn a_request_has_so_many_different_secrets_and_bytes_of_them() {
+        let of = |count: usize, bytes: usize| {
+            let mut values = Values::default();
+            (0..count).try_for_each(|n| {
+                values.has_room()?;
+                values.keep(&n.to_string(), "s".repeat(bytes).into())
+            })
+        };
+        assert_eq!(of(4, SECRET), Ok(()));
+        assert_eq!(of(16, 1_024), Ok(()));
+        for (count, bytes) in [(17, 8), (5, SECRET), (16, 1_025)] {
+            assert!(
+                matches!(of(count, bytes), Err(HttpRefused::Invalid(_))),
+                "{count} of {bytes}"
+            );
         }
     }
 

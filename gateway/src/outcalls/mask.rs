@@ -10,7 +10,7 @@ use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
 /// What stands in its place.
 const MASKED: &[u8] = b"[masked]";
-/// So many bytes of it in a row are hidden, wherever they stand.
+/// So many bytes of it in a row are hidden, wherever they stand: as many as a number has.
 const WINDOW: usize = 8;
 /// What is shorter is found too often where nobody meant it.
 const SHORTEST: usize = 5;
@@ -20,8 +20,8 @@ const PHONE_END: usize = 8;
 /// What is hidden.
 #[derive(Default)]
 pub(super) struct Mask {
-    /// Runs of bytes, in lower case, by their length.
-    windows: HashMap<usize, HashSet<Vec<u8>>>,
+    /// Runs of bytes, in lower case, each as a number, by their length.
+    windows: HashMap<usize, HashSet<u64>>,
     phones: Vec<String>,
 }
 
@@ -33,7 +33,7 @@ impl Mask {
             let length = spelling.len().min(WINDOW);
             if length >= SHORTEST {
                 let windows = self.windows.entry(length).or_default();
-                windows.extend(spelling.windows(length).map(<[u8]>::to_vec));
+                windows.extend(runs(&spelling, length));
             }
         }
     }
@@ -77,8 +77,8 @@ impl Mask {
         let mut covered = vec![false; text.len()];
         let lower = text.to_ascii_lowercase();
         for (length, windows) in &self.windows {
-            for (at, window) in lower.windows(*length).enumerate() {
-                if windows.contains(window) {
+            for (at, run) in runs(&lower, *length).enumerate() {
+                if windows.contains(&run) {
                     covered[at..at + length].fill(true);
                 }
             }
@@ -90,6 +90,17 @@ impl Mask {
         }
         covered
     }
+}
+
+/// All runs of so many bytes, at most as many as a number has: from one to the next is a shift.
+fn runs(text: &[u8], length: usize) -> impl Iterator<Item = u64> {
+    let kept = u64::MAX >> (u64::BITS as usize - 8 * length);
+    let mut run = 0;
+    let ends = text.iter().map(move |byte| {
+        run = (run << 8 | u64::from(*byte)) & kept;
+        run
+    });
+    ends.skip(length - 1)
 }
 
 /// Digits with the punctuation of phone numbers between them: from where to where, and the digits alone.
@@ -140,11 +151,17 @@ fn spellings(text: &[u8]) -> Vec<Vec<u8>> {
 }
 
 fn percent(text: &[u8], plain: impl Fn(u8) -> bool) -> Vec<u8> {
-    let encoded = text.iter().map(|&byte| match plain(byte) {
-        true => char::from(byte).to_string(),
-        false => format!("%{byte:02x}"),
-    });
-    encoded.collect::<String>().into_bytes()
+    let mut encoded = Vec::with_capacity(text.len());
+    for &byte in text {
+        match plain(byte) {
+            true => encoded.push(byte),
+            false => {
+                encoded.push(b'%');
+                encoded.extend_from_slice(hex::encode([byte]).as_bytes());
+            }
+        }
+    }
+    encoded
 }
 
 /// Its base64 within that of a longer text, so many bytes behind a whole group: characters that it alone decides.
@@ -203,6 +220,23 @@ mod tests {
             "the half of it: [masked]"
         );
         assert_eq!(over(&mask, "nothing of it"), "nothing of it");
+    }
+
+    #[test]
+    fn a_run_is_the_bytes_that_it_stands_for_and_no_others() {
+        let all = |text: &[u8], length| runs(text, length).collect::<Vec<u64>>();
+        assert_eq!(all(b"\x01\x02\x03", 2), [0x0102, 0x0203]);
+        assert_eq!(all(&[0xff; 9], 8), [u64::MAX; 2]);
+        assert!(all(b"four", 5).is_empty());
+        let text: Vec<u8> = (0..100).collect();
+        for length in SHORTEST..=WINDOW {
+            assert_eq!(all(&text, length).len(), text.windows(length).len());
+        }
+        // A window of zeros is not one of fewer bytes.
+        let mut mask = Mask::default();
+        mask.hide("\0\0\0\0\0x");
+        assert!(!mask.hides(b"\0\0\0\0x"));
+        assert!(mask.hides(b"a\0\0\0\0\0x"));
     }
 
     #[test]

@@ -20,7 +20,8 @@ use secrecy::SecretString;
 use crate::domain::{ContactId, ConversationId, EventId, TenantId};
 use crate::egress::{Egress, EgressError, Fetch, Fetched, NoRoom, Room, UrlError};
 use crate::plugin_host::{
-    HTTP_ANSWER_BYTES, HttpAnswer, HttpAsked, HttpBody, HttpRefused, HttpResponse, HttpSender,
+    HTTP_ANSWER_BYTES, HttpAnswer, HttpAsked, HttpBody, HttpRefused, HttpRequest, HttpResponse,
+    HttpSender,
 };
 use crate::secrets::Keyring;
 use crate::storage::Db;
@@ -91,8 +92,10 @@ impl Outcalls {
     }
 }
 
-/// Bytes of an answer that are looked through elsewhere. A guess: this many take a tenth of a millisecond.
+/// Bytes that are not worked through between webhooks. A guess: this many take a tenth of a millisecond.
 const LARGE: usize = 8 << 10;
+/// A secret is looked for in so many times its bytes, with all its spellings together.
+const SPELLINGS: usize = 20;
 
 /// A request has at least so long, whatever its plugin says: one that is over before anything can answer costs a look-up,
 /// a connection and a place in the turn's journal, and brings nothing. A guess: no server on another continent is faster.
@@ -147,9 +150,13 @@ impl TurnSender {
             place: &self.place,
             host: &host,
         };
-        let values = filler.values(&asked.request).await?;
+        let values = Arc::new(filler.values(&asked.request).await?);
         let request = &asked.request;
-        let Filled { mut headers, body } = values.fill(request)?;
+        let filled = {
+            let (values, request) = (values.clone(), request.clone());
+            aside(read_anew(&request), move || values.fill(&request)).await?
+        };
+        let Filled { mut headers, body } = filled?;
         let is_json = matches!(request.body, Some(HttpBody::Json(..)));
         if is_json && !headers.iter().any(|(name, _)| name == "content-type") {
             headers.push((
@@ -171,14 +178,8 @@ impl TurnSender {
             })
             .await;
         let fetched = fetched.map_err(|error| refused(&error))?;
-        let mask = values.mask();
-        if fetched.body.len() < LARGE {
-            return Ok(masked(fetched, &mask));
-        }
-        // Milliseconds of work: not between webhooks.
-        let task = tokio::task::spawn_blocking(move || masked(fetched, &mask));
-        let failed = |_| HttpRefused::Unavailable("the gateway failed".to_owned());
-        task.await.map_err(failed)
+        let bytes = fetched.bytes() + SPELLINGS * values.secret_bytes();
+        aside(bytes, move || masked(fetched, &values.mask())).await
     }
 
     /// The turn, by its event, and the request's number in it. Equal for every run of the turn that asks the same, and for
@@ -227,6 +228,26 @@ fn host_of(url: &str) -> String {
     let url = url::Url::parse(url).ok();
     let host = url.as_ref().and_then(url::Url::host_str);
     host.unwrap_or_default().to_owned()
+}
+
+/// Works through so many bytes, elsewhere if they are many: milliseconds are not for the threads that take webhooks.
+async fn aside<T: Send + 'static>(
+    bytes: usize,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, HttpRefused> {
+    if bytes < LARGE {
+        return Ok(work());
+    }
+    let failed = |_| HttpRefused::Unavailable("the gateway failed".to_owned());
+    tokio::task::spawn_blocking(work).await.map_err(failed)
+}
+
+/// Bytes of the document that is read again to be filled.
+fn read_anew(request: &HttpRequest) -> usize {
+    match &request.body {
+        Some(HttpBody::Json(json, members)) if !members.is_empty() => json.get().len(),
+        _ => 0,
+    }
 }
 
 fn masked(fetched: Fetched, mask: &Mask) -> HttpResponse {

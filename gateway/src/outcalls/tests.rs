@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use super::*;
 use crate::domain::{InstallationId, Timestamp};
 use crate::egress::{EgressConfig, Lookup, LookupLimits};
-use crate::plugin_host::{HttpRequest, Method};
+use crate::plugin_host::Method;
 use crate::secrets::{Missing, Source, SystemEntropy};
 use crate::storage::{self, OpenOptions};
 use crate::sync::lock;
