@@ -18,7 +18,8 @@ use crate::config::Config;
 use crate::domain::{Clock, InstallationId, Timestamp};
 use crate::replay::read::{Asked, Page, Setup, just_before};
 use crate::replay::{
-    Bound, Entry, News, PartKey, Recorded, Rehearsal, Tally, Workshop, gone, parts_of, report,
+    Bound, Entry, News, PartKey, Recorded, Rehearsal, Tally, ToldMost, Workshop, gone, parts_of,
+    report,
 };
 
 #[derive(Debug, Args)]
@@ -45,17 +46,22 @@ pub(super) struct Replay {
     /// left-out. May be given several times.
     #[arg(long = "fail-if", value_name = "BOUND")]
     fail_if: Vec<Bound>,
-    /// Most differences to print as text; JSON has them all.
-    #[arg(long, default_value_t = 20)]
-    show: usize,
+    /// Most differences to print, 20 as text and 200 as JSON if it is not said. The rest are counted.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(..=10_000))]
+    show: Option<u16>,
 }
 
 /// A bound was broken.
 const BROKEN: u8 = 3;
+/// Differences that a person is shown who did not say how many.
+const SHOWN: u16 = 20;
 
 pub(super) async fn run(config: &Config, json: bool, asked: Replay) -> anyhow::Result<ExitCode> {
     let candidate = plugin::bytes_of(&asked.candidate)?;
-    let mut tally = Tally::default();
+    let mut tally = Tally {
+        told_most: told_most(asked.show, json),
+        ..Tally::default()
+    };
     let turns = read(config, &asked, &mut tally).await?;
     let rehearsal = Rehearsal {
         installation: asked.installation,
@@ -75,7 +81,7 @@ pub(super) async fn run(config: &Config, json: bool, asked: Replay) -> anyhow::R
         .collect();
     match json {
         true => output::line(&report(&tally, &asked.fail_if).to_string()),
-        false => output::line(&text(&tally, &broken, asked.show)),
+        false => output::line(&text(&tally, &broken)),
     }
     // A gate that has seen nothing must not open.
     ensure!(
@@ -86,6 +92,13 @@ pub(super) async fn run(config: &Config, json: bool, asked: Replay) -> anyhow::R
         true => ExitCode::SUCCESS,
         false => ExitCode::from(BROKEN),
     })
+}
+
+fn told_most(show: Option<u16>, json: bool) -> ToldMost {
+    match show {
+        None if json => ToldMost::default(),
+        show => ToldMost(show.unwrap_or(SHOWN).into()),
+    }
 }
 
 fn tell(news: News) {
@@ -170,7 +183,7 @@ async fn setup(
     get(config, command).await
 }
 
-fn text(tally: &Tally, broken: &[&str], show: usize) -> String {
+fn text(tally: &Tally, broken: &[&str]) -> String {
     let left: Vec<String> = tally
         .left_out
         .iter()
@@ -199,7 +212,7 @@ fn text(tally: &Tally, broken: &[&str], show: usize) -> String {
             tally.fuel_worst_percent
         ),
     ];
-    for difference in tally.differences.iter().take(show) {
+    for difference in &tally.differences {
         lines.push(String::new());
         lines.push(format!(
             "{}  {}  {}",
@@ -210,9 +223,9 @@ fn text(tally: &Tally, broken: &[&str], show: usize) -> String {
         let after = difference.after.0.iter().map(|line| format!("  + {line}"));
         lines.extend(before.chain(after));
     }
-    let more = tally.differences.len().saturating_sub(show);
-    if more > 0 {
-        lines.push(format!("\n… and {more} more: see --show or --json"));
+    if tally.differences_not_told > 0 {
+        let more = tally.differences_not_told;
+        lines.push(format!("\n… and {more} more: see --show"));
     }
     lines.extend(broken.iter().map(|bound| format!("\nbroken: {bound}")));
     lines.join("\n")

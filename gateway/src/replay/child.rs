@@ -27,8 +27,8 @@ pub const VERB: &str = "replay-child";
 
 /// CPU seconds of one replay: ten thousand turns of a Rust plugin take some ten.
 const CPU_SECONDS: u64 = 1_800;
-/// Differences that are told whole; the rest are counted. A job's result is one row.
-const DIFFERENCES: usize = 200;
+/// Who goes first when the machine has no memory left: this process, and never the gateway that started it.
+const OOM_SCORE: &str = "1000";
 
 /// What the child is told.
 #[derive(Debug, Serialize, Deserialize)]
@@ -61,27 +61,37 @@ pub(super) enum Said {
     Refused(String),
 }
 
-/// The whole life of the child.
+/// The whole life of the child: `replay-child MEMORY_BYTES`.
 pub fn main() -> ExitCode {
-    let said = match confine().map_err(|error| format!("cannot confine itself: {error}")) {
-        Ok(()) => replay(),
-        Err(why) => Err(why),
+    let memory = std::env::args().nth(2).and_then(|text| text.parse().ok());
+    let confined = match memory {
+        Some(memory) => confine(memory).map_err(|error| format!("cannot confine itself: {error}")),
+        None => Err("usage: replay-child MEMORY_BYTES".to_owned()),
     };
-    say(&match said {
-        Ok(report) => Said::Report(report),
-        Err(why) => Said::Refused(why),
-    });
+    let said = confined.and_then(|()| replay());
+    let said = said.map(Said::Report).unwrap_or_else(Said::Refused);
+    say(&said);
     ExitCode::SUCCESS
 }
 
-fn confine() -> std::io::Result<()> {
-    for (resource, most) in [(Resource::Cpu, CPU_SECONDS), (Resource::Core, 0)] {
+/// `memory` counts what can be written to. Guests' memories are set aside by the terabyte and written to by the megabyte,
+/// so that a bound of addresses, as the compiling child has one, would mean nothing here.
+fn confine(memory: u64) -> std::io::Result<()> {
+    let limits = [
+        (Resource::Data, memory, memory),
+        // The soft limit's signal says why; the hard one's could be anybody's.
+        (Resource::Cpu, CPU_SECONDS, CPU_SECONDS + 1),
+        (Resource::Core, 0, 0),
+    ];
+    for (resource, soft, hard) in limits {
         let limit = Rlimit {
-            current: Some(most),
-            maximum: Some(most),
+            current: Some(soft),
+            maximum: Some(hard),
         };
         setrlimit(resource, limit)?;
     }
+    // A container may show `/proc` read-only. The bound above holds all the same.
+    let _ = std::fs::write("/proc/self/oom_score_adj", OOM_SCORE);
     // It must not outlive its parent, and it may wait for everybody else.
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
     rustix::thread::set_no_new_privs(true)?;
@@ -113,7 +123,7 @@ fn replay() -> Result<Value, String> {
         let tally = rehearsal.run(workshop, &mut tell).await;
         tally.map_err(|error| with_causes(&error))
     })?;
-    Ok(bounded(&tally, &bounds))
+    Ok(report(&tally, &bounds))
 }
 
 fn tell(news: News) {
@@ -122,14 +132,6 @@ fn tell(news: News) {
         // The report counts the turns of it.
         News::Gone(_) => {}
     }
-}
-
-fn bounded(tally: &Tally, bounds: &[Bound]) -> Value {
-    let mut report = report(tally, bounds);
-    if let Some(differences) = report["differences"].as_array_mut() {
-        differences.truncate(DIFFERENCES);
-    }
-    report
 }
 
 /// Reads up to the last line.

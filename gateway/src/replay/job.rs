@@ -4,8 +4,9 @@
 //! ends, or the job gets another owner, it is begun again from its start: a replay changes nothing.
 
 use std::collections::{BTreeSet, HashMap};
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::process::Command;
 use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
@@ -24,7 +25,7 @@ use super::child::{Begin, Said, Told, VERB};
 use super::read::{self, Asked, just_before};
 use super::recorded::Entry;
 use super::rehearsal::{parts_of, with_causes};
-use super::stage::PartKey;
+use super::stage::{PartKey, memory};
 use crate::domain::{InstallationId, JobId, TenantId, Timestamp};
 use crate::jobs::{self, JobKind, Step, StepError};
 use crate::plugin_host::{CompileLimits, Limits};
@@ -195,21 +196,28 @@ impl Work {
     async fn run(&self) -> Result<Value, String> {
         let mut child = Command::new(&self.exe)
             .arg(VERB)
+            .arg(memory(&self.limits).to_string())
             .env_clear()
+            // The allocator would set a gibibyte aside, which the child's bound counts.
+            .env("MIMALLOC_ARENA_RESERVE", "0")
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
             .map_err(|error| format!("cannot start the process: {error}"))?;
-        let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
-        let (Some(stdin), Some(stdout)) = (stdin, stdout) else {
+        let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
             return Err("the process has no pipes".to_owned());
         };
-        let (fed, said) = tokio::join!(self.feed(stdin), self.listen(stdout));
+        let (fed, said, cry) =
+            tokio::join!(self.feed(stdin), self.listen(stdout), last_words(stderr));
         let more = fed?;
-        let mut report = said?.ok_or_else(|| "the process ended without a word".to_owned())?;
+        let Some(mut report) = said? else {
+            let status = child.wait().await.map_err(|error| error.to_string())?;
+            return Err(without_a_word(status, &cry));
+        };
         report["more_turns"] = more.into();
         Ok(report)
     }
@@ -286,10 +294,7 @@ impl Work {
     }
 
     /// Reads to the report.
-    async fn listen(
-        &self,
-        from: impl tokio::io::AsyncRead + Unpin,
-    ) -> Result<Option<Value>, String> {
+    async fn listen(&self, from: impl AsyncRead + Unpin) -> Result<Option<Value>, String> {
         let mut lines = BufReader::new(from.take(SAID)).lines();
         while let Some(line) = lines.next_line().await.map_err(|error| error.to_string())? {
             match serde_json::from_str(&line).map_err(|error| error.to_string())? {
@@ -304,6 +309,30 @@ impl Work {
         }
         Ok(None)
     }
+}
+
+/// What a process that breaks down says of it, as far as it is needed to know why. Reads to the end, so that nobody waits
+/// for a full pipe.
+async fn last_words(mut from: impl AsyncRead + Unpin) -> String {
+    const MOST: u64 = 8 << 10;
+    let mut cry = Vec::new();
+    let _ = (&mut from).take(MOST).read_to_end(&mut cry).await;
+    let _ = tokio::io::copy(&mut from, &mut tokio::io::sink()).await;
+    String::from_utf8_lossy(&cry).into_owned()
+}
+
+/// The cry is read and not told: it may repeat what people said.
+fn without_a_word(status: ExitStatus, cry: &str) -> String {
+    let memory = ["memory allocation of", "Cannot allocate memory"];
+    let why = match status.signal() {
+        _ if memory.iter().any(|words| cry.contains(words)) => {
+            "it needed more memory than a replay may have; take fewer turns".to_owned()
+        }
+        Some(libc::SIGXCPU) => "it took more CPU time than a replay may".to_owned(),
+        Some(libc::SIGKILL) => "it was killed, perhaps for want of memory".to_owned(),
+        _ => status.to_string(),
+    };
+    format!("the process ended without a word: {why}")
 }
 
 /// Writes one line; how many bytes it had. A child that stopped reading has said why, or is found to be gone.

@@ -15,10 +15,10 @@ use crate::plugin_host::{
     About, ArtifactError, ArtifactId, ArtifactKey, CompileError, Compiler, ComponentDigest,
     ConfigError, ContactKinds, HostAnswers, HostConfig, HttpAnswer, HttpAsked, HttpRefused,
     HttpSender, InspectErrors, KvReader, KvUnavailable, LanguageAsked, Limits, ListAsked,
-    LoadError, Manifest, MessageView, OccasionView, Overload, OwnershipView, PersonView,
-    PluginBinding, PluginHost, Read, ReadSource, ReadUnavailable, Said as SaidBefore, SearchAsked,
-    SettingsError, SetupUnreadable, StartError, StoredSetup, TemplateKey, TemplatePage,
-    TemplateView, TurnReport, TurnRequest, Weight, WindowView, asks_for, inspect,
+    LoadError, Manifest, MessageView, OccasionView, Overload, OwnershipView, PLUGINS_PER_TURN,
+    PersonView, PluginBinding, PluginHost, Read, ReadSource, ReadUnavailable, Said as SaidBefore,
+    SearchAsked, SettingsError, SetupUnreadable, StartError, StoredSetup, TemplateKey,
+    TemplatePage, TemplateView, TurnReport, TurnRequest, Weight, WindowView, asks_for, inspect,
 };
 use crate::secrets::{Entropy, SystemEntropy};
 
@@ -66,6 +66,30 @@ impl From<SetupUnreadable> for StageError {
 /// An installation and the number of its version.
 pub type PartKey = (InstallationId, i64);
 
+/// Threads that run guests.
+const THREADS_MOST: usize = 16;
+/// Plugins alive on one of them. A replay's turns wait for nobody: this is two turns of the most plugins.
+const STORES_PER_THREAD: usize = 2 * PLUGINS_PER_TURN;
+/// Bytes that are mapped for a store whether or not it is used: its stack and its tables.
+const STORE_BYTES: u64 = 2 << 20;
+/// Bytes for everything else: turns as they are read (their text is `job`'s to bound), components, the report.
+const ELSE_BYTES: u64 = 2 << 30;
+
+fn threads() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    cores.min(THREADS_MOST)
+}
+
+/// Bytes that a whole replay may write to, every guest as large as it may be. A guest must never meet this bound: it would do
+/// something else than it did.
+pub(super) fn memory(limits: &Limits) -> u64 {
+    let memory = u64::try_from(limits.memory).unwrap_or(u64::MAX);
+    // Light turns and heavy ones have stores of their own.
+    let stores = 2 * (STORES_PER_THREAD * threads()) as u64;
+    let guests = memory.saturating_add(STORE_BYTES).saturating_mul(stores);
+    guests.saturating_add(ELSE_BYTES)
+}
+
 /// Makes uploads run in this process.
 pub struct Workshop {
     pub host: Arc<PluginHost>,
@@ -77,10 +101,12 @@ pub struct Workshop {
 }
 
 impl Workshop {
-    /// On every core of this process.
+    /// On the cores of this process, some sixteen at most.
     pub fn open(compiler: Compiler, limits: Limits) -> Result<Self, StageError> {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let config = HostConfig::new(threads, tokio::runtime::Handle::current());
+        let config = HostConfig {
+            stores_per_thread: STORES_PER_THREAD,
+            ..HostConfig::new(threads(), tokio::runtime::Handle::current())
+        };
         let mut secret = [0; 32];
         SystemEntropy
             .fill(&mut secret)

@@ -1,4 +1,4 @@
-//! All verdicts of a replay, counted, with every difference.
+//! All verdicts of a replay, counted exactly, with the first of the differences.
 
 use std::collections::BTreeMap;
 
@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::judge::{Cost, Done, Verdict};
 use super::recorded::{Left, Recorded};
+use super::shown;
 use crate::domain::{ConversationId, TurnId};
 
 /// The result of a replay.
@@ -25,7 +26,22 @@ pub struct Tally {
     pub fuel: (u64, u64),
     /// The most that one turn costs more, in per cent.
     pub fuel_worst_percent: f64,
+    /// The first ones, cut to what a person reads.
     pub differences: Vec<Difference>,
+    /// So many more are counted and not told.
+    pub differences_not_told: u64,
+    #[serde(skip)]
+    pub told_most: ToldMost,
+}
+
+/// Differences that are told. A report is held whole, and a job's is one row.
+#[derive(Debug, Clone, Copy)]
+pub struct ToldMost(pub usize);
+
+impl Default for ToldMost {
+    fn default() -> Self {
+        Self(200)
+    }
 }
 
 /// A turn that would be another.
@@ -74,14 +90,7 @@ impl Tally {
             } => {
                 self.different += 1;
                 self.cost(cost);
-                self.differences.push(Difference {
-                    conversation: recorded.conversation,
-                    turn: recorded.turn,
-                    at: recorded.at.to_string(),
-                    said: recorded.said.words(),
-                    before,
-                    after,
-                });
+                self.tell(recorded, &before, &after);
             }
             Verdict::Unknown(cost) => {
                 self.unknown += 1;
@@ -93,6 +102,22 @@ impl Tally {
             }
             Verdict::Left(why) => self.leave(why),
         }
+    }
+
+    fn tell(&mut self, recorded: &Recorded, before: &Done, after: &Done) {
+        if self.differences.len() >= self.told_most.0 {
+            self.differences_not_told += 1;
+            return;
+        }
+        let (before, after) = shown::sides(before, after);
+        self.differences.push(Difference {
+            conversation: recorded.conversation,
+            turn: recorded.turn,
+            at: recorded.at.to_string(),
+            said: shown::text(&recorded.said.words()),
+            before,
+            after,
+        });
     }
 
     fn cost(&mut self, cost: Cost) {

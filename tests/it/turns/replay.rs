@@ -150,6 +150,16 @@ async fn a_change_is_reported_on_exactly_the_affected_conversations() {
                 serde_json::json!([r#"says "hello, dear""#])
             );
         }
+        let one = ["--json", "--show", "1"];
+        let told = replay(&town, &installation, guests::ECHO_WARMLY, &one)
+            .await
+            .json();
+        let shown = told["differences"].as_array().map(Vec::len);
+        assert_eq!(
+            (shown, &told["different"], &told["differences_not_told"]),
+            (Some(1), &4.into(), &3.into()),
+            "what is not shown is counted: {told}"
+        );
         let gate = ["--fail-if", "different>19%"];
         let ended = replay(&town, &installation, guests::ECHO_WARMLY, &gate).await;
         assert_eq!(ended.code, Some(3), "{}", ended.err);

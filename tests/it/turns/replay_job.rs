@@ -1,8 +1,13 @@
 //! A replay by the API: a job, its report, its cancellation; the candidate runs in a process of its own.
 
+use std::process::Stdio;
+
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
 use vestibule_tests::town::Town;
-use vestibule_tests::{GatewayProcess, TestDatabase, for_each_database, guests, until};
+use vestibule_tests::{
+    Deployment, GatewayProcess, Program, TestDatabase, for_each_database, guests, until,
+};
 
 use super::replay::installation;
 use super::{all_done, say};
@@ -172,4 +177,50 @@ async fn a_replay_by_the_api_is_a_job_with_the_report_as_its_result() {
         assert!(rehearsed.node.terminate().await.success());
     })
     .await;
+}
+
+#[tokio::test]
+async fn the_process_of_a_replay_has_its_memory_bounded_and_goes_before_the_gateway() {
+    const MEMORY: usize = 96 << 20;
+    let deployment = Deployment::new(Program::under_test(), "sqlite::memory:", "http://nowhere");
+    let mut child = tokio::process::Command::from(deployment.command("node"))
+        .args(["replay-child", &MEMORY.to_string()])
+        .env("MIMALLOC_ARENA_RESERVE", "0")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("it starts");
+    let of = |file: &str| format!("/proc/{}/{file}", child.id().expect("it runs"));
+    let (limits, score) = (of("limits"), of("oom_score_adj"));
+    until("it has confined itself", async || {
+        let limits = std::fs::read_to_string(&limits).ok()?;
+        let data = limits
+            .lines()
+            .find(|line| line.starts_with("Max data size"))?;
+        data.contains(&MEMORY.to_string()).then_some(())
+    })
+    .await;
+    until("it offers itself to the kernel", async || {
+        let score = std::fs::read_to_string(&score).ok()?;
+        (score.trim() == "1000").then_some(())
+    })
+    .await;
+    // One line without an end: it would hold it whole.
+    let mut stdin = child.stdin.take().expect("a pipe");
+    let piece = vec![b' '; 1 << 20];
+    for _ in 0..(4 * MEMORY).div_ceil(piece.len()) {
+        if stdin.write_all(&piece).await.is_err() {
+            break;
+        }
+    }
+    drop(stdin);
+    let output = child.wait_with_output().await.expect("it ends");
+    let cry = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        !output.status.success() && cry.contains("memory allocation of"),
+        "{}: {cry}",
+        output.status
+    );
 }
