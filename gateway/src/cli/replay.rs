@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::ensure;
+use anyhow::bail;
 use clap::Args;
 use serde::de::DeserializeOwned;
 
@@ -18,8 +18,8 @@ use crate::config::Config;
 use crate::domain::{Clock, InstallationId, Timestamp};
 use crate::replay::read::{Asked, Page, Setup, just_before};
 use crate::replay::{
-    Bound, Entry, News, PartKey, Recorded, Rehearsal, Tally, ToldMost, Workshop, gone, parts_of,
-    report,
+    Bound, Entry, Gate, Judgement, News, PartKey, Recorded, Rehearsal, Tally, ToldMost, Workshop,
+    gone, judge, parts_of, report,
 };
 
 #[derive(Debug, Args)]
@@ -43,7 +43,7 @@ pub(super) struct Replay {
     #[arg(long, default_value_t = 10_000)]
     limit: usize,
     /// Fail with exit code 3 if so: "different>1%", "new-faults>0", "fuel>+20%". Also: faults, unknown, not-reproduced,
-    /// left-out. May be given several times.
+    /// left-out. May be given several times. With any, "compared<90%" (of all turns) is one too, unless another of compared is.
     #[arg(long = "fail-if", value_name = "BOUND")]
     fail_if: Vec<Bound>,
     /// Most differences to print, 20 as text and 200 as JSON if it is not said. The rest are counted.
@@ -73,25 +73,17 @@ pub(super) async fn run(config: &Config, json: bool, asked: Replay) -> anyhow::R
     };
     let workshop = workshop(config)?;
     let tally = rehearsal.run(workshop, &mut tell).await?;
-    let broken: Vec<&str> = asked
-        .fail_if
-        .iter()
-        .filter(|bound| !bound.holds(&tally))
-        .map(Bound::text)
-        .collect();
+    let judged = judge(&asked.fail_if, &tally);
     match json {
         true => output::line(&report(&tally, &asked.fail_if).to_string()),
-        false => output::line(&text(&tally, &broken)),
+        false => output::line(&text(&tally, judged.as_ref())),
     }
-    // A gate that has seen nothing must not open.
-    ensure!(
-        asked.fail_if.is_empty() || tally.compared() > 0,
-        "no turn could be compared"
-    );
-    Ok(match broken.is_empty() {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::from(BROKEN),
-    })
+    match judged.map(|judged| judged.gate) {
+        None | Some(Gate::Passed) => Ok(ExitCode::SUCCESS),
+        Some(Gate::Failed) => Ok(ExitCode::from(BROKEN)),
+        // A gate that has seen nothing must not open.
+        Some(Gate::NothingCompared) => bail!("no turn could be compared"),
+    }
 }
 
 fn told_most(show: Option<u16>, json: bool) -> ToldMost {
@@ -183,7 +175,7 @@ async fn setup(
     get(config, command).await
 }
 
-fn text(tally: &Tally, broken: &[&str]) -> String {
+fn text(tally: &Tally, judged: Option<&Judgement>) -> String {
     let left: Vec<String> = tally
         .left_out
         .iter()
@@ -227,6 +219,7 @@ fn text(tally: &Tally, broken: &[&str]) -> String {
         let more = tally.differences_not_told;
         lines.push(format!("\n… and {more} more: see --show"));
     }
-    lines.extend(broken.iter().map(|bound| format!("\nbroken: {bound}")));
+    let broken = judged.into_iter().flat_map(|judged| &judged.broken);
+    lines.extend(broken.map(|bound| format!("\nbroken: {bound}")));
     lines.join("\n")
 }

@@ -1,6 +1,9 @@
-//! What may be different at most, as it is typed: `different>1%`, `faults>0`, `fuel>+20%`.
+//! What may be different at most, as it is typed: `different>1%`, `faults>0`, `fuel>+20%`, `compared<50`; and what that makes of a
+//! replay as a gate.
 
 use std::str::FromStr;
+
+use serde::Serialize;
 
 use super::tally::Tally;
 
@@ -9,7 +12,7 @@ use super::tally::Tally;
 pub struct Bound {
     text: String,
     what: What,
-    most: f64,
+    limit: f64,
     percent: bool,
 }
 
@@ -22,9 +25,11 @@ enum What {
     Faults,
     NewFaults,
     Fuel,
+    /// The one that says what there must be at least.
+    Compared,
 }
 
-const NAMES: [(&str, What); 7] = [
+const NAMES: [(&str, What); 8] = [
     ("different", What::Different),
     ("unknown", What::Unknown),
     ("not-reproduced", What::NotReproduced),
@@ -32,12 +37,13 @@ const NAMES: [(&str, What); 7] = [
     ("faults", What::Faults),
     ("new-faults", What::NewFaults),
     ("fuel", What::Fuel),
+    ("compared", What::Compared),
 ];
 
 /// The text is no bound.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "not a bound: NAME>NUMBER or NAME>NUMBER%, NAME one of {}; of fuel only per cent",
+    "not a bound: NAME>NUMBER or NAME>NUMBER%, NAME one of {}; of fuel only per cent; compared<NUMBER",
     NAMES.map(|(name, _)| name).join(", ")
 )]
 pub struct BoundError;
@@ -46,21 +52,22 @@ impl FromStr for Bound {
     type Err = BoundError;
 
     fn from_str(text: &str) -> Result<Self, BoundError> {
-        let (name, number) = text.split_once('>').ok_or(BoundError)?;
-        let known = NAMES.iter().find(|(known, _)| *known == name.trim());
-        let what = known.ok_or(BoundError)?.1;
-        let number = number.trim();
+        let place = text.find(['<', '>']).ok_or(BoundError)?;
+        let (name, number) = (text[..place].trim(), text[place + 1..].trim());
+        let what = NAMES.iter().find(|(known, _)| *known == name);
+        let what = what.ok_or(BoundError)?.1;
         let (number, percent) = match number.strip_suffix('%') {
             Some(number) => (number, true),
             None => (number, false),
         };
-        let most: f64 = number.parse().map_err(|_| BoundError)?;
-        let fits = most.is_finite() && (what == What::Fuel) <= percent;
-        let fits = fits && (what == What::Fuel || most >= 0.0);
+        let limit: f64 = number.parse().map_err(|_| BoundError)?;
+        let fits = limit.is_finite() && (what != What::Fuel || percent);
+        let fits = fits && (what == What::Fuel || limit >= 0.0);
+        let fits = fits && (what == What::Compared) == text[place..].starts_with('<');
         fits.then(|| Self {
             text: text.to_owned(),
             what,
-            most,
+            limit,
             percent,
         })
         .ok_or(BoundError)
@@ -68,11 +75,6 @@ impl FromStr for Bound {
 }
 
 impl Bound {
-    /// As it was typed.
-    pub fn text(&self) -> &str {
-        &self.text
-    }
-
     /// Is the tally within it?
     pub fn holds(&self, tally: &Tally) -> bool {
         let count = match self.what {
@@ -82,7 +84,8 @@ impl Bound {
             What::LeftOut => tally.left_out.values().sum(),
             What::Faults => tally.faults,
             What::NewFaults => tally.new_faults,
-            What::Fuel => return tally.fuel_change().unwrap_or(0.0) <= self.most,
+            What::Fuel => return tally.fuel_change().unwrap_or(0.0) <= self.limit,
+            What::Compared => tally.compared(),
         };
         let of = match self.what {
             What::Different => tally.compared(),
@@ -92,8 +95,58 @@ impl Bound {
             true => 100.0 * count as f64 / of.max(1) as f64,
             false => count as f64,
         };
-        value <= self.most
+        match self.what {
+            What::Compared => value >= self.limit,
+            _ => value <= self.limit,
+        }
     }
+
+    /// Nine of ten turns: a gate that has hardly seen anything must not open. A guess.
+    fn enough_compared() -> Self {
+        Self {
+            text: "compared<90%".to_owned(),
+            what: What::Compared,
+            limit: 90.0,
+            percent: true,
+        }
+    }
+}
+
+/// May the candidate pass?
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Gate {
+    Passed,
+    Failed,
+    /// Whatever the bounds say.
+    NothingCompared,
+}
+
+/// What bounds say of a replay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judgement {
+    pub gate: Gate,
+    /// As they were typed.
+    pub broken: Vec<String>,
+}
+
+/// Every bound holds, and enough was compared: `compared<90%` is among the bounds unless another of `compared` is. None: who gives
+/// no bounds wants no gate.
+pub fn judge(bounds: &[Bound], tally: &Tally) -> Option<Judgement> {
+    if bounds.is_empty() {
+        return None;
+    }
+    let says = bounds.iter().any(|bound| bound.what == What::Compared);
+    let enough = (!says).then(Bound::enough_compared);
+    let all = bounds.iter().chain(&enough);
+    let broken = all.filter(|bound| !bound.holds(tally));
+    let broken: Vec<String> = broken.map(|bound| bound.text.clone()).collect();
+    let gate = match (tally.compared(), broken.is_empty()) {
+        (0, _) => Gate::NothingCompared,
+        (_, true) => Gate::Passed,
+        (_, false) => Gate::Failed,
+    };
+    Some(Judgement { gate, broken })
 }
 
 #[cfg(test)]
@@ -131,8 +184,56 @@ mod tests {
             "fuel>20",
             "faults>-1",
             "faults>NaN",
+            "faults<1",
+            "compared>50",
+            "compared<",
         ] {
             assert_eq!(text.parse::<Bound>(), Err(BoundError), "{text}");
         }
+    }
+
+    fn judged(bounds: &[&str], tally: &Tally) -> Option<(Gate, Vec<String>)> {
+        let bounds = bounds.iter().map(|bound| bound.parse().expect("a bound"));
+        let judged = judge(&bounds.collect::<Vec<_>>(), tally)?;
+        Some((judged.gate, judged.broken))
+    }
+
+    #[test]
+    fn a_gate_that_has_hardly_seen_anything_stays_shut() {
+        let tally = |same, unknown| Tally {
+            same,
+            unknown,
+            ..Tally::default()
+        };
+        let broken = |gate, bounds: &[&str]| {
+            Some((
+                gate,
+                bounds.iter().map(|bound| (*bound).to_owned()).collect(),
+            ))
+        };
+        let one = ["different>0"];
+        assert_eq!(judged(&[], &tally(1, 9_999)), None, "nobody asked for one");
+        let little = broken(Gate::Failed, &["compared<90%"]);
+        assert_eq!(judged(&one, &tally(1, 9_999)), little);
+        assert_eq!(judged(&one, &tally(8_999, 1_001)), little);
+        assert_eq!(
+            judged(&one, &tally(9_000, 1_000)),
+            broken(Gate::Passed, &[])
+        );
+        let own = ["different>0", "compared<50"];
+        assert_eq!(judged(&own, &tally(50, 9_950)), broken(Gate::Passed, &[]));
+        assert_eq!(
+            judged(&own, &tally(49, 9_951)),
+            broken(Gate::Failed, &["compared<50"])
+        );
+        let none = ["compared<0"];
+        assert_eq!(
+            judged(&none, &tally(0, 10)),
+            broken(Gate::NothingCompared, &[])
+        );
+        assert_eq!(
+            judged(&one, &Tally::default()).map(|judged| judged.0),
+            Some(Gate::NothingCompared)
+        );
     }
 }

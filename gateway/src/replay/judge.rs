@@ -21,6 +21,7 @@ pub enum Verdict {
     /// limits or another engine.
     NotReproduced {
         setup: bool,
+        cost: Cost,
     },
     Left(Left),
 }

@@ -19,7 +19,7 @@ mod stage;
 mod tally;
 pub mod trace;
 
-pub use bound::{Bound, BoundError};
+pub use bound::{Bound, BoundError, Gate, Judgement, judge};
 pub use job::ReplayJob;
 pub use judge::{Cost, Done, Verdict};
 pub use recorded::{Entry, Left, Recorded, Said};

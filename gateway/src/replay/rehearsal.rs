@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures::{StreamExt, TryStreamExt};
 use serde_json::{Value, json};
 
-use super::bound::Bound;
+use super::bound::{self, Bound};
 use super::network::{self, NetworkError};
 use super::read::Setup;
 use super::recorded::Recorded;
@@ -134,13 +134,14 @@ pub fn parts_of<'a>(turns: impl IntoIterator<Item = &'a Recorded>) -> BTreeSet<P
     plugins.map(SeenPlugin::key).collect()
 }
 
-/// As JSON, with the bounds that were broken.
+/// As JSON, with what the bounds make of it as a gate.
 pub fn report(tally: &Tally, bounds: &[Bound]) -> Value {
-    let broken = bounds.iter().filter(|bound| !bound.holds(tally));
-    let broken: Vec<&str> = broken.map(Bound::text).collect();
+    let judged = bound::judge(bounds, tally);
     let mut json = json!(tally);
     json["turns"] = tally.turns().into();
+    json["compared"] = tally.compared().into();
     json["fuel_change_percent"] = tally.fuel_change().into();
-    json["broken_bounds"] = json!(broken);
+    json["gate"] = json!(judged.as_ref().map(|judged| judged.gate));
+    json["broken_bounds"] = json!(judged.map(|judged| judged.broken).unwrap_or_default());
     json
 }

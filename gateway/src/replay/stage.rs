@@ -216,8 +216,15 @@ impl Stage {
         }
         let (before, _) = self.play(recorded, false).await?;
         if before.mark() != recorded.mark {
-            let setup = self.setup_changed(recorded);
-            return Ok(Verdict::NotReproduced { setup });
+            // A fault that what ran then has today too is none of the candidate's.
+            let faulted_before = cost.faulted.0 || faulted(&before.calls, of);
+            return Ok(Verdict::NotReproduced {
+                setup: self.setup_changed(recorded),
+                cost: Cost {
+                    faulted: (faulted_before, cost.faulted.1),
+                    ..cost
+                },
+            });
         }
         Ok(Verdict::Different {
             cost,

@@ -96,9 +96,10 @@ impl Tally {
                 self.unknown += 1;
                 self.faults(cost);
             }
-            Verdict::NotReproduced { setup } => {
+            Verdict::NotReproduced { setup, cost } => {
                 self.not_reproduced += 1;
                 self.setup_changed += u64::from(setup);
+                self.faults(cost);
             }
             Verdict::Left(why) => self.leave(why),
         }

@@ -208,6 +208,15 @@ async fn what_cannot_be_replayed_says_so_and_strangers_turns_are_nobodys() {
         let told = replay(&town, &installation, guests::ECHO, &["--json"]).await.json();
         let left = serde_json::json!({"event_gone": 1, "older_journal": 1, "oversized": 1});
         assert_eq!((&told["left_out"], &told["same"]), (&left, &1.into()), "{told}");
+        assert_eq!((&told["gate"], &told["compared"]), (&Value::Null, &1.into()), "{told}");
+        // One of four was compared: too few, unless whoever asks says that they are enough.
+        let gate = ["--json", "--fail-if", "different>0"];
+        let ended = replay(&town, &installation, guests::ECHO, &gate).await;
+        let broken = serde_json::json!(["compared<90%"]);
+        assert_eq!((ended.code, &ended.json()["broken_bounds"]), (Some(3), &broken), "{}", ended.err);
+        let gate = ["--json", "--fail-if", "different>0", "--fail-if", "compared<1"];
+        let ended = replay(&town, &installation, guests::ECHO, &gate).await;
+        assert_eq!((ended.code, &ended.json()["gate"]), (Some(0), &"passed".into()), "{}", ended.err);
 
         let stranger = town.business.tenants[1].as_str();
         let turn = TurnId::from_raw(turns[3].parse().expect("a number")).to_string();

@@ -139,7 +139,10 @@ async fn a_replay_by_the_api_is_a_job_with_the_report_as_its_result() {
             (&json!(16), &json!(4)),
             "{job}"
         );
-        assert_eq!(result["broken_bounds"], json!(["different>19%"]));
+        assert_eq!(
+            (&result["broken_bounds"], &result["gate"]),
+            (&json!(["different>19%"]), &json!("failed"))
+        );
         assert_eq!(
             result["differences"][0]["after"],
             json!([r#"says "hello, dear""#])
@@ -157,6 +160,12 @@ async fn a_replay_by_the_api_is_a_job_with_the_report_as_its_result() {
             (422, &json!("/bounds/0")),
             "{refused}"
         );
+
+        // Bounds that all hold where there is nothing to compare.
+        let nothing = json!({"digest": rehearsed.digest, "since": "2099-01-01T00:00:00Z", "bounds": ["faults>0"]});
+        let job = rehearsed.replay(&nothing).await.1;
+        let result = &rehearsed.ended(&job).await["result"];
+        assert_eq!(result["gate"], "nothing_compared", "{result}");
 
         // Another plugin in its place, and one that nobody waits for.
         let counter = rehearsed.upload(guests::COUNTER).await;

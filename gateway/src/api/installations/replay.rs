@@ -30,7 +30,8 @@ pub(super) struct ReplayBody {
     #[serde(default = "most")]
     #[schema(minimum = 1, maximum = 10_000, default = 10_000)]
     limit: usize,
-    /// `different>1%`, `new-faults>0`, `fuel>+20%` …; those that do not hold are the result's `broken_bounds`.
+    /// `different>1%`, `new-faults>0`, `fuel>+20%` …; those that do not hold are the result's `broken_bounds`, and its `gate` is
+    /// `passed`, `failed` or `nothing_compared`. With any, `compared<90%` is one too, unless another of `compared` is.
     #[serde(default)]
     #[schema(max_items = 20)]
     bounds: Vec<String>,
