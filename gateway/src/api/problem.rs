@@ -195,6 +195,11 @@ impl Problem {
             error @ SetupError::InUse { .. } => {
                 Self::new(StatusCode::CONFLICT, "in_use", error.to_string())
             }
+            error @ SetupError::TooMany { .. } => {
+                let status = StatusCode::TOO_MANY_REQUESTS;
+                Self::new(status, "too_many", error.to_string())
+                    .with_header(RETRY_AFTER, HeaderValue::from_static("60"))
+            }
             SetupError::Invalid { field, problem } => {
                 let pointer = pointer(field).or_else(|| field_pointer(field));
                 Self::invalid(vec![FieldProblem::at(

@@ -78,6 +78,8 @@ impl Importing {
     ) -> Result<Self, ImportError> {
         let old = id::first_id_at(setup.clock.now().minus(KEPT));
         let mut tx = setup.db.begin().await?;
+        // Before somebody sends half a gigabyte for nothing.
+        jobs::check_room(&mut tx, tenant, ImportJob::NAME).await?;
         kept::drop_old(&mut tx, tenant, old).await?;
         tx.commit().await?;
         Ok(Self {
@@ -139,9 +141,16 @@ impl Importing {
         let params = json!({"import": self.import, "pieces": self.pieces, "dry_run": dry_run,
             "by": setup.by.label()});
         let (kind, total) = (ImportJob::NAME, Some(self.rows.count));
-        let job = jobs::queue(&setup, &mut tx, self.tenant, kind, &params, total).await?;
-        setup.commit(tx).await?;
-        Ok(job)
+        match jobs::queue(&setup, &mut tx, self.tenant, kind, &params, total).await {
+            Ok(job) => {
+                setup.commit(tx).await?;
+                Ok(job)
+            }
+            Err(error) => {
+                drop(tx);
+                Err(self.refuse(error.into()).await)
+            }
+        }
     }
 
     async fn keep(&mut self, tx: &mut Tx, pieces: &[String]) -> Stored<()> {

@@ -8,6 +8,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::Value;
 
+use crate::domain::JobId;
 use crate::storage::jobs::{Job, Reject};
 use crate::storage::{StorageError, Tx};
 
@@ -30,6 +31,12 @@ pub trait JobKind: Send + Sync + fmt::Debug {
 
     /// Goes on from `job.progress`. What it does in `tx` is committed together with what it answers, or not at all.
     fn step<'a>(&'a self, tx: &'a mut Tx, job: &'a Job) -> BoxFuture<'a, Result<Step, StepError>>;
+
+    /// Work of this kind that is under way outside of steps and has no more places: only these jobs have a step until one is
+    /// free, and the others cost nothing. `None`: every job may have its step.
+    fn full(&self) -> Option<Vec<JobId>> {
+        None
+    }
 
     /// A job of this kind is over, perhaps by somebody's word, and that is committed: what works for it outside of its steps
     /// ends too, and what its end calls for is done. A crash may leave it undone.

@@ -23,7 +23,37 @@ use crate::tenants::{SetupContext, SetupError};
 
 type Result<T, E = SetupError> = std::result::Result<T, E>;
 
-/// Queues a job. `params` hold no secret; `total` when the number of items is known.
+/// Jobs of one kind that a tenant may have open. A guess: more than anybody looks at, and a list of so many thousand rows
+/// each is a day's work.
+pub const OPEN_MOST: i64 = 50;
+
+/// Kinds of which there may be any number. Whoever is to be forgotten is never told to wait; an account has one sync at a time
+/// anyway.
+const UNBOUNDED: [&str; 4] = [
+    "consent.erase",
+    "contacts.erase_journals",
+    "tenant.erase",
+    "templates.sync",
+];
+
+/// May the tenant have one more open? Two requests at the same moment may both be the last one: what is bounded is how much
+/// waits, not the number.
+pub async fn check_room(tx: &mut Tx, tenant: TenantId, kind: &str) -> Result<()> {
+    if UNBOUNDED.contains(&kind) {
+        return Ok(());
+    }
+    let open = jobs::open_jobs_of_kind(tx, tenant, kind).await?;
+    match open < OPEN_MOST {
+        true => Ok(()),
+        false => Err(SetupError::TooMany {
+            what: format!("jobs `{kind}` open"),
+            most: OPEN_MOST,
+        }),
+    }
+}
+
+/// Queues a job, unless the tenant has too many of its kind open. `params` hold no secret; `total` when the number of items
+/// is known.
 pub async fn create(
     setup: &SetupContext,
     tenant: TenantId,
@@ -46,6 +76,7 @@ pub async fn queue(
     params: &Value,
     total: Option<i64>,
 ) -> Result<Job> {
+    check_room(tx, tenant, kind).await?;
     let id = JobId::from_raw(setup.next_id());
     let now = setup.clock.now();
     let job = Job {
@@ -91,6 +122,10 @@ pub async fn cancel(setup: &SetupContext, tenant: TenantId, id: JobId) -> Result
 
 /// Lets a job that failed or was cancelled go on where it stood.
 pub async fn resume(setup: &SetupContext, tenant: TenantId, id: JobId) -> Result<Job> {
+    let kind = find(setup, tenant, id).await?.kind;
+    let mut tx = setup.db.read().await?;
+    check_room(&mut tx, tenant, &kind).await?;
+    drop(tx);
     change(setup, tenant, id, "job.resume", |job| {
         if !matches!(job.state, JobState::Failed | JobState::Cancelled) {
             let problem = format!(

@@ -12,7 +12,7 @@ use super::pace::{Pace, Traffic};
 use crate::domain::{Bucket, Clock, JobId, TenantId, Timestamp};
 use crate::ownership::Owned;
 use crate::storage::buckets::{self, Lease};
-use crate::storage::jobs::{self, Job, JobState};
+use crate::storage::jobs::{self, Full, Job, JobState};
 use crate::storage::{Db, Result, StorageError};
 use crate::telemetry::names;
 
@@ -44,6 +44,23 @@ pub struct Runner {
     pub wake: Wake,
     /// What it yields to.
     pub traffic: Traffic,
+}
+
+/// A job that has all that its step needs.
+struct Ready {
+    tenant: TenantId,
+    id: JobId,
+    /// Where its kind may have only so many under way.
+    places: Option<Arc<dyn JobKind>>,
+    fetched: Fetched,
+    reading: Duration,
+}
+
+impl Ready {
+    fn has_place(&self) -> bool {
+        let full = self.places.as_ref().and_then(|kind| kind.full());
+        full.is_none_or(|holders| holders.contains(&self.id))
+    }
 }
 
 impl Runner {
@@ -79,26 +96,49 @@ impl Runner {
     ) -> Result<bool> {
         let buckets = self.owned.borrow().buckets();
         let mut tx = self.db.glance().await?;
-        let open = jobs::open_jobs_all_tenants(&mut tx, &buckets, self.clock.now()).await?;
+        let open = jobs::due_all_tenants(&mut tx, &buckets, self.clock.now(), &self.full()).await?;
         fetches.keep_only(|id| open.iter().any(|(_, job)| *job == id));
         let mut ready = Vec::new();
         for (tenant, id) in open {
             match fetches.take(id) {
-                Some((fetched, reading)) => ready.push((tenant, id, fetched, reading)),
+                Some((fetched, reading)) => ready.push(Ready {
+                    tenant,
+                    id,
+                    places: None,
+                    fetched,
+                    reading,
+                }),
                 None if fetches.holds(id) => {}
                 None => match jobs::job(&mut tx, tenant, id).await? {
                     Some(job) if self.fetches(&job) => fetches.begin(self.kind(&job), job),
-                    Some(_) => ready.push((tenant, id, Fetched::default(), Duration::ZERO)),
+                    Some(job) => ready.push(Ready {
+                        tenant,
+                        id,
+                        places: self.kind(&job).filter(|_| !job.cancel),
+                        fetched: Fetched::default(),
+                        reading: Duration::ZERO,
+                    }),
                     None => {}
                 },
             }
         }
         drop(tx);
         let mut worked = false;
-        for (tenant, id, fetched, reading) in ready {
+        for next in ready {
             if stop.is_cancelled() {
                 break;
             }
+            // The place may have gone to one before it in this round.
+            if !next.has_place() {
+                continue;
+            }
+            let Ready {
+                tenant,
+                id,
+                fetched,
+                reading,
+                ..
+            } = next;
             let weight = if fetched.is_some() { FETCHED_COUNTS } else { 1 };
             let began = self.clock.now();
             let done = self.step(tenant, id, fetched).await;
@@ -121,6 +161,16 @@ impl Runner {
             }
         }
         Ok(worked)
+    }
+
+    fn full(&self) -> Vec<Full> {
+        let full = |kind: &Arc<dyn JobKind>| {
+            Some(Full {
+                kind: kind.name(),
+                holders: kind.full()?,
+            })
+        };
+        self.kinds.iter().filter_map(full).collect()
     }
 
     fn kind(&self, job: &Job) -> Option<Arc<dyn JobKind>> {

@@ -1,13 +1,14 @@
 //! A replay as a job of the API: queued, looked at, cancelled like any other; its report is its result.
 //!
 //! A step only looks. The work is a task of this node that reads the journal and feeds a [`child`] process; when the node
-//! ends, or the job gets another owner, it is begun again from its start: a replay changes nothing.
+//! ends, or the job gets another owner, it is begun again from its start: a replay changes nothing. A node has one place:
+//! those that wait for it have no steps, and tenants take it in turn.
 
 use std::collections::{BTreeSet, HashMap};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -18,7 +19,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::process::Command;
-use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 
 use super::child::{Begin, Said, Told, VERB};
@@ -29,7 +29,7 @@ use super::stage::{PartKey, memory};
 use crate::domain::{InstallationId, JobId, TenantId, Timestamp};
 use crate::jobs::{self, JobKind, Step, StepError};
 use crate::plugin_host::{CompileLimits, Limits};
-use crate::storage::jobs::Job;
+use crate::storage::jobs::{self as stored, Job};
 use crate::storage::{StorageError, Tx, components, replays};
 use crate::sync::lock;
 use crate::tenants::{SetupContext, SetupError};
@@ -55,9 +55,10 @@ pub struct ReplayJob {
     limits: Limits,
     compile: CompileLimits,
     under_way: Mutex<HashMap<JobId, UnderWay>>,
-    /// One at a time: it takes every core that others leave.
-    room: Arc<Semaphore>,
 }
+
+/// On one node: a replay takes every core that others leave.
+const PLACES: usize = 1;
 
 #[derive(Debug)]
 struct UnderWay {
@@ -82,8 +83,9 @@ const WALL: Duration = Duration::from_secs(3_600);
 const BYTES: usize = 256 << 20;
 /// Bytes of what the child says.
 const SAID: u64 = 64 << 20;
-/// A task that no step has looked at for so long belongs to a job that another node runs now.
-const FORGOTTEN: Duration = Duration::from_secs(60);
+/// A task that no step has looked at for so long belongs to a job that another node runs now. Longer than the longest round of
+/// steps that a busy runner makes: it must not take its own place away.
+const FORGOTTEN: Duration = Duration::from_secs(600);
 
 impl ReplayJob {
     pub const NAME: &'static str = "installations.replay";
@@ -96,22 +98,29 @@ impl ReplayJob {
             limits,
             compile,
             under_way: Mutex::default(),
-            room: Arc::new(Semaphore::new(1)),
         }
     }
 
-    fn look(&self, job: &Job) -> Result<Step, StepError> {
-        let asked: NewReplay = serde_json::from_str(&job.params)
-            .map_err(|error| StepError::Refused(format!("the job does not read: {error}")))?;
-        let now = self.setup.clock.now();
+    /// What is under way here and still looked at.
+    fn under_way(&self, now: Timestamp) -> MutexGuard<'_, HashMap<JobId, UnderWay>> {
         let mut under_way = lock(&self.under_way);
-        under_way.retain(|id, other| {
-            let kept = *id == job.id || other.looked_at.plus(FORGOTTEN) >= now;
+        under_way.retain(|_, one| {
+            let kept = one.looked_at.plus(FORGOTTEN) >= now;
             if !kept {
-                other.task.abort();
+                one.task.abort();
             }
             kept
         });
+        under_way
+    }
+
+    /// Answers also whether the work begins with this step.
+    fn look(&self, job: &Job) -> Result<(Step, bool), StepError> {
+        let asked: NewReplay = serde_json::from_str(&job.params)
+            .map_err(|error| StepError::Refused(format!("the job does not read: {error}")))?;
+        let now = self.setup.clock.now();
+        let mut under_way = self.under_way(now);
+        let begins = !under_way.contains_key(&job.id);
         let own = under_way
             .entry(job.id)
             .or_insert_with(|| self.begin(job.tenant, asked, now));
@@ -127,12 +136,15 @@ impl ReplayJob {
         };
         // Looked at and not taken: the commit of this step may fail.
         match news.ended.clone() {
-            None => Ok(step),
-            Some(Ok(report)) => Ok(Step {
-                result: Some(report),
-                wait: None,
-                ..step
-            }),
+            None => Ok((step, begins)),
+            Some(Ok(report)) => {
+                let step = Step {
+                    result: Some(report),
+                    wait: None,
+                    ..step
+                };
+                Ok((step, begins))
+            }
             Some(Err(why)) => Err(StepError::Refused(why)),
         }
     }
@@ -148,9 +160,8 @@ impl ReplayJob {
             asked,
             news: news.clone(),
         };
-        let (room, told) = (self.room.clone(), news.clone());
+        let told = news.clone();
         let task = tokio::spawn(async move {
-            let _place = room.acquire().await;
             let ended = tokio::time::timeout(WALL, work.run()).await;
             let ended = ended.unwrap_or_else(|_| Err("it took longer than it may".to_owned()));
             lock(&told).ended = Some(ended);
@@ -168,8 +179,22 @@ impl JobKind for ReplayJob {
         Self::NAME
     }
 
-    fn step<'a>(&'a self, _: &'a mut Tx, job: &'a Job) -> BoxFuture<'a, Result<Step, StepError>> {
-        std::future::ready(self.look(job)).boxed()
+    fn full(&self) -> Option<Vec<JobId>> {
+        let under_way = self.under_way(self.setup.clock.now());
+        (under_way.len() >= PLACES).then(|| under_way.keys().copied().collect())
+    }
+
+    fn step<'a>(&'a self, tx: &'a mut Tx, job: &'a Job) -> BoxFuture<'a, Result<Step, StepError>> {
+        async move {
+            let (step, begins) = self.look(job)?;
+            if begins {
+                // Then it is another tenant's turn, however many this one has queued.
+                let now = self.setup.clock.now();
+                stored::go_behind(tx, job.tenant, job, now).await?;
+            }
+            Ok(step)
+        }
+        .boxed()
     }
 
     fn ended<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<(), StorageError>> {

@@ -1,10 +1,10 @@
 //! Jobs: long work in steps, each committed with how far it got, and what it could not take.
 
-use sqlx::FromRow;
+use sqlx::{AssertSqlSafe, FromRow};
 
 use super::{
-    Db, Result, StorageError, Tx, batch, execute, execute_rows, fetch_list, forget, on_backend,
-    rows, rows::moment,
+    Db, Result, StorageError, Tx, batch, execute, execute_rows, forget, on_backend, rows,
+    rows::moment,
 };
 use crate::domain::{Bucket, JobId, TenantId, Timestamp};
 
@@ -94,7 +94,7 @@ pub async fn insert_job(tx: &mut Tx, tenant: TenantId, job: &Job) -> Result<()> 
     const SQL: &str =
         "INSERT INTO job (id, tenant, bucket, kind, state, params, progress, done, total, rejected,
             result, problem, cancel, attempts, created_by, created_at, changed_at, ended_at, due_at)
-        VALUES ($1, $2, $3, $4, $5, $6, '', 0, $7, 0, '', '', 0, 0, $8, $9, $9, 0, 0)";
+        VALUES ($1, $2, $3, $4, $5, $6, '', 0, $7, 0, '', '', 0, 0, $8, $9, $9, 0, $10)";
     execute!(
         tx,
         sqlx::query(SQL)
@@ -107,6 +107,7 @@ pub async fn insert_job(tx: &mut Tx, tenant: TenantId, job: &Job) -> Result<()> 
             .bind(job.total.unwrap_or(-1))
             .bind(&job.created_by)
             .bind(job.created_at.millis())
+            .bind(job.due_at.millis())
     )?;
     Ok(())
 }
@@ -134,32 +135,93 @@ pub async fn jobs(tx: &mut Tx, tenant: TenantId, before: i64, most: i64) -> Resu
     rows.into_iter().map(Job::try_from).collect()
 }
 
-/// Jobs of these buckets that are not over and do not wait, oldest first.
-pub async fn open_jobs_all_tenants(
+/// What a kind of jobs lets have a step: those that hold one of its places, and no other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Full {
+    pub kind: &'static str,
+    pub holders: Vec<JobId>,
+}
+
+/// Jobs of these buckets that have a step to come: every tenant's first one, then every tenant's second; of those whoever
+/// has waited longest. So whoever has many open takes nobody's turn. What waits for a place of its kind is left out,
+/// unless it is to be cancelled.
+pub async fn due_all_tenants(
     tx: &mut Tx,
     buckets: &[Bucket],
     now: Timestamp,
+    full: &[Full],
 ) -> Result<Vec<(TenantId, JobId)>> {
     if buckets.is_empty() {
         return Ok(Vec::new());
     }
-    let buckets = batch::padded(
-        &buckets
-            .iter()
-            .map(|bucket| bucket.raw())
-            .collect::<Vec<_>>(),
-    );
-    let head = "SELECT tenant, id FROM job
-        WHERE state IN ('queued', 'running') AND due_at <= $1 AND bucket IN";
-    let list = batch::any_of(head, 2, "ORDER BY id LIMIT 256");
-    let rows: Vec<(i64, i64)> = fetch_list!(tx, list, [now.millis()], &buckets)?;
+    let buckets: Vec<i64> = buckets.iter().map(|bucket| bucket.raw()).collect();
+    let sql = AssertSqlSafe(due_sql(buckets.len().next_power_of_two(), full));
+    let buckets = batch::padded(&buckets);
+    let rows: Vec<(i64, i64)> = on_backend!(tx, |conn| {
+        let mut query = sqlx::query_as(sql).bind(now.millis());
+        for bucket in &buckets {
+            query = query.bind(bucket);
+        }
+        for kind in full {
+            query = query.bind(kind.kind);
+            for holder in &kind.holders {
+                query = query.bind(holder.raw());
+            }
+        }
+        query.fetch_all(conn).await
+    })?;
     Ok(rows
         .into_iter()
         .map(|(tenant, id)| (TenantId::from_raw(tenant), JobId::from_raw(id)))
         .collect())
 }
 
-/// Writes everything of a job that a step or a person may have changed.
+fn due_sql(buckets: usize, full: &[Full]) -> String {
+    let mut number = 1;
+    let mut marks = |count: usize| {
+        let marks = (number + 1..=number + count).map(|number| format!("${number}"));
+        let marks = marks.collect::<Vec<_>>().join(", ");
+        number += count;
+        marks
+    };
+    let buckets = marks(buckets);
+    let held_back: String = full
+        .iter()
+        .map(|full| match (marks(1), full.holders.len()) {
+            (kind, 0) => format!(" AND (cancel = 1 OR kind <> {kind})"),
+            (kind, holders) => {
+                let holders = marks(holders);
+                format!(" AND (cancel = 1 OR kind <> {kind} OR id IN ({holders}))")
+            }
+        })
+        .collect();
+    format!(
+        "SELECT tenant, id FROM
+            (SELECT tenant, id, due_at, ROW_NUMBER() OVER (PARTITION BY tenant ORDER BY due_at, id) AS place FROM job
+             WHERE state IN ('queued', 'running') AND due_at <= $1 AND bucket IN ({buckets}){held_back}) AS due
+         ORDER BY place, due_at, id LIMIT 256"
+    )
+}
+
+/// Puts a tenant's jobs of a kind that have not begun behind those of all others, because one of them begins now.
+pub async fn go_behind(tx: &mut Tx, tenant: TenantId, begins: &Job, now: Timestamp) -> Result<()> {
+    // What another node has in its hands has its turn there.
+    let free = tx.pick("", "FOR UPDATE SKIP LOCKED");
+    let sql = AssertSqlSafe(format!(
+        "UPDATE job SET due_at = $4 WHERE id IN (SELECT id FROM job
+            WHERE tenant = $1 AND kind = $2 AND state = 'queued' AND id <> $3 AND due_at < $4 {free})"
+    ));
+    execute!(
+        tx,
+        sqlx::query(sql)
+            .bind(tenant.raw())
+            .bind(&begins.kind)
+            .bind(begins.id.raw())
+            .bind(now.millis())
+    )?;
+    Ok(())
+}
+
 /// How many jobs of a tenant are not over.
 pub async fn open_jobs(tx: &mut Tx, tenant: TenantId) -> Result<i64> {
     const SQL: &str =
@@ -170,6 +232,18 @@ pub async fn open_jobs(tx: &mut Tx, tenant: TenantId) -> Result<i64> {
         .await)?)
 }
 
+/// How many of them are of one kind.
+pub async fn open_jobs_of_kind(tx: &mut Tx, tenant: TenantId, kind: &str) -> Result<i64> {
+    const SQL: &str = "SELECT COUNT(*) FROM job
+        WHERE tenant = $1 AND kind = $2 AND state IN ('queued', 'running')";
+    Ok(on_backend!(tx, |conn| sqlx::query_scalar(SQL)
+        .bind(tenant.raw())
+        .bind(kind)
+        .fetch_one(conn)
+        .await)?)
+}
+
+/// Writes everything of a job that a step or a person may have changed.
 pub async fn update_job(tx: &mut Tx, tenant: TenantId, job: &Job) -> Result<()> {
     const SQL: &str = "UPDATE job SET state = $3, progress = $4, done = $5, total = $6, rejected = $7, result = $8,
             problem = $9, cancel = $10, attempts = $11, changed_at = $12, ended_at = $13, due_at = $14

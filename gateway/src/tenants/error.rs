@@ -26,6 +26,11 @@ pub enum SetupError {
         name: String,
         left: String,
     },
+    /// There may be only so many at a time.
+    #[error(
+        "there are {most} {what}, the most that there may be: try again when one is over, or cancel one"
+    )]
+    TooMany { what: String, most: i64 },
     /// Somebody else was faster; whoever edits must read again.
     #[error("it has changed since it was read")]
     Changed,
@@ -63,6 +68,7 @@ impl SetupError {
             | Self::Taken { .. }
             | Self::Invalid { .. }
             | Self::InUse { .. }
+            | Self::TooMany { .. }
             | Self::Changed => true,
             Self::Upload(_) | Self::State(_) | Self::Keyring(KeyringError::NotAFile) => true,
             Self::Several(errors) => errors.iter().all(Self::is_refusal),

@@ -18,7 +18,7 @@ use vestibule::ownership::OwnedBuckets;
 use vestibule::secrets::{Keyring, Missing, Source, SystemEntropy};
 use vestibule::storage::jobs::{Job, JobState, Reject};
 use vestibule::storage::{self, Ending, StorageError, Tx, buckets, nodes};
-use vestibule::tenants::SetupContext;
+use vestibule::tenants::{SetupContext, SetupError};
 use vestibule_tests::{TestDatabase, for_each_database, until};
 
 /// Counts to the number in its params, rejects every third, and may be told to stumble.
@@ -332,6 +332,56 @@ async fn jobs_that_are_long_over_go_with_their_rejects() {
         );
         assert!(jobs::find(&works.setup, works.tenant, over).await.is_err());
         works.find(open).await;
+        works.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_tenant_has_so_many_jobs_of_a_kind_open_and_any_number_of_erasures() {
+    for_each_database(async |database| {
+        let works = Works::on(&database).await;
+        works.kind.stand_still.store(true, Ordering::SeqCst);
+        let mut last = None;
+        for _ in 0..jobs::OPEN_MOST {
+            last = Some(works.create(COUNT, 3).await);
+        }
+        let more = async |tenant: i64, kind: &'static str| {
+            let tenant = TenantId::from_raw(tenant);
+            jobs::create(&works.setup, tenant, kind, &json!(3), None).await
+        };
+        let refused = more(7, COUNT).await.expect_err("one too many");
+        assert!(
+            matches!(
+                refused,
+                SetupError::TooMany {
+                    most: jobs::OPEN_MOST,
+                    ..
+                }
+            ),
+            "{refused}"
+        );
+        more(8, COUNT).await.expect("another tenant's");
+        more(7, "test.other").await.expect("another kind");
+        for kind in ["consent.erase", "contacts.erase_journals"] {
+            for _ in 0..=jobs::OPEN_MOST {
+                more(7, kind)
+                    .await
+                    .expect("whoever is to be forgotten does not wait");
+            }
+        }
+        // One that is over makes room, and whoever resumes it needs some.
+        let last = last.expect("a job");
+        jobs::cancel(&works.setup, works.tenant, last)
+            .await
+            .expect("cancelled");
+        works.comes_to(last, JobState::Cancelled).await;
+        more(7, COUNT).await.expect("there is room");
+        let refused = jobs::resume(&works.setup, works.tenant, last).await;
+        assert!(
+            matches!(refused, Err(SetupError::TooMany { .. })),
+            "{refused:?}"
+        );
         works.end().await;
     })
     .await;

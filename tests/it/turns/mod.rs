@@ -8,6 +8,7 @@ mod quota;
 mod reads;
 mod replay;
 mod replay_job;
+mod replay_queue;
 mod stored;
 mod templates;
 

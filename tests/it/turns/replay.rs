@@ -24,10 +24,15 @@ fn turns() -> usize {
     asked.map_or(TURNS, |asked| asked.parse().expect("a number of turns"))
 }
 
-/// The first tenant's installation: tenants' ids are in the order of their coming.
+/// The first tenant's installation.
 pub(super) async fn installation(database: &TestDatabase) -> String {
-    let query = "SELECT CAST(id AS TEXT) FROM installation ORDER BY tenant LIMIT 1";
-    let id = database.texts(query).await.remove(0);
+    installation_of(database, 0).await
+}
+
+/// A tenant's: their ids are in the order of their coming.
+pub(super) async fn installation_of(database: &TestDatabase, tenant: usize) -> String {
+    let query = "SELECT CAST(id AS TEXT) FROM installation ORDER BY tenant";
+    let id = database.texts(query).await.remove(tenant);
     InstallationId::from_raw(id.parse().expect("a number")).to_string()
 }
 

@@ -9,23 +9,23 @@ use vestibule_tests::{
     Deployment, GatewayProcess, Program, TestDatabase, for_each_database, guests, until,
 };
 
-use super::replay::installation;
+use super::replay::{installation, installation_of};
 use super::{all_done, say};
 
 /// A node with turns of 20 customers, an uploaded candidate that greets more warmly, and an operator's key.
-struct Rehearsed {
-    node: GatewayProcess,
+pub(super) struct Rehearsed {
+    pub(super) node: GatewayProcess,
     client: reqwest::Client,
     key: String,
     tenant: String,
     installation: String,
-    digest: String,
+    pub(super) digest: String,
     /// It is what the node writes to and asks.
     _town: Town,
 }
 
 impl Rehearsed {
-    async fn on(database: &TestDatabase) -> Self {
+    pub(super) async fn on(database: &TestDatabase) -> Self {
         let town = Town::with_plugin(database, guests::ECHO, &[]).await;
         let node = town.deployment.start("node").await;
         town.meta
@@ -48,16 +48,27 @@ impl Rehearsed {
             digest: String::new(),
             _town: town,
         };
-        let tenants = rehearsed.ask("GET", "/tenants", &Value::Null).await.1;
-        let name = rehearsed._town.business.tenants[0].as_str();
-        let items = tenants["items"].as_array().expect("a list");
-        let own = items.iter().find(|tenant| tenant["name"] == name);
-        rehearsed.tenant = format!(
-            "?tenant={}",
-            own.expect("the tenant")["id"].as_str().expect("an id")
-        );
+        rehearsed.become_tenant(0).await;
         rehearsed.digest = rehearsed.upload(guests::ECHO_WARMLY).await;
         rehearsed
+    }
+
+    /// From now on everything is asked of the first tenant, or of the second.
+    pub(super) async fn become_tenant(&mut self, number: usize) {
+        self.tenant.clear();
+        let tenants = self.ask("GET", "/tenants", &Value::Null).await.1;
+        let name = self._town.business.tenants[number].as_str();
+        let items = tenants["items"].as_array().expect("a list");
+        let own = items.iter().find(|tenant| tenant["name"] == name);
+        let id = own.expect("the tenant")["id"].as_str().expect("an id");
+        self.tenant = format!("?tenant={id}");
+    }
+
+    /// The second tenant asks for replays of its own installation, with its own upload.
+    pub(super) async fn become_second_tenant(&mut self, database: &TestDatabase) {
+        self.become_tenant(1).await;
+        self.installation = installation_of(database, 1).await;
+        self.digest = self.upload(guests::ECHO_WARMLY).await;
     }
 
     fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
@@ -66,7 +77,7 @@ impl Rehearsed {
         self.client.request(method, url).bearer_auth(&self.key)
     }
 
-    async fn ask(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
+    pub(super) async fn ask(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
         let request = self.request(method, path);
         let request = if body.is_null() {
             request
@@ -96,12 +107,12 @@ impl Rehearsed {
             .to_owned()
     }
 
-    async fn replay(&self, body: &Value) -> (u16, Value) {
+    pub(super) async fn replay(&self, body: &Value) -> (u16, Value) {
         let path = format!("/installations/{}/replays", self.installation);
         self.ask("POST", &path, body).await
     }
 
-    async fn ended(&self, job: &Value) -> Value {
+    pub(super) async fn ended(&self, job: &Value) -> Value {
         let path = format!(
             "/jobs/{}",
             job["id"].as_str().unwrap_or_else(|| panic!("{job}"))
