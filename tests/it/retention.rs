@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use vestibule::domain::{TenantId, Timestamp, id};
+use vestibule::domain::{TenantId, Timestamp, TurnId, id};
+use vestibule::replay::words;
 use vestibule::storage::forget::{self, Ages};
-use vestibule::storage::{journals, partitions};
+use vestibule::storage::{journals, partitions, replay_reports};
 use vestibule_tests::db::now;
 use vestibule_tests::{Kind, TestDatabase, for_each_database};
 
@@ -258,6 +259,67 @@ async fn journals_of_many_tenants_go_in_one_walk() {
             .await
             .expect("a round");
         assert_eq!((same.turns, same.windows), (0, 0));
+    })
+    .await;
+}
+
+/// A replay that is over, with a difference in a turn of each of these moments.
+async fn replayed(database: &TestDatabase, tenant: i64, turns: &[Timestamp]) {
+    let difference = |at: &Timestamp| {
+        let turn = TurnId::from_raw(id::first_id_at(*at));
+        format!(
+            r#"{{"conversation":"cnv_1","turn":"{turn}","at":"then","said":"it is I","before":["a"],"after":["b"]}}"#
+        )
+    };
+    let differences: Vec<String> = turns.iter().map(difference).collect();
+    let result = format!(
+        r#"{{"different":2,"differences":[{}]}}"#,
+        differences.join(",")
+    );
+    let columns = "id, tenant, bucket, kind, state, params, progress, done, total, rejected, result, problem, cancel,
+        attempts, created_by, created_at, changed_at, ended_at, due_at";
+    let values = format!(
+        "{tenant}, {tenant}, 0, 'installations.replay', 'done', '', '', 2, 2, 0, '{result}', '', 0, 0, '', 0, 0, 1, 0"
+    );
+    insert(database, "job", columns, &values).await;
+}
+
+#[tokio::test]
+async fn reports_of_replays_keep_no_words_that_the_journal_does_not() {
+    for_each_database(async |database| {
+        let db = database.open().await;
+        let now = now();
+        for tenant in [1, 2] {
+            replayed(&database, tenant, &[now.minus(3 * DAY), now.minus(DAY)]).await;
+        }
+        let with_words = async || {
+            let mut tx = db.read().await.expect("a transaction");
+            let tenants = replay_reports::with_words_all_tenants(&mut tx).await;
+            let mut tenants = tenants.expect("a database");
+            tenants.sort_unstable();
+            tenants
+                .iter()
+                .map(|tenant| tenant.raw())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(with_words().await, [1, 2]);
+        let words =
+            "SELECT CAST((LENGTH(result) - LENGTH(REPLACE(result, 'it is I', ''))) / 7 AS BIGINT)
+            FROM job WHERE tenant = 1";
+        let first = TenantId::from_raw(1);
+        for (age, changed, left) in [
+            (5 * DAY, 0, 2),
+            (2 * DAY, 1, 1),
+            (2 * DAY, 0, 1),
+            (DAY / 2, 1, 0),
+        ] {
+            let forgotten = words::forget(&db, first, now.minus(age)).await;
+            assert_eq!(forgotten.expect("a round"), changed);
+            assert_eq!(database.count(words).await, left);
+        }
+        assert_eq!(with_words().await, [2], "another tenant's stay");
+        let counted = r#"SELECT COUNT(*) FROM job WHERE result LIKE '{"different":2,%'"#;
+        assert_eq!(database.count(counted).await, 2);
     })
     .await;
 }

@@ -7,10 +7,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Retention;
 use crate::domain::{Clock, Timestamp};
+use crate::replay::words;
+use crate::storage::tenants::Tenant;
 use crate::storage::{
     Db, Result, business_events, components, forget, idempotency, jobs, journals, kv, limits,
-    partitions, plugin_events,
-    tenants::{self, Tenant},
+    partitions, plugin_events, replay_reports, tenants,
 };
 use crate::tenants::TenantSettings;
 
@@ -77,11 +78,33 @@ async fn journals_of_tenants(db: &Db, now: Timestamp, bound: Duration) -> Result
     let mut tx = db.read().await?;
     let all = tenants::tenants_all_tenants(&mut tx).await?;
     drop(tx);
-    let age = |tenant: &Tenant| TenantSettings::read(&tenant.settings).0.journal_age(bound);
     let shorter = all
         .iter()
-        .filter_map(|tenant| Some((tenant.id, now.minus(age(tenant)?))));
+        .filter_map(|tenant| Some((tenant.id, now.minus(own_age(tenant, bound)?))));
     let gone = journals::forget_all_tenants(db, &shorter.collect::<Vec<_>>()).await?;
     tracing::debug!(?gone, "journals of tenants");
+    reports_of_tenants(db, now, bound, &all).await
+}
+
+fn own_age(tenant: &Tenant, bound: Duration) -> Option<Duration> {
+    TenantSettings::read(&tenant.settings).0.journal_age(bound)
+}
+
+/// What reports of replays say of turns is as old as the journal at most. They go with their jobs too.
+async fn reports_of_tenants(
+    db: &Db,
+    now: Timestamp,
+    bound: Duration,
+    all: &[Tenant],
+) -> Result<()> {
+    let mut tx = db.read().await?;
+    let with_words = replay_reports::with_words_all_tenants(&mut tx).await?;
+    drop(tx);
+    for id in with_words {
+        let tenant = all.iter().find(|tenant| tenant.id == id);
+        let age = tenant.and_then(|tenant| own_age(tenant, bound));
+        let gone = words::forget(db, id, now.minus(age.unwrap_or(bound))).await?;
+        tracing::debug!(tenant = %id, gone, "reports of replays");
+    }
     Ok(())
 }

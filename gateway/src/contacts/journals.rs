@@ -1,4 +1,5 @@
-//! Erasing what the journal has of a person: a job, because turns are found by walking through all of them.
+//! Erasing what the journal has of a person, and what reports of replays have out of it: a job, because turns are found by
+//! walking through all of them.
 //!
 //! [`erase_step`] is for whoever erases more of a person in a job of their own.
 
@@ -8,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::unknown;
-use crate::domain::{ContactId, TenantId};
+use crate::domain::{ContactId, ConversationId, TenantId};
 use crate::jobs::{self, JobKind, Step, StepError};
+use crate::replay::words;
 use crate::storage::jobs::Job;
 use crate::storage::journals::{self, Erased};
 use crate::storage::{StorageError, Tx, contacts, person};
@@ -31,12 +33,40 @@ impl EraseJournalsJob {
     async fn step(tx: &mut Tx, job: &Job) -> Result<Step, StepError> {
         let params: Params = serde_json::from_str(&job.params)
             .map_err(|error| StepError::Refused(format!("the job names no contact: {error}")))?;
-        let after = job.progress.parse().unwrap_or(0);
+        let progress: Value = serde_json::from_str(&job.progress).unwrap_or_default();
+        match progress["reports"].as_i64() {
+            Some(after) => Self::reports(tx, job, &params, (after, &progress)).await,
+            None => Self::turns(tx, job, &params, progress.as_i64().unwrap_or(0)).await,
+        }
+    }
+
+    async fn turns(tx: &mut Tx, job: &Job, params: &Params, after: i64) -> Result<Step, StepError> {
         let Erased { turns, next } = erase_step(tx, job.tenant, &params.contacts, after).await?;
         Ok(Step {
             done: turns,
-            progress: next.map_or(Value::Null, Value::from),
-            result: next.is_none().then(|| json!({"turns": job.done + turns})),
+            // Reports come last: a replay that ends meanwhile finds the journals gone.
+            progress: next.map_or(json!({"reports": 0}), Value::from),
+            ..Step::default()
+        })
+    }
+
+    async fn reports(
+        tx: &mut Tx,
+        job: &Job,
+        params: &Params,
+        (after, progress): (i64, &Value),
+    ) -> Result<Step, StepError> {
+        let mut whose = Vec::new();
+        for contact in &params.contacts {
+            whose.extend(person::conversations(tx, job.tenant, *contact).await?);
+        }
+        let whose: Vec<_> = whose.into_iter().map(ConversationId::from_raw).collect();
+        let erased = words::erase_step(tx, job.tenant, &whose, after).await?;
+        let found = progress["found"].as_i64().unwrap_or(0) + erased.reports;
+        let result = json!({"turns": job.done, "reports": found});
+        Ok(Step {
+            progress: json!({"reports": erased.next, "found": found}),
+            result: erased.next.is_none().then_some(result),
             ..Step::default()
         })
     }

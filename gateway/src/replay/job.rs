@@ -26,11 +26,12 @@ use super::read::{self, Asked, just_before};
 use super::recorded::Entry;
 use super::rehearsal::{parts_of, with_causes};
 use super::stage::{PartKey, memory};
+use super::words;
 use crate::domain::{InstallationId, JobId, TenantId, Timestamp};
 use crate::jobs::{self, JobKind, Step, StepError};
 use crate::plugin_host::{CompileLimits, Limits};
 use crate::storage::jobs::{self as stored, Job};
-use crate::storage::{StorageError, Tx, components, replays};
+use crate::storage::{StorageError, Tx, components, replay_reports, replays};
 use crate::sync::lock;
 use crate::tenants::{SetupContext, SetupError};
 
@@ -88,7 +89,7 @@ const SAID: u64 = 64 << 20;
 const FORGOTTEN: Duration = Duration::from_secs(600);
 
 impl ReplayJob {
-    pub const NAME: &'static str = "installations.replay";
+    pub const NAME: &'static str = replay_reports::KIND;
 
     /// `exe`: this gateway's binary.
     pub fn new(setup: SetupContext, exe: PathBuf, limits: Limits, compile: CompileLimits) -> Self {
@@ -186,7 +187,11 @@ impl JobKind for ReplayJob {
 
     fn step<'a>(&'a self, tx: &'a mut Tx, job: &'a Job) -> BoxFuture<'a, Result<Step, StepError>> {
         async move {
-            let (step, begins) = self.look(job)?;
+            let (mut step, begins) = self.look(job)?;
+            if let Some(report) = &mut step.result {
+                // Somebody may have been erased since their turns were read.
+                words::take_out_gone(tx, job.tenant, report).await?;
+            }
             if begins {
                 // Then it is another tenant's turn, however many this one has queued.
                 let now = self.setup.clock.now();
@@ -394,9 +399,12 @@ pub async fn begin(
 /// A report without what people and plugins said: for those who may see jobs and no conversations.
 pub fn without_words(report: &mut Value) {
     let differences = report["differences"].as_array_mut();
-    for difference in differences.into_iter().flatten() {
-        if let Some(fields) = difference.as_object_mut() {
-            fields.retain(|name, _| matches!(name.as_str(), "conversation" | "turn" | "at"));
-        }
+    differences.into_iter().flatten().for_each(without_words_of);
+}
+
+pub(super) fn without_words_of(difference: &mut Value) {
+    if let Some(fields) = difference.as_object_mut() {
+        let stays = ["conversation", "turn", "at", "gone"];
+        fields.retain(|name, _| stays.contains(&name.as_str()));
     }
 }

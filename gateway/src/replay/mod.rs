@@ -4,7 +4,8 @@
 //! runs them over the components that ran and over a candidate in one's place, memory answered by the journal. A
 //! [`Verdict`] says of each whether it would have been the same, a [`Tally`] of all, and a [`Bound`] whether that is good
 //! enough. [`network::give_up`] makes the kernel refuse this process sockets before the first guest runs. A [`Rehearsal`] is
-//! all of it, for the command line and, in a [`child`] process, for a [`job`]. [`trace`] shows one turn as its journal has it.
+//! all of it, for the command line and, in a [`child`] process, for a [`job`]. [`trace`] shows one turn as its journal has it;
+//! [`words`] takes people out of reports when their journals go.
 
 mod bound;
 pub mod child;
@@ -18,6 +19,7 @@ mod shown;
 mod stage;
 mod tally;
 pub mod trace;
+pub mod words;
 
 pub use bound::{Bound, BoundError, Gate, Judgement, judge};
 pub use job::ReplayJob;

@@ -64,6 +64,7 @@ pub mod raw;
 pub mod readiness;
 pub mod receipts;
 pub mod refusals;
+pub mod replay_reports;
 pub mod replays;
 mod rows;
 pub mod secrets;

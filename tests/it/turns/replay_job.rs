@@ -4,6 +4,8 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
+use vestibule::domain::{ContactId, ConversationId, TenantId};
+use vestibule::replay::words;
 use vestibule_tests::town::Town;
 use vestibule_tests::{
     Deployment, GatewayProcess, Program, TestDatabase, for_each_database, guests, until,
@@ -243,4 +245,82 @@ async fn the_process_of_a_replay_has_its_memory_bounded_and_goes_before_the_gate
         "{}: {cry}",
         output.status
     );
+}
+
+/// Who is behind a difference of a report.
+async fn whose(database: &TestDatabase, difference: &Value) -> ContactId {
+    let conversation = difference["conversation"].as_str().expect("an id");
+    let conversation: ConversationId = conversation.parse().expect("an id");
+    let query = format!(
+        "SELECT CAST(contact AS TEXT) FROM conversation WHERE id = {}",
+        conversation.raw()
+    );
+    let contact = database.texts(query.leak()).await.remove(0);
+    ContactId::from_raw(contact.parse().expect("a number"))
+}
+
+/// Of each difference, in their order: does it have words, or is it said that they are gone?
+fn have_words(report: &Value) -> Vec<bool> {
+    let differences = report["differences"].as_array().expect("a list");
+    let has_words = |difference: &Value| {
+        let (said, gone) = (&difference["said"], &difference["gone"]);
+        let (before, after) = (&difference["before"], &difference["after"]);
+        match gone == true {
+            true => assert!(
+                said.is_null() && before.is_null() && after.is_null(),
+                "{difference}"
+            ),
+            false => assert_eq!(said, "hello"),
+        }
+        gone != true
+    };
+    differences.iter().map(has_words).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_erased_person_is_in_no_report_of_a_replay() {
+    for_each_database(async |database| {
+        let mut rehearsed = Rehearsed::on(&database).await;
+        let whole = json!({"digest": rehearsed.digest, "since": "2020-01-01T00:00:00Z"});
+        let job = rehearsed.replay(&whole).await.1;
+        let job = rehearsed.ended(&job).await;
+        let mut report = job["result"].clone();
+        assert_eq!(have_words(&report), [true; 4], "{report}");
+
+        let first = whose(&database, &report["differences"][0]).await;
+        let path = format!("/contacts/{first}/journals");
+        let erasure = rehearsed.ask("DELETE", &path, &Value::Null).await.1;
+        let erasure = rehearsed.ended(&erasure).await;
+        assert_eq!(erasure["result"], json!({"turns": 1, "reports": 1}));
+        let third = whose(&database, &report["differences"][2]).await;
+        let path = format!("/contacts/{third}/erase");
+        let erasure = rehearsed.ask("POST", &path, &Value::Null).await.1;
+        let erasure = rehearsed.ended(&erasure).await;
+        assert_eq!(erasure["state"], "done", "{erasure}");
+
+        let path = format!("/jobs/{}", job["id"].as_str().expect("an id"));
+        let now = rehearsed.ask("GET", &path, &Value::Null).await.1;
+        assert_eq!(
+            have_words(&now["result"]),
+            [false, true, false, true],
+            "{now}"
+        );
+        assert_eq!(
+            now["result"]["different"], 4,
+            "what was counted stays: {now}"
+        );
+
+        // A replay that had read their journals before, and comes to its end now.
+        let tenant = rehearsed.tenant.trim_start_matches("?tenant=");
+        let tenant: TenantId = tenant.parse().expect("an id");
+        let db = database.open().await;
+        let mut tx = db.begin().await.expect("a transaction");
+        let late = words::take_out_gone(&mut tx, tenant, &mut report).await;
+        late.expect("a database");
+        drop(tx);
+        db.close().await;
+        assert_eq!(have_words(&report), [false, true, false, true], "{report}");
+        assert!(rehearsed.node.terminate().await.success());
+    })
+    .await;
 }
