@@ -204,9 +204,8 @@ pub async fn oldest_unattached_all_tenants(
     );
     // Of all that wait only the first is read: a backlog may be long. SQLite would rather walk over the rows themselves.
     let index = tx.pick("INDEXED BY inbound_raw_todo", "");
-    let head = format!(
-        "SELECT received_at FROM inbound_raw {index} WHERE attached_at = 0 AND bucket IN"
-    );
+    let head =
+        format!("SELECT received_at FROM inbound_raw {index} WHERE attached_at = 0 AND bucket IN");
     let sql = batch::any_of(&head, 1, " ORDER BY id LIMIT 1");
     let rows: Vec<(i64,)> = fetch_list!(tx, sql, [0_i64; 0], &buckets)?;
     Ok(rows.first().map(|row| Timestamp::from_millis(row.0)))

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use super::{Result, SetupContext, SetupError, check_text};
 use crate::audit::OPERATOR;
 use crate::plugin_host::{carried_signature, with_signature};
+use crate::storage::Tx;
 use crate::storage::plugin_trust::{self, SigningKey};
 
 /// What an upload says of who signed it: Ed25519 over the component's bytes.

@@ -252,7 +252,7 @@ fn asked(effect: &Effect) -> BoxFuture<'static, Option<String>> {
     let checked = effect.check(&Asker {
         hook: Hook::AutoReply,
         bot_owns: true,
-        conversation: &conversation(),
+        becoming: &conversation(),
         contact_kinds: &ContactKinds::default(),
         heard: "",
         now: NOW,

@@ -72,6 +72,7 @@ mod tests {
             reason: String::new(),
             changed_at: Timestamp::from_millis(0),
             created_at: Timestamp::from_millis(0),
+            instead_of: 0,
         }
     }
 
