@@ -23,6 +23,11 @@ impl ComponentDigest {
     pub fn of(component: &[u8]) -> Self {
         Self(Sha256::digest(component).into())
     }
+
+    /// Asked of bytes that were kept where others write too.
+    pub fn is_of(&self, component: &[u8]) -> bool {
+        Self::of(component) == *self
+    }
 }
 
 impl fmt::Display for ComponentDigest {

@@ -25,6 +25,7 @@ use super::child::{Begin, Said, Told, VERB};
 use super::read::{self, Asked, just_before};
 use super::recorded::Entry;
 use super::rehearsal::{parts_of, with_causes};
+use super::source;
 use super::stage::{PartKey, memory};
 use super::words;
 use crate::domain::{InstallationId, JobId, TenantId, Timestamp};
@@ -317,9 +318,10 @@ impl Work {
     async fn candidate(&self) -> Result<Vec<u8>, String> {
         let read = async {
             let mut tx = self.setup.db.read().await?;
-            replays::wasm(&mut tx, self.tenant, &self.asked.candidate).await
+            source::component(&mut tx, self.tenant, &self.asked.candidate).await
         };
-        let wasm = read.await.map_err(|error| with_causes(&error))?;
+        let read: Result<_, SetupError> = read.await;
+        let wasm = read.map_err(|error| with_causes(&error))?;
         wasm.ok_or_else(|| "the candidate is not kept any more".to_owned())
     }
 

@@ -16,6 +16,7 @@ pub mod read;
 mod recorded;
 mod rehearsal;
 mod shown;
+mod source;
 mod stage;
 mod tally;
 pub mod trace;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::recorded::{Entry, Left, Recorded, Said};
+use super::source;
 use crate::domain::attribute::AttributeKind;
 use crate::domain::{InstallationId, TenantId, Timestamp, TurnId, id};
 use crate::graph::webhook;
@@ -174,7 +175,7 @@ pub async fn setup_of(
     let tenant = find_tenant(setup, tenant).await?.id;
     let mut tx = setup.db.read().await?;
     let row = installed(&mut tx, tenant, installation, version).await?;
-    let wasm = replays::wasm(&mut tx, tenant, &row.digest).await?;
+    let wasm = source::component(&mut tx, tenant, &row.digest).await?;
     let wasm = wasm.ok_or_else(|| SetupError::not_found("component", &row.digest))?;
     let kinds = contacts::definitions(&mut tx, tenant).await?;
     let kinds = kinds

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::super::source;
 use super::Result;
 use crate::domain::TenantId;
 use crate::plugin_host::Compiler;
-use crate::storage::replays;
-use crate::tenants::SetupContext;
+use crate::tenants::{SetupContext, SetupError};
 
 pub(super) struct Source<'a> {
     pub setup: &'a SetupContext,
@@ -56,14 +56,16 @@ impl Source<'_> {
             return Ok(());
         }
         let mut tx = self.setup.db.read().await?;
-        let wasm = replays::wasm(&mut tx, self.tenant, digest).await?;
+        let wasm = source::component(&mut tx, self.tenant, digest).await;
         drop(tx);
         let lines = match wasm {
-            Some(wasm) => {
+            Ok(Some(wasm)) => {
                 let lines = self.compiler.source_lines(&wasm, &offsets).await;
                 lines.map_err(|error| error.to_string())
             }
-            None => Err("the component is not kept any more".to_owned()),
+            Ok(None) => Err("the component is not kept any more".to_owned()),
+            Err(SetupError::State(altered)) => Err(altered),
+            Err(error) => return Err(error),
         };
         match lines {
             Ok(lines) => fault["lines"] = json!(lines),
