@@ -157,3 +157,20 @@ async fn a_child_that_somebody_kills_is_not_said_to_have_used_its_cpu_time() {
         "{killed:?}"
     );
 }
+
+#[tokio::test]
+async fn a_machine_without_memory_is_no_refusal_of_the_component() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let said = |last: &str| {
+        let script = format!("echo 'mmap failed to reserve 0x1000 bytes: {last}' >&2; exit 2");
+        stand_in(folder.path(), &script, CompileLimits::default())
+    };
+    let machine = said("Cannot allocate memory (os error 12)");
+    let memory = machine.compile(Vec::new()).await.map(drop);
+    assert!(matches!(memory, Err(CompileError::Memory)), "{memory:?}");
+    let refused = said("out of bounds").compile(Vec::new()).await.map(drop);
+    assert!(
+        matches!(refused, Err(CompileError::Refused(_))),
+        "{refused:?}"
+    );
+}

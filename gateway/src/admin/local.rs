@@ -96,8 +96,14 @@ pub fn load_keyring(config: &Config) -> Result<Keyring, KeyringError> {
 
 /// The compiler of uploads: this same program, started anew under limits.
 pub fn compiler(config: &Config) -> Result<Compiler, OpenError> {
+    compiler_of(config, CompileLimits::default().at_once)
+}
+
+/// One that runs so many children at once.
+pub fn compiler_of(config: &Config, at_once: usize) -> Result<Compiler, OpenError> {
     let exe = std::env::current_exe().map_err(OpenError::OwnFile)?;
     let limits = CompileLimits {
+        at_once,
         memory: config.plugins.compile_memory_bytes,
         cpu: config.plugins.compile_cpu,
         wall: config.plugins.compile_timeout,

@@ -26,7 +26,9 @@ pub use command::Command;
 pub use consent::ConsentCommand;
 pub use context::{AdminContext, execute};
 pub use error::AdminError;
-pub use local::{Local, OpenError, compiler, graph, load_keyring, lock, open_database};
+pub use local::{
+    Local, OpenError, compiler, compiler_of, graph, load_keyring, lock, open_database,
+};
 pub use lock::{DataLock, LockError, prepare_data_dir};
 pub use plugins::{PluginCommand, PluginInstall, PluginSet, PluginSource, PluginTerms};
 pub use socket::AdminSocket;

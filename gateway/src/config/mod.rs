@@ -89,6 +89,10 @@ impl Config {
             self.plugins.guest_threads =
                 std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         }
+        if self.plugins.recompile_concurrency == 0 {
+            let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+            self.plugins.recompile_concurrency = cores.saturating_sub(1).max(1);
+        }
         if self.turns.concurrency == 0 {
             self.turns.concurrency = TURNS_PER_GUEST_THREAD * self.plugins.guest_threads;
         }

@@ -124,6 +124,7 @@ sections! {
         compile_cpu: Duration,
         compile_timeout: Duration,
         compile_memory_bytes: u64,
+        recompile_concurrency: usize,
         recompile_per_minute: u32,
         loaded_components: usize,
         loaded_bytes: usize,

@@ -32,6 +32,7 @@ fn the_default_file_is_whole_and_has_no_key_too_many() {
     assert_eq!(config.http.max_body_bytes, 4 * 1024 * 1024);
     assert_eq!(config.leases.ttl, Duration::from_secs(10));
     assert!(config.plugins.guest_threads >= 1);
+    assert!(config.plugins.recompile_concurrency >= 1);
     assert_eq!(config.turns.concurrency, 128 * config.plugins.guest_threads);
     assert_eq!(config.retention.events, Duration::from_secs(30 * 86_400));
     assert_eq!(config.key_file(), PathBuf::from("vestibule-data/keys.toml"));

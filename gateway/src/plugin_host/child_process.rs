@@ -87,6 +87,8 @@ struct Said {
     status: Option<ExitStatus>,
 }
 
+/// How the chain of an error ends whose cause is the kernel's ENOMEM.
+const NO_MEMORY: &str = "Cannot allocate memory (os error 12)";
 /// Bytes of stderr that are read.
 const MESSAGE_BYTES: u64 = 8 << 10;
 /// Characters of it that are told: the error's chain, or the line that a crash begins with.
@@ -137,7 +139,8 @@ async fn kill(mut child: Child, error: ChildError) -> ChildError {
 fn verdict(status: ExitStatus, message: &str) -> ChildError {
     // It repeats names of the upload's.
     let told = words::shown(message, MESSAGE_CHARS);
-    if status.code() == Some(i32::from(REFUSED)) {
+    // What the engine could not map is no fault of the input's, though the engine reports it in the same way.
+    if status.code() == Some(i32::from(REFUSED)) && !message.ends_with(NO_MEMORY) {
         return ChildError::Refused(told);
     }
     // All say so in words: Rust's allocator before it aborts, wasmtime when the kernel refuses a mapping, Rust's guard

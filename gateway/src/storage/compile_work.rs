@@ -1,18 +1,26 @@
 //! Components that have no artifact of an engine: which they are, who compiles them, what cannot be compiled.
 //!
-//! The same bytes at many tenants are compiled once. A claim runs out by itself, so that a lost node keeps nothing.
+//! The same bytes at many tenants are compiled once. A claim runs out by itself, so that a lost node keeps nothing; so does
+//! a pause after a failure, and what is known of a component that cannot be compiled: `claimed_until` is when somebody may
+//! try next.
 
 use super::{Result, Tx, execute, on_backend};
 use crate::domain::{TenantId, Timestamp};
 
-/// Digests without an artifact of this engine: what is in service first, what ran last before the rest.
-pub async fn missing_all_tenants(tx: &mut Tx, engine: &str, most: i64) -> Result<Vec<String>> {
+/// Digests without an artifact of this engine, but for those that are refused now: what is in service first, what ran last
+/// before the rest.
+pub async fn missing_all_tenants(
+    tx: &mut Tx,
+    engine: &str,
+    now: Timestamp,
+    most: i64,
+) -> Result<Vec<String>> {
     const SQL: &str = "SELECT m.digest FROM (
             SELECT DISTINCT c.digest FROM component c
             WHERE NOT EXISTS (SELECT 1 FROM artifact a
                     WHERE a.tenant = c.tenant AND a.digest = c.digest AND a.engine = $1)
                 AND NOT EXISTS (SELECT 1 FROM compile_work w
-                    WHERE w.digest = c.digest AND w.engine = $1 AND w.problem <> '')
+                    WHERE w.digest = c.digest AND w.engine = $1 AND w.problem <> '' AND w.claimed_until > $3)
         ) m
         ORDER BY COALESCE((SELECT MAX(CASE WHEN v.stage <> 'retired' THEN 1 ELSE 0 END)
                 FROM installation_version v WHERE v.digest = m.digest), 0) DESC,
@@ -25,12 +33,13 @@ pub async fn missing_all_tenants(tx: &mut Tx, engine: &str, most: i64) -> Result
         sqlx::query_scalar(SQL)
             .bind(engine)
             .bind(most)
+            .bind(now.millis())
             .fetch_all(conn)
             .await
     })?)
 }
 
-/// Takes a component on, unless another node has it or it is known to be refused.
+/// Takes a component on, unless another node has it, or it failed or was refused lately.
 pub async fn claim_all_tenants(
     tx: &mut Tx,
     (digest, engine): (&str, &str),
@@ -41,7 +50,7 @@ pub async fn claim_all_tenants(
     const SQL: &str = "INSERT INTO compile_work (digest, engine, holder, claimed_until, tries, problem)
         VALUES ($1, $2, $3, $4, 1, '') ON CONFLICT (digest, engine) DO UPDATE
         SET holder = excluded.holder, claimed_until = excluded.claimed_until, tries = compile_work.tries + 1
-        WHERE compile_work.claimed_until <= $5 AND compile_work.problem = ''";
+        WHERE compile_work.claimed_until <= $5";
     let claimed = execute!(
         tx,
         sqlx::query(SQL)
@@ -67,27 +76,41 @@ pub async fn tries_all_tenants(tx: &mut Tx, digest: &str, engine: &str) -> Resul
     Ok(tries.unwrap_or(0))
 }
 
-/// This engine refuses it, and why: nobody tries it again.
+/// There is no artifact of it, and why: nobody tries it again until then.
 pub async fn refuse_all_tenants(
     tx: &mut Tx,
-    digest: &str,
-    engine: &str,
+    (digest, engine): (&str, &str),
     problem: &str,
+    until: Timestamp,
 ) -> Result<()> {
-    const SQL: &str = "UPDATE compile_work SET problem = $3 WHERE digest = $1 AND engine = $2";
-    execute!(tx, sqlx::query(SQL).bind(digest).bind(engine).bind(problem))?;
+    const SQL: &str = "UPDATE compile_work SET problem = $3, claimed_until = $4 WHERE digest = $1 AND engine = $2";
+    execute!(
+        tx,
+        sqlx::query(SQL)
+            .bind(digest)
+            .bind(engine)
+            .bind(problem)
+            .bind(until.millis())
+    )?;
     Ok(())
 }
 
-/// Somebody else may try it.
+/// Anybody may try it from then on.
 pub async fn release_all_tenants(
     tx: &mut Tx,
-    digest: &str,
-    engine: &str,
+    (digest, engine): (&str, &str),
     holder: &str,
+    until: Timestamp,
 ) -> Result<()> {
-    const SQL: &str = "UPDATE compile_work SET claimed_until = 0 WHERE digest = $1 AND engine = $2 AND holder = $3";
-    execute!(tx, sqlx::query(SQL).bind(digest).bind(engine).bind(holder))?;
+    const SQL: &str = "UPDATE compile_work SET claimed_until = $4 WHERE digest = $1 AND engine = $2 AND holder = $3";
+    execute!(
+        tx,
+        sqlx::query(SQL)
+            .bind(digest)
+            .bind(engine)
+            .bind(holder)
+            .bind(until.millis())
+    )?;
     Ok(())
 }
 
@@ -98,7 +121,8 @@ pub async fn done_all_tenants(tx: &mut Tx, digest: &str, engine: &str) -> Result
     Ok(())
 }
 
-/// Why this engine refuses a component, if it does.
+/// Why there is no artifact of a component, if that is known. It stands while somebody tries it once more: turns do not wait
+/// for that.
 pub async fn problem_all_tenants(
     tx: &mut Tx,
     digest: &str,
@@ -115,7 +139,7 @@ pub async fn problem_all_tenants(
     })?)
 }
 
-/// The bytes and the manifest of a component, whoever uploaded it.
+/// The bytes and the manifest of a component, whoever uploaded it. Whether the bytes are the digest's is for who reads them.
 pub async fn source_all_tenants(tx: &mut Tx, digest: &str) -> Result<Option<(Vec<u8>, String)>> {
     const SQL: &str =
         "SELECT wasm, manifest FROM component JOIN component_wasm USING (tenant, digest)

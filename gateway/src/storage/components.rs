@@ -70,8 +70,9 @@ pub async fn insert_component(
             .bind(new.upload)
     )?;
     // Behind the upload's own row, which whoever collects locks first too: else its bytes could go with the old one.
+    // Other bytes under the same digest were put there by somebody else.
     const BYTES: &str = "INSERT INTO component_wasm (tenant, digest, wasm) VALUES ($1, $2, $3)
-        ON CONFLICT (tenant, digest) DO NOTHING";
+        ON CONFLICT (tenant, digest) DO UPDATE SET wasm = excluded.wasm WHERE component_wasm.wasm <> excluded.wasm";
     execute!(
         tx,
         sqlx::query(BYTES)

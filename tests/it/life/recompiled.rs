@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use vestibule::plugin_host::ComponentDigest;
 use vestibule_tests::town::Town;
 use vestibule_tests::{TestDatabase, for_each_database, guests, settle, until};
 
@@ -15,6 +16,27 @@ async fn install(town: &Town, tenant: usize, component: &[u8]) {
     town.deployment.run("node", &install, &[]).await;
 }
 
+/// Leaves so many bytes of a component everywhere, as if these had been uploaded.
+async fn cut(database: &TestDatabase, whole: &[u8], bytes: usize) {
+    let (old, new) = (
+        ComponentDigest::of(whole),
+        ComponentDigest::of(&whole[..bytes]),
+    );
+    for table in [
+        "component",
+        "component_wasm",
+        "artifact",
+        "installation_version",
+    ] {
+        let set = match table {
+            "component_wasm" => format!("wasm = substr(wasm, 1, {bytes}), "),
+            _ => String::new(),
+        };
+        let statement = format!("UPDATE {table} SET {set}digest = '{new}' WHERE digest = '{old}'");
+        database.execute(statement.leak()).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_another_engine_compiled_is_compiled_anew_while_turns_wait() {
     for_each_database(async |database: TestDatabase| {
@@ -25,12 +47,8 @@ async fn what_another_engine_compiled_is_compiled_anew_while_turns_wait() {
         database
             .execute("UPDATE artifact SET engine = '47.0.1 00000000000000aa'")
             .await;
-        database
-            .execute(
-                "UPDATE component_wasm SET wasm = substr(wasm, 1, 20) WHERE digest IN
-                    (SELECT digest FROM component WHERE manifest LIKE '%1.0.1%')",
-            )
-            .await;
+        let whole = echo(guests::ECHO, "1.0.1");
+        cut(&database, &whole, 20).await;
         let mut node = town.deployment.start("node").await;
         town.meta
             .set_webhook(&node.webhook_url(), None)
@@ -74,6 +92,63 @@ async fn what_another_engine_compiled_is_compiled_anew_while_turns_wait() {
             .await;
         assert_eq!(compiled, 1.0);
         assert!(node.logs().contains("was compiled anew for this engine"));
+        node.terminate().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_machine_without_memory_cannot_compile_is_compiled_when_it_has_some() {
+    for_each_database(async |database: TestDatabase| {
+        let mut town = Town::without_plugin(&database).await;
+        install(&town, 0, &echo(guests::ECHO, "1.0.0")).await;
+        database
+            .execute("UPDATE artifact SET engine = '47.0.1 00000000000000aa'")
+            .await;
+        // Not even the child itself fits.
+        town.deployment = town
+            .deployment
+            .with("plugins.compile_memory_bytes", "1048576");
+        let mut node = town.deployment.start("node").await;
+        town.meta
+            .set_webhook(&node.webhook_url(), None)
+            .expect("a URL");
+        let number = &town.business.numbers[0].phone_number_id;
+        let customer = town
+            .meta
+            .customer(number, "4915111111111")
+            .expect("a customer");
+        customer.text("hello").expect("sent");
+        until("it was tried", async || {
+            node.logs()
+                .contains("could not be compiled anew yet")
+                .then_some(())
+        })
+        .await;
+        let waits = "SELECT COUNT(*) FROM compile_work WHERE problem = '' AND tries >= 1";
+        assert_eq!(database.count(waits).await, 1, "nobody gave it up");
+        assert_eq!(database.count("SELECT COUNT(*) FROM turn").await, 0);
+        node.terminate().await;
+        // Its pause is over.
+        database
+            .execute("UPDATE compile_work SET claimed_until = 0")
+            .await;
+        town.deployment = town
+            .deployment
+            .with("plugins.compile_memory_bytes", "2147483648");
+        let mut node = town.deployment.start("node").await;
+        town.meta
+            .set_webhook(&node.webhook_url(), None)
+            .expect("a URL");
+        customer
+            .wait_for(Duration::from_secs(60), |chat| !chat.texts().is_empty())
+            .await
+            .expect("the plugin answers what waited");
+        let outcomes = database.texts("SELECT outcome FROM turn").await;
+        assert!(
+            outcomes.iter().all(|outcome| outcome != "fallback"),
+            "{outcomes:?}"
+        );
         node.terminate().await;
     })
     .await;

@@ -189,7 +189,7 @@ async fn what_is_not_compiled_waits_and_what_cannot_be_compiled_is_broken() {
     let claim = compile_work::claim_all_tenants(&mut tx, work, "node", now(), now());
     assert!(claim.await.expect("claimed"));
     let problem = "uses what this engine has not";
-    compile_work::refuse_all_tenants(&mut tx, &hex, &engine(), problem)
+    compile_work::refuse_all_tenants(&mut tx, work, problem, now())
         .await
         .expect("refused");
     tx.commit().await.expect("committed");

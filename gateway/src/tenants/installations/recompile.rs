@@ -1,22 +1,28 @@
 //! After an upgrade of wasmtime: every component is compiled anew for this engine, in the background, what ran lately first.
 //!
 //! A turn whose component is not ready waits ([`Wanted`] brings it to the front); nothing of it is lost and nothing
-//! falls back. Nodes share the work by claims, and a fleet of two versions keeps the artifacts of both.
+//! falls back. Nodes share the work by claims, and a fleet of two versions keeps the artifacts of both. What fails is
+//! tried again as `verdict.rs` says. The bytes come from the database, which is not believed: what is compiled under a
+//! digest is of that digest.
+
+mod verdict;
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::future::join_all;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::upload::{refused, sealed};
+use self::verdict::Verdict;
+use super::upload::sealed;
 use super::{Result, SetupContext, SetupError, engine_name};
-use crate::domain::TenantId;
+use crate::domain::{TenantId, Timestamp};
 use crate::plugin_host::{ArtifactId, Compiler, ComponentDigest, Manifest};
 use crate::storage::{compile_work, components};
-use crate::sync::lock;
+use crate::sync::{blocking, lock};
 use crate::telemetry::names;
 
 /// Components that turns wait for. Whoever compiles takes them first.
@@ -50,11 +56,14 @@ impl Wanted {
 /// Compiles what lacks an artifact of this engine.
 pub struct Recompiler {
     pub setup: SetupContext,
+    /// Its own: with room for [`Self::children`] and one more, and never behind an upload.
     pub compiler: Arc<Compiler>,
     pub wanted: Arc<Wanted>,
     /// The node's name, of this life.
     pub holder: String,
-    /// How many a minute, beside those that turns wait for.
+    /// Components that are compiled at the same time, beside one that a turn waits for.
+    pub children: usize,
+    /// How many a minute each child compiles, beside those that turns wait for.
     pub per_minute: u32,
     /// How long a claim holds: longer than a compilation may take.
     pub claim: Duration,
@@ -64,8 +73,6 @@ pub struct Recompiler {
 const LOOK: Duration = Duration::from_secs(60);
 /// After a trouble of ours: no memory for a child, no database.
 const AGAIN: Duration = Duration::from_secs(5);
-/// A compiler that crashed so often on the same bytes would go on. A guess.
-const TRIES: i64 = 3;
 /// Digests that one look finds.
 const FOUND: i64 = 20_000;
 /// Artifacts of other engines are kept so long, for a way back to the version before.
@@ -74,48 +81,99 @@ const OTHERS_KEPT: Duration = Duration::from_hours(7 * 24);
 const FORGOTTEN_AT_ONCE: i64 = 16;
 
 /// What became of one component.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Done {
     Compiled,
     Refused,
-    /// Another node has it, or had it a moment ago.
+    /// Another node has it, or had it a moment ago; or it failed a moment ago.
     Elsewhere,
+}
+
+/// What is still to do, for all workers.
+#[derive(Default)]
+struct Queue {
+    missing: VecDeque<String>,
+    /// What was passed by: asked for again when the rest is done.
+    passed: HashSet<String>,
+}
+
+/// A component that was taken on.
+struct Work {
+    /// Whose it is.
+    owners: Vec<TenantId>,
+    tries: i64,
+    wasm: Bytes,
+    manifest: String,
 }
 
 impl Recompiler {
     pub async fn keep(self, stop: CancellationToken) {
-        let pause = Duration::from_secs(60) / self.per_minute.max(1);
-        let mut missing = VecDeque::new();
-        let mut passed = HashSet::new();
+        let queue = tokio::sync::Mutex::default();
+        let workers = (0..self.children.max(1)).map(|n| self.work(n, &queue, &stop));
+        tokio::join!(self.work_for_turns(&stop), join_all(workers));
+    }
+
+    /// One is always there for what turns wait for: the others may be at what takes long.
+    async fn work_for_turns(&self, stop: &CancellationToken) {
         while !stop.is_cancelled() {
-            if missing.is_empty() {
-                missing = self.look(&mut passed).await;
+            match self.wanted.take() {
+                // A turn that still waits asks again.
+                Some(digest) => {
+                    let _ = self.try_one(&digest, stop).await;
+                }
+                None => tokio::select! {
+                    () = stop.cancelled() => {}
+                    () = self.wanted.news.notified() => {}
+                },
             }
-            metrics::gauge!(names::PLUGINS_TO_COMPILE).set(missing.len() as f64);
+        }
+    }
+
+    async fn work(&self, n: usize, queue: &tokio::sync::Mutex<Queue>, stop: &CancellationToken) {
+        let pause = Duration::from_secs(60) / self.per_minute.max(1);
+        while !stop.is_cancelled() {
             let (urgent, digest) = match self.wanted.take() {
                 Some(digest) => (true, Some(digest)),
-                None => (false, missing.pop_front()),
+                None => (false, self.next(n, queue).await),
             };
             let wait = match digest {
                 None => LOOK,
-                Some(digest) => match self.one(&digest, &stop).await {
-                    Ok(Done::Compiled | Done::Refused) if urgent => Duration::ZERO,
-                    Ok(Done::Compiled | Done::Refused) => pause,
-                    Ok(Done::Elsewhere) => {
-                        passed.insert(digest);
+                Some(digest) => match self.try_one(&digest, stop).await {
+                    Some(Done::Elsewhere) => {
+                        queue.lock().await.passed.insert(digest);
                         Duration::ZERO
                     }
-                    Err(error) => {
-                        metrics::counter!(names::PLUGINS_RECOMPILED, "result" => "failed")
-                            .increment(1);
-                        tracing::warn!(digest, %error, "a component could not be compiled anew yet");
-                        AGAIN
-                    }
+                    Some(_) if urgent => Duration::ZERO,
+                    Some(_) => pause,
+                    None => AGAIN,
                 },
             };
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = self.wanted.news.notified() => {}
                 () = tokio::time::sleep(wait) => {}
+            }
+        }
+    }
+
+    /// The first worker looks when nothing is left, so that many idle ones ask the database once.
+    async fn next(&self, n: usize, queue: &tokio::sync::Mutex<Queue>) -> Option<String> {
+        let mut queue = queue.lock().await;
+        if queue.missing.is_empty() && n == 0 {
+            queue.missing = self.look(&mut queue.passed).await;
+        }
+        metrics::gauge!(names::PLUGINS_TO_COMPILE).set(queue.missing.len() as f64);
+        queue.missing.pop_front()
+    }
+
+    /// None: it could not be said what becomes of it.
+    async fn try_one(&self, digest: &str, stop: &CancellationToken) -> Option<Done> {
+        match self.one(digest, stop).await {
+            Ok(done) => Some(done),
+            Err(error) => {
+                metrics::counter!(names::PLUGINS_RECOMPILED, "result" => "failed").increment(1);
+                tracing::warn!(digest, %error, "a component could not be compiled anew yet");
+                None
             }
         }
     }
@@ -148,8 +206,9 @@ impl Recompiler {
 
     async fn missing(&self) -> Result<Vec<String>> {
         let engine = self.engine()?;
+        let now = self.setup.clock.now();
         let mut tx = self.setup.db.read().await?;
-        Ok(compile_work::missing_all_tenants(&mut tx, &engine, FOUND).await?)
+        Ok(compile_work::missing_all_tenants(&mut tx, &engine, now, FOUND).await?)
     }
 
     fn engine(&self) -> Result<String> {
@@ -162,58 +221,97 @@ impl Recompiler {
             .and_then(|bytes| bytes.try_into().ok());
         let id = current(ComponentDigest(bytes.unwrap_or_default()))?;
         let engine = engine_name(&id);
-        let now = self.setup.clock.now();
-        let mut tx = self.setup.db.begin().await?;
-        let owners = compile_work::owners_all_tenants(&mut tx, digest, &engine).await?;
-        let until = now.plus(self.claim);
-        let work = (digest, engine.as_str());
-        if owners.is_empty()
-            || !compile_work::claim_all_tenants(&mut tx, work, &self.holder, now, until).await?
-        {
+        let Some(work) = self.take_on(digest, &engine).await? else {
             return Ok(Done::Elsewhere);
+        };
+        let compiled = tokio::select! {
+            biased;
+            () = stop.cancelled() => {
+                // Whoever comes next, be it this node, need not wait for the claim to run out.
+                self.release((digest, &engine), self.setup.clock.now()).await?;
+                return Ok(Done::Elsewhere);
+            }
+            compiled = self.compile(&id, work.wasm, &work.manifest) => compiled,
+        };
+        let sealed = match compiled {
+            Ok(sealed) => sealed,
+            Err(error) => {
+                return self
+                    .not_compiled(&id, (digest, &engine), work.tries, error)
+                    .await;
+            }
+        };
+        self.keep_artifact(digest, &engine, &work.owners, &sealed)
+            .await?;
+        metrics::counter!(names::PLUGINS_RECOMPILED, "result" => "compiled").increment(1);
+        tracing::info!(digest, "a component was compiled anew for this engine");
+        Ok(Done::Compiled)
+    }
+
+    /// None: somebody else has it, or it is gone.
+    async fn take_on(&self, digest: &str, engine: &str) -> Result<Option<Work>> {
+        let now = self.setup.clock.now();
+        let until = now.plus(self.claim);
+        let mut tx = self.setup.db.begin().await?;
+        let owners = compile_work::owners_all_tenants(&mut tx, digest, engine).await?;
+        if owners.is_empty()
+            || !compile_work::claim_all_tenants(&mut tx, (digest, engine), &self.holder, now, until)
+                .await?
+        {
+            return Ok(None);
         }
-        let tries = compile_work::tries_all_tenants(&mut tx, digest, &engine).await?;
+        let tries = compile_work::tries_all_tenants(&mut tx, digest, engine).await?;
         let source = compile_work::source_all_tenants(&mut tx, digest).await?;
         tx.commit().await?;
-        let Some((wasm, manifest)) = source else {
-            return Ok(Done::Elsewhere);
-        };
-        let manifest: Manifest = serde_json::from_str(&manifest)
+        Ok(source.map(|(wasm, manifest)| Work {
+            owners,
+            tries,
+            wasm: wasm.into(),
+            manifest,
+        }))
+    }
+
+    async fn compile(&self, id: &ArtifactId, wasm: Bytes, manifest: &str) -> Result<Bytes> {
+        let manifest: Manifest = serde_json::from_str(manifest)
             .map_err(|error| SetupError::Engine(format!("a stored manifest: {error}")))?;
-        let compiled = tokio::select! {
-            () = stop.cancelled() => return Ok(Done::Elsewhere),
-            compiled = self.compile(&id, &wasm, &manifest) => compiled,
-        };
-        let problem = match compiled {
-            Ok(sealed) => {
-                self.keep_artifact(digest, &engine, &owners, &sealed)
-                    .await?;
-                metrics::counter!(names::PLUGINS_RECOMPILED, "result" => "compiled").increment(1);
-                tracing::info!(digest, "a component was compiled anew for this engine");
-                return Ok(Done::Compiled);
-            }
-            Err(SetupError::Upload(problems)) => problems.join("; "),
-            Err(error) if tries >= TRIES => format!("it could not be compiled: {error}"),
-            Err(error) => {
-                self.release(digest, &engine).await?;
+        let (digest, bytes) = (id.component, wasm.clone());
+        // What is sealed is believed from then on.
+        if !blocking(move || digest.is_of(&bytes)).await {
+            let altered = "the bytes that are stored under its digest are not those that it is of: \
+                           they were changed in the database, and are not compiled";
+            return Err(SetupError::Upload(vec![altered.to_owned()]));
+        }
+        let machine_code = self.compiler.compile(wasm).await?;
+        sealed(&self.setup, id, machine_code, &manifest).await
+    }
+
+    /// It is tried again in a while, or known to be refused for a time.
+    async fn not_compiled(
+        &self,
+        id: &ArtifactId,
+        work: (&str, &str),
+        tries: i64,
+        error: SetupError,
+    ) -> Result<Done> {
+        let now = self.setup.clock.now();
+        let (problem, kept) = match verdict::of(error, tries) {
+            Verdict::Refused { problem, kept } => (problem, kept),
+            Verdict::Later(error) => {
+                let until = now.plus(verdict::pause(&id.component, tries));
+                self.release(work, until).await?;
                 return Err(error);
             }
         };
         metrics::counter!(names::PLUGINS_RECOMPILED, "result" => "refused").increment(1);
         tracing::error!(
-            digest,
+            digest = work.0,
             problem,
-            "this engine refuses a component; where it is installed, turns fall back"
+            "a component has no artifact of this engine; where it is installed, turns fall back"
         );
         let mut tx = self.setup.db.begin().await?;
-        compile_work::refuse_all_tenants(&mut tx, digest, &engine, &problem).await?;
+        compile_work::refuse_all_tenants(&mut tx, work, &problem, now.plus(kept)).await?;
         tx.commit().await?;
         Ok(Done::Refused)
-    }
-
-    async fn compile(&self, id: &ArtifactId, wasm: &[u8], manifest: &Manifest) -> Result<Bytes> {
-        let machine_code = self.compiler.compile(wasm).await.map_err(refused)?;
-        sealed(&self.setup, id, machine_code, manifest).await
     }
 
     async fn keep_artifact(
@@ -232,10 +330,10 @@ impl Recompiler {
         Ok(tx.commit().await?)
     }
 
-    /// Gives a claim back; how often it was tried stays.
-    async fn release(&self, digest: &str, engine: &str) -> Result<()> {
+    /// Gives a claim back, for a time from which on somebody may try; how often it was tried stays.
+    async fn release(&self, work: (&str, &str), until: Timestamp) -> Result<()> {
         let mut tx = self.setup.db.begin().await?;
-        compile_work::release_all_tenants(&mut tx, digest, engine, &self.holder).await?;
+        compile_work::release_all_tenants(&mut tx, work, &self.holder, until).await?;
         Ok(tx.commit().await?)
     }
 
@@ -268,18 +366,4 @@ fn current(digest: ComponentDigest) -> Result<ArtifactId> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_turns_wait_for_is_asked_for_once_and_in_order() {
-        let wanted = Wanted::default();
-        let tenant = TenantId::from_raw(7);
-        for digest in ["b", "a", "b"] {
-            wanted.want(tenant, digest);
-        }
-        assert_eq!(wanted.waiting(), ["b", "a"]);
-        assert_eq!(wanted.take().as_deref(), Some("b"));
-        assert_eq!(wanted.waiting(), ["a"]);
-    }
-}
+mod tests;

@@ -117,21 +117,17 @@ pub(super) async fn take_in(
         signed_by,
         created_at: setup.clock.now(),
     };
-    if kept(setup, realm, &id).await? == Kept::Compiled {
-        keep(setup, realm, &component, wasm, None, &id).await?;
-    } else {
-        let turn = compiler.turn_of(realm).await;
-        let sealed = match kept(setup, realm, &id).await? {
-            // Meanwhile, by another request.
-            Kept::Compiled => None,
-            Kept::Source => Some(seal(setup, &turn, &id, wasm, &manifest).await?),
-            Kept::Nothing => {
-                check_room(setup, realm).await?;
-                Some(seal(setup, &turn, &id, wasm, &manifest).await?)
-            }
-        };
-        keep(setup, realm, &component, wasm, sealed.as_deref(), &id).await?;
-    }
+    // Held until it is kept, so that the next of the tenant's finds it.
+    let turn = match kept(setup, realm, &id).await? {
+        Kept::Compiled => None,
+        Kept::Source | Kept::Nothing => Some(compiler.turn_of(realm).await),
+    };
+    let sealed = match &turn {
+        Some(turn) => seal(setup, turn, realm, &id, wasm, &manifest).await?,
+        None => None,
+    };
+    keep(setup, realm, &component, wasm, sealed.as_deref(), &id).await?;
+    drop(turn);
     let mut tx = setup.db.read().await?;
     let kept = components::component(&mut tx, realm, &component.digest).await?;
     Ok(Uploaded {
@@ -265,15 +261,22 @@ async fn kept(setup: &SetupContext, realm: TenantId, id: &ArtifactId) -> Result<
     })
 }
 
+/// Its machine code; none when another request has brought it meanwhile.
 async fn seal(
     setup: &SetupContext,
     turn: &CompileTurn<'_>,
+    realm: TenantId,
     id: &ArtifactId,
     wasm: &[u8],
     manifest: &Manifest,
-) -> Result<Bytes> {
+) -> Result<Option<Bytes>> {
+    match kept(setup, realm, id).await? {
+        Kept::Compiled => return Ok(None),
+        Kept::Source => {}
+        Kept::Nothing => check_room(setup, realm).await?,
+    }
     let machine_code = turn.compile(wasm).await.map_err(refused)?;
-    sealed(setup, id, machine_code, manifest).await
+    sealed(setup, id, machine_code, manifest).await.map(Some)
 }
 
 /// Seals machine code that is good for what it is meant for: up to 128 MiB, so not on a thread that serves others.
@@ -294,7 +297,7 @@ pub(super) async fn sealed(
     .await
 }
 
-pub(super) fn refused(error: CompileError) -> SetupError {
+fn refused(error: CompileError) -> SetupError {
     match SetupError::Compile(error) {
         error if error.is_refusal() => SetupError::Upload(vec![error.to_string()]),
         error => error,
