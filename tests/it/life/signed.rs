@@ -125,10 +125,7 @@ async fn what_nobody_believes_any_more_comes_into_service_nowhere() {
         let digest = |at: usize| uploads[at]["digest"].as_str().expect("a digest").to_owned();
         install(&town, &digest(0), "active").await;
         let installed = install(&town, &digest(1), "active").await;
-        let id = installed["installation"]
-            .as_str()
-            .expect("an id")
-            .to_owned();
+        let id = installed["id"].as_str().expect("an id").to_owned();
         install(&town, &digest(2), "shadow").await;
         cli(&town, &["plugin", "key", "revoke", "other"]).await;
         for arguments in [
