@@ -63,7 +63,9 @@ fn best_of(variants: &[Value], value: &Value, pointer: &str, problems: &mut Vec<
             detail if detail.starts_with("must be") => 10,
             _ => 1,
         });
-        (distance.sum::<usize>(), found)
+        // Null stands for what is left out: who gives a value means another variant, however much of it is wrong.
+        let left_out = !value.is_null() && variant["type"] == "null";
+        ((left_out, distance.sum::<usize>()), found)
     });
     if let Some((_, best)) = tried.min_by_key(|(distance, _)| *distance) {
         problems.extend(best);
@@ -249,5 +251,17 @@ mod tests {
             ["/plugin: is missing"]
         );
         assert!(found(schema, json!({"scope": "number", "number": "x"})).is_empty());
+    }
+
+    #[test]
+    fn who_gives_a_value_is_not_told_that_it_must_be_null() {
+        let share = json!({"type": "number", "minimum": 0, "maximum": 100});
+        let bounds = json!({"type": "object", "properties": {"a": share, "b": share}});
+        let schema = json!({"oneOf": [{"type": "null"}, bounds]});
+        assert_eq!(
+            found(schema.clone(), json!({"a": 200, "b": -1})),
+            ["/a: must be at most 100", "/b: must be at least 0"]
+        );
+        assert!(found(schema, Value::Null).is_empty());
     }
 }
