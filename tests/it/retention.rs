@@ -318,7 +318,7 @@ async fn reports_of_replays_keep_no_words_that_the_journal_does_not() {
             assert_eq!(database.count(words).await, left);
         }
         assert_eq!(with_words().await, [2], "another tenant's stay");
-        let counted = r#"SELECT COUNT(*) FROM job WHERE result LIKE '{"different":2,%'"#;
+        let counted = r#"SELECT COUNT(*) FROM job WHERE result LIKE '%"different":2%'"#;
         assert_eq!(database.count(counted).await, 2);
     })
     .await;

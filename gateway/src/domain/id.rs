@@ -20,9 +20,11 @@ const COUNTER_MAX: i64 = (1 << COUNTER_BITS) - 1;
 /// Highest node number that fits into an id.
 pub const MAX_NODE: u16 = (1 << NODE_BITS) - 1;
 
-/// The smallest id that can be made at `at`: where a range partition begins.
+/// The smallest id that can be made at `at`: where a range partition begins. Of a moment that ids do not reach (the year 2094) it
+/// is one that none has.
 pub fn first_id_at(at: Timestamp) -> i64 {
-    (at.millis() - EPOCH_MS).max(0) << (NODE_BITS + COUNTER_BITS)
+    let since = at.millis().saturating_sub(EPOCH_MS).max(0);
+    since.saturating_mul(1 << (NODE_BITS + COUNTER_BITS))
 }
 
 /// When an id was made (millisecond precision).
@@ -286,5 +288,7 @@ mod tests {
         assert!(id >= first_id_at(at));
         assert!(id < first_id_at(at.plus(std::time::Duration::from_millis(1))));
         assert_eq!(made_at(id), at);
+        let far = Timestamp::from_millis(EPOCH_MS * 3);
+        assert_eq!(first_id_at(far), i64::MAX, "it does not begin anew");
     }
 }

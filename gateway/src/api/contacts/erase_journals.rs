@@ -11,8 +11,9 @@ use crate::domain::ContactId;
 
 /// Erase a contact's journals
 ///
-/// What the journal of turns has of the person goes, in all their conversations: what plugins saw, did and logged. That a
-/// turn was, when, and how it ended stays; `plugin trace` and `plugin replay` say that it was erased. Messages stay.
+/// What the journal of turns has of the person goes, in all their conversations: what plugins saw, did and logged, and what
+/// reports of replays say of it. That a turn was, when, and how it ended stays; `plugin trace` and `plugin replay` say that it
+/// was erased. Messages stay.
 #[utoipa::path(
     delete, path = "/contacts/{contact}/journals", operation_id = "contacts.erase_journals", tag = "contacts",
     params(("contact" = ContactId, Path), TenantParam),
