@@ -7,20 +7,42 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Occasions;
-use crate::domain::{NumberId, Timestamp};
+use crate::domain::{ConversationId, NumberId, Timestamp};
 use crate::storage::installations::Rest;
 use crate::storage::timers::{self, TimerKey};
 use crate::storage::{Result, StorageError};
 
-/// When a timer of a paused plugin is looked at again. A write for each; a guess between that and how late one may be whose
-/// holder is gone.
-const PAUSED: Duration = Duration::from_secs(300);
-/// The same behind an open breaker, and how often one of them may try the plugin there.
+/// When a timer that is held is looked at again, a write for each. A guess between that and how late one may be whose holder
+/// is gone.
+const HELD: Duration = Duration::from_secs(300);
+/// How often one of those behind an open breaker may try the plugin there.
 const BROKEN: Duration = Duration::from_secs(30);
 
-/// Plugins of numbers whose timers this node holds, and when one tried a broken one last.
+/// Plugins of numbers whose timers this node holds.
 #[derive(Debug, Default)]
-pub(super) struct Held(BTreeMap<(NumberId, String), Timestamp>);
+pub(super) struct Held(BTreeMap<(NumberId, String), Own>);
+
+/// The timers of one plugin at one number.
+#[derive(Debug)]
+struct Own {
+    /// When one tried the plugin last behind its breaker. Before the first: since when they are held.
+    tried_at: Timestamp,
+    /// One of them is to be the next to try it.
+    has_next: bool,
+    /// Since the plugin rests no more: the last that was let go.
+    released: (ConversationId, String),
+}
+
+impl Own {
+    fn new(now: Timestamp) -> Self {
+        Self {
+            // The breaker has just opened, or nobody knows: the first try has time.
+            tried_at: now,
+            has_next: false,
+            released: (ConversationId::from_raw(0), String::new()),
+        }
+    }
+}
 
 impl Held {
     /// When a timer that is due now is looked at again; none: it fires.
@@ -32,15 +54,18 @@ impl Held {
     ) -> Option<Timestamp> {
         let rest = rest?;
         let own = (number, plugin.to_owned());
-        // The breaker has just opened, or nobody knows: the first try has time.
-        let tried = self.0.entry(own).or_insert(now);
+        let own = self.0.entry(own).or_insert_with(|| Own::new(now));
+        own.released = Own::new(now).released;
         match rest {
-            Rest::Paused => Some(now.plus(PAUSED)),
-            Rest::Broken if tried.plus(BROKEN) <= now => {
-                *tried = now;
+            Rest::Broken if own.tried_at.plus(BROKEN) <= now => {
+                (own.tried_at, own.has_next) = (now, false);
                 None
             }
-            Rest::Broken => Some(now.plus(BROKEN)),
+            Rest::Broken if !own.has_next => {
+                own.has_next = true;
+                Some(own.tried_at.plus(BROKEN))
+            }
+            _ => Some(now.plus(HELD)),
         }
     }
 }
@@ -50,40 +75,58 @@ impl Occasions {
         self.directory.snapshot().number(number)?.rests(plugin)
     }
 
-    /// Lets timers of plugins that rest no more be due. An error leaves them for the next time.
-    pub(super) async fn release(&self, held: &mut Held, most: i64) -> Result<()> {
-        let over: Vec<(NumberId, String)> = (held.0.keys())
-            .filter(|(number, plugin)| self.rests(*number, plugin).is_none())
-            .cloned()
-            .collect();
-        for own in over {
-            while self.release_some(&own, most).await? >= most {}
-            held.0.remove(&own);
+    /// Lets some timers of a plugin that rests no more be due; answers whether there may be more. An error leaves them for
+    /// the next time.
+    pub(super) async fn release(&self, held: &mut Held, most: i64) -> bool {
+        let mut all = held.0.iter_mut();
+        let over = all.find(|((number, plugin), _)| self.rests(*number, plugin).is_none());
+        let Some((whose, own)) = over else {
+            return false;
+        };
+        match self.release_some(whose, &mut own.released, most).await {
+            Ok(found) if found < most => {
+                let whose = whose.clone();
+                held.0.remove(&whose);
+                true
+            }
+            Ok(_) => true,
+            Err(error) => {
+                tracing::warn!(error = ?error, "timers that were held wait; trying again");
+                false
+            }
         }
-        Ok(())
     }
 
-    /// Answers how many were found.
-    async fn release_some(&self, (number, plugin): &(NumberId, String), most: i64) -> Result<i64> {
+    /// Answers how many were found behind `after`, those of other nodes included.
+    async fn release_some(
+        &self,
+        (number, plugin): &(NumberId, String),
+        after: &mut (ConversationId, String),
+        most: i64,
+    ) -> Result<i64> {
         let snapshot = self.directory.snapshot();
         let Some(entry) = snapshot.number(*number) else {
             return Ok(0);
         };
-        let owned = self.owned.borrow().clone();
+        let (owned, now) = (self.owned.borrow().clone(), self.clock.now());
         let mut tx = self.db.read().await?;
-        let found = timers::held(&mut tx, entry.tenant.id, plugin, self.clock.now(), most).await?;
+        let found = timers::held(&mut tx, entry.tenant.id, (plugin, after), now, most).await?;
         drop(tx);
+        let Some((_, last)) = found.last() else {
+            return Ok(0);
+        };
+        let last = (last.conversation, last.name.clone());
         let ours = found.iter().filter(|(bucket, _)| owned.owns(*bucket));
         let (buckets, mut keys): (Vec<_>, Vec<TimerKey>) = ours.cloned().unzip();
-        if keys.is_empty() {
-            return Ok(0);
+        if !keys.is_empty() {
+            keys.sort_unstable();
+            let leases = owned.leases_of(buckets.into_iter());
+            let leases = leases.ok_or(StorageError::Fenced(-1))?;
+            let (mut tx, _) = self.lock(&leases, &keys).await?;
+            timers::release_all_tenants(&mut tx, &keys, now).await?;
+            tx.commit().await?;
         }
-        keys.sort_unstable();
-        let leases = owned.leases_of(buckets.into_iter());
-        let leases = leases.ok_or(StorageError::Fenced(-1))?;
-        let (mut tx, _) = self.lock(&leases, &keys).await?;
-        timers::release_all_tenants(&mut tx, &keys).await?;
-        tx.commit().await?;
+        *after = last;
         Ok(i64::try_from(found.len()).unwrap_or(i64::MAX))
     }
 }
@@ -102,16 +145,13 @@ mod tests {
         assert_eq!(held.until(None, own, now), None);
         assert!(held.0.is_empty());
         let paused = held.until(Some(Rest::Paused), own, now);
-        assert_eq!(paused, Some(now.plus(PAUSED)));
-        assert_eq!(
-            held.until(Some(Rest::Broken), own, now),
-            Some(now.plus(BROKEN))
-        );
+        assert_eq!(paused, Some(now.plus(HELD)));
+        let mut broken = |at| held.until(Some(Rest::Broken), own, at);
+        assert_eq!(broken(now), Some(now.plus(BROKEN)), "the next to try");
+        assert_eq!(broken(now), Some(now.plus(HELD)), "and the others");
         let later = now.plus(BROKEN);
-        assert_eq!(held.until(Some(Rest::Broken), own, later), None);
-        assert_eq!(
-            held.until(Some(Rest::Broken), own, later),
-            Some(later.plus(BROKEN))
-        );
+        assert_eq!(broken(later), None);
+        assert_eq!(broken(later), Some(later.plus(BROKEN)));
+        assert_eq!(broken(later), Some(later.plus(HELD)));
     }
 }

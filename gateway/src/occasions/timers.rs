@@ -1,6 +1,6 @@
 //! Timers that are due become events of their conversations: each once, whoever looks and whoever was killed meanwhile.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -23,8 +23,10 @@ impl Occasions {
     pub async fn keep_time(self, stop: CancellationToken) {
         let mut held = Held::default();
         loop {
-            let more = match self.ring(&mut held).await {
-                Ok(rang) => rang >= MOST.unsigned_abs() as usize,
+            let rang = self.ring(&mut held).await;
+            let released = self.release(&mut held, MOST).await;
+            let more = match rang {
+                Ok(rang) => released || rang >= MOST.unsigned_abs() as usize,
                 Err(StorageError::Fenced(bucket)) => {
                     tracing::info!(bucket, "a bucket was lost while its timers were due");
                     false
@@ -48,7 +50,6 @@ impl Occasions {
 
     /// Makes events of what is due; answers how many timers it looked at.
     async fn ring(&self, held: &mut Held) -> Result<usize> {
-        self.release(held, MOST).await?;
         let owned = self.owned.borrow().clone();
         let now = self.clock.now();
         let mut tx = self.db.glance().await?;
@@ -62,13 +63,14 @@ impl Occasions {
         let keys: Vec<TimerKey> = due.into_iter().map(|(_, key)| key).collect();
         let (mut tx, mut rows) = self.lock(&leases, &keys).await?;
         let (mut written, mut pending) = (Vec::new(), Vec::new());
+        let (mut changed, mut again) = (BTreeSet::new(), BTreeMap::<_, Vec<TimerKey>>::new());
         for key in &keys {
             let Some(row) = rows.get_mut(&key.conversation) else {
                 continue;
             };
             let rest = self.rests(row.number, &key.plugin);
-            if let Some(again) = held.until(rest, (row.number, &key.plugin), now) {
-                timers::hold_all_tenants(&mut tx, key, now, again).await?;
+            if let Some(at) = held.until(rest, (row.number, &key.plugin), now) {
+                again.entry(at).or_default().push(key.clone());
                 continue;
             }
             // Cancelled, put off or taken since it was looked at: then there is nothing to do.
@@ -76,11 +78,15 @@ impl Occasions {
                 let (event, waits) = self.place(row, occasion(timer), now);
                 written.push(event);
                 pending.push(waits);
+                changed.insert(key.conversation);
             }
         }
+        for (at, mut keys) in again {
+            keys.sort_unstable();
+            timers::hold_all_tenants(&mut tx, &keys, now, at).await?;
+        }
         events::append_all_tenants(&mut tx, &written).await?;
-        let mut changed: Vec<&Conversation> = rows.values().collect();
-        changed.sort_unstable_by_key(|row| row.id);
+        let changed: Vec<&Conversation> = changed.iter().filter_map(|id| rows.get(id)).collect();
         conversations::advance_all_tenants(&mut tx, &changed).await?;
         tx.commit().await?;
         self.hand_on(pending);

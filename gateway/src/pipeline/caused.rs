@@ -14,6 +14,8 @@ use crate::storage::timers::{Timer, TimerKey};
 pub(super) struct Caused {
     /// What becomes of timers; none: it ends.
     pub timers: BTreeMap<TimerKey, Option<Timer>>,
+    /// The turn's own timer, whose plugin rests: as it was, unless the plugin has set it anew meanwhile.
+    pub timer_again: Option<Timer>,
     pub events: Vec<PluginEvent>,
     pub notes: Vec<Note>,
     pub metrics: BTreeMap<(String, String), Metric>,
@@ -37,7 +39,7 @@ pub(super) struct Heard {
 impl Caused {
     /// About how many bytes its commit writes.
     pub(super) fn weight(&self) -> usize {
-        let timers = self.timers.len() * 512;
+        let timers = (self.timers.len() + usize::from(self.timer_again.is_some())) * 512;
         let events: usize = self
             .events
             .iter()

@@ -213,7 +213,7 @@ impl<'a> Drafts<'a> {
         if self.input.entry.rests(&timer.key.plugin).is_none() {
             return "timer_dropped";
         }
-        self.caused.timers.insert(timer.key.clone(), Some(timer));
+        self.caused.timer_again = Some(timer);
         "timer_held"
     }
 

@@ -30,12 +30,22 @@ pub struct Timer {
 
 /// Sets timers, in the place of those of the same names. Keys must be distinct and sorted; their conversations locked.
 pub async fn set_all_tenants(tx: &mut Tx, timers: &[Timer]) -> Result<()> {
+    const ANEW: &str = "DO UPDATE SET set_at = excluded.set_at, due_at = excluded.due_at, held_from = 0, fields = excluded.fields";
+    insert(tx, timers, ANEW).await
+}
+
+/// Sets timers as they were before they were taken, but for those that were set anew since.
+pub async fn set_again_all_tenants(tx: &mut Tx, timers: &[Timer]) -> Result<()> {
+    insert(tx, timers, "DO NOTHING").await
+}
+
+async fn insert(tx: &mut Tx, timers: &[Timer], if_there: &'static str) -> Result<()> {
     for run in batch::groups(tx, timers) {
+        let tail = format!("ON CONFLICT (conversation, plugin, name) {if_there}");
         let sql = batch::rows(
             "INSERT INTO timer (conversation, plugin, name, tenant, bucket, set_at, due_at, fields) VALUES",
             8,
-            "ON CONFLICT (conversation, plugin, name)
-             DO UPDATE SET set_at = excluded.set_at, due_at = excluded.due_at, held_from = 0, fields = excluded.fields",
+            &tail,
         );
         execute_rows!(tx, sql, run, |query, timer| {
             query
@@ -177,42 +187,50 @@ pub async fn take_all_tenants(
     .transpose()
 }
 
-/// Holds a timer that is due: it stays as it was set, and is looked at again at `again`. Its conversation must be locked.
+/// Holds timers that are due: they stay as they were set, and are looked at again at `again`. Their conversations must be
+/// locked.
 pub async fn hold_all_tenants(
     tx: &mut Tx,
-    key: &TimerKey,
+    keys: &[TimerKey],
     now: Timestamp,
     again: Timestamp,
 ) -> Result<()> {
-    const SQL: &str = "UPDATE timer SET held_from = CASE WHEN held_from > 0 THEN held_from ELSE due_at END, due_at = $5
-        WHERE conversation = $1 AND plugin = $2 AND name = $3 AND due_at <= $4";
-    execute!(
-        tx,
-        sqlx::query(SQL)
+    for run in batch::groups(tx, keys) {
+        let sql = batch::rows(
+            "UPDATE timer SET held_from = CASE WHEN timer.held_from > 0 THEN timer.held_from ELSE timer.due_at END,
+                due_at = v.column5 FROM (VALUES",
+            5,
+            ") AS v WHERE timer.conversation = v.column1 AND timer.plugin = v.column2 AND timer.name = v.column3
+                AND timer.due_at <= v.column4",
+        );
+        execute_rows!(tx, sql, run, |query, key| query
             .bind(key.conversation.raw())
             .bind(&key.plugin)
             .bind(&key.name)
             .bind(now.millis())
-            .bind(again.millis())
-    )?;
+            .bind(again.millis()))?;
+    }
     Ok(())
 }
 
-/// Timers of a tenant's plugin that are held and not looked at before `now`; unlocked.
+/// Timers of a tenant's plugin that are held and not looked at before `now`, from behind `after` on, in order; unlocked.
 pub async fn held(
     tx: &mut Tx,
     tenant: TenantId,
-    plugin: &str,
+    (plugin, after): (&str, &(ConversationId, String)),
     now: Timestamp,
     most: i64,
 ) -> Result<Vec<(Bucket, TimerKey)>> {
     const SQL: &str = "SELECT bucket, conversation, name FROM timer
-        WHERE tenant = $1 AND plugin = $2 AND held_from > 0 AND due_at > $3 LIMIT $4";
+        WHERE tenant = $1 AND plugin = $2 AND held_from > 0 AND due_at > $3 AND (conversation, name) > ($4, $5)
+        ORDER BY conversation, name LIMIT $6";
     let rows: Vec<(i64, i64, String)> = on_backend!(tx, |conn| {
         sqlx::query_as(SQL)
             .bind(tenant.raw())
             .bind(plugin)
             .bind(now.millis())
+            .bind(after.0.raw())
+            .bind(&after.1)
             .bind(most)
             .fetch_all(conn)
             .await
@@ -228,18 +246,20 @@ pub async fn held(
     Ok(held.collect())
 }
 
-/// Lets timers that are held be looked at now: they are due again when they were. Their conversations must be locked.
-pub async fn release_all_tenants(tx: &mut Tx, keys: &[TimerKey]) -> Result<()> {
+/// Lets timers that are held be due at `now`: in line behind what was due before. Their conversations must be locked.
+pub async fn release_all_tenants(tx: &mut Tx, keys: &[TimerKey], now: Timestamp) -> Result<()> {
     for run in batch::groups(tx, keys) {
         let sql = batch::rows(
-            "UPDATE timer SET due_at = held_from WHERE held_from > 0 AND (conversation, plugin, name) IN (VALUES",
-            3,
-            ")",
+            "UPDATE timer SET due_at = v.column4 FROM (VALUES",
+            4,
+            ") AS v WHERE timer.conversation = v.column1 AND timer.plugin = v.column2 AND timer.name = v.column3
+                AND timer.held_from > 0 AND timer.due_at > v.column4",
         );
         execute_rows!(tx, sql, run, |query, key| query
             .bind(key.conversation.raw())
             .bind(&key.plugin)
-            .bind(&key.name))?;
+            .bind(&key.name)
+            .bind(now.millis()))?;
     }
     Ok(())
 }

@@ -258,12 +258,15 @@ pub(super) async fn write(tx: &mut Tx, winners: &[&Finished]) -> Result<()> {
 
 /// Where the bot has the conversation no more, or it is closed, every timer of it ends.
 async fn write_timers(tx: &mut Tx, winners: &[&Finished]) -> Result<()> {
-    let mut over = Vec::new();
+    let (mut over, mut again) = (Vec::new(), Vec::new());
     let (mut set, mut ended): (BTreeMap<&TimerKey, &Timer>, Vec<TimerKey>) = Default::default();
     for turn in winners {
         if turn.timers_end {
             over.push(turn.event.conversation);
             continue;
+        }
+        if turn.keeps_timers() {
+            again.extend(turn.caused.timer_again.clone());
         }
         for (key, timer) in &turn.caused.timers {
             match timer {
@@ -276,5 +279,7 @@ async fn write_timers(tx: &mut Tx, winners: &[&Finished]) -> Result<()> {
     ended.sort_unstable();
     timers::cancel_all_tenants(tx, &ended).await?;
     let set: Vec<Timer> = set.into_values().cloned().collect();
-    timers::set_all_tenants(tx, &set).await
+    timers::set_all_tenants(tx, &set).await?;
+    again.sort_unstable_by(|one, other| one.key.cmp(&other.key));
+    timers::set_again_all_tenants(tx, &again).await
 }

@@ -14,7 +14,8 @@ use crate::sync::lock;
 /// whoever counts by product or person wants events. Nodes that meet the first turns of a day side by side may pass it by
 /// what each of them takes in one commit.
 const NAMES_A_DAY: usize = 200;
-/// Plugins whose names a node has in memory, 20 KiB each at most; when there are more, it begins anew.
+/// Plugins whose names of a day a node has in memory, 20 KiB each at most. When there are more, days that are over go, and if
+/// that is not enough, all.
 const PLUGINS: usize = 1_024;
 
 const DAY_MS: i64 = 86_400_000;
@@ -37,6 +38,10 @@ impl MetricNames {
     fn learn(&self, days: &HashMap<MetricDay, HashSet<String>>) {
         let mut known = self.lock();
         if known.len() + days.len() > PLUGINS {
+            let today = days.keys().map(|day| day.day).max();
+            known.retain(|day, _| Some(day.day) >= today);
+        }
+        if known.len() + days.len() > PLUGINS {
             known.clear();
         }
         known.extend(days.iter().map(|(day, names)| (day.clone(), names.clone())));
@@ -53,8 +58,8 @@ pub(super) async fn admit(
     known: &MetricNames,
     winners: &mut [&mut Finished],
 ) -> Result<()> {
-    let mut days = stored(tx, known, winners).await?;
-    let mut new = BTreeSet::new();
+    let stored = stored(tx, known, winners).await?;
+    let (mut days, mut new) = (stored.clone(), BTreeSet::new());
     for turn in winners {
         let tenant = turn.event.tenant;
         let mut refused = Vec::new();
@@ -70,6 +75,8 @@ pub(super) async fn admit(
         });
         journal::note_list(&mut turn.row.journal, "metrics_refused", &refused);
     }
+    // Not before all are decided: what is forgotten for it would have to be asked for.
+    known.learn(&stored);
     let new: Vec<(MetricDay, String)> = new.into_iter().collect();
     plugin_events::keep_names_all_tenants(tx, &new).await
 }
@@ -93,7 +100,6 @@ async fn stored(
     for (day, name) in plugin_events::names_of_days_all_tenants(tx, &unsure).await? {
         days.entry(day).or_default().insert(name);
     }
-    known.learn(&days);
     Ok(days)
 }
 
@@ -154,6 +160,34 @@ mod tests {
             ..today()
         };
         assert_eq!(known.allow(&tomorrow, "new"), None);
+    }
+
+    #[test]
+    fn a_node_forgets_days_that_are_over_before_it_forgets_all() {
+        let known = MetricNames::default();
+        let of = |plugin: usize, day: i64| MetricDay {
+            plugin: plugin.to_string(),
+            day,
+            ..today()
+        };
+        let some = |days: Vec<MetricDay>| {
+            days.into_iter()
+                .map(|day| (day, names(1)[&today()].clone()))
+        };
+        let day = today().day;
+        known.learn(&some((0..PLUGINS).map(|n| of(n, day - 1)).collect()).collect());
+        known.learn(&some(vec![of(0, day)]).collect());
+        assert_eq!(known.allow(&of(0, day), "0"), Some(true));
+        assert_eq!(known.allow(&of(1, day - 1), "0"), None, "over");
+        known.learn(&some((1..PLUGINS).map(|n| of(n, day)).collect()).collect());
+        assert_eq!(
+            known.allow(&of(0, day), "0"),
+            Some(true),
+            "just as many as there may be"
+        );
+        known.learn(&some(vec![of(PLUGINS, day)]).collect());
+        assert_eq!(known.allow(&of(0, day), "0"), None);
+        assert_eq!(known.allow(&of(PLUGINS, day), "0"), Some(true));
     }
 
     #[test]
