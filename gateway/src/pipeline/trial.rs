@@ -295,7 +295,7 @@ fn did(report: &TurnReport, installation: InstallationId) -> Option<Once> {
     };
     Some(calls.fold(begin, |mut once, call| {
         once.fuel += call.fuel;
-        // What it waited for is its server's, and ours.
+        // What it waited for is its server's, and ours: a bound on latency is for what the version does.
         once.wall_us += call.wall_us.saturating_sub(call.waited_us);
         if let CallOutcome::Fault(fault) = &call.outcome
             && !fault.kind.is_ours()
@@ -525,6 +525,17 @@ mod tests {
         assert!(met(&[("a", 1), ("c", 9)]) && met(&[]));
         assert!(!met(&[("a", 1), ("b", 3)]));
         assert!(!met(&[("b", 0)]), "it is gone");
+    }
+
+    #[test]
+    fn what_was_waited_for_other_servers_is_not_what_a_version_took() {
+        let mut waited = report(CANARY, CallOutcome::Ok);
+        waited.calls[0].wall_us = 5_000;
+        waited.calls[0].waited_us = 4_000;
+        let again = waited.calls[0].clone();
+        waited.calls.push(again);
+        let did_it = did(&waited, CANARY).expect("it was asked");
+        assert_eq!(did_it.wall_us, 2_000);
     }
 
     #[test]

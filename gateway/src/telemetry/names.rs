@@ -65,11 +65,11 @@ catalog! {
     PLUGIN_FUEL = "vestibule_plugin_fuel_total", Counter, Unit::Count,
         "Fuel of its turns, by the same: what it takes of the CPU.";
     PLUGIN_WALL = "vestibule_plugin_wall_seconds_total", Counter, Unit::Seconds,
-        "Wall time of its turns, waiting included, by the same.";
+        "Wall time of its turns, without what they waited for other servers, by the same.";
     SPANS = "vestibule_spans_total", Counter, Unit::Count,
         "Spans for the collector, by result: sent, dropped.";
     PLUGIN_CALL_SECONDS = "vestibule_plugin_call_seconds", Histogram, Unit::Seconds,
-        "Wall time of one plugin call, waiting included.";
+        "Wall time of one plugin call, what it waited for other servers included.";
 
     PLUGINS_LOADED = "vestibule_plugins_loaded", Gauge, Unit::Count,
         "Components that this node holds in memory.";

@@ -1,12 +1,19 @@
+<<<<<<< ours
 //! Machine code that somebody changed, in the database or in a node's files: it is never loaded. Changed in the database the
 //! turn falls back, the neighbour with the same component does not notice, and the node lives; changed in a file the
 //! database is asked, and nobody notices.
+=======
+//! Machine code that somebody changed in the database: it is never loaded. The turn falls back, the neighbour with the same
+//! component does not notice, and the node lives. And components whose bytes somebody changed: they are never compiled.
+>>>>>>> theirs
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use vestibule::clock::SystemClock;
+use vestibule::domain::InstallationId;
+use vestibule_tests::process::said;
 use vestibule_tests::town::Town;
 use vestibule_tests::{TestDatabase, for_each_database, guests, settle, until};
 
@@ -98,6 +105,7 @@ async fn bytes_that_no_compiler_of_ours_wrote_are_not_loaded() {
     .await;
 }
 
+<<<<<<< ours
 /// The files in which a node keeps machine code. What is being written has no such name yet.
 fn artifact_files(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
@@ -158,6 +166,57 @@ async fn a_file_that_was_altered_on_disk_is_never_loaded_and_the_database_answer
             })
             .await;
         }
+=======
+#[tokio::test(flavor = "multi_thread")]
+async fn another_component_under_the_digest_of_an_upload_is_not_compiled() {
+    for_each_database(async |database| {
+        let town = Town::with_plugin(&database, guests::ECHO, &[]).await;
+        // A good plugin, which answers what `echo` would not.
+        let other = town.deployment.data_dir("other").with_extension("wasm");
+        std::fs::write(&other, guests::COUNTER).expect("the component is written");
+        let (other, tenant) = (other.display().to_string(), &town.business.tenants[0]);
+        let push = ["plugin", "push", &other, "--tenant", tenant];
+        town.deployment.run("node", &push, &[]).await;
+        database
+            .execute(
+                "UPDATE component_wasm SET wasm = (SELECT w.wasm FROM component_wasm w
+                    WHERE w.digest NOT IN (SELECT digest FROM installation_version))
+                 WHERE digest IN (SELECT digest FROM installation_version)",
+            )
+            .await;
+        database
+            .execute("DELETE FROM artifact WHERE digest IN (SELECT digest FROM installation_version)")
+            .await;
+        let mut node = town.deployment.start("node").await;
+        let url = node.webhook_url();
+        town.meta.set_webhook(&url, None).expect("a URL");
+        let number = &town.business.numbers[0].phone_number_id;
+        let customer = town.meta.customer(number, "4915112345678").expect("a customer");
+        customer.text("menu").expect("sent");
+        town.meta.webhooks_idle().await;
+        let db = database.open().await;
+        settle(&db).await;
+        db.close().await;
+        let outcomes = database.texts("SELECT outcome FROM turn").await;
+        assert_eq!(outcomes, ["fallback"]);
+        let sealed = "SELECT COUNT(*) FROM artifact WHERE digest IN (SELECT digest FROM installation_version)";
+        assert_eq!(database.count(sealed).await, 0, "nothing was sealed");
+        let problems = database.texts("SELECT problem FROM compile_work").await;
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert!(problems[0].contains("changed in the database"), "{problems:?}");
+        assert!(node.logs().contains("changed in the database"));
+
+        // Neither is it replayed.
+        let of_first = "SELECT CAST(id AS TEXT) FROM installation ORDER BY id LIMIT 1";
+        let id: i64 = database.texts(of_first).await[0].parse().expect("a number");
+        let installation = InstallationId::from_raw(id).to_string();
+        let mut replay = town.deployment.command("node");
+        replay.args(["plugin", "replay", "--tenant", tenant, "--since", "1h"]);
+        replay.args(["--installation", &installation, "--candidate", &other]);
+        let refused = said(replay).await.expect_err("nothing to replay");
+        assert!(refused.contains("changed in the database"), "{refused}");
+        node.terminate().await;
+>>>>>>> theirs
     })
     .await;
 }

@@ -50,7 +50,7 @@ struct TallyView {
     faults: BTreeMap<String, u64>,
     /// Units of fuel in a turn.
     fuel: QuantilesView,
-    /// Microseconds in a turn, waiting included.
+    /// Microseconds in a turn, without what it waited for other servers.
     microseconds: QuantilesView,
     /// In shadow: turns in which it wanted what the active version did.
     same: u64,
