@@ -1,11 +1,7 @@
-<<<<<<< ours
-//! Machine code that somebody changed, in the database or in a node's files: it is never loaded. Changed in the database the
-//! turn falls back, the neighbour with the same component does not notice, and the node lives; changed in a file the
-//! database is asked, and nobody notices.
-=======
-//! Machine code that somebody changed in the database: it is never loaded. The turn falls back, the neighbour with the same
-//! component does not notice, and the node lives. And components whose bytes somebody changed: they are never compiled.
->>>>>>> theirs
+//! What somebody changed behind the gateway's back. Machine code, in the database or in a node's files: it is never loaded.
+//! Changed in the database the turn falls back, the neighbour with the same component does not notice, and the node lives;
+//! changed in a file the database is asked, and nobody notices. And components whose bytes were changed: they are never
+//! compiled.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -105,7 +101,6 @@ async fn bytes_that_no_compiler_of_ours_wrote_are_not_loaded() {
     .await;
 }
 
-<<<<<<< ours
 /// The files in which a node keeps machine code. What is being written has no such name yet.
 fn artifact_files(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
@@ -166,7 +161,10 @@ async fn a_file_that_was_altered_on_disk_is_never_loaded_and_the_database_answer
             })
             .await;
         }
-=======
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn another_component_under_the_digest_of_an_upload_is_not_compiled() {
     for_each_database(async |database| {
@@ -216,7 +214,6 @@ async fn another_component_under_the_digest_of_an_upload_is_not_compiled() {
         let refused = said(replay).await.expect_err("nothing to replay");
         assert!(refused.contains("changed in the database"), "{refused}");
         node.terminate().await;
->>>>>>> theirs
     })
     .await;
 }
