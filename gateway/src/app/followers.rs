@@ -74,6 +74,7 @@ impl Shared {
             .work("timers", occasions.clone().keep_time(stop.clone()));
         let egress = Egress::new(EgressConfig {
             allow_private_addresses: config.hooks.allow_private_addresses,
+            denied_networks: config.hooks.denied_networks.clone(),
             connect_timeout: CONNECT.min(config.hooks.timeout),
             timeout: config.hooks.timeout,
             plain_hosts: Vec::new(),

@@ -107,6 +107,7 @@ impl Shared {
         let plugins = &config.plugins;
         let egress = Egress::new(EgressConfig {
             allow_private_addresses: config.hooks.allow_private_addresses,
+            denied_networks: config.hooks.denied_networks.clone(),
             connect_timeout: followers::CONNECT.min(plugins.http_timeout),
             timeout: plugins.http_timeout,
             plain_hosts: plugins.http_plain_hosts.clone(),

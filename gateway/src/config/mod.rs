@@ -5,6 +5,7 @@
 
 mod check;
 mod layers;
+mod network;
 mod reader;
 mod sections;
 mod setting;
@@ -12,6 +13,7 @@ mod setting;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+pub use network::Network;
 pub use sections::{
     Api, Database, Delivery, Graph, Hooks, Http, Ingest, Leases, Log, Metrics, Plugins, Retention,
     Secrets, Shutdown, Templates, Traces, Turns,

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::network::Network;
 use super::reader::Reader;
 use super::setting::{DatabaseUrl, Hidden, LogFormat};
 
@@ -141,6 +142,7 @@ sections! {
     /// Hooks out.
     Hooks = "hooks" {
         allow_private_addresses: bool,
+        denied_networks: Vec<Network>,
         timeout: Duration,
         retry_for: Duration,
     }

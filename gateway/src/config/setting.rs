@@ -8,6 +8,8 @@ use std::time::Duration;
 use figment::value::Value;
 use secrecy::{ExposeSecret, SecretString};
 
+use super::network::Network;
+
 /// A type that a key may have.
 pub(super) trait Setting: Sized {
     /// `Err` says what was expected.
@@ -78,6 +80,12 @@ impl Setting for SocketAddr {
     }
 }
 
+impl Setting for Network {
+    fn from_value(value: &Value) -> Result<Self, String> {
+        Self::parse(text(value)?)
+    }
+}
+
 impl Setting for PathBuf {
     fn from_value(value: &Value) -> Result<Self, String> {
         match text(value)? {
@@ -101,7 +109,11 @@ impl<T: Setting> Setting for Vec<T> {
         let values = value
             .as_array()
             .ok_or_else(|| "must be a list".to_owned())?;
-        values.iter().map(T::from_value).collect()
+        let entry = |(at, value): (usize, &Value)| {
+            let told = |what: String| format!("entry {}: {what}", at + 1);
+            T::from_value(value).map_err(told)
+        };
+        values.iter().enumerate().map(entry).collect()
     }
 }
 

@@ -107,6 +107,27 @@ fn keys_that_do_not_fit_together_are_refused() {
 }
 
 #[test]
+fn networks_are_read_and_a_wrong_one_is_told_by_its_place() {
+    let (_dir, path) = file("[hooks]\ndenied_networks = [\"203.0.113.7\", \"2600:1::/96\"]\n");
+    let config = Config::load_with(Some(&path), []).expect("it is good");
+    assert_eq!(config.hooks.denied_networks.len(), 2);
+    let none = Config::load_with(None, []).expect("the defaults are good");
+    assert!(none.hooks.denied_networks.is_empty());
+    assert_eq!(
+        problems(
+            "[hooks]\ndenied_networks = [\"10.0.0.0/8\", \"203.0.113.7/24\"]\n",
+            &[]
+        ),
+        "the configuration has problems:
+  hooks.denied_networks (from file FILE): entry 2: must be 0 in the bits that its prefix leaves free"
+    );
+    let wrong = problems("", &[("VESTIBULE__HOOKS__DENIED_NETWORKS", "[\"here\"]")]);
+    assert!(wrong.contains("entry 1: must be a network"), "{wrong}");
+    let wrong = problems("[hooks]\ndenied_networks = \"10.0.0.0/8\"\n", &[]);
+    assert!(wrong.contains("must be a list"), "{wrong}");
+}
+
+#[test]
 fn a_secret_is_printed_neither_by_the_configuration_nor_by_its_problems() {
     let vars = env(&[
         ("VESTIBULE__DATABASE__URL", "postgres://v:hunter2@db/v"),

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use reqwest::{Url, header};
 
+use crate::config::Network;
 use crate::domain::TenantId;
 pub use fetch::{Fetch, Fetched};
 use lookups::{Busy, Lookups};
@@ -31,12 +32,22 @@ pub use room::{Inside, NoRoom, Room};
 pub struct EgressConfig {
     /// Private, loopback and link-local addresses, and `http`. For laboratories and tests.
     pub allow_private_addresses: bool,
+    /// Denied in addition, whatever else is allowed.
+    pub denied_networks: Vec<Network>,
     pub connect_timeout: Duration,
     /// Of a whole request.
     pub timeout: Duration,
     /// Hosts, with their ports (`erp.example:8080`), that plugins may ask by plain `http`.
     pub plain_hosts: Vec<String>,
     pub lookups: LookupLimits,
+}
+
+impl EgressConfig {
+    fn allows(&self, address: IpAddr) -> bool {
+        let mut denied = self.denied_networks.iter();
+        !denied.any(|network| network.contains(address))
+            && (self.allow_private_addresses || is_public(address))
+    }
 }
 
 /// Why a URL is not taken.
@@ -50,7 +61,7 @@ pub enum UrlError {
     Credentials,
     #[error("must have a host name")]
     Host,
-    #[error("is an address that is not public")]
+    #[error("is an address that is not public, or that the operator denies")]
     Private,
     #[error("must have at most 2000 characters")]
     Long,
@@ -63,12 +74,13 @@ pub enum EgressError {
     Url(#[from] UrlError),
     #[error("no answer in time")]
     Timeout,
-    #[error("the name has no public address")]
+    /// In the words of the next one: the difference tells which names there are inside.
+    #[error("no connection to a public address")]
     NotPublic,
+    #[error("no connection to a public address")]
+    Connect,
     #[error("as many names are being looked up as can be")]
     Busy,
-    #[error("no connection")]
-    Connect,
     #[error("the connection broke")]
     Broken,
     #[error("the answer is too long")]
@@ -108,8 +120,9 @@ impl Egress {
 
     /// With somebody else who knows the addresses of names.
     pub fn with_lookup(config: EgressConfig, lookup: Arc<dyn Lookup>) -> reqwest::Result<Self> {
-        // Thousands of endpoints: a connection to each would be kept for nothing.
+        let config = Arc::new(config);
         let lookups = Lookups::new(lookup, config.lookups);
+        // Thousands of endpoints: a connection to each would be kept for nothing.
         let http = client(&config, lookups.clone())
             .pool_idle_timeout(Duration::from_secs(20))
             .pool_max_idle_per_host(4);
@@ -117,7 +130,7 @@ impl Egress {
         Ok(Self {
             http: http.build()?,
             single: single.build()?,
-            config: Arc::new(config),
+            config,
         })
     }
 
@@ -144,7 +157,7 @@ impl Egress {
         // An address is connected to without asking the resolver. The parser has normalised `0x7f.1` and the like.
         let literal: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
         match literal {
-            Some(address) if !self.allows(address) => Err(UrlError::Private),
+            Some(address) if !self.config.allows(address) => Err(UrlError::Private),
             _ => Ok(url),
         }
     }
@@ -153,10 +166,6 @@ impl Egress {
         let port = url.port_or_known_default().unwrap_or(0);
         let host = url.host_str().map(|host| format!("{host}:{port}"));
         host.is_some_and(|host| self.config.plain_hosts.contains(&host))
-    }
-
-    fn allows(&self, address: IpAddr) -> bool {
-        self.config.allow_private_addresses || is_public(address)
     }
 
     /// POSTs JSON for a tenant. Whatever the endpoint answers is an answer.
@@ -198,7 +207,7 @@ impl Egress {
     }
 }
 
-fn client(config: &EgressConfig, lookups: Lookups) -> reqwest::ClientBuilder {
+fn client(config: &Arc<EgressConfig>, lookups: Lookups) -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
@@ -208,7 +217,7 @@ fn client(config: &EgressConfig, lookups: Lookups) -> reqwest::ClientBuilder {
         .user_agent(concat!("vestibule/", env!("CARGO_PKG_VERSION")))
         .dns_resolver(Guard {
             lookups,
-            allow_private: config.allow_private_addresses,
+            config: config.clone(),
         })
         .connect_timeout(config.connect_timeout)
         .timeout(config.timeout)

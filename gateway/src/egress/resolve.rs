@@ -1,10 +1,11 @@
 //! From a name to the addresses that may be connected to. Whoever connects connects to these and looks nothing up again.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-use super::is_public;
+use super::EgressConfig;
 use super::lookups::Lookups;
 use crate::domain::TenantId;
 
@@ -16,7 +17,7 @@ tokio::task_local! {
 /// In whose name a look-up counts that belongs to no request. There is none.
 const NOBODY: TenantId = TenantId::from_raw(0);
 
-/// Every address of the name is private, or it has none.
+/// Every address of the name is private or denied, or it has none.
 #[derive(Debug, thiserror::Error)]
 #[error("the name has no public address")]
 pub(super) struct NotPublic;
@@ -24,18 +25,18 @@ pub(super) struct NotPublic;
 /// Resolves names, and leaves out what is not public.
 pub(super) struct Guard {
     pub(super) lookups: Lookups,
-    pub(super) allow_private: bool,
+    pub(super) config: Arc<EgressConfig>,
 }
 
 impl Resolve for Guard {
     fn resolve(&self, name: Name) -> Resolving {
-        let (allow_private, lookups) = (self.allow_private, self.lookups.clone());
+        let (config, lookups) = (self.config.clone(), self.lookups.clone());
         let tenant = ASKS.try_with(|tenant| *tenant).unwrap_or(NOBODY);
         Box::pin(async move {
             let found = lookups.find(tenant, name.as_str().to_owned()).await?;
             let allowed: Vec<SocketAddr> = found
                 .into_iter()
-                .filter(|address| allow_private || is_public(*address))
+                .filter(|address| config.allows(*address))
                 .map(|address| SocketAddr::new(address, 0))
                 .collect();
             if allowed.is_empty() {

@@ -6,6 +6,7 @@ fn config(allow_private_addresses: bool) -> EgressConfig {
     let _ = rustls::crypto::ring::default_provider().install_default();
     EgressConfig {
         allow_private_addresses,
+        denied_networks: Vec::new(),
         connect_timeout: Duration::from_secs(5),
         timeout: Duration::from_secs(30),
         plain_hosts: Vec::new(),
@@ -230,6 +231,42 @@ async fn a_name_that_is_resolved_anew_leads_nowhere_else() {
     let reached = server.accept().err().map(|error| error.kind());
     let nobody = Some(std::io::ErrorKind::WouldBlock);
     assert_eq!(reached, nobody, "somebody connected to this machine");
+}
+
+/// Knows one address for every name.
+struct Only(IpAddr);
+
+impl Lookup for Only {
+    fn lookup(&self, _: &str) -> std::io::Result<Vec<IpAddr>> {
+        Ok(vec![self.0])
+    }
+}
+
+#[tokio::test]
+async fn what_the_operator_denies_is_reached_by_no_address_and_no_name() {
+    let networks = ["8.8.8.0/24", "2600:64::/96", "127.0.0.0/8"];
+    let networks = networks.map(|text| crate::config::Network::parse(text).expect("a network"));
+    for allow_private in [false, true] {
+        let config = || EgressConfig {
+            denied_networks: networks.to_vec(),
+            ..config(allow_private)
+        };
+        let egress = Egress::new(config()).expect("a client");
+        for denied in ["8.8.8.8", "[::ffff:8.8.8.8]", "[2600:64::a00:1]", "127.1"] {
+            let url = format!("https://{denied}/");
+            assert_eq!(egress.check(&url), Err(UrlError::Private), "{url}");
+        }
+        for allowed in ["8.8.9.8", "[2600:64::1:0:0]"] {
+            assert_eq!(egress.check(&format!("https://{allowed}/")), Ok(()));
+        }
+        for denied in ["8.8.8.8", "2600:64::7f00:1", "127.0.0.1"] {
+            let lookup = Only(denied.parse().expect("an address"));
+            let egress = Egress::with_lookup(config(), Arc::new(lookup)).expect("a client");
+            let fetch = asking("https://shop.example/", Duration::from_secs(30));
+            let answer = egress.fetch(fetch).await;
+            assert!(matches!(answer, Err(EgressError::NotPublic)), "{answer:?}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -6,7 +6,9 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::TurnPlace;
 use super::mask::Mask;
-use crate::plugin_host::{HTTP_BODY_BYTES, HTTP_HEADER_BYTES, HttpRefused, HttpRequest, Part};
+use crate::plugin_host::{
+    HTTP_BODY_BYTES, HTTP_HEADER_BYTES, HttpBody, HttpRefused, HttpRequest, Part,
+};
 use crate::secrets::Keyring;
 use crate::storage::Db;
 use crate::storage::addresses::{Addresses, addresses_all_tenants};
@@ -129,6 +131,11 @@ impl Values {
             left.take(name.len())?;
             headers.push((name.clone(), self.joined(parts, &mut left)?.into()));
         }
+        let is_json = matches!(request.body, Some(HttpBody::Json(..)));
+        if is_json && !headers.iter().any(|(name, _)| name == "content-type") {
+            let json = "application/json".to_owned();
+            headers.push(("content-type".to_owned(), json.into()));
+        }
         let mut left = Left::of("body", HTTP_BODY_BYTES);
         let body = request.body.as_ref();
         let body = body.map(|body| body.written(|parts| self.joined(parts, &mut left)));
@@ -197,7 +204,7 @@ impl Left {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plugin_host::{HttpBody, Method};
+    use crate::plugin_host::Method;
 
     const SECRET: usize = 4_096;
 

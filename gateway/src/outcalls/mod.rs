@@ -27,7 +27,7 @@ use crate::secrets::Keyring;
 use crate::storage::Db;
 use crate::telemetry::names;
 
-use fill::{Filled, Filler};
+use fill::{Filled, Filler, Values};
 use mask::Mask;
 use recall::Recall;
 
@@ -113,8 +113,10 @@ impl HttpSender for TurnSender {
 
     fn send<'a>(&'a self, asked: &'a HttpAsked) -> BoxFuture<'a, HttpAnswer> {
         async move {
-            let answer = self.ask(asked).await;
-            let outcome = word(&answer);
+            let (outcome, answer) = match self.ask(asked).await {
+                Ok(response) => ("answered", Ok(response)),
+                Err(Failure { refused, word }) => (word, Err(refused)),
+            };
             metrics::counter!(names::PLUGIN_REQUESTS, "outcome" => outcome).increment(1);
             let may_have_arrived = matches!(
                 &answer,
@@ -138,48 +140,41 @@ impl TurnSender {
         (self.place.conversation, self.place.seq)
     }
 
-    async fn ask(&self, asked: &HttpAsked) -> HttpAnswer {
-        let outcalls = &self.outcalls;
-        let tenant = self.place.tenant;
-        let room = outcalls.room.enter(tenant);
-        let _place = room.map_err(|why| no_room(why, &outcalls.config))?;
-        let host = host_of(&asked.request.url);
-        let filler = Filler {
-            db: &outcalls.db,
-            keyring: &outcalls.keyring,
-            place: &self.place,
-            host: &host,
-        };
-        let values = Arc::new(filler.values(&asked.request).await?);
-        let request = &asked.request;
-        let filled = {
-            let (values, request) = (values.clone(), request.clone());
-            aside(read_anew(&request), move || values.fill(&request)).await?
-        };
-        let Filled { mut headers, body } = filled?;
-        let is_json = matches!(request.body, Some(HttpBody::Json(..)));
-        if is_json && !headers.iter().any(|(name, _)| name == "content-type") {
-            headers.push((
-                "content-type".to_owned(),
-                "application/json".to_owned().into(),
-            ));
-        }
+    async fn ask(&self, asked: &HttpAsked) -> Result<HttpResponse, Failure> {
+        let Outcalls {
+            room,
+            egress,
+            config,
+            ..
+        } = &*self.outcalls;
+        let (tenant, request) = (self.place.tenant, &asked.request);
+        let _place = room.enter(tenant).map_err(|why| no_room(why, config))?;
+        let values = Arc::new(self.values(request).await?);
+        let Filled { mut headers, body } = filled(request, &values).await?;
         headers.push(("idempotency-key".to_owned(), self.idempotency_key(asked)));
-        let fetched = outcalls
-            .egress
-            .fetch(Fetch {
-                tenant,
-                method: request.method.name(),
-                url: request.url.clone(),
-                headers,
-                body,
-                timeout: timeout(request.timeout, outcalls.config.timeout),
-                most: HTTP_ANSWER_BYTES,
-            })
-            .await;
-        let fetched = fetched.map_err(|error| refused(&error))?;
+        let fetch = Fetch {
+            tenant,
+            method: request.method.name(),
+            url: request.url.clone(),
+            headers,
+            body,
+            timeout: timeout(request.timeout, config.timeout),
+            most: HTTP_ANSWER_BYTES,
+        };
+        let fetched = egress.fetch(fetch).await;
+        let fetched = fetched.map_err(|error| Failure::of(&error))?;
         let bytes = fetched.bytes() + SPELLINGS * values.secret_bytes();
-        aside(bytes, move || masked(fetched, &values.mask())).await
+        Ok(aside(bytes, move || masked(fetched, &values.mask())).await?)
+    }
+
+    async fn values(&self, request: &HttpRequest) -> Result<Values, HttpRefused> {
+        let filler = Filler {
+            db: &self.outcalls.db,
+            keyring: &self.outcalls.keyring,
+            place: &self.place,
+            host: &host_of(&request.url),
+        };
+        filler.values(request).await
     }
 
     /// The turn, by its event, and the request's number in it. Equal for every run of the turn that asks the same, and for
@@ -208,18 +203,42 @@ fn no_room(why: NoRoom, config: &OutcallsConfig) -> HttpRefused {
     }
 }
 
-/// For the metric.
-fn word(answer: &HttpAnswer) -> &'static str {
-    match answer {
-        Ok(_) => "answered",
-        Err(HttpRefused::Denied(_)) => "denied",
-        Err(HttpRefused::Invalid(_)) => "invalid",
-        Err(HttpRefused::Quota(_)) => "quota",
-        Err(HttpRefused::Absent(_)) => "absent",
-        Err(HttpRefused::Timeout) => "timeout",
-        Err(HttpRefused::TooLarge) => "too_large",
-        Err(HttpRefused::Unreachable(_)) => "unreachable",
-        Err(HttpRefused::Unavailable(_)) => "unavailable",
+/// Why there is no answer: what the plugin is told, and a word for the operator's metric. The operator may know more.
+struct Failure {
+    refused: HttpRefused,
+    word: &'static str,
+}
+
+impl From<HttpRefused> for Failure {
+    fn from(refused: HttpRefused) -> Self {
+        let word = word(&refused);
+        Self { refused, word }
+    }
+}
+
+impl Failure {
+    fn of(error: &EgressError) -> Self {
+        let told = Self::from(refused(error));
+        match error {
+            EgressError::Url(UrlError::Private) | EgressError::NotPublic => Self {
+                word: "not_public",
+                ..told
+            },
+            _ => told,
+        }
+    }
+}
+
+fn word(refused: &HttpRefused) -> &'static str {
+    match refused {
+        HttpRefused::Denied(_) => "denied",
+        HttpRefused::Invalid(_) => "invalid",
+        HttpRefused::Quota(_) => "quota",
+        HttpRefused::Absent(_) => "absent",
+        HttpRefused::Timeout => "timeout",
+        HttpRefused::TooLarge => "too_large",
+        HttpRefused::Unreachable(_) => "unreachable",
+        HttpRefused::Unavailable(_) => "unavailable",
     }
 }
 
@@ -242,12 +261,14 @@ async fn aside<T: Send + 'static>(
     tokio::task::spawn_blocking(work).await.map_err(failed)
 }
 
-/// Bytes of the document that is read again to be filled.
-fn read_anew(request: &HttpRequest) -> usize {
-    match &request.body {
+async fn filled(request: &Arc<HttpRequest>, values: &Arc<Values>) -> Result<Filled, HttpRefused> {
+    // The document is read again for it.
+    let bytes = match &request.body {
         Some(HttpBody::Json(json, members)) if !members.is_empty() => json.get().len(),
         _ => 0,
-    }
+    };
+    let (request, values) = (request.clone(), values.clone());
+    aside(bytes, move || values.fill(&request)).await?
 }
 
 fn masked(fetched: Fetched, mask: &Mask) -> HttpResponse {
@@ -273,8 +294,9 @@ fn refused(error: &EgressError) -> HttpRefused {
         EgressError::Url(UrlError::Scheme) => {
             HttpRefused::Denied("the operator has not allowed plain http to this host".to_owned())
         }
-        EgressError::Url(UrlError::Private) | EgressError::NotPublic => {
-            HttpRefused::Unreachable("no public address".to_owned())
+        // Were these two, a plugin could ask which names there are in the operator's network.
+        EgressError::Url(UrlError::Private) | EgressError::NotPublic | EgressError::Connect => {
+            HttpRefused::Unreachable("no connection to a public address".to_owned())
         }
         EgressError::Url(_) => HttpRefused::Invalid("url: is none that can be asked".to_owned()),
         EgressError::Header => {
@@ -287,7 +309,6 @@ fn refused(error: &EgressError) -> HttpRefused {
             let why = "the gateway looks up as many names as it can";
             HttpRefused::Unavailable(why.to_owned())
         }
-        EgressError::Connect => HttpRefused::Unreachable("no connection".to_owned()),
         EgressError::Broken => HttpRefused::Unreachable("the connection broke".to_owned()),
     }
 }

@@ -26,6 +26,7 @@ fn egress(allow_private_addresses: bool, lookup: Arc<dyn Lookup>, plain: Option<
     let _ = rustls::crypto::ring::default_provider().install_default();
     let config = EgressConfig {
         allow_private_addresses,
+        denied_networks: Vec::new(),
         connect_timeout: Duration::from_secs(20),
         timeout: Duration::from_secs(20),
         plain_hosts: plain
@@ -175,6 +176,38 @@ fn names_that_nobody_answers_for_take_nobody_elses_place() {
     });
     drop(shut);
     all.expect("nobody waits for the names");
+}
+
+/// A network with one name in it.
+struct Inside;
+
+impl Lookup for Inside {
+    fn lookup(&self, name: &str) -> io::Result<Vec<IpAddr>> {
+        match name {
+            "inside.example" => Ok(vec![IpAddr::from([10, 0, 0, 1])]),
+            _ => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_inside_and_what_is_not_there_at_all_are_one_word() {
+    let world = world(egress(false, Arc::new(Inside), None)).await;
+    let patience = Duration::from_secs(20);
+    let told = Err(HttpRefused::Unreachable(
+        "no connection to a public address".to_owned(),
+    ));
+    for host in ["inside.example", "none.example", "10.0.0.1", "[::1]"] {
+        let answer = world.asks(1, &format!("https://{host}/"), patience).await;
+        assert_eq!(answer, told, "{host}");
+    }
+    let of = |error| Failure::of(&error);
+    let (private, none) = (of(EgressError::NotPublic), of(EgressError::Connect));
+    assert_eq!((private.word, none.word), ("not_public", "unreachable"));
+    assert_eq!(
+        EgressError::NotPublic.to_string(),
+        EgressError::Connect.to_string()
+    );
 }
 
 #[test]

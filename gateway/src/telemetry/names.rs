@@ -53,7 +53,7 @@ catalog! {
     PLUGIN_CALLS = "vestibule_plugin_calls_total", Counter, Unit::Count,
         "Plugin calls by hook and outcome: ok, rejected, retry, or the fault's kind.";
     PLUGIN_REQUESTS = "vestibule_plugin_requests_total", Counter, Unit::Count,
-        "Requests of plugins to other servers by outcome: answered, or why not: timeout, unreachable, too_large, denied, invalid, absent, quota, unavailable.";
+        "Requests of plugins to other servers by outcome: answered, or why not: timeout, unreachable, not_public (a private or denied address; its plugin is told unreachable), too_large, denied, invalid, absent, quota, unavailable.";
     PLUGIN_ROLLBACKS = "vestibule_plugin_rollbacks_total", Counter, Unit::Count,
         "Versions that a bound took out, by stage: shadow, canary, active.";
     PLUGIN_BREAKERS = "vestibule_plugin_breakers_total", Counter, Unit::Count,
