@@ -44,6 +44,7 @@ const HOOKS: &[(&str, &[&str])] = &[
     ("half_effects_then_fault", &["auto-reply"]),
     ("hoarder", &["auto-reply"]),
     ("hot_key", &["auto-reply"]),
+    ("laborer", &["auto-reply"]),
     ("loop_forever", &["auto-reply"]),
     ("order_status", &["auto-reply"]),
     ("random_clock", &["auto-reply"]),
