@@ -120,7 +120,7 @@ impl Occasions {
         let (buckets, mut keys): (Vec<_>, Vec<TimerKey>) = ours.cloned().unzip();
         if !keys.is_empty() {
             keys.sort_unstable();
-            let leases = owned.leases_of(buckets.into_iter());
+            let leases = owned.leases_of(buckets);
             let leases = leases.ok_or(StorageError::Fenced(-1))?;
             let (mut tx, _) = self.lock(&leases, &keys).await?;
             timers::release_all_tenants(&mut tx, &keys, now).await?;

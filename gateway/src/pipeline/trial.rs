@@ -98,7 +98,7 @@ impl Turns {
                 break (cast, report);
             }
             for (part, why) in &failed {
-                trials.push(TrialLine::of(&cast, part, &report).after(*why));
+                trials.push(TrialLine::of(&cast, part, &report).after(why));
                 gone.insert(part.installation);
             }
             failures.push((cast, report, failed));

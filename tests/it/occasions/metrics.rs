@@ -30,7 +30,7 @@ async fn a_plugin_that_counts_under_ever_new_names_gets_so_many_a_day() {
             last = refused(&database).await > 0;
             ground
                 .customer
-                .text(&format!("metrics {NEW}"))
+                .text(format!("metrics {NEW}"))
                 .expect("sent");
             ground.all_done().await;
             turns += 1;

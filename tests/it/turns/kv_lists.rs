@@ -35,8 +35,11 @@ async fn list(tx: &mut Tx, prefix: &str, after: &str, most: i64) -> Vec<String> 
     listed.expect("a list")
 }
 
+/// What is asked (prefix, after, how many) and what is answered.
+type List<'a> = ((&'a str, &'a str, i64), &'a [&'a str]);
+
 /// The lists of a memory of these keys, each followed by what must come of it.
-async fn check(database: &TestDatabase, keys: &[&str], lists: &[((&str, &str, i64), &[&str])]) {
+async fn check(database: &TestDatabase, keys: &[&str], lists: &[List<'_>]) {
     let db = database.open().await;
     let mut tx = db.begin().await.expect("a transaction");
     put(&mut tx, keys.iter().map(|key| row("p", key, 0)).collect()).await;
@@ -92,7 +95,7 @@ async fn a_prefix_has_exact_edges_and_pages_go_on_by_bytes() {
         "\u{e9}",
     ];
     let below: &[&str] = &keys[2..9];
-    let lists: &[((&str, &str, i64), &[&str])] = &[
+    let lists: &[List<'_>] = &[
         (("", "", 100), &keys),
         (("a/", "", 100), below),
         (("a/", "", 3), &below[..3]),
@@ -166,7 +169,7 @@ async fn what_is_erased_leaves_the_quota_by_the_byte() {
             .await
             .expect("erased");
         assert_eq!(list(&mut tx, "", "", 100).await, ["k\u{e4}se"]);
-        let used = kv::usage_all_tenants(&mut tx, &[owner.clone()]).await;
+        let used = kv::usage_all_tenants(&mut tx, std::slice::from_ref(&owner)).await;
         assert_eq!(used.expect("counted"), [(owner, left)]);
         tx.commit().await.expect("a commit");
         db.close().await;
