@@ -146,6 +146,8 @@ mod tests {
         assert!(held.0.is_empty());
         let paused = held.until(Some(Rest::Paused), own, now);
         assert_eq!(paused, Some(now.plus(HELD)));
+        let stopped = held.until(Some(Rest::Stopped), own, now.plus(BROKEN));
+        assert_eq!(stopped, Some(now.plus(BROKEN).plus(HELD)));
         let mut broken = |at| held.until(Some(Rest::Broken), own, at);
         assert_eq!(broken(now), Some(now.plus(BROKEN)), "the next to try");
         assert_eq!(broken(now), Some(now.plus(HELD)), "and the others");

@@ -187,7 +187,7 @@ impl<'a> Drafts<'a> {
     }
 
     /// A timer whose plugin has come to rest since it was due is set again: `occasions` holds it until the plugin runs.
-    /// One whose plugin is stopped or gone ends.
+    /// One whose plugin is gone, or was stopped and has nothing to go on with, ends.
     pub(super) fn not_asked(&mut self) -> &'static str {
         let timer = match &self.input.event.subject {
             Subject::Occasion(Occasion::Timer {

@@ -23,7 +23,7 @@ use super::told::{TurnSpans, Watchers};
 use super::work;
 use crate::directory::NumberEntry;
 use crate::domain::attribute::Fields;
-use crate::domain::{Clock, IdGenerator, InstallationId, Timestamp, TurnId};
+use crate::domain::{Clock, IdGenerator, InstallationId, Occasion, Timestamp, TurnId};
 use crate::graph::webhook;
 use crate::outcalls::{Outcalls, TurnPlace};
 use crate::plugin_host::{
@@ -111,6 +111,10 @@ pub(super) const RETRIES: u32 = 5;
 const NO_ROOM: Duration = Duration::from_millis(5);
 /// How long to wait for a component that is being compiled: some tenths of a second for a Rust plugin.
 const NOT_COMPILED: Duration = Duration::from_millis(250);
+/// How long to wait for what an installation goes on with after a stop, and how old what waits may be: 10,000 installations
+/// go on within half a minute. After twice as long something is wrong with this one, and messages behind it wait. A guess.
+const NOT_MOVED_ON: Duration = Duration::from_millis(250);
+const MOVED_ON: Duration = Duration::from_secs(60);
 
 impl Turns {
     /// Runs one turn, and says what it took, as fuel. Calling it again with the same input is harmless: only a commit
@@ -131,6 +135,12 @@ impl Turns {
             word::CONSENT => drafts.outcome = "consent_word",
             word::HUMAN if input.conversation.owner.is_bot() => drafts.human_requested(),
             _ if input.entry.installations.is_empty() => drafts.no_plugin(),
+            _ if awaits_successor(&input, now) => {
+                return Ran::Later {
+                    after: NOT_MOVED_ON,
+                    asked: false,
+                };
+            }
             _ => match self.perform(&input, turn, now, spent).await {
                 Ok(performed) => {
                     if let Some(spans) = &mut spans {
@@ -260,6 +270,20 @@ impl Turns {
         let ordinal = usize::try_from(event.ordinal).ok()?;
         items.into_iter().nth(ordinal).map(|item| item.raw)
     }
+}
+
+/// Is this something that nobody answers for the plugins, while one of them has been stopped and what it goes on with is not
+/// known yet? A message is answered by the tenant's fallback, and a timer is held (`Drafts::not_asked`).
+fn awaits_successor(input: &TurnInput, now: Timestamp) -> bool {
+    let is_theirs = match &input.event.subject {
+        Subject::Message(_) | Subject::Occasion(Occasion::Timer { .. }) => false,
+        Subject::Occasion(Occasion::Event { .. } | Occasion::Receipt { .. }) => true,
+    };
+    let mut installed = input.entry.installations.iter();
+    is_theirs
+        // When it came here: its own time is its teller's.
+        && now < crate::domain::id::made_at(input.event.id.raw()).plus(MOVED_ON)
+        && installed.any(|one| one.awaits_successor && !one.paused)
 }
 
 /// Is the turn to be run again? Room that the host did not have is not what the plugin asked for, and does not count

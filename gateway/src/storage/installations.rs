@@ -35,6 +35,8 @@ pub struct Installation {
     pub created_at: Timestamp,
     /// Those that are not retired: one active, one candidate at most.
     pub versions: Vec<Version>,
+    /// In setup as a node has it: its active version is stopped, and nobody has put another one in its place yet.
+    pub awaits_successor: bool,
 }
 
 impl Installation {
@@ -58,12 +60,51 @@ impl Installation {
         self.number.is_some() && other.number.is_none() && self.plugin == other.plugin
     }
 
+    /// Is a version of it in service, or about to be?
+    pub fn serves(&self) -> bool {
+        self.awaits_successor || self.active().is_some()
+    }
+
+    /// Takes out the versions of which the operator has stopped the digest, until they are moved on in the database.
+    pub fn cut_out(&mut self, is_stopped: impl Fn(&Version) -> bool) -> Vec<Version> {
+        let gone: Vec<Version> = (self.versions)
+            .extract_if(.., |version| is_stopped(version))
+            .collect();
+        self.awaits_successor |= gone.iter().any(|version| version.stage == Stage::Active);
+        gone
+    }
+
     /// Why it does not run for a while.
     pub fn rests(&self) -> Option<Rest> {
         match () {
-            () if self.versions.is_empty() => None,
+            () if self.versions.is_empty() && !self.awaits_successor => None,
             () if self.paused => Some(Rest::Paused),
+            () if self.awaits_successor => Some(Rest::Stopped),
             () => self.open_breaker().map(|_| Rest::Broken),
+        }
+    }
+
+    /// One for tests, with a version for each of these stages.
+    #[cfg(test)]
+    pub(crate) fn blank(id: i64, number: Option<NumberId>, stages: &[Stage]) -> Self {
+        let at = Timestamp::from_millis(0);
+        Self {
+            id: InstallationId::from_raw(id),
+            tenant: TenantId::from_raw(1),
+            number,
+            plugin: "menu".to_owned(),
+            position: 0,
+            paused: false,
+            bounds: Bounds::default(),
+            generation: 1,
+            breaker: None,
+            hears_receipts: false,
+            created_at: at,
+            versions: (1..)
+                .zip(stages)
+                .map(|(seq, stage)| Version::blank(seq, *stage))
+                .collect(),
+            awaits_successor: false,
         }
     }
 }
@@ -75,6 +116,8 @@ pub enum Rest {
     Paused,
     /// Single turns try it; when they go well, it runs again.
     Broken,
+    /// Its version is stopped; until what it goes on with is found, in some seconds.
+    Stopped,
 }
 
 #[derive(FromRow)]
@@ -337,6 +380,34 @@ impl Row {
             hears_receipts: self.hears_receipts != 0,
             created_at: Timestamp::from_millis(self.created_at),
             versions,
+            awaits_successor: false,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_stopped_under_it_is_waited_for_and_a_stopped_candidate_is_not() {
+        let stopped = |stage| {
+            let mut one = Installation::blank(1, None, &[Stage::Active, Stage::Canary]);
+            let gone = one.cut_out(|version| version.stage == stage);
+            assert_eq!(gone.len(), 1);
+            one
+        };
+        let active = stopped(Stage::Active);
+        assert_eq!(
+            (active.rests(), active.serves()),
+            (Some(Rest::Stopped), true)
+        );
+        let candidate = stopped(Stage::Canary);
+        assert_eq!((candidate.rests(), candidate.serves()), (None, true));
+        let mut all = Installation::blank(1, None, &[Stage::Active]);
+        all.cut_out(|_| true);
+        assert_eq!(all.rests(), Some(Rest::Stopped), "it has no version left");
+        let gone = Installation::blank(1, None, &[]);
+        assert_eq!((gone.rests(), gone.serves()), (None, false));
     }
 }

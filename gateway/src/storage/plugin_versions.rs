@@ -58,6 +58,29 @@ struct Row {
 }
 
 impl Version {
+    /// One for tests.
+    #[cfg(test)]
+    pub(crate) fn blank(seq: i64, stage: Stage) -> Self {
+        let at = Timestamp::from_millis(0);
+        Self {
+            seq,
+            digest: String::new(),
+            version: format!("{seq}.0.0"),
+            config: "{}".to_owned(),
+            asked: "[]".to_owned(),
+            grants: "[]".to_owned(),
+            granted_by: String::new(),
+            granted_at: at,
+            stage,
+            percent: 0,
+            instead_of: 0,
+            good: false,
+            reason: String::new(),
+            changed_at: at,
+            created_at: at,
+        }
+    }
+
     /// Is it still to be judged by the bounds, though it is in service?
     pub fn watch(&self) -> Option<Watch> {
         (self.stage == Stage::Active && self.instead_of != 0).then_some(Watch {

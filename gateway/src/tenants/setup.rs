@@ -14,7 +14,6 @@ use crate::policy::{ActiveHold, HoldScope};
 use crate::secrets::Keyring;
 use crate::storage::holds::{Held, Hold};
 use crate::storage::installations::Installation;
-use crate::storage::plugin_versions::Version;
 use crate::storage::tenants::Tenant;
 use crate::storage::{
     Tx, apps, changes, consents, contacts, credentials, former_numbers, holds, ingest_life,
@@ -46,7 +45,8 @@ pub struct Setup {
     tokens: HashMap<CredentialId, SecretString>,
     holds: Vec<Hold>,
     installations: HashMap<TenantId, Vec<Installation>>,
-    /// Digests that are stopped and still stand somewhere. They are in none of the installations here.
+    /// Digests that are stopped and still stand somewhere. They are in none of the installations here, which know that
+    /// they wait for another one.
     pub stopped: BTreeSet<String>,
     contact_kinds: HashMap<TenantId, Arc<BTreeMap<String, AttributeKind>>>,
     topics: HashMap<TenantId, Topics>,
@@ -66,9 +66,8 @@ impl Setup {
         let stops = plugin_trust::stopped_all_tenants(tx).await?;
         let mut stopped = BTreeSet::new();
         for mut installation in installed {
-            let is_stopped = |version: &mut Version| stops.contains(&version.digest);
-            let gone = installation.versions.extract_if(.., is_stopped);
-            stopped.extend(gone.map(|version| version.digest));
+            let gone = installation.cut_out(|version| stops.contains(&version.digest));
+            stopped.extend(gone.into_iter().map(|version| version.digest));
             by_tenant
                 .entry(installation.tenant)
                 .or_default()

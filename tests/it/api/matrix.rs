@@ -324,6 +324,7 @@ async fn installation(ground: &Ground, tenant: TenantId) -> String {
         hears_receipts: false,
         created_at: now,
         versions: Vec::new(),
+        awaits_successor: false,
     };
     let version = Version {
         seq: 1,

@@ -357,6 +357,7 @@ async fn make(
         hears_receipts: false,
         created_at: setup.clock.now(),
         versions: Vec::new(),
+        awaits_successor: false,
     };
     installations::insert(tx, tenant, &installation).await?;
     Ok(installation.id)

@@ -1,7 +1,7 @@
 //! Which installations stand for a number: of one plugin, the number's own rather than the one for all of the tenant's.
 //!
-//! The own one takes the other's place once a version of it is in service, and keeps it while it is paused or its breaker is
-//! open. Before that both stand, and each turn has one of them (`pipeline/plugins.rs`): the own candidate has the
+//! The own one takes the other's place once a version of it is in service, and keeps it while it is paused, its breaker is
+//! open or what it goes on with after a stop is not found yet. Before that both stand, and each turn has one of them (`pipeline/plugins.rs`): the own candidate has the
 //! conversations of its share, the tenant's installation all others. With nothing to run it leaves the place.
 
 use crate::domain::NumberId;
@@ -13,13 +13,12 @@ pub fn standing(all: &[Installation], number: NumberId) -> impl Iterator<Item = 
     let of_number: Vec<&Installation> = all.iter().filter(concerns).collect();
     let own_serves = |one: &Installation| {
         let mut others = of_number.iter();
-        others.any(|own| own.takes_place_of(one) && own.active().is_some())
+        others.any(|own| own.takes_place_of(one) && own.serves())
     };
     let gives_way = |one: &Installation| {
-        let serves = one.active().is_some();
         let tries = one.candidate().is_some() && !one.paused;
         let mut others = of_number.iter();
-        !serves && !tries && others.any(|other| one.takes_place_of(other))
+        !one.serves() && !tries && others.any(|other| one.takes_place_of(other))
     };
     let stands: Vec<&Installation> = of_number
         .iter()
@@ -32,48 +31,13 @@ pub fn standing(all: &[Installation], number: NumberId) -> impl Iterator<Item = 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::rollout::{Bounds, Stage};
-    use crate::domain::{InstallationId, TenantId, Timestamp};
-    use crate::storage::plugin_versions::Version;
+    use crate::domain::rollout::Stage;
 
     const NUMBER: NumberId = NumberId::from_raw(1);
     const OTHER: NumberId = NumberId::from_raw(2);
 
     fn installed(id: i64, number: Option<NumberId>, stage: Option<Stage>) -> Installation {
-        Installation {
-            id: InstallationId::from_raw(id),
-            tenant: TenantId::from_raw(1),
-            number,
-            plugin: "menu".to_owned(),
-            position: 0,
-            paused: false,
-            bounds: Bounds::default(),
-            generation: 1,
-            breaker: None,
-            hears_receipts: false,
-            created_at: Timestamp::from_millis(0),
-            versions: stage.into_iter().map(version).collect(),
-        }
-    }
-
-    fn version(stage: Stage) -> Version {
-        Version {
-            seq: 1,
-            digest: String::new(),
-            version: "1.0.0".to_owned(),
-            config: "{}".to_owned(),
-            asked: "[]".to_owned(),
-            grants: "[]".to_owned(),
-            granted_by: String::new(),
-            granted_at: Timestamp::from_millis(0),
-            stage,
-            percent: 0,
-            good: false,
-            reason: String::new(),
-            changed_at: Timestamp::from_millis(0),
-            created_at: Timestamp::from_millis(0),
-            instead_of: 0,
-        }
+        Installation::blank(id, number, stage.as_slice())
     }
 
     fn ids(all: &[Installation], number: NumberId) -> Vec<i64> {
@@ -109,6 +73,17 @@ mod tests {
         };
         assert_eq!(beside(paused(Stage::Active)), [2]);
         assert_eq!(beside(paused(Stage::Canary)), [1]);
+    }
+
+    #[test]
+    fn a_stop_of_the_own_one_leaves_its_place_to_nobody_before_it_is_known_what_comes() {
+        let stopped = |stage| {
+            let mut own = installed(2, Some(NUMBER), Some(stage));
+            own.cut_out(|_| true);
+            own
+        };
+        assert_eq!(beside(stopped(Stage::Active)), [2]);
+        assert_eq!(beside(stopped(Stage::Canary)), [1]);
     }
 
     #[test]

@@ -110,21 +110,9 @@ mod tests {
     fn version(seq: i64, stage: Stage, good: bool) -> Version {
         let at = Timestamp::from_secs(1_795_000_000 + seq);
         Version {
-            seq,
-            digest: String::new(),
-            version: format!("{seq}.0.0"),
-            config: "{}".to_owned(),
-            asked: "[]".to_owned(),
-            grants: "[]".to_owned(),
-            granted_by: String::new(),
-            granted_at: at,
-            stage,
-            percent: 0,
             good,
-            instead_of: 0,
-            reason: String::new(),
             changed_at: at,
-            created_at: at,
+            ..Version::blank(seq, stage)
         }
     }
 
