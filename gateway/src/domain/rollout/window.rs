@@ -34,10 +34,10 @@ impl Window {
         conversation: ConversationId,
         count: impl Fn(&mut Tally),
     ) {
-        let failed = self.sum.failed();
+        let faulty = self.sum.faulty();
         count(&mut self.sum);
         count(self.slice(bounds));
-        if self.sum.failed() > failed && self.failed_for.len() < LEAST_CONVERSATIONS {
+        if self.sum.faulty() > faulty && self.failed_for.len() < LEAST_CONVERSATIONS {
             self.failed_for.insert(conversation);
         }
         self.forget_old(bounds);
@@ -52,7 +52,7 @@ impl Window {
             None => Tally::default(),
         };
         self.elsewhere = Some(elsewhere);
-        self.failed_elsewhere |= new.failed() > 0;
+        self.failed_elsewhere |= new.faulty() > 0;
         self.sum.add(&new);
         self.slice(bounds).add(&new);
         self.forget_old(bounds);
@@ -81,7 +81,7 @@ impl Window {
         if failed_for < LEAST_CONVERSATIONS {
             bounds.fault_percent = 100.0;
         }
-        bounds.verdict(&self.sum, fuel_limit)
+        bounds.verdict_in_service(&self.sum, fuel_limit)
     }
 
     fn slice(&mut self, bounds: &Bounds) -> &mut Tally {
@@ -99,7 +99,7 @@ impl Window {
             self.sum = self.sum.since(oldest);
             self.slices.pop_front();
         }
-        if self.sum.failed() == 0 {
+        if self.sum.faulty() == 0 {
             self.failed_for.clear();
             self.failed_elsewhere = false;
         }
