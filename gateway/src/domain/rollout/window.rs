@@ -17,13 +17,18 @@ const SLICES: u64 = 10;
 /// The last turns of a version.
 #[derive(Debug, Default)]
 pub struct Window {
-    slices: VecDeque<Tally>,
+    slices: VecDeque<Slice>,
     sum: Tally,
-    /// Whose turns failed here, as far as it matters, and did any fail elsewhere?
-    failed_for: BTreeSet<ConversationId>,
-    failed_elsewhere: bool,
     /// What all other nodes had counted when they were heard last.
     elsewhere: Option<Tally>,
+}
+
+#[derive(Debug, Default)]
+struct Slice {
+    done: Tally,
+    /// Whose turns were faulty here, as far as it matters, and were any elsewhere?
+    failed_for: BTreeSet<ConversationId>,
+    failed_elsewhere: bool,
 }
 
 impl Window {
@@ -36,9 +41,11 @@ impl Window {
     ) {
         let faulty = self.sum.faulty();
         count(&mut self.sum);
-        count(self.slice(bounds));
-        if self.sum.faulty() > faulty && self.failed_for.len() < LEAST_CONVERSATIONS {
-            self.failed_for.insert(conversation);
+        let has_failed = self.sum.faulty() > faulty;
+        let slice = self.slice(bounds);
+        count(&mut slice.done);
+        if has_failed && slice.failed_for.len() < LEAST_CONVERSATIONS {
+            slice.failed_for.insert(conversation);
         }
         self.forget_old(bounds);
     }
@@ -52,9 +59,10 @@ impl Window {
             None => Tally::default(),
         };
         self.elsewhere = Some(elsewhere);
-        self.failed_elsewhere |= new.faulty() > 0;
         self.sum.add(&new);
-        self.slice(bounds).add(&new);
+        let slice = self.slice(bounds);
+        slice.done.add(&new);
+        slice.failed_elsewhere |= new.faulty() > 0;
         self.forget_old(bounds);
     }
 
@@ -76,32 +84,35 @@ impl Window {
         before: &Tally,
         fuel_limit: u64,
     ) -> Option<String> {
-        let failed_for = self.failed_for.len() + usize::from(self.failed_elsewhere);
         let mut bounds = bounds.beside(before, fuel_limit);
-        if failed_for < LEAST_CONVERSATIONS {
+        if self.failed_for() < LEAST_CONVERSATIONS {
             bounds.fault_percent = 100.0;
         }
         bounds.verdict_in_service(&self.sum, fuel_limit)
     }
 
-    fn slice(&mut self, bounds: &Bounds) -> &mut Tally {
-        let full = |slice: &Tally| slice.turns >= turns(bounds) / SLICES;
+    /// Conversations whose turns in the window were faulty, as far as it matters; all of other nodes are one.
+    fn failed_for(&self) -> usize {
+        let here = self.slices.iter().flat_map(|slice| &slice.failed_for);
+        let here: BTreeSet<_> = here.collect();
+        let elsewhere = self.slices.iter().any(|slice| slice.failed_elsewhere);
+        here.len() + usize::from(elsewhere)
+    }
+
+    fn slice(&mut self, bounds: &Bounds) -> &mut Slice {
+        let full = |slice: &Slice| slice.done.turns >= turns(bounds) / SLICES;
         if self.slices.back().is_none_or(full) {
-            self.slices.push_back(Tally::default());
+            self.slices.push_back(Slice::default());
         }
         self.slices.back_mut().expect("one was put there")
     }
 
     fn forget_old(&mut self, bounds: &Bounds) {
         while let Some(oldest) = self.slices.front()
-            && self.sum.turns - oldest.turns >= turns(bounds)
+            && self.sum.turns - oldest.done.turns >= turns(bounds)
         {
-            self.sum = self.sum.since(oldest);
+            self.sum = self.sum.since(&oldest.done);
             self.slices.pop_front();
-        }
-        if self.sum.faulty() == 0 {
-            self.failed_for.clear();
-            self.failed_elsewhere = false;
         }
     }
 }
@@ -163,7 +174,7 @@ mod tests {
             .slices
             .iter()
             .fold(Tally::default(), |mut sum, slice| {
-                sum.add(slice);
+                sum.add(&slice.done);
                 sum
             });
         assert_eq!(sum, window.sum);
@@ -187,7 +198,7 @@ mod tests {
         (0..1_100).for_each(|n| window.note(&bounds, of(n), turn(false)));
         window.note(&bounds, of(1), turn(true));
         assert_eq!(window.sum.failed(), 1);
-        assert_eq!(window.failed_for.len(), 1);
+        assert_eq!(window.failed_for(), 1);
     }
 
     fn counted(turns: u64, faults: u64) -> Tally {
@@ -237,5 +248,10 @@ mod tests {
         let mut two = failing(2);
         two.hear(&bounds, counted(1, 1));
         assert!(verdict(&two).is_some(), "another node's is another's");
+        // Two others failed once, long ago, and one fails all the time: the window is never without a fault.
+        let mut window = Window::default();
+        (1..=2).for_each(|n| window.note(&bounds, of(n), turn(true)));
+        (0..3_000).for_each(|n| window.note(&bounds, of(0), turn(n % 20 == 0)));
+        assert_eq!((window.failed_for(), verdict(&window)), (1, None));
     }
 }
