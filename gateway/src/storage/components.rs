@@ -97,6 +97,18 @@ pub async fn component(tx: &mut Tx, tenant: TenantId, digest: &str) -> Result<Op
     Ok(row.map(Component::from))
 }
 
+/// Who signed an upload that the tenant may install: its own one first, then the operator's of the same bytes. `""`: nobody.
+pub async fn signers(tx: &mut Tx, tenant: TenantId, digest: &str) -> Result<Vec<String>> {
+    const SQL: &str = "SELECT signed_by FROM component WHERE tenant IN ($1, 0) AND digest = $2 ORDER BY tenant DESC";
+    Ok(on_backend!(tx, |conn| {
+        sqlx::query_scalar(SQL)
+            .bind(tenant.raw())
+            .bind(digest)
+            .fetch_all(conn)
+            .await
+    })?)
+}
+
 /// Did anybody upload it?
 pub async fn is_known_all_tenants(tx: &mut Tx, digest: &str) -> Result<bool> {
     const SQL: &str = "SELECT tenant FROM component WHERE digest = $1 LIMIT 1";

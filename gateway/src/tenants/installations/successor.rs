@@ -73,11 +73,19 @@ pub(super) async fn problem_of_digest(
         );
         return Ok(Some(SetupError::state(why)));
     }
-    let Some(upload) = components::component(tx, tenant, digest).await? else {
+    let signers = components::signers(tx, tenant, digest).await?;
+    let Some(first) = signers.first() else {
         return Ok(Some(SetupError::not_found("digest", digest)));
     };
     let required = setup.require_signature;
-    let problem = plugin_keys::problem_with_signer(tx, &upload.signed_by, required).await?;
+    let problem = plugin_keys::problem_with_signer(tx, first, required).await?;
+    // The same bytes may have come from the operator too, with a signature that is believed.
+    for other in signers.iter().skip(1).filter(|name| !name.is_empty()) {
+        let theirs = plugin_keys::problem_with_signer(tx, other, required).await?;
+        if theirs.is_none() {
+            return Ok(None);
+        }
+    }
     Ok(problem.map(|problem| SetupError::state(format!("version {name}: {problem}"))))
 }
 
