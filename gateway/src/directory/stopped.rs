@@ -34,9 +34,10 @@ pub async fn keep(
         let stopped = directory.snapshot().stopped().clone();
         for digest in stopped.iter().filter(|_| mine) {
             match move_all(&setup, digest, &stop).await {
-                Ok(()) => {
+                Ok(true) => {
                     tracing::info!(digest, "installations of a stopped digest go on without it")
                 }
+                Ok(false) => {}
                 Err(error) => {
                     tracing::warn!(%error, digest, "installations of a stopped digest wait");
                 }
@@ -50,18 +51,23 @@ pub async fn keep(
     }
 }
 
+/// Wakes the nodes when it has moved something; `false`: nothing was left, or it was told to end.
 async fn move_all(
     setup: &SetupContext,
     digest: &str,
     stop: &CancellationToken,
-) -> Result<(), SetupError> {
+) -> Result<bool, SetupError> {
+    let mut has_moved = false;
     let mut after = InstallationId::from_raw(0);
     while let Some(last) = move_some(setup, digest, after).await? {
-        after = last;
+        (after, has_moved) = (last, true);
         tokio::select! {
-            () = stop.cancelled() => return Ok(()),
+            () = stop.cancelled() => return Ok(false),
             () = tokio::time::sleep(PAUSE) => {}
         }
     }
-    tell_moved(setup).await
+    if has_moved {
+        tell_moved(setup).await?;
+    }
+    Ok(has_moved)
 }
