@@ -21,6 +21,7 @@ pub mod receipt;
 pub mod rollout;
 pub mod stream;
 pub mod template;
+pub mod tenant_counts;
 pub mod time;
 
 pub use bucket::Bucket;
@@ -39,4 +40,5 @@ pub use outbound::OutboundContent;
 pub use outbox::OutboxState;
 pub use receipt::{Receipt, ReceiptStatus};
 pub use stream::{Numbered, StreamEvent, StreamKind};
+pub use tenant_counts::TenantCounts;
 pub use time::{Clock, Timestamp};

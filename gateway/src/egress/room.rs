@@ -4,12 +4,12 @@
 //! A tenant below its share enters while there is a place, one above it only while a reserve stays free, as turns begin
 //! (`pipeline/queue.rs`): a tenant that is alone has nearly all that one may, and a few with slow servers do not have all.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::oneshot;
 
-use crate::domain::TenantId;
+use crate::domain::{TenantCounts, TenantId};
 use crate::sync::lock;
 
 /// So many places. Cheap to clone: clones share them.
@@ -25,7 +25,7 @@ struct Places {
 #[derive(Default)]
 struct Taken {
     all: usize,
-    by_tenant: HashMap<TenantId, usize>,
+    by_tenant: TenantCounts,
     waiting: VecDeque<Waiting>,
 }
 
@@ -86,12 +86,12 @@ impl Places {
     fn take(&self, taken: &mut Taken, tenant: TenantId) -> Result<(), NoRoom> {
         self.may_enter(taken, tenant)?;
         taken.all += 1;
-        *taken.by_tenant.entry(tenant).or_default() += 1;
+        taken.by_tenant.add(tenant, 1);
         Ok(())
     }
 
     fn may_enter(&self, taken: &Taken, tenant: TenantId) -> Result<(), NoRoom> {
-        let own = taken.by_tenant.get(&tenant).copied().unwrap_or(0);
+        let own = taken.by_tenant.of(tenant);
         if own >= self.most_per_tenant {
             return Err(NoRoom::Own);
         }
@@ -108,7 +108,7 @@ impl Places {
 
     /// An equal part for everybody inside, for who asks, and for one more who may come.
     fn fair_share(&self, taken: &Taken, own: usize) -> usize {
-        let present = taken.by_tenant.len() + usize::from(own == 0);
+        let present = taken.by_tenant.tenants() + usize::from(own == 0);
         (self.most / (present + 1)).max(1)
     }
 
@@ -144,23 +144,12 @@ impl Places {
     }
 }
 
-impl Taken {
-    fn give_back(&mut self, tenant: TenantId) {
-        self.all -= 1;
-        if let Some(own) = self.by_tenant.get_mut(&tenant) {
-            *own -= 1;
-            if *own == 0 {
-                self.by_tenant.remove(&tenant);
-            }
-        }
-    }
-}
-
 impl Drop for Inside {
     fn drop(&mut self) {
         let next = {
             let mut taken = lock(&self.places.taken);
-            taken.give_back(self.tenant);
+            taken.all -= 1;
+            taken.by_tenant.take_away(self.tenant, 1);
             self.places.next(&mut taken)
         };
         for (tenant, tell) in next {

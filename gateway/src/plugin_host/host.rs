@@ -1,6 +1,5 @@
 //! The plugin host as the rest of the gateway sees it: load components, run turns.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
@@ -10,7 +9,7 @@ use tokio::sync::oneshot;
 use wasmtime::Engine;
 use wasmtime::component::Linker;
 
-use crate::domain::TenantId;
+use crate::domain::{TenantCounts, TenantId};
 use crate::sync::lock;
 
 use super::abi;
@@ -192,7 +191,7 @@ struct Admission {
 #[derive(Default)]
 struct Counts {
     all: usize,
-    by_tenant: HashMap<TenantId, usize>,
+    by_tenant: TenantCounts,
 }
 
 impl Admission {
@@ -206,11 +205,10 @@ impl Admission {
         if counts.all >= self.most {
             return Err(Overload::Full);
         }
-        let of_tenant = counts.by_tenant.entry(tenant).or_default();
-        if *of_tenant >= self.most_per_tenant {
+        if counts.by_tenant.of(tenant) >= self.most_per_tenant {
             return Err(Overload::TenantShare);
         }
-        *of_tenant += 1;
+        counts.by_tenant.add(tenant, 1);
         counts.all += 1;
         thread.fetch_add(instances, Ordering::Relaxed);
         Ok(InFlight {
@@ -224,12 +222,7 @@ impl Admission {
     fn release(&self, tenant: TenantId) {
         let mut counts = self.counts();
         counts.all -= 1;
-        if let Some(of_tenant) = counts.by_tenant.get_mut(&tenant) {
-            *of_tenant -= 1;
-            if *of_tenant == 0 {
-                counts.by_tenant.remove(&tenant);
-            }
-        }
+        counts.by_tenant.take_away(tenant, 1);
     }
 
     fn counts(&self) -> MutexGuard<'_, Counts> {

@@ -3,7 +3,6 @@
 //! An upload is in memory whole, and waits for its turn to be compiled. Whoever finds no room is told so at once and reads
 //! nothing in.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use http::StatusCode;
@@ -13,7 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::super::Answer;
 use super::super::problem::Problem;
 use crate::audit::OPERATOR;
-use crate::domain::TenantId;
+use crate::domain::{TenantCounts, TenantId};
 use crate::plugin_host::COMPONENT_BYTES;
 use crate::sync::lock;
 
@@ -34,7 +33,7 @@ pub struct UploadRoom {
     tenants: Tenants,
 }
 
-type Tenants = Arc<Mutex<HashMap<TenantId, usize>>>;
+type Tenants = Arc<Mutex<TenantCounts>>;
 
 /// An upload's place. It travels with the request, which may be read before its handler runs (`idempotency.rs`).
 #[derive(Debug, Clone)]
@@ -83,16 +82,15 @@ impl UploadRoom {
 impl Counted {
     fn one_more(tenant: TenantId, tenants: &Tenants) -> Answer<Self> {
         let mut counts = lock(tenants);
-        let count = counts.entry(tenant).or_default();
         // Operators push for many tenants, and have the whole room.
-        if *count >= PER_TENANT && tenant != OPERATOR {
+        if counts.of(tenant) >= PER_TENANT && tenant != OPERATOR {
             let detail = format!(
                 "{PER_TENANT} uploads of this tenant are under way on this node: they are compiled one after the other"
             );
             let busy = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_uploads", detail);
             return Err(busy.with_header(RETRY_AFTER, AGAIN));
         }
-        *count += 1;
+        counts.add(tenant, 1);
         Ok(Self {
             tenant,
             tenants: tenants.clone(),
@@ -102,13 +100,7 @@ impl Counted {
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        let mut counts = lock(&self.tenants);
-        if let Some(count) = counts.get_mut(&self.tenant) {
-            *count -= 1;
-            if *count == 0 {
-                counts.remove(&self.tenant);
-            }
-        }
+        lock(&self.tenants).take_away(self.tenant, 1);
     }
 }
 
@@ -154,7 +146,7 @@ mod tests {
         drop(travels);
         places.push(room.take(one, Some(1)).expect("one was answered"));
         drop(places);
-        assert!(lock(&room.tenants).is_empty());
+        assert_eq!(*lock(&room.tenants), TenantCounts::default());
     }
 
     #[test]
@@ -168,7 +160,7 @@ mod tests {
         for declared in [Some(1), LARGEST, None] {
             assert_eq!(refused(room.take(tenant(9), declared)), 503);
         }
-        assert!(!lock(&room.tenants).contains_key(&tenant(9)), "not counted");
+        assert_eq!(lock(&room.tenants).tenants(), 4, "it is not counted");
         places.pop();
         room.take(tenant(9), LARGEST)
             .expect("as much was given back");

@@ -2,14 +2,13 @@
 //! that find none free wait behind it, whoever's they are: so all that wait keep half of them at most, and those of
 //! one tenant an eighth. Who finds no place is told so and does not wait.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
 use super::{HttpAnswer, HttpAsked, HttpRefused, HttpSender};
-use crate::domain::TenantId;
+use crate::domain::{TenantCounts, TenantId};
 use crate::sync::lock;
 
 #[derive(Debug)]
@@ -23,7 +22,7 @@ pub(in crate::plugin_host) struct Places {
 #[derive(Debug, Default)]
 struct Counts {
     all: usize,
-    by_tenant: HashMap<TenantId, usize>,
+    by_tenant: TenantCounts,
 }
 
 impl Places {
@@ -54,7 +53,7 @@ impl Places {
     /// no other does at all.
     fn enter(self: &Arc<Self>, tenant: TenantId, instances: usize) -> Result<Waiting, HttpRefused> {
         let mut counts = lock(&self.counts);
-        let own = counts.by_tenant.get(&tenant).copied().unwrap_or(0);
+        let own = counts.by_tenant.of(tenant);
         let is_beyond = |waiting: usize, most: usize| waiting > 0 && waiting + instances > most;
         if is_beyond(own, self.most_per_tenant) {
             let why = "as many of the tenant's turns wait for answers as may at once";
@@ -65,7 +64,7 @@ impl Places {
             return Err(HttpRefused::Unavailable(why.to_owned()));
         }
         counts.all += instances;
-        counts.by_tenant.insert(tenant, own + instances);
+        counts.by_tenant.add(tenant, instances);
         Ok(Waiting {
             places: self.clone(),
             tenant,
@@ -86,12 +85,7 @@ impl Drop for Waiting {
     fn drop(&mut self) {
         let mut counts = lock(&self.places.counts);
         counts.all -= self.instances;
-        if let Some(own) = counts.by_tenant.get_mut(&self.tenant) {
-            *own -= self.instances;
-            if *own == 0 {
-                counts.by_tenant.remove(&self.tenant);
-            }
-        }
+        counts.by_tenant.take_away(self.tenant, self.instances);
     }
 }
 
@@ -154,6 +148,6 @@ mod tests {
         );
         drop(first);
         assert!(places.enter(QUIET, 16).is_ok(), "one always may");
-        assert_eq!(lock(&places.counts).by_tenant, HashMap::new());
+        assert_eq!(lock(&places.counts).by_tenant, TenantCounts::default());
     }
 }
