@@ -156,6 +156,25 @@ pub async fn put_artifact(
     Ok(())
 }
 
+/// Is there machine code of a component for this engine? Without reading it, which may be much.
+pub async fn has_artifact(
+    tx: &mut Tx,
+    tenant: TenantId,
+    digest: &str,
+    engine: &str,
+) -> Result<bool> {
+    const SQL: &str = "SELECT tenant FROM artifact WHERE tenant IN ($1, 0) AND digest = $2 AND engine = $3 LIMIT 1";
+    let found: Option<i64> = on_backend!(tx, |conn| {
+        sqlx::query_scalar(SQL)
+            .bind(tenant.raw())
+            .bind(digest)
+            .bind(engine)
+            .fetch_optional(conn)
+            .await
+    })?;
+    Ok(found.is_some())
+}
+
 /// Sealed machine code of a component for this engine.
 pub async fn artifact(
     tx: &mut Tx,

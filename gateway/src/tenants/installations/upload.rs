@@ -254,10 +254,10 @@ async fn kept(setup: &SetupContext, realm: TenantId, id: &ArtifactId) -> Result<
     if kept.is_none_or(|kept| kept.tenant != realm) {
         return Ok(Kept::Nothing);
     }
-    let artifact = components::artifact(&mut tx, realm, &digest, &engine_name(id)).await?;
-    Ok(match artifact {
-        Some(_) => Kept::Compiled,
-        None => Kept::Source,
+    let is_compiled = components::has_artifact(&mut tx, realm, &digest, &engine_name(id)).await?;
+    Ok(match is_compiled {
+        true => Kept::Compiled,
+        false => Kept::Source,
     })
 }
 
