@@ -22,9 +22,6 @@ const AHEAD: Duration = Duration::from_secs(28 * 86_400);
 /// How long what plugins count is kept: a year and a month, to be compared with the year before.
 const METRICS: Duration = Duration::from_secs(396 * 86_400);
 
-/// Names of metrics are bounded by the day; those of days that are over are of no use.
-const DAY_MS: i64 = 86_400_000;
-
 /// Keeps going until stopped. A round that fails is tried again at the next.
 pub(super) async fn keep(
     db: Db,
@@ -60,7 +57,8 @@ async fn round(db: &Db, clock: &dyn Clock, retention: &Retention) -> Result<()> 
     let uploads = components::collect_all_tenants(db, now.minus(retention.uploads)).await?;
     business_events::forget_all_tenants(db, now.minus(retention.events)).await?;
     plugin_events::forget_metrics_all_tenants(db, now.minus(METRICS)).await?;
-    let yesterday = now.millis() / DAY_MS - 1;
+    // They are bounded by the day; those of days that are over are of no use.
+    let yesterday = plugin_events::day_of(now) - 1;
     plugin_events::forget_names_all_tenants(db, yesterday).await?;
     kv::forget_ended_all_tenants(db, now).await?;
     limits::forget_all_tenants(db, now).await?;

@@ -144,6 +144,12 @@ pub struct MetricDay {
     pub day: i64,
 }
 
+/// The day (UTC) of a moment, since 1970.
+pub fn day_of(at: Timestamp) -> i64 {
+    const DAY_MS: i64 = 86_400_000;
+    at.millis().div_euclid(DAY_MS)
+}
+
 /// Under which names was counted on these days?
 pub async fn names_of_days_all_tenants(
     tx: &mut Tx,

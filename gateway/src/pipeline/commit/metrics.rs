@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard};
 
 use super::Finished;
-use crate::domain::TenantId;
+use crate::domain::{TenantId, Timestamp};
 use crate::pipeline::journal;
 use crate::storage::plugin_events::{self, Metric, MetricDay};
 use crate::storage::{Result, Tx};
@@ -17,8 +17,6 @@ const NAMES_A_DAY: usize = 200;
 /// Plugins whose names of a day a node has in memory, 20 KiB each at most. When there are more, days that are over go, and if
 /// that is not enough, all.
 const PLUGINS: usize = 1_024;
-
-const DAY_MS: i64 = 86_400_000;
 
 /// Names that the database has of a day. They only become more, so what is known here holds.
 #[derive(Debug, Default)]
@@ -125,7 +123,7 @@ fn day(tenant: TenantId, metric: &Metric) -> MetricDay {
     MetricDay {
         tenant,
         plugin: metric.plugin.clone(),
-        day: metric.hour.div_euclid(DAY_MS),
+        day: plugin_events::day_of(Timestamp::from_millis(metric.hour)),
     }
 }
 
