@@ -39,10 +39,13 @@ impl Own {
             // The breaker has just opened, or nobody knows: the first try has time.
             tried_at: now,
             has_next: false,
-            released: (ConversationId::from_raw(0), String::new()),
+            released: NONE,
         }
     }
 }
+
+/// Before every timer.
+const NONE: (ConversationId, String) = (ConversationId::from_raw(0), String::new());
 
 impl Held {
     /// When a timer that is due now is looked at again; none: it fires.
@@ -55,7 +58,7 @@ impl Held {
         let rest = rest?;
         let own = (number, plugin.to_owned());
         let own = self.0.entry(own).or_insert_with(|| Own::new(now));
-        own.released = Own::new(now).released;
+        own.released = NONE;
         match rest {
             Rest::Broken if own.tried_at.plus(BROKEN) <= now => {
                 (own.tried_at, own.has_next) = (now, false);
