@@ -14,7 +14,7 @@ use crate::domain::{IdGenerator, Timestamp};
 use crate::jobs::Traffic;
 use crate::plugin_host::{CompileLimits, Compiler};
 use crate::secrets::{Keyring, Missing, Source, SystemEntropy};
-use crate::storage::{self, Ending, OpenOptions};
+use crate::storage::{self, OpenOptions};
 use crate::telemetry::Captured;
 use crate::tenants::SetupContext;
 
@@ -40,17 +40,9 @@ async fn context(dir: &tempfile::TempDir) -> AdminContext {
         if_missing: Missing::Create,
     };
     let keyring = Keyring::load(source, Arc::new(SystemEntropy)).expect("keys are made");
-    let setup = SetupContext {
-        db,
-        keyring: Arc::new(keyring),
-        clock: Arc::new(ManualClock::at(now)),
-        ids: Arc::new(IdGenerator::new(1, Timestamp::ZERO)),
-        require_signature: false,
-        uploads_per_tenant: 500,
-        changed: Arc::default(),
-        by: crate::audit::Actor::gateway(),
-        ending: Ending::default(),
-    };
+    let clock = Arc::new(ManualClock::at(now));
+    let ids = IdGenerator::new(1, Timestamp::ZERO);
+    let setup = SetupContext::for_tests(db, Arc::new(keyring), clock, ids);
     let compiler = Compiler::new("/nonexistent".into(), CompileLimits::default());
     AdminContext {
         setup,

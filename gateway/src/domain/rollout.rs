@@ -429,7 +429,7 @@ fn least_of(class: u16) -> u64 {
 mod tests {
     use super::*;
 
-    fn tally(turns: u64, faults: u64) -> Tally {
+    pub(super) fn tally(turns: u64, faults: u64) -> Tally {
         let mut tally = Tally {
             turns,
             ..Tally::default()

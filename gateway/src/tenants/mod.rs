@@ -65,6 +65,27 @@ pub struct SetupContext {
 }
 
 impl SetupContext {
+    /// In the gateway's own name, with what the configuration says by default.
+    #[cfg(test)]
+    pub(crate) fn for_tests(
+        db: Db,
+        keyring: Arc<Keyring>,
+        clock: Arc<dyn Clock>,
+        ids: IdGenerator,
+    ) -> Self {
+        Self {
+            db,
+            keyring,
+            clock,
+            ids: Arc::new(ids),
+            require_signature: false,
+            uploads_per_tenant: 500,
+            changed: Arc::default(),
+            by: Actor::gateway(),
+            ending: Ending::default(),
+        }
+    }
+
     /// The same for somebody else.
     #[must_use]
     pub fn acting(&self, by: Actor) -> Self {

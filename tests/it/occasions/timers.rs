@@ -1,7 +1,7 @@
 //! Timers: they fire once, survive the process, and end when somebody else has the conversation.
 
 use vestibule::desk::{Asked, Change};
-use vestibule::domain::{ConversationId, InstallationId, Owner};
+use vestibule::domain::{ConversationId, InstallationId, Owner, TenantId};
 use vestibule::tenants::SetupContext;
 use vestibule::tenants::installations;
 use vestibule_tests::{TestDatabase, for_each_database};
@@ -123,10 +123,13 @@ impl Ground<'_> {
         &self.node.context.setup
     }
 
-    async fn installation(&self) -> InstallationId {
+    /// A timer is set. The tenant and the installation whose it is.
+    async fn reminder(&self) -> (TenantId, InstallationId) {
+        self.says("remind 3600", "I will.").await;
+        self.all_done().await;
         let (tenant, _) = self.place().await;
         let all = installations::page(self.setup(), tenant, 0, 10).await;
-        all.expect("read")[0].id
+        (tenant, all.expect("read")[0].id)
     }
 }
 
@@ -134,10 +137,7 @@ impl Ground<'_> {
 async fn timers_of_a_paused_plugin_wait_and_fire_when_it_runs_again() {
     for_each_database(async |database: TestDatabase| {
         let ground = Ground::new(&database).await;
-        ground.says("remind 3600", "I will.").await;
-        ground.all_done().await;
-        let (tenant, _) = ground.place().await;
-        let id = ground.installation().await;
+        let (tenant, id) = ground.reminder().await;
         let pause = installations::pause(ground.setup(), tenant, id, false);
         pause.await.expect("paused");
         database.execute(DUE).await;
@@ -160,10 +160,7 @@ async fn timers_of_a_paused_plugin_wait_and_fire_when_it_runs_again() {
 async fn a_timer_whose_plugin_is_gone_ends_and_its_turn_says_so() {
     for_each_database(async |database: TestDatabase| {
         let ground = Ground::new(&database).await;
-        ground.says("remind 3600", "I will.").await;
-        ground.all_done().await;
-        let (tenant, _) = ground.place().await;
-        let id = ground.installation().await;
+        let (tenant, id) = ground.reminder().await;
         let remove = installations::remove(ground.setup(), tenant, id);
         remove.await.expect("removed");
         database.execute(DUE).await;

@@ -123,6 +123,7 @@ fn turns(bounds: &Bounds) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::tally;
     use super::*;
 
     const FUEL: u64 = 1_000_000;
@@ -201,34 +202,23 @@ mod tests {
         assert_eq!(window.failed_for(), 1);
     }
 
-    fn counted(turns: u64, faults: u64) -> Tally {
-        let mut tally = Tally {
-            turns,
-            ..Tally::default()
-        };
-        if faults > 0 {
-            tally.faults.insert("trap".to_owned(), faults);
-        }
-        tally
-    }
-
     #[test]
     fn what_others_see_counts_from_when_it_is_heard_and_before_if_it_is_little() {
         let bounds = Bounds::default();
         let mut window = after(1, &bounds);
-        window.hear(&bounds, counted(40, 1));
+        window.hear(&bounds, tally(40, 1));
         window.note(&bounds, of(1), turn(true));
         let why = window.verdict(&bounds, FUEL).expect("one here, one there");
         assert!(why.contains("2 of 42 turns"), "{why}");
 
         let mut window = after(30, &bounds);
-        window.hear(&bounds, counted(100_000, 90_000));
+        window.hear(&bounds, tally(100_000, 90_000));
         assert_eq!(
             window.verdict(&bounds, FUEL),
             None,
             "nobody knows when those were"
         );
-        window.hear(&bounds, counted(100_010, 90_010));
+        window.hear(&bounds, tally(100_010, 90_010));
         let why = window.verdict(&bounds, FUEL).expect("10 faults since");
         assert!(why.contains("10 of 40 turns"), "{why}");
     }
@@ -246,7 +236,7 @@ mod tests {
         assert_eq!(verdict(&failing(2)), None);
         assert!(verdict(&failing(3)).is_some());
         let mut two = failing(2);
-        two.hear(&bounds, counted(1, 1));
+        two.hear(&bounds, tally(1, 1));
         assert!(verdict(&two).is_some(), "another node's is another's");
         // Two others failed once, long ago, and one fails all the time: the window is never without a fault.
         let mut window = Window::default();

@@ -10,7 +10,7 @@ use crate::domain::rollout::{Bounds, Rule, Stage};
 use crate::domain::time::ManualClock;
 use crate::domain::{ConversationId, IdGenerator, InstallationId, TenantId, Timestamp};
 use crate::secrets::{Keyring, Missing, Source, SystemEntropy};
-use crate::storage::{Db, Ending, OpenOptions, migrate, open};
+use crate::storage::{Db, OpenOptions, migrate, open};
 use crate::tenants::SetupContext;
 
 fn now() -> Timestamp {
@@ -37,17 +37,9 @@ fn rule() -> (Rule, u64) {
 
 async fn node(db: &Db, keyring: &Arc<Keyring>, slot: u16) -> Arc<Rollouts> {
     let directory = Directory::load(db.clone(), keyring.clone()).await;
-    let setup = SetupContext {
-        db: db.clone(),
-        keyring: keyring.clone(),
-        clock: Arc::new(ManualClock::at(now())),
-        ids: Arc::new(IdGenerator::new(slot, Timestamp::ZERO)),
-        require_signature: false,
-        uploads_per_tenant: 500,
-        changed: Arc::default(),
-        by: crate::audit::Actor::gateway(),
-        ending: Ending::default(),
-    };
+    let clock = Arc::new(ManualClock::at(now()));
+    let ids = IdGenerator::new(slot, Timestamp::ZERO);
+    let setup = SetupContext::for_tests(db.clone(), keyring.clone(), clock, ids);
     let directory = Arc::new(directory.expect("setup reads"));
     let name = format!("node {slot}");
     Rollouts::new(setup, directory, name, &[7; 32], BreakerRule::default())

@@ -7,7 +7,7 @@ use crate::plugin_host::CompileLimits;
 use crate::plugin_host::testing::idle_plugin;
 use crate::secrets::{Keyring, Missing, Source, SystemEntropy};
 use crate::storage::components::Component;
-use crate::storage::{Db, Ending, OpenOptions, migrate, open};
+use crate::storage::{Db, OpenOptions, migrate, open};
 
 const TENANT: TenantId = TenantId::from_raw(9);
 const CLAIM: Duration = Duration::from_secs(150);
@@ -47,17 +47,11 @@ impl Place {
             if_missing: Missing::Create,
         };
         let keyring = Keyring::load(source, Arc::new(SystemEntropy)).expect("keys are made");
-        let setup = SetupContext {
-            db: database(&folder, now).await,
-            keyring: Arc::new(keyring),
-            clock: clock.clone(),
-            ids: Arc::new(IdGenerator::new(1, Timestamp::ZERO)),
-            require_signature: false,
-            uploads_per_tenant: 500,
-            changed: Arc::default(),
-            by: crate::audit::Actor::gateway(),
-            ending: Ending::default(),
-        };
+        let (db, ids) = (
+            database(&folder, now).await,
+            IdGenerator::new(1, Timestamp::ZERO),
+        );
+        let setup = SetupContext::for_tests(db, Arc::new(keyring), clock.clone(), ids);
         let compiler = Compiler::new("/nonexistent".into(), CompileLimits::default());
         let recompiler = Recompiler {
             setup,
