@@ -2,7 +2,8 @@
 //! and sections added, taken away and moved. Each ends in a clear verdict, and whatever gets as far as running costs its
 //! own turn only.
 //!
-//! `VESTIBULE_UPLOADS=1500 cargo test -p vestibule-tests --test it -- generated --nocapture` tries 3,000.
+//! `VESTIBULE_UPLOADS=1500 cargo test -p vestibule-tests --test it -- generated --nocapture` tries 3,000, all of them at a
+//! node that serves too.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -253,11 +254,28 @@ async fn generated_uploads_end_in_clear_verdicts() {
     assert!(ran("plugin") && ran("newest"), "{counts:?}");
 }
 
+/// Uploads that are under way at a node at a time: what a tenant may.
+const AT_ONCE: usize = 4;
+
+/// Of how many made uploads one goes to the node, and how many at most: all, where somebody asked for many.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a developer's wish for one run, as cargo's own"
+)]
+fn served() -> (usize, usize) {
+    match std::env::var_os("VESTIBULE_UPLOADS") {
+        Some(_) => (1, usize::MAX),
+        None => (8, 25),
+    }
+}
+
 /// The same by the API of a process that serves: in words, and it lives.
 #[tokio::test]
+#[allow(clippy::print_stdout, reason = "for whoever runs many")]
 async fn a_node_answers_generated_uploads_in_words_and_goes_on() {
     let database = TestDatabase::fresh(Kind::Sqlite).await.expect("SQLite");
-    let deployment = Deployment::new(Program::under_test(), &database.url, "http://127.0.0.1:9");
+    let deployment = Deployment::new(Program::under_test(), &database.url, "http://127.0.0.1:9")
+        .with("plugins.uploads_per_tenant", "100000");
     Business::new(1, 1, 80).onboard(&deployment, "node").await;
     let made = ["key", "add", "--operator", "--json"];
     let made: Value =
@@ -285,12 +303,21 @@ async fn a_node_answers_generated_uploads_in_words_and_goes_on() {
         (status, answer.json::<Value>().await.expect("JSON"))
     };
     let plain = plain();
-    let uploads = generated(&plain).into_iter().chain(mutated(40, &plain));
-    for (number, kind, upload) in uploads.step_by(8).take(25) {
-        let (status, body) = send(upload).await;
+    let made = generated(&plain);
+    let (every, most) = served();
+    let mutated = mutated(made.len().max(40), &plain);
+    let uploads = made.into_iter().chain(mutated).step_by(every).take(most);
+    let send = &send;
+    let answers = futures::stream::iter(uploads)
+        .map(async |(number, kind, upload)| (number, kind, send(upload).await));
+    let answers: Vec<_> = answers.buffer_unordered(AT_ONCE).collect().await;
+    let mut counts = BTreeMap::<_, usize>::new();
+    for (number, kind, (status, body)) in answers {
         let clear = status == 201 || (status == 422 && body["errors"][0]["detail"].is_string());
         assert!(clear, "{number} ({kind}): {status} {body}");
+        *counts.entry((kind, status)).or_default() += 1;
     }
+    println!("{counts:#?}");
     assert_eq!(send(guests::ECHO.to_vec()).await.0, 201);
     assert!(node.terminate().await.success());
 }
