@@ -5,10 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
+use serde::Deserialize;
 
 use crate::target::TARGET;
-use crate::{GuestSpec, Profile};
+use crate::{GuestSpec, Output, Profile};
 
 impl Profile {
     fn name(self) -> &'static str {
@@ -16,6 +17,25 @@ impl Profile {
             Self::Small => "guest",
             Self::WithLines => "guest-lines",
         }
+    }
+
+    /// What it says, as cargo's configuration: a package needs no profiles of its own. Small, no unwinding.
+    fn settings(self) -> Vec<String> {
+        let (strip, debug) = match self {
+            Self::Small => ("debuginfo", "none"),
+            Self::WithLines => ("none", "line-tables-only"),
+        };
+        let settings = [
+            ("inherits", r#""release""#.to_owned()),
+            ("opt-level", r#""s""#.to_owned()),
+            ("lto", "true".to_owned()),
+            ("codegen-units", "1".to_owned()),
+            ("panic", r#""abort""#.to_owned()),
+            ("strip", format!("{strip:?}")),
+            ("debug", format!("{debug:?}")),
+        ];
+        let setting = |(key, value)| format!("profile.{}.{key}={value}", self.name());
+        settings.into_iter().map(setting).collect()
     }
 }
 
@@ -52,7 +72,7 @@ pub(crate) fn build(spec: &GuestSpec) -> Result<Vec<CoreModule>> {
     for example in &spec.examples {
         command.args(["--example", example]);
     }
-    run(command, &spec.package)?;
+    run(command, &spec.package, spec.output)?;
     let folder = folder(spec).join("examples");
     let module = |name: &String| module(name, &folder, name);
     spec.examples.iter().map(module).collect()
@@ -66,7 +86,7 @@ pub(crate) fn build_together(first: &GuestSpec, specs: &[GuestSpec]) -> Result<V
         command.args(["--package", &spec.package]);
     }
     let names: Vec<_> = specs.iter().map(|spec| spec.package.as_str()).collect();
-    run(command, &names.join(", "))?;
+    run(command, &names.join(", "), first.output)?;
     let folder = folder(first);
     let module = |name: &&str| module(name, &folder, &name.replace('-', "_"));
     names.iter().map(module).collect()
@@ -76,7 +96,12 @@ fn folder(spec: &GuestSpec) -> PathBuf {
     spec.target_dir.join(TARGET).join(spec.profile.name())
 }
 
-fn run(mut command: Command, what: &str) -> Result<()> {
+fn run(mut command: Command, what: &str, output: Output) -> Result<()> {
+    if output == Output::Shown {
+        let status = command.status().context("cannot run cargo")?;
+        ensure!(status.success(), "{what} does not build");
+        return Ok(());
+    }
     let output = command
         .output()
         .context("cannot run cargo for the plugins")?;
@@ -87,12 +112,68 @@ fn run(mut command: Command, what: &str) -> Result<()> {
     Ok(())
 }
 
-/// Without what is to be built.
-fn command(spec: &GuestSpec) -> Command {
+/// What cargo knows of a package.
+#[derive(Debug)]
+pub struct Package {
+    pub name: String,
+    /// Its own, or its workspace's.
+    pub target_dir: PathBuf,
+}
+
+/// The package whose `Cargo.toml` stands in a folder.
+pub fn package_in(manifest_dir: &Path) -> Result<Package> {
+    #[derive(Deserialize)]
+    struct Metadata {
+        packages: Vec<Known>,
+        target_directory: PathBuf,
+    }
+    #[derive(Deserialize)]
+    struct Known {
+        name: String,
+        manifest_path: PathBuf,
+    }
+    let manifest = fs::canonicalize(manifest_dir.join("Cargo.toml"))
+        .with_context(|| format!("no Cargo.toml in {}", manifest_dir.display()))?;
+    let mut command = bare_command();
+    command.args([
+        "metadata",
+        "--no-deps",
+        "--format-version",
+        "1",
+        "--manifest-path",
+    ]);
+    let output = command
+        .arg(&manifest)
+        .output()
+        .context("cannot run cargo")?;
+    if !output.status.success() {
+        let errors = String::from_utf8_lossy(&output.stderr);
+        bail!("{} does not read:\n{errors}", manifest.display());
+    }
+    let metadata: Metadata = serde_json::from_slice(&output.stdout)?;
+    let here = |package: &Known| package.manifest_path == manifest;
+    let package = metadata.packages.into_iter().find(here);
+    let package = package.with_context(|| format!("{} names no package", manifest.display()))?;
+    Ok(Package {
+        name: package.name,
+        target_dir: metadata.target_directory,
+    })
+}
+
+fn bare_command() -> Command {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     for name in NOT_INHERITED {
         command.env_remove(name);
+    }
+    command
+}
+
+/// Without what is to be built.
+fn command(spec: &GuestSpec) -> Command {
+    let mut command = bare_command();
+    for setting in spec.profile.settings() {
+        command.args(["--config", &setting]);
     }
     command
         .current_dir(&spec.manifest_dir)

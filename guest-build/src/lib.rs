@@ -1,8 +1,8 @@
 //! Builds plugins: Rust sources and a `plugin.toml` become one component with its manifest inside.
 //!
-//! Used by build scripts (the reference plugins, the test guests) and made for `vestibule plugin build`. It runs cargo
-//! and rustup and nothing else; it never looks at what a plugin does. The ways in are [`build`] and, in a build script,
-//! [`build_script::build`].
+//! Used by build scripts (the reference plugins, the test guests) and by `vestibule plugin build`. It runs cargo and rustup
+//! and nothing else; it never looks at what a plugin does. The ways in are [`build`], [`component_of`] for what another tool
+//! compiled, and in a build script [`build_script::build`].
 
 #![allow(
     clippy::disallowed_methods,
@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+pub use cargo::{Package, package_in};
 pub use component::{MANIFEST_SECTION, component_of, with_manifest};
 pub use manifest::Manifest;
 pub use target::ensure_target;
@@ -35,9 +36,19 @@ pub struct GuestSpec {
     /// Where cargo works. Never the target folder of a cargo that waits for us: it holds that folder's lock.
     pub target_dir: PathBuf,
     pub profile: Profile,
+    pub output: Output,
 }
 
-/// Of the workspace's `Cargo.toml`.
+/// What becomes of what cargo says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Output {
+    /// It stands in the error when the build fails.
+    Kept,
+    /// It goes where ours goes, as it comes.
+    Shown,
+}
+
+/// How cargo builds: the same for every plugin, whatever profiles its workspace has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Profile {
     /// As plugins are shipped: small, without debug information.
@@ -111,5 +122,9 @@ fn manifest_of(spec: &GuestSpec, name: &str) -> Result<(Manifest, Vec<PathBuf>)>
 }
 
 fn read_manifest(path: &Path) -> Result<(Manifest, Vec<PathBuf>)> {
-    Manifest::read(path).with_context(|| path.display().to_string())
+    let read = Manifest::read(path).and_then(|(manifest, sources)| {
+        manifest.check_abi_of_sdk()?;
+        Ok((manifest, sources))
+    });
+    read.with_context(|| path.display().to_string())
 }

@@ -4,6 +4,7 @@
 
 mod api;
 mod asking;
+mod authors;
 mod backlog;
 mod bodies;
 mod broken_part;

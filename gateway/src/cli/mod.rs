@@ -6,6 +6,7 @@
 
 mod ago;
 mod ask;
+mod author;
 mod checklist;
 mod consent;
 mod contact;
@@ -133,6 +134,10 @@ enum Verb {
 
 #[derive(Debug, Subcommand)]
 enum PluginVerb {
+    /// Begin a plugin: a folder with one that builds, has a test and answers.
+    New(author::New),
+    /// Build a plugin: Rust sources, or what another tool compiled, and `plugin.toml` become one component.
+    Build(author::Build),
     #[command(flatten)]
     Setup(plugin::Verb),
     /// Try a candidate on the turns of the journal: would it have done the same? Nothing is sent.
@@ -233,13 +238,11 @@ async fn verb(config: &Config, json: bool, verb: Verb) -> anyhow::Result<ExitCod
         Verb::Number(verb) => verb.command(),
         Verb::Plugin(PluginVerb::Replay(asked)) => return replay::run(config, json, asked).await,
         Verb::Plugin(PluginVerb::Trace(asked)) => return trace::run(config, json, asked).await,
-        Verb::Plugin(PluginVerb::Sign(asked)) => {
-            sign::run(asked)?;
-            return Ok(ExitCode::SUCCESS);
-        }
+        Verb::Plugin(PluginVerb::New(asked)) => return done(asked.run()),
+        Verb::Plugin(PluginVerb::Build(asked)) => return done(asked.run(json)),
+        Verb::Plugin(PluginVerb::Sign(asked)) => return done(sign::run(asked)),
         Verb::Plugin(PluginVerb::Setup(plugin::Verb::Logs(asked))) => {
-            plugin_logs::run(config, json, asked).await?;
-            return Ok(ExitCode::SUCCESS);
+            return done(plugin_logs::run(config, json, asked).await);
         }
         Verb::Plugin(PluginVerb::Setup(verb)) => verb.command()?,
         Verb::Template(template::Verb::Lint { file }) => return template::lint_file(&file, json),
@@ -273,6 +276,11 @@ async fn verb(config: &Config, json: bool, verb: Verb) -> anyhow::Result<ExitCod
     let answer = ask::ask(config, command).await?;
     output::answer(&answer, json);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Has printed what there is to say.
+fn done(ended: anyhow::Result<()>) -> anyhow::Result<ExitCode> {
+    ended.map(|()| ExitCode::SUCCESS)
 }
 
 fn new_keys(path: PathBuf) -> anyhow::Result<ExitCode> {
