@@ -20,7 +20,7 @@ use super::Plugins;
 use crate::directory::Directory;
 use crate::domain::breaker::{BreakerRule, Probing, Recent};
 use crate::domain::rollout::{Rule, Stage, Tally};
-use crate::domain::{ConversationId, InstallationId};
+use crate::domain::{ConversationId, EventId, InstallationId};
 use crate::storage::StorageError;
 use crate::storage::installations::Installation;
 use crate::storage::plugin_health::{self, Part};
@@ -100,6 +100,8 @@ struct State {
     probing: HashMap<Part, Probing>,
     /// Those that did well.
     mended: HashSet<Part>,
+    /// Whose faults on which events were counted lately: a turn that waits meets its canary again and again.
+    counted_faults: HashSet<(Part, EventId)>,
 }
 
 impl State {
@@ -215,6 +217,11 @@ impl Rollouts {
             state.passed(part, why);
             self.news.notify_one();
         }
+    }
+
+    /// Is it the first time lately that this version fails on this event? From now on it is not.
+    pub(super) fn is_first_fault(&self, part: Part, event: EventId) -> bool {
+        self.state().counted_faults.insert((part, event))
     }
 
     fn judge(&self, state: &mut State, part: Part, of: ConversationId, faulty: bool) {

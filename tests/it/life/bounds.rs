@@ -231,6 +231,22 @@ async fn what_a_candidate_rejects_is_answered_by_the_active_version_unless_that_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_first_version_may_reject_what_it_likes() {
+    for_each_database(async |database| {
+        let life = Life::begin(&database, &[echo(guests::LABORER, "1.0.0")]).await;
+        let picky = json!({"prefix": "v1 ", "picky": true});
+        let first = life.install_within((0, Stage::Canary), picky, FAULTS).await;
+        (0..30).for_each(|customer| life.say(customer, "refuse me"));
+        life.all_answered().await;
+        let said = life.said().await;
+        assert!(said.iter().all(|(_, text)| text.starts_with("Sorry")) && said.len() == 30);
+        assert!(life.now(&first).await.candidate().is_some());
+        life.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_promoted_version_is_not_judged_by_time() {
     for_each_database(async |database| {
         let uploads = ["1.0.0", "2.0.0"].map(|version| echo(guests::LABORER, version));
