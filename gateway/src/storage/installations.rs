@@ -221,6 +221,31 @@ pub async fn outdate_digest_all_tenants(tx: &mut Tx, digest: &str) -> Result<u64
     )?)
 }
 
+/// Moves the generation of the tenant's installation whose place a number's own one takes: of a turn that began with it nothing is
+/// committed for that number any more. Both rows are locked in the order in which commits lock them, so this comes before the
+/// own one is written.
+pub async fn outdate_place(tx: &mut Tx, tenant: TenantId, own: &Installation) -> Result<()> {
+    const BOTH: &str = "SELECT id FROM installation
+        WHERE tenant = $1 AND plugin = $2 AND (number = 0 OR id = $3) AND state <> 'retired'";
+    let locked = if tx.is_postgres() {
+        "ORDER BY id FOR UPDATE"
+    } else {
+        ""
+    };
+    let sql = format!(
+        "WITH both_rows AS ({BOTH} {locked})
+        UPDATE installation SET generation = generation + 1 WHERE number = 0 AND id IN (SELECT id FROM both_rows)"
+    );
+    execute!(
+        tx,
+        sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(tenant.raw())
+            .bind(&own.plugin)
+            .bind(own.id.raw())
+    )?;
+    Ok(())
+}
+
 /// Takes an installation out of service for good.
 pub async fn retire(tx: &mut Tx, tenant: TenantId, id: InstallationId) -> Result<()> {
     const SQL: &str = "UPDATE installation SET state = 'retired', generation = generation + 1
