@@ -65,6 +65,12 @@ impl Installation {
         self.awaits_successor || self.active().is_some()
     }
 
+    /// With no version of it in a turn: is it missed there, so that the tenant's fallback answers for it? A first version on its
+    /// way is not; one that was stopped is, or whose breaker is open.
+    pub fn is_missed(&self) -> bool {
+        self.serves() || self.candidate().is_none()
+    }
+
     /// Takes out the versions of which the operator has stopped the digest, until they are moved on in the database.
     pub fn cut_out(&mut self, is_stopped: impl Fn(&Version) -> bool) -> Vec<Version> {
         let gone: Vec<Version> = (self.versions)
@@ -432,6 +438,10 @@ mod tests {
         let mut all = Installation::blank(1, None, &[Stage::Active]);
         all.cut_out(|_| true);
         assert_eq!(all.rests(), Some(Rest::Stopped), "it has no version left");
+        // The fallback answers for it meanwhile, also beside the next version, which is still looked at.
+        assert!(active.is_missed() && all.is_missed() && candidate.is_missed());
+        let first = Installation::blank(1, None, &[Stage::Shadow]);
+        assert!(!first.is_missed(), "nobody had it yet");
         let gone = Installation::blank(1, None, &[]);
         assert_eq!((gone.rests(), gone.serves()), (None, false));
     }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use vestibule::domain::rollout::Stage;
 use vestibule::storage::installations::Installation;
 use vestibule::tenants::installations::{self, NewInstallation, Source};
+use vestibule::tenants::{find_tenant, set_tenant};
 use vestibule_tests::manifest::saying;
 use vestibule_tests::town::Town;
 use vestibule_tests::{InProcessNode, TestDatabase, for_each_database, guests, until};
@@ -65,6 +66,19 @@ impl<'a> Waiting<'a> {
         installed.expect("installed")
     }
 
+    /// What the tenant has installed for all of its numbers rests, and its fallback says something else.
+    async fn pause_and_say(&self, words: &str) {
+        let (setup, name) = (&self.node.context.setup, &self.town.business.tenants[0]);
+        let tenant = find_tenant(setup, name).await.expect("the tenant").id;
+        let all = installations::page(setup, tenant, 0, 10).await;
+        let id = all.expect("it reads")[0].id;
+        let paused = installations::pause(setup, tenant, id, false).await;
+        paused.expect("paused");
+        let settings = json!({"fallback_text": words}).to_string();
+        let changed = set_tenant(setup, name, &settings).await;
+        changed.expect("changed");
+    }
+
     /// The shop answers. What the customer was told, whatever became of the turn.
     async fn end(self) -> Vec<String> {
         self.shop.release();
@@ -100,6 +114,16 @@ async fn a_numbers_new_installation_answers_what_began_with_the_tenants() {
         let said = waiting.end().await;
         assert_eq!(said.len(), 1, "{said:?}");
         assert!(said[0].starts_with("own "), "{said:?}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_began_before_a_pause_is_told_the_fallback_as_it_is_after_it() {
+    for_each_database(async |database| {
+        let waiting = Waiting::begin(&database).await;
+        waiting.pause_and_say("We are back at nine.").await;
+        assert_eq!(waiting.end().await, ["We are back at nine."]);
     })
     .await;
 }
