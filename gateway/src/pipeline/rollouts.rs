@@ -54,9 +54,14 @@ pub(super) struct Once {
 
 impl Once {
     fn count(&self, tally: &mut Tally) {
+        self.count_untimed(tally);
+        tally.latency.note(self.wall_us);
+    }
+
+    /// Without the time that it took, which nobody judges in service.
+    fn count_untimed(&self, tally: &mut Tally) {
         tally.turns += 1;
         tally.fuel.note(self.fuel);
-        tally.latency.note(self.wall_us);
         tally.fell_back += u64::from(self.fell_back);
         tally.rejected += u64::from(self.rejected);
         match self.same {
