@@ -121,17 +121,14 @@ impl<'a> Drafts<'a> {
         self.report = Some(report);
     }
 
-    /// Under which generations these ran: their own, and those of a number's own installations that may come into service
-    /// in their place.
+    /// Under which generations these ran. A number's own installation that comes into service in the place of one of them moves
+    /// that one's.
     fn generations(&self, bindings: &[PluginBinding]) -> Vec<(InstallationId, i64)> {
-        let all = &self.input.entry.installations;
-        let ran = |row: &Installation| {
+        let ran = |row: &&Installation| {
             let mut bindings = bindings.iter();
             bindings.any(|binding| binding.installation == row.id)
         };
-        let may_follow =
-            |own: &Installation| all.iter().any(|row| ran(row) && own.takes_place_of(row));
-        let rows = all.iter().filter(|row| ran(row) || may_follow(row));
+        let rows = self.input.entry.installations.iter().filter(ran);
         rows.map(|row| (row.id, row.generation)).collect()
     }
 

@@ -222,8 +222,7 @@ impl Plugins {
             }
             match choose(installation) {
                 Some(version) => self.add_to(&mut cast, installation, version).await,
-                // A first version on its way is not missed; one that was stopped is, or whose breaker is open.
-                None if !installation.serves() && installation.candidate().is_some() => {}
+                None if !installation.is_missed() => {}
                 None => cast.broken.push(installation.plugin.clone()),
             }
         }

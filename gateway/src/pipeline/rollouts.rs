@@ -20,7 +20,7 @@ use super::Plugins;
 use crate::directory::Directory;
 use crate::domain::breaker::{BreakerRule, Probing, Recent};
 use crate::domain::rollout::{Rule, Stage, Tally};
-use crate::domain::{ConversationId, InstallationId};
+use crate::domain::{ConversationId, EventId, InstallationId};
 use crate::storage::StorageError;
 use crate::storage::installations::Installation;
 use crate::storage::plugin_health::{self, Part};
@@ -54,9 +54,14 @@ pub(super) struct Once {
 
 impl Once {
     fn count(&self, tally: &mut Tally) {
+        self.count_untimed(tally);
+        tally.latency.note(self.wall_us);
+    }
+
+    /// Without the time that it took, which nobody judges in service.
+    fn count_untimed(&self, tally: &mut Tally) {
         tally.turns += 1;
         tally.fuel.note(self.fuel);
-        tally.latency.note(self.wall_us);
         tally.fell_back += u64::from(self.fell_back);
         tally.rejected += u64::from(self.rejected);
         match self.same {
@@ -100,6 +105,8 @@ struct State {
     probing: HashMap<Part, Probing>,
     /// Those that did well.
     mended: HashSet<Part>,
+    /// Whose faults on which events were counted lately: a turn that waits meets its canary again and again.
+    counted_faults: HashSet<(Part, EventId)>,
 }
 
 impl State {
@@ -215,6 +222,11 @@ impl Rollouts {
             state.passed(part, why);
             self.news.notify_one();
         }
+    }
+
+    /// Is it the first time lately that this version fails on this event? From now on it is not.
+    pub(super) fn is_first_fault(&self, part: Part, event: EventId) -> bool {
+        self.state().counted_faults.insert((part, event))
     }
 
     fn judge(&self, state: &mut State, part: Part, of: ConversationId, faulty: bool) {

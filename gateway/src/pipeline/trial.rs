@@ -82,8 +82,9 @@ impl Turns {
         spent: &AtomicU64,
     ) -> Result<Performed, Overload> {
         let question = self.question(input, turn, now, spent).await;
+        let installed = &input.entry.installations;
         let mut trials = Vec::new();
-        let (mut gone, mut failures) = (HashSet::new(), Vec::new());
+        let (mut gone, mut rejections) = (HashSet::new(), Vec::new());
         let (mut cast, report) = loop {
             let cast = self.cast(input, &gone).await;
             if let Some(waits) = cast.waits {
@@ -92,33 +93,37 @@ impl Turns {
             let report = self
                 .ask_plugins(&question, cast.bindings.clone(), false)
                 .await?;
-            let mut failed = failed_canaries(&cast, &report, input.tries.retries);
-            failed.retain(|(part, why)| *why != REJECTED || has_active(input, part));
+            let failed = failed_canaries(installed, &cast, &report, input.tries.retries);
             if failed.is_empty() {
                 break (cast, report);
             }
-            for (part, why) in &failed {
-                trials.push(TrialLine::of(&cast, part, &report).after(why));
-                gone.insert(part.installation);
-            }
-            failures.push((cast, report, failed));
-        };
-        for (cast, failure, failed) in &failures {
+            let mut rejected = Vec::new();
             for (part, why) in failed {
-                let alike = rejects(&report, part.installation);
-                self.note(input, (cast, failure), part, Some((*why, alike)));
+                trials.push(TrialLine::of(&cast, &part, &report).after(why));
+                gone.insert(part.installation);
+                match why {
+                    REJECTED => rejected.push(part),
+                    fault => self.note_fault(input, (&cast, &report), &part, fault),
+                }
+            }
+            rejections.push((cast, report, rejected));
+        };
+        for (cast, rejection, parts) in &rejections {
+            for part in parts {
+                self.note_rejection(input, (cast, rejection), part, &report);
             }
         }
         // A first version that failed has nobody behind it but the tenant's fallback, unless it is a number's own.
-        let alone = input.entry.installations.iter();
-        let alone = alone.filter(|one| {
+        let alone = installed.iter().filter(|one| {
             gone.contains(&one.id) && one.active().is_none() && !cast.has(&one.plugin)
         });
         let alone: Vec<String> = alone.map(|one| one.plugin.clone()).collect();
         cast.broken.extend(alone);
         if report.ending != Ending::Retry {
             for part in &cast.parts {
-                self.note(input, (&cast, &report), part, None);
+                if let Some(once) = did_at_last(&report, part) {
+                    self.count(input, &cast, part, &once);
+                }
             }
             self.shadows(&question, (&cast, &report), &mut trials).await;
         }
@@ -146,26 +151,40 @@ impl Turns {
             .await
     }
 
-    /// Counts what a version did, if it was asked. `fell_back`: why the active version took over, and whether that rejects
-    /// the same message, which nobody can then hold against the candidate.
-    fn note(
+    /// Counts a fault of a canary, at once: whoever takes over may have to wait, and others meet the candidate meanwhile. A
+    /// turn that waits runs again and again, and its fault is one.
+    fn note_fault(
         &self,
         input: &TurnInput,
         (cast, report): (&Cast, &TurnReport),
         part: &Part,
-        fell_back: Option<(&'static str, bool)>,
+        fault: &'static str,
     ) {
-        let Some(mut once) = did(report, part.installation) else {
+        if !self.rollouts.is_first_fault(*part, input.event.id) {
             return;
-        };
-        if let Some((why, alike)) = fell_back {
-            once.fell_back = true;
-            match why {
-                REJECTED => once.rejected = !alike,
-                fault => once.fault = once.fault.or(Some(fault)),
-            }
         }
-        self.count(input, cast, part, &once);
+        if let Some(mut once) = did(report, part.installation) {
+            once.fell_back = true;
+            once.fault = once.fault.or(Some(fault));
+            self.count(input, cast, part, &once);
+        }
+    }
+
+    /// Counts what a canary rejected, once it is known what came of the message without it.
+    fn note_rejection(
+        &self,
+        input: &TurnInput,
+        (cast, rejection): (&Cast, &TurnReport),
+        part: &Part,
+        instead: &TurnReport,
+    ) {
+        let behind = behind(&input.entry.installations, part.installation);
+        let once = did(rejection, part.installation);
+        if let (Some(mut once), Some(counts)) = (once, counts_against(instead, behind)) {
+            once.fell_back = true;
+            once.rejected = counts;
+            self.count(input, cast, part, &once);
+        }
     }
 
     fn count(&self, input: &TurnInput, cast: &Cast, part: &Part, once: &Once) {
@@ -243,7 +262,8 @@ impl Turns {
             && met_the_same(&shown, report, installation.id);
         let of = |report| Wanted::of(report, installation.id);
         once.same = compares.then(|| of(&shown) == of(report));
-        once.rejected &= !rejects(report, installation.id);
+        let behind = behind(&question.input.entry.installations, installation.id);
+        once.rejected &= counts_against(report, behind) == Some(true);
         self.count(question.input, &with_it, &part, &once);
         let mut line = TrialLine::of(&with_it, &part, &shown);
         line.same = once.same;
@@ -252,34 +272,65 @@ impl Turns {
 }
 
 /// Canaries that could not end their part of the turn, and why.
-fn failed_canaries(cast: &Cast, report: &TurnReport, retries: u32) -> Vec<(Part, &'static str)> {
-    let failed = |part: &Part| {
-        let mut calls = report.calls.iter();
-        let last = calls.rfind(|call| call.installation == part.installation)?;
-        match &last.outcome {
-            CallOutcome::Fault(fault) if !fault.kind.is_ours() => Some(fault.kind.name()),
-            CallOutcome::Retry { .. } if retries >= RETRIES => Some(ASKED_TOO_OFTEN),
-            CallOutcome::Rejected(_) => Some(REJECTED),
-            _ => None,
-        }
-    };
+fn failed_canaries(
+    installed: &[Installation],
+    cast: &Cast,
+    report: &TurnReport,
+    retries: u32,
+) -> Vec<(Part, &'static str)> {
     let canaries = cast.parts.iter().filter(|part| part.stage == Stage::Canary);
-    canaries
-        .filter_map(|part| failed(part).map(|why| (*part, why)))
-        .collect()
+    let failed = canaries.filter_map(|part| {
+        let last = last_call(report, part.installation)?;
+        let why = failure(last, retries)?;
+        // What nobody else can be asked about is rejected for good.
+        let stands = why == REJECTED && behind(installed, part.installation).is_none();
+        (!stands).then_some((*part, why))
+    });
+    failed.collect()
 }
 
-/// Is there a version that can answer in a candidate's place?
-fn has_active(input: &TurnInput, candidate: &Part) -> bool {
-    let mut installed = input.entry.installations.iter();
-    installed.any(|one| one.id == candidate.installation && one.active().is_some())
+/// Why a canary whose last call ended so has to leave the turn, if it has to.
+fn failure(last: &CallTrace, retries: u32) -> Option<&'static str> {
+    match &last.outcome {
+        CallOutcome::Fault(fault) if !fault.kind.is_ours() => Some(fault.kind.name()),
+        CallOutcome::Retry { .. } if retries >= RETRIES => Some(ASKED_TOO_OFTEN),
+        CallOutcome::Rejected(_) => Some(REJECTED),
+        _ => None,
+    }
 }
 
-/// Did an installation reject the message?
-fn rejects(report: &TurnReport, installation: InstallationId) -> bool {
+/// Whose active version can answer in a candidate's place: that of its own installation, or else that of the tenant's,
+/// whose place a number's own one is to take. `None`: it is the first of its plugin there, and compared with nobody.
+fn behind(installed: &[Installation], candidate: InstallationId) -> Option<InstallationId> {
+    let own = installed.iter().find(|one| one.id == candidate)?;
+    if own.active().is_some() {
+        return Some(own.id);
+    }
+    let mut others = installed.iter();
+    let tenants = others
+        .find(|other| own.takes_place_of(other) && other.active().is_some() && !other.paused)?;
+    Some(tenants.id)
+}
+
+/// Does it count against a candidate that it rejected what came to this end? Only where the version behind it answers: who
+/// faults or rejects as well shows nothing. `None`: nobody knows yet, the message is tried once more.
+fn counts_against(instead: &TurnReport, behind: Option<InstallationId>) -> Option<bool> {
+    let last = behind.and_then(|behind| last_call(instead, behind));
+    let answers = last.is_some_and(|call| matches!(call.outcome, CallOutcome::Ok));
+    (instead.ending != Ending::Retry).then_some(answers)
+}
+
+fn last_call(report: &TurnReport, installation: InstallationId) -> Option<&CallTrace> {
     let mut calls = report.calls.iter();
-    let last = calls.rfind(|call| call.installation == installation);
-    last.is_some_and(|call| matches!(call.outcome, CallOutcome::Rejected(_)))
+    calls.rfind(|call| call.installation == installation)
+}
+
+/// What a version did in the run that is kept. What a canary rejected there nobody else could be asked about, so it is no
+/// mistake: as in service, to reject is an answer.
+fn did_at_last(report: &TurnReport, part: &Part) -> Option<Once> {
+    let mut once = did(report, part.installation)?;
+    once.rejected &= part.stage == Stage::Active;
+    Some(once)
 }
 
 /// What an installation did in a turn; `None`: it was not asked.
@@ -289,8 +340,9 @@ fn did(report: &TurnReport, installation: InstallationId) -> Option<Once> {
         .filter(|call| call.installation == installation)
         .peekable();
     calls.peek()?;
+    let last = last_call(report, installation);
     let begin = Once {
-        rejected: rejects(report, installation),
+        rejected: last.is_some_and(|call| matches!(call.outcome, CallOutcome::Rejected(_))),
         ..Once::default()
     };
     Some(calls.fold(begin, |mut once, call| {
@@ -392,160 +444,4 @@ impl TrialLine {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::TenantId;
-    use crate::plugin_host::{Fault, FaultKind, Hook};
-
-    const CANARY: InstallationId = InstallationId::from_raw(1);
-    const ACTIVE: InstallationId = InstallationId::from_raw(2);
-
-    fn cast() -> Cast {
-        let part = |installation, stage| Part {
-            tenant: TenantId::from_raw(9),
-            installation,
-            seq: 1,
-            stage,
-        };
-        Cast {
-            bindings: Vec::new(),
-            parts: vec![part(CANARY, Stage::Canary), part(ACTIVE, Stage::Active)],
-            rules: Vec::new(),
-            broken: Vec::new(),
-            waits: None,
-        }
-    }
-
-    /// A turn in which one plugin was called, and this came of it.
-    fn report(installation: InstallationId, outcome: CallOutcome) -> TurnReport {
-        let call = CallTrace {
-            fuel: 7,
-            wall_us: 3,
-            ..CallTrace::blank(installation, outcome)
-        };
-        TurnReport {
-            calls: vec![call],
-            ..TurnReport::blank(Ending::Unanswered)
-        }
-    }
-
-    fn fault(kind: FaultKind) -> CallOutcome {
-        CallOutcome::Fault(Fault {
-            kind,
-            hook: Hook::AutoReply,
-            message: String::new(),
-            frames: Vec::new(),
-            offsets: Vec::new(),
-        })
-    }
-
-    fn failed(report: &TurnReport, retries: u32) -> Option<&'static str> {
-        let failed = failed_canaries(&cast(), report, retries);
-        failed.first().map(|(_, why)| *why)
-    }
-
-    #[test]
-    fn a_canary_fails_by_its_own_fault_alone() {
-        let of_canary = |kind| failed(&report(CANARY, fault(kind)), 0);
-        assert_eq!(of_canary(FaultKind::Trap), Some("trap"));
-        assert_eq!(of_canary(FaultKind::OutOfFuel), Some("out_of_fuel"));
-        assert_eq!(of_canary(FaultKind::Overload), None, "that is ours");
-        assert_eq!(failed(&report(ACTIVE, fault(FaultKind::Trap)), 0), None);
-        assert_eq!(failed(&report(CANARY, CallOutcome::Ok), 9), None);
-        let rejected = || CallOutcome::Rejected("not for me".to_owned());
-        assert_eq!(failed(&report(CANARY, rejected()), 0), Some("reject"));
-        assert!(did(&report(CANARY, rejected()), CANARY).is_some_and(|once| once.rejected));
-        assert_eq!(failed(&report(ACTIVE, rejected()), 0), None);
-    }
-
-    #[test]
-    fn a_canary_that_asks_for_more_tries_than_there_are_has_failed() {
-        let asks = report(CANARY, CallOutcome::Retry { after_ms: 50 });
-        assert_eq!(failed(&asks, RETRIES - 1), None);
-        assert_eq!(failed(&asks, RETRIES), Some("retry"));
-    }
-
-    fn remembering(reads: &[(&str, i64)], writes: &[(&str, KvWrite)]) -> TurnReport {
-        let own = |key: &str| key.to_owned();
-        let memory = |installation| KvEffects {
-            installation,
-            reads: reads.iter().map(|(key, seen)| (own(key), *seen)).collect(),
-            writes: writes
-                .iter()
-                .map(|(key, write)| (own(key), write.clone()))
-                .collect(),
-        };
-        TurnReport {
-            kv: vec![memory(CANARY)],
-            ..TurnReport::blank(Ending::Answered)
-        }
-    }
-
-    fn same(one: &TurnReport, other: &TurnReport, installation: InstallationId) -> bool {
-        Wanted::of(one, installation) == Wanted::of(other, installation)
-    }
-
-    #[test]
-    fn who_remembers_something_else_wanted_something_else() {
-        let set = |value: &str| KvWrite::Set(value.as_bytes().to_vec());
-        let one = remembering(&[("read", 7)], &[("step", set("2"))]);
-        assert!(same(&one, &remembering(&[], &[("step", set("2"))]), CANARY));
-        for other in [
-            remembering(&[], &[("step", set("3"))]),
-            remembering(&[], &[("step", KvWrite::Add(2))]),
-            remembering(&[], &[("stop", set("2"))]),
-            remembering(&[], &[]),
-        ] {
-            assert!(!same(&one, &other, CANARY), "{other:?}");
-            assert!(same(&one, &other, ACTIVE), "that is another's memory");
-        }
-        let nothing = TurnReport::blank(Ending::Answered);
-        let only_read = remembering(&[("read", 7)], &[]);
-        assert!(
-            same(&nothing, &only_read, CANARY),
-            "to look is to want nothing"
-        );
-    }
-
-    #[test]
-    fn requests_that_the_journal_has_no_room_for_are_compared_too() {
-        let asking = |mark: &str| TurnReport {
-            requests: vec![(CANARY, "first".to_owned()), (CANARY, mark.to_owned())],
-            ..TurnReport::blank(Ending::Answered)
-        };
-        assert!(same(&asking("second"), &asking("second"), CANARY));
-        assert!(!same(&asking("second"), &asking("another"), CANARY));
-        assert!(same(&asking("second"), &asking("another"), ACTIVE));
-    }
-
-    #[test]
-    fn what_moved_between_the_two_is_not_compared() {
-        let one = remembering(&[("a", 1), ("b", 2)], &[]);
-        let met = |reads| met_the_same(&one, &remembering(reads, &[]), CANARY);
-        assert!(met(&[("a", 1), ("c", 9)]) && met(&[]));
-        assert!(!met(&[("a", 1), ("b", 3)]));
-        assert!(!met(&[("b", 0)]), "it is gone");
-    }
-
-    #[test]
-    fn what_was_waited_for_other_servers_is_not_what_a_version_took() {
-        let mut waited = report(CANARY, CallOutcome::Ok);
-        waited.calls[0].wall_us = 5_000;
-        waited.calls[0].waited_us = 4_000;
-        let again = waited.calls[0].clone();
-        waited.calls.push(again);
-        let did_it = did(&waited, CANARY).expect("it was asked");
-        assert_eq!(did_it.wall_us, 2_000);
-    }
-
-    #[test]
-    fn who_was_not_asked_did_nothing() {
-        let trapped = report(CANARY, fault(FaultKind::Trap));
-        let did_it = did(&trapped, CANARY).expect("it was asked");
-        assert_eq!(
-            (did_it.fault, did_it.fuel, did_it.wall_us),
-            (Some("trap"), 7, 3)
-        );
-        assert!(did(&trapped, ACTIVE).is_none());
-    }
-}
+mod tests;

@@ -65,6 +65,12 @@ impl Installation {
         self.awaits_successor || self.active().is_some()
     }
 
+    /// With no version of it in a turn: is it missed there, so that the tenant's fallback answers for it? A first version on its
+    /// way is not; one that was stopped is, or whose breaker is open.
+    pub fn is_missed(&self) -> bool {
+        self.serves() || self.candidate().is_none()
+    }
+
     /// Takes out the versions of which the operator has stopped the digest, until they are moved on in the database.
     pub fn cut_out(&mut self, is_stopped: impl Fn(&Version) -> bool) -> Vec<Version> {
         let gone: Vec<Version> = (self.versions)
@@ -219,6 +225,31 @@ pub async fn outdate_digest_all_tenants(tx: &mut Tx, digest: &str) -> Result<u64
         tx,
         sqlx::query(sqlx::AssertSqlSafe(sql)).bind(digest)
     )?)
+}
+
+/// Moves the generation of the tenant's installation whose place a number's own one takes: of a turn that began with it nothing is
+/// committed for that number any more. Both rows are locked in the order in which commits lock them, so this comes before the
+/// own one is written.
+pub async fn outdate_place(tx: &mut Tx, tenant: TenantId, own: &Installation) -> Result<()> {
+    const BOTH: &str = "SELECT id FROM installation
+        WHERE tenant = $1 AND plugin = $2 AND (number = 0 OR id = $3) AND state <> 'retired'";
+    let locked = if tx.is_postgres() {
+        "ORDER BY id FOR UPDATE"
+    } else {
+        ""
+    };
+    let sql = format!(
+        "WITH both_rows AS ({BOTH} {locked})
+        UPDATE installation SET generation = generation + 1 WHERE number = 0 AND id IN (SELECT id FROM both_rows)"
+    );
+    execute!(
+        tx,
+        sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(tenant.raw())
+            .bind(&own.plugin)
+            .bind(own.id.raw())
+    )?;
+    Ok(())
 }
 
 /// Takes an installation out of service for good.
@@ -407,6 +438,10 @@ mod tests {
         let mut all = Installation::blank(1, None, &[Stage::Active]);
         all.cut_out(|_| true);
         assert_eq!(all.rests(), Some(Rest::Stopped), "it has no version left");
+        // The fallback answers for it meanwhile, also beside the next version, which is still looked at.
+        assert!(active.is_missed() && all.is_missed() && candidate.is_missed());
+        let first = Installation::blank(1, None, &[Stage::Shadow]);
+        assert!(!first.is_missed(), "nobody had it yet");
         let gone = Installation::blank(1, None, &[]);
         assert_eq!((gone.rests(), gone.serves()), (None, false));
     }

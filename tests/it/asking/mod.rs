@@ -3,6 +3,7 @@
 
 mod candidates;
 mod lookup;
+mod meanwhile;
 mod shop;
 
 use std::collections::BTreeSet;

@@ -1,17 +1,25 @@
 //! Bounds: each of them takes a candidate out by itself, and a version that was promoted lately, in whose place the one before
 //! it answers again.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
+use vestibule::clock::SystemClock;
 use vestibule::domain::rollout::{Bounds, Stage};
 use vestibule::storage::installations::Installation;
 use vestibule::storage::plugin_health::{self, Part};
 use vestibule::tenants::installations::{NewInstallation, Source, install};
-use vestibule_tests::{for_each_database, guests, until};
+use vestibule_tests::town::Town;
+use vestibule_tests::{TestDatabase, for_each_database, guests, until};
 
 use super::{Life, echo};
 
-/// Rounds of work that take a fifth of the fuel, and some milliseconds.
+/// Rounds of work that take a fifth of the fuel.
 const HARD: u64 = 2_000_000;
+/// Rounds that take longer than the least bound on whatever machine: some 200 million instructions, a core that does ten in
+/// a nanosecond takes 20 ms for them. And the fuel for them.
+const LONG: u64 = 40_000_000;
+const FUEL_FOR_LONG: &str = "1000000000";
 /// No bound is passed by it.
 const LOOSE: Bounds = Bounds {
     least_turns: 20,
@@ -137,16 +145,27 @@ async fn a_version_that_takes_too_much_fuel_goes() {
     .await;
 }
 
+/// A life in which work may take as long as it does.
+async fn patient<'a>(database: &'a TestDatabase) -> Life<'a> {
+    let uploads = ["1.0.0", "2.0.0"].map(|version| echo(guests::LABORER, version));
+    let mut town = Town::without_plugin(database).await;
+    town.deployment = town.deployment.with("plugins.fuel", FUEL_FOR_LONG);
+    Life::begin_in(database, town, &uploads, Arc::new(SystemClock)).await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_version_that_takes_too_long_goes() {
-    let second = json!({"prefix": "v2 ", "work": HARD});
-    goes(
-        &[Stage::Canary],
-        (json!({"prefix": "v1 "}), second),
-        LATENCY,
-        &["hello"],
-        "longer than 1 ms",
-    )
+    for_each_database(async |database| {
+        let life = patient(&database).await;
+        life.install_within((0, Stage::Active), json!({"prefix": "v1 "}), LOOSE)
+            .await;
+        let long = json!({"prefix": "v2 ", "work": LONG});
+        let second = life.install_within((1, Stage::Canary), long, LATENCY).await;
+        let why = life.until_gone(&second, &["hello"]).await;
+        assert!(why.contains("longer than 1 ms"), "{why}");
+        life.first_is_back(&second).await;
+        life.end().await;
+    })
     .await;
 }
 
@@ -231,11 +250,25 @@ async fn what_a_candidate_rejects_is_answered_by_the_active_version_unless_that_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_first_version_may_reject_what_it_likes() {
+    for_each_database(async |database| {
+        let life = Life::begin(&database, &[echo(guests::LABORER, "1.0.0")]).await;
+        let picky = json!({"prefix": "v1 ", "picky": true});
+        let first = life.install_within((0, Stage::Canary), picky, FAULTS).await;
+        (0..30).for_each(|customer| life.say(customer, "refuse me"));
+        life.all_answered().await;
+        let said = life.said().await;
+        assert!(said.iter().all(|(_, text)| text.starts_with("Sorry")) && said.len() == 30);
+        assert!(life.now(&first).await.candidate().is_some());
+        life.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_promoted_version_is_not_judged_by_time() {
     for_each_database(async |database| {
-        let uploads = ["1.0.0", "2.0.0"].map(|version| echo(guests::LABORER, version));
-        let life = Life::begin(&database, &uploads).await;
-        let hard = |prefix: &str| json!({"prefix": prefix, "work": HARD});
+        let life = patient(&database).await;
         let first = life
             .install_within((0, Stage::Active), json!({"prefix": "v1 "}), LATENCY)
             .await;
@@ -245,9 +278,8 @@ async fn a_promoted_version_is_not_judged_by_time() {
             seq: 1,
             stage: Stage::Active,
         };
-        let second = life
-            .install_within((1, Stage::Active), hard("v2 "), LATENCY)
-            .await;
+        let long = json!({"prefix": "v2 ", "work": LONG});
+        let second = life.install_within((1, Stage::Active), long, LATENCY).await;
         let known = Part { seq: 2, ..part };
         let mut customer = 0;
         until("the second one was judged", async || {

@@ -4,7 +4,7 @@ use serde_json::json;
 use vestibule::domain::rollout::Stage;
 use vestibule::storage::installations::Installation;
 use vestibule::tenants::installations::remove;
-use vestibule_tests::{for_each_database, guests};
+use vestibule_tests::{for_each_database, guests, until};
 
 use super::{Life, echo};
 
@@ -104,6 +104,31 @@ async fn an_own_version_that_was_taken_back_leaves_the_number_to_the_tenants() {
             serde_json::Value::Null,
             "{journal}"
         );
+        life.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_own_candidate_rejects_is_answered_by_the_tenants() {
+    const CUSTOMERS: usize = 30;
+    for_each_database(async |database| {
+        let uploads = ["1.0.0", "2.0.0"].map(|version| echo(guests::LABORER, version));
+        let life = Life::begin(&database, &uploads).await;
+        life.install(0, Stage::Active, 0, "all ").await;
+        let picky = json!({"prefix": "own ", "picky": true});
+        let own = life.try_install_for(Some(0), 1, (Stage::Canary, 100), picky);
+        let own = own.await.expect("installed");
+        assert_eq!(life.answer(0, 1, "hello").await, "own hello");
+        (0..CUSTOMERS).for_each(|customer| life.say(customer, "refuse me"));
+        life.all_answered().await;
+        let said = life.said().await.split_off(1);
+        let answered = said.iter().filter(|(_, text)| text == "all refuse me");
+        assert_eq!(answered.count(), CUSTOMERS, "{said:?}");
+        until("it goes by itself", async || {
+            life.now(&own).await.candidate().is_none().then_some(())
+        })
+        .await;
         life.end().await;
     })
     .await;

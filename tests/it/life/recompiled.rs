@@ -6,7 +6,7 @@ use vestibule::plugin_host::ComponentDigest;
 use vestibule_tests::town::Town;
 use vestibule_tests::{TestDatabase, for_each_database, guests, settle, until};
 
-use super::echo;
+use super::{cli, echo, push};
 
 async fn install(town: &Town, tenant: usize, component: &[u8]) {
     let file = town.deployment.data_dir("install").with_extension("wasm");
@@ -149,6 +149,66 @@ async fn what_a_machine_without_memory_cannot_compile_is_compiled_when_it_has_so
             outcomes.iter().all(|outcome| outcome != "fallback"),
             "{outcomes:?}"
         );
+        node.terminate().await;
+    })
+    .await;
+}
+
+/// Each of them meets the candidate once.
+const CUSTOMERS: usize = 30;
+const MEMORY: &str = "plugins.compile_memory_bytes";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_candidate_that_faults_goes_though_the_active_version_cannot_take_over_yet() {
+    for_each_database(async |database: TestDatabase| {
+        let mut town = Town::without_plugin(&database).await;
+        install(&town, 0, &echo(guests::ECHO, "1.0.0")).await;
+        database
+            .execute("UPDATE artifact SET engine = '47.0.1 00000000000000aa'")
+            .await;
+        let candidate = push(&town, &echo(guests::BRITTLE, "2.0.0")).await;
+        let tenant = town.business.tenants[0].as_str();
+        let canary = ["--stage", "canary", "--percent", "100"];
+        let install = ["plugin", "install", &candidate, "--tenant", tenant];
+        cli(&town, &[install.as_slice(), &canary].concat()).await;
+        // What the active version needs cannot be compiled here: its turns wait.
+        town.deployment = town.deployment.with(MEMORY, "1048576");
+        let mut node = town.deployment.start("node").await;
+        town.meta
+            .set_webhook(&node.webhook_url(), None)
+            .expect("a URL");
+        let number = &town.business.numbers[0].phone_number_id;
+        for n in 0..CUSTOMERS {
+            let customer = town.meta.customer(number, &format!("49151{n:07}"));
+            customer.expect("a customer").text("crack").expect("sent");
+        }
+        town.meta.webhooks_idle().await;
+        let gone = "SELECT reason FROM installation_version WHERE seq = 2 AND stage = 'retired'";
+        let why = until("the candidate goes by itself", async || {
+            database.texts(gone).await.pop()
+        })
+        .await;
+        assert!(
+            why.starts_with("rolled back by itself in canary: "),
+            "{why}"
+        );
+        assert_eq!(database.count("SELECT COUNT(*) FROM turn").await, 0);
+        node.terminate().await;
+        database
+            .execute("UPDATE compile_work SET claimed_until = 0")
+            .await;
+        town.deployment = town.deployment.with(MEMORY, "2147483648");
+        let mut node = town.deployment.start("node").await;
+        town.meta
+            .set_webhook(&node.webhook_url(), None)
+            .expect("a URL");
+        let db = database.open().await;
+        settle(&db).await;
+        db.close().await;
+        let answered = "SELECT COUNT(DISTINCT conversation) FROM outbox WHERE draft LIKE '%crack%'";
+        assert_eq!(database.count(answered).await, CUSTOMERS as i64);
+        let sends = database.count("SELECT COUNT(*) FROM outbox").await;
+        assert_eq!(sends, CUSTOMERS as i64, "one answer for each");
         node.terminate().await;
     })
     .await;

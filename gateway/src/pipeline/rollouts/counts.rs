@@ -1,11 +1,14 @@
 //! What versions did here, on its way to the database, and what all nodes saw, on its way back.
 //!
+//! A version that was promoted lately is remembered until its watch is over, so what nobody judges of it is not kept: how long
+//! its turns took would be 9 of 15 KB of a busy one, and an author may promote thousands on one day.
+//!
 //! Only what had a turn here is written and asked for again: the node whose turns come last hears of all that came before.
 
 use std::collections::HashSet;
 
 use super::{Once, Part, Rollouts, State, TOGETHER};
-use crate::domain::rollout::{Rule, Stage, Tally, Window};
+use crate::domain::rollout::{Rule, Sizes, Stage, Tally, Window};
 use crate::domain::{ConversationId, Timestamp};
 use crate::storage::Result;
 use crate::storage::plugin_health;
@@ -38,8 +41,10 @@ impl Seen {
         self.rule = Some(rule);
         if self.is_judged(stage, now) {
             let bounds = &rule.0.bounds;
-            self.window
-                .note(bounds, conversation, |tally| once.count(tally));
+            self.window.note(bounds, conversation, |tally| match stage {
+                Stage::Active => once.count_untimed(tally),
+                _ => once.count(tally),
+            });
         } else if self.before.take().is_some() {
             // The watch is over.
             self.window = Window::default();
@@ -80,12 +85,28 @@ impl Seen {
         })
     }
 
+    /// This node has told the database so much more.
+    fn has_told(&mut self, stage: Stage, more: &Tally) {
+        self.told.add(more);
+        forget_unjudged(stage, &mut self.told);
+    }
+
     /// Hears what all nodes have counted.
-    fn hear(&mut self, known: &Tally, before: Option<Tally>) {
+    fn hear(&mut self, stage: Stage, mut known: Tally, mut before: Option<Tally>) {
+        for tally in before.iter_mut().chain([&mut known]) {
+            forget_unjudged(stage, tally);
+        }
         self.before = before;
         if let Some((rule, _)) = &self.rule {
             self.window.hear(&rule.bounds, known.since(&self.told));
         }
+    }
+}
+
+/// Drops what versions in this stage are not judged by.
+fn forget_unjudged(stage: Stage, tally: &mut Tally) {
+    if stage == Stage::Active {
+        tally.latency = Sizes::default();
     }
 }
 
@@ -137,7 +158,7 @@ impl Rollouts {
         for (part, tally) in &taken {
             let seen = state.seen.entry(*part).or_default();
             match told {
-                Ok(()) => seen.told.add(tally),
+                Ok(()) => seen.has_told(part.stage, tally),
                 Err(_) => seen.pending.add(tally),
             }
         }
@@ -178,7 +199,7 @@ impl Rollouts {
         let mut state = self.state();
         for (part, before) in judged {
             let seen = state.seen.entry(part).or_default();
-            seen.hear(&known(&part), before.as_ref().map(known));
+            seen.hear(part.stage, known(&part), before.as_ref().map(known));
             // What the other nodes saw may be what was missing.
             if let Some(why) = seen.verdict(part.stage) {
                 state.passed(part, why);
@@ -191,6 +212,7 @@ impl Rollouts {
     fn forget_idle(&self) {
         let now = self.setup.clock.now();
         let mut state = self.state();
+        state.counted_faults.clear();
         let judged = |part: &Part, seen: &super::Seen| seen.is_judged(part.stage, now);
         let mut waits = state.seen.iter();
         let standing = match waits.any(|(part, seen)| seen.pending.turns == 0 && judged(part, seen))
@@ -212,5 +234,63 @@ impl Rollouts {
             versions.map(move |version| super::part(one, version))
         });
         versions.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::rollout::{Bounds, Watch};
+
+    /// What is kept of a version that had some hundred turns of every length, and what the database was told of them.
+    fn after_some_turns(stage: Stage) -> (Seen, Tally) {
+        let now = Timestamp::from_secs(1_795_000_000);
+        let watch = Watch {
+            before: 1,
+            since: now,
+        };
+        let rule = Rule {
+            bounds: Bounds::default(),
+            watch: (stage == Stage::Active).then_some(watch),
+        };
+        let mut seen = Seen::default();
+        for n in 0..300 {
+            let once = Once {
+                fuel: 7,
+                wall_us: 100 << (n % 9),
+                ..Once::default()
+            };
+            let of = ConversationId::from_raw(n);
+            seen.count(stage, (rule, 1_000), (of, now), &once);
+        }
+        let told = std::mem::take(&mut seen.pending);
+        seen.has_told(stage, &told);
+        let mut known = told.clone();
+        known.add(&told);
+        seen.hear(stage, known, Some(told.clone()));
+        (seen, told)
+    }
+
+    /// Tallies that have times, and all.
+    fn timed(seen: &Seen) -> (usize, usize) {
+        let tallies = format!("{:?}", (&seen.told, &seen.window, &seen.before));
+        let all = tallies.matches("latency: Sizes({").count();
+        let none = tallies.matches("latency: Sizes({})").count();
+        (all - none, all)
+    }
+
+    #[test]
+    fn how_long_turns_took_is_kept_only_of_those_who_are_judged_by_it() {
+        let (active, told) = after_some_turns(Stage::Active);
+        let (times, all) = timed(&active);
+        assert!(times == 0 && all > 5, "{times} of {all}");
+        assert!(told.latency.quantile(0.5).is_some(), "its author is told");
+        let before = active.before.as_ref().expect("it was heard");
+        let fuel = |tally: &Tally| tally.fuel.quantile(1.0);
+        assert!(fuel(before).is_some() && fuel(before) == fuel(&active.told));
+        assert_eq!(active.window.turns_elsewhere(), 300);
+        let (candidate, _) = after_some_turns(Stage::Canary);
+        let (times, all) = timed(&candidate);
+        assert!(times == all && all > 5, "{times} of {all}");
     }
 }

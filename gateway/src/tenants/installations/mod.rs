@@ -145,6 +145,8 @@ struct Changing<'a> {
     tenant: TenantId,
     installation: Installation,
     was: Value,
+    /// It comes into service with a version, and had none there.
+    begins_to_serve: bool,
 }
 
 impl<'a> Changing<'a> {
@@ -171,6 +173,7 @@ impl<'a> Changing<'a> {
             tenant,
             was: shown(&installation),
             installation,
+            begins_to_serve: false,
         })
     }
 
@@ -202,6 +205,7 @@ impl<'a> Changing<'a> {
             version.instead_of = 0;
         } else {
             version.good = true;
+            self.begins_to_serve = self.installation.active().is_none();
             // What it did when it was here before is over.
             self.installation.breaker = None;
         }
@@ -242,6 +246,10 @@ impl<'a> Changing<'a> {
     async fn record(&mut self, action: &'static str) -> Result<Installation> {
         self.forget_oldest().await?;
         let (tenant, id) = (self.tenant, self.installation.id);
+        if self.begins_to_serve && self.installation.number.is_some() {
+            // Turns that began before may know nothing of this installation.
+            installations::outdate_place(&mut self.tx, tenant, &self.installation).await?;
+        }
         installations::update(&mut self.tx, tenant, &self.installation).await?;
         let now = required(&mut self.tx, tenant, id).await?;
         let became = Some(shown(&now));

@@ -8,7 +8,7 @@ use crate::directory::Directory;
 use crate::domain::breaker::BreakerRule;
 use crate::domain::rollout::{Bounds, Rule, Stage};
 use crate::domain::time::ManualClock;
-use crate::domain::{ConversationId, IdGenerator, InstallationId, TenantId, Timestamp};
+use crate::domain::{ConversationId, EventId, IdGenerator, InstallationId, TenantId, Timestamp};
 use crate::secrets::{Keyring, Missing, Source, SystemEntropy};
 use crate::storage::{Db, OpenOptions, migrate, open};
 use crate::tenants::SetupContext;
@@ -104,6 +104,20 @@ async fn what_had_no_turn_here_is_neither_written_nor_asked_for() {
     let tripped = other.state().tripped.get(&canary).cloned();
     let why = tripped.expect("12 here and 12 there");
     assert!(why.contains("24 of 24 turns"), "{why}");
+}
+
+#[tokio::test]
+async fn what_fails_on_an_event_again_and_again_while_that_waits_failed_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (db, keyring) = database(&folder).await;
+    let node = node(&db, &keyring, 1).await;
+    let is_first = |event| node.is_first_fault(part(), EventId::from_raw(event));
+    assert!(is_first(1) && !is_first(1) && is_first(2));
+    // Not remembered for ever.
+    node.flush(false).await.expect("told");
+    assert!(!is_first(1));
+    node.flush(true).await.expect("told");
+    assert!(is_first(1));
 }
 
 #[tokio::test]
