@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::trial::Performed;
+use super::trial::{Performed, TrialLine};
 use super::turn::TurnInput;
 use crate::domain::{Timestamp, TurnId};
-use crate::plugin_host::{CallOutcome, CallTrace, PluginBinding};
+use crate::plugin_host::{CallOutcome, CallTrace};
 use crate::telemetry::{Attribute, PluginMeters, Span, Traces, nanos, span_of, trace_of};
 
 /// Where turns tell it.
@@ -34,33 +34,63 @@ impl TurnSpans {
         })
     }
 
-    /// The calls of its plugins, when they were.
+    /// The calls of its plugins, when they were, and of versions on trial beside them.
     pub(super) fn performed(&mut self, performed: &Performed) {
-        let trace = trace_of(self.turn);
-        let since = |asked: Instant| nanoseconds(asked.duration_since(self.began));
-        let asked = performed.report.asked.map_or(0, since);
-        for (n, call) in (1..).zip(&performed.report.calls) {
-            let (start, end) = during(call, self.start.saturating_add(asked));
+        let report = &performed.report;
+        for call in &report.calls {
             let mut bindings = performed.bindings.iter();
             let binding = bindings.find(|binding| binding.installation == call.installation);
-            self.calls.push(Span {
-                name: "plugin call",
-                trace,
-                id: span_of(&trace, n),
-                parent: Some(span_of(&trace, 0)),
-                start,
-                end,
-                attributes: about_call(call, binding),
-                error: fault(call),
-            });
+            let plugin = binding.map(|one| (one.plugin.name(), one.plugin.version()));
+            self.called(call, report.asked, about_plugin(plugin));
         }
+        for trial in &performed.trials {
+            self.tried(trial);
+        }
+    }
+
+    pub(super) fn tried(&mut self, trial: &TrialLine) {
+        for call in &trial.calls {
+            let mut about = about_plugin(Some((&trial.plugin, &trial.version)));
+            about.push(("vestibule.trial", text(trial.stage.to_string())));
+            self.called(call, trial.asked, about);
+        }
+    }
+
+    fn called(
+        &mut self,
+        call: &CallTrace,
+        asked: Option<Instant>,
+        mut plugin: Vec<(&'static str, Attribute)>,
+    ) {
+        let trace = trace_of(self.turn);
+        let since = |asked: Instant| nanoseconds(asked.duration_since(self.began));
+        let asked = asked.map_or(0, since);
+        let (start, end) = during(call, self.start.saturating_add(asked));
+        let mut attributes = about_call(call);
+        attributes.append(&mut plugin);
+        // The turn's own is the first of the trace.
+        let n = u32::try_from(self.calls.len() + 1).unwrap_or(u32::MAX);
+        self.calls.push(Span {
+            name: "plugin call",
+            trace,
+            id: span_of(&trace, n),
+            parent: Some(span_of(&trace, 0)),
+            start,
+            end,
+            attributes,
+            error: fault(call),
+        });
+    }
+
+    #[cfg(test)]
+    pub(super) fn calls(&self) -> &[Span] {
+        &self.calls
     }
 
     /// It is over, but for its commit.
     pub(super) fn end(self, traces: &Traces, input: &TurnInput, outcome: &'static str) {
         let elapsed = nanoseconds(self.began.elapsed());
         let trace = trace_of(self.turn);
-        let text = |value: String| Attribute::Text(value);
         traces.tell(Span {
             name: "turn",
             trace,
@@ -97,27 +127,32 @@ fn nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
-fn about_call(call: &CallTrace, binding: Option<&PluginBinding>) -> Vec<(&'static str, Attribute)> {
+fn about_call(call: &CallTrace) -> Vec<(&'static str, Attribute)> {
     let number = |value: u64| Attribute::Number(i64::try_from(value).unwrap_or(i64::MAX));
-    let mut attributes = vec![
+    vec![
         (
             "vestibule.installation",
-            Attribute::Text(call.installation.to_string()),
+            text(call.installation.to_string()),
         ),
-        (
-            "vestibule.hook",
-            Attribute::Text(call.hook.name().to_owned()),
-        ),
+        ("vestibule.hook", text(call.hook.name().to_owned())),
         ("vestibule.fuel", number(call.fuel)),
         ("vestibule.host_calls", number(call.host_calls.into())),
         ("vestibule.memory_peak", number(call.memory_peak as u64)),
-    ];
-    if let Some(binding) = binding {
-        let (name, version) = (binding.plugin.name(), binding.plugin.version());
-        attributes.push(("vestibule.plugin", Attribute::Text(name.to_owned())));
-        attributes.push(("vestibule.version", Attribute::Text(version.to_owned())));
-    }
-    attributes
+    ]
+}
+
+/// Its name and version.
+fn about_plugin(plugin: Option<(&str, &str)>) -> Vec<(&'static str, Attribute)> {
+    plugin.map_or_else(Vec::new, |(name, version)| {
+        vec![
+            ("vestibule.plugin", text(name.to_owned())),
+            ("vestibule.version", text(version.to_owned())),
+        ]
+    })
+}
+
+fn text(value: String) -> Attribute {
+    Attribute::Text(value)
 }
 
 /// The kind alone: a fault's message is the guest's.

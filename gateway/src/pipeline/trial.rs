@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
@@ -41,8 +41,13 @@ pub(super) struct Performed {
 pub(super) struct TrialLine {
     installation: InstallationId,
     seq: i64,
-    version: String,
-    stage: Stage,
+    /// For traces, as `asked` is: the journal has it by the installation.
+    #[serde(skip)]
+    pub(super) plugin: String,
+    pub(super) version: String,
+    pub(super) stage: Stage,
+    #[serde(skip)]
+    pub(super) asked: Option<Instant>,
     /// Why the active version answered in its place.
     #[serde(skip_serializing_if = "Option::is_none")]
     fell_back: Option<&'static str>,
@@ -58,7 +63,7 @@ pub(super) struct TrialLine {
     /// What it would remember.
     #[serde(skip_serializing_if = "Option::is_none")]
     kv: Option<WriteLines>,
-    calls: Vec<CallTrace>,
+    pub(super) calls: Vec<CallTrace>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     logs: Vec<LogLine>,
 }
@@ -418,14 +423,18 @@ impl TrialLine {
             .bindings
             .iter()
             .find(|binding| binding.installation == id);
-        let version = binding.map_or("", |binding| binding.plugin.version());
+        let (plugin, version) = binding.map_or(("", ""), |binding| {
+            (binding.plugin.name(), binding.plugin.version())
+        });
         let calls = report.calls.iter().filter(|call| call.installation == id);
         let logs = report.logs.iter().filter(|line| line.installation == id);
         Self {
             installation: id,
             seq: part.seq,
+            plugin: plugin.to_owned(),
             version: version.to_owned(),
             stage: part.stage,
+            asked: report.asked,
             fell_back: None,
             same: None,
             ending: report.ending,

@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::domain::{NumberId, TenantId};
+use crate::pipeline::told::TurnSpans;
 use crate::plugin_host::{Fault, FaultKind, Hook};
+use crate::telemetry::{Attribute, Traces};
 
 const CANARY: InstallationId = InstallationId::from_raw(1);
 const ACTIVE: InstallationId = InstallationId::from_raw(2);
@@ -243,4 +245,22 @@ fn who_was_not_asked_did_nothing() {
         (Some("trap"), 7, 3)
     );
     assert!(did(&trapped, ACTIVE).is_none());
+}
+
+#[test]
+fn what_is_on_trial_stands_in_the_trace_beside_what_answered() {
+    let (cast, report) = (cast(), report(CANARY, fault(FaultKind::Trap)));
+    let line = TrialLine::of(&cast, &cast.parts[0], &report).after("trap");
+    let (traces, _spans) = Traces::channel(100.0);
+    let now = Timestamp::from_millis(1_000);
+    let mut spans = TurnSpans::begin(&traces, TurnId::from_raw(1), now).expect("all are traced");
+    spans.tried(&line);
+    spans.tried(&line);
+    let [one, other] = spans.calls() else {
+        panic!("{:?}", spans.calls());
+    };
+    assert_ne!(one.id, other.id);
+    let stage = ("vestibule.trial", Attribute::Text("canary".to_owned()));
+    assert!(one.attributes.contains(&stage), "{one:?}");
+    assert_eq!(one.error, Some("trap"));
 }
