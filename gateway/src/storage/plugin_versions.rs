@@ -210,18 +210,6 @@ pub async fn with_digest_all_tenants(
     Ok(rows.into_iter().map(read).collect())
 }
 
-/// In how many installations a digest stands and is not retired: a tenant's, or those of all for the operator's realm.
-pub async fn count_with_digest(tx: &mut Tx, tenant: TenantId, digest: &str) -> Result<i64> {
-    const SQL: &str = "SELECT COUNT(DISTINCT i.id) FROM installation_version v
-        JOIN installation i ON i.id = v.installation
-        WHERE v.digest = $1 AND (v.tenant = $2 OR $2 = 0) AND v.stage <> 'retired' AND i.state <> 'retired'";
-    Ok(on_backend!(tx, |conn| sqlx::query_scalar(SQL)
-        .bind(digest)
-        .bind(tenant.raw())
-        .fetch_one(conn)
-        .await)?)
-}
-
 /// Forgets a version, and what it did.
 pub async fn forget(
     tx: &mut Tx,

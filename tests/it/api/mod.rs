@@ -9,6 +9,8 @@ mod jobs;
 mod matrix;
 pub(crate) mod media;
 mod openapi;
+mod plugin_authors;
+mod plugin_rows;
 mod plugins;
 mod removals;
 mod resources;

@@ -10,7 +10,9 @@ use super::super::plugin_keys::Signature;
 use super::super::{Result, SetupContext, SetupError, find};
 use super::rollout::{Promotion, promote};
 use super::successor::{problem_of_digest, problem_of_running};
-use super::upload::{Looked, Uploaded, find as find_upload, look as look_at, take_in};
+use super::upload::{
+    Authorship, Looked, NewUpload, Uploaded, find as find_upload, look as look_at, take_in,
+};
 use super::{
     Changing, check_bounds, check_grants, check_percent, check_room, check_stage, commit, names,
     settings_for,
@@ -76,7 +78,16 @@ pub async fn install(
     } = look(setup, compiler, tenant, new).await?;
     let uploaded = match found {
         Found::Kept(uploaded) => *uploaded,
-        Found::New(bytes, looked) => take_in(&at_once, compiler, tenant, bytes, looked).await?,
+        Found::New(bytes, looked) => {
+            let upload = NewUpload {
+                realm: tenant,
+                wasm: bytes.clone(),
+                // Looked at already.
+                signature: None,
+                authorship: Authorship::Unsaid,
+            };
+            take_in(&at_once, compiler, &upload, looked).await?
+        }
     };
     let digest = &uploaded.component.digest;
     let manifest = &uploaded.manifest;

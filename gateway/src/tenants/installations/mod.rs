@@ -9,6 +9,7 @@ mod change;
 mod health;
 mod install;
 mod logs;
+mod pseudonym;
 mod recompile;
 mod rollout;
 mod standing;
@@ -34,14 +35,16 @@ use crate::storage::{Tx, changes, components, notify};
 
 pub use breaker::{Tripped, close as close_breaker, step_back, trip};
 pub use change::{InstallationChange, change, check_change, remove};
-pub use health::{Health, health};
+pub use health::{Health, PartKey, SeenPart, Viewer, health};
 pub use install::{NewInstallation, Source, check_install, install};
 pub use logs::{LogCursor, LogEntry, LogPage, logs};
 pub use recompile::{Recompiler, Wanted};
 pub use rollout::{Promotion, Rollback, pause, promote, resume, roll_back, roll_back_by_itself};
 pub use standing::standing;
-pub use stop::{Stopped, allow, move_some, stop, stop_of, tell_moved};
-pub use upload::{Uploaded, find as find_upload, page as page_of_uploads, upload};
+pub use stop::{Stopped, allow, move_some, stop, tell_moved};
+pub use upload::{
+    Authorship, NewUpload, Uploaded, find as find_upload, page as page_of_uploads, upload,
+};
 
 /// An installation.
 pub async fn find_one(
@@ -286,7 +289,11 @@ async fn commit(setup: &SetupContext, tx: Tx) -> Result<()> {
 async fn manifest_of(tx: &mut Tx, tenant: TenantId, digest: &str) -> Result<Manifest> {
     let text = components::manifest(tx, tenant, digest).await?;
     let text = text.ok_or_else(|| SetupError::not_found("digest", digest))?;
-    serde_json::from_str(&text)
+    read_manifest(&text)
+}
+
+fn read_manifest(text: &str) -> Result<Manifest> {
+    serde_json::from_str(text)
         .map_err(|error| SetupError::Engine(format!("a stored manifest: {error}")))
 }
 

@@ -162,20 +162,6 @@ pub async fn allow(setup: &SetupContext, digest: &str) -> Result<()> {
     commit(setup, tx).await
 }
 
-/// Why a digest is stopped, if it is, and in how many installations (the tenant's, or for the operator all) it still stands.
-pub async fn stop_of(
-    setup: &SetupContext,
-    realm: TenantId,
-    digest: &str,
-) -> Result<Option<(Stop, i64)>> {
-    let mut tx = setup.db.read().await?;
-    let Some(stop) = plugin_trust::stop_of_all_tenants(&mut tx, digest).await? else {
-        return Ok(None);
-    };
-    let left = plugin_versions::count_with_digest(&mut tx, realm, digest).await?;
-    Ok(Some((stop, left)))
-}
-
 fn check_digest(digest: &str) -> Result<()> {
     let hex = digest
         .bytes()
