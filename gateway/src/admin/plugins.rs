@@ -430,6 +430,8 @@ async fn list(setup: &SetupContext, tenant: Option<String>) -> Result<Answer, Ad
                 "candidate" => of(row.candidate()),
                 "paused" => row.paused,
                 "breaker" => row.open_breaker().map(|open| open.reason.clone()),
+                // Given, and above what the operator lets the tenant's plugins have.
+                "withheld" => row.versions.iter().flat_map(|v| &v.withheld).collect::<BTreeSet<_>>(),
             }
         }));
     }
@@ -509,6 +511,7 @@ impl Answer {
             let mut row = version_record(v);
             row.extend(record! {
                 "grants" => serde_json::from_str::<Value>(&v.grants).ok(),
+                "withheld" => v.withheld,
                 "asks_for" => serde_json::from_str::<Value>(&v.asked).ok(),
                 // What the plugin gets to see: the schema's defaults are filled in.
                 "settings" => settings(v),

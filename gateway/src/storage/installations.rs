@@ -221,6 +221,22 @@ pub async fn outdate_digest_all_tenants(tx: &mut Tx, digest: &str) -> Result<u64
     )?)
 }
 
+/// The same for every installation of a tenant.
+pub async fn outdate_tenant(tx: &mut Tx, tenant: TenantId) -> Result<()> {
+    const STANDING: &str = "SELECT id FROM installation WHERE tenant = $1 AND state <> 'retired'";
+    let locked = if tx.is_postgres() {
+        "ORDER BY id FOR UPDATE"
+    } else {
+        ""
+    };
+    let sql = format!(
+        "WITH standing AS ({STANDING} {locked})
+        UPDATE installation SET generation = generation + 1 WHERE id IN (SELECT id FROM standing)"
+    );
+    execute!(tx, sqlx::query(sqlx::AssertSqlSafe(sql)).bind(tenant.raw()))?;
+    Ok(())
+}
+
 /// Takes an installation out of service for good.
 pub async fn retire(tx: &mut Tx, tenant: TenantId, id: InstallationId) -> Result<()> {
     const SQL: &str = "UPDATE installation SET state = 'retired', generation = generation + 1

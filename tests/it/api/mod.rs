@@ -10,6 +10,7 @@ mod matrix;
 pub(crate) mod media;
 mod openapi;
 mod plugin_authors;
+mod plugin_grants;
 mod plugin_rows;
 mod plugins;
 mod removals;

@@ -83,6 +83,8 @@ pub(super) fn version(ground: &Ground, seq: i64, digest: &str, stage: Stage) -> 
         grants: "[]".to_owned(),
         granted_by: "somebody".to_owned(),
         granted_at: now,
+        inherited: "{}".to_owned(),
+        withheld: Vec::new(),
         stage,
         percent: 0,
         instead_of: 0,
