@@ -37,6 +37,7 @@ async fn empty(database: &TestDatabase) -> (tempfile::TempDir, SetupContext) {
         uploads_per_tenant: 500,
         changed: Arc::default(),
         by: vestibule::audit::Actor::gateway(),
+        giver: vestibule::tenants::Giver::Operator,
         ending: vestibule::storage::Ending::default(),
     };
     (dir, setup)

@@ -144,6 +144,7 @@ impl Local {
             uploads_per_tenant: config.plugins.uploads_per_tenant,
             changed: Arc::default(),
             by: Actor::command_line(rustix::process::getuid().as_raw()),
+            giver: crate::tenants::Giver::Operator,
             ending: Ending::default(),
         };
         let compiler = Arc::new(compiler(config)?);

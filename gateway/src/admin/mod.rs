@@ -15,6 +15,7 @@ mod keys;
 mod local;
 mod lock;
 mod permission;
+mod plugin_health;
 mod plugins;
 mod secrets;
 mod socket;
@@ -30,7 +31,9 @@ pub use local::{
     Local, OpenError, compiler, compiler_of, graph, load_keyring, lock, open_database,
 };
 pub use lock::{DataLock, LockError, prepare_data_dir};
-pub use plugins::{PluginCommand, PluginInstall, PluginSet, PluginSource, PluginTerms};
+pub use plugins::{
+    PluginAuthor, PluginCommand, PluginInstall, PluginSet, PluginSource, PluginTerms,
+};
 pub use socket::AdminSocket;
 pub use templates::{TemplateCommand, line as finding_line};
 

@@ -11,14 +11,15 @@ use serde_json::{Value, json};
 use super::answer::{Answer, record};
 use super::context::AdminContext;
 use super::error::AdminError;
+use super::plugin_health;
 use crate::audit::OPERATOR;
-use crate::domain::rollout::{Bounds, Sizes, Stage, Tally};
+use crate::domain::rollout::{Bounds, Stage};
 use crate::domain::{InstallationId, TenantId};
 use crate::storage::installations::Installation;
 use crate::storage::plugin_versions::Version;
 use crate::tenants::installations::{
-    self, InstallationChange, LogCursor, LogEntry, NewInstallation, Promotion, Rollback, Source,
-    Uploaded,
+    self, Authorship, InstallationChange, LogCursor, LogEntry, NewInstallation, NewUpload,
+    Promotion, Rollback, Source, Uploaded,
 };
 use crate::tenants::plugin_keys::{self, Signature};
 use crate::tenants::{Expected, SetupContext, SetupError, find_tenant};
@@ -34,6 +35,7 @@ pub enum PluginCommand {
         component: String,
         /// `NAME:BASE64`.
         signature: Option<String>,
+        author: PluginAuthor,
     },
     Install(Box<PluginInstall>),
     Set(Box<PluginSet>),
@@ -79,6 +81,8 @@ pub enum PluginCommand {
         digest: String,
         /// `None`: at all tenants.
         tenant: Option<String>,
+        /// In how many installations versions of the plugin stand, not how they do.
+        in_use: bool,
     },
     Logs {
         installation: InstallationId,
@@ -93,6 +97,18 @@ pub enum PluginCommand {
     KeyRevoke {
         name: String,
     },
+}
+
+/// Who wrote an upload for every tenant.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PluginAuthor {
+    /// What was said stays.
+    #[default]
+    Unsaid,
+    Nobody,
+    /// A tenant, by name or id.
+    Tenant(String),
 }
 
 /// A plugin to install.
@@ -187,7 +203,7 @@ impl PluginCommand {
 }
 
 /// Longer than anybody's list of installations is read.
-const LIST_MOST: i64 = 10_000;
+pub(super) const LIST_MOST: i64 = 10_000;
 
 pub(super) async fn execute(
     context: &AdminContext,
@@ -199,12 +215,15 @@ pub(super) async fn execute(
             tenant,
             component,
             signature,
+            author,
         } => {
-            let realm = realm(setup, tenant).await?;
-            let (wasm, signature) = (bytes(&component)?, signed(signature)?);
-            let compiler = &context.compiler;
-            let uploaded =
-                installations::upload(setup, compiler, realm, &wasm, signature.as_ref()).await?;
+            let new = NewUpload {
+                realm: realm(setup, tenant).await?,
+                wasm: bytes(&component)?,
+                signature: signed(signature)?,
+                authorship: authorship(setup, author).await?,
+            };
+            let uploaded = installations::upload(setup, &context.compiler, &new).await?;
             Ok(Answer::Record(upload_record(&uploaded)))
         }
         PluginCommand::Install(install) => plugin_install(context, *install).await,
@@ -220,7 +239,11 @@ pub(super) async fn execute(
             let versions = installations::versions(setup, tenant, installation).await?;
             Ok(Answer::List(versions.iter().map(version_record).collect()))
         }
-        PluginCommand::Health { digest, tenant } => health(setup, tenant, &digest).await,
+        PluginCommand::Health {
+            digest,
+            tenant,
+            in_use,
+        } => plugin_health::answer(setup, realm(setup, tenant).await?, &digest, in_use).await,
         PluginCommand::Logs {
             installation,
             after,
@@ -372,6 +395,14 @@ async fn realm(setup: &SetupContext, tenant: Option<String>) -> Result<TenantId,
     }
 }
 
+async fn authorship(setup: &SetupContext, said: PluginAuthor) -> Result<Authorship, SetupError> {
+    Ok(match said {
+        PluginAuthor::Unsaid => Authorship::Unsaid,
+        PluginAuthor::Nobody => Authorship::Nobody,
+        PluginAuthor::Tenant(name) => Authorship::Of(find_tenant(setup, &name).await?.id),
+    })
+}
+
 async fn list(setup: &SetupContext, tenant: Option<String>) -> Result<Answer, AdminError> {
     let tenants = match tenant {
         Some(name) => vec![find_tenant(setup, &name).await?],
@@ -399,6 +430,8 @@ async fn list(setup: &SetupContext, tenant: Option<String>) -> Result<Answer, Ad
                 "candidate" => of(row.candidate()),
                 "paused" => row.paused,
                 "breaker" => row.open_breaker().map(|open| open.reason.clone()),
+                // Given, and above what the operator lets the tenant's plugins have.
+                "withheld" => row.versions.iter().flat_map(|v| &v.withheld).collect::<BTreeSet<_>>(),
             }
         }));
     }
@@ -416,6 +449,7 @@ fn upload_record(upload: &Uploaded) -> BTreeMap<String, Value> {
         "asks_for" => manifest.grants,
         "bytes" => component.bytes,
         "signed_by" => component.signed_by,
+        "author" => component.author,
         "for" => if component.tenant == OPERATOR { "every tenant".to_owned() } else { component.tenant.to_string() },
         "uploaded_at" => component.created_at.to_string(),
     }
@@ -430,45 +464,6 @@ fn version_record(version: &Version) -> BTreeMap<String, Value> {
         "digest" => version.digest,
         "since" => version.changed_at.to_string(),
         "why" => version.reason,
-    }
-}
-
-async fn health(
-    setup: &SetupContext,
-    tenant: Option<String>,
-    digest: &str,
-) -> Result<Answer, AdminError> {
-    let realm = realm(setup, tenant).await?;
-    let health = installations::health(setup, realm, digest).await?;
-    let rows = health.parts.iter().map(|(part, tally)| {
-        let mut row = tally_record(tally);
-        row.extend(record! {
-            "installation" => part.installation,
-            "tenant" => part.tenant,
-            "seq" => part.seq,
-            "stage" => part.stage,
-        });
-        row
-    });
-    Ok(Answer::List(rows.collect()))
-}
-
-fn tally_record(tally: &Tally) -> BTreeMap<String, Value> {
-    let faults = tally.faults.iter();
-    let faults: Vec<String> = faults.map(|(kind, n)| format!("{kind} {n}")).collect();
-    let quantiles = |sizes: &Sizes| {
-        let at = [0.5, 0.9, 0.99].map(|part| sizes.quantile(part).unwrap_or(0));
-        json!(at)
-    };
-    record! {
-        "turns" => tally.turns,
-        "faults" => faults,
-        "fuel_p50_p90_p99" => quantiles(&tally.fuel),
-        "us_p50_p90_p99" => quantiles(&tally.latency),
-        "same" => tally.same,
-        "different" => tally.different,
-        "fell_back" => tally.fell_back,
-        "rejected" => tally.rejected,
     }
 }
 
@@ -516,6 +511,7 @@ impl Answer {
             let mut row = version_record(v);
             row.extend(record! {
                 "grants" => serde_json::from_str::<Value>(&v.grants).ok(),
+                "withheld" => v.withheld,
                 "asks_for" => serde_json::from_str::<Value>(&v.asked).ok(),
                 // What the plugin gets to see: the schema's defaults are filled in.
                 "settings" => settings(v),

@@ -59,6 +59,7 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use utoipa_axum::router::OpenApiRouter;
 
+use crate::access::{Principal, Role};
 use crate::desk::Desk;
 use crate::hooks::Endpoints;
 use crate::jobs::{Traffic, Wake};
@@ -66,7 +67,7 @@ use crate::lifecycle::Health;
 use crate::occasions::Occasions;
 use crate::plugin_host::Compiler;
 use crate::templates::Changes;
-use crate::tenants::SetupContext;
+use crate::tenants::{Giver, SetupContext};
 
 pub use events::Streams;
 pub use idempotency::{Claims, KEPT as ANSWERS_KEPT};
@@ -113,6 +114,7 @@ impl Api {
     /// The services, acting for whoever asks.
     fn acting(&self, caller: &Caller) -> SetupContext {
         SetupContext {
+            giver: giver(&caller.principal),
             ending: caller.ending.clone(),
             ..self.setup.acting(caller.actor.clone())
         }
@@ -122,6 +124,15 @@ impl Api {
     fn wake_jobs(&self, caller: &Caller) {
         let jobs = self.jobs.clone();
         caller.ending.then(move || jobs.now());
+    }
+}
+
+/// For whom a key speaks; what is not known speaks for as little as there is.
+fn giver(principal: &Principal) -> Giver {
+    match principal.role() {
+        Some(Role::Operator) => Giver::Operator,
+        Some(Role::TenantAdmin | Role::Developer) => Giver::Tenant,
+        _ => Giver::Author,
     }
 }
 

@@ -377,6 +377,7 @@ impl Shared {
                 uploads_per_tenant: config.plugins.uploads_per_tenant,
                 changed: self.wakeups.setup.clone(),
                 by: Actor::gateway(),
+                giver: crate::tenants::Giver::Operator,
                 ending: Ending::default(),
             },
             compiler: Arc::new(admin::compiler(config)?),

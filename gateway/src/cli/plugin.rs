@@ -8,7 +8,9 @@ use base64::engine::general_purpose::STANDARD;
 use clap::{Args, Subcommand};
 
 use super::plugin_logs::Logs;
-use crate::admin::{Command, PluginCommand, PluginInstall, PluginSet, PluginSource, PluginTerms};
+use crate::admin::{
+    Command, PluginAuthor, PluginCommand, PluginInstall, PluginSet, PluginSource, PluginTerms,
+};
 use crate::domain::InstallationId;
 use crate::domain::rollout::Stage;
 use crate::reference_plugins;
@@ -22,6 +24,8 @@ pub(super) enum Verb {
         /// Name or id of the tenant. Default: the upload is for every tenant.
         #[arg(long)]
         tenant: Option<String>,
+        #[command(flatten)]
+        author: Author,
         #[command(flatten)]
         signed: Signed,
     },
@@ -87,9 +91,12 @@ pub(super) enum Verb {
     /// How an upload does, wherever it is installed.
     Health {
         digest: String,
-        /// Name or id of the tenant. Default: all tenants.
+        /// Name or id of the tenant: what it sees, who may be the upload's author. Default: all tenants.
         #[arg(long)]
         tenant: Option<String>,
+        /// Instead: which versions of the plugin stand in how many installations.
+        #[arg(long)]
+        in_use: bool,
     },
     /// What a plugin wrote to its log, and its faults, in the last quarter of an hour.
     Logs(Logs),
@@ -110,6 +117,16 @@ pub(super) enum Key {
     List,
     /// Believe a key no more. What it signed stays installed.
     Revoke { name: String },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Author {
+    /// Name or id of the tenant that wrote an upload for every tenant: it sees how all installations do, not whose they are.
+    #[arg(long, value_name = "TENANT", conflicts_with = "tenant")]
+    author: Option<String>,
+    /// Nobody is named as its author any more.
+    #[arg(long, conflicts_with_all = ["author", "tenant"])]
+    no_author: bool,
 }
 
 #[derive(Debug, Args)]
@@ -194,11 +211,13 @@ impl Verb {
             Self::Push {
                 component,
                 tenant,
+                author,
                 signed,
             } => PluginCommand::Push {
                 tenant,
                 component: STANDARD.encode(bytes_of(&component)?),
                 signature: signed.read()?,
+                author: author.read(),
             },
             Self::Install(install) => PluginCommand::Install(Box::new(install.read()?)),
             Self::Set(set) => PluginCommand::Set(Box::new(set.read()?)),
@@ -236,12 +255,30 @@ impl Verb {
             Self::Remove { installation } => PluginCommand::Remove { installation },
             Self::Stop { digest, reason } => PluginCommand::Stop { digest, reason },
             Self::Allow { digest } => PluginCommand::Allow { digest },
-            Self::Health { digest, tenant } => PluginCommand::Health { digest, tenant },
+            Self::Health {
+                digest,
+                tenant,
+                in_use,
+            } => PluginCommand::Health {
+                digest,
+                tenant,
+                in_use,
+            },
             Self::Logs(asked) => asked.command(),
             Self::Key(Key::Add { name, public_key }) => PluginCommand::KeyAdd { name, public_key },
             Self::Key(Key::List) => PluginCommand::KeyList,
             Self::Key(Key::Revoke { name }) => PluginCommand::KeyRevoke { name },
         }))
+    }
+}
+
+impl Author {
+    fn read(self) -> PluginAuthor {
+        match self.author {
+            Some(tenant) => PluginAuthor::Tenant(tenant),
+            None if self.no_author => PluginAuthor::Nobody,
+            None => PluginAuthor::Unsaid,
+        }
     }
 }
 

@@ -58,6 +58,12 @@ impl Grant {
         }
     }
 
+    /// Is it for those to give who answer for a tenant's data? It lets a plugin read about people, or ask other servers with
+    /// what it knows.
+    pub fn is_of_tenant(&self) -> bool {
+        !matches!(self, Self::Plain("kv" | "window" | "templates"))
+    }
+
     /// Is `given` within what this asks for?
     pub fn covers(&self, given: &Self) -> bool {
         match (self, given) {

@@ -11,7 +11,7 @@ use crate::plugin_host::{CallTrace, ContactKinds, HostAnswers, Seeds, Seen, mess
 use crate::storage::events::Subject;
 use crate::storage::replays::{self, Installed, KeptEvent, KeptTurn};
 use crate::storage::{Tx, contacts, raw};
-use crate::tenants::{SetupContext, SetupError, find_tenant};
+use crate::tenants::{GrantCeiling, SetupContext, SetupError, find_tenant};
 
 type Result<T> = std::result::Result<T, SetupError>;
 
@@ -172,7 +172,8 @@ pub async fn setup_of(
     version: Option<i64>,
 ) -> Result<Setup> {
     use base64::Engine as _;
-    let tenant = find_tenant(setup, tenant).await?.id;
+    let found = find_tenant(setup, tenant).await?;
+    let tenant = found.id;
     let mut tx = setup.db.read().await?;
     let row = installed(&mut tx, tenant, installation, version).await?;
     let wasm = source::component(&mut tx, tenant, &row.digest).await?;
@@ -187,7 +188,8 @@ pub async fn setup_of(
         version: row.plugin_version,
         digest: row.digest,
         config: row.config,
-        grants: row.grants,
+        // As turns have them.
+        grants: GrantCeiling::of(&found.settings).within(&row.grants),
         component: base64::engine::general_purpose::STANDARD.encode(wasm),
         contact_kinds: kinds.collect(),
     })

@@ -169,6 +169,11 @@ impl Keyring {
         self.keys().root.derive("page cursor")
     }
 
+    /// The key of the pseudonyms under which a plugin's author sees installations of other tenants.
+    pub fn author_view_key(&self) -> Zeroizing<[u8; 32]> {
+        self.keys().root.derive("author view")
+    }
+
     fn keys(&self) -> Arc<Keys> {
         let keys = sync::read(&self.keys);
         Arc::clone(&keys)

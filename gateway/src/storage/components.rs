@@ -23,6 +23,8 @@ pub struct Component {
     pub uploaded_by: String,
     /// The name of the key that signed it; `""`: nobody did.
     pub signed_by: String,
+    /// Of an upload of the operator's: the tenant that wrote it, if one is named.
+    pub author: Option<TenantId>,
     pub created_at: Timestamp,
 }
 
@@ -35,19 +37,21 @@ struct Row {
     bytes: i64,
     uploaded_by: String,
     signed_by: String,
+    author: i64,
     created_at: i64,
 }
 
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT upload, tenant, digest, manifest, bytes, uploaded_by, signed_by, created_at FROM component ",
+            "SELECT upload, tenant, digest, manifest, bytes, uploaded_by, signed_by, author, created_at FROM component ",
             $rest
         )
     };
 }
 
-/// Keeps an upload. The same bytes again change nothing, but for a signature that they did not have.
+/// Keeps an upload. The same bytes again change nothing, but for a signature that they did not have. Who wrote it is
+/// [`set_author_all_tenants`]'s to say.
 pub async fn insert_component(
     tx: &mut Tx,
     tenant: TenantId,
@@ -83,6 +87,22 @@ pub async fn insert_component(
     Ok(())
 }
 
+/// Says which tenant wrote an upload of the operator's; none: nobody is named any more.
+pub async fn set_author_all_tenants(
+    tx: &mut Tx,
+    digest: &str,
+    author: Option<TenantId>,
+) -> Result<()> {
+    const SQL: &str = "UPDATE component SET author = $2 WHERE tenant = 0 AND digest = $1";
+    execute!(
+        tx,
+        sqlx::query(SQL)
+            .bind(digest)
+            .bind(author.map_or(0, TenantId::raw))
+    )?;
+    Ok(())
+}
+
 /// An upload that the tenant may install.
 pub async fn component(tx: &mut Tx, tenant: TenantId, digest: &str) -> Result<Option<Component>> {
     const SQL: &str =
@@ -109,16 +129,15 @@ pub async fn signers(tx: &mut Tx, tenant: TenantId, digest: &str) -> Result<Vec<
     })?)
 }
 
-/// Did anybody upload it?
-pub async fn is_known_all_tenants(tx: &mut Tx, digest: &str) -> Result<bool> {
-    const SQL: &str = "SELECT tenant FROM component WHERE digest = $1 LIMIT 1";
-    let found: Option<i64> = on_backend!(tx, |conn| {
+/// The manifest of an upload, whoever's it is: the same bytes have the same. None: nobody uploaded it.
+pub async fn manifest_all_tenants(tx: &mut Tx, digest: &str) -> Result<Option<String>> {
+    const SQL: &str = "SELECT manifest FROM component WHERE digest = $1 LIMIT 1";
+    Ok(on_backend!(tx, |conn| {
         sqlx::query_scalar(SQL)
             .bind(digest)
             .fetch_optional(conn)
             .await
-    })?;
-    Ok(found.is_some())
+    })?)
 }
 
 /// Uploads that the tenant may install, oldest first.
@@ -301,6 +320,7 @@ impl From<Row> for Component {
             bytes: row.bytes,
             uploaded_by: row.uploaded_by,
             signed_by: row.signed_by,
+            author: (row.author != 0).then(|| TenantId::from_raw(row.author)),
             created_at: Timestamp::from_millis(row.created_at),
         }
     }

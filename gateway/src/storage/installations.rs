@@ -227,6 +227,22 @@ pub async fn outdate_digest_all_tenants(tx: &mut Tx, digest: &str) -> Result<u64
     )?)
 }
 
+/// The same for every installation of a tenant.
+pub async fn outdate_tenant(tx: &mut Tx, tenant: TenantId) -> Result<()> {
+    const STANDING: &str = "SELECT id FROM installation WHERE tenant = $1 AND state <> 'retired'";
+    let locked = if tx.is_postgres() {
+        "ORDER BY id FOR UPDATE"
+    } else {
+        ""
+    };
+    let sql = format!(
+        "WITH standing AS ({STANDING} {locked})
+        UPDATE installation SET generation = generation + 1 WHERE id IN (SELECT id FROM standing)"
+    );
+    execute!(tx, sqlx::query(sqlx::AssertSqlSafe(sql)).bind(tenant.raw()))?;
+    Ok(())
+}
+
 /// Moves the generation of the tenant's installation whose place a number's own one takes: of a turn that began with it nothing is
 /// committed for that number any more. Both rows are locked in the order in which commits lock them, so this comes before the
 /// own one is written.

@@ -58,6 +58,7 @@ pub mod people;
 pub mod person;
 pub mod plugin_events;
 pub mod plugin_health;
+pub mod plugin_sight;
 pub mod plugin_trust;
 pub mod plugin_versions;
 pub mod raw;

@@ -111,38 +111,6 @@ pub async fn by_node(
 
 type Row = (i64, i64, i64, String, String, i64, i64);
 
-/// What a digest did at one tenant.
-pub async fn of_digest(
-    tx: &mut Tx,
-    tenant: TenantId,
-    digest: &str,
-) -> Result<BTreeMap<Part, Tally>> {
-    const SQL: &str = "SELECT h.tenant, h.installation, h.seq, h.stage, h.measure, h.item, CAST(SUM(h.n) AS BIGINT)
-        FROM installation_version v JOIN plugin_health h ON h.installation = v.installation AND h.seq = v.seq
-        WHERE v.tenant = $1 AND v.digest = $2
-        GROUP BY h.tenant, h.installation, h.seq, h.stage, h.measure, h.item";
-    let rows: Vec<Row> = on_backend!(tx, |conn| {
-        sqlx::query_as(SQL)
-            .bind(tenant.raw())
-            .bind(digest)
-            .fetch_all(conn)
-            .await
-    })?;
-    Ok(added_up(rows))
-}
-
-/// What a digest did wherever it runs.
-pub async fn of_digest_all_tenants(tx: &mut Tx, digest: &str) -> Result<BTreeMap<Part, Tally>> {
-    const SQL: &str = "SELECT h.tenant, h.installation, h.seq, h.stage, h.measure, h.item, CAST(SUM(h.n) AS BIGINT)
-        FROM installation_version v JOIN plugin_health h ON h.installation = v.installation AND h.seq = v.seq
-        WHERE v.digest = $1 GROUP BY h.tenant, h.installation, h.seq, h.stage, h.measure, h.item";
-    let rows: Vec<Row> = on_backend!(tx, |conn| sqlx::query_as(SQL)
-        .bind(digest)
-        .fetch_all(conn)
-        .await)?;
-    Ok(added_up(rows))
-}
-
 fn added_up(rows: Vec<Row>) -> BTreeMap<Part, Tally> {
     let mut parts: BTreeMap<Part, Tally> = BTreeMap::new();
     for (tenant, installation, seq, stage, measure, item, n) in rows {

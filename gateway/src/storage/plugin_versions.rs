@@ -23,6 +23,11 @@ pub struct Version {
     pub grants: String,
     pub granted_by: String,
     pub granted_at: Timestamp,
+    /// Of these, those that an earlier version had already: a JSON object that says of each who gave it and when.
+    pub inherited: String,
+    /// Of these, those that are not used, because the operator lets the tenant's plugins have less. Not stored: it is there
+    /// where a version is shown.
+    pub withheld: Vec<String>,
     pub stage: Stage,
     /// Of the conversations, while in canary.
     pub percent: i64,
@@ -48,6 +53,7 @@ struct Row {
     grants: String,
     granted_by: String,
     granted_at: i64,
+    inherited: String,
     stage: String,
     percent: i64,
     good: i64,
@@ -71,6 +77,8 @@ impl Version {
             grants: "[]".to_owned(),
             granted_by: String::new(),
             granted_at: at,
+            inherited: "{}".to_owned(),
+            withheld: Vec::new(),
             stage,
             percent: 0,
             instead_of: 0,
@@ -94,7 +102,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT installation, seq, digest, plugin_version, config, asked, grants, granted_by, granted_at, stage,
-                percent, good, reason, changed_at, created_at, instead_of FROM installation_version ",
+                percent, good, reason, changed_at, created_at, instead_of, inherited FROM installation_version ",
             $rest
         )
     };
@@ -108,8 +116,9 @@ pub async fn insert(
     new: &Version,
 ) -> Result<()> {
     const SQL: &str = "INSERT INTO installation_version (installation, seq, tenant, digest, plugin_version, config, asked,
-            grants, granted_by, granted_at, stage, percent, good, reason, changed_at, created_at, instead_of)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
+            grants, granted_by, granted_at, stage, percent, good, reason, changed_at, created_at, instead_of,
+            inherited)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)";
     execute!(
         tx,
         sqlx::query(SQL)
@@ -130,6 +139,7 @@ pub async fn insert(
             .bind(new.changed_at.millis())
             .bind(new.created_at.millis())
             .bind(new.instead_of)
+            .bind(&new.inherited)
     )?;
     Ok(())
 }
@@ -142,7 +152,8 @@ pub async fn update(
     changed: &Version,
 ) -> Result<()> {
     const SQL: &str = "UPDATE installation_version SET config = $4, grants = $5, granted_by = $6, granted_at = $7,
-            stage = $8, percent = $9, good = $10, reason = $11, changed_at = $12, instead_of = $13
+            stage = $8, percent = $9, good = $10, reason = $11, changed_at = $12, instead_of = $13,
+            inherited = $14
         WHERE tenant = $1 AND installation = $2 AND seq = $3";
     execute!(
         tx,
@@ -160,6 +171,7 @@ pub async fn update(
             .bind(&changed.reason)
             .bind(changed.changed_at.millis())
             .bind(changed.instead_of)
+            .bind(&changed.inherited)
     )?;
     Ok(())
 }
@@ -210,18 +222,6 @@ pub async fn with_digest_all_tenants(
     Ok(rows.into_iter().map(read).collect())
 }
 
-/// In how many installations a digest stands and is not retired: a tenant's, or those of all for the operator's realm.
-pub async fn count_with_digest(tx: &mut Tx, tenant: TenantId, digest: &str) -> Result<i64> {
-    const SQL: &str = "SELECT COUNT(DISTINCT i.id) FROM installation_version v
-        JOIN installation i ON i.id = v.installation
-        WHERE v.digest = $1 AND (v.tenant = $2 OR $2 = 0) AND v.stage <> 'retired' AND i.state <> 'retired'";
-    Ok(on_backend!(tx, |conn| sqlx::query_scalar(SQL)
-        .bind(digest)
-        .bind(tenant.raw())
-        .fetch_one(conn)
-        .await)?)
-}
-
 /// Forgets a version, and what it did.
 pub async fn forget(
     tx: &mut Tx,
@@ -258,6 +258,8 @@ impl Row {
             grants: self.grants,
             granted_by: self.granted_by,
             granted_at: Timestamp::from_millis(self.granted_at),
+            inherited: self.inherited,
+            withheld: Vec::new(),
             stage,
             percent: self.percent,
             good: self.good != 0,

@@ -5,6 +5,7 @@
 //! but a promotion of a plugin's version for the nodes to load it.
 
 pub mod apps;
+mod ceiling;
 pub mod credentials;
 mod erasure;
 mod error;
@@ -28,6 +29,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+pub use ceiling::GrantCeiling;
 pub use erasure::EraseJob;
 pub use error::SetupError;
 pub(crate) use error::check_text;
@@ -43,7 +45,18 @@ pub use tenant::{
 use crate::audit::{self, Actor, Record};
 use crate::domain::{AuditId, Clock, IdGenerator, TenantId};
 use crate::secrets::Keyring;
-use crate::storage::{self, Db, Ending, Tx};
+use crate::storage::{self, Db, Ending, Tx, notify};
+
+/// For whom somebody speaks who gives grants to plugins, or says how far that goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Giver {
+    /// The operator, and the gateway itself.
+    Operator,
+    /// Who answers for a tenant's data.
+    Tenant,
+    /// Who writes plugins.
+    Author,
+}
 
 /// What every change needs.
 #[derive(Debug, Clone)]
@@ -60,6 +73,8 @@ pub struct SetupContext {
     pub changed: Arc<tokio::sync::Notify>,
     /// Who asks: every change is recorded under this name.
     pub by: Actor,
+    /// For whom they speak.
+    pub giver: Giver,
     /// When a change is committed.
     pub ending: Ending,
 }
@@ -82,6 +97,7 @@ impl SetupContext {
             uploads_per_tenant: 500,
             changed: Arc::default(),
             by: Actor::gateway(),
+            giver: Giver::Operator,
             ending: Ending::default(),
         }
     }
@@ -104,6 +120,21 @@ impl SetupContext {
     /// Ends a change: the last that a service does for it.
     pub(crate) async fn commit(&self, tx: Tx) -> Result<()> {
         Ok(self.ending.commit(tx).await?)
+    }
+
+    /// Ends one that nodes obey at once: they are woken, and need not wait for their next look.
+    pub(crate) async fn commit_and_wake(&self, tx: Tx) -> Result<()> {
+        self.commit(tx).await?;
+        let (changed, db) = (self.changed.clone(), self.db.clone());
+        self.ending.then(move || {
+            changed.notify_one();
+            tokio::spawn(async move {
+                if let Err(error) = notify::send(&db, notify::SETUP_CHANGED).await {
+                    tracing::debug!(%error, "other nodes were not woken; they look by themselves");
+                }
+            });
+        });
+        Ok(())
     }
 
     pub(crate) fn next_id(&self) -> i64 {

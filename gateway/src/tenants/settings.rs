@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::ceiling::{self, GrantCeiling};
 use super::limits::LimitSettings;
 use crate::domain::Timestamp;
 use crate::policy::{
@@ -54,6 +55,8 @@ pub struct TenantSettings {
     pub use_cases: Vec<UseCase>,
     /// Where people agree to be written to, and to which words.
     pub consent_collection: Vec<ConsentCollection>,
+    /// Which grants its plugins may have at all: the operator's to say. Who leaves it out when settings are replaced keeps it.
+    pub grant_ceiling: GrantCeiling,
     pub words: Words,
     pub limits: LimitSettings,
 }
@@ -175,6 +178,7 @@ impl Default for TenantSettings {
             template_languages: BTreeMap::new(),
             use_cases: Vec::new(),
             consent_collection: Vec::new(),
+            grant_ceiling: GrantCeiling::All,
             words: Words::default(),
             limits: LimitSettings::default(),
         }
@@ -192,7 +196,13 @@ impl TenantSettings {
         let (mut parts, mut settings): (Map<_, _>, Map<_, _>) = object
             .into_iter()
             .partition(|(key, value)| ["words", "limits"].contains(&&**key) && value.is_object());
+        let has_ceiling = settings.contains_key(ceiling::KEY);
         settings = readable::<Self>("", settings, &mut problems);
+        if has_ceiling {
+            // One that does not read is not the same as none: it lets nothing through.
+            let nothing = || Value::Array(Vec::new());
+            settings.entry(ceiling::KEY).or_insert_with(nothing);
+        }
         if let Some(Value::Object(words)) = parts.remove("words") {
             let words = readable::<Words>("words.", words, &mut problems);
             settings.insert("words".to_owned(), Value::Object(words));
@@ -244,6 +254,7 @@ impl TenantSettings {
             format!("template_languages.{name}: {language:?} is no code such as en or en_GB")
         }));
         complaints.extend(self.case_complaints());
+        complaints.extend(self.grant_ceiling.complaints());
         complaints.extend(self.words.complaints());
         complaints.extend(self.limits.complaints());
         complaints

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use super::installations::standing;
-use super::{Result, places};
+use super::{GrantCeiling, Result, places};
 use crate::domain::attribute::AttributeKind;
 use crate::domain::number::Number;
 use crate::domain::{AppId, CredentialId, TenantId, Timestamp, Topics};
@@ -58,14 +58,21 @@ impl Setup {
     /// Reads everything. An envelope that does not open is an error: a node without its keys must not half-work.
     pub async fn load(tx: &mut Tx, keyring: &Keyring) -> Result<Self> {
         let version = changes::setup_version_all_tenants(tx).await?;
-        let tenants = tenants::tenants_all_tenants(tx).await?;
         let numbers = numbers::numbers_all_tenants(tx).await?;
         let mut by_tenant: HashMap<_, Vec<_>> = HashMap::new();
         let installed = installations::installations_all_tenants(tx).await?;
-        // Read after them: a stop moves their generations in its own commit.
+        // Read after them: a stop moves their generations in its own commit, and so does another ceiling of grants.
         let stops = plugin_trust::stopped_all_tenants(tx).await?;
+        let tenants: HashMap<_, _> = tenants::tenants_all_tenants(tx)
+            .await?
+            .into_iter()
+            .map(|tenant| (tenant.id, tenant))
+            .collect();
         let mut stopped = BTreeSet::new();
         for mut installation in installed {
+            if let Some(tenant) = tenants.get(&installation.tenant) {
+                withhold(tenant, &mut installation);
+            }
             let gone = installation.cut_out(|version| stops.contains(&version.digest));
             stopped.extend(gone.into_iter().map(|version| version.digest));
             by_tenant
@@ -76,10 +83,7 @@ impl Setup {
         Ok(Self {
             version,
             apps: load_apps(tx, keyring).await?,
-            tenants: tenants
-                .into_iter()
-                .map(|tenant| (tenant.id, tenant))
-                .collect(),
+            tenants,
             numbers: numbers
                 .into_iter()
                 .map(|number| (number.phone_number_id.clone(), Arc::new(number)))
@@ -150,6 +154,14 @@ impl Setup {
     pub fn installations(&self, number: &Number) -> impl Iterator<Item = &Installation> {
         let of_tenant = self.installations.get(&number.tenant);
         standing(of_tenant.map_or(&[], Vec::as_slice), number.id)
+    }
+}
+
+/// What a node works from has the grants that are used: given, and not above the tenant's ceiling.
+fn withhold(tenant: &Tenant, installation: &mut Installation) {
+    let ceiling = GrantCeiling::of(&tenant.settings);
+    for version in &mut installation.versions {
+        version.grants = ceiling.within(&version.grants);
     }
 }
 

@@ -2,14 +2,15 @@
 
 use serde_json::{Value, json};
 
+use super::ceiling::{GrantCeiling, KEY};
 use super::error::check_text;
 use super::{
-    Expected, Result, SetupContext, SetupError, TenantSettings, find as find_named, revision,
+    Expected, Giver, Result, SetupContext, SetupError, TenantSettings, find as find_named, revision,
 };
 use crate::domain::TenantId;
 use crate::policy::ConsentBasis;
-use crate::storage::changes;
 use crate::storage::tenants::{self, Tenant};
+use crate::storage::{changes, installations};
 
 const SETTINGS: &str = "the tenant's settings";
 
@@ -21,7 +22,11 @@ pub async fn add(setup: &SetupContext, name: &str, settings: &str) -> Result<Ten
 /// The same; answers the tenant as it is stored.
 pub async fn create(setup: &SetupContext, name: &str, settings: &str) -> Result<Tenant> {
     check_text("the tenant's name", name, 100)?;
-    let settings = with_basis(&checked(settings)?, ConsentBasis::Ledger)?;
+    let settings = keeping(
+        &checked(settings)?,
+        ConsentBasis::Ledger,
+        &GrantCeiling::All,
+    )?;
     let id = TenantId::from_raw(setup.next_id());
     let created_at = setup.clock.now();
     let mut tx = setup.db.begin().await?;
@@ -42,7 +47,7 @@ pub async fn create(setup: &SetupContext, name: &str, settings: &str) -> Result<
 }
 
 /// Replaces all settings of a tenant, which is named by name or id. What is not said has its default again, but for the
-/// basis of consent, which nobody changes by leaving it out.
+/// basis of consent and the ceiling of grants, which nobody changes by leaving them out. The ceiling is the operator's.
 pub async fn set(setup: &SetupContext, name: &str, settings: &str) -> Result<Tenant> {
     set_if(setup, name, settings, &Expected::Anything).await
 }
@@ -64,14 +69,25 @@ pub async fn set_if(
         .ok_or_else(|| SetupError::not_found("tenant", name))?;
     expected.check(&revision_of(&old))?;
     let (before, _) = TenantSettings::read(&old.settings);
-    let settings = with_basis(&settings, before.consent_basis)?;
+    let settings = keeping(&settings, before.consent_basis, &before.grant_ceiling)?;
+    let ceiling = GrantCeiling::of(&settings);
+    let other_ceiling = ceiling != before.grant_ceiling;
+    if other_ceiling && setup.giver != Giver::Operator {
+        let problem =
+            "cannot change grant_ceiling: it is the operator's; leave it out, and it stays";
+        return Err(SetupError::invalid(SETTINGS, problem));
+    }
     tenants::set_settings(&mut tx, id, &settings).await?;
+    if other_ceiling {
+        // No turn that began under the other one commits anything.
+        installations::outdate_tenant(&mut tx, id).await?;
+    }
     let was = Some(shown(&old.name, &old.settings));
     let became = Some(shown(&old.name, &settings));
     setup
         .record(&mut tx, id, "tenant.update", id, was, became)
         .await?;
-    setup.commit(tx).await?;
+    setup.commit_and_wake(tx).await?;
     Ok(Tenant { settings, ..old })
 }
 
@@ -118,12 +134,15 @@ fn checked(settings: &str) -> Result<String> {
     ))
 }
 
-/// The settings with a basis of consent, this one if they name none.
-fn with_basis(settings: &str, basis: ConsentBasis) -> Result<String> {
+/// The settings with what stays as it is if they do not name it.
+fn keeping(settings: &str, basis: ConsentBasis, ceiling: &GrantCeiling) -> Result<String> {
     let mut object = json_object(SETTINGS, settings)?;
     object
         .entry("consent_basis")
         .or_insert_with(|| json!(basis));
+    if *ceiling != GrantCeiling::All {
+        object.entry(KEY).or_insert_with(|| json!(ceiling));
+    }
     Ok(Value::Object(object).to_string())
 }
 

@@ -113,6 +113,7 @@ impl Works {
             uploads_per_tenant: 500,
             changed: Arc::default(),
             by: Actor::gateway(),
+            giver: vestibule::tenants::Giver::Operator,
             ending: Ending::default(),
         };
         let (owned, watched) = watch::channel(Arc::default());

@@ -10,16 +10,13 @@ use vestibule::access::{Grant, Role, Scope};
 use vestibule::api::document;
 use vestibule::api::permissions::{self, Rule};
 use vestibule::audit::OPERATOR;
-use vestibule::domain::rollout::{Bounds, Stage};
-use vestibule::domain::{InstallationId, TenantId};
+use vestibule::domain::TenantId;
+use vestibule::domain::rollout::Stage;
 use vestibule::simulator::SimulatorHandle;
-use vestibule::storage::components::{self, Component};
-use vestibule::storage::installations::{self, Installation};
-use vestibule::storage::plugin_versions::{self, Version};
 use vestibule_tests::for_each_database;
 
-use super::Ground;
 use super::ground::{Answer, answer};
+use super::{Ground, plugin_rows};
 
 /// One operation of the document.
 pub(super) struct Route {
@@ -297,64 +294,9 @@ pub(super) async fn tenant_with_everything(
 
 /// Rows will do: nobody runs it here.
 async fn installation(ground: &Ground, tenant: TenantId) -> String {
-    let setup = ground.setup();
-    let now = setup.clock.now();
-    let manifest =
-        json!({"name": "menu", "version": "1.0.0", "abi": "0.1.0", "interfaces": ["auto-reply"]});
-    let component = Component {
-        upload: 1,
-        tenant,
-        digest: DIGEST.to_owned(),
-        manifest: manifest.to_string(),
-        bytes: 4,
-        uploaded_by: "somebody".to_owned(),
-        signed_by: String::new(),
-        created_at: now,
-    };
-    let installation = Installation {
-        id: InstallationId::from_raw(setup.ids.next(now)),
-        tenant,
-        number: None,
-        plugin: "menu".to_owned(),
-        position: 0,
-        paused: false,
-        bounds: Bounds::default(),
-        generation: 1,
-        breaker: None,
-        hears_receipts: false,
-        created_at: now,
-        versions: Vec::new(),
-        awaits_successor: false,
-    };
-    let version = Version {
-        seq: 1,
-        digest: DIGEST.to_owned(),
-        version: "1.0.0".to_owned(),
-        config: "{}".to_owned(),
-        asked: "[]".to_owned(),
-        grants: "[]".to_owned(),
-        granted_by: "somebody".to_owned(),
-        granted_at: now,
-        stage: Stage::Waiting,
-        percent: 0,
-        instead_of: 0,
-        good: false,
-        reason: String::new(),
-        changed_at: now,
-        created_at: now,
-    };
-    let mut tx = setup.db.begin().await.expect("a transaction");
-    components::insert_component(&mut tx, tenant, &component, b"wasm")
-        .await
-        .expect("a row");
-    installations::insert(&mut tx, tenant, &installation)
-        .await
-        .expect("a row");
-    plugin_versions::insert(&mut tx, tenant, installation.id, &version)
-        .await
-        .expect("a row");
-    tx.commit().await.expect("a commit");
-    installation.id.to_string()
+    plugin_rows::upload(ground, tenant, DIGEST, &json!({})).await;
+    let id = plugin_rows::installation(ground, tenant, (DIGEST, Stage::Waiting)).await;
+    id.to_string()
 }
 
 /// With a Meta that knows the first tenant's number: files come from there.

@@ -2,6 +2,7 @@
 //! sees, and what is kept of it.
 
 mod candidates;
+mod ceiling;
 mod lookup;
 mod meanwhile;
 mod shop;

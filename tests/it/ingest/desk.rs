@@ -74,6 +74,7 @@ impl Desk {
             uploads_per_tenant: 500,
             changed: Arc::default(),
             by: vestibule::audit::Actor::gateway(),
+            giver: vestibule::tenants::Giver::Operator,
             ending: vestibule::storage::Ending::default(),
         };
         for n in 0..2 {

@@ -22,7 +22,8 @@ use vestibule::domain::{Clock, TenantId};
 use vestibule::storage::installations::Installation;
 use vestibule::storage::plugin_versions::Version;
 use vestibule::tenants::installations::{
-    self, NewInstallation, Promotion, Rollback, Source, install, promote, roll_back, versions,
+    self, Health, NewInstallation, PartKey, Promotion, Rollback, Source, Viewer, install, promote,
+    roll_back, versions,
 };
 use vestibule::tenants::{SetupContext, SetupError, find_tenant};
 use vestibule_tests::manifest::saying;
@@ -225,6 +226,17 @@ impl<'a> Life<'a> {
         journals
             .map(|journal| serde_json::from_str(&journal).expect("a journal is JSON"))
             .collect()
+    }
+
+    /// How an upload does, as this realm sees it.
+    async fn health(&self, realm: TenantId, digest: &str) -> Health {
+        let viewer = Viewer {
+            realm,
+            may_be_author: false,
+        };
+        let seen =
+            installations::health(self.setup(), viewer, digest, &PartKey::default(), 100).await;
+        seen.expect("it is known")
     }
 
     async fn end(self) {

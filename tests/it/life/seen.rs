@@ -3,7 +3,7 @@
 use vestibule::audit::OPERATOR;
 use vestibule::domain::TurnId;
 use vestibule::domain::rollout::Stage;
-use vestibule::tenants::installations::{LogCursor, health, logs};
+use vestibule::tenants::installations::{LogCursor, logs};
 use vestibule_tests::town::Town;
 use vestibule_tests::{for_each_database, guests, until};
 
@@ -43,9 +43,7 @@ async fn faults_stand_in_the_log_and_in_the_health_without_what_people_said() {
         assert_eq!((rest.lines, rest.more), (Vec::new(), false));
         let digest = &life.digests[0];
         let seen = until("the node has added up what it saw", async || {
-            let seen = health(life.setup(), OPERATOR, digest)
-                .await
-                .expect("it is known");
+            let seen = life.health(OPERATOR, digest).await;
             (seen.all.turns == 2).then_some(seen)
         })
         .await;
@@ -85,6 +83,44 @@ async fn an_upload_of_the_operator_is_for_every_tenant_and_one_of_a_tenant_is_no
         assert_eq!(listed.as_array().map(Vec::len), Some(2), "{listed}");
         let stop = ["plugin", "stop", digest, "--reason", "drill"];
         assert_eq!(cli(&town, &stop).await["installations"], 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_wrote_an_upload_for_every_tenant_is_said_when_it_is_pushed() {
+    for_each_database(async |database| {
+        let town = Town::without_plugin(&database).await;
+        let tenants = &town.business.tenants;
+        let (author, other) = (tenants[0].as_str(), tenants[1].as_str());
+        let file = town.deployment.data_dir("all").with_extension("wasm");
+        std::fs::write(&file, echo(guests::ECHO, "1.0.0")).expect("the component is written");
+        let file = file.display().to_string();
+        let push = async |more: &[&str]| {
+            let arguments = [["plugin", "push", file.as_str()].as_slice(), more].concat();
+            cli(&town, &arguments).await
+        };
+        let named = push(&["--author", author]).await;
+        assert!(named["author"].is_string(), "{named}");
+        let uploads = cli(&town, &["plugin", "uploads"]).await;
+        assert_eq!(uploads[0]["author"], named["author"]);
+        assert_eq!(push(&[]).await["author"], named["author"], "it stays");
+
+        let digest = named["digest"].as_str().expect("a digest");
+        for tenant in [author, other] {
+            cli(&town, &["plugin", "install", digest, "--tenant", tenant]).await;
+        }
+        let in_use = async |tenant: &str| {
+            let health = ["plugin", "health", digest, "--in-use", "--tenant", tenant];
+            cli(&town, &health).await[0]["installations"].clone()
+        };
+        assert_eq!(
+            (in_use(author).await, in_use(other).await),
+            (2.into(), 1.into())
+        );
+        let nobody = push(&["--no-author"]).await;
+        assert!(nobody["author"].is_null(), "{nobody}");
+        assert_eq!(in_use(author).await, 1);
     })
     .await;
 }

@@ -4,7 +4,7 @@ use serde_json::json;
 use vestibule::domain::TurnId;
 use vestibule::domain::rollout::{Bounds, Stage};
 use vestibule::tenants::Expected;
-use vestibule::tenants::installations::{InstallationChange, change, health};
+use vestibule::tenants::installations::{InstallationChange, change};
 use vestibule_tests::{for_each_database, guests, until};
 
 use super::{Life, echo};
@@ -90,8 +90,7 @@ async fn a_shadow_that_wants_something_else_is_told_and_goes_where_a_bound_says_
         );
         // The author's look at it, once the node has told the database.
         until("what the shadow did is added up", async || {
-            let health = health(life.setup(), life.tenant, &life.digests[1]).await;
-            let all = health.expect("it is known").all;
+            let all = life.health(life.tenant, &life.digests[1]).await.all;
             (all.different == 30 && all.turns == 30 && all.fuel.quantile(0.5) > Some(0))
                 .then_some(())
         })

@@ -30,7 +30,7 @@ use crate::domain::rollout::{Bounds, Stage};
 use crate::domain::{InstallationId, NumberId, Timestamp};
 use crate::storage::installations::Installation;
 use crate::storage::plugin_versions::Version;
-use crate::tenants::installations::revision_of;
+use crate::tenants::installations::{GivenBefore, inherited, revision_of};
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
@@ -127,6 +127,21 @@ struct VersionView {
 struct GrantsView {
     asked: Vec<String>,
     given: Vec<String>,
+    /// Who gave them, but for those that are inherited.
+    given_by: String,
+    given_at: Moment,
+    /// Those of them that an earlier version had already, and who gave them.
+    inherited: Vec<InheritedView>,
+    /// Those of them that are not used: they are above what the operator lets plugins of this tenant have (`grant_ceiling` of
+    /// its settings).
+    withheld: Vec<String>,
+}
+
+/// A grant that was given before the others.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PluginGrantInherited)]
+struct InheritedView {
+    grant: String,
     given_by: String,
     given_at: Moment,
 }
@@ -144,10 +159,20 @@ fn version_view(version: &Version) -> VersionView {
             given: serde_json::from_str(&version.grants).unwrap_or_default(),
             given_by: version.granted_by.clone(),
             given_at: Moment(version.granted_at),
+            inherited: inherited(version).into_iter().map(inherited_view).collect(),
+            withheld: version.withheld.clone(),
         },
         since: Moment(version.changed_at),
         reason: version.reason.clone(),
         installed_at: Moment(version.created_at),
+    }
+}
+
+fn inherited_view((grant, given): (String, GivenBefore)) -> InheritedView {
+    InheritedView {
+        grant,
+        given_by: given.by,
+        given_at: Moment(Timestamp::from_millis(given.at)),
     }
 }
 

@@ -19,5 +19,5 @@ pub(super) async fn get(
     ObjectId(Digest(digest)): ObjectId<Digest>,
 ) -> Answer<Json<PluginView>> {
     let upload = installations::find_upload(&api.setup, realm, &digest).await?;
-    Ok(Json(view(&upload)))
+    Ok(Json(view(&upload, realm)))
 }

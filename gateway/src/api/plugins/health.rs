@@ -6,12 +6,15 @@ use axum::Json;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::super::guard::Caller;
+use super::super::page::{Page, PageParams};
 use super::super::place::{ObjectId, Realm, TenantParam};
 use super::super::{Answer, State};
 use super::Digest;
+use crate::access::Role;
 use crate::domain::rollout::{Sizes, Stage, Tally};
-use crate::domain::{InstallationId, TenantId};
-use crate::tenants::installations;
+use crate::storage::plugin_sight::InUse;
+use crate::tenants::installations::{self, SeenPart, Viewer};
 
 /// How an upload does, wherever it is installed.
 #[derive(Debug, Serialize, ToSchema)]
@@ -22,17 +25,36 @@ pub(super) struct HealthView {
     stopped: Option<String>,
     /// When it is stopped: the installations that are still to be moved on to what they can go back to.
     remaining: i64,
-    /// All installations together.
+    /// You see it as its author: every installation of it, other tenants' under pseudonyms.
+    as_author: bool,
+    /// All installations together, those of other pages too.
     all: TallyView,
+    /// Which versions of the plugin stand in how many installations: of those that you see, the 200 that most have.
+    in_use: Vec<InUseView>,
+    /// A page of them.
     installations: Vec<PartView>,
+    /// Where the next page begins; `null` on the last one.
+    next_cursor: Option<String>,
+}
+
+/// How many installations have a version in a stage.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PluginInUse)]
+struct InUseView {
+    digest: String,
+    version: String,
+    stage: Stage,
+    installations: i64,
 }
 
 /// One version of an installation, in one stage.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = PluginHealthPart)]
 struct PartView {
-    tenant: TenantId,
-    installation: InstallationId,
+    /// `ten_…`; where an author sees another tenant's: a pseudonym, `anon_…`, that stays the same for this author and digest.
+    tenant: String,
+    /// `ins_…`, or such a pseudonym.
+    installation: String,
     /// The version's number within the installation.
     seq: i64,
     stage: Stage,
@@ -95,32 +117,64 @@ fn tally_view(tally: &Tally) -> TallyView {
 /// How an upload does
 ///
 /// Counts, kinds of faults, fuel and time of every installation that has it: the tenant's own, or for operators those of
-/// all tenants. Candidates are up to date within a second, active versions within a quarter of a minute.
+/// all tenants. Keys with the role `plugin_author` or `tenant_admin` of the tenant that is named as the author of an upload
+/// for all tenants see those of all tenants too, without learning whose they are; what a tenant runs of its own upload of the
+/// same bytes is not among them. Candidates are up to date within a second, active versions within a quarter of a minute.
 #[utoipa::path(
     get, path = "/plugins/{digest}/health", operation_id = "plugins.health", tag = "plugins",
-    params(("digest" = String, Path, description = "SHA-256 of the component"), TenantParam),
+    params(("digest" = String, Path, description = "SHA-256 of the component"), TenantParam, PageParams),
     responses((status = 200, description = "Its health", body = HealthView)),
 )]
 pub(super) async fn health(
     axum::extract::State(api): State,
+    caller: Caller,
     Realm(realm): Realm,
     ObjectId(Digest(digest)): ObjectId<Digest>,
+    page: Page,
 ) -> Answer<Json<HealthView>> {
-    let health = installations::health(&api.setup, realm, &digest).await?;
-    let stop = installations::stop_of(&api.setup, realm, &digest).await?;
-    let remaining = stop.as_ref().map_or(0, |(_, left)| *left);
-    let parts = health.parts.iter().map(|(part, tally)| PartView {
+    let viewer = Viewer {
+        realm,
+        may_be_author: caller.principal.role().is_some_and(looks_as_author),
+    };
+    let (after, most) = (page.after_key(), page.most());
+    let health = installations::health(&api.setup, viewer, &digest, &after, most).await?;
+    let parts = page.of_keyed(health.parts, SeenPart::key, part_view);
+    let (stopped, remaining) = health.stopped.unzip();
+    Ok(Json(HealthView {
+        digest,
+        stopped: stopped.map(|stop| stop.reason),
+        remaining: remaining.unwrap_or(0),
+        as_author: health.as_author,
+        all: tally_view(&health.all),
+        in_use: health.in_use.into_iter().map(in_use_view).collect(),
+        installations: parts.items,
+        next_cursor: parts.next_cursor,
+    }))
+}
+
+/// Who works for the author of a plugin on the plugin itself, and operators, who see what the author sees.
+fn looks_as_author(role: Role) -> bool {
+    matches!(
+        role,
+        Role::PluginAuthor | Role::TenantAdmin | Role::Operator
+    )
+}
+
+fn part_view(part: SeenPart) -> PartView {
+    PartView {
         tenant: part.tenant,
         installation: part.installation,
         seq: part.seq,
         stage: part.stage,
-        tally: tally_view(tally),
-    });
-    Ok(Json(HealthView {
-        digest,
-        stopped: stop.map(|(stop, _)| stop.reason),
-        remaining,
-        all: tally_view(&health.all),
-        installations: parts.collect(),
-    }))
+        tally: tally_view(&part.tally),
+    }
+}
+
+fn in_use_view(version: InUse) -> InUseView {
+    InUseView {
+        digest: version.digest,
+        version: version.version,
+        stage: version.stage,
+        installations: version.installations,
+    }
 }

@@ -25,6 +25,6 @@ pub(super) async fn list(
     Ok(Json(page.of(
         rows,
         |row| row.component.upload,
-        |row| view(&row),
+        |row| view(&row, realm),
     )))
 }

@@ -22,6 +22,7 @@ use utoipa_axum::routes;
 use super::Api;
 use super::moment::Moment;
 use crate::audit::OPERATOR;
+use crate::domain::TenantId;
 use crate::tenants::installations::Uploaded;
 
 pub use room::UploadRoom;
@@ -81,11 +82,16 @@ struct PluginView {
     signed_by: Option<String>,
     /// The operator gave it to every tenant.
     shared: bool,
+    /// Then: the tenant that wrote it, and that sees how all of its installations do. Shown to the operator and to that
+    /// tenant.
+    author: Option<TenantId>,
     uploaded_at: Moment,
 }
 
-fn view(upload: &Uploaded) -> PluginView {
+/// As whoever is about this realm may see it.
+fn view(upload: &Uploaded, realm: TenantId) -> PluginView {
     let (component, manifest) = (&upload.component, &upload.manifest);
+    let may_see = |author: &TenantId| realm == OPERATOR || realm == *author;
     PluginView {
         digest: component.digest.clone(),
         plugin: manifest.name.clone(),
@@ -101,6 +107,7 @@ fn view(upload: &Uploaded) -> PluginView {
         bytes: component.bytes,
         signed_by: (!component.signed_by.is_empty()).then(|| component.signed_by.clone()),
         shared: component.tenant == OPERATOR,
+        author: component.author.filter(may_see),
         uploaded_at: Moment(component.created_at),
     }
 }

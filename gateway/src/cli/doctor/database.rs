@@ -127,6 +127,7 @@ async fn envelopes(config: &Config, db: &Db) -> Finding {
         uploads_per_tenant: config.plugins.uploads_per_tenant,
         changed: Arc::default(),
         by: crate::audit::Actor::gateway(),
+        giver: crate::tenants::Giver::Operator,
         ending: Ending::default(),
     };
     match keys::verify(&setup).await {

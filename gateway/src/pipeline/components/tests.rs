@@ -53,6 +53,7 @@ impl Place {
                 bytes: 1,
                 uploaded_by: String::new(),
                 signed_by: String::new(),
+                author: None,
                 created_at: now(),
             };
             let put = components::insert_component(&mut tx, REALM, &component, b"w").await;
@@ -210,6 +211,7 @@ async fn a_component_of_another_tenant_is_none() {
         bytes: 1,
         uploaded_by: String::new(),
         signed_by: String::new(),
+        author: None,
         created_at: now(),
     };
     let put = components::insert_component(&mut tx, component.tenant, &component, b"w").await;

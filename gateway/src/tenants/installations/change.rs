@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
+use super::super::ceiling::ceiling_of;
 use super::super::error::Refusals;
 use super::super::{Expected, Result, SetupContext, SetupError};
+use super::giving::{Terms, check_grants, given};
 use super::{
-    Changing, check_bounds, check_grants, commit, find_one, manifest_of, names, revision_of,
-    settings_for, shown,
+    Changing, check_bounds, find_one, manifest_of, names, revision_of, settings_for, shown,
 };
 use crate::domain::rollout::{Bounds, Stage};
 use crate::domain::{InstallationId, TenantId};
@@ -49,15 +50,20 @@ pub async fn change(
     installation.bounds = change.bounds.unwrap_or(installation.bounds);
     if config.is_some() || change.grants.is_some() {
         let now = meant(&changing.installation, change.of_candidate).cloned();
-        // Checked against this version: it must still be there.
+        // Checked against this version and what it had: it must still be there.
+        let checked = |now: &Version, seen: &Version| {
+            now.seq == seen.seq && (change.grants.is_none() || now.grants == seen.grants)
+        };
         let mut now = now
-            .filter(|now| Some(now.seq) == version.as_ref().map(|v| v.seq))
+            .filter(|now| version.as_ref().is_some_and(|seen| checked(now, seen)))
             .ok_or(SetupError::Changed)?;
         now.config = config.unwrap_or(now.config);
         if let Some(grants) = &change.grants {
+            let given = given(setup, Some(&now), grants);
             now.grants = json!(grants).to_string();
-            now.granted_by = setup.by.label();
-            now.granted_at = setup.clock.now();
+            now.granted_by = given.by;
+            now.granted_at = given.at;
+            now.inherited = given.inherited;
         }
         changing.write(&now).await?;
         if !change.of_candidate {
@@ -103,7 +109,14 @@ async fn look(
     let mut config = None;
     if let Some(version) = version {
         if let Some(grants) = &change.grants {
-            wrong.note(check_grants(&seen.plugin, &names(&version.asked), grants))?;
+            let terms = Terms {
+                plugin: &seen.plugin,
+                asked: &names(&version.asked),
+                held: &names(&version.grants),
+                ceiling: &ceiling_of(setup, seen.tenant).await?,
+                giver: setup.giver,
+            };
+            wrong.note(check_grants(&terms, grants))?;
         }
         if let Some(asked) = &change.config {
             let mut tx = setup.db.read().await?;
@@ -140,5 +153,5 @@ pub async fn remove(setup: &SetupContext, tenant: TenantId, id: InstallationId) 
     setup
         .record(&mut changing.tx, tenant, "plugin.remove", id, was, None)
         .await?;
-    commit(setup, changing.tx).await
+    setup.commit_and_wake(changing.tx).await
 }

@@ -5,16 +5,17 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use serde_json::json;
 
+use super::super::ceiling::ceiling_of;
 use super::super::error::Refusals;
 use super::super::plugin_keys::Signature;
 use super::super::{Result, SetupContext, SetupError, find};
+use super::giving::{Terms, check_grants, given};
 use super::rollout::{Promotion, promote};
 use super::successor::{problem_of_digest, problem_of_running};
-use super::upload::{Looked, Uploaded, find as find_upload, look as look_at, take_in};
-use super::{
-    Changing, check_bounds, check_grants, check_percent, check_room, check_stage, commit, names,
-    settings_for,
+use super::upload::{
+    Authorship, Looked, NewUpload, Uploaded, find as find_upload, look as look_at, take_in,
 };
+use super::{Changing, check_bounds, check_percent, check_room, check_stage, names, settings_for};
 use crate::domain::rollout::{Bounds, Stage};
 use crate::domain::{InstallationId, NumberId, TenantId};
 use crate::plugin_host::{Compiler, Hook, Manifest, SettingsError, asks_for};
@@ -71,16 +72,27 @@ pub async fn install(
     let Sound {
         number,
         found,
+        before,
         config,
         grants,
     } = look(setup, compiler, tenant, new).await?;
     let uploaded = match found {
         Found::Kept(uploaded) => *uploaded,
-        Found::New(bytes, looked) => take_in(&at_once, compiler, tenant, bytes, looked).await?,
+        Found::New(bytes, looked) => {
+            let upload = NewUpload {
+                realm: tenant,
+                wasm: bytes.clone(),
+                // Looked at already.
+                signature: None,
+                authorship: Authorship::Unsaid,
+            };
+            take_in(&at_once, compiler, &upload, looked).await?
+        }
     };
     let digest = &uploaded.component.digest;
     let manifest = &uploaded.manifest;
     let now = setup.clock.now();
+    let given = given(setup, before.0.as_ref(), &grants);
     let version = Version {
         seq: 0,
         digest: digest.clone(),
@@ -88,8 +100,10 @@ pub async fn install(
         config,
         asked: json!(manifest.grants).to_string(),
         grants: json!(grants).to_string(),
-        granted_by: setup.by.label(),
-        granted_at: now,
+        granted_by: given.by,
+        granted_at: given.at,
+        inherited: given.inherited,
+        withheld: Vec::new(),
         // What is to be active waits for the nodes.
         stage: if new.stage == Stage::Active {
             Stage::Waiting
@@ -108,9 +122,10 @@ pub async fn install(
         created_at: now,
     };
     if new.stage != Stage::Active {
-        return bring_in(setup, tenant, number, new, &uploaded, version).await;
+        return bring_in(setup, (tenant, number), new, &uploaded, &before, version).await;
     }
-    let installed = bring_in(&at_once, tenant, number, new, &uploaded, version).await?;
+    let place = (tenant, number);
+    let installed = bring_in(&at_once, place, new, &uploaded, &before, version).await?;
     let promotion = Promotion {
         stage: Some(Stage::Active),
         percent: None,
@@ -138,6 +153,7 @@ async fn place(setup: &SetupContext, new: &NewInstallation) -> Result<TenantId> 
 struct Sound<'a> {
     number: Option<NumberId>,
     found: Found<'a>,
+    before: Before,
     config: String,
     grants: BTreeSet<String>,
 }
@@ -190,15 +206,17 @@ async fn look<'a>(
                 None => None,
             };
             let is_new = matches!(found, Some(Found::New(..)));
-            terms(compiler, new, (manifest, is_new), before, &mut wrong).await?
+            let place = (setup, tenant);
+            terms(place, compiler, new, (manifest, is_new), before, &mut wrong).await?
         }
         None => None,
     };
     let whole = number.zip(found).zip(terms);
-    let ((number, found), (config, grants)) = wrong.end(whole)?;
+    let ((number, found), (before, config, grants)) = wrong.end(whole)?;
     Ok(Sound {
         number,
         found,
+        before,
         config,
         grants,
     })
@@ -206,19 +224,27 @@ async fn look<'a>(
 
 /// Settings and grants as they are asked for, or as the version before has them. None, when they are not known or wrong.
 async fn terms(
+    (setup, tenant): (&SetupContext, TenantId),
     compiler: &Compiler,
     new: &NewInstallation,
     (manifest, is_new): (&Manifest, bool),
     before: Option<Before>,
     wrong: &mut Refusals,
-) -> Result<Option<(String, BTreeSet<String>)>> {
-    let kept = || before.as_ref().map(|before| before.grants(manifest));
-    let grants = match new.grants.clone().or_else(kept) {
+) -> Result<Option<(Before, String, BTreeSet<String>)>> {
+    let grants = match &new.grants {
         Some(grants) => {
-            let checked = check_grants(&manifest.name, &manifest.grants, &grants);
-            wrong.note(checked)?.map(|()| grants)
+            let terms = Terms {
+                plugin: &manifest.name,
+                asked: &manifest.grants,
+                held: &before.as_ref().map(Before::held).unwrap_or_default(),
+                ceiling: &ceiling_of(setup, tenant).await?,
+                giver: setup.giver,
+            };
+            let checked = check_grants(&terms, grants);
+            wrong.note(checked)?.map(|()| grants.clone())
         }
-        None => None,
+        // Given before, by who could: not given now.
+        None => before.as_ref().map(|before| before.grants(manifest)),
     };
     let kept = || before.as_ref().map(Before::config);
     let config = match new.config.clone().or_else(kept) {
@@ -229,7 +255,8 @@ async fn terms(
         },
         None => None,
     };
-    Ok(config.zip(grants))
+    let terms = before.zip(config.zip(grants));
+    Ok(terms.map(|(before, (config, grants))| (before, config, grants)))
 }
 
 async fn number(
@@ -263,15 +290,24 @@ async fn found<'a>(
 struct Before(Option<Version>);
 
 impl Before {
+    fn of(installation: Option<&Installation>) -> Self {
+        let version = installation.and_then(|found| found.active().or(found.candidate()));
+        Self(version.cloned())
+    }
+
     fn config(&self) -> String {
         let before = self.0.as_ref();
         before.map_or_else(|| "{}".to_owned(), |before| before.config.clone())
     }
 
+    fn held(&self) -> BTreeSet<String> {
+        let before = self.0.as_ref();
+        before.map_or_else(BTreeSet::new, |before| names(&before.grants))
+    }
+
     /// What the manifest asks for no more is left out.
     fn grants(&self, manifest: &Manifest) -> BTreeSet<String> {
-        let before = self.0.as_ref();
-        let mut kept = before.map_or_else(BTreeSet::new, |before| names(&before.grants));
+        let mut kept = self.held();
         kept.retain(|grant| asks_for(&manifest.grants, grant));
         kept
     }
@@ -285,17 +321,15 @@ async fn before(
 ) -> Result<Before> {
     let mut tx = setup.db.read().await?;
     let found = installations::of_plugin(&mut tx, tenant, plugin, number).await?;
-    Ok(Before(found.and_then(|found| {
-        found.active().or(found.candidate()).cloned()
-    })))
+    Ok(Before::of(found.as_ref()))
 }
 
 async fn bring_in(
     setup: &SetupContext,
-    tenant: TenantId,
-    number: Option<NumberId>,
+    (tenant, number): (TenantId, Option<NumberId>),
     new: &NewInstallation,
     uploaded: &Uploaded,
+    before: &Before,
     mut version: Version,
 ) -> Result<Installation> {
     let mut tx = setup.db.begin().await?;
@@ -308,7 +342,12 @@ async fn bring_in(
         return Err(problem);
     }
     let plugin = &uploaded.manifest.name;
-    let id = match installations::of_plugin(&mut tx, tenant, plugin, number).await? {
+    let found = installations::of_plugin(&mut tx, tenant, plugin, number).await?;
+    // What was taken from the plugin meanwhile does not come back by this.
+    if Before::of(found.as_ref()).held() != before.held() {
+        return Err(SetupError::Changed);
+    }
+    let id = match found {
         Some(installation) => installation.id,
         None => make(setup, &mut tx, tenant, number, plugin).await?,
     };
@@ -333,7 +372,7 @@ async fn bring_in(
     installation.hears_receipts |= uploaded.manifest.hooks().contains(Hook::OnReceipt);
     check_room(&mut changing.tx, tenant).await?;
     let now = changing.record("plugin.install").await?;
-    commit(setup, changing.tx).await?;
+    setup.commit_and_wake(changing.tx).await?;
     Ok(now)
 }
 

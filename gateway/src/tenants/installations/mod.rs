@@ -6,9 +6,11 @@
 
 mod breaker;
 mod change;
+mod giving;
 mod health;
 mod install;
 mod logs;
+mod pseudonym;
 mod recompile;
 mod rollout;
 mod standing;
@@ -21,27 +23,29 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::ceiling::{GrantCeiling, ceiling};
 use super::tenant::json_object;
 use super::{Result, SetupContext, SetupError, revision};
 use crate::domain::rollout::Stage;
 use crate::domain::{InstallationId, TenantId};
-use crate::plugin_host::{
-    ArtifactId, ArtifactKey, Compiler, Manifest, PLUGINS_PER_TURN, problems_of_giving,
-};
+use crate::plugin_host::{ArtifactId, ArtifactKey, Compiler, Manifest, PLUGINS_PER_TURN};
 use crate::storage::installations::{self, Installation};
 use crate::storage::plugin_versions::{self, Version};
-use crate::storage::{Tx, changes, components, notify};
+use crate::storage::{Tx, changes, components};
 
 pub use breaker::{Tripped, close as close_breaker, step_back, trip};
 pub use change::{InstallationChange, change, check_change, remove};
-pub use health::{Health, health};
+pub use giving::{GivenBefore, inherited};
+pub use health::{Health, PartKey, SeenPart, Viewer, health};
 pub use install::{NewInstallation, Source, check_install, install};
 pub use logs::{LogCursor, LogEntry, LogPage, logs};
 pub use recompile::{Recompiler, Wanted};
 pub use rollout::{Promotion, Rollback, pause, promote, resume, roll_back, roll_back_by_itself};
 pub use standing::standing;
-pub use stop::{Stopped, allow, move_some, stop, stop_of, tell_moved};
-pub use upload::{Uploaded, find as find_upload, page as page_of_uploads, upload};
+pub use stop::{Stopped, allow, move_some, stop, tell_moved};
+pub use upload::{
+    Authorship, NewUpload, Uploaded, find as find_upload, page as page_of_uploads, upload,
+};
 
 /// An installation.
 pub async fn find_one(
@@ -69,7 +73,12 @@ pub async fn page(
     most: i64,
 ) -> Result<Vec<Installation>> {
     let mut tx = setup.db.read().await?;
-    Ok(installations::installations_of(&mut tx, tenant, after, most).await?)
+    let mut page = installations::installations_of(&mut tx, tenant, after, most).await?;
+    let ceiling = ceiling(&mut tx, tenant).await?;
+    for installation in &mut page {
+        show_withheld(&ceiling, &mut installation.versions);
+    }
+    Ok(page)
 }
 
 /// All versions that are kept, the newest first.
@@ -81,6 +90,7 @@ pub async fn versions(
     let mut tx = setup.db.read().await?;
     required(&mut tx, tenant, id).await?;
     let mut versions = plugin_versions::of_installation(&mut tx, tenant, id).await?;
+    show_withheld(&ceiling(&mut tx, tenant).await?, &mut versions);
     versions.reverse();
     Ok(versions)
 }
@@ -105,9 +115,17 @@ pub fn engine_name(id: &ArtifactId) -> String {
 }
 
 async fn required(tx: &mut Tx, tenant: TenantId, id: InstallationId) -> Result<Installation> {
-    installations::installation(tx, tenant, id)
-        .await?
-        .ok_or_else(|| SetupError::not_found("installation", &id.to_string()))
+    let found = installations::installation(tx, tenant, id).await?;
+    let mut found = found.ok_or_else(|| SetupError::not_found("installation", &id.to_string()))?;
+    show_withheld(&ceiling(tx, tenant).await?, &mut found.versions);
+    Ok(found)
+}
+
+/// Says which grants versions do not use though they were given.
+fn show_withheld(ceiling: &GrantCeiling, versions: &mut [Version]) {
+    for version in versions {
+        version.withheld = ceiling.above(&version.grants);
+    }
 }
 
 /// As the audit log shows it: settings may hold what the tenant thinks a secret, so they are left out.
@@ -263,7 +281,7 @@ impl<'a> Changing<'a> {
     /// Commits; from then on no turn that began before commits anything of this installation.
     async fn end(mut self, action: &'static str) -> Result<Installation> {
         let now = self.record(action).await?;
-        commit(self.setup, self.tx).await?;
+        self.setup.commit_and_wake(self.tx).await?;
         Ok(now)
     }
 
@@ -276,25 +294,14 @@ impl<'a> Changing<'a> {
     }
 }
 
-/// Commits a change of setup and wakes the nodes: they need not wait for their next look.
-async fn commit(setup: &SetupContext, tx: Tx) -> Result<()> {
-    setup.commit(tx).await?;
-    let (changed, db) = (setup.changed.clone(), setup.db.clone());
-    setup.ending.then(move || {
-        changed.notify_one();
-        tokio::spawn(async move {
-            if let Err(error) = notify::send(&db, notify::SETUP_CHANGED).await {
-                tracing::debug!(%error, "other nodes were not woken; they look by themselves");
-            }
-        });
-    });
-    Ok(())
-}
-
 async fn manifest_of(tx: &mut Tx, tenant: TenantId, digest: &str) -> Result<Manifest> {
     let text = components::manifest(tx, tenant, digest).await?;
     let text = text.ok_or_else(|| SetupError::not_found("digest", digest))?;
-    serde_json::from_str(&text)
+    read_manifest(&text)
+}
+
+fn read_manifest(text: &str) -> Result<Manifest> {
+    serde_json::from_str(text)
         .map_err(|error| SetupError::Engine(format!("a stored manifest: {error}")))
 }
 
@@ -303,18 +310,6 @@ async fn settings_for(compiler: &Compiler, manifest: &Manifest, text: &str) -> R
     let settings = json_object("the settings", text)?;
     let settings = compiler.check_settings(manifest, settings).await?;
     Ok(Value::Object(settings).to_string())
-}
-
-/// No more than the manifest asks for: every grant that is more is named.
-fn check_grants(plugin: &str, asked: &BTreeSet<String>, grants: &BTreeSet<String>) -> Result<()> {
-    let problems = problems_of_giving(asked, grants);
-    match problems.is_empty() {
-        true => Ok(()),
-        false => {
-            let problem = format!("of {plugin}: {}", problems.join(", "));
-            Err(SetupError::invalid("the grants", problem))
-        }
-    }
 }
 
 fn check_bounds(bounds: &crate::domain::rollout::Bounds) -> Result<()> {

@@ -1,6 +1,7 @@
 //! A version's way through its stages: promoted, paused, resumed, rolled back by somebody or by itself.
 
 use super::super::{Result, SetupContext, SetupError};
+use super::giving::check_return;
 use super::successor::{problem_of_return, problem_of_running, successor};
 use super::{Changing, LOAD_LOOK, LOAD_WAIT, check_percent, check_stage, find_one};
 use crate::domain::rollout::Stage;
@@ -175,6 +176,7 @@ pub async fn roll_back(
         return changing.end("plugin.roll_back").await;
     }
     let target = target(&mut changing, rollback).await?;
+    check_return(setup, changing.installation.active(), &target)?;
     changing.retire_active(&reason, false).await?;
     changing.place(target, Stage::Active, reason).await?;
     changing.end("plugin.roll_back").await

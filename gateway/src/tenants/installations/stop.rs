@@ -9,8 +9,8 @@
 use serde_json::json;
 
 use super::super::{Result, SetupContext, SetupError, check_text};
+use super::Changing;
 use super::successor::successor;
-use super::{Changing, commit};
 use crate::audit::OPERATOR;
 use crate::domain::rollout::Stage;
 use crate::domain::{InstallationId, TenantId};
@@ -65,7 +65,7 @@ pub async fn stop(setup: &SetupContext, digest: &str, reason: &str) -> Result<St
     setup
         .record(&mut tx, OPERATOR, "plugin.stop", digest, None, became)
         .await?;
-    commit(setup, tx).await?;
+    setup.commit_and_wake(tx).await?;
     Ok(stopped)
 }
 
@@ -93,7 +93,7 @@ pub async fn move_some(
 pub async fn tell_moved(setup: &SetupContext) -> Result<()> {
     let mut tx = setup.db.begin().await?;
     changes::bump_setup_all_tenants(&mut tx).await?;
-    commit(setup, tx).await
+    setup.commit_and_wake(tx).await
 }
 
 async fn move_on(
@@ -159,21 +159,7 @@ pub async fn allow(setup: &SetupContext, digest: &str) -> Result<()> {
     setup
         .record(&mut tx, OPERATOR, "plugin.allow", digest, None, None)
         .await?;
-    commit(setup, tx).await
-}
-
-/// Why a digest is stopped, if it is, and in how many installations (the tenant's, or for the operator all) it still stands.
-pub async fn stop_of(
-    setup: &SetupContext,
-    realm: TenantId,
-    digest: &str,
-) -> Result<Option<(Stop, i64)>> {
-    let mut tx = setup.db.read().await?;
-    let Some(stop) = plugin_trust::stop_of_all_tenants(&mut tx, digest).await? else {
-        return Ok(None);
-    };
-    let left = plugin_versions::count_with_digest(&mut tx, realm, digest).await?;
-    Ok(Some((stop, left)))
+    setup.commit_and_wake(tx).await
 }
 
 fn check_digest(digest: &str) -> Result<()> {

@@ -1,11 +1,11 @@
 //! An upload: looked at, compiled and loaded for a trial in limited child processes, then kept. Nothing runs by it.
 
 use bytes::Bytes;
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 
 use super::super::plugin_keys::{self, Signature};
-use super::super::{Result, SetupContext, SetupError};
-use super::engine_name;
+use super::super::{Result, SetupContext, SetupError, keep_tenant};
+use super::{engine_name, read_manifest};
 use crate::audit::OPERATOR;
 use crate::domain::TenantId;
 use crate::plugin_host::{
@@ -13,7 +13,7 @@ use crate::plugin_host::{
     InspectErrors, Inspection, Manifest, SettingsError, TrialError, inspect, try_to_load,
 };
 use crate::storage::components::{self, Component};
-use crate::storage::plugin_trust;
+use crate::storage::{plugin_trust, tenants};
 use crate::sync::blocking;
 
 /// An upload that is kept.
@@ -23,19 +23,56 @@ pub struct Uploaded {
     pub manifest: Manifest,
 }
 
-/// Takes an upload in: of a tenant, or of the operator for all tenants.
+/// Bytes that are to be kept.
+#[derive(Debug, Clone)]
+pub struct NewUpload {
+    /// A tenant's, or the operator's for all tenants.
+    pub realm: TenantId,
+    pub wasm: Bytes,
+    pub signature: Option<Signature>,
+    pub authorship: Authorship,
+}
+
+/// What is said of the tenant that wrote an upload, which sees how all of its installations do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Authorship {
+    /// What was said stays; of a new upload nobody is named.
+    #[default]
+    Unsaid,
+    Nobody,
+    Of(TenantId),
+}
+
+/// Takes an upload in.
 ///
 /// What is wrong with it is told all at once. Compiling may take long and holds no transaction, and waits for the tenant's
 /// turn; the same bytes again are answered from what is kept.
 pub async fn upload(
     setup: &SetupContext,
     compiler: &Compiler,
-    realm: TenantId,
-    wasm: &Bytes,
-    signature: Option<&Signature>,
+    new: &NewUpload,
 ) -> Result<Uploaded> {
-    let looked = look(setup, compiler, wasm, signature).await?;
-    take_in(setup, compiler, realm, wasm, looked).await
+    check_authorship(setup, new).await?;
+    let looked = look(setup, compiler, &new.wasm, new.signature.as_ref()).await?;
+    take_in(setup, compiler, new, looked).await
+}
+
+/// Only who gives an upload to everybody has installations of others to show, and only a tenant can look at them.
+async fn check_authorship(setup: &SetupContext, new: &NewUpload) -> Result<()> {
+    const AUTHOR: &str = "the author";
+    if new.authorship != Authorship::Unsaid && new.realm != OPERATOR {
+        return Err(SetupError::invalid(
+            AUTHOR,
+            "is named by the operator, of an upload for every tenant",
+        ));
+    }
+    if let Authorship::Of(author) = new.authorship {
+        let mut tx = setup.db.read().await?;
+        if tenants::tenant(&mut tx, author).await?.is_none() {
+            return Err(SetupError::invalid(AUTHOR, "must be a tenant"));
+        }
+    }
+    Ok(())
 }
 
 /// What is seen of an upload before it is compiled.
@@ -97,11 +134,11 @@ pub(super) async fn look(
 pub(super) async fn take_in(
     setup: &SetupContext,
     compiler: &Compiler,
-    realm: TenantId,
-    wasm: &Bytes,
+    new: &NewUpload,
     looked: Looked,
 ) -> Result<Uploaded> {
     looked.verdict()?;
+    let (realm, wasm) = (new.realm, &new.wasm);
     let (digest, signed_by) = (looked.digest, looked.signed_by);
     let manifest = looked
         .manifest
@@ -115,6 +152,7 @@ pub(super) async fn take_in(
         bytes: i64::try_from(wasm.len()).unwrap_or(i64::MAX),
         uploaded_by: setup.by.label(),
         signed_by,
+        author: None,
         created_at: setup.clock.now(),
     };
     // Held until it is kept, so that the next of the tenant's finds it.
@@ -126,7 +164,7 @@ pub(super) async fn take_in(
         Some(turn) => seal(setup, turn, realm, &id, wasm, &manifest).await?,
         None => None,
     };
-    keep(setup, realm, &component, wasm, sealed.as_deref(), &id).await?;
+    keep(setup, new, &component, sealed.as_deref(), &id).await?;
     drop(turn);
     let mut tx = setup.db.read().await?;
     let kept = components::component(&mut tx, realm, &component.digest).await?;
@@ -174,28 +212,39 @@ async fn check_room(setup: &SetupContext, realm: TenantId) -> Result<()> {
 
 async fn keep(
     setup: &SetupContext,
-    realm: TenantId,
+    new: &NewUpload,
     component: &Component,
-    wasm: &[u8],
     sealed: Option<&[u8]>,
     id: &ArtifactId,
 ) -> Result<()> {
+    let realm = new.realm;
     let mut tx = setup.db.begin().await?;
-    components::insert_component(&mut tx, realm, component, wasm).await?;
+    if let Authorship::Of(author) = new.authorship {
+        keep_tenant(&mut tx, author).await?;
+    }
+    components::insert_component(&mut tx, realm, component, &new.wasm).await?;
+    let digest = &component.digest;
+    match new.authorship {
+        Authorship::Unsaid => {}
+        Authorship::Nobody => {
+            components::set_author_all_tenants(&mut tx, digest, None).await?;
+        }
+        Authorship::Of(author) => {
+            components::set_author_all_tenants(&mut tx, digest, Some(author)).await?;
+        }
+    }
     if let Some(sealed) = sealed {
         let (engine, now) = (engine_name(id), component.created_at);
-        components::put_artifact(&mut tx, realm, &component.digest, &engine, sealed, now).await?;
+        components::put_artifact(&mut tx, realm, digest, &engine, sealed, now).await?;
     }
-    let became = Some(json!({"bytes": component.bytes, "signed_by": component.signed_by}));
+    let mut became = json!({"bytes": component.bytes, "signed_by": component.signed_by});
+    match new.authorship {
+        Authorship::Unsaid => {}
+        Authorship::Nobody => became["author"] = Value::Null,
+        Authorship::Of(author) => became["author"] = json!(author),
+    }
     setup
-        .record(
-            &mut tx,
-            realm,
-            "plugin.upload",
-            &component.digest,
-            None,
-            became,
-        )
+        .record(&mut tx, realm, "plugin.upload", digest, None, Some(became))
         .await?;
     setup.commit(tx).await?;
     Ok(())
@@ -345,8 +394,7 @@ pub async fn page(
 }
 
 fn read(component: Component) -> Result<Uploaded> {
-    let manifest = serde_json::from_str(&component.manifest)
-        .map_err(|error| SetupError::Engine(format!("a stored manifest: {error}")))?;
+    let manifest = read_manifest(&component.manifest)?;
     Ok(Uploaded {
         component,
         manifest,

@@ -80,6 +80,7 @@ impl Place {
             bytes: 1,
             uploaded_by: String::new(),
             signed_by: String::new(),
+            author: None,
             created_at: self.clock.now(),
         };
         let mut tx = self.recompiler.setup.db.begin().await.expect("begun");
