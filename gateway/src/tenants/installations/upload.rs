@@ -13,7 +13,7 @@ use crate::plugin_host::{
     InspectErrors, Inspection, Manifest, SettingsError, TrialError, inspect, try_to_load,
 };
 use crate::storage::components::{self, Component};
-use crate::storage::plugin_trust;
+use crate::storage::{compile_work, plugin_trust};
 use crate::sync::blocking;
 
 /// An upload that is kept.
@@ -180,11 +180,16 @@ async fn keep(
     sealed: Option<&[u8]>,
     id: &ArtifactId,
 ) -> Result<()> {
+    let engine = engine_name(id);
     let mut tx = setup.db.begin().await?;
-    components::insert_component(&mut tx, realm, component, wasm).await?;
+    let is_new = components::insert_component(&mut tx, realm, component, wasm).await?;
     if let Some(sealed) = sealed {
-        let (engine, now) = (engine_name(id), component.created_at);
+        let now = component.created_at;
         components::put_artifact(&mut tx, realm, &component.digest, &engine, sealed, now).await?;
+    }
+    if is_new || sealed.is_some() {
+        // Why others have no artifact of these bytes may be that they were altered.
+        compile_work::forget_problem_all_tenants(&mut tx, &component.digest, &engine).await?;
     }
     let became = Some(json!({"bytes": component.bytes, "signed_by": component.signed_by}));
     setup
