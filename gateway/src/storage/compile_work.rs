@@ -116,6 +116,26 @@ pub async fn release_all_tenants(
     Ok(())
 }
 
+/// The same, as if it had not been begun: whoever gives it up so learnt nothing about the component.
+pub async fn give_back_all_tenants(
+    tx: &mut Tx,
+    (digest, engine): (&str, &str),
+    holder: &str,
+    now: Timestamp,
+) -> Result<()> {
+    const SQL: &str = "UPDATE compile_work SET claimed_until = $4, tries = tries - 1
+        WHERE digest = $1 AND engine = $2 AND holder = $3";
+    execute!(
+        tx,
+        sqlx::query(SQL)
+            .bind(digest)
+            .bind(engine)
+            .bind(holder)
+            .bind(now.millis())
+    )?;
+    Ok(())
+}
+
 /// It is done.
 pub async fn done_all_tenants(tx: &mut Tx, digest: &str, engine: &str) -> Result<()> {
     const SQL: &str = "DELETE FROM compile_work WHERE digest = $1 AND engine = $2";

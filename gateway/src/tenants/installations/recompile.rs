@@ -232,7 +232,7 @@ impl Recompiler {
             biased;
             () = stop.cancelled() => {
                 // Whoever comes next, be it this node, need not wait for the claim to run out.
-                self.release((digest, &engine), self.setup.clock.now()).await?;
+                self.give_back((digest, &engine)).await?;
                 return Ok(Done::Elsewhere);
             }
             compiled = self.compile(&id, digest) => compiled,
@@ -339,6 +339,14 @@ impl Recompiler {
             components::put_artifact(&mut tx, *owner, digest, engine, sealed, now).await?;
         }
         compile_work::done_all_tenants(&mut tx, digest, engine).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Gives a claim back at once. That this node stops is no failure of the component's.
+    async fn give_back(&self, work: (&str, &str)) -> Result<()> {
+        let now = self.setup.clock.now();
+        let mut tx = self.setup.db.begin().await?;
+        compile_work::give_back_all_tenants(&mut tx, work, &self.holder, now).await?;
         Ok(tx.commit().await?)
     }
 
