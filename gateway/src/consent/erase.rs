@@ -120,7 +120,11 @@ impl EraseJob {
             let gone = "whom it is about is not known any more".to_owned();
             return Err(StepError::Refused(gone));
         };
-        let progress: Value = serde_json::from_str(&job.progress).unwrap_or_default();
+        let mut progress: Value = serde_json::from_str(&job.progress).unwrap_or_default();
+        if job.state == JobState::Queued {
+            // Whoever resumes the job has looked at what stood still.
+            progress["walks"] = 0.into();
+        }
         let number = |name: &str| progress[name].as_i64().unwrap_or(0);
         let (mut table, mut after) = (number("table"), number("after"));
         let (mut rows, mut waiting) = (number("rows"), number("waiting"));
@@ -207,16 +211,14 @@ impl EraseJob {
         Ok(u64::try_from(gone.len()).unwrap_or(u64::MAX))
     }
 
-    /// What still waited when the walk came by is looked at again: a turn takes a moment. What waits longer stands still,
-    /// and whoever resumes the job has looked at it.
+    /// What still waited when the walk came by is looked at again: a turn takes a moment. What waits longer stands still.
     async fn end(
         tx: &mut Tx,
         job: &Job,
         keep: i64,
         (rows, waiting, walks): (i64, i64, i64),
     ) -> Result<Step, StepError> {
-        let resumed = job.state == JobState::Queued;
-        if waiting > 0 && (resumed || walks < WALKS) {
+        if waiting > 0 && walks < WALKS {
             return Ok(Step {
                 progress: json!({"table": EVENTS, "rows": rows, "walks": walks + 1}),
                 ..Step::default()
