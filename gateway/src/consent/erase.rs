@@ -55,6 +55,8 @@ pub async fn begin(
         whom.conversations
             .extend(person::conversations(&mut tx, tenant, *one).await?);
     }
+    // In the order in which a turn's commit locks them.
+    whom.conversations.sort_unstable();
     let erasures: Vec<Statement> = all
         .iter()
         .map(|one| erasure(tenant, *one, now, setup.by.label()))
@@ -69,6 +71,7 @@ pub async fn begin(
     for conversation in &whom.conversations {
         person::blank_conversation(&mut tx, tenant, *conversation).await?;
     }
+    person::forget_memory(&mut tx, tenant, &whom).await?;
     person::forget_rejects(&mut tx, tenant, &whom).await?;
     // By what the person was known is needed until the job is over, and is in no row that stays.
     let keep = setup.next_id();

@@ -10,7 +10,9 @@ use vestibule::contacts::{self, Kind, NewContact};
 use vestibule::domain::{AuditId, Clock, ConsentChannel, ConsentStatus, ConversationId, TenantId};
 use vestibule::policy::OptOut;
 use vestibule::storage::jobs::{Job, JobState};
-use vestibule_tests::{TestDatabase, for_each_database};
+use vestibule::storage::kv::{self, KvKey, KvValue};
+use vestibule::storage::{Tx, conversations};
+use vestibule_tests::{TestDatabase, for_each_database, until};
 
 use super::imports::run;
 use super::{contact, faults, records, say, shop, state, told, verified};
@@ -207,6 +209,72 @@ async fn a_job_that_failed_before_it_came_to_the_reports_looks_again_when_it_is_
             )
             .await;
         resumed(&desk, &database, failed).await;
+    })
+    .await;
+}
+
+/// What the commit of a turn does to plugins' memory, not committed yet.
+async fn remember(desk: &Desk, conversation: i64, key: &KvKey, value: &[u8]) -> Tx {
+    let mut tx = desk.db.begin().await.expect("a transaction");
+    let conversation = ConversationId::from_raw(conversation);
+    conversations::lock_versions_all_tenants(&mut tx, &[conversation])
+        .await
+        .expect("locked");
+    let owner = key.owner();
+    let used = kv::lock_usage_all_tenants(&mut tx, std::slice::from_ref(&owner)).await;
+    let [(_, used)] = used.expect("locked")[..] else {
+        panic!("one owner");
+    };
+    let written = KvValue {
+        value: value.to_vec(),
+        version: 1,
+        expires_at: 0,
+    };
+    kv::put_all_tenants(&mut tx, &[(key.clone(), written)])
+        .await
+        .expect("written");
+    kv::set_usage_all_tenants(&mut tx, &[(owner, used + key.bytes(value))])
+        .await
+        .expect("counted");
+    tx
+}
+
+#[tokio::test]
+async fn what_a_turn_remembers_of_somebody_who_is_erased_meanwhile_is_counted_right() {
+    for_each_database(async |database| {
+        let desk = Desk::open(&database).await;
+        desk.hear(&[text("wamid.1", Some(PHONE), None, desk.ago(90), "hello")])
+            .await;
+        let (tenant, contact) = (shop(&database).await, contact(&database).await);
+        let conversation = database.count("SELECT MAX(id) FROM conversation").await;
+        let key = |item: String| KvKey {
+            tenant,
+            plugin: "menu".to_owned(),
+            item,
+        };
+        let theirs = key(format!("\u{1}c{conversation:x}/name"));
+        let of_all = key("visits".to_owned());
+        let turn = remember(&desk, conversation, &of_all, b"12").await;
+        turn.commit().await.expect("committed");
+        let turn = remember(&desk, conversation, &theirs, b"Zebulon Quark").await;
+        let setup = desk.setup.clone();
+        let erasing = tokio::spawn(async move { erase::begin(&setup, tenant, contact).await });
+        if database.kind == vestibule_tests::Kind::Postgres {
+            until("the erasure waits for the turn", async || {
+                let waiting = "SELECT COUNT(*) FROM pg_stat_activity
+                    WHERE datname = current_database() AND wait_event_type = 'Lock'";
+                (database.count(waiting).await > 0).then_some(())
+            })
+            .await;
+        }
+        turn.commit().await.expect("committed");
+        erasing.await.expect("it ends").expect("erased");
+        assert_eq!(
+            database.texts("SELECT item FROM plugin_kv").await,
+            ["visits"]
+        );
+        let used = database.count("SELECT bytes FROM plugin_kv_usage").await;
+        assert_eq!(used, of_all.bytes(b"12"));
     })
     .await;
 }
