@@ -213,6 +213,38 @@ async fn a_job_that_failed_before_it_came_to_the_reports_looks_again_when_it_is_
     .await;
 }
 
+#[tokio::test]
+async fn what_a_turn_wrote_that_still_waited_when_the_erasure_began_goes_too() {
+    for_each_database(async |database| {
+        let desk = Desk::open(&database).await;
+        let failed = failed(&desk, &database).await;
+        let conversation = database.count("SELECT MAX(id) FROM conversation").await;
+        let key = KvKey {
+            tenant: failed.0,
+            plugin: "menu".to_owned(),
+            item: format!("\u{1}c{conversation:x}/likes"),
+        };
+        let turn = remember(&desk, conversation, &key, b"marzipan").await;
+        turn.commit().await.expect("committed");
+        let id = desk.ids.next(desk.clock.now());
+        for written in [
+            format!(
+                r#"INSERT INTO turn (id, tenant, number, conversation, event, outcome, journal, at)
+                SELECT {id}, tenant, number, id, 1, 'silent', '{{"said":"marzipan"}}', 0 FROM conversation"#
+            ),
+            "INSERT INTO conversation_note (id, tenant, conversation, author, body)
+             SELECT 1, tenant, id, 'p', 'likes marzipan' FROM conversation"
+                .to_owned(),
+        ] {
+            database.execute(written.leak()).await;
+        }
+        resumed(&desk, &database, failed).await;
+        assert!(!holds(&everything(&database).await, "marzipan"));
+        assert_eq!(database.count("SELECT bytes FROM plugin_kv_usage").await, 0);
+    })
+    .await;
+}
+
 /// What the commit of a turn does to plugins' memory, not committed yet.
 async fn remember(desk: &Desk, conversation: i64, key: &KvKey, value: &[u8]) -> Tx {
     let mut tx = desk.db.begin().await.expect("a transaction");
@@ -252,7 +284,8 @@ async fn what_a_turn_remembers_of_somebody_who_is_erased_meanwhile_is_counted_ri
             plugin: "menu".to_owned(),
             item,
         };
-        let theirs = key(format!("\u{1}c{conversation:x}/name"));
+        // Of the contact, whose memory the erasure lets go of first: there it waits for the turn.
+        let theirs = key(format!("\u{1}p{:x}/name", contact.raw()));
         let of_all = key("visits".to_owned());
         let turn = remember(&desk, conversation, &of_all, b"12").await;
         turn.commit().await.expect("committed");
