@@ -1,10 +1,12 @@
-//! The README's first command: scripted, it fails by itself when an expected reply is missing; and as people use it.
+//! The README's first command: scripted, it fails by itself when an expected reply is missing; and as people use it. However it
+//! is ended, it leaves nothing behind.
 
+use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
 
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::process::{ChildStdout, Command};
+use tokio::process::{Child, ChildStdout, Command};
 use vestibule_tests::{Deployment, Program, until};
 
 /// The demo brings its own database and its own Meta; what the deployment names is not used.
@@ -34,7 +36,8 @@ async fn printed(output: &mut ChildStdout, expected: &str) -> String {
 
 #[tokio::test]
 async fn every_turn_is_told_and_ctrl_c_ends_the_demo_while_it_waits_for_input() {
-    let mut demo = Command::from(deployment().command("demo"))
+    let deployment = deployment();
+    let mut demo = Command::from(deployment.command("demo"))
         .arg("demo")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -50,9 +53,50 @@ async fn every_turn_is_told_and_ctrl_c_ends_the_demo_while_it_waits_for_input() 
     let silent = printed(&mut output, ": consent_word").await;
     assert!(silent.contains("(no reply)"), "{silent}");
 
-    let pid = demo.id().and_then(|id| Pid::from_raw(id.cast_signed()));
-    kill_process(pid.expect("it runs"), Signal::INT).expect("a signal");
+    send(&demo, Signal::INT);
     let ended = demo.wait().await.expect("it ends");
     assert!(ended.success(), "{ended}");
     drop(input);
+}
+
+fn send(demo: &Child, signal: Signal) {
+    let pid = demo.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+    kill_process(pid.expect("it runs"), signal).expect("a signal");
+}
+
+#[tokio::test]
+async fn the_demo_leaves_no_folder_behind_whatever_ends_it() {
+    let cases = [
+        (&["demo"][..], Signal::TERM),
+        (&["demo"], Signal::HUP),
+        (&["demo", "--script"], Signal::INT),
+        (&["demo", "--script"], Signal::TERM),
+    ];
+    let deployment = deployment();
+    for (arguments, signal) in cases {
+        let temporary = tempfile::tempdir().expect("a temporary folder");
+        let left = || {
+            std::fs::read_dir(temporary.path())
+                .expect("a folder")
+                .count()
+        };
+        let mut demo = Command::from(deployment.command("demo"))
+            .args(arguments)
+            .env("TMPDIR", temporary.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("it starts");
+        // Even before it stands.
+        until("it has its folder", async || (left() > 0).then_some(())).await;
+        send(&demo, signal);
+        let ended = demo.wait().await.expect("it ends");
+        assert_eq!(
+            ended.signal(),
+            None,
+            "{arguments:?} ends by itself at {signal:?}"
+        );
+        assert_eq!(left(), 0, "{arguments:?} at {signal:?}");
+    }
 }

@@ -1,7 +1,9 @@
 //! Erasing a person: their data goes, the ledger's chain holds, and what they had stopped is honoured if they come back.
 //!
 //! What hangs on the contact goes in the transaction of the request, the record of the erasure with it. What lies in tables
-//! that grow with traffic goes by a job that walks through them once.
+//! that grow with traffic goes by a job that walks through them, and then once more through what turns wrote meanwhile.
+
+use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -11,6 +13,7 @@ use super::pseudonym::Pseudonyms;
 use super::record::{self, Evidence, Statement};
 use super::tell::lock;
 use crate::audit::{self, Actor, Record};
+use crate::domain::id::first_id_at;
 use crate::domain::{
     AuditId, ConsentChannel, ConsentScope, ConsentStatus, ContactId, ConversationId, TenantId,
     Timestamp,
@@ -55,6 +58,8 @@ pub async fn begin(
         whom.conversations
             .extend(person::conversations(&mut tx, tenant, *one).await?);
     }
+    // In the order in which a turn's commit locks them.
+    whom.conversations.sort_unstable();
     let erasures: Vec<Statement> = all
         .iter()
         .map(|one| erasure(tenant, *one, now, setup.by.label()))
@@ -63,12 +68,7 @@ pub async fn begin(
         consents::erase(&mut tx, tenant, *one).await?;
     }
     record::append(&mut tx, &erasures, now, || setup.next_id()).await?;
-    for one in &all {
-        person::blank_contact(&mut tx, tenant, *one).await?;
-    }
-    for conversation in &whom.conversations {
-        person::blank_conversation(&mut tx, tenant, *conversation).await?;
-    }
+    blank(&mut tx, tenant, &whom).await?;
     person::forget_rejects(&mut tx, tenant, &whom).await?;
     // By what the person was known is needed until the job is over, and is in no row that stays.
     let keep = setup.next_id();
@@ -97,10 +97,25 @@ fn erasure(tenant: TenantId, contact: ContactId, now: Timestamp, by: String) -> 
     }
 }
 
+/// Lets go of what hangs on the person's contacts and conversations.
+async fn blank(tx: &mut Tx, tenant: TenantId, whom: &Person) -> Stored<()> {
+    for contact in &whom.contacts {
+        person::blank_contact(tx, tenant, ContactId::from_raw(*contact)).await?;
+    }
+    for conversation in &whom.conversations {
+        person::blank_conversation(tx, tenant, *conversation).await?;
+    }
+    person::forget_memory(tx, tenant, whom).await
+}
+
 /// Walks through events and bodies again before it is said that something stands still. A guess.
 const WALKS: i64 = 5;
 /// Where events stand in [`Grown::ALL`]: what comes before them never waits.
 const EVENTS: i64 = 3;
+/// Where everything stands that comes behind them.
+const BEHIND: i64 = Grown::ALL.len() as i64;
+/// How far clocks of nodes may be apart: ids are in the order of time. A guess, and a large one.
+const LEEWAY: Duration = Duration::from_hours(1);
 
 /// Walks through what grows with traffic.
 #[derive(Debug)]
@@ -120,7 +135,11 @@ impl EraseJob {
             let gone = "whom it is about is not known any more".to_owned();
             return Err(StepError::Refused(gone));
         };
-        let progress: Value = serde_json::from_str(&job.progress).unwrap_or_default();
+        let mut progress: Value = serde_json::from_str(&job.progress).unwrap_or_default();
+        if job.state == JobState::Queued {
+            // Whoever resumes the job has looked at what stood still.
+            progress["walks"] = 0.into();
+        }
         let number = |name: &str| progress[name].as_i64().unwrap_or(0);
         let (mut table, mut after) = (number("table"), number("after"));
         let (mut rows, mut waiting) = (number("rows"), number("waiting"));
@@ -128,10 +147,7 @@ impl EraseJob {
             .ok()
             .and_then(|at| Grown::ALL.get(at));
         let Some(grown) = grown.copied() else {
-            if progress["reports_done"] != true {
-                return Self::reports(tx, job, &whom, &progress).await;
-            }
-            return Self::end(tx, job, keep, (rows, waiting, number("walks"))).await;
+            return Self::behind(tx, job, (keep, &whom), &progress).await;
         };
         match person::end_of_step_all_tenants(tx, grown, after).await? {
             Some(end) => {
@@ -144,13 +160,71 @@ impl EraseJob {
                 waiting += i64::try_from(wait).unwrap_or(i64::MAX);
                 after = end;
             }
-            None => (table, after) = (table + 1, 0),
+            None if progress["swept"] != true => (table, after) = (table + 1, 0),
+            None if table + 1 < EVENTS => (table, after) = (table + 1, since(job)),
+            None => (table, after) = (BEHIND, 0),
+        }
+        for (name, value) in [
+            ("table", table),
+            ("after", after),
+            ("rows", rows),
+            ("waiting", waiting),
+        ] {
+            progress[name] = value.into();
         }
         Ok(Step {
             done: 1,
-            progress: json!({
-                "table": table, "after": after, "rows": rows, "waiting": waiting, "walks": number("walks"),
-            }),
+            progress,
+            ..Step::default()
+        })
+    }
+
+    /// What comes behind the tables.
+    async fn behind(
+        tx: &mut Tx,
+        job: &Job,
+        (keep, whom): (i64, &Person),
+        progress: &Value,
+    ) -> Result<Step, StepError> {
+        let number = |name: &str| progress[name].as_i64().unwrap_or(0);
+        let (rows, waiting) = (number("rows"), number("waiting"));
+        if waiting > 0 {
+            return Self::look_again(rows, waiting, number("walks"));
+        }
+        if progress["swept"] != true {
+            return Self::sweep(tx, job, whom, rows).await;
+        }
+        if progress["reports_done"] != true {
+            return Self::reports(tx, job, whom, progress).await;
+        }
+        kept::drop(tx, job.tenant, keep).await?;
+        Ok(Step {
+            progress: Value::Null,
+            result: Some(json!({"rows": rows})),
+            ..Step::default()
+        })
+    }
+
+    /// What still waited when the walk came by is looked at again: a turn takes a moment. What waits longer stands still.
+    fn look_again(rows: i64, waiting: i64, walks: i64) -> Result<Step, StepError> {
+        if walks < WALKS {
+            return Ok(Step {
+                progress: json!({"table": EVENTS, "rows": rows, "walks": walks + 1}),
+                ..Step::default()
+            });
+        }
+        let what = format!(
+            "{waiting} messages or bodies of the person still wait for their turn: resume the job when they had it"
+        );
+        Err(StepError::Refused(what))
+    }
+
+    /// Turns that the person had after the erasure began have answered, remembered and written journals, where the walk may have
+    /// been by then. Nothing of theirs waits any more, so once more is the last time.
+    async fn sweep(tx: &mut Tx, job: &Job, whom: &Person, rows: i64) -> Result<Step, StepError> {
+        blank(tx, job.tenant, whom).await?;
+        Ok(Step {
+            progress: json!({"table": 0, "after": since(job), "rows": rows, "swept": true}),
             ..Step::default()
         })
     }
@@ -206,35 +280,11 @@ impl EraseJob {
         told.map_err(StorageError::from)?;
         Ok(u64::try_from(gone.len()).unwrap_or(u64::MAX))
     }
+}
 
-    /// What still waited when the walk came by is looked at again: a turn takes a moment. What waits longer stands still,
-    /// and whoever resumes the job has looked at it.
-    async fn end(
-        tx: &mut Tx,
-        job: &Job,
-        keep: i64,
-        (rows, waiting, walks): (i64, i64, i64),
-    ) -> Result<Step, StepError> {
-        let resumed = job.state == JobState::Queued;
-        if waiting > 0 && (resumed || walks < WALKS) {
-            return Ok(Step {
-                progress: json!({"table": EVENTS, "rows": rows, "walks": walks + 1}),
-                ..Step::default()
-            });
-        }
-        if waiting > 0 {
-            let what = format!(
-                "{waiting} messages or bodies of the person still wait for their turn: resume the job when they had it"
-            );
-            return Err(StepError::Refused(what));
-        }
-        kept::drop(tx, job.tenant, keep).await?;
-        Ok(Step {
-            progress: Value::Null,
-            result: Some(json!({"rows": rows})),
-            ..Step::default()
-        })
-    }
+/// Before every id that was made after the erasure began.
+fn since(job: &Job) -> i64 {
+    first_id_at(job.created_at.minus(LEEWAY))
 }
 
 impl JobKind for EraseJob {

@@ -17,8 +17,10 @@ use crate::tenants::{SetupContext, SetupError};
 
 /// Between two steps: several times what one takes. A guess; 10,000 installations take half a minute.
 const PAUSE: Duration = Duration::from_millis(30);
-/// After a trouble, and to see whose the first bucket is.
+/// To see whose the first bucket is, and after a trouble.
 const LOOK: Duration = Duration::from_secs(1);
+/// After one trouble after the other, unless setup changes meanwhile. What cannot be moved waits for somebody who mends it.
+const LOOK_MOST: Duration = Duration::from_secs(60);
 
 /// Moves on what is left of stopped digests, whenever there is some, until told to end.
 pub async fn keep(
@@ -28,46 +30,69 @@ pub async fn keep(
     stop: CancellationToken,
 ) {
     let mut changed = directory.changes();
+    let mut look = LOOK;
     while !stop.is_cancelled() {
         let mine = Bucket::all().next();
         let mine = mine.is_some_and(|first| owned.borrow().owns(first));
         let stopped = directory.snapshot().stopped().clone();
+        let mut is_troubled = false;
         for digest in stopped.iter().filter(|_| mine) {
             match move_all(&setup, digest, &stop).await {
-                Ok(true) => {
-                    tracing::info!(digest, "installations of a stopped digest go on without it")
+                Ok(Walk { moved, failed }) => {
+                    is_troubled |= failed > 0;
+                    if moved > 0 {
+                        tracing::info!(
+                            digest,
+                            moved,
+                            failed,
+                            "installations of a stopped digest go on without it"
+                        );
+                    }
                 }
-                Ok(false) => {}
                 Err(error) => {
+                    is_troubled = true;
                     tracing::warn!(%error, digest, "installations of a stopped digest wait");
                 }
             }
         }
+        look = match is_troubled {
+            true => (look * 2).min(LOOK_MOST),
+            false => LOOK,
+        };
         tokio::select! {
             () = stop.cancelled() => {}
             _ = changed.changed() => {}
-            () = tokio::time::sleep(LOOK), if !stopped.is_empty() => {}
+            () = tokio::time::sleep(look), if !stopped.is_empty() => {}
         }
     }
 }
 
-/// Wakes the nodes when it has moved something; `false`: nothing was left, or it was told to end.
+/// One way through the installations of a digest.
+#[derive(Debug, Default)]
+struct Walk {
+    moved: u64,
+    failed: u64,
+}
+
+/// Wakes the nodes when it has moved something, unless it was told to end: they look by themselves.
 async fn move_all(
     setup: &SetupContext,
     digest: &str,
     stop: &CancellationToken,
-) -> Result<bool, SetupError> {
-    let mut has_moved = false;
+) -> Result<Walk, SetupError> {
+    let mut walk = Walk::default();
     let mut after = InstallationId::from_raw(0);
-    while let Some(last) = move_some(setup, digest, after).await? {
-        (after, has_moved) = (last, true);
+    while let Some(step) = move_some(setup, digest, after).await? {
+        after = step.last;
+        walk.moved += step.moved;
+        walk.failed += step.failed;
         tokio::select! {
-            () = stop.cancelled() => return Ok(false),
+            () = stop.cancelled() => return Ok(walk),
             () = tokio::time::sleep(PAUSE) => {}
         }
     }
-    if has_moved {
+    if walk.moved > 0 {
         tell_moved(setup).await?;
     }
-    Ok(has_moved)
+    Ok(walk)
 }

@@ -4,6 +4,8 @@
 //! a pause after a failure, and what is known of a component that cannot be compiled: `claimed_until` is when somebody may
 //! try next.
 
+use sqlx::FromRow;
+
 use super::{Result, Tx, execute, on_backend};
 use crate::domain::{TenantId, Timestamp};
 
@@ -114,9 +116,37 @@ pub async fn release_all_tenants(
     Ok(())
 }
 
+/// The same, as if it had not been begun: whoever gives it up so learnt nothing about the component.
+pub async fn give_back_all_tenants(
+    tx: &mut Tx,
+    (digest, engine): (&str, &str),
+    holder: &str,
+    now: Timestamp,
+) -> Result<()> {
+    const SQL: &str = "UPDATE compile_work SET claimed_until = $4, tries = tries - 1
+        WHERE digest = $1 AND engine = $2 AND holder = $3";
+    execute!(
+        tx,
+        sqlx::query(SQL)
+            .bind(digest)
+            .bind(engine)
+            .bind(holder)
+            .bind(now.millis())
+    )?;
+    Ok(())
+}
+
 /// It is done.
 pub async fn done_all_tenants(tx: &mut Tx, digest: &str, engine: &str) -> Result<()> {
     const SQL: &str = "DELETE FROM compile_work WHERE digest = $1 AND engine = $2";
+    execute!(tx, sqlx::query(SQL).bind(digest).bind(engine))?;
+    Ok(())
+}
+
+/// Why it was refused does not hold any more: it may be tried at once.
+pub async fn forget_problem_all_tenants(tx: &mut Tx, digest: &str, engine: &str) -> Result<()> {
+    const SQL: &str =
+        "DELETE FROM compile_work WHERE digest = $1 AND engine = $2 AND problem <> ''";
     execute!(tx, sqlx::query(SQL).bind(digest).bind(engine))?;
     Ok(())
 }
@@ -139,13 +169,31 @@ pub async fn problem_all_tenants(
     })?)
 }
 
-/// The bytes and the manifest of a component, whoever uploaded it. Whether the bytes are the digest's is for who reads them.
-pub async fn source_all_tenants(tx: &mut Tx, digest: &str) -> Result<Option<(Vec<u8>, String)>> {
+/// What is stored under a digest for one of those who uploaded it. Whether that is of the digest is for who reads it.
+#[derive(Debug, FromRow)]
+pub struct Source {
+    pub tenant: i64,
+    pub wasm: Vec<u8>,
+    /// JSON.
+    pub manifest: String,
+}
+
+/// A component as the next owner behind a tenant has it; `None` begins with the first.
+pub async fn source_all_tenants(
+    tx: &mut Tx,
+    digest: &str,
+    after: Option<i64>,
+) -> Result<Option<Source>> {
     const SQL: &str =
-        "SELECT wasm, manifest FROM component JOIN component_wasm USING (tenant, digest)
-        WHERE digest = $1 LIMIT 1";
+        "SELECT tenant, wasm, manifest FROM component JOIN component_wasm USING (tenant, digest)
+        WHERE digest = $1 AND tenant > $2 ORDER BY tenant LIMIT 1";
+    const BEFORE_ALL: i64 = -1;
     Ok(on_backend!(tx, |conn| {
-        sqlx::query_as(SQL).bind(digest).fetch_optional(conn).await
+        sqlx::query_as(SQL)
+            .bind(digest)
+            .bind(after.unwrap_or(BEFORE_ALL))
+            .fetch_optional(conn)
+            .await
     })?)
 }
 

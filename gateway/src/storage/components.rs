@@ -50,14 +50,14 @@ macro_rules! select {
     };
 }
 
-/// Keeps an upload. The same bytes again change nothing, but for a signature that they did not have. Who wrote it is
-/// [`set_author_all_tenants`]'s to say.
+/// Keeps an upload. The same bytes again change nothing, but for a signature that they did not have. Answers whether its bytes
+/// were not stored before. Who wrote it is [`set_author_all_tenants`]'s to say.
 pub async fn insert_component(
     tx: &mut Tx,
     tenant: TenantId,
     new: &Component,
     wasm: &[u8],
-) -> Result<()> {
+) -> Result<bool> {
     const SQL: &str = "INSERT INTO component (tenant, digest, manifest, bytes, uploaded_by, signed_by, created_at, upload)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (tenant, digest) DO UPDATE
         SET signed_by = CASE WHEN excluded.signed_by = '' THEN component.signed_by ELSE excluded.signed_by END";
@@ -77,14 +77,14 @@ pub async fn insert_component(
     // Other bytes under the same digest were put there by somebody else.
     const BYTES: &str = "INSERT INTO component_wasm (tenant, digest, wasm) VALUES ($1, $2, $3)
         ON CONFLICT (tenant, digest) DO UPDATE SET wasm = excluded.wasm WHERE component_wasm.wasm <> excluded.wasm";
-    execute!(
+    let written = execute!(
         tx,
         sqlx::query(BYTES)
             .bind(tenant.raw())
             .bind(&new.digest)
             .bind(wasm)
     )?;
-    Ok(())
+    Ok(written == 1)
 }
 
 /// Says which tenant wrote an upload of the operator's; none: nobody is named any more.

@@ -79,7 +79,7 @@ pub async fn blank_contact(tx: &mut Tx, tenant: TenantId, contact: ContactId) ->
     ] {
         execute!(tx, sqlx::query(sql).bind(tenant.raw()).bind(contact.raw()))?;
     }
-    forget_memory(tx, tenant, &format!("\u{1}p{:x}/", contact.raw())).await
+    Ok(())
 }
 
 /// Lets go of what hangs on a conversation, and of where its history begins.
@@ -94,12 +94,37 @@ pub async fn blank_conversation(tx: &mut Tx, tenant: TenantId, conversation: i64
     ] {
         execute!(tx, sqlx::query(sql).bind(tenant.raw()).bind(conversation))?;
     }
-    forget_memory(tx, tenant, &format!("\u{1}c{conversation:x}/")).await
+    Ok(())
+}
+
+/// Lets go of what plugins remember of a person whose contacts and conversations are blank, and so locked: a turn of theirs
+/// that is under way has committed its writes by now, or finds its conversation moved.
+pub async fn forget_memory(tx: &mut Tx, tenant: TenantId, whom: &Person) -> Result<()> {
+    lock_usage(tx, tenant).await?;
+    let contacts = whom.contacts.iter().map(|id| format!("\u{1}p{id:x}/"));
+    let conversations = whom.conversations.iter();
+    let conversations = conversations.map(|id| format!("\u{1}c{id:x}/"));
+    for prefix in contacts.chain(conversations) {
+        forget_space(tx, tenant, &prefix).await?;
+    }
+    Ok(())
+}
+
+/// Whoever writes memory locks its plugin's usage first. Not locked by a statement that looks at the memory too: PostgreSQL lets
+/// that wait for a lock, and then go on with what the memory was before.
+async fn lock_usage(tx: &mut Tx, tenant: TenantId) -> Result<()> {
+    const SQL: &str =
+        "SELECT plugin FROM plugin_kv_usage WHERE tenant = $1 ORDER BY tenant, plugin FOR UPDATE";
+    // SQLite has one writer, and it is us.
+    if tx.is_postgres() {
+        execute!(tx, sqlx::query(SQL).bind(tenant.raw()))?;
+    }
+    Ok(())
 }
 
 /// What plugins remember under keys that begin so (`plugin_host::kv`), and what it counted for in their quota: bytes, as
 /// [`KvKey::bytes`](super::kv::KvKey::bytes) has it.
-async fn forget_memory(tx: &mut Tx, tenant: TenantId, prefix: &str) -> Result<()> {
+async fn forget_space(tx: &mut Tx, tenant: TenantId, prefix: &str) -> Result<()> {
     let end = format!("{}0", &prefix[..prefix.len() - 1]);
     const USED: &str = "UPDATE plugin_kv_usage SET bytes = bytes - COALESCE((SELECT SUM(OCTET_LENGTH(item) + OCTET_LENGTH(value))
             FROM plugin_kv k WHERE k.tenant = $1 AND k.plugin = plugin_kv_usage.plugin AND k.item >= $2 AND k.item < $3), 0)

@@ -3,10 +3,44 @@
 use super::{Result, Tx, execute, fetch_list, on_backend};
 use crate::domain::{JobId, TenantId, TurnId};
 
+macro_rules! kind {
+    () => {
+        "installations.replay"
+    };
+}
+
+/// The jobs of the kind, as their index `job_replay` has them: it is used where the text of a statement names the kind.
+macro_rules! select {
+    ($what:literal, $rest:literal) => {
+        concat!(
+            "SELECT ",
+            $what,
+            " FROM job WHERE kind = '",
+            kind!(),
+            "'",
+            $rest
+        )
+    };
+}
+
 /// The kind of those jobs.
-pub const KIND: &str = "installations.replay";
+pub const KIND: &str = kind!();
 /// Reports of one step: each is some hundred kilobytes at most times.
 const STEP: i64 = 8;
+
+const NEXT: &str = select!(
+    "id, result",
+    " AND tenant = $1 AND id > $2 ORDER BY id LIMIT $3"
+);
+const NEXT_LOCKED: &str = select!(
+    "id, result",
+    " AND tenant = $1 AND id > $2 ORDER BY id LIMIT $3 FOR UPDATE"
+);
+const NEXT_WITH_WORDS: &str = select!(
+    "id, result",
+    " AND tenant = $1 AND id > $2 AND result LIKE '%\"said\":%' ORDER BY id LIMIT $3"
+);
+const TENANTS_WITH_WORDS: &str = select!("DISTINCT tenant", " AND result LIKE '%\"said\":%'");
 
 /// A tenant's next replays after a job, with the reports of those that have one; each locked until the transaction ends, so
 /// that one which is just coming to its end is waited for.
@@ -15,18 +49,13 @@ pub async fn next_for_update(
     tenant: TenantId,
     after: i64,
 ) -> Result<Vec<(JobId, String)>> {
-    let sql = tx.pick(
-        "SELECT id, result FROM job WHERE tenant = $1 AND kind = $2 AND id > $3 ORDER BY id LIMIT $4",
-        "SELECT id, result FROM job WHERE tenant = $1 AND kind = $2 AND id > $3 ORDER BY id LIMIT $4 FOR UPDATE",
-    );
+    let sql = tx.pick(NEXT, NEXT_LOCKED);
     page(tx, sql, tenant, after).await
 }
 
 /// The same to look at.
 pub async fn next(tx: &mut Tx, tenant: TenantId, after: i64) -> Result<Vec<(JobId, String)>> {
-    const SQL: &str = "SELECT id, result FROM job
-        WHERE tenant = $1 AND kind = $2 AND id > $3 AND result LIKE '%\"said\":%' ORDER BY id LIMIT $4";
-    page(tx, SQL, tenant, after).await
+    page(tx, NEXT_WITH_WORDS, tenant, after).await
 }
 
 async fn page(
@@ -37,7 +66,6 @@ async fn page(
 ) -> Result<Vec<(JobId, String)>> {
     let rows: Vec<(i64, String)> = on_backend!(tx, |conn| sqlx::query_as(sql)
         .bind(tenant.raw())
-        .bind(KIND)
         .bind(after)
         .bind(STEP)
         .fetch_all(conn)
@@ -48,10 +76,7 @@ async fn page(
 
 /// Tenants that have reports with somebody's words.
 pub async fn with_words_all_tenants(tx: &mut Tx) -> Result<Vec<TenantId>> {
-    const SQL: &str =
-        "SELECT DISTINCT tenant FROM job WHERE kind = $1 AND result LIKE '%\"said\":%'";
-    let rows: Vec<i64> = on_backend!(tx, |conn| sqlx::query_scalar(SQL)
-        .bind(KIND)
+    let rows: Vec<i64> = on_backend!(tx, |conn| sqlx::query_scalar(TENANTS_WITH_WORDS)
         .fetch_all(conn)
         .await)?;
     Ok(rows.into_iter().map(TenantId::from_raw).collect())
@@ -82,4 +107,32 @@ pub async fn whole_turns(tx: &mut Tx, tenant: TenantId, turns: &[TurnId]) -> Res
         whole.extend(rows.into_iter().map(|(id,)| TurnId::from_raw(id)));
     }
     Ok(whole)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Timestamp;
+    use crate::storage::{OpenOptions, migrate, open};
+
+    #[tokio::test]
+    async fn reports_are_found_without_a_look_at_any_other_job() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let url = format!("sqlite:{}", folder.path().join("db").display());
+        let db = open(&OpenOptions::new(url)).await.expect("a database");
+        let migrated = migrate::migrate(&db, Timestamp::from_secs(1_795_000_000)).await;
+        migrated.expect("migrated");
+        let mut tx = db.read().await.expect("a transaction");
+        for sql in [NEXT, NEXT_WITH_WORDS, TENANTS_WITH_WORDS] {
+            let asked = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
+            let plan: Vec<(i64, i64, i64, String)> =
+                on_backend!(tx, |conn| sqlx::query_as(asked).fetch_all(conn).await)
+                    .expect("a plan");
+            let steps: Vec<String> = plan.into_iter().map(|(.., step)| step).collect();
+            let [only] = &steps[..] else {
+                panic!("{sql}: {steps:?}");
+            };
+            assert!(only.contains("INDEX job_replay"), "{sql}: {only}");
+        }
+    }
 }

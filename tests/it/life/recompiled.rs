@@ -9,11 +9,16 @@ use vestibule_tests::{TestDatabase, for_each_database, guests, settle, until};
 use super::{cli, echo, push};
 
 async fn install(town: &Town, tenant: usize, component: &[u8]) {
-    let file = town.deployment.data_dir("install").with_extension("wasm");
+    plugin(town, "install", tenant, component).await;
+}
+
+/// A verb for a component of a tenant's.
+async fn plugin(town: &Town, verb: &str, tenant: usize, component: &[u8]) {
+    let file = town.deployment.data_dir(verb).with_extension("wasm");
     std::fs::write(&file, component).expect("the component is written");
     let (file, tenant) = (file.display().to_string(), &town.business.tenants[tenant]);
-    let install = ["plugin", "install", &file, "--tenant", tenant];
-    town.deployment.run("node", &install, &[]).await;
+    let arguments = ["plugin", verb, &file, "--tenant", tenant];
+    town.deployment.run("node", &arguments, &[]).await;
 }
 
 /// Leaves so many bytes of a component everywhere, as if these had been uploaded.
@@ -209,6 +214,57 @@ async fn a_candidate_that_faults_goes_though_the_active_version_cannot_take_over
         assert_eq!(database.count(answered).await, CUSTOMERS as i64);
         let sends = database.count("SELECT COUNT(*) FROM outbox").await;
         assert_eq!(sends, CUSTOMERS as i64, "one answer for each");
+        node.terminate().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_component_that_was_altered_is_compiled_again_once_one_of_its_owners_has_uploaded_it_anew()
+ {
+    for_each_database(async |database: TestDatabase| {
+        let town = Town::without_plugin(&database).await;
+        let component = echo(guests::ECHO, "1.0.0");
+        for tenant in [0, 1] {
+            install(&town, tenant, &component).await;
+        }
+        for altered in [
+            "UPDATE artifact SET engine = '47.0.1 00000000000000aa'",
+            "UPDATE component_wasm SET wasm = substr(wasm, 1, 20)",
+        ] {
+            database.execute(altered).await;
+        }
+        let mut node = town.deployment.start("node").await;
+        town.meta
+            .set_webhook(&node.webhook_url(), None)
+            .expect("a URL");
+        let refused =
+            "SELECT COUNT(*) FROM compile_work WHERE problem LIKE '%changed in the database%'";
+        until("it is refused", async || {
+            (database.count(refused).await == 1).then_some(())
+        })
+        .await;
+        // The second owner's bytes are mended by it, the first one's are not.
+        plugin(&town, "push", 1, &component).await;
+        assert_eq!(database.count(refused).await, 0);
+        let own = "SELECT COUNT(*) FROM artifact WHERE engine NOT LIKE '47.0.1 %'";
+        assert_eq!(database.count(own).await, 1);
+        let number = &town.business.numbers[0].phone_number_id;
+        let customer = town
+            .meta
+            .customer(number, "4915111111111")
+            .expect("a customer");
+        let db = database.open().await;
+        until("the first owner's turns run the plugin", async || {
+            customer.text("hello").expect("sent");
+            town.meta.webhooks_idle().await;
+            settle(&db).await;
+            let last = "SELECT COUNT(*) FROM turn WHERE outcome <> 'fallback'";
+            (database.count(last).await > 0).then_some(())
+        })
+        .await;
+        db.close().await;
+        assert_eq!(database.count(own).await, 2);
         node.terminate().await;
     })
     .await;

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use serde_json::json;
 use vestibule::clock::SystemClock;
+use vestibule::domain::InstallationId;
 use vestibule::domain::rollout::Stage;
-use vestibule::tenants::installations::{allow, pause, resume, stop};
+use vestibule::tenants::installations::{Moved, allow, move_some, pause, resume, stop, tell_moved};
 use vestibule_tests::town::Town;
 use vestibule_tests::{Kind, TestDatabase, for_each_database, guests, until};
 
@@ -129,6 +130,8 @@ async fn a_digest_with_many_installations_stops_at_once_and_they_move_on_one_aft
             stopped.moved > 0 && stopped.remaining() > CROWD / 2,
             "{stopped:?}"
         );
+        // However far the first ones were: these are said after the stop, to nodes that may not know of it yet.
+        (300..400).for_each(|customer| life.say_to(customer % 2, customer, "hello"));
         life.all_answered().await;
         assert_eq!(
             by_second().await,
@@ -148,6 +151,56 @@ async fn a_digest_with_many_installations_stops_at_once_and_they_move_on_one_aft
         if let Some(second) = second {
             second.end().await;
         }
+        life.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_installation_that_cannot_be_moved_holds_up_neither_the_stop_nor_the_others() {
+    for_each_database(async |database| {
+        let uploads = [echo(guests::ECHO, "1.0.0"), echo(guests::ECHO, "2.0.0")];
+        let life = Life::begin(&database, &uploads).await;
+        life.install(0, Stage::Active, 0, "v1 ").await;
+        life.install(1, Stage::Active, 0, "v2 ").await;
+        crowd(&database).await;
+        let digest = &life.digests[1];
+        // Whether the version before understands its memory cannot be said of this one: its own upload does not read.
+        let unreadable = format!(
+            "INSERT INTO component (tenant, digest, manifest, bytes, uploaded_by, signed_by, created_at, upload)
+             SELECT 5, digest, 'altered', bytes, uploaded_by, signed_by, created_at, 5
+             FROM component WHERE digest = '{digest}'"
+        );
+        database.execute(unreadable.leak()).await;
+        let stopped = stop(life.setup(), digest, "it swears").await;
+        let stopped = stopped.expect("the brake waits for nobody");
+        assert_eq!((stopped.installations, stopped.moved), (CROWD + 1, 0));
+        until("the others have moved on", async || {
+            (standing(&database).await == (1, 300)).then_some(())
+        })
+        .await;
+        until("the node knows it", async || {
+            (last(&life, "b").await == "v1 b").then_some(())
+        })
+        .await;
+        let step = move_some(life.setup(), digest, InstallationId::from_raw(0)).await;
+        let passed_over = Moved {
+            last: InstallationId::from_raw(5),
+            moved: 0,
+            failed: 1,
+        };
+        assert_eq!(step.expect("a step"), Some(passed_over));
+        // Once it is mended, the next change of setup has it tried again.
+        database
+            .execute("DELETE FROM component WHERE tenant = 5")
+            .await;
+        tell_moved(life.setup()).await.expect("told");
+        until("all have moved on", async || {
+            (standing(&database).await == (0, 301)).then_some(())
+        })
+        .await;
+        // Each of them once, and the stop itself.
+        assert_eq!(database.count(STOPS).await, 302);
         life.end().await;
     })
     .await;

@@ -102,6 +102,8 @@ impl Deployment {
     pub fn command(&self, node: &str) -> Command {
         let mut command = Command::new(&self.program.0);
         command.env_clear().envs(self.environment(node));
+        // What a program that is killed leaves behind goes with the deployment.
+        command.env("TMPDIR", self.folder.path());
         command
     }
 

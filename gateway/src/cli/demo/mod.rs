@@ -17,6 +17,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
+use futures::future::select_all;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Sleep;
 
 use super::output;
@@ -37,14 +39,34 @@ STOP, START and \"agent\" are words that the gateway itself obeys.";
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    // Before there is anything to be left behind.
+    let ended = ended()?;
+    tokio::pin!(ended);
     let mut stage = Stage::set().await?;
-    let code = if arguments.script {
-        script::play(&mut stage).await?
-    } else {
-        Talk::new(&mut stage).run().await?
+    let played = match arguments.script {
+        true => tokio::select! {
+            played = script::play(&mut stage) => played,
+            () = ended => Ok(ExitCode::FAILURE),
+        },
+        false => Talk::new(&mut stage).run(ended).await,
     };
     stage.strike().await?;
-    Ok(code)
+    played
+}
+
+/// Somebody ends the demo from outside: Ctrl-C, a closed terminal, `kill`. Heard from this call on, so that its data folder goes
+/// whenever that is.
+fn ended() -> std::io::Result<impl Future<Output = ()>> {
+    let kinds = [
+        SignalKind::interrupt(),
+        SignalKind::terminate(),
+        SignalKind::hangup(),
+    ];
+    let signals: std::io::Result<Vec<Signal>> = kinds.into_iter().map(signal).collect();
+    let mut signals = signals?;
+    Ok(async move {
+        select_all(signals.iter_mut().map(|signal| Box::pin(signal.recv()))).await;
+    })
 }
 
 /// The interactive demo: one who types, and stories that come when they come.
@@ -70,15 +92,15 @@ impl<'a> Talk<'a> {
         }
     }
 
-    async fn run(mut self) -> anyhow::Result<ExitCode> {
+    async fn run(
+        mut self,
+        mut ended: Pin<&mut impl Future<Output = ()>>,
+    ) -> anyhow::Result<ExitCode> {
         output::line(&self.stage.welcome());
         output::line(HELP);
         output::line("");
         let mut lines = keyboard::lines();
         let stopped = self.stage.stopped();
-        // One for the whole talk: a Ctrl-C that came between two would be lost.
-        let interrupted = tokio::signal::ctrl_c();
-        tokio::pin!(interrupted);
         self.prompt();
         loop {
             tokio::select! {
@@ -89,7 +111,7 @@ impl<'a> Talk<'a> {
                 },
                 Some(story) = self.stage.stories.recv() => self.told(&story),
                 () = out_of_patience(&mut self.awaited) => self.give_up(),
-                _ = &mut interrupted => break,
+                () = &mut ended => break,
                 () = stopped.cancelled() => break,
             }
         }

@@ -42,7 +42,7 @@ pub use logs::{LogCursor, LogEntry, LogPage, logs};
 pub use recompile::{Recompiler, Wanted};
 pub use rollout::{Promotion, Rollback, pause, promote, resume, roll_back, roll_back_by_itself};
 pub use standing::standing;
-pub use stop::{Stopped, allow, move_some, stop, tell_moved};
+pub use stop::{Moved, Stopped, allow, move_some, stop, tell_moved};
 pub use upload::{
     Authorship, NewUpload, Uploaded, find as find_upload, page as page_of_uploads, upload,
 };

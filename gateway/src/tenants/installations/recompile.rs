@@ -102,8 +102,12 @@ struct Work {
     /// Whose it is.
     owners: Vec<TenantId>,
     tries: i64,
+}
+
+/// What is compiled: bytes of which the digest is, with their manifest.
+struct Source {
     wasm: Bytes,
-    manifest: String,
+    manifest: Manifest,
 }
 
 impl Recompiler {
@@ -228,10 +232,10 @@ impl Recompiler {
             biased;
             () = stop.cancelled() => {
                 // Whoever comes next, be it this node, need not wait for the claim to run out.
-                self.release((digest, &engine), self.setup.clock.now()).await?;
+                self.give_back((digest, &engine)).await?;
                 return Ok(Done::Elsewhere);
             }
-            compiled = self.compile(&id, work.wasm, &work.manifest) => compiled,
+            compiled = self.compile(&id, digest) => compiled,
         };
         let sealed = match compiled {
             Ok(sealed) => sealed,
@@ -261,28 +265,36 @@ impl Recompiler {
             return Ok(None);
         }
         let tries = compile_work::tries_all_tenants(&mut tx, digest, engine).await?;
-        let source = compile_work::source_all_tenants(&mut tx, digest).await?;
         tx.commit().await?;
-        Ok(source.map(|(wasm, manifest)| Work {
-            owners,
-            tries,
-            wasm: wasm.into(),
-            manifest,
-        }))
+        Ok(Some(Work { owners, tries }))
     }
 
-    async fn compile(&self, id: &ArtifactId, wasm: Bytes, manifest: &str) -> Result<Bytes> {
-        let manifest: Manifest = serde_json::from_str(manifest)
-            .map_err(|error| SetupError::Engine(format!("a stored manifest: {error}")))?;
-        let (digest, bytes) = (id.component, wasm.clone());
-        // What is sealed is believed from then on.
-        if !blocking(move || digest.is_of(&bytes)).await {
-            let altered = "the bytes that are stored under its digest are not those that it is of: \
-                           they were changed in the database, and are not compiled";
-            return Err(SetupError::Upload(vec![altered.to_owned()]));
-        }
+    async fn compile(&self, id: &ArtifactId, digest: &str) -> Result<Bytes> {
+        let Source { wasm, manifest } = self.source(id, digest).await?;
         let machine_code = self.compiler.compile(wasm).await?;
         sealed(&self.setup, id, machine_code, &manifest).await
+    }
+
+    /// Of the first owner whose row is of the digest: what is sealed is believed from then on. A row that somebody altered
+    /// costs nobody the artifact while another has the bytes.
+    async fn source(&self, id: &ArtifactId, digest: &str) -> Result<Source> {
+        let (mut after, mut why) = (None, None);
+        loop {
+            let mut tx = self.setup.db.read().await?;
+            let stored = compile_work::source_all_tenants(&mut tx, digest, after).await?;
+            drop(tx);
+            let Some(stored) = stored else {
+                return Err(why.unwrap_or_else(|| SetupError::not_found("digest", digest)));
+            };
+            let tenant = stored.tenant;
+            match read(id.component, stored).await {
+                Ok(source) => return Ok(source),
+                Err(error) => {
+                    tracing::warn!(%error, tenant, digest, "a stored component is passed over");
+                    (after, why) = (Some(tenant), Some(error));
+                }
+            }
+        }
     }
 
     /// It is tried again in a while, or known to be refused for a time.
@@ -330,6 +342,14 @@ impl Recompiler {
         Ok(tx.commit().await?)
     }
 
+    /// Gives a claim back at once. That this node stops is no failure of the component's.
+    async fn give_back(&self, work: (&str, &str)) -> Result<()> {
+        let now = self.setup.clock.now();
+        let mut tx = self.setup.db.begin().await?;
+        compile_work::give_back_all_tenants(&mut tx, work, &self.holder, now).await?;
+        Ok(tx.commit().await?)
+    }
+
     /// Gives a claim back, for a time from which on somebody may try; how often it was tried stays.
     async fn release(&self, work: (&str, &str), until: Timestamp) -> Result<()> {
         let mut tx = self.setup.db.begin().await?;
@@ -363,6 +383,24 @@ impl Recompiler {
 
 fn current(digest: ComponentDigest) -> Result<ArtifactId> {
     ArtifactId::current(digest).map_err(|error| SetupError::Engine(error.to_string()))
+}
+
+/// Checks what is stored. Reads megabytes.
+async fn read(digest: ComponentDigest, stored: compile_work::Source) -> Result<Source> {
+    blocking(move || {
+        if !digest.is_of(&stored.wasm) {
+            let altered = "the bytes that are stored under its digest are not those that it is of: \
+                           they were changed in the database, and are not compiled";
+            return Err(SetupError::Upload(vec![altered.to_owned()]));
+        }
+        let manifest = serde_json::from_str(&stored.manifest)
+            .map_err(|error| SetupError::Engine(format!("a stored manifest: {error}")))?;
+        Ok(Source {
+            wasm: stored.wasm.into(),
+            manifest,
+        })
+    })
+    .await
 }
 
 #[cfg(test)]

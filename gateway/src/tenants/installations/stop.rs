@@ -4,7 +4,8 @@
 //! every installation in which it stands moves. From then on no turn commits what it did, and nodes, which read the stops
 //! with the rest of setup, run it nowhere. What each installation goes on with takes some statements for each, so all but
 //! the first few are moved on afterwards, some at a time (`directory/stopped.rs`). Until an installation has its turn there,
-//! it runs nothing in the stopped version's place. What is left after a crash stands in the rows.
+//! it runs nothing in the stopped version's place. What is left after a crash stands in the rows. One that cannot be moved
+//! holds up neither the stop nor the others.
 
 use serde_json::json;
 
@@ -37,29 +38,42 @@ impl Stopped {
     }
 }
 
+/// What a step of those that are moved on afterwards did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moved {
+    /// After which installation to go on.
+    pub last: InstallationId,
+    /// Go on without the digest from now on.
+    pub moved: u64,
+    /// Stay as they are, each with its trouble in the log. They run nothing in the place of what is stopped.
+    pub failed: u64,
+}
+
 /// Lets nothing with this digest run any more, whoever installed it. Each installation goes on with its last good
 /// version that can; one that has none answers with the tenant's fallback.
 pub async fn stop(setup: &SetupContext, digest: &str, reason: &str) -> Result<Stopped> {
     check_digest(digest)?;
     check_text("the reason", reason, 500)?;
-    let mut tx = setup.db.begin().await?;
-    changes::bump_setup_all_tenants(&mut tx).await?;
     let stop = Stop {
         digest: digest.to_owned(),
         reason: reason.to_owned(),
         stopped_by: setup.by.label(),
         stopped_at: setup.clock.now(),
     };
-    if !plugin_trust::stop_all_tenants(&mut tx, &stop).await? {
-        return Err(SetupError::taken("stop of the digest", digest));
-    }
-    let standing = installations::outdate_digest_all_tenants(&mut tx, digest).await?;
+    let (mut tx, standing) = brake(setup, &stop).await?;
     let first = InstallationId::from_raw(0);
     let places = plugin_versions::with_digest_all_tenants(&mut tx, digest, first, TOGETHER).await?;
-    let mut tx = move_on(setup, tx, &places).await?;
+    let (mut tx, moved) = match move_on(setup, tx, &places).await {
+        Ok(moved) => moved,
+        // The brake waits for no installation that cannot be moved: it goes alone, and all of them are left to the nodes.
+        Err(error) => {
+            tracing::warn!(error = ?error, digest, "a stop moves no installation on itself");
+            (brake(setup, &stop).await?.0, 0)
+        }
+    };
     let stopped = Stopped {
         installations: standing,
-        moved: places.len() as u64,
+        moved,
     };
     let became = Some(json!({"reason": reason, "installations": standing}));
     setup
@@ -69,47 +83,114 @@ pub async fn stop(setup: &SetupContext, digest: &str, reason: &str) -> Result<St
     Ok(stopped)
 }
 
-/// Moves some of the installations on in which a stopped digest still stands, in one transaction. Answers after which one to
-/// go on; `None`: there was none left.
+/// Begins the stop: writes it down, and moves the generation of every installation in which the digest stands. How many
+/// they are.
+async fn brake(setup: &SetupContext, stop: &Stop) -> Result<(Tx, u64)> {
+    let mut tx = begin(setup).await?;
+    if !plugin_trust::stop_all_tenants(&mut tx, stop).await? {
+        return Err(SetupError::taken("stop of the digest", &stop.digest));
+    }
+    let standing = installations::outdate_digest_all_tenants(&mut tx, &stop.digest).await?;
+    Ok((tx, standing))
+}
+
+/// Moves some of the installations on in which a stopped digest still stands: in one transaction, and if one of them cannot be
+/// moved, each in its own, so that it holds nobody up. `None`: there was none left.
 ///
 /// Nodes are not woken for each step: they read all of setup then.
 pub async fn move_some(
     setup: &SetupContext,
     digest: &str,
     after: InstallationId,
-) -> Result<Option<InstallationId>> {
-    let mut tx = setup.db.begin().await?;
-    changes::bump_setup_all_tenants(&mut tx).await?;
+) -> Result<Option<Moved>> {
+    let mut tx = begin(setup).await?;
     let places = plugin_versions::with_digest_all_tenants(&mut tx, digest, after, TOGETHER).await?;
     let Some((_, last)) = places.last().copied() else {
         return Ok(None);
     };
-    let tx = move_on(setup, tx, &places).await?;
-    tx.commit().await?;
-    Ok(Some(last))
+    let together = match move_on(setup, tx, &places).await {
+        Ok((tx, moved)) => end(tx, moved).await.map(|()| (moved, 0)),
+        Err(error) => Err(error),
+    };
+    let (moved, failed) = match together {
+        Ok(done) => done,
+        Err(error) => {
+            tracing::debug!(error = ?error, digest, "installations are moved on one by one");
+            one_by_one(setup, digest, &places).await?
+        }
+    };
+    Ok(Some(Moved {
+        last,
+        moved,
+        failed,
+    }))
+}
+
+/// How many it moved, and how many it could not. An error: it is not of one of them.
+async fn one_by_one(
+    setup: &SetupContext,
+    digest: &str,
+    places: &[(TenantId, InstallationId)],
+) -> Result<(u64, u64)> {
+    let (mut moved, mut failed) = (0, 0);
+    for place in places {
+        let tx = begin(setup).await?;
+        let done = match move_on(setup, tx, std::slice::from_ref(place)).await {
+            Ok((tx, one)) => end(tx, one).await.map(|()| one),
+            Err(error) => Err(error),
+        };
+        match done {
+            Ok(one) => moved += one,
+            Err(error) => {
+                let (tenant, installation) = place;
+                tracing::warn!(
+                    error = ?error, %tenant, %installation, digest,
+                    "an installation cannot be moved on from a stopped digest"
+                );
+                failed += 1;
+            }
+        }
+    }
+    Ok((moved, failed))
 }
 
 /// Says that all of it is moved on.
 pub async fn tell_moved(setup: &SetupContext) -> Result<()> {
-    let mut tx = setup.db.begin().await?;
-    changes::bump_setup_all_tenants(&mut tx).await?;
-    setup.commit_and_wake(tx).await
+    setup.commit_and_wake(begin(setup).await?).await
 }
 
+/// A change of setup: nobody else makes one until it ends.
+async fn begin(setup: &SetupContext) -> Result<Tx> {
+    let mut tx = setup.db.begin().await?;
+    changes::bump_setup_all_tenants(&mut tx).await?;
+    Ok(tx)
+}
+
+/// Where nothing was moved, nobody need read setup again.
+async fn end(tx: Tx, moved: u64) -> Result<()> {
+    match moved {
+        0 => Ok(()),
+        _ => Ok(tx.commit().await?),
+    }
+}
+
+/// Moves them on, and answers how many that were. An error leaves the transaction to be rolled back.
 async fn move_on(
     setup: &SetupContext,
     mut tx: Tx,
     places: &[(TenantId, InstallationId)],
-) -> Result<Tx> {
+) -> Result<(Tx, u64)> {
+    let mut moved = 0;
     for (tenant, id) in places {
         let mut changing = Changing::within(setup, tx, *tenant, *id).await?;
         // Lifted meanwhile, or somebody was faster.
         if take_out(&mut changing).await? {
             changing.record("plugin.stop").await?;
+            moved += 1;
         }
         tx = changing.tx;
     }
-    Ok(tx)
+    Ok((tx, moved))
 }
 
 /// Takes out what is stopped of an installation. `false`: nothing was.
@@ -151,8 +232,7 @@ async fn if_stopped(
 /// the version still, and runs it again.
 pub async fn allow(setup: &SetupContext, digest: &str) -> Result<()> {
     check_digest(digest)?;
-    let mut tx = setup.db.begin().await?;
-    changes::bump_setup_all_tenants(&mut tx).await?;
+    let mut tx = begin(setup).await?;
     if !plugin_trust::allow_all_tenants(&mut tx, digest).await? {
         return Err(SetupError::not_found("stop of the digest", digest));
     }

@@ -13,7 +13,7 @@ use crate::plugin_host::{
     InspectErrors, Inspection, Manifest, SettingsError, TrialError, inspect, try_to_load,
 };
 use crate::storage::components::{self, Component};
-use crate::storage::{plugin_trust, tenants};
+use crate::storage::{compile_work, plugin_trust, tenants};
 use crate::sync::blocking;
 
 /// An upload that is kept.
@@ -222,7 +222,7 @@ async fn keep(
     if let Authorship::Of(author) = new.authorship {
         keep_tenant(&mut tx, author).await?;
     }
-    components::insert_component(&mut tx, realm, component, &new.wasm).await?;
+    let is_new = components::insert_component(&mut tx, realm, component, &new.wasm).await?;
     let digest = &component.digest;
     match new.authorship {
         Authorship::Unsaid => {}
@@ -233,9 +233,14 @@ async fn keep(
             components::set_author_all_tenants(&mut tx, digest, Some(author)).await?;
         }
     }
+    let engine = engine_name(id);
     if let Some(sealed) = sealed {
-        let (engine, now) = (engine_name(id), component.created_at);
+        let now = component.created_at;
         components::put_artifact(&mut tx, realm, digest, &engine, sealed, now).await?;
+    }
+    if is_new || sealed.is_some() {
+        // Why others have no artifact of these bytes may be that they were altered.
+        compile_work::forget_problem_all_tenants(&mut tx, digest, &engine).await?;
     }
     let mut became = json!({"bytes": component.bytes, "signed_by": component.signed_by});
     match new.authorship {

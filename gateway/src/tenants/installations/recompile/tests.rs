@@ -71,10 +71,14 @@ impl Place {
 
     /// Keeps these bytes under the digest of those. The digest.
     async fn keep(&self, of: &[u8], bytes: &[u8]) -> String {
+        self.keep_for(TENANT, of, bytes).await
+    }
+
+    async fn keep_for(&self, tenant: TenantId, of: &[u8], bytes: &[u8]) -> String {
         let digest = ComponentDigest::of(of).to_string();
         let component = Component {
             upload: 1,
-            tenant: TENANT,
+            tenant,
             digest: digest.clone(),
             manifest: idle_plugin().0,
             bytes: 1,
@@ -84,7 +88,7 @@ impl Place {
             created_at: self.clock.now(),
         };
         let mut tx = self.recompiler.setup.db.begin().await.expect("begun");
-        components::insert_component(&mut tx, TENANT, &component, bytes)
+        components::insert_component(&mut tx, tenant, &component, bytes)
             .await
             .expect("kept");
         tx.commit().await.expect("committed");
@@ -152,12 +156,30 @@ async fn bytes_that_the_digest_does_not_name_are_not_compiled() {
 }
 
 #[tokio::test]
-async fn what_a_node_leaves_as_it_stops_is_anybodys_at_once() {
+async fn bytes_that_were_altered_at_one_tenant_are_taken_from_another() {
+    let place = Place::new().await;
+    let digest = place.keep(b"component", b"another").await;
+    let others: [(i64, &[u8]); 3] = [(8, b"a third"), (10, b"a third"), (11, b"component")];
+    for (other, bytes) in others {
+        place
+            .keep_for(TenantId::from_raw(other), b"component", bytes)
+            .await;
+    }
+    let failed = place.one(&digest).await.expect_err("no compiler");
+    assert!(matches!(failed, SetupError::Compile(_)), "{failed}");
+    assert_eq!(place.problem(&digest).await, None);
+}
+
+#[tokio::test]
+async fn what_a_node_leaves_as_it_stops_is_anybodys_at_once_and_was_no_try() {
     let place = Place::new().await;
     let digest = place.keep(b"component", b"component").await;
     let stop = CancellationToken::new();
     stop.cancel();
-    let left = place.recompiler.one(&digest, &stop).await;
-    assert_eq!(left.expect("an end"), Done::Elsewhere);
+    for _ in 0..20 {
+        let left = place.recompiler.one(&digest, &stop).await;
+        assert_eq!(left.expect("an end"), Done::Elsewhere);
+    }
     assert!(place.one(&digest).await.is_err(), "it was taken on again");
+    assert_eq!(place.problem(&digest).await, None, "turns wait");
 }
