@@ -25,7 +25,7 @@ use lookups::{Busy, Lookups};
 pub use lookups::{Lookup, LookupLimits, SystemLookup};
 pub use public::is_public;
 use resolve::{ASKS, Guard, NotPublic};
-pub use room::{Inside, NoRoom, Room};
+pub use room::{Inside, Room};
 
 /// How requests go out.
 #[derive(Debug, Clone)]
