@@ -100,7 +100,8 @@ impl Occasions {
         }
     }
 
-    /// Answers how many were found behind `after`, those of other nodes included.
+    /// Answers how many were found behind `after`, those of other nodes included. Only this number's: at another one the
+    /// same plugin may rest.
     async fn release_some(
         &self,
         (number, plugin): &(NumberId, String),
@@ -113,7 +114,8 @@ impl Occasions {
         };
         let (owned, now) = (self.owned.borrow().clone(), self.clock.now());
         let mut tx = self.db.read().await?;
-        let found = timers::held(&mut tx, entry.tenant.id, (plugin, after), now, most).await?;
+        let whose = (entry.tenant.id, *number);
+        let found = timers::held(&mut tx, whose, (plugin, after), now, most).await?;
         drop(tx);
         let Some((_, last)) = found.last() else {
             return Ok(0);
