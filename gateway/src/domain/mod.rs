@@ -22,6 +22,7 @@ pub mod rollout;
 pub mod stream;
 pub mod template;
 pub mod tenant_counts;
+pub mod tenant_places;
 pub mod time;
 
 pub use bucket::Bucket;
@@ -41,4 +42,5 @@ pub use outbox::OutboxState;
 pub use receipt::{Receipt, ReceiptStatus};
 pub use stream::{Numbered, StreamEvent, StreamKind};
 pub use tenant_counts::TenantCounts;
+pub use tenant_places::{NoRoom, TenantPlaces};
 pub use time::{Clock, Timestamp};

@@ -1,8 +1,9 @@
 //! Requests to addresses that tenants choose: hooks out, and what plugins ask. Nothing inside our own network is reached by them.
 //!
-//! A name is resolved once, in a room for look-ups that a tenant fills its part of and no more (`lookups.rs`), what is not public is taken out, and the connection goes to what is left: there is no second
-//! look-up that could answer something else. No redirect is followed, no proxy is asked, no cookie is kept. An operator may
-//! allow private addresses and plain `http` for a laboratory; then for every tenant.
+//! A name is resolved once, in a room for look-ups that a tenant fills its part of and no more (`lookups.rs`), what is not
+//! public is taken out, and the connection goes to what is left: there is no second look-up that could answer something
+//! else. No redirect is followed, no proxy is asked, no cookie is kept. An operator may allow private addresses and plain
+//! `http` for a laboratory; then for every tenant.
 
 mod fetch;
 mod lookups;
@@ -23,9 +24,8 @@ use crate::domain::TenantId;
 pub use fetch::{Fetch, Fetched};
 use lookups::{Busy, Lookups};
 pub use lookups::{Lookup, LookupLimits, SystemLookup};
-pub use public::is_public;
 use resolve::{ASKS, Guard, NotPublic};
-pub use room::{Inside, NoRoom, Room};
+pub use room::{Inside, Room};
 
 /// How requests go out.
 #[derive(Debug, Clone)]
@@ -44,9 +44,12 @@ pub struct EgressConfig {
 
 impl EgressConfig {
     fn allows(&self, address: IpAddr) -> bool {
-        let mut denied = self.denied_networks.iter();
-        !denied.any(|network| network.contains(address))
-            && (self.allow_private_addresses || is_public(address))
+        let is_denied = |address| {
+            let mut denied = self.denied_networks.iter();
+            denied.any(|network| network.contains(address))
+        };
+        !public::reached(address).any(is_denied)
+            && (self.allow_private_addresses || public::is_public(address))
     }
 }
 

@@ -1,64 +1,45 @@
 //! How many of something are under way at once, in all and of one tenant: requests, look-ups of names. A place is held until
-//! it is dropped.
-//!
-//! A tenant below its share enters while there is a place, one above it only while a reserve stays free, as turns begin
-//! (`pipeline/queue.rs`): a tenant that is alone has nearly all that one may, and a few with slow servers do not have all.
+//! it is dropped. Who may have one, [`TenantPlaces`] says; who waits for one stands in line here.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::oneshot;
 
-use crate::domain::{TenantCounts, TenantId};
+use crate::domain::{NoRoom, TenantId, TenantPlaces};
 use crate::sync::lock;
 
 /// So many places. Cheap to clone: clones share them.
 #[derive(Clone)]
-pub struct Room(Arc<Places>);
+pub struct Room(Arc<Mutex<Taken>>);
 
-struct Places {
-    most: usize,
-    most_per_tenant: usize,
-    taken: Mutex<Taken>,
-}
-
-#[derive(Default)]
 struct Taken {
-    all: usize,
-    by_tenant: TenantCounts,
+    places: TenantPlaces,
     waiting: VecDeque<Waiting>,
 }
 
 type Waiting = (TenantId, oneshot::Sender<Inside>);
 
-/// Why somebody has no place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NoRoom {
-    /// The tenant has as many as one may.
-    Own,
-    /// All of them are taken.
-    All,
-}
-
 /// A place; dropping it gives it back.
 pub struct Inside {
-    places: Arc<Places>,
+    room: Room,
     tenant: TenantId,
 }
 
 impl Room {
     pub fn new(most: usize, most_per_tenant: usize) -> Self {
-        Self(Arc::new(Places {
-            most,
-            most_per_tenant,
-            taken: Mutex::default(),
-        }))
+        // A guess, the one of turns: an eighth costs a tenant who is alone little.
+        let reserve = most.div_ceil(8);
+        Self(Arc::new(Mutex::new(Taken {
+            places: TenantPlaces::new(most, most_per_tenant, reserve),
+            waiting: VecDeque::new(),
+        })))
     }
 
     /// A place at once, or none.
     pub fn enter(&self, tenant: TenantId) -> Result<Inside, NoRoom> {
-        self.0.take(&mut lock(&self.0.taken), tenant)?;
-        Ok(self.0.inside(tenant))
+        lock(&self.0).places.enter(tenant, 1)?;
+        Ok(self.inside(tenant))
     }
 
     /// A place when there is one: of those who wait, whoever came first and may.
@@ -72,74 +53,32 @@ impl Room {
     }
 
     fn stand_in_line(&self, tenant: TenantId) -> Result<Inside, oneshot::Receiver<Inside>> {
-        let mut taken = lock(&self.0.taken);
-        if self.0.take(&mut taken, tenant).is_ok() {
-            return Ok(self.0.inside(tenant));
+        let mut taken = lock(&self.0);
+        if taken.places.enter(tenant, 1).is_ok() {
+            return Ok(self.inside(tenant));
         }
         let (tell, told) = oneshot::channel();
         taken.waiting.push_back((tenant, tell));
         Err(told)
     }
-}
 
-impl Places {
-    fn take(&self, taken: &mut Taken, tenant: TenantId) -> Result<(), NoRoom> {
-        self.may_enter(taken, tenant)?;
-        taken.all += 1;
-        taken.by_tenant.add(tenant, 1);
-        Ok(())
-    }
-
-    fn may_enter(&self, taken: &Taken, tenant: TenantId) -> Result<(), NoRoom> {
-        let own = taken.by_tenant.of(tenant);
-        if own >= self.most_per_tenant {
-            return Err(NoRoom::Own);
-        }
-        let free = self.most.saturating_sub(taken.all);
-        let kept = match own < self.fair_share(taken, own) {
-            true => 0,
-            false => self.reserve(),
-        };
-        match free > kept {
-            true => Ok(()),
-            false => Err(NoRoom::All),
-        }
-    }
-
-    /// An equal part for everybody inside, for who asks, and for one more who may come.
-    fn fair_share(&self, taken: &Taken, own: usize) -> usize {
-        let present = taken.by_tenant.tenants() + usize::from(own == 0);
-        (self.most / (present + 1)).max(1)
-    }
-
-    /// Kept free for tenants below their share. A guess, the one of turns: an eighth costs a tenant who is alone little.
-    fn reserve(&self) -> usize {
-        self.most.div_ceil(8).min(self.most.saturating_sub(1))
-    }
-
-    fn inside(self: &Arc<Self>, tenant: TenantId) -> Inside {
+    fn inside(&self, tenant: TenantId) -> Inside {
         Inside {
-            places: self.clone(),
+            room: self.clone(),
             tenant,
         }
     }
+}
 
+impl Taken {
     /// Takes places for those of the line who may have one now.
-    fn next(&self, taken: &mut Taken) -> Vec<Waiting> {
-        taken.waiting.retain(|(_, tell)| !tell.is_closed());
-        let mut next = Vec::new();
-        let may = |taken: &Taken| {
-            let mut line = taken.waiting.iter();
-            line.position(|(tenant, _)| self.may_enter(taken, *tenant).is_ok())
-        };
-        while let Some(at) = may(taken) {
-            let Some((tenant, tell)) = taken.waiting.remove(at) else {
-                break;
-            };
-            if self.take(taken, tenant).is_ok() {
-                next.push((tenant, tell));
-            }
-        }
+    fn next(&mut self) -> VecDeque<Waiting> {
+        let mut line = std::mem::take(&mut self.waiting);
+        line.retain(|(_, tell)| !tell.is_closed());
+        // Once is enough: who enters leaves less room to those who stand before.
+        let (next, waiting) =
+            (line.into_iter()).partition(|(tenant, _)| self.places.enter(*tenant, 1).is_ok());
+        self.waiting = waiting;
         next
     }
 }
@@ -147,14 +86,13 @@ impl Places {
 impl Drop for Inside {
     fn drop(&mut self) {
         let next = {
-            let mut taken = lock(&self.places.taken);
-            taken.all -= 1;
-            taken.by_tenant.take_away(self.tenant, 1);
-            self.places.next(&mut taken)
+            let mut taken = lock(&self.room.0);
+            taken.places.leave(self.tenant, 1);
+            taken.next()
         };
         for (tenant, tell) in next {
             // Who has just stopped waiting drops it, and so hands it on.
-            let _ = tell.send(self.places.inside(tenant));
+            let _ = tell.send(self.room.inside(tenant));
         }
     }
 }
@@ -185,43 +123,11 @@ mod tests {
         assert_eq!(refused(&room, 1), None);
     }
 
-    /// As many places as there are for each of these, one after the other.
-    fn fill(room: &Room, tenants: impl IntoIterator<Item = i64>) -> (Vec<Inside>, Vec<usize>) {
-        let mut inside = Vec::new();
-        let mut counts = Vec::new();
-        for n in tenants {
-            let before = inside.len();
-            while let Ok(one) = room.enter(tenant(n)) {
-                inside.push(one);
-            }
-            counts.push(inside.len() - before);
-        }
-        (inside, counts)
-    }
-
     #[test]
-    fn tenants_that_take_all_they_can_leave_room_for_others() {
-        let room = Room::new(64, 16);
-        let (inside, counts) = fill(&room, 1..=4);
-        // The fourth has its part of 64, a fifth of it, when the other three have had more.
-        assert_eq!(counts, [16, 16, 16, 12]);
-        for n in 5..9 {
-            assert_eq!(refused(&room, n), None, "a place for a newcomer");
-        }
-        let (_others, counts) = fill(&room, [1, 4, 5]);
-        assert_eq!(
-            counts,
-            [0, 0, 4],
-            "below its share one enters as long as there is a place"
-        );
-        drop(inside);
-    }
-
-    #[test]
-    fn above_its_share_a_tenant_enters_while_the_reserve_is_free() {
+    fn an_eighth_stays_free_for_tenants_below_their_share() {
         let room = Room::new(8, 8);
-        let (first, counts) = fill(&room, [1]);
-        assert_eq!(counts, [7], "all but the reserve");
+        let first: Vec<_> = (0..7).map(|_| room.enter(tenant(1))).collect();
+        assert!(first.iter().all(Result::is_ok), "all but the reserve");
         assert_eq!(refused(&room, 1), Some(NoRoom::All));
         let newcomer = room.enter(tenant(2));
         assert!(newcomer.is_ok(), "the reserve is for this");
@@ -230,14 +136,6 @@ mod tests {
         assert_eq!(refused(&room, 1), Some(NoRoom::All), "still above");
         drop(first);
         assert_eq!(refused(&room, 1), None);
-    }
-
-    #[test]
-    fn a_room_of_one_or_none_is_no_special_case() {
-        let room = Room::new(1, 1);
-        let _one = room.enter(tenant(1));
-        assert_eq!(refused(&room, 2), Some(NoRoom::All));
-        assert_eq!(refused(&Room::new(0, 1), 1), Some(NoRoom::All));
     }
 
     #[test]

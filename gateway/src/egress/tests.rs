@@ -269,6 +269,50 @@ async fn what_the_operator_denies_is_reached_by_no_address_and_no_name() {
     }
 }
 
+/// The addresses of a laboratory are private: what is denied there is denied in each of their spellings.
+#[tokio::test]
+async fn what_the_operator_denies_is_reached_through_no_other_address() {
+    let networks = ["10.0.0.0/8", "127.0.0.0/8", "::1"];
+    let networks = networks.map(|text| crate::config::Network::parse(text).expect("a network"));
+    let config = || EgressConfig {
+        denied_networks: networks.to_vec(),
+        ..config(true)
+    };
+    let egress = Egress::new(config()).expect("a client");
+    for denied in [
+        "0.0.0.0",
+        "0.1.2.3",
+        "::",
+        "::127.0.0.1",
+        "::ffff:10.0.0.1",
+        "::ffff:0.0.0.0",
+        "::ffff:0:10.0.0.1",
+        "64:ff9b::10.0.0.1",
+        "64:ff9b::0.0.0.0",
+        "2002:a00:1::",
+        "2001:0:1:2:3:4:f5ff:fffe",
+    ] {
+        let address: IpAddr = denied.parse().expect("an address");
+        let host = match address {
+            IpAddr::V4(address) => address.to_string(),
+            IpAddr::V6(address) => format!("[{address}]"),
+        };
+        let checked = egress.check(&format!("https://{host}/"));
+        assert_eq!(checked, Err(UrlError::Private), "{denied}");
+        let named = Egress::with_lookup(config(), Arc::new(Only(address))).expect("a client");
+        let fetch = asking("https://shop.example/", Duration::from_secs(30));
+        let answer = named.fetch(fetch).await;
+        assert!(
+            matches!(answer, Err(EgressError::NotPublic)),
+            "{denied}: {answer:?}"
+        );
+    }
+    for allowed in ["192.168.0.1", "[::ffff:192.168.0.1]", "[64:ff9b::c0a8:1]"] {
+        let checked = egress.check(&format!("https://{allowed}/"));
+        assert_eq!(checked, Ok(()), "{allowed}");
+    }
+}
+
 #[tokio::test]
 async fn plain_http_is_for_hosts_that_the_operator_names() {
     let config = EgressConfig {

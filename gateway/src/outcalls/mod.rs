@@ -17,8 +17,8 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use secrecy::SecretString;
 
-use crate::domain::{ContactId, ConversationId, EventId, TenantId};
-use crate::egress::{Egress, EgressError, Fetch, Fetched, NoRoom, Room, UrlError};
+use crate::domain::{ContactId, ConversationId, EventId, NoRoom, TenantId};
+use crate::egress::{Egress, EgressError, Fetch, Fetched, Room, UrlError};
 use crate::plugin_host::{
     HTTP_ANSWER_BYTES, HttpAnswer, HttpAsked, HttpBody, HttpRefused, HttpRequest, HttpResponse,
     HttpSender,

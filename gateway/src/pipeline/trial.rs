@@ -33,6 +33,7 @@ pub(super) struct Performed {
     /// Which version each of them is.
     pub parts: Vec<Part>,
     pub broken: Vec<String>,
+    pub unloaded: Vec<String>,
     pub trials: Vec<TrialLine>,
 }
 
@@ -138,6 +139,7 @@ impl Turns {
             bindings: cast.bindings,
             parts: cast.parts,
             broken: cast.broken,
+            unloaded: cast.unloaded,
             trials,
         })
     }

@@ -6,7 +6,7 @@ use super::{
     Result, StorageError, Tx, batch, execute, execute_list, execute_rows, fetch_list, on_backend,
 };
 use crate::domain::attribute::Fields;
-use crate::domain::{Bucket, ConversationId, TenantId, Timestamp};
+use crate::domain::{Bucket, ConversationId, NumberId, TenantId, Timestamp};
 
 /// The name of a timer: what sets or cancels it, and whose it is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -213,17 +213,19 @@ pub async fn hold_all_tenants(
     Ok(())
 }
 
-/// Timers of a tenant's plugin that are held and not looked at before `now`, from behind `after` on, in order; unlocked.
+/// Timers of a plugin at one of the tenant's numbers that are held and not looked at before `now`, from behind `after` on,
+/// in order; unlocked.
 pub async fn held(
     tx: &mut Tx,
-    tenant: TenantId,
+    (tenant, number): (TenantId, NumberId),
     (plugin, after): (&str, &(ConversationId, String)),
     now: Timestamp,
     most: i64,
 ) -> Result<Vec<(Bucket, TimerKey)>> {
-    const SQL: &str = "SELECT bucket, conversation, name FROM timer
-        WHERE tenant = $1 AND plugin = $2 AND held_from > 0 AND due_at > $3 AND (conversation, name) > ($4, $5)
-        ORDER BY conversation, name LIMIT $6";
+    const SQL: &str = "SELECT t.bucket, t.conversation, t.name FROM timer t JOIN conversation c ON c.id = t.conversation
+        WHERE t.tenant = $1 AND t.plugin = $2 AND t.held_from > 0 AND t.due_at > $3 AND (t.conversation, t.name) > ($4, $5)
+            AND c.number = $6
+        ORDER BY t.conversation, t.name LIMIT $7";
     let rows: Vec<(i64, i64, String)> = on_backend!(tx, |conn| {
         sqlx::query_as(SQL)
             .bind(tenant.raw())
@@ -231,6 +233,7 @@ pub async fn held(
             .bind(now.millis())
             .bind(after.0.raw())
             .bind(&after.1)
+            .bind(number.raw())
             .bind(most)
             .fetch_all(conn)
             .await

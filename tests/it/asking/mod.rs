@@ -310,7 +310,9 @@ async fn a_lost_race_asks_nobody_again(town: &Town, database: &TestDatabase, sho
 async fn a_server_that_does_not_answer_keeps_nobody_elses_turns_waiting() {
     for_each_database(async |database| {
         let shop = Shop::start().await;
-        let town = town(&database).await;
+        let mut town = town(&database).await;
+        // As many as a tenant's 16 requests with 8 plugins each would fill.
+        town.deployment = town.deployment.with("plugins.guest_threads", "2");
         let hosts = format!("http GET {}", shop.url("/held"));
         install(&town, 0, guests::ASKER, &json!({}), &["--grant", &hosts]).await;
         // A turn that waits keeps the instances of all of the tenant's plugins.

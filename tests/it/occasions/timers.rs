@@ -1,10 +1,12 @@
 //! Timers: they fire once, survive the process, and end when somebody else has the conversation.
 
 use vestibule::desk::{Asked, Change};
+use vestibule::domain::rollout::Stage;
 use vestibule::domain::{ConversationId, InstallationId, Owner, TenantId};
+use vestibule::plugin_host::ComponentDigest;
 use vestibule::tenants::SetupContext;
-use vestibule::tenants::installations;
-use vestibule_tests::{TestDatabase, for_each_database};
+use vestibule::tenants::installations::{self, NewInstallation, Source};
+use vestibule_tests::{TestDatabase, for_each_database, guests, wait};
 
 use super::ground::Ground;
 
@@ -117,6 +119,9 @@ async fn a_conversation_has_at_most_32_timers_and_the_journal_says_which_were_re
 
 /// Every timer should have fired a second after it was set.
 const DUE: &str = "UPDATE timer SET due_at = set_at";
+/// Those that are held, and how many there are.
+const HELD: &str =
+    "SELECT CAST(COUNT(*) AS TEXT) FROM timer WHERE held_from = set_at AND due_at > held_from";
 
 impl Ground<'_> {
     fn setup(&self) -> &SetupContext {
@@ -141,8 +146,7 @@ async fn timers_of_a_paused_plugin_wait_and_fire_when_it_runs_again() {
         let pause = installations::pause(ground.setup(), tenant, id, false);
         pause.await.expect("paused");
         database.execute(DUE).await;
-        let held = "SELECT name FROM timer WHERE held_from = set_at AND due_at > held_from";
-        ground.until(held, &["remind"]).await;
+        ground.until(HELD, &["1"]).await;
         ground.all_done().await;
         assert_eq!(ground.heard("You said: remind 3600"), 0);
         let resume = installations::resume(ground.setup(), tenant, id);
@@ -166,6 +170,104 @@ async fn a_timer_whose_plugin_is_gone_ends_and_its_turn_says_so() {
         database.execute(DUE).await;
         let outcome = "SELECT outcome FROM turn WHERE outcome LIKE 'timer%'";
         ground.until(outcome, &["timer_dropped"]).await;
+        assert_eq!(database.texts(TIMERS).await, Vec::<String>::new());
+        ground.node.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plugin_that_runs_again_at_one_number_lets_timers_of_another_wait() {
+    for_each_database(async |database: TestDatabase| {
+        let ground = Ground::new(&database).await;
+        let (tenant, tenants) = ground.reminder().await;
+        let numbers = &ground.town.business.numbers;
+        let other = (ground.town.meta).customer(&numbers[1].phone_number_id, "4915122222222");
+        other
+            .expect("a customer")
+            .text("remind 3600")
+            .expect("sent");
+        ground.all_done().await;
+        let own = NewInstallation {
+            tenant: tenant.to_string(),
+            number: Some(numbers[0].phone_number_id.clone()),
+            source: Source::Digest(ComponentDigest::of(guests::CLOCKWORK).to_string()),
+            config: None,
+            grants: Some(["kv".to_owned()].into()),
+            position: None,
+            bounds: None,
+            stage: Stage::Active,
+            percent: 0,
+            state_is_safe: false,
+        };
+        let compiler = &ground.node.context.compiler;
+        let own = installations::install(ground.setup(), compiler, &own).await;
+        let own = own.expect("installed").id;
+        for id in [own, tenants] {
+            let pause = installations::pause(ground.setup(), tenant, id, false);
+            pause.await.expect("paused");
+        }
+        database.execute(DUE).await;
+        ground.until(HELD, &["2"]).await;
+        ground.all_done().await;
+        let until = "SELECT CAST(conversation AS TEXT) || ' ' || CAST(due_at AS TEXT) FROM timer";
+        let before = database.texts(until).await;
+        let resume = installations::resume(ground.setup(), tenant, own);
+        resume.await.expect("resumed");
+        ground.reads("You said: remind 3600").await;
+        ground.all_done().await;
+        let after = database.texts(until).await;
+        assert_eq!(after.len(), 1, "the other number's plugin is paused");
+        assert!(
+            before.contains(&after[0]),
+            "{after:?} were let go: {before:?}"
+        );
+        ground.node.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn timers_of_a_plugin_that_a_node_cannot_load_wait_and_fire_when_it_can() {
+    for_each_database(async |database: TestDatabase| {
+        let ground = Ground::new(&database).await;
+        ground.reminder().await;
+        let Ground {
+            town,
+            node,
+            customer,
+            database,
+        } = ground;
+        node.end().await;
+        database
+            .execute("UPDATE artifact SET engine = 'another ' || engine")
+            .await;
+        // One with nothing on its disk. The program of this test compiles nothing: that is known soon.
+        let node = town.node("another").await;
+        let ground = Ground {
+            town,
+            node,
+            customer,
+            database,
+        };
+        database.execute(DUE).await;
+        ground.until(HELD, &["1"]).await;
+        ground.all_done().await;
+        let outcome = "SELECT outcome FROM turn WHERE outcome LIKE 'timer%'";
+        assert_eq!(database.texts(outcome).await, ["timer_held"]);
+        database
+            .execute("UPDATE artifact SET engine = SUBSTR(engine, 9)")
+            .await;
+        // Whoever has it loaded; the timer itself would try it in half a minute.
+        wait::until("the plugin is loaded", async || {
+            ground.customer.text("hello").expect("sent");
+            ground.all_done().await;
+            (ground.heard("hello") > 0).then_some(())
+        })
+        .await;
+        ground.reads("You said: remind 3600").await;
+        ground.all_done().await;
+        assert_eq!(ground.heard("You said: remind 3600"), 1);
         assert_eq!(database.texts(TIMERS).await, Vec::<String>::new());
         ground.node.end().await;
     })

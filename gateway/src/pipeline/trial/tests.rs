@@ -21,6 +21,7 @@ fn cast() -> Cast {
         parts: vec![part(CANARY, Stage::Canary), part(ACTIVE, Stage::Active)],
         rules: Vec::new(),
         broken: Vec::new(),
+        unloaded: Vec::new(),
         waits: None,
     }
 }
