@@ -401,6 +401,7 @@ impl Shared {
                 Arc::new(EraseJournalsJob),
                 Arc::new(ReplayJob::new(
                     context.setup.clone(),
+                    self.owned.clone(),
                     context.compiler.exe().to_owned(),
                     plugin_limits(&config.plugins),
                     context.compiler.limits().clone(),
