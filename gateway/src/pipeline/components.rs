@@ -3,8 +3,9 @@
 //! A component is loaded when a turn first needs it, on threads made for what blocks (never a guest thread, never one that
 //! serves webhooks), a few at a time and each once however many turns want it. It is shared by its digest: machine code
 //! is never written after it was loaded, every turn gets an instance of its own, and whether a tenant may have it was
-//! asked of the database before. What nobody uses goes when the budget is reached; when all is in use the turn is told to
-//! come again. Files on disk ([`ArtifactFiles`]) save the way to the database.
+//! asked of the database before. What nobody uses goes when the budget is reached, first of a tenant that has a large part
+//! of it ([`Shelf`]); when all is in use the turn is told to come again. Files on disk ([`ArtifactFiles`]) save the way to
+//! the database.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -250,6 +251,7 @@ impl Components {
             host: self.host.clone(),
             key: self.key.clone(),
             shelf: self.shelf.clone(),
+            tenant,
             id,
             manifest,
         };
@@ -347,6 +349,8 @@ struct Link {
     host: Arc<PluginHost>,
     key: Arc<ArtifactKey>,
     shelf: Arc<Mutex<Shelf<ComponentDigest, Plugin>>>,
+    /// Whose turn wants it.
+    tenant: TenantId,
     id: ArtifactId,
     manifest: Manifest,
 }
@@ -385,7 +389,8 @@ impl Link {
 
     fn link(&self, artifact: &AuthenticArtifact) -> Result<Arc<Plugin>, Unlinked> {
         let size = resident(artifact.bytes());
-        let (room, gone) = lock(&self.shelf).reserve(size).ok_or(Unlinked::NoRoom)?;
+        let room = lock(&self.shelf).reserve(self.tenant, size);
+        let (room, gone) = room.ok_or(Unlinked::NoRoom)?;
         if !gone.is_empty() {
             // Giving memory back to the system takes as long as loading, and nobody waits for it.
             tokio::task::spawn_blocking(move || drop(gone));

@@ -310,7 +310,7 @@ impl Plugins {
         // Twice, because settings are kept whole and key by key.
         let bytes = 2 * version.config.len() + SETUP_BYTES;
         let mut setups = lock(&self.setups);
-        if let Some((room, _)) = setups.reserve(bytes) {
+        if let Some((room, _)) = setups.reserve(installation.tenant, bytes) {
             setups.put(key, Arc::new(bound), room);
         }
         runnable.map(|(binding, _)| binding)
