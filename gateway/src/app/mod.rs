@@ -191,7 +191,7 @@ impl Node {
                 config.api.event_heartbeat,
             ),
             media: Media::new(graph(config)?),
-            uploads: UploadRoom::default(),
+            uploads: UploadRoom::for_components(),
             templates: Changes {
                 graph: graph(config)?,
             },

@@ -11,8 +11,8 @@ use http::header::{CONTENT_TYPE, HeaderMap};
 use super::super::guard::Caller;
 use super::super::place::{Realm, TenantParam};
 use super::super::problem::Problem;
+use super::super::room::UploadPlace;
 use super::super::{Answer, State};
-use super::room::{UploadPlace, too_large};
 use super::{PluginView, view};
 use crate::plugin_host::COMPONENT_BYTES;
 use crate::tenants::installations;
@@ -96,4 +96,12 @@ async fn bytes(request: Request) -> Answer<Bytes> {
         }
     }
     Ok(wasm.freeze())
+}
+
+pub(in super::super) fn too_large() -> Problem {
+    Problem::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "too_large",
+        format!("a component has at most {COMPONENT_BYTES} bytes"),
+    )
 }
