@@ -11,6 +11,7 @@ use http::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderValue, USER_AGENT, WWW_A
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 
+use super::idempotency::LargeBody;
 use super::problem::Problem;
 use super::{Api, LongBody, State, UploadRoom, document, permissions, plugins};
 use crate::access::keys::{self, Believed, Denied};
@@ -129,6 +130,9 @@ fn take_body(
     let large = LARGE.iter().find(|(name, _)| *name == operation);
     let most = large.map_or(api.max_body, |(_, most)| *most);
     DefaultBodyLimit::max(most).apply(request);
+    if large.is_some() {
+        request.extensions_mut().insert(LargeBody { most });
+    }
     if operation == UPLOAD {
         take_upload(&api.uploads, who.realm, request)?;
     }

@@ -88,12 +88,7 @@ async fn bytes(request: Request) -> Answer<Bytes> {
         if wasm.len() + chunk.len() > COMPONENT_BYTES {
             return Err(too_large());
         }
-        match chunk.try_into_mut() {
-            // In one piece already: it was read for its Idempotency-Key.
-            Ok(whole) if wasm.is_empty() => wasm = whole,
-            Ok(chunk) => wasm.extend_from_slice(&chunk),
-            Err(chunk) => wasm.extend_from_slice(&chunk),
-        }
+        wasm.extend_from_slice(&chunk);
     }
     Ok(wasm.freeze())
 }
