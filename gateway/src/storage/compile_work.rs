@@ -139,13 +139,14 @@ pub async fn problem_all_tenants(
     })?)
 }
 
-/// The bytes and the manifest of a component, whoever uploaded it. Whether the bytes are the digest's is for who reads them.
-pub async fn source_all_tenants(tx: &mut Tx, digest: &str) -> Result<Option<(Vec<u8>, String)>> {
-    const SQL: &str =
-        "SELECT wasm, manifest FROM component JOIN component_wasm USING (tenant, digest)
-        WHERE digest = $1 LIMIT 1";
+/// The bytes of a component, whoever uploaded it. Whether they are the digest's is for who reads them.
+pub async fn source_all_tenants(tx: &mut Tx, digest: &str) -> Result<Option<Vec<u8>>> {
+    const SQL: &str = "SELECT wasm FROM component JOIN component_wasm USING (tenant, digest) WHERE digest = $1 LIMIT 1";
     Ok(on_backend!(tx, |conn| {
-        sqlx::query_as(SQL).bind(digest).fetch_optional(conn).await
+        sqlx::query_scalar(SQL)
+            .bind(digest)
+            .fetch_optional(conn)
+            .await
     })?)
 }
 

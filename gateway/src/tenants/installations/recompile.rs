@@ -3,7 +3,7 @@
 //! A turn whose component is not ready waits ([`Wanted`] brings it to the front); nothing of it is lost and nothing
 //! falls back. Nodes share the work by claims, and a fleet of two versions keeps the artifacts of both. What fails is
 //! tried again as `verdict.rs` says. The bytes come from the database, which is not believed: what is compiled under a
-//! digest is of that digest.
+//! digest is of that digest, and what is sealed with it stands in the same bytes.
 
 mod verdict;
 
@@ -20,7 +20,7 @@ use self::verdict::Verdict;
 use super::upload::sealed;
 use super::{Result, SetupContext, SetupError, engine_name};
 use crate::domain::{TenantId, Timestamp};
-use crate::plugin_host::{ArtifactId, Compiler, ComponentDigest, Manifest};
+use crate::plugin_host::{ArtifactId, Compiler, ComponentDigest, Manifest, inspect};
 use crate::storage::{compile_work, components};
 use crate::sync::{blocking, lock};
 use crate::telemetry::names;
@@ -103,7 +103,6 @@ struct Work {
     owners: Vec<TenantId>,
     tries: i64,
     wasm: Bytes,
-    manifest: String,
 }
 
 impl Recompiler {
@@ -231,7 +230,7 @@ impl Recompiler {
                 self.release((digest, &engine), self.setup.clock.now()).await?;
                 return Ok(Done::Elsewhere);
             }
-            compiled = self.compile(&id, work.wasm, &work.manifest) => compiled,
+            compiled = self.compile(&id, work.wasm) => compiled,
         };
         let sealed = match compiled {
             Ok(sealed) => sealed,
@@ -263,17 +262,14 @@ impl Recompiler {
         let tries = compile_work::tries_all_tenants(&mut tx, digest, engine).await?;
         let source = compile_work::source_all_tenants(&mut tx, digest).await?;
         tx.commit().await?;
-        Ok(source.map(|(wasm, manifest)| Work {
+        Ok(source.map(|wasm| Work {
             owners,
             tries,
             wasm: wasm.into(),
-            manifest,
         }))
     }
 
-    async fn compile(&self, id: &ArtifactId, wasm: Bytes, manifest: &str) -> Result<Bytes> {
-        let manifest: Manifest = serde_json::from_str(manifest)
-            .map_err(|error| SetupError::Engine(format!("a stored manifest: {error}")))?;
+    async fn compile(&self, id: &ArtifactId, wasm: Bytes) -> Result<Bytes> {
         let (digest, bytes) = (id.component, wasm.clone());
         // What is sealed is believed from then on.
         if !blocking(move || digest.is_of(&bytes)).await {
@@ -281,7 +277,8 @@ impl Recompiler {
                            they were changed in the database, and are not compiled";
             return Err(SetupError::Upload(vec![altered.to_owned()]));
         }
-        let machine_code = self.compiler.compile(wasm).await?;
+        let machine_code = self.compiler.compile(wasm.clone()).await?;
+        let manifest = blocking(move || manifest_in(&wasm)).await?;
         sealed(&self.setup, id, machine_code, &manifest).await
     }
 
@@ -363,6 +360,16 @@ impl Recompiler {
 
 fn current(digest: ComponentDigest) -> Result<ArtifactId> {
     ArtifactId::current(digest).map_err(|error| SetupError::Engine(error.to_string()))
+}
+
+/// It was in order when the component came in; a later gateway may find something else wrong with it.
+fn manifest_in(wasm: &[u8]) -> Result<Manifest> {
+    let found = inspect(wasm);
+    found.map(|good| good.manifest).or_else(|wrong| {
+        let problems = wrong.problems.iter().map(ToString::to_string).collect();
+        let manifest = wrong.manifest.map(|manifest| *manifest);
+        manifest.ok_or(SetupError::Upload(problems))
+    })
 }
 
 #[cfg(test)]
