@@ -8,7 +8,6 @@ use secrecy::{ExposeSecret, SecretString};
 use vestibule::domain::time::ManualClock;
 use vestibule::domain::{IdGenerator, Timestamp};
 use vestibule::policy::HoldScope;
-use vestibule::secrets::{Keyring, Missing, Source, SystemEntropy};
 use vestibule::storage::{self, OpenOptions};
 use vestibule::tenants::holds::Scope;
 use vestibule::tenants::numbers::NewNumber;
@@ -16,30 +15,16 @@ use vestibule::tenants::{
     Setup, SetupContext, SetupError, add_tenant, apps, credentials, find_tenant, holds, keys,
     numbers, set_tenant,
 };
-use vestibule_tests::{TestDatabase, for_each_database};
+use vestibule_tests::{TestDatabase, for_each_database, keys_in, setup_context};
 
 const NOW: Timestamp = Timestamp::from_secs(1_790_000_000);
 
 async fn empty(database: &TestDatabase) -> (tempfile::TempDir, SetupContext) {
     let dir = tempfile::tempdir().expect("a temporary folder");
-    let path = dir.path().join("keys.toml");
-    let source = Source::File {
-        path,
-        if_missing: Missing::Create,
-    };
-    let keyring = Keyring::load(source, Arc::new(SystemEntropy)).expect("keys are made");
-    let setup = SetupContext {
-        db: database.open().await,
-        keyring: Arc::new(keyring),
-        clock: Arc::new(ManualClock::at(NOW)),
-        ids: Arc::new(IdGenerator::new(1, Timestamp::ZERO)),
-        require_signature: false,
-        uploads_per_tenant: 500,
-        changed: Arc::default(),
-        by: vestibule::audit::Actor::gateway(),
-        giver: vestibule::tenants::Giver::Operator,
-        ending: vestibule::storage::Ending::default(),
-    };
+    let (db, keyring) = (database.open().await, keys_in(dir.path()));
+    let clock = Arc::new(ManualClock::at(NOW));
+    let ids = IdGenerator::new(1, Timestamp::ZERO);
+    let setup = setup_context(db, keyring, clock, ids);
     (dir, setup)
 }
 

@@ -12,10 +12,12 @@ pub mod load;
 pub mod manifest;
 pub mod postgres;
 pub mod process;
+pub mod setup;
 pub mod town;
 pub mod wait;
 
 pub use browser::Browser;
 pub use db::{Kind, TestDatabase, for_each_database};
 pub use gateway::{Business, Deployment, GatewayProcess, InProcessNode, Program, settle};
+pub use setup::{keys_in, setup_context};
 pub use wait::until;

@@ -344,7 +344,7 @@ fn load(host: &PluginHost, component: &[u8], code: &[u8]) -> anyhow::Result<Arc<
     let manifest = inspect(component)?.manifest;
     let id = ArtifactId::current(ComponentDigest::of(component))?;
     let key = ArtifactKey::new([7; 32]);
-    let artifact = key.open(&id, key.seal(&id, code))?;
+    let artifact = key.open(&id, key.seal(&id, &manifest, code))?;
     Ok(host.load(&artifact, &manifest)?)
 }
 

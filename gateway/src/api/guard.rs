@@ -2,7 +2,7 @@
 //! handler runs, and for every route there is: a route that the permission table does not know is nobody's.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::extract::{ConnectInfo, DefaultBodyLimit, FromRequestParts, MatchedPath, Request};
 use axum::middleware::Next;
@@ -11,8 +11,9 @@ use http::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderValue, USER_AGENT, WWW_A
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 
+use super::idempotency::LargeBody;
 use super::problem::Problem;
-use super::{Api, LongBody, State, UploadRoom, document, permissions};
+use super::{Api, LongBody, State, UploadRoom, document, permissions, plugins};
 use crate::access::keys::{self, Believed, Denied};
 use crate::access::{Principal, Token};
 use crate::audit::Actor;
@@ -108,7 +109,11 @@ async fn through(
 }
 
 const UPLOAD: &str = "plugins.upload";
-/// Operations that take more than `api.max_body_bytes`: an upload; a file of a message has the limit of its kind.
+/// From an upload's head to its last byte: it holds room that others wait for. A guess: the largest plugin over half a megabit
+/// a second.
+const UPLOAD_MOST: Duration = Duration::from_secs(300);
+/// Operations that take more than `api.max_body_bytes`, and read it as it comes: an upload; a list; a file of a message, which
+/// has the limit of its kind.
 const LARGE: [(&str, usize); 3] = [
     (UPLOAD, COMPONENT_BYTES),
     ("media.upload", super::media::LARGEST_FORM),
@@ -125,6 +130,9 @@ fn take_body(
     let large = LARGE.iter().find(|(name, _)| *name == operation);
     let most = large.map_or(api.max_body, |(_, most)| *most);
     DefaultBodyLimit::max(most).apply(request);
+    if large.is_some() {
+        request.extensions_mut().insert(LargeBody { most });
+    }
     if operation == UPLOAD {
         take_upload(&api.uploads, who.realm, request)?;
     }
@@ -134,10 +142,16 @@ fn take_body(
 /// It has its room, and with it the time that its line needs.
 fn take_upload(room: &UploadRoom, realm: TenantId, request: &mut Request) -> Result<(), Problem> {
     let length = request.headers().get(CONTENT_LENGTH);
-    let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
-    let place = room.take(realm, length)?;
+    let length: Option<u64> = length.and_then(|length| length.to_str().ok()?.parse().ok());
+    // Who tells no length may send the largest.
+    let bytes = match length {
+        Some(bytes) if bytes > COMPONENT_BYTES as u64 => return Err(plugins::too_large()),
+        Some(bytes) => usize::try_from(bytes).unwrap_or(COMPONENT_BYTES),
+        None => COMPONENT_BYTES,
+    };
+    let place = room.take(realm, bytes)?;
     request.extensions_mut().insert(place);
-    LongBody::allow(request);
+    LongBody::allow_for(request, UPLOAD_MOST);
     Ok(())
 }
 
@@ -219,6 +233,7 @@ mod tests {
     use axum::body::Body;
 
     use super::*;
+    use crate::audit::OPERATOR;
 
     fn upload(long: &LongBody) -> Request {
         let mut request = Request::new(Body::empty());
@@ -227,8 +242,8 @@ mod tests {
     }
 
     #[test]
-    fn an_upload_that_has_room_may_take_long_and_one_without_is_not_read() {
-        let (room, tenant) = (UploadRoom::default(), TenantId::from_raw(7));
+    fn an_upload_that_has_room_may_take_minutes_and_one_without_is_not_read() {
+        let (room, tenant) = (UploadRoom::for_components(), TenantId::from_raw(7));
         let mut under_way = Vec::new();
         loop {
             let long = LongBody::default();
@@ -237,11 +252,26 @@ mod tests {
                 assert!(!long.is_allowed());
                 break;
             }
-            assert!(long.is_allowed());
+            assert_eq!((long.is_allowed(), long.most()), (true, Some(UPLOAD_MOST)));
             under_way.push(request);
         }
         under_way.pop();
         let again = take_upload(&room, tenant, &mut upload(&LongBody::default()));
         again.expect("answered, it gave its place back");
+    }
+
+    #[test]
+    fn what_says_that_it_is_too_large_is_not_read() {
+        let room = UploadRoom::for_components();
+        for (length, taken) in [(COMPONENT_BYTES, true), (COMPONENT_BYTES + 1, false)] {
+            let long = LongBody::default();
+            let mut request = upload(&long);
+            request.headers_mut().insert(CONTENT_LENGTH, length.into());
+            let answer = take_upload(&room, OPERATOR, &mut request);
+            assert_eq!((answer.is_ok(), long.is_allowed()), (taken, taken));
+            let status = answer.err().map(|problem| problem.into_response().status());
+            let too_large = (!taken).then_some(StatusCode::PAYLOAD_TOO_LARGE);
+            assert_eq!(status, too_large);
+        }
     }
 }

@@ -3,14 +3,16 @@
 //! Kept for a day for each API key. The answer is written in the transaction of the change that it tells of ([`Ending`]):
 //! a gateway that dies in the middle leaves both or neither, and a repeated request finds the answer, or is the first.
 //! Two nodes that work on the same key at once: the second to write undoes its change and gives the first's answer.
-//! The answer is sealed, because it may show a secret that is shown once.
+//! The answer is sealed, because it may show a secret that is shown once. What a request asks for is told by [`asked`].
+
+mod asked;
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{FromRequest, Request};
+use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
@@ -19,10 +21,12 @@ use http::{Method, StatusCode};
 use http_body_util::BodyExt;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+
+pub(super) use asked::LargeBody;
+
+use asked::Asked;
 
 use super::guard::Caller;
-use super::input::unread;
 use super::problem::Problem;
 use super::{Answer, Api, State};
 use crate::domain::ApiKeyId;
@@ -53,8 +57,7 @@ pub struct Claims(Arc<Mutex<HashSet<(ApiKeyId, String)>>>);
 struct Claim {
     caller: Caller,
     item: String,
-    /// SHA-256 of what is asked.
-    request: Vec<u8>,
+    asked: Asked,
     claims: Claims,
 }
 
@@ -94,25 +97,19 @@ async fn begin(api: &Arc<Api>, request: Request) -> Answer<Begun> {
     let mut caller = Caller::of(&parts)?.clone();
     caller.ending = Ending::with_answer();
     parts.extensions.insert(caller.clone());
-    // The limit of the body is a layer's extension of the request.
-    let mut whole = Request::new(body);
-    *whole.extensions_mut() = parts.extensions.clone();
-    let body = Bytes::from_request(whole, api)
-        .await
-        .map_err(|error| unread(&error))?;
-    let request = digest(&parts.uri.to_string(), &body);
-    let claim = api.claims.claim(caller, item, request)?;
+    let (asked, request) = Asked::of(parts, body).await?;
+    let claim = api.claims.claim(caller, item, asked)?;
     match known(api, &claim).await? {
-        Some(known) => again(api, &claim, &known).map(Begun::Again),
-        None => Ok(Begun::First(
-            claim,
-            Request::from_parts(parts, Body::from(body)),
-        )),
+        Some(known) => {
+            let asked = claim.asked.read(request).await?;
+            again(api, &claim, &asked, &known).map(Begun::Again)
+        }
+        None => Ok(Begun::First(claim, request)),
     }
 }
 
 impl Claims {
-    fn claim(&self, caller: Caller, item: String, request: Vec<u8>) -> Answer<Claim> {
+    fn claim(&self, caller: Caller, item: String, asked: Asked) -> Answer<Claim> {
         if !lock(&self.0).insert((caller.principal.key, item.clone())) {
             let detail = "the first request with this Idempotency-Key is still under way";
             let busy = Problem::new(StatusCode::CONFLICT, "idempotency_under_way", detail);
@@ -121,7 +118,7 @@ impl Claims {
         Ok(Claim {
             caller,
             item,
-            request,
+            asked,
             claims: self.clone(),
         })
     }
@@ -142,16 +139,8 @@ async fn known(api: &Api, claim: &Claim) -> Answer<Option<Remembered>> {
     Ok(idempotency::find(&mut tx, realm, key, &claim.item, since).await?)
 }
 
-fn digest(uri: &str, body: &[u8]) -> Vec<u8> {
-    let mut hash = Sha256::new();
-    hash.update((uri.len() as u64).to_be_bytes());
-    hash.update(uri);
-    hash.update(body);
-    hash.finalize().to_vec()
-}
-
-fn again(api: &Api, claim: &Claim, known: &Remembered) -> Answer<Response> {
-    if known.request != claim.request {
+fn again(api: &Api, claim: &Claim, asked: &[u8], known: &Remembered) -> Answer<Response> {
+    if known.request != asked {
         return Err(Problem::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "idempotency_key_reused",
@@ -182,13 +171,22 @@ async fn finish(api: &Api, claim: &Claim, response: Response) -> Answer<Response
     if response.status().is_server_error() {
         return Ok(response);
     }
+    let asked = match &change.tx {
+        // Nobody waits for a stranger with a transaction open: whoever changes something has read the body to its end.
+        Some(_) => claim.asked.at_hand()?,
+        None => match claim.asked.whole().await {
+            Ok(asked) => asked,
+            // Nothing has changed, and what was asked is not known: the same again is asked anew.
+            Err(_) => return Ok(response),
+        },
+    };
     let (parts, body) = response.into_parts();
     let body = body
         .collect()
         .await
         .map_err(|error| Problem::failed(&error))?;
     let body = body.to_bytes();
-    let answer = sealed(api, claim, &parts, &body)?;
+    let answer = sealed(api, claim, asked, &parts, &body)?;
     let mut tx = match change.tx.take() {
         Some(tx) => tx,
         None => api.setup.db.begin().await?,
@@ -212,7 +210,7 @@ async fn finish(api: &Api, claim: &Claim, response: Response) -> Answer<Response
     }
     drop(tx);
     let known = known(api, claim).await?;
-    again(api, claim, &known.ok_or_else(not_known)?)
+    again(api, claim, &answer.request, &known.ok_or_else(not_known)?)
 }
 
 /// It was there a moment ago: its day ended just now.
@@ -222,7 +220,13 @@ fn not_known() -> Problem {
         .with_header(RETRY_AFTER, HeaderValue::from_static("1"))
 }
 
-fn sealed(api: &Api, claim: &Claim, parts: &Parts, body: &Bytes) -> Answer<Remembered> {
+fn sealed(
+    api: &Api,
+    claim: &Claim,
+    asked: Vec<u8>,
+    parts: &Parts,
+    body: &Bytes,
+) -> Answer<Remembered> {
     let header = |name: &HeaderName| {
         let value = parts.headers.get(name)?.to_str().ok()?;
         Some((name.to_string(), value.to_owned()))
@@ -235,7 +239,7 @@ fn sealed(api: &Api, claim: &Claim, parts: &Parts, body: &Bytes) -> Answer<Remem
     let text = SecretString::from(text);
     let response = api.setup.keyring.seal(claim.place(), &text);
     Ok(Remembered {
-        request: claim.request.clone(),
+        request: asked,
         status: parts.status.as_u16(),
         response: response.map_err(|error| Problem::failed(&error))?,
     })
@@ -245,7 +249,7 @@ impl Claim {
     /// The row has no number of its own: a hash of its key stands for it.
     fn place(&self) -> Place {
         let principal = &self.caller.principal;
-        let hash = digest(&principal.key.to_string(), self.item.as_bytes());
+        let hash = asked::digest(&principal.key.to_string(), self.item.as_bytes());
         let row = hash.first_chunk().copied().unwrap_or_default();
         Place {
             table: "idempotency",

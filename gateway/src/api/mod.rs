@@ -45,6 +45,7 @@ mod plugins;
 pub mod problem;
 mod rate;
 mod roles;
+mod room;
 mod secret;
 mod secrets;
 mod templates;
@@ -73,8 +74,8 @@ pub use events::Streams;
 pub use idempotency::{Claims, KEPT as ANSWERS_KEPT};
 pub use long_body::LongBody;
 pub use media::Media;
-pub use plugins::UploadRoom;
 pub use rate::Rates;
+pub use room::UploadRoom;
 
 use guard::Caller;
 use problem::Problem;

@@ -2,7 +2,8 @@
 //! nobody reads.
 //!
 //! A bound on the pause between two frames is none: a client that sends a byte now and then holds its connection for
-//! ever. What may be long ([`LongBody`]) has its time for every [`PART`] instead.
+//! ever. What may be long ([`LongBody`]) has its time for every [`PART`] instead, and an end of its own where it holds what
+//! others wait for.
 //!
 //! A request that is refused by its head leaves its body on the connection: closed with that unread, the client may lose
 //! the answer, and the next request that it sends on it. So the rest is read and thrown away first.
@@ -42,6 +43,7 @@ pub(super) struct Unread<B>(oneshot::Receiver<Timed<B>>);
 
 struct Timed<B> {
     body: B,
+    began: Instant,
     time: Duration,
     end: Pin<Box<Sleep>>,
     long: LongBody,
@@ -58,6 +60,7 @@ impl<B: Body> WholeBody<B> {
     pub(super) fn within(time: Duration, long: LongBody, body: B) -> (Self, Unread<B>) {
         let body = Timed {
             body,
+            began: now(),
             time,
             end: Box::pin(tokio::time::sleep(time)),
             long,
@@ -146,12 +149,12 @@ where
                 let readers = self.read_at.take().map(|at| now() - at);
                 if self.came >= PART {
                     self.came = 0;
-                    self.end.as_mut().reset(now() + self.time);
+                    self.ends(now() + self.time);
                 } else if let Some(readers) = readers {
-                    let end = self.end.deadline() + readers;
-                    self.end.as_mut().reset(end);
+                    self.ends(self.end.deadline() + readers);
                 }
-                if self.end.as_mut().poll(cx).is_ready() {
+                let is_over = self.end.deadline() <= now();
+                if is_over || self.end.as_mut().poll(cx).is_ready() {
                     return Poll::Ready(Some(Err(TooSlow.into())));
                 }
             }
@@ -163,6 +166,13 @@ where
             Poll::Ready(None) => self.over = true,
         }
         polled
+    }
+
+    /// Then, or with its last moment if that comes before.
+    fn ends(&mut self, at: Instant) {
+        let last = self.long.most().map(|most| self.began + most);
+        let at = last.map_or(at, |last| at.min(last));
+        self.end.as_mut().reset(at);
     }
 }
 
@@ -254,7 +264,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_that_drips_for_ever_is_cut_off() {
-        for long in [LongBody::default(), LongBody::allowed()] {
+        for long in [LongBody::default(), LongBody::allowed(None)] {
             let body = dripping(1, usize::MAX);
             let (body, _) = WholeBody::within(Duration::from_millis(1), long, body);
             let cut = body.collect().await.expect_err("it never ends");
@@ -267,6 +277,7 @@ mod tests {
         let timed = body.body.as_mut().expect("not dropped");
         let end = timed.end.deadline() - time;
         timed.end.as_mut().reset(end);
+        timed.began -= time;
         timed.read_at = timed.read_at.map(|at| at - time);
     }
 
@@ -275,7 +286,7 @@ mod tests {
         const REST: Duration = Duration::from_secs(3_599);
         for bytes in [PART, 1] {
             let body = dripping(bytes, 3);
-            let (mut body, _) = WholeBody::within(LONG, LongBody::allowed(), body);
+            let (mut body, _) = WholeBody::within(LONG, LongBody::allowed(None), body);
             for _ in 0..3 {
                 let frame = body.frame().await.expect("a frame");
                 let frame = frame.expect("in time");
@@ -287,9 +298,26 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_long_body_that_holds_what_others_wait_for_has_an_end_however_it_goes_on() {
+        // Every part is in time. What its reader takes counts too: the room is held meanwhile.
+        for bytes in [PART, 1] {
+            let long = LongBody::allowed(Some(3 * LONG));
+            let (mut body, _) = WholeBody::within(LONG, long, dripping(bytes, usize::MAX));
+            for _ in 0..3 {
+                let frame = body.frame().await.expect("a frame");
+                frame.expect("in time");
+                rest(&mut body, LONG);
+            }
+            let cut = body.frame().await.expect("a frame").expect_err("its end");
+            assert!(cut.is::<TooSlow>(), "{cut}");
+        }
+    }
+
+    #[tokio::test]
     async fn what_is_left_of_a_refused_long_body_has_the_time_of_any_other() {
         let body = dripping(PART, usize::MAX);
-        let (body, unread) = WholeBody::within(Duration::from_millis(1), LongBody::allowed(), body);
+        let long = LongBody::allowed(None);
+        let (body, unread) = WholeBody::within(Duration::from_millis(1), long, body);
         drop(body);
         assert!(!unread.thrown_away(false).await);
     }

@@ -191,7 +191,7 @@ impl Node {
                 config.api.event_heartbeat,
             ),
             media: Media::new(graph(config)?),
-            uploads: UploadRoom::default(),
+            uploads: UploadRoom::for_components(),
             templates: Changes {
                 graph: graph(config)?,
             },
@@ -402,6 +402,7 @@ impl Shared {
                 Arc::new(EraseJournalsJob),
                 Arc::new(ReplayJob::new(
                     context.setup.clone(),
+                    self.owned.clone(),
                     context.compiler.exe().to_owned(),
                     plugin_limits(&config.plugins),
                     context.compiler.limits().clone(),

@@ -39,7 +39,8 @@ pub trait JobKind: Send + Sync + fmt::Debug {
     }
 
     /// A job of this kind is over, perhaps by somebody's word, and that is committed: what works for it outside of its steps
-    /// ends too, and what its end calls for is done. A crash may leave it undone.
+    /// ends too, and what its end calls for is done. A crash may leave it undone, and a job that changed hands may be told of
+    /// on two nodes.
     fn ended<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<(), StorageError>> {
         let _ = job;
         std::future::ready(Ok(())).boxed()

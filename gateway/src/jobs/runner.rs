@@ -186,10 +186,15 @@ impl Runner {
         let lease = self.lease(id)?;
         let mut tx = self.db.begin().await?;
         buckets::fence(&mut tx, &[lease]).await?;
-        let found = jobs::job_for_update(&mut tx, tenant, id).await?;
-        let Some(mut job) = found.filter(|job| job.state.is_open()) else {
+        let Some(mut job) = jobs::job_for_update(&mut tx, tenant, id).await? else {
             return Ok(());
         };
+        if !job.state.is_open() {
+            // Another node ended it, and counted that: what its kind has under way here is for nobody.
+            drop(tx);
+            self.tell_kind(&job).await;
+            return Ok(());
+        }
         let now = self.clock.now();
         let kind = self.kind(&job);
         let outcome = match &kind {
@@ -230,6 +235,11 @@ impl Runner {
             return;
         }
         metrics::counter!(names::JOBS, "end" => job.state.text()).increment(1);
+        self.tell_kind(job).await;
+    }
+
+    /// A job is over.
+    async fn tell_kind(&self, job: &Job) {
         if let Some(kind) = self.kind(job)
             && let Err(error) = kind.ended(job).await
         {
@@ -299,3 +309,6 @@ fn end(job: &mut Job, state: JobState, now: Timestamp) {
     job.changed_at = now;
     job.ended_at = Some(now);
 }
+
+#[cfg(test)]
+mod tests;

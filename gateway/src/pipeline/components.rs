@@ -3,8 +3,9 @@
 //! A component is loaded when a turn first needs it, on threads made for what blocks (never a guest thread, never one that
 //! serves webhooks), a few at a time and each once however many turns want it. It is shared by its digest: machine code
 //! is never written after it was loaded, every turn gets an instance of its own, and whether a tenant may have it was
-//! asked of the database before. What nobody uses goes when the budget is reached; when all is in use the turn is told to
-//! come again. Files on disk ([`ArtifactFiles`]) save the way to the database.
+//! asked of the database before. What nobody uses goes when the budget is reached, first of a tenant that has a large part
+//! of it ([`Shelf`]); when all is in use the turn is told to come again. Files on disk ([`ArtifactFiles`]) save the way to
+//! the database.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -18,7 +19,7 @@ use super::plugins::NotRunnable;
 use super::shelf::{Budget, Shelf};
 use crate::domain::{Clock, TenantId, Timestamp};
 use crate::plugin_host::{
-    ArtifactId, ArtifactKey, AuthenticArtifact, ComponentDigest, LoadError, Manifest, Plugin,
+    ArtifactId, ArtifactKey, AuthenticArtifact, ComponentDigest, LoadError, ManifestError, Plugin,
     PluginHost,
 };
 use crate::storage::{Db, StorageError, compile_work, components};
@@ -125,7 +126,7 @@ impl Components {
     /// A component of the tenant's, or of the operator's, from memory, disk or database.
     pub async fn get(&self, tenant: TenantId, hex: &str) -> Result<Arc<Plugin>, NotRunnable> {
         let digest = digest(hex).ok_or_else(|| NotRunnable::Corrupt("digest".to_owned()))?;
-        let manifest = self.manifest(tenant, hex).await?;
+        self.may_have(tenant, hex).await?;
         if let Some(plugin) = self.loaded(&digest) {
             return Ok(plugin);
         }
@@ -134,7 +135,7 @@ impl Components {
             let _alone = gate.lock().await;
             match self.loaded(&digest) {
                 Some(plugin) => Ok(plugin),
-                None => self.load(tenant, digest, manifest).await,
+                None => self.load(tenant, digest).await,
             }
         };
         drop(gate);
@@ -230,18 +231,18 @@ impl Components {
         metrics::gauge!(names::ARTIFACT_FILES_BYTES).set(on_disk as f64);
     }
 
-    async fn manifest(&self, tenant: TenantId, hex: &str) -> Result<Manifest, NotRunnable> {
+    async fn may_have(&self, tenant: TenantId, hex: &str) -> Result<(), NotRunnable> {
         let mut tx = self.db.glance().await?;
-        let text = components::manifest(&mut tx, tenant, hex).await?;
-        let text = text.ok_or_else(|| NotRunnable::Corrupt("component".to_owned()))?;
-        Manifest::parse(text.as_bytes()).map_err(|error| NotRunnable::Load(error.to_string()))
+        match components::has_component(&mut tx, tenant, hex).await? {
+            true => Ok(()),
+            false => Err(NotRunnable::Corrupt("component".to_owned())),
+        }
     }
 
     async fn load(
         &self,
         tenant: TenantId,
         digest: ComponentDigest,
-        manifest: Manifest,
     ) -> Result<Arc<Plugin>, NotRunnable> {
         let _place = self.place().await;
         let id = ArtifactId::current(digest).map_err(not_loaded)?;
@@ -250,8 +251,8 @@ impl Components {
             host: self.host.clone(),
             key: self.key.clone(),
             shelf: self.shelf.clone(),
+            tenant,
             id,
-            manifest,
         };
         let loaded = match self.files(&engine) {
             Some(files) => link.clone().load_from_disk(files, self.clock.now()).await,
@@ -347,8 +348,9 @@ struct Link {
     host: Arc<PluginHost>,
     key: Arc<ArtifactKey>,
     shelf: Arc<Mutex<Shelf<ComponentDigest, Plugin>>>,
+    /// Whose turn wants it.
+    tenant: TenantId,
     id: ArtifactId,
-    manifest: Manifest,
 }
 
 impl Link {
@@ -384,13 +386,15 @@ impl Link {
     }
 
     fn link(&self, artifact: &AuthenticArtifact) -> Result<Arc<Plugin>, Unlinked> {
+        let manifest = artifact.manifest().map_err(Unlinked::Manifest)?;
         let size = resident(artifact.bytes());
-        let (room, gone) = lock(&self.shelf).reserve(size).ok_or(Unlinked::NoRoom)?;
+        let room = lock(&self.shelf).reserve(self.tenant, size);
+        let (room, gone) = room.ok_or(Unlinked::NoRoom)?;
         if !gone.is_empty() {
             // Giving memory back to the system takes as long as loading, and nobody waits for it.
             tokio::task::spawn_blocking(move || drop(gone));
         }
-        match self.host.load(artifact, &self.manifest) {
+        match self.host.load(artifact, &manifest) {
             Ok(plugin) => {
                 lock(&self.shelf).put(self.id.component, plugin.clone(), room);
                 Ok(plugin)
@@ -406,6 +410,7 @@ impl Link {
 /// Why an authentic artifact is not on the shelf.
 enum Unlinked {
     NoRoom,
+    Manifest(ManifestError),
     Load(LoadError),
 }
 
@@ -413,6 +418,7 @@ impl From<Unlinked> for NotRunnable {
     fn from(unlinked: Unlinked) -> Self {
         match unlinked {
             Unlinked::NoRoom => Self::NoRoom,
+            Unlinked::Manifest(error) => not_loaded(error),
             Unlinked::Load(error) => not_loaded(error),
         }
     }

@@ -330,7 +330,7 @@ impl Plugins {
             Err(error) if error.waits().is_none() => self.directory.unloadable().tried(key, false),
             Err(_) => {}
         }
-        if let Some((room, _)) = setups.reserve(bytes) {
+        if let Some((room, _)) = setups.reserve(installation.tenant, bytes) {
             setups.put(key, Arc::new(bound), room);
         }
         runnable.map(|(binding, _)| binding)

@@ -1,11 +1,19 @@
-//! What is kept in memory within a budget: what was used last longest ago goes first, what is in use stays. Pure.
+//! What is kept in memory within a budget: what was used last longest ago goes first, what is in use stays. A tenant that
+//! holds a large part of the shelf makes room before anybody else does, so that nobody pushes out what others use. Pure.
 //!
 //! Room is taken before a thing is made, so that what is on its way counts too: when nothing can go, the answer is no,
 //! and whoever asked comes again.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 use std::sync::Arc;
+
+use crate::domain::TenantId;
+
+/// More than one of so many parts of the budget is a large part. A guess: below it what was used lately counts, whosever it is;
+/// a tenant with a few plugins is no different from one with a single one.
+const PARTS: usize = 16;
 
 /// How much may be kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,13 +22,14 @@ pub(super) struct Budget {
     pub bytes: usize,
 }
 
-/// Things by their keys.
+/// Things by their keys, each held for the tenant that asked for it first.
 #[derive(Debug)]
 pub(super) struct Shelf<K, V> {
     budget: Budget,
     held: HashMap<K, Held<V>>,
-    /// Keys by when they were used last.
-    order: BTreeMap<u64, K>,
+    /// By when they were used last.
+    order: BTreeMap<u64, (TenantId, K)>,
+    shares: HashMap<TenantId, Share>,
     uses: u64,
     /// Of all that is held or on its way.
     bytes: usize,
@@ -31,14 +40,25 @@ pub(super) struct Shelf<K, V> {
 #[derive(Debug)]
 struct Held<V> {
     thing: Arc<V>,
+    tenant: TenantId,
     bytes: usize,
     used: u64,
+}
+
+/// What is held for one tenant.
+#[derive(Debug, Default)]
+struct Share {
+    count: usize,
+    bytes: usize,
 }
 
 /// Room for a thing that is being made. It goes back with [`Shelf::put`] or [`Shelf::give_back`].
 #[derive(Debug)]
 #[must_use]
-pub(super) struct Reserved(usize);
+pub(super) struct Reserved {
+    tenant: TenantId,
+    bytes: usize,
+}
 
 impl<K: Clone + Eq + Hash, V> Shelf<K, V> {
     pub(super) fn new(budget: Budget) -> Self {
@@ -46,6 +66,7 @@ impl<K: Clone + Eq + Hash, V> Shelf<K, V> {
             budget,
             held: HashMap::new(),
             order: BTreeMap::new(),
+            shares: HashMap::new(),
             uses: 0,
             bytes: 0,
             coming: 0,
@@ -57,25 +78,24 @@ impl<K: Clone + Eq + Hash, V> Shelf<K, V> {
     pub(super) fn get(&mut self, key: &K) -> Option<Arc<V>> {
         let used = self.next_use();
         let held = self.held.get_mut(key)?;
-        if let Some(key) = self.order.remove(&held.used) {
-            self.order.insert(used, key);
+        if let Some(place) = self.order.remove(&held.used) {
+            self.order.insert(used, place);
         }
         held.used = used;
         Some(held.thing.clone())
     }
 
-    /// Makes room for a thing of this size, or says that there is none. One that is larger than the budget has the shelf
+    /// Makes room for a thing of this size for a tenant, or says that there is none. One that is larger than the budget has the shelf
     /// to itself: a budget that is too small makes a node slow, not deaf. What had to go comes back, to be dropped without the
     /// shelf's lock.
-    pub(super) fn reserve(&mut self, bytes: usize) -> Option<(Reserved, Vec<Arc<V>>)> {
+    pub(super) fn reserve(
+        &mut self,
+        tenant: TenantId,
+        bytes: usize,
+    ) -> Option<(Reserved, Vec<Arc<V>>)> {
         let mut gone = Vec::new();
         while !self.has_room(bytes) {
-            let is_idle = |key: &&K| {
-                let held = self.held.get(*key);
-                held.is_some_and(|held| Arc::strong_count(&held.thing) == 1)
-            };
-            let oldest = self.order.values().find(is_idle).cloned();
-            match oldest {
+            match self.next_to_go() {
                 Some(key) => {
                     gone.extend(self.remove(&key));
                     self.gone += 1;
@@ -86,7 +106,7 @@ impl<K: Clone + Eq + Hash, V> Shelf<K, V> {
         }
         self.bytes += bytes;
         self.coming += 1;
-        Some((Reserved(bytes), gone))
+        Some((Reserved { tenant, bytes }, gone))
     }
 
     /// Puts a thing into the room that was made for it.
@@ -94,14 +114,23 @@ impl<K: Clone + Eq + Hash, V> Shelf<K, V> {
         self.remove(&key);
         self.coming -= 1;
         let used = self.next_use();
-        self.order.insert(used, key.clone());
-        let bytes = room.0;
-        self.held.insert(key, Held { thing, bytes, used });
+        let Reserved { tenant, bytes } = room;
+        self.order.insert(used, (tenant, key.clone()));
+        let share = self.shares.entry(tenant).or_default();
+        share.count += 1;
+        share.bytes += bytes;
+        let held = Held {
+            thing,
+            tenant,
+            bytes,
+            used,
+        };
+        self.held.insert(key, held);
     }
 
     /// It was not made.
     pub(super) fn give_back(&mut self, room: Reserved) {
-        self.bytes -= room.0;
+        self.bytes -= room.bytes;
         self.coming -= 1;
     }
 
@@ -139,10 +168,52 @@ impl<K: Clone + Eq + Hash, V> Shelf<K, V> {
             && self.bytes.saturating_add(bytes) <= self.budget.bytes
     }
 
+    fn next_to_go(&self) -> Option<K> {
+        let of_largest = self
+            .largest_share()
+            .and_then(|largest| self.oldest_idle(|tenant| tenant == largest));
+        of_largest.or_else(|| self.oldest_idle(|_| true))
+    }
+
+    fn oldest_idle(&self, is_of: impl Fn(TenantId) -> bool) -> Option<K> {
+        let is_idle = |key: &K| {
+            let held = self.held.get(key);
+            held.is_some_and(|held| Arc::strong_count(&held.thing) == 1)
+        };
+        let mut places = self.order.values();
+        let oldest = places.find(|(tenant, key)| is_of(*tenant) && is_idle(key));
+        oldest.map(|(_, key)| key.clone())
+    }
+
+    /// Who holds a large part of the shelf, and more than anybody else.
+    fn largest_share(&self) -> Option<TenantId> {
+        let Budget { count, bytes } = self.budget;
+        let is_large = |share: &Share| share.count > count / PARTS || share.bytes > bytes / PARTS;
+        let part = |share: &Share| {
+            let of_count = share.count as f64 / count.max(1) as f64;
+            let of_bytes = share.bytes as f64 / bytes.max(1) as f64;
+            of_count.max(of_bytes)
+        };
+        let large = self.shares.iter().filter(|(_, share)| is_large(share));
+        let largest = large.max_by(|(one, a), (other, b)| {
+            part(a)
+                .total_cmp(&part(b))
+                .then_with(|| Reverse(one).cmp(&Reverse(other)))
+        });
+        largest.map(|(tenant, _)| *tenant)
+    }
+
     fn remove(&mut self, key: &K) -> Option<Arc<V>> {
         let held = self.held.remove(key)?;
         self.order.remove(&held.used);
         self.bytes -= held.bytes;
+        if let Some(share) = self.shares.get_mut(&held.tenant) {
+            share.count -= 1;
+            share.bytes -= held.bytes;
+            if share.count == 0 {
+                self.shares.remove(&held.tenant);
+            }
+        }
         Some(held.thing)
     }
 
@@ -160,8 +231,14 @@ mod tests {
         Shelf::new(Budget { count, bytes })
     }
 
+    const TENANT: TenantId = TenantId::from_raw(1);
+
     fn put(shelf: &mut Shelf<u32, u32>, key: u32, bytes: usize) -> bool {
-        match shelf.reserve(bytes) {
+        put_for(shelf, TENANT, key, bytes)
+    }
+
+    fn put_for(shelf: &mut Shelf<u32, u32>, tenant: TenantId, key: u32, bytes: usize) -> bool {
+        match shelf.reserve(tenant, bytes) {
             Some((room, _)) => {
                 shelf.put(key, Arc::new(key), room);
                 true
@@ -185,7 +262,7 @@ mod tests {
     fn as_many_go_as_the_bytes_of_a_new_one_need() {
         let mut shelf = shelf(10, 100);
         assert!((1..=4).all(|key| put(&mut shelf, key, 25)));
-        let (room, gone) = shelf.reserve(60).expect("room");
+        let (room, gone) = shelf.reserve(TENANT, 60).expect("room");
         assert_eq!(
             gone.iter().map(|gone| **gone).collect::<Vec<_>>(),
             [1, 2, 3]
@@ -209,10 +286,10 @@ mod tests {
     #[test]
     fn what_is_on_its_way_counts() {
         let mut shelf = shelf(2, 100);
-        let (first, _) = shelf.reserve(60).expect("room");
-        assert!(shelf.reserve(60).is_none());
-        let (second, _) = shelf.reserve(40).expect("room");
-        assert!(shelf.reserve(0).is_none(), "two are on their way");
+        let (first, _) = shelf.reserve(TENANT, 60).expect("room");
+        assert!(shelf.reserve(TENANT, 60).is_none());
+        let (second, _) = shelf.reserve(TENANT, 40).expect("room");
+        assert!(shelf.reserve(TENANT, 0).is_none(), "two are on their way");
         shelf.give_back(second);
         shelf.put(1, Arc::new(1), first);
         assert_eq!((shelf.len(), shelf.bytes()), (1, 60));
@@ -235,5 +312,65 @@ mod tests {
         assert_eq!((shelf.len(), shelf.bytes()), (2, 25));
         shelf.retain(|key| *key == 2);
         assert_eq!((shelf.len(), shelf.bytes(), shelf.gone()), (1, 5, 0));
+        shelf.retain(|_| false);
+        assert!(
+            shelf.shares.is_empty(),
+            "who holds nothing is not remembered"
+        );
+    }
+
+    /// Sixty tenants have each one thing of ten bytes, with their own number as its key.
+    fn neighbours(shelf: &mut Shelf<u32, u32>) {
+        for key in 1..=60 {
+            assert!(put_for(shelf, TenantId::from_raw(key.into()), key, 10));
+        }
+    }
+
+    fn of_neighbours(shelf: &Shelf<u32, u32>) -> usize {
+        (1..=60).filter(|key| shelf.has(key)).count()
+    }
+
+    #[test]
+    fn a_tenant_with_thousands_pushes_out_its_own_and_nobody_elses() {
+        let many = TenantId::from_raw(99);
+        // Too many of them, or too large ones.
+        for (count, size) in [(100, 10), (1_000, 100)] {
+            let mut shelf = shelf(count, 4_600);
+            neighbours(&mut shelf);
+            for key in 1_000..9_000 {
+                assert!(put_for(&mut shelf, many, key, size));
+            }
+            assert_eq!(of_neighbours(&shelf), 60);
+            let kept = (1_000..9_000).filter(|key| shelf.has(key)).count();
+            assert_eq!(kept, 40);
+            assert!((8_960..9_000).all(|key| shelf.has(&key)), "its newest");
+            // And whoever comes new finds its place there.
+            for key in 101..=130 {
+                assert!(put_for(&mut shelf, TenantId::from_raw(key.into()), key, 10));
+            }
+            assert_eq!(of_neighbours(&shelf), 60);
+        }
+    }
+
+    #[test]
+    fn below_a_large_part_only_use_counts() {
+        let mut shelf = shelf(64, 1_000);
+        neighbours(&mut shelf);
+        let few = TenantId::from_raw(99);
+        assert!((61..=64).all(|key| put_for(&mut shelf, few, key, 10)));
+        assert!(put_for(&mut shelf, TenantId::from_raw(98), 70, 10));
+        assert!(!shelf.has(&1) && (2..=64).all(|key| shelf.has(&key)));
+    }
+
+    #[test]
+    fn what_a_large_part_uses_just_now_stays_and_others_make_room() {
+        let mut shelf = shelf(4, 1_000);
+        let (many, other) = (TenantId::from_raw(2), TenantId::from_raw(3));
+        assert!(put_for(&mut shelf, other, 1, 10));
+        assert!((2..=4).all(|key| put_for(&mut shelf, many, key, 10)));
+        let in_use: Vec<_> = (2..=4).map(|key| shelf.get(&key)).collect();
+        assert!(put_for(&mut shelf, other, 5, 10));
+        assert!(!shelf.has(&1) && (2..=5).all(|key| shelf.has(&key)));
+        drop(in_use);
     }
 }

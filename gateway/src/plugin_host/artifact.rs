@@ -2,18 +2,21 @@
 //!
 //! Whoever writes an artifact owns the process that loads it: wasmtime trusts its bytes. So they are authenticated
 //! first, and by type: [`AuthenticArtifact`] is the only thing that can be loaded, and only [`ArtifactKey::open`]
-//! makes one. Where sealed bytes are kept is the caller's affair.
+//! makes one. What the component says of itself is sealed with it: what is kept beside it for lists is not believed.
+//! Where sealed bytes are kept is the caller's affair.
 
 use std::fmt;
 
 use blake3::{Hash, Hasher};
 use bytes::Bytes;
+use serde_json::json;
 use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 use zeroize::Zeroizing;
 
 use super::engine::{self, WASMTIME_VERSION};
+use super::manifest::{Manifest, ManifestError};
 
 /// SHA-256 of an uploaded component.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -72,8 +75,10 @@ impl ArtifactId {
 }
 
 /// Says what these bytes are, and which layout they have.
-const MAGIC: &[u8] = b"vestibule artifact 2\n";
+const MAGIC: &[u8] = b"vestibule artifact 3\n";
 const MAC_LEN: usize = 32;
+/// Of the manifest's length, which comes before it.
+const LENGTH_LEN: usize = 4;
 
 /// Why sealed bytes are not loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -94,12 +99,24 @@ impl ArtifactKey {
     }
 
     /// The way of sealing. Artifacts that were sealed in another way are as good as compiled for another engine.
-    pub const FORMAT: u32 = 2;
+    pub const FORMAT: u32 = 3;
 
-    /// Seals what the compiling child returned. The id is authenticated with the bytes, not stored in them.
-    pub fn seal(&self, id: &ArtifactId, artifact: &[u8]) -> Vec<u8> {
-        let tag = self.mac(id, artifact);
-        [MAGIC, tag.as_bytes(), artifact].concat()
+    /// Seals what the compiling child returned, with the manifest that the same bytes carry. The id is authenticated with
+    /// them, not stored in them.
+    pub fn seal(&self, id: &ArtifactId, manifest: &Manifest, artifact: &[u8]) -> Vec<u8> {
+        let manifest = json!(manifest).to_string();
+        let length = u32::try_from(manifest.len())
+            .unwrap_or(u32::MAX)
+            .to_le_bytes();
+        let tag = self.mac(id, &[&length, manifest.as_bytes(), artifact]);
+        [
+            MAGIC,
+            tag.as_bytes(),
+            &length,
+            manifest.as_bytes(),
+            artifact,
+        ]
+        .concat()
     }
 
     /// Opens sealed bytes as the artifact `id`, or refuses them. Constant time in the tag. They are not copied: opening is
@@ -113,25 +130,32 @@ impl ArtifactKey {
         let rest = sealed
             .strip_prefix(MAGIC)
             .ok_or(ArtifactError::NotAnArtifact)?;
-        let (tag, artifact) = rest
+        let (tag, rest) = rest
             .split_first_chunk::<MAC_LEN>()
             .ok_or(ArtifactError::NotAnArtifact)?;
         // Hashes are compared in constant time.
-        if self.mac(id, artifact) != Hash::from_bytes(*tag) {
+        if self.mac(id, &[rest]) != Hash::from_bytes(*tag) {
             return Err(ArtifactError::NotAuthentic);
         }
+        let parts = rest
+            .split_first_chunk::<LENGTH_LEN>()
+            .and_then(|(length, rest)| rest.split_at_checked(u32::from_le_bytes(*length) as usize));
+        let (manifest, artifact) = parts.ok_or(ArtifactError::NotAnArtifact)?;
         Ok(AuthenticArtifact {
             id: id.clone(),
+            manifest: sealed.slice_ref(manifest),
             bytes: sealed.slice_ref(artifact),
         })
     }
 
     /// BLAKE3 in its keyed mode: authenticating is part of a plugin's first call, and SHA-256 over a megabyte of machine
     /// code was a quarter of it.
-    fn mac(&self, id: &ArtifactId, artifact: &[u8]) -> Hash {
+    fn mac(&self, id: &ArtifactId, parts: &[&[u8]]) -> Hash {
         let mut mac = Hasher::new_keyed(&self.0);
         id.write_to(&mut mac);
-        mac.update(artifact);
+        for part in parts {
+            mac.update(part);
+        }
         mac.finalize()
     }
 }
@@ -145,12 +169,18 @@ impl fmt::Debug for ArtifactKey {
 /// Machine code that this deployment has compiled itself.
 pub struct AuthenticArtifact {
     id: ArtifactId,
+    manifest: Bytes,
     bytes: Bytes,
 }
 
 impl AuthenticArtifact {
     pub fn id(&self) -> &ArtifactId {
         &self.id
+    }
+
+    /// What the bytes that it was compiled of say of themselves.
+    pub fn manifest(&self) -> Result<Manifest, ManifestError> {
+        Manifest::parse(&self.manifest)
     }
 
     /// How many bytes of machine code it has.
@@ -183,15 +213,39 @@ mod tests {
         }
     }
 
+    fn manifest(grant: &str) -> Manifest {
+        let manifest = json!({"name": "menu", "version": "1.0.0", "abi": "0.1.0",
+            "interfaces": ["auto-reply"], "grants": [grant]});
+        Manifest::parse(manifest.to_string().as_bytes()).expect("a manifest")
+    }
+
+    fn seal() -> Vec<u8> {
+        ArtifactKey::new([1; 32]).seal(&id(), &manifest("kv"), b"code")
+    }
+
     fn open(id: &ArtifactId, sealed: &[u8]) -> Result<Vec<u8>, ArtifactError> {
         let opened = ArtifactKey::new([1; 32]).open(id, sealed.to_vec())?;
         Ok(opened.bytes.to_vec())
     }
 
     #[test]
-    fn what_was_sealed_can_be_opened() {
-        let sealed = ArtifactKey::new([1; 32]).seal(&id(), b"code");
+    fn what_was_sealed_can_be_opened_with_its_manifest() {
+        let sealed = seal();
         assert_eq!(open(&id(), &sealed), Ok(b"code".to_vec()));
+        let opened = ArtifactKey::new([1; 32])
+            .open(&id(), sealed)
+            .expect("authentic");
+        assert_eq!(opened.manifest().expect("a manifest"), manifest("kv"));
+    }
+
+    #[test]
+    fn another_manifest_before_the_same_code_is_refused() {
+        let mut sealed = seal();
+        let other = ArtifactKey::new([2; 32]).seal(&id(), &manifest("window"), b"code");
+        let head = MAGIC.len() + MAC_LEN;
+        sealed.truncate(head);
+        sealed.extend_from_slice(&other[head..]);
+        assert_eq!(open(&id(), &sealed), Err(ArtifactError::NotAuthentic));
     }
 
     #[test]
@@ -202,7 +256,7 @@ mod tests {
 
     #[test]
     fn every_altered_byte_is_noticed() {
-        let sealed = ArtifactKey::new([1; 32]).seal(&id(), b"code");
+        let sealed = seal();
         for at in 0..sealed.len() {
             let mut altered = sealed.clone();
             altered[at] ^= 1;
@@ -215,9 +269,9 @@ mod tests {
 
     #[test]
     fn another_key_component_version_or_engine_is_refused() {
-        let sealed = ArtifactKey::new([1; 32]).seal(&id(), b"code");
+        let sealed = seal();
         let refused = Err(ArtifactError::NotAuthentic);
-        let other_key = ArtifactKey::new([2; 32]).seal(&id(), b"code");
+        let other_key = ArtifactKey::new([2; 32]).seal(&id(), &manifest("kv"), b"code");
         assert_eq!(open(&id(), &other_key), refused);
         let component = ComponentDigest::of(b"another");
         assert_eq!(open(&ArtifactId { component, ..id() }, &sealed), refused);

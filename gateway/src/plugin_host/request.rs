@@ -14,7 +14,7 @@ use crate::domain::{
     TenantId, Timestamp, TurnId,
 };
 
-use super::grant::Grant;
+use super::grant::{Grant, asks_for};
 use super::http::{HttpRule, HttpSender};
 use super::kv::KvReader;
 use super::limits::Limits;
@@ -130,7 +130,8 @@ pub enum SetupUnreadable {
 }
 
 impl PluginBinding {
-    /// A plugin under its stored setup. `limits`: the operator's, of which it asks for its own.
+    /// A plugin under its stored setup. `limits`: the operator's, of which it asks for its own. What its manifest does not ask
+    /// for nobody has given it, whatever is stored.
     pub fn of(
         plugin: Arc<Plugin>,
         installation: InstallationId,
@@ -138,8 +139,9 @@ impl PluginBinding {
         limits: &Limits,
     ) -> Result<Self, SetupUnreadable> {
         let config = ConfigJson::parse(stored.config)?;
-        let grants: Vec<String> =
+        let mut grants: Vec<String> =
             serde_json::from_str(stored.grants).map_err(SetupUnreadable::Grants)?;
+        grants.retain(|grant| asks_for(&plugin.manifest().grants, grant));
         let limits = limits.for_asked(plugin.manifest().limits);
         Ok(Self {
             plugin,

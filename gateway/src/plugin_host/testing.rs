@@ -198,7 +198,8 @@ pub(super) fn load(host: &PluginHost, component: &[u8]) -> Result<Arc<Plugin>, L
     let id = ArtifactId::current(ComponentDigest::of(component)).expect("an engine");
     let key = ArtifactKey::new([7; 32]);
     let code = child::compile(component).expect("compiles");
-    let artifact = key.open(&id, key.seal(&id, &code)).expect("authentic");
+    let sealed = key.seal(&id, &manifest, &code);
+    let artifact = key.open(&id, sealed).expect("authentic");
     host.load(&artifact, &manifest)
 }
 

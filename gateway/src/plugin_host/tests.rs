@@ -497,7 +497,7 @@ async fn a_component_of_another_engine_does_not_load() {
     let id = ArtifactId::current(ComponentDigest::of(&component)).expect("an engine");
     let key = ArtifactKey::new([7; 32]);
     let artifact = key
-        .open(&id, key.seal(&id, b"no machine code"))
+        .open(&id, key.seal(&id, &manifest, b"no machine code"))
         .expect("authentic");
     assert!(matches!(
         host.load(&artifact, &manifest),

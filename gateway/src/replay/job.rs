@@ -28,9 +28,11 @@ use super::rehearsal::{parts_of, with_causes};
 use super::source;
 use super::stage::{PartKey, memory};
 use super::words;
-use crate::domain::{InstallationId, JobId, TenantId, Timestamp};
+use crate::domain::{Bucket, InstallationId, JobId, TenantId, Timestamp};
 use crate::jobs::{self, JobKind, Step, StepError};
+use crate::ownership::Owned;
 use crate::plugin_host::{CompileLimits, Limits};
+use crate::storage::buckets::Lease;
 use crate::storage::jobs::{self as stored, Job};
 use crate::storage::{StorageError, Tx, components, replay_reports, replays};
 use crate::sync::lock;
@@ -53,6 +55,8 @@ pub struct NewReplay {
 #[derive(Debug)]
 pub struct ReplayJob {
     setup: SetupContext,
+    /// Whose jobs this node works on.
+    owned: Owned,
     exe: PathBuf,
     limits: Limits,
     compile: CompileLimits,
@@ -66,6 +70,8 @@ const PLACES: usize = 1;
 struct UnderWay {
     news: Arc<Mutex<News>>,
     task: AbortHandle,
+    /// What it was begun under. Under another one the job may have been somebody else's in between, and be over.
+    lease: Option<Lease>,
     looked_at: Timestamp,
 }
 
@@ -85,17 +91,24 @@ const WALL: Duration = Duration::from_secs(3_600);
 const BYTES: usize = 256 << 20;
 /// Bytes of what the child says.
 const SAID: u64 = 64 << 20;
-/// A task that no step has looked at for so long belongs to a job that another node runs now. Longer than the longest round of
-/// steps that a busy runner makes: it must not take its own place away.
+/// A task that no step has looked at for so long belongs to a job that is gone. Longer than the longest round of steps that a
+/// busy runner makes: it must not take its own place away.
 const FORGOTTEN: Duration = Duration::from_secs(600);
 
 impl ReplayJob {
     pub const NAME: &'static str = replay_reports::KIND;
 
     /// `exe`: this gateway's binary.
-    pub fn new(setup: SetupContext, exe: PathBuf, limits: Limits, compile: CompileLimits) -> Self {
+    pub fn new(
+        setup: SetupContext,
+        owned: Owned,
+        exe: PathBuf,
+        limits: Limits,
+        compile: CompileLimits,
+    ) -> Self {
         Self {
             setup,
+            owned,
             exe,
             limits,
             compile,
@@ -103,11 +116,16 @@ impl ReplayJob {
         }
     }
 
-    /// What is under way here and still looked at.
+    fn lease(&self, job: JobId) -> Option<Lease> {
+        self.owned.borrow().lease(Bucket::spread(job.raw()))
+    }
+
+    /// What is under way here, is this node's to do, and is still looked at.
     fn under_way(&self, now: Timestamp) -> MutexGuard<'_, HashMap<JobId, UnderWay>> {
         let mut under_way = lock(&self.under_way);
-        under_way.retain(|_, one| {
-            let kept = one.looked_at.plus(FORGOTTEN) >= now;
+        under_way.retain(|job, one| {
+            let is_ours = one.lease.is_some() && one.lease == self.lease(*job);
+            let kept = is_ours && one.looked_at.plus(FORGOTTEN) >= now;
             if !kept {
                 one.task.abort();
             }
@@ -125,7 +143,7 @@ impl ReplayJob {
         let begins = !under_way.contains_key(&job.id);
         let own = under_way
             .entry(job.id)
-            .or_insert_with(|| self.begin(job.tenant, asked, now));
+            .or_insert_with(|| self.begin(job, asked, now));
         own.looked_at = now;
         let news = lock(&own.news);
         let step = Step {
@@ -151,14 +169,14 @@ impl ReplayJob {
         }
     }
 
-    fn begin(&self, tenant: TenantId, asked: NewReplay, now: Timestamp) -> UnderWay {
+    fn begin(&self, job: &Job, asked: NewReplay, now: Timestamp) -> UnderWay {
         let news = Arc::new(Mutex::new(News::default()));
         let work = Work {
             setup: self.setup.clone(),
             exe: self.exe.clone(),
             limits: self.limits.clone(),
             compile: self.compile.clone(),
-            tenant,
+            tenant: job.tenant,
             asked,
             news: news.clone(),
         };
@@ -171,6 +189,7 @@ impl ReplayJob {
         UnderWay {
             news,
             task: task.abort_handle(),
+            lease: self.lease(job.id),
             looked_at: now,
         }
     }
@@ -410,3 +429,6 @@ pub(super) fn without_words_of(difference: &mut Value) {
         fields.retain(|name, _| stays.contains(&name.as_str()));
     }
 }
+
+#[cfg(test)]
+mod tests;

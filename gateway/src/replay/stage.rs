@@ -173,7 +173,8 @@ impl Workshop {
         let code = self.compiler.compile(wasm).await?;
         let id = ArtifactId::current(ComponentDigest::of(wasm))
             .map_err(|error| StageError::Engine(error.to_string()))?;
-        let artifact = self.key.open(&id, self.key.seal(&id, &code))?;
+        let sealed = self.key.seal(&id, manifest, &code);
+        let artifact = self.key.open(&id, sealed)?;
         let plugin = self.host.load(&artifact, manifest)?;
         Ok(PluginBinding::of(
             plugin,

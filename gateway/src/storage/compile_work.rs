@@ -174,8 +174,6 @@ pub async fn problem_all_tenants(
 pub struct Source {
     pub tenant: i64,
     pub wasm: Vec<u8>,
-    /// JSON.
-    pub manifest: String,
 }
 
 /// A component as the next owner behind a tenant has it; `None` begins with the first.
@@ -185,7 +183,7 @@ pub async fn source_all_tenants(
     after: Option<i64>,
 ) -> Result<Option<Source>> {
     const SQL: &str =
-        "SELECT tenant, wasm, manifest FROM component JOIN component_wasm USING (tenant, digest)
+        "SELECT tenant, wasm FROM component JOIN component_wasm USING (tenant, digest)
         WHERE digest = $1 AND tenant > $2 ORDER BY tenant LIMIT 1";
     const BEFORE_ALL: i64 = -1;
     Ok(on_backend!(tx, |conn| {

@@ -117,6 +117,20 @@ pub async fn component(tx: &mut Tx, tenant: TenantId, digest: &str) -> Result<Op
     Ok(row.map(Component::from))
 }
 
+/// May the tenant have it?
+pub async fn has_component(tx: &mut Tx, tenant: TenantId, digest: &str) -> Result<bool> {
+    const SQL: &str =
+        "SELECT tenant FROM component WHERE tenant IN ($1, 0) AND digest = $2 LIMIT 1";
+    let found: Option<i64> = on_backend!(tx, |conn| {
+        sqlx::query_scalar(SQL)
+            .bind(tenant.raw())
+            .bind(digest)
+            .fetch_optional(conn)
+            .await
+    })?;
+    Ok(found.is_some())
+}
+
 /// Who signed an upload that the tenant may install: its own one first, then the operator's of the same bytes. `""`: nobody.
 pub async fn signers(tx: &mut Tx, tenant: TenantId, digest: &str) -> Result<Vec<String>> {
     const SQL: &str = "SELECT signed_by FROM component WHERE tenant IN ($1, 0) AND digest = $2 ORDER BY tenant DESC";
@@ -304,7 +318,8 @@ pub async fn collect_all_tenants(db: &Db, before: Timestamp) -> Result<u64> {
     }
 }
 
-/// The manifest of a kept upload, JSON.
+/// The manifest of a kept upload, JSON: for lists and for what is asked before it is installed. What runs has its own, sealed
+/// with its machine code.
 pub async fn manifest(tx: &mut Tx, tenant: TenantId, digest: &str) -> Result<Option<String>> {
     let found = component(tx, tenant, digest).await?;
     Ok(found.map(|component| component.manifest))

@@ -10,16 +10,14 @@ use futures::future::BoxFuture;
 use serde_json::json;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use vestibule::audit::Actor;
 use vestibule::clock::SystemClock;
 use vestibule::domain::{IdGenerator, JobId, TenantId};
 use vestibule::jobs::{self, JobKind, Runner, Step, StepError, Traffic, Wake};
 use vestibule::ownership::OwnedBuckets;
-use vestibule::secrets::{Keyring, Missing, Source, SystemEntropy};
 use vestibule::storage::jobs::{Job, JobState, Reject};
-use vestibule::storage::{self, Ending, StorageError, Tx, buckets, nodes};
+use vestibule::storage::{self, StorageError, Tx, buckets, nodes};
 use vestibule::tenants::{SetupContext, SetupError};
-use vestibule_tests::{TestDatabase, for_each_database, until};
+use vestibule_tests::{TestDatabase, for_each_database, keys_in, setup_context, until};
 
 /// Counts to the number in its params, rejects every third, and may be told to stumble.
 #[derive(Debug, Default)]
@@ -96,26 +94,12 @@ struct Works {
 impl Works {
     async fn on(database: &TestDatabase) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let source = Source::File {
-            path: folder.path().join("keys.toml"),
-            if_missing: Missing::Create,
-        };
         let db = database.open().await;
         let slot = nodes::lease_slot(&db, "test", Duration::from_secs(3600)).await;
         let slot = slot.expect("a database").expect("a free slot").slot;
-        let keyring = Keyring::load(source, Arc::new(SystemEntropy)).expect("keys are made");
-        let setup = SetupContext {
-            db: db.clone(),
-            keyring: Arc::new(keyring),
-            clock: Arc::new(SystemClock),
-            ids: Arc::new(IdGenerator::new(slot.number, slot.id_floor)),
-            require_signature: false,
-            uploads_per_tenant: 500,
-            changed: Arc::default(),
-            by: Actor::gateway(),
-            giver: vestibule::tenants::Giver::Operator,
-            ending: Ending::default(),
-        };
+        let ids = IdGenerator::new(slot.number, slot.id_floor);
+        let (keyring, clock) = (keys_in(folder.path()), Arc::new(SystemClock));
+        let setup = setup_context(db.clone(), keyring, clock, ids);
         let (owned, watched) = watch::channel(Arc::default());
         let (kind, wake) = (Arc::new(Count::default()), Wake::default());
         let runner = Runner {

@@ -277,6 +277,37 @@ async fn what_whatsapp_does_not_take_is_refused_before_meta_is_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_sent_again_with_its_key_is_uploaded_once() {
+    for_each_database(async |database| {
+        let town = Town::open(&database).await;
+        let (ground, tenant) = (&town.ground, &town.tenants[0]);
+        let path = format!("/api/v1/media?number={}", tenant.number);
+        // Longer than what arrives at once, and with something behind the file.
+        let upload = async |byte: u8| {
+            let (kind, mut body) = form("image/png", "plan.png", &vec![byte; 4 << 20]);
+            body.extend_from_slice(&vec![b' '; 1 << 20]);
+            let request = ground.request("POST", &path, &tenant.key);
+            let request = request.header("idempotency-key", "one");
+            answer(request.header("content-type", kind).body(body)).await
+        };
+        let first = upload(7).await;
+        assert_eq!(first.status, 201, "{first:?}");
+        let again = upload(7).await;
+        assert_eq!(again.header("idempotency-replayed"), "true");
+        assert_eq!((again.status, &again.body), (201, &first.body));
+        let other = upload(8).await;
+        assert_eq!(
+            (other.status, other.problem()),
+            (422, "idempotency_key_reused")
+        );
+        let audited = "SELECT COUNT(*) FROM audit_entry WHERE action = 'media.upload'";
+        assert_eq!(database.count(audited).await, 1);
+        town.ground.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn files_are_their_tenants_alone() {
     for_each_database(async |database| {
         let town = Town::open(&database).await;

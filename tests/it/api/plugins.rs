@@ -411,12 +411,14 @@ async fn begun(ground: &Ground, key: &str, length: usize) -> TcpStream {
 }
 
 #[tokio::test]
-async fn a_tenant_has_four_uploads_under_way_and_the_node_as_many_as_it_bears() {
+async fn slow_uploads_leave_room_for_newcomers_and_for_operators() {
     const LARGEST: usize = vestibule::plugin_host::COMPONENT_BYTES;
     for_each_database(async |database| {
         let ground = Ground::on(&database).await;
         let mut keys = Vec::new();
-        for name in ["acme", "bolt", "cord", "dune", "echo"] {
+        for name in [
+            "acme", "bolt", "cord", "dune", "echo", "fern", "gust", "hive",
+        ] {
             let tenant = ground.tenant(name).await;
             keys.push(ground.key(tenant, Role::TenantAdmin).await);
         }
@@ -437,22 +439,41 @@ async fn a_tenant_has_four_uploads_under_way_and_the_node_as_many_as_it_bears() 
         assert_eq!((fifth.status, fifth.problem()), (429, "too_many_uploads"));
         assert_eq!(fifth.header("retry-after"), "5");
         assert_eq!(tried(&keys[1]).await.status, 422, "others do not notice");
-        for key in &keys[1..4] {
-            for _ in 0..4 {
-                under_way.push(begun(&ground, key, LARGEST).await);
-            }
+        for key in [1, 1, 1, 1, 2, 2] {
+            under_way.push(begun(&ground, &keys[key], LARGEST).await);
         }
-        let full = tried(&keys[4]).await;
+        // Ten of the largest are what those may have who have some under way.
+        let full = tried(&keys[2]).await;
         assert_eq!((full.status, full.problem()), (503, "full"));
         assert_eq!(full.header("retry-after"), "5");
+        for key in &keys[3..7] {
+            under_way.push(begun(&ground, key, LARGEST).await);
+        }
+        assert_eq!(tried(&keys[7]).await.status, 503, "newcomers have four");
+        for _ in 0..2 {
+            under_way.push(begun(&ground, &ground.operator, LARGEST).await);
+        }
+        assert_eq!(
+            tried(&ground.operator).await.status,
+            503,
+            "the node is full"
+        );
         // Whoever goes away leaves room; the node notices in its own time.
-        drop(under_way.remove(0));
+        under_way.drain(..3);
         until("room was given back", async || {
-            (tried(&keys[4]).await.status == 422).then_some(())
+            (tried(&keys[7]).await.status == 422).then_some(())
         })
         .await;
-        assert_eq!(tried(&keys[0]).await.status, 422, "and its tenant's place");
-        drop(under_way);
+        assert_eq!(
+            tried(&keys[0]).await.status,
+            503,
+            "it has one under way still"
+        );
+        under_way.clear();
+        until("and its tenant's place", async || {
+            (tried(&keys[0]).await.status == 422).then_some(())
+        })
+        .await;
         ground.end().await;
     })
     .await;

@@ -111,6 +111,44 @@ async fn everything_that_is_wrong_with_a_statement_is_said_and_nothing_is_record
 }
 
 #[tokio::test]
+async fn a_list_that_is_sent_again_with_its_key_is_imported_once() {
+    for_each_database(async |database| {
+        let ground = Ground::on(&database).await;
+        let (key, _, _) = shop(&ground).await;
+        let import = async |kind: &str, list: &str| {
+            let request = ground.request("POST", "/api/v1/consents/import", &key);
+            let request = request.header("idempotency-key", kind);
+            answer(request.header("content-type", kind).body(list.to_owned())).await
+        };
+        // Longer than what arrives at once.
+        let row = |n: u32| format!("+4915155{n:06},all,2026-01-01T00:00:00Z\n");
+        let rows: String = (0..20_000).map(row).collect();
+        let list = format!("phone,scope,at\n{rows}");
+        let first = import("text/csv", &list).await;
+        assert_eq!(first.status, 202, "{first:?}");
+        let again = import("text/csv", &list).await;
+        assert_eq!(again.header("idempotency-replayed"), "true");
+        assert_eq!((again.status, &again.body), (202, &first.body));
+        let other = import("text/csv", &list.replace("all", "replies")).await;
+        assert_eq!(
+            (other.status, other.problem()),
+            (422, "idempotency_key_reused")
+        );
+        // Refused by its head: it is known again all the same.
+        assert_eq!(import("application/json", &list).await.status, 415);
+        let again = import("application/json", &list).await;
+        assert_eq!(
+            (again.status, again.header("idempotency-replayed")),
+            (415, "true")
+        );
+        let jobs = "SELECT COUNT(*) FROM job WHERE kind = 'consents.import'";
+        assert_eq!(database.count(jobs).await, 1);
+        ground.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_list_is_imported_a_file_is_made_and_a_person_is_erased() {
     for_each_database(async |database| {
         let ground = Ground::on(&database).await;

@@ -44,7 +44,7 @@ impl Stage {
         let manifest = inspect(component).expect("a fitting upload").manifest;
         let id = ArtifactId::current(ComponentDigest::of(component)).expect("an engine");
         let key = ArtifactKey::new([7; 32]);
-        let sealed = key.seal(&id, code);
+        let sealed = key.seal(&id, &manifest, code);
         let artifact = key.open(&id, sealed).expect("authentic");
         let binding = PluginBinding {
             plugin: host.load(&artifact, &manifest)?,

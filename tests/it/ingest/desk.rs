@@ -25,7 +25,7 @@ use vestibule::storage::outbox::OutboxRow;
 use vestibule::storage::{Db, buckets, nodes, raw};
 use vestibule::tenants::numbers::NewNumber;
 use vestibule::tenants::{SetupContext, add_tenant, apps, credentials, numbers};
-use vestibule_tests::{TestDatabase, until};
+use vestibule_tests::{TestDatabase, setup_context, until};
 
 pub const VERIFY: &str = "a-verify-token";
 /// Meta's ids of the apps; `shop` and `bank` are their tenants' names.
@@ -63,20 +63,10 @@ impl Desk {
         let slot = nodes::lease_slot(&db, "test", Duration::from_secs(3600)).await;
         let slot = slot.expect("a database").expect("a free slot").slot;
         let clock = Arc::new(ManualClock::at(vestibule_tests::db::now()));
-        let ids = Arc::new(IdGenerator::new(slot.number, slot.id_floor));
+        let ids = IdGenerator::new(slot.number, slot.id_floor);
         let keyring = Arc::new(keyring());
-        let setup = SetupContext {
-            db: db.clone(),
-            keyring: keyring.clone(),
-            clock: clock.clone(),
-            ids: ids.clone(),
-            require_signature: false,
-            uploads_per_tenant: 500,
-            changed: Arc::default(),
-            by: vestibule::audit::Actor::gateway(),
-            giver: vestibule::tenants::Giver::Operator,
-            ending: vestibule::storage::Ending::default(),
-        };
+        let setup = setup_context(db.clone(), keyring.clone(), clock.clone(), ids);
+        let ids = setup.ids.clone();
         for n in 0..2 {
             set_up(&setup, n).await;
         }

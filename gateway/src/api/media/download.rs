@@ -11,7 +11,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::super::place::{InTenant, ObjectId, TenantParam};
 use super::super::problem::Problem;
 use super::super::{Answer, State};
-use super::{TIMEOUT, gone, problem, room, token};
+use super::{TIMEOUT, gone, place, problem, token};
 use crate::domain::{EventId, InboundContent, InboundMessage};
 use crate::graph::client::media::{Download, MediaError};
 use crate::storage::history;
@@ -55,12 +55,12 @@ pub(super) async fn download(
     let own = own.filter(|own| own.number.tenant == tenant);
     let number = own.ok_or_else(none)?;
     let (graph, token) = (&api.media.graph, token(number)?);
-    let room = room(&api.media.downloads, 1)?;
+    let place = place(&api.media.downloads)?;
     let info = graph.media(token, &number.number.phone_number_id, &media_id, TIMEOUT);
     let info = info.await.map_err(|error| found_nothing(&error))?;
     let file = graph.download_media(token, &info, MOST, TIMEOUT).await;
     let file = file.map_err(|error| problem(&error))?;
-    Ok(answer(&info.mime_type, &filename, file, room))
+    Ok(answer(&info.mime_type, &filename, file, place))
 }
 
 /// Meta's id of a message's file, and what it is called.
@@ -92,10 +92,10 @@ fn found_nothing(error: &MediaError) -> Problem {
 }
 
 /// The file as it comes. Its length is not said beforehand: an answer that is cut must not look whole.
-fn answer(mime: &str, filename: &str, file: Download, room: OwnedSemaphorePermit) -> Response {
-    let chunks = try_unfold((file, room), |(mut file, room)| async move {
+fn answer(mime: &str, filename: &str, file: Download, place: OwnedSemaphorePermit) -> Response {
+    let chunks = try_unfold((file, place), |(mut file, place)| async move {
         let chunk = file.chunk().await?;
-        Ok::<Option<(Bytes, _)>, MediaError>(chunk.map(|chunk| (chunk, (file, room))))
+        Ok::<Option<(Bytes, _)>, MediaError>(chunk.map(|chunk| (chunk, (file, place))))
     });
     let mut response = Body::from_stream(chunks).into_response();
     let headers = response.headers_mut();

@@ -3,14 +3,16 @@
 use axum::RequestExt;
 use axum::extract::Request;
 use bytes::{Bytes, BytesMut};
+use futures::StreamExt;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
 use multer::{Field, Multipart};
-use tokio::sync::OwnedSemaphorePermit;
 
-use super::super::Answer;
 use super::super::problem::{FieldProblem, Problem};
-use super::{Media, room, too_large};
+use super::super::room::UploadPlace;
+use super::super::{Answer, UploadRoom};
+use super::too_large;
+use crate::domain::TenantId;
 use crate::graph::client::media::{MediaKind, MediaType};
 
 /// What a form has beside its file: boundaries, headers, small fields.
@@ -25,24 +27,42 @@ pub(super) struct Uploaded {
     pub media_type: MediaType,
     pub filename: String,
     pub bytes: Bytes,
-    pub _room: OwnedSemaphorePermit,
+    pub _room: UploadPlace,
 }
 
 /// Reads the part `file`. Other parts are passed over: clients of the Cloud API send `messaging_product` and `type` too.
-pub(super) async fn read(media: &Media, request: Request) -> Answer<Uploaded> {
+pub(super) async fn read(
+    room: &UploadRoom,
+    tenant: TenantId,
+    request: Request,
+) -> Answer<Uploaded> {
     let (boundary, declared) = announced(request.headers());
     let boundary = boundary.ok_or_else(|| {
         let detail = "the body must be multipart/form-data with a part `file`";
         Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_multipart", detail)
     })?;
-    let body = request.into_limited_body().into_data_stream();
-    let mut form = Multipart::new(body, boundary);
+    let mut body = request.into_limited_body().into_data_stream();
+    let form = Multipart::new(&mut body, boundary);
+    let room_for = |bytes: u64| room.take(tenant, usize::try_from(bytes).unwrap_or(usize::MAX));
+    let file = file(form, declared, room_for).await?;
+    // Nothing that comes behind it is looked at; but it has to come.
+    while let Some(rest) = body.next().await {
+        rest.map_err(|_| too_slow())?;
+    }
+    Ok(file)
+}
+
+async fn file(
+    mut form: Multipart<'_>,
+    declared: Option<u64>,
+    room_for: impl FnOnce(u64) -> Answer<UploadPlace>,
+) -> Answer<Uploaded> {
     loop {
         let field = form.next_field().await.map_err(|error| unread(&error))?;
         let missing = || wrong("is missing");
         let field = field.ok_or_else(missing)?;
         if field.name() == Some("file") {
-            return whole(media, field, declared).await;
+            return whole(field, declared, room_for).await;
         }
     }
 }
@@ -55,7 +75,11 @@ fn announced(headers: &HeaderMap) -> (Option<String>, Option<u64>) {
     (boundary, length)
 }
 
-async fn whole(media: &Media, mut field: Field<'_>, declared: Option<u64>) -> Answer<Uploaded> {
+async fn whole(
+    mut field: Field<'_>,
+    declared: Option<u64>,
+    room_for: impl FnOnce(u64) -> Answer<UploadPlace>,
+) -> Answer<Uploaded> {
     let said = field.content_type().map(ToString::to_string);
     let said = said.ok_or_else(|| wrong("says no Content-Type"))?;
     let taken = MediaType::parse(&said);
@@ -66,7 +90,7 @@ async fn whole(media: &Media, mut field: Field<'_>, declared: Option<u64>) -> An
         return Err(too_large(most));
     }
     let needs = declared.map_or(most, |length| length.min(most));
-    let room = room(&media.room, needs)?;
+    let room = room_for(needs)?;
     let filename = filename(field.file_name(), media_type.kind());
     let mut bytes = BytesMut::new();
     while let Some(chunk) = field.chunk().await.map_err(|error| unread(&error))? {
@@ -112,7 +136,7 @@ fn unread(error: &multer::Error) -> Problem {
     too_slow()
 }
 
-pub(super) fn too_slow() -> Problem {
+fn too_slow() -> Problem {
     let detail = "the form did not arrive whole, or too slowly";
     Problem::new(StatusCode::BAD_REQUEST, "unreadable", detail)
 }

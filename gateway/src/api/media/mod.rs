@@ -18,7 +18,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::problem::Problem;
-use super::{Answer, Api};
+use super::{Answer, Api, UploadRoom};
 use crate::directory::NumberEntry;
 use crate::graph::GraphClient;
 use crate::graph::client::media::MediaError;
@@ -33,8 +33,6 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
 
 /// Of a whole upload, from here and to Meta each, or download. A guess: 100 MB by a slow line.
 const TIMEOUT: Duration = Duration::from_secs(300);
-/// Bytes of uploads in memory at once on one node: two of the largest files. A file is checked whole before Graph is asked.
-const ROOM: usize = 200 << 20;
 /// Files that are fetched at once on one node. A guess: each is two connections.
 const DOWNLOADS_MOST: usize = 64;
 
@@ -42,8 +40,8 @@ const DOWNLOADS_MOST: usize = 64;
 #[derive(Debug)]
 pub struct Media {
     graph: GraphClient,
-    /// A permit a byte.
-    room: Arc<Semaphore>,
+    /// A file is checked whole before Graph is asked.
+    room: UploadRoom,
     downloads: Arc<Semaphore>,
 }
 
@@ -51,16 +49,15 @@ impl Media {
     pub fn new(graph: GraphClient) -> Self {
         Self {
             graph,
-            room: Arc::new(Semaphore::new(ROOM)),
+            room: UploadRoom::for_files(),
             downloads: Arc::new(Semaphore::new(DOWNLOADS_MOST)),
         }
     }
 }
 
-fn room(of: &Arc<Semaphore>, permits: u64) -> Answer<OwnedSemaphorePermit> {
-    let permits = u32::try_from(permits).unwrap_or(u32::MAX);
-    let room = of.clone().try_acquire_many_owned(permits);
-    room.map_err(|_| {
+fn place(downloads: &Arc<Semaphore>) -> Answer<OwnedSemaphorePermit> {
+    let place = downloads.clone().try_acquire_owned();
+    place.map_err(|_| {
         let detail = "this node carries as many files as it bears: try again in a moment";
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "full", detail)
             .with_header(RETRY_AFTER, HeaderValue::from_static("5"))

@@ -68,9 +68,8 @@ pub(super) async fn upload(
     let own = own.filter(|_| may_use(&caller.principal, number));
     let entry = own.ok_or_else(|| Problem::no_such("number", &name))?;
     let token = token(entry)?;
-    LongBody::allow(&request);
-    let file = tokio::time::timeout(TIMEOUT, form::read(&api.media, request)).await;
-    let file = file.map_err(|_| form::too_slow())??;
+    LongBody::allow_for(&request, TIMEOUT);
+    let file = form::read(&api.media.room, tenant, request).await?;
     let (mime_type, bytes) = (file.media_type.as_str().to_owned(), file.bytes.len());
     let upload = Upload {
         media_type: file.media_type,

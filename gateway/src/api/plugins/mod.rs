@@ -6,7 +6,6 @@ mod get;
 mod health;
 mod list;
 mod metrics;
-mod room;
 mod stop;
 mod upload;
 
@@ -25,7 +24,7 @@ use crate::audit::OPERATOR;
 use crate::domain::TenantId;
 use crate::tenants::installations::Uploaded;
 
-pub use room::UploadRoom;
+pub(super) use upload::too_large;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()

@@ -14,8 +14,8 @@ use utoipa::IntoParams;
 use super::super::guard::Caller;
 use super::super::place::{Realm, TenantParam};
 use super::super::problem::Problem;
+use super::super::room::UploadPlace;
 use super::super::{Answer, State};
-use super::room::{UploadPlace, too_large};
 use super::{PluginView, view};
 use crate::plugin_host::COMPONENT_BYTES;
 use crate::tenants::installations::{self, Authorship, NewUpload};
@@ -120,12 +120,15 @@ async fn bytes(request: Request) -> Answer<Bytes> {
         if wasm.len() + chunk.len() > COMPONENT_BYTES {
             return Err(too_large());
         }
-        match chunk.try_into_mut() {
-            // In one piece already: it was read for its Idempotency-Key.
-            Ok(whole) if wasm.is_empty() => wasm = whole,
-            Ok(chunk) => wasm.extend_from_slice(&chunk),
-            Err(chunk) => wasm.extend_from_slice(&chunk),
-        }
+        wasm.extend_from_slice(&chunk);
     }
     Ok(wasm.freeze())
+}
+
+pub(in super::super) fn too_large() -> Problem {
+    Problem::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "too_large",
+        format!("a component has at most {COMPONENT_BYTES} bytes"),
+    )
 }

@@ -1,9 +1,10 @@
 //! A node's components over a real database, with a budget that does not hold all of them.
 
 use super::*;
-use crate::domain::Timestamp;
 use crate::domain::time::ManualClock;
+use crate::domain::{InstallationId, Timestamp};
 use crate::plugin_host::testing::{host, idle_plugin};
+use crate::plugin_host::{Grants, Limits, Manifest, PluginBinding, StoredSetup};
 use crate::storage::components::Component;
 use crate::storage::{OpenOptions, migrate, open};
 
@@ -31,11 +32,18 @@ fn engine() -> String {
 
 impl Place {
     async fn with(uploads: u32) -> Self {
+        Self::telling(uploads, str::to_owned).await
+    }
+
+    /// What stands in the database as the uploads' manifests is another one.
+    async fn telling(uploads: u32, altered: impl Fn(&str) -> String) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let url = format!("sqlite:{}", folder.path().join("db").display());
         let db = open(&OpenOptions::new(url)).await.expect("a database");
         migrate::migrate(&db, now()).await.expect("migrated");
         let (manifest, code) = idle_plugin();
+        let own = Manifest::parse(manifest.as_bytes()).expect("a manifest");
+        let manifest = altered(&manifest);
         let key = ArtifactKey::new(KEY);
         let digests: Vec<ComponentDigest> = (0..uploads)
             .map(|n| ComponentDigest::of(&n.to_le_bytes()))
@@ -43,7 +51,7 @@ impl Place {
         let mut tx = db.begin().await.expect("a transaction");
         for (n, digest) in digests.iter().enumerate() {
             let id = ArtifactId::current(*digest).expect("an engine");
-            let sealed = key.seal(&id, &code);
+            let sealed = key.seal(&id, &own, &code);
             let hex = digest.to_string();
             let component = Component {
                 upload: n as i64,
@@ -238,4 +246,31 @@ async fn what_is_stocked_is_called_from_disk_the_first_time() {
     let nowhere = place.components(10, false);
     let stocked = nowhere.stock(TENANT, &hex).await;
     assert_eq!(stocked.expect("looked at"), Stocked::Nowhere);
+}
+
+#[tokio::test]
+async fn a_manifest_that_was_altered_in_the_database_gives_a_plugin_nothing() {
+    let place = Place::telling(1, |manifest| {
+        let mut manifest: serde_json::Value = serde_json::from_str(manifest).expect("JSON");
+        manifest["grants"] = serde_json::json!(["contacts", "window", "http *"]);
+        manifest["limits"]["fuel"] = u64::MAX.into();
+        manifest.to_string()
+    })
+    .await;
+    let components = place.components(10, false);
+    let plugin = place.get(&components, 0).await.expect("loaded");
+    assert!(
+        plugin.manifest().grants.is_empty(),
+        "what its bytes ask for"
+    );
+    assert_eq!(plugin.manifest().limits.fuel, None);
+    // By that row it was installed with more than it asks for.
+    let stored = StoredSetup {
+        digest: "",
+        config: "{}",
+        grants: r#"["contacts", "window", "http GET https://shop.example/"]"#,
+    };
+    let installation = InstallationId::from_raw(1);
+    let binding = PluginBinding::of(plugin, installation, stored, &Limits::default());
+    assert_eq!(binding.expect("it reads").grants, Grants::default());
 }

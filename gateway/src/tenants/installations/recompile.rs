@@ -3,7 +3,7 @@
 //! A turn whose component is not ready waits ([`Wanted`] brings it to the front); nothing of it is lost and nothing
 //! falls back. Nodes share the work by claims, and a fleet of two versions keeps the artifacts of both. What fails is
 //! tried again as `verdict.rs` says. The bytes come from the database, which is not believed: what is compiled under a
-//! digest is of that digest.
+//! digest is of that digest, and what is sealed with it stands in the same bytes.
 
 mod verdict;
 
@@ -20,7 +20,7 @@ use self::verdict::Verdict;
 use super::upload::sealed;
 use super::{Result, SetupContext, SetupError, engine_name};
 use crate::domain::{TenantId, Timestamp};
-use crate::plugin_host::{ArtifactId, Compiler, ComponentDigest, Manifest};
+use crate::plugin_host::{ArtifactId, Compiler, ComponentDigest, Manifest, inspect};
 use crate::storage::{compile_work, components};
 use crate::sync::{blocking, lock};
 use crate::telemetry::names;
@@ -393,14 +393,22 @@ async fn read(digest: ComponentDigest, stored: compile_work::Source) -> Result<S
                            they were changed in the database, and are not compiled";
             return Err(SetupError::Upload(vec![altered.to_owned()]));
         }
-        let manifest = serde_json::from_str(&stored.manifest)
-            .map_err(|error| SetupError::Engine(format!("a stored manifest: {error}")))?;
         Ok(Source {
+            manifest: manifest_in(&stored.wasm)?,
             wasm: stored.wasm.into(),
-            manifest,
         })
     })
     .await
+}
+
+/// It was in order when the component came in; a later gateway may find something else wrong with it.
+fn manifest_in(wasm: &[u8]) -> Result<Manifest> {
+    let found = inspect(wasm);
+    found.map(|good| good.manifest).or_else(|wrong| {
+        let problems = wrong.problems.iter().map(ToString::to_string).collect();
+        let manifest = wrong.manifest.map(|manifest| *manifest);
+        manifest.ok_or(SetupError::Upload(problems))
+    })
 }
 
 #[cfg(test)]

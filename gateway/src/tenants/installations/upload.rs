@@ -333,7 +333,8 @@ async fn seal(
     sealed(setup, id, machine_code, manifest).await.map(Some)
 }
 
-/// Seals machine code that is good for what it is meant for: up to 128 MiB, so not on a thread that serves others.
+/// Seals machine code that is good for what it is meant for, with what the same bytes say of themselves: up to 128 MiB, so not
+/// on a thread that serves others.
 pub(super) async fn sealed(
     setup: &SetupContext,
     id: &ArtifactId,
@@ -343,7 +344,7 @@ pub(super) async fn sealed(
     let key = ArtifactKey::new(*setup.keyring.artifact_mac_key());
     let (id, manifest) = (id.clone(), manifest.clone());
     blocking(move || {
-        let sealed = Bytes::from(key.seal(&id, &machine_code));
+        let sealed = Bytes::from(key.seal(&id, &manifest, &machine_code));
         drop(machine_code);
         try_out(&key, &id, &sealed, &manifest)?;
         Ok(sealed)
@@ -363,6 +364,9 @@ fn try_out(key: &ArtifactKey, id: &ArtifactId, sealed: &Bytes, manifest: &Manife
     let artifact = key
         .open(id, sealed.clone())
         .map_err(|error| SetupError::Engine(error.to_string()))?;
+    // A node reads it again.
+    let read = artifact.manifest();
+    read.map_err(|error| SetupError::Upload(vec![error.to_string()]))?;
     try_to_load(&artifact, manifest).map_err(|error| match error {
         TrialError::Load(error) => {
             let why = with_causes(&error);

@@ -243,7 +243,9 @@ async fn an_artifact_for_other_bytes_or_another_engine_is_never_loaded() {
     let id =
         |component: &[u8]| ArtifactId::current(ComponentDigest::of(component)).expect("an engine");
     let key = ArtifactKey::new([7; 32]);
-    let sealed = key.seal(&id(&one), &child::compile(&one).expect("compiles"));
+    let manifest = inspect(&one).expect("fits").manifest;
+    let code = child::compile(&one).expect("compiles");
+    let sealed = key.seal(&id(&one), &manifest, &code);
     let sealed = bytes::Bytes::from(sealed);
     key.open(&id(&one), sealed.clone()).expect("authentic");
     assert_eq!(
