@@ -176,6 +176,7 @@ async fn fill(db: &Db, tenants: usize, code: &[u8]) -> anyhow::Result<Vec<Compon
                 bytes: FAQ.len() as i64,
                 uploaded_by: String::new(),
                 signed_by: String::new(),
+                author: None,
                 created_at: now,
             };
             components::insert_component(&mut tx, tenant, &component, FAQ).await?;
