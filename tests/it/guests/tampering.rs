@@ -1,7 +1,7 @@
 //! What somebody changed behind the gateway's back. Machine code, in the database or in a node's files: it is never loaded.
 //! Changed in the database the turn falls back, the neighbour with the same component does not notice, and the node lives;
-//! changed in a file the database is asked, and nobody notices. And components whose bytes were changed: they are never
-//! compiled.
+//! changed in a file the database is asked, and nobody notices. Manifests: what runs has its own. And components whose bytes
+//! were changed: they are never compiled.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -161,6 +161,30 @@ async fn a_file_that_was_altered_on_disk_is_never_loaded_and_the_database_answer
             })
             .await;
         }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_manifest_that_was_altered_is_not_what_runs() {
+    for_each_database(async |database| {
+        let town = Town::with_plugin(&database, guests::ECHO, &[]).await;
+        // Believed, it would be for a contract that nobody has, and ask for people instead of memory.
+        database
+            .execute(
+                r#"UPDATE component SET manifest =
+                    replace(replace(manifest, '"abi":"0.', '"abi":"9.'), '"kv"', '"contacts"')"#,
+            )
+            .await;
+        let altered = r#"SELECT COUNT(*) FROM component
+            WHERE manifest LIKE '%"abi":"9.%' AND manifest LIKE '%"contacts"%'"#;
+        assert!(database.count(altered).await > 0);
+        let node = town.node("node").await;
+        everybody_writes(&town, &database).await;
+        node.end().await;
+        let drafts = database.texts("SELECT draft FROM outbox ORDER BY id").await;
+        let echoed = drafts.iter().filter(|d| d.contains("marco polo")).count();
+        assert_eq!((drafts.len(), echoed), (4, 4), "{drafts:?}");
     })
     .await;
 }
