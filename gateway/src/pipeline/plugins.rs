@@ -246,7 +246,7 @@ impl Plugins {
                 continue;
             };
             let plays = match choose(own).filter(|_| !own.paused) {
-                Some(version) => self.runnable(own, version).await.is_ok(),
+                Some(version) => self.binding(own, version).await.is_ok(),
                 None => false,
             };
             giving_way.insert(if plays { tenants.id } else { own.id });

@@ -4,7 +4,7 @@ use serde_json::json;
 use vestibule::domain::rollout::Stage;
 use vestibule::storage::installations::Installation;
 use vestibule::tenants::installations::remove;
-use vestibule_tests::{for_each_database, guests, until};
+use vestibule_tests::{for_each_database, guests};
 
 use super::{Life, echo};
 
@@ -82,39 +82,6 @@ async fn an_own_version_on_trial_leaves_what_is_not_its_share_to_the_tenants() {
         life.promote(&own, Stage::Active, 0).await;
         assert_eq!(life.answer(0, 1, "hello").await, "own hello");
         assert_eq!(life.answer(1, 2, "hello").await, "all hello");
-        life.end().await;
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_own_candidate_that_a_node_cannot_load_leaves_the_number_to_its_own_active_version() {
-    for_each_database(async |database| {
-        let uploads = [echo(guests::ECHO, "1.0.0"), echo(guests::ECHO, "2.0.0")];
-        let life = Life::begin(&database, &uploads).await;
-        life.install(0, Stage::Active, 0, "all ").await;
-        let own = life.install_own(0, Stage::Active, 0).await;
-        // Somebody with access to the database lets the second digest have the first one's code.
-        database
-            .execute(
-                "UPDATE artifact SET sealed = (SELECT sealed FROM artifact a WHERE a.digest =
-                    (SELECT DISTINCT v.digest FROM installation_version v WHERE v.plugin_version = '1.0.0'))",
-            )
-            .await;
-        let new = life.try_install_for(Some(0), 1, (Stage::Waiting, 0), json!({"prefix": "new "}));
-        new.await.expect("it waits");
-        life.promote(&own, Stage::Canary, 100).await;
-        let number = &life.town.business.numbers[0].phone_number_id;
-        until("the node knows of the canary", async || {
-            let snapshot = life.node.directory.snapshot();
-            let number = snapshot.number_named(number).expect("the number");
-            let mut installed = number.installations.iter().filter(|one| one.id == own.id);
-            let stage = installed.find_map(|one| one.candidate()).map(|new| new.stage);
-            (stage == Some(Stage::Canary)).then_some(())
-        })
-        .await;
-        assert_eq!(life.answer(0, 1, "hello").await, "own hello");
-        assert_eq!(life.calls().await, [1]);
         life.end().await;
     })
     .await;
