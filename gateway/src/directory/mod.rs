@@ -10,6 +10,7 @@ mod one;
 pub mod rounds;
 mod snapshot;
 pub mod stopped;
+mod unloadable;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
@@ -19,14 +20,17 @@ use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::consent::pseudonym::Pseudonyms;
+use crate::domain::NumberId;
 use crate::ownership::Wakeups;
 use crate::secrets::Keyring;
+use crate::storage::installations::Rest;
 use crate::storage::{Db, changes};
 use crate::sync;
 use crate::templates::Registry;
 use crate::tenants::{Setup, SetupError};
 
 pub use snapshot::{AppEntry, NumberEntry, Snapshot, TenantEntry};
+pub use unloadable::Unloadable;
 
 /// How often the change counter is looked at. A hold is obeyed everywhere after this at the latest.
 const LOOK: Duration = Duration::from_millis(500);
@@ -38,6 +42,7 @@ pub struct Directory {
     keyring: Arc<Keyring>,
     current: RwLock<Arc<Snapshot>>,
     templates: Arc<Registry>,
+    unloadable: Unloadable,
     /// One reads at a time: who comes second finds that nothing is new.
     reading: Mutex<()>,
     version: watch::Sender<i64>,
@@ -52,6 +57,7 @@ impl Directory {
         let snapshot = read(&db, &keyring, &templates).await?;
         Ok(Self {
             templates,
+            unloadable: Unloadable::default(),
             db,
             keyring,
             version: watch::Sender::new(snapshot.version),
@@ -73,6 +79,21 @@ impl Directory {
     /// What is known of templates. It is read again with setup.
     pub fn templates(&self) -> &Arc<Registry> {
         &self.templates
+    }
+
+    /// What this node could not load.
+    pub fn unloadable(&self) -> &Unloadable {
+        &self.unloadable
+    }
+
+    /// Why the plugin of this name does not run for a number for a while, on this node.
+    pub fn rests(&self, number: NumberId, plugin: &str) -> Option<Rest> {
+        let snapshot = self.snapshot();
+        let entry = snapshot.number(number)?;
+        let is_out = || self.unloadable.keeps_out(&entry.installations, plugin);
+        entry
+            .rests(plugin)
+            .or_else(|| is_out().then_some(Rest::Broken))
     }
 
     /// Moves when setup was read anew.

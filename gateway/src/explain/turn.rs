@@ -144,7 +144,7 @@ fn outcome_words(outcome: &str) -> &'static str {
         "silent" => "The plugins had nothing to say.",
         "not_the_bots" => "The bot does not have the conversation: nobody was to answer.",
         "timer_held" => {
-            "The timer's plugin is paused or behind an open breaker: it was set again and waits."
+            "The timer's plugin is paused, behind an open breaker or cannot be loaded: it was set again and waits."
         }
         "timer_dropped" => {
             "The timer's plugin is stopped or not installed any more: nobody was asked."

@@ -15,7 +15,7 @@ use crate::storage::{Result, StorageError};
 /// When a timer that is held is looked at again, a write for each. A guess between that and how late one may be whose holder
 /// is gone.
 const HELD: Duration = Duration::from_secs(300);
-/// How often one of those behind an open breaker may try the plugin there.
+/// How often one of those behind an open breaker, or whose plugin could not be loaded, may try the plugin there.
 const BROKEN: Duration = Duration::from_secs(30);
 
 /// Plugins of numbers whose timers this node holds.
@@ -25,7 +25,7 @@ pub(super) struct Held(BTreeMap<(NumberId, String), Own>);
 /// The timers of one plugin at one number.
 #[derive(Debug)]
 struct Own {
-    /// When one tried the plugin last behind its breaker. Before the first: since when they are held.
+    /// When one tried the plugin last while it was broken. Before the first: since when they are held.
     tried_at: Timestamp,
     /// One of them is to be the next to try it.
     has_next: bool,
@@ -36,7 +36,7 @@ struct Own {
 impl Own {
     fn new(now: Timestamp) -> Self {
         Self {
-            // The breaker has just opened, or nobody knows: the first try has time.
+            // It has just broken, or nobody knows: the first try has time.
             tried_at: now,
             has_next: false,
             released: NONE,
@@ -74,15 +74,12 @@ impl Held {
 }
 
 impl Occasions {
-    pub(super) fn rests(&self, number: NumberId, plugin: &str) -> Option<Rest> {
-        self.directory.snapshot().number(number)?.rests(plugin)
-    }
-
     /// Lets some timers of a plugin that rests no more be due; answers whether there may be more. An error leaves them for
     /// the next time.
     pub(super) async fn release(&self, held: &mut Held, most: i64) -> bool {
         let mut all = held.0.iter_mut();
-        let over = all.find(|((number, plugin), _)| self.rests(*number, plugin).is_none());
+        let over =
+            all.find(|((number, plugin), _)| self.directory.rests(*number, plugin).is_none());
         let Some((whose, own)) = over else {
             return false;
         };

@@ -68,7 +68,7 @@ impl Occasions {
             let Some(row) = rows.get_mut(&key.conversation) else {
                 continue;
             };
-            let rest = self.rests(row.number, &key.plugin);
+            let rest = self.directory.rests(row.number, &key.plugin);
             if let Some(at) = held.until(rest, (row.number, &key.plugin), now) {
                 again.entry(at).or_default().push(key.clone());
                 continue;

@@ -44,6 +44,8 @@ pub(super) struct Drafts<'a> {
     ran: Vec<(InstallationId, i64)>,
     /// Versions on trial beside them.
     pub trials: Vec<TrialLine>,
+    /// Plugins that this node could not load.
+    pub unloaded: Vec<String>,
     /// Stable word for the journal.
     pub outcome: &'static str,
 }
@@ -70,6 +72,7 @@ impl<'a> Drafts<'a> {
             caused: Caused::default(),
             ran: Vec::new(),
             trials: Vec::new(),
+            unloaded: Vec::new(),
             outcome: "silent",
         }
     }
@@ -186,8 +189,8 @@ impl<'a> Drafts<'a> {
         }
     }
 
-    /// A timer whose plugin has come to rest since it was due is set again: `occasions` holds it until the plugin runs.
-    /// One whose plugin is gone, or was stopped and has nothing to go on with, ends.
+    /// A timer whose plugin has come to rest since it was due, or cannot be loaded here, is set again: `occasions` holds it
+    /// until the plugin runs. One whose plugin is gone, or was stopped and has nothing to go on with, ends.
     pub(super) fn not_asked(&mut self) -> &'static str {
         let timer = match &self.input.event.subject {
             Subject::Occasion(Occasion::Timer {
@@ -210,7 +213,8 @@ impl<'a> Drafts<'a> {
             },
             _ => return "not_the_bots",
         };
-        if self.input.entry.rests(&timer.key.plugin).is_none() {
+        let plugin = &timer.key.plugin;
+        if self.input.entry.rests(plugin).is_none() && !self.unloaded.contains(plugin) {
             return "timer_dropped";
         }
         self.caused.timer_again = Some(timer);

@@ -161,6 +161,8 @@ pub(super) struct Cast {
     pub rules: Vec<Rule>,
     /// Plugins that should play and cannot.
     pub broken: Vec<String>,
+    /// Those of them that this node cannot load.
+    pub unloaded: Vec<String>,
     /// Why the turn is to wait for one of them.
     pub waits: Option<Overload>,
 }
@@ -209,6 +211,7 @@ impl Plugins {
             parts: Vec::new(),
             rules: Vec::new(),
             broken: Vec::new(),
+            unloaded: Vec::new(),
             waits: None,
         };
         let giving_way = self.giving_way(entry, &choose).await;
@@ -253,22 +256,37 @@ impl Plugins {
     }
 
     async fn add_to(&self, cast: &mut Cast, installation: &Installation, chosen: &Version) {
+        match self.runnable(installation, chosen).await {
+            Ok((binding, version)) => {
+                cast.bindings.push(binding);
+                cast.parts
+                    .push(super::rollouts::part(installation, version));
+                cast.rules.push(Rule {
+                    bounds: installation.bounds,
+                    watch: version.watch(),
+                });
+            }
+            Err(Some(waits)) => cast.waits = Some(waits),
+            Err(None) => {
+                cast.broken.push(installation.plugin.clone());
+                cast.unloaded.push(installation.plugin.clone());
+            }
+        }
+    }
+
+    /// The version that was chosen, or the active one in its place. An error says why the turn is to wait, if it is.
+    async fn runnable<'a>(
+        &self,
+        installation: &'a Installation,
+        chosen: &'a Version,
+    ) -> Result<(PluginBinding, &'a Version), Option<Overload>> {
         let active = installation.active();
         let active = active.filter(|_| installation.open_breaker().is_none());
         let others = active.filter(|active| active.seq != chosen.seq);
         let mut waits = None;
         for version in std::iter::once(chosen).chain(others) {
             match self.binding(installation, version).await {
-                Ok(binding) => {
-                    cast.bindings.push(binding);
-                    cast.parts
-                        .push(super::rollouts::part(installation, version));
-                    cast.rules.push(Rule {
-                        bounds: installation.bounds,
-                        watch: version.watch(),
-                    });
-                    return;
-                }
+                Ok(binding) => return Ok((binding, version)),
                 Err(error) if error.waits().is_some() => waits = error.waits(),
                 Err(error) => {
                     let (id, version) = (installation.id, version.seq);
@@ -276,10 +294,7 @@ impl Plugins {
                 }
             }
         }
-        match waits {
-            Some(_) => cast.waits = waits,
-            None => cast.broken.push(installation.plugin.clone()),
-        }
+        Err(waits)
     }
 
     /// A version as turns run it.
@@ -310,6 +325,12 @@ impl Plugins {
         // Twice, because settings are kept whole and key by key.
         let bytes = 2 * version.config.len() + SETUP_BYTES;
         let mut setups = lock(&self.setups);
+        // Under the lock, so that of two tries the one that is remembered is the one that is told.
+        match &runnable {
+            Ok(_) => self.directory.unloadable().tried(key, true),
+            Err(error) if error.waits().is_none() => self.directory.unloadable().tried(key, false),
+            Err(_) => {}
+        }
         if let Some((room, _)) = setups.reserve(bytes) {
             setups.put(key, Arc::new(bound), room);
         }
@@ -324,6 +345,8 @@ impl Plugins {
         let keys: HashSet<_> = versions().map(|(row, v)| (row.id, v.seq)).collect();
         let digests: HashSet<_> = versions().filter_map(|(_, v)| digest(&v.digest)).collect();
         lock(&self.setups).retain(|key| keys.contains(key));
+        let unloadable = self.directory.unloadable();
+        unloadable.retain(|key| keys.contains(key));
         self.components.retain(|digest| digests.contains(digest));
     }
 

@@ -33,6 +33,7 @@ pub(super) struct Performed {
     /// Which version each of them is.
     pub parts: Vec<Part>,
     pub broken: Vec<String>,
+    pub unloaded: Vec<String>,
     pub trials: Vec<TrialLine>,
 }
 
@@ -128,6 +129,7 @@ impl Turns {
             bindings: cast.bindings,
             parts: cast.parts,
             broken: cast.broken,
+            unloaded: cast.unloaded,
             trials,
         })
     }
@@ -412,6 +414,7 @@ mod tests {
             parts: vec![part(CANARY, Stage::Canary), part(ACTIVE, Stage::Active)],
             rules: Vec::new(),
             broken: Vec::new(),
+            unloaded: Vec::new(),
             waits: None,
         }
     }

@@ -152,6 +152,7 @@ impl Turns {
                         return later;
                     }
                     drafts.trials = performed.trials;
+                    drafts.unloaded = performed.unloaded;
                     drafts.seen(
                         performed.conversation,
                         &performed.bindings,

@@ -114,7 +114,7 @@ impl Installation {
 pub enum Rest {
     /// Until somebody resumes it.
     Paused,
-    /// Single turns try it; when they go well, it runs again.
+    /// Its breaker is open, or a node could not load it. Single turns try it; when they go well, it runs again.
     Broken,
     /// Its version is stopped; until what it goes on with is found, in some seconds.
     Stopped,

@@ -6,7 +6,7 @@ use vestibule::domain::{ConversationId, InstallationId, Owner, TenantId};
 use vestibule::plugin_host::ComponentDigest;
 use vestibule::tenants::SetupContext;
 use vestibule::tenants::installations::{self, NewInstallation, Source};
-use vestibule_tests::{TestDatabase, for_each_database, guests};
+use vestibule_tests::{TestDatabase, for_each_database, guests, wait};
 
 use super::ground::Ground;
 
@@ -222,6 +222,53 @@ async fn a_plugin_that_runs_again_at_one_number_lets_timers_of_another_wait() {
             before.contains(&after[0]),
             "{after:?} were let go: {before:?}"
         );
+        ground.node.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn timers_of_a_plugin_that_a_node_cannot_load_wait_and_fire_when_it_can() {
+    for_each_database(async |database: TestDatabase| {
+        let ground = Ground::new(&database).await;
+        ground.reminder().await;
+        let Ground {
+            town,
+            node,
+            customer,
+            database,
+        } = ground;
+        node.end().await;
+        database
+            .execute("UPDATE artifact SET engine = 'another ' || engine")
+            .await;
+        // One with nothing on its disk. The program of this test compiles nothing: that is known soon.
+        let node = town.node("another").await;
+        let ground = Ground {
+            town,
+            node,
+            customer,
+            database,
+        };
+        database.execute(DUE).await;
+        ground.until(HELD, &["1"]).await;
+        ground.all_done().await;
+        let outcome = "SELECT outcome FROM turn WHERE outcome LIKE 'timer%'";
+        assert_eq!(database.texts(outcome).await, ["timer_held"]);
+        database
+            .execute("UPDATE artifact SET engine = SUBSTR(engine, 9)")
+            .await;
+        // Whoever has it loaded; the timer itself would try it in half a minute.
+        wait::until("the plugin is loaded", async || {
+            ground.customer.text("hello").expect("sent");
+            ground.all_done().await;
+            (ground.heard("hello") > 0).then_some(())
+        })
+        .await;
+        ground.reads("You said: remind 3600").await;
+        ground.all_done().await;
+        assert_eq!(ground.heard("You said: remind 3600"), 1);
+        assert_eq!(database.texts(TIMERS).await, Vec::<String>::new());
         ground.node.end().await;
     })
     .await;
