@@ -23,6 +23,7 @@ use super::told::{TurnSpans, Watchers};
 use super::work;
 use crate::directory::NumberEntry;
 use crate::domain::attribute::Fields;
+use crate::domain::id::made_at;
 use crate::domain::{Clock, IdGenerator, InstallationId, Occasion, Timestamp, TurnId};
 use crate::graph::webhook;
 use crate::outcalls::{Outcalls, TurnPlace};
@@ -33,6 +34,7 @@ use crate::plugin_host::{
 use crate::policy::ConsentState;
 use crate::storage::conversations::Conversation;
 use crate::storage::events::{PendingEvent, Subject, word};
+use crate::storage::installations::Installation;
 use crate::storage::outbox::NewSend;
 use crate::storage::turns::TurnRow;
 use crate::storage::{Db, raw};
@@ -135,7 +137,7 @@ impl Turns {
             word::CONSENT => drafts.outcome = "consent_word",
             word::HUMAN if input.conversation.owner.is_bot() => drafts.human_requested(),
             _ if input.entry.installations.is_empty() => drafts.no_plugin(),
-            _ if awaits_successor(&input, now) => {
+            _ if awaits_successor(&input.event, &input.entry.installations, now) => {
                 return Ran::Later {
                     after: NOT_MOVED_ON,
                     asked: false,
@@ -275,15 +277,15 @@ impl Turns {
 
 /// Is this something that nobody answers for the plugins, while one of them has been stopped and what it goes on with is not
 /// known yet? A message is answered by the tenant's fallback, and a timer is held (`Drafts::not_asked`).
-fn awaits_successor(input: &TurnInput, now: Timestamp) -> bool {
-    let is_theirs = match &input.event.subject {
+fn awaits_successor(event: &PendingEvent, installed: &[Installation], now: Timestamp) -> bool {
+    let is_theirs = match &event.subject {
         Subject::Message(_) | Subject::Occasion(Occasion::Timer { .. }) => false,
         Subject::Occasion(Occasion::Event { .. } | Occasion::Receipt { .. }) => true,
     };
-    let mut installed = input.entry.installations.iter();
+    let mut installed = installed.iter();
     is_theirs
         // When it came here: its own time is its teller's.
-        && now < crate::domain::id::made_at(input.event.id.raw()).plus(MOVED_ON)
+        && now < made_at(event.id.raw()).plus(MOVED_ON)
         && installed.any(|one| one.awaits_successor && !one.paused)
 }
 
@@ -408,7 +410,80 @@ fn cost(report: &TurnReport) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::rollout::Stage;
+    use crate::domain::{
+        Bucket, ContactId, ConversationId, EventId, InboundContent, NumberId, OutboxId, RawId,
+        ReceiptStatus, TenantId,
+    };
     use crate::plugin_host::{CallTrace, Fault, FaultKind, Hook};
+
+    fn event(subject: Subject) -> PendingEvent {
+        let number = NumberId::from_raw(1);
+        PendingEvent {
+            id: EventId::from_raw(1_000_000_000_000_000_000),
+            tenant: TenantId::from_raw(1),
+            number,
+            bucket: Bucket::of(number),
+            conversation: ConversationId::from_raw(1),
+            contact: ContactId::from_raw(1),
+            seq: 1,
+            raw: RawId::from_raw(1),
+            ordinal: 0,
+            // Its teller's, long ago.
+            at: Timestamp::from_millis(1),
+            wamid: String::new(),
+            subject,
+            word: 0,
+            element: None,
+            met: None,
+        }
+    }
+
+    fn told() -> Subject {
+        Subject::Occasion(Occasion::Event {
+            id: "1".to_owned(),
+            name: "paid".to_owned(),
+            fields: Fields::new(),
+        })
+    }
+
+    #[test]
+    fn what_nobody_else_answers_waits_for_what_a_stopped_plugin_goes_on_with() {
+        let mut stopped = Installation::blank(1, None, &[Stage::Active]);
+        stopped.cut_out(|_| true);
+        let standing = Installation::blank(2, None, &[Stage::Active]);
+        let installed = [standing, stopped.clone()];
+        let came = made_at(event(told()).id.raw());
+        let waits = |subject, now| awaits_successor(&event(subject), &installed, now);
+        let receipt = Occasion::Receipt {
+            send: OutboxId::from_raw(1),
+            status: ReceiptStatus::Read,
+            error: None,
+        };
+        let timer = Occasion::Timer {
+            plugin: "menu".to_owned(),
+            name: "later".to_owned(),
+            set_at: came,
+            due_at: came,
+            fields: Fields::new(),
+        };
+        let text = InboundContent::Text { body: "hi".into() };
+        assert!(waits(told(), came));
+        assert!(waits(Subject::Occasion(receipt), came));
+        assert!(!waits(Subject::Occasion(timer), came), "it is held");
+        let message = Subject::Message(Box::new(text.into()));
+        assert!(!waits(message, came), "the tenant's fallback answers it");
+        let long = Duration::from_millis(1);
+        assert!(waits(told(), came.plus(MOVED_ON).minus(long)));
+        assert!(!waits(told(), came.plus(MOVED_ON)), "something is wrong");
+        let none = |installed| !awaits_successor(&event(told()), installed, came);
+        assert!(none(&installed[..1]), "nothing was stopped");
+        let paused = Installation {
+            paused: true,
+            ..stopped
+        };
+        assert!(none(&[paused]), "until somebody resumes it");
+    }
 
     /// A turn that is to run again because its last call ended so.
     fn ended(outcome: CallOutcome) -> TurnReport {

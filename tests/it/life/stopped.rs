@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use serde_json::json;
+use vestibule::audit::Actor;
 use vestibule::clock::SystemClock;
 use vestibule::domain::rollout::Stage;
+use vestibule::occasions::{NewOccasion, Who};
 use vestibule::tenants::installations::{allow, pause, resume, stop};
 use vestibule_tests::town::Town;
 use vestibule_tests::{Kind, TestDatabase, for_each_database, guests, until};
@@ -148,6 +150,47 @@ async fn a_digest_with_many_installations_stops_at_once_and_they_move_on_one_aft
         if let Some(second) = second {
             second.end().await;
         }
+        life.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_during_a_stop_is_heard_by_what_the_plugin_goes_on_with() {
+    for_each_database(async |database| {
+        let uploads = ["1.0.0", "2.0.0"].map(|version| echo(guests::CLOCKWORK, version));
+        let life = Life::begin(&database, &uploads).await;
+        for upload in [0, 1] {
+            let installed = life.try_install(upload, Stage::Active, 0, json!({})).await;
+            installed.expect("installed");
+        }
+        assert_eq!(last(&life, "hello").await, "hello");
+        // The real one is moved on behind all of these.
+        crowd(&database).await;
+        let number = &life.town.business.numbers[0].phone_number_id;
+        let snapshot = life.node.directory.snapshot();
+        let number = snapshot.number_named(number).expect("the number");
+        let paid = NewOccasion {
+            id: "order-1".to_owned(),
+            name: "paid".to_owned(),
+            number: number.number.id,
+            who: Who::Phone("+491510000001".to_owned()),
+            at: None,
+            fields: Default::default(),
+        };
+        let stopped = stop(life.setup(), &life.digests[1], "it swears").await;
+        let occasions = &life.node.followers.occasions;
+        let told = occasions
+            .tell(life.tenant, paid, &Actor::gateway(), &Default::default())
+            .await;
+        told.expect("told");
+        assert!(stopped.expect("stopped").remaining() > CROWD / 2);
+        life.all_answered().await;
+        let versions = "SELECT journal FROM turn WHERE journal LIKE '%\"message\":\"event\"%'";
+        let journals = database.texts(versions).await;
+        let journal: serde_json::Value = serde_json::from_str(&journals[0]).expect("JSON");
+        assert_eq!(journals.len(), 1, "{journals:?}");
+        assert_eq!(journal["seen"]["plugins"][0]["version"], 1, "{journal}");
         life.end().await;
     })
     .await;
