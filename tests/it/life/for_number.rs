@@ -4,7 +4,7 @@ use serde_json::json;
 use vestibule::domain::rollout::Stage;
 use vestibule::storage::installations::Installation;
 use vestibule::tenants::installations::remove;
-use vestibule_tests::{for_each_database, guests};
+use vestibule_tests::{for_each_database, guests, until};
 
 use super::{Life, echo};
 
