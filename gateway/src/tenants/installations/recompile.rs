@@ -104,12 +104,6 @@ struct Work {
     tries: i64,
 }
 
-/// What is compiled: bytes of which the digest is, with their manifest.
-struct Source {
-    wasm: Bytes,
-    manifest: Manifest,
-}
-
 impl Recompiler {
     pub async fn keep(self, stop: CancellationToken) {
         let queue = tokio::sync::Mutex::default();
@@ -270,14 +264,15 @@ impl Recompiler {
     }
 
     async fn compile(&self, id: &ArtifactId, digest: &str) -> Result<Bytes> {
-        let Source { wasm, manifest } = self.source(id, digest).await?;
-        let machine_code = self.compiler.compile(wasm).await?;
+        let wasm = self.source(id, digest).await?;
+        let machine_code = self.compiler.compile(wasm.clone()).await?;
+        let manifest = blocking(move || manifest_in(&wasm)).await?;
         sealed(&self.setup, id, machine_code, &manifest).await
     }
 
     /// Of the first owner whose row is of the digest: what is sealed is believed from then on. A row that somebody altered
     /// costs nobody the artifact while another has the bytes.
-    async fn source(&self, id: &ArtifactId, digest: &str) -> Result<Source> {
+    async fn source(&self, id: &ArtifactId, digest: &str) -> Result<Bytes> {
         let (mut after, mut why) = (None, None);
         loop {
             let mut tx = self.setup.db.read().await?;
@@ -287,8 +282,8 @@ impl Recompiler {
                 return Err(why.unwrap_or_else(|| SetupError::not_found("digest", digest)));
             };
             let tenant = stored.tenant;
-            match read(id.component, stored).await {
-                Ok(source) => return Ok(source),
+            match checked(id.component, stored.wasm).await {
+                Ok(wasm) => return Ok(wasm),
                 Err(error) => {
                     tracing::warn!(%error, tenant, digest, "a stored component is passed over");
                     (after, why) = (Some(tenant), Some(error));
@@ -386,17 +381,14 @@ fn current(digest: ComponentDigest) -> Result<ArtifactId> {
 }
 
 /// Checks what is stored. Reads megabytes.
-async fn read(digest: ComponentDigest, stored: compile_work::Source) -> Result<Source> {
+async fn checked(digest: ComponentDigest, wasm: Vec<u8>) -> Result<Bytes> {
     blocking(move || {
-        if !digest.is_of(&stored.wasm) {
-            let altered = "the bytes that are stored under its digest are not those that it is of: \
-                           they were changed in the database, and are not compiled";
-            return Err(SetupError::Upload(vec![altered.to_owned()]));
+        if digest.is_of(&wasm) {
+            return Ok(wasm.into());
         }
-        Ok(Source {
-            manifest: manifest_in(&stored.wasm)?,
-            wasm: stored.wasm.into(),
-        })
+        let altered = "the bytes that are stored under its digest are not those that it is of: \
+                       they were changed in the database, and are not compiled";
+        Err(SetupError::Upload(vec![altered.to_owned()]))
     })
     .await
 }
