@@ -58,11 +58,21 @@ pub struct NumberEntry {
 impl NumberEntry {
     /// Why the plugin of this name does not run here for a while; none when it does, or will not again.
     pub fn rests(&self, plugin: &str) -> Option<Rest> {
-        let named = || self.installations.iter().filter(|one| one.plugin == plugin);
-        match named().any(|one| one.rests().is_none() && !one.versions.is_empty()) {
-            true => None,
-            false => named().find_map(Installation::rests),
-        }
+        let named = self.installations.iter();
+        rest_of(named.filter(|one| one.plugin == plugin).collect())
+    }
+}
+
+/// Of all installations of one plugin. A version on trial runs in some turns only: in all others it is the one in service that is
+/// missed.
+fn rest_of(mut named: Vec<&Installation>) -> Option<Rest> {
+    if named.iter().any(|one| one.serves()) {
+        named.retain(|one| one.serves());
+    }
+    let runs = |one: &&Installation| one.rests().is_none() && !one.versions.is_empty();
+    match named.iter().any(runs) {
+        true => None,
+        false => named.into_iter().find_map(Installation::rests),
     }
 }
 
@@ -229,4 +239,27 @@ impl Snapshot {
 fn speaks_rather(one: &NumberEntry, other: &NumberEntry) -> bool {
     let rank = |entry: &NumberEntry| (entry.token.is_none(), entry.number.id);
     rank(one) < rank(other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::rollout::Stage;
+
+    #[test]
+    fn a_version_on_trial_does_not_run_for_one_in_service_that_rests() {
+        let tenants = Installation::blank(1, None, &[Stage::Active]);
+        let paused = Installation {
+            paused: true,
+            ..tenants.clone()
+        };
+        let number = Some(NumberId::from_raw(5));
+        for stage in [Stage::Waiting, Stage::Shadow, Stage::Canary] {
+            let own = Installation::blank(2, number, &[stage]);
+            assert_eq!(rest_of(vec![&paused, &own]), Some(Rest::Paused), "{stage}");
+            assert_eq!(rest_of(vec![&tenants, &own]), None, "{stage}");
+            assert_eq!(rest_of(vec![&own]), None, "{stage}");
+        }
+        assert_eq!(rest_of(Vec::new()), None);
+    }
 }

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Mutex;
 
 use crate::domain::InstallationId;
+use crate::domain::rollout::Stage;
 use crate::storage::installations::Installation;
 use crate::storage::plugin_versions::Version;
 use crate::sync::lock;
@@ -27,8 +28,8 @@ impl Unloadable {
         lock(&self.0).retain(is_installed);
     }
 
-    /// Is there a plugin of this name that would run, if it could be loaded? A candidate counts only where no version is in
-    /// service: in all other turns it is the version in service that is missed.
+    /// Is there a plugin of this name that would run, if it could be loaded? A candidate counts only in canary and where no version
+    /// is in service: in all other turns it is the version in service that is missed.
     pub(super) fn keeps_out(&self, installed: &[Installation], plugin: &str) -> bool {
         let all = lock(&self.0);
         if all.is_empty() {
@@ -42,7 +43,7 @@ impl Unloadable {
         };
         let mut missed = versions(Installation::active);
         if missed.is_empty() {
-            missed = versions(Installation::candidate);
+            missed = versions(|one| one.candidate().filter(|new| new.stage == Stage::Canary));
         }
         !missed.is_empty() && missed.iter().all(|version| all.contains(version))
     }
@@ -52,7 +53,6 @@ impl Unloadable {
 mod tests {
     use super::*;
     use crate::domain::NumberId;
-    use crate::domain::rollout::Stage;
 
     #[test]
     fn a_plugin_is_kept_out_while_none_of_what_serves_can_be_loaded() {
@@ -84,6 +84,8 @@ mod tests {
         assert!(!is_out(&[own]));
         let first = Installation::blank(3, None, &[Stage::Canary]);
         unloadable.tried(key(&first, 1), false);
-        assert!(is_out(&[first]), "nobody else would run");
+        assert!(is_out(&[first.clone()]), "nobody else would run");
+        let shadow = Installation::blank(4, number, &[Stage::Shadow]);
+        assert!(is_out(&[first, shadow]), "it only looks on");
     }
 }

@@ -49,17 +49,18 @@ impl From<StorageError> for NotRunnable {
 impl NotRunnable {
     /// May it be otherwise in a moment, though nobody changes the installation?
     pub(super) fn passes(&self) -> bool {
-        self.again().is_some()
+        !matches!(self, Self::Load(_) | Self::Corrupt(_))
     }
 
-    /// After how long it is tried again; `None`: not before the installation changes.
-    fn again(&self) -> Option<Duration> {
+    /// After how long it is tried again, if the installation does not change before.
+    fn again(&self) -> Duration {
         match self {
-            Self::Storage(_) | Self::Refused(_) => Some(TRY_AGAIN),
-            Self::NotCompiled(_) => Some(COMPILED_SOON),
+            Self::Storage(_) | Self::Refused(_) => TRY_AGAIN,
+            Self::NotCompiled(_) => COMPILED_SOON,
             // The next turn that ends may make room.
-            Self::NoRoom => Some(Duration::ZERO),
-            Self::Load(_) | Self::Corrupt(_) => None,
+            Self::NoRoom => Duration::ZERO,
+            // It may have been the machine, or be mended in the database.
+            Self::Load(_) | Self::Corrupt(_) => HARDLY_PASSES,
         }
     }
 
@@ -75,6 +76,8 @@ impl NotRunnable {
 
 /// How long what may pass is not tried again: not with every message.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
+/// The same for what another try will hardly change.
+const HARDLY_PASSES: Duration = Duration::from_secs(20);
 /// The same for what is being compiled, which takes some tenths of a second.
 const COMPILED_SOON: Duration = Duration::from_millis(250);
 /// Setups in memory: text that a tenant wrote, up to `SETTINGS_BYTES` each. The database has all of them.
@@ -315,7 +318,7 @@ impl Plugins {
             Ok((binding, digest)) => Ok(Setup::of(binding, *digest)),
             Err(error) => Err(error.clone()),
         };
-        let again = setup.as_ref().err().and_then(NotRunnable::again);
+        let again = setup.as_ref().err().map(NotRunnable::again);
         let bound = Bound {
             generation: installation.generation,
             setup,

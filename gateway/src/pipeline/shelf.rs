@@ -96,35 +96,42 @@ impl<K: Clone + Eq + Hash, V> Shelf<K, V> {
         let mut gone = Vec::new();
         while !self.has_room(bytes) {
             match self.next_to_go() {
-                Some(key) => {
-                    gone.extend(self.remove(&key));
-                    self.gone += 1;
-                }
+                Some(key) => gone.extend(self.take(&key).map(|held| (key, held))),
                 None if self.held.is_empty() && self.coming == 0 => break,
-                None => return None,
+                None => {
+                    // All that is idle would not be enough: then nothing of it goes.
+                    gone.into_iter()
+                        .for_each(|(key, held)| self.hold(key, held));
+                    return None;
+                }
             }
         }
+        self.gone += gone.len() as u64;
         self.bytes += bytes;
         self.coming += 1;
+        let gone = gone.into_iter().map(|(_, held)| held.thing).collect();
         Some((Reserved { tenant, bytes }, gone))
     }
 
     /// Puts a thing into the room that was made for it.
     pub(super) fn put(&mut self, key: K, thing: Arc<V>, room: Reserved) {
-        self.remove(&key);
-        self.coming -= 1;
-        let used = self.next_use();
-        let Reserved { tenant, bytes } = room;
-        self.order.insert(used, (tenant, key.clone()));
-        let share = self.shares.entry(tenant).or_default();
-        share.count += 1;
-        share.bytes += bytes;
+        self.take(&key);
         let held = Held {
             thing,
-            tenant,
-            bytes,
-            used,
+            tenant: room.tenant,
+            bytes: room.bytes,
+            used: self.next_use(),
         };
+        self.give_back(room);
+        self.hold(key, held);
+    }
+
+    fn hold(&mut self, key: K, held: Held<V>) {
+        self.order.insert(held.used, (held.tenant, key.clone()));
+        self.bytes += held.bytes;
+        let share = self.shares.entry(held.tenant).or_default();
+        share.count += 1;
+        share.bytes += held.bytes;
         self.held.insert(key, held);
     }
 
@@ -138,7 +145,7 @@ impl<K: Clone + Eq + Hash, V> Shelf<K, V> {
     pub(super) fn retain(&mut self, wanted: impl Fn(&K) -> bool) {
         let unwanted = self.held.keys().filter(|key| !wanted(key));
         for key in unwanted.cloned().collect::<Vec<_>>() {
-            self.remove(&key);
+            self.take(&key);
         }
     }
 
@@ -203,7 +210,7 @@ impl<K: Clone + Eq + Hash, V> Shelf<K, V> {
         largest.map(|(tenant, _)| *tenant)
     }
 
-    fn remove(&mut self, key: &K) -> Option<Arc<V>> {
+    fn take(&mut self, key: &K) -> Option<Held<V>> {
         let held = self.held.remove(key)?;
         self.order.remove(&held.used);
         self.bytes -= held.bytes;
@@ -214,7 +221,7 @@ impl<K: Clone + Eq + Hash, V> Shelf<K, V> {
                 self.shares.remove(&held.tenant);
             }
         }
-        Some(held.thing)
+        Some(held)
     }
 
     fn next_use(&mut self) -> u64 {
@@ -281,6 +288,21 @@ mod tests {
         drop(in_use.0);
         assert!(put(&mut shelf, 3, 10));
         assert!(shelf.get(&1).is_none() && shelf.get(&2).is_some());
+    }
+
+    #[test]
+    fn nothing_goes_for_one_who_does_not_come_in() {
+        let mut shelf = shelf(10, 100);
+        assert!((1..=4).all(|key| put(&mut shelf, key, 20)));
+        let in_use = (shelf.get(&2), shelf.get(&3));
+        assert!(!put(&mut shelf, 5, 70), "two have to stay");
+        assert_eq!((shelf.len(), shelf.bytes(), shelf.gone()), (4, 80, 0));
+        drop(in_use);
+        // In the order in which they were used.
+        let (room, gone) = shelf.reserve(TENANT, 60).expect("room");
+        let gone: Vec<u32> = gone.iter().map(|gone| **gone).collect();
+        assert_eq!(gone, [1, 4]);
+        shelf.give_back(room);
     }
 
     #[test]

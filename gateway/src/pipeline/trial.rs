@@ -188,6 +188,10 @@ impl Turns {
         let behind = behind(&input.entry.installations, part.installation);
         let once = did(rejection, part.installation);
         if let (Some(mut once), Some(counts)) = (once, counts_against(instead, behind)) {
+            // A turn that loses a race runs again.
+            if !self.rollouts.is_first_fault(*part, input.event.id) {
+                return;
+            }
             once.fell_back = true;
             once.rejected = counts;
             self.count(input, cast, part, &once);

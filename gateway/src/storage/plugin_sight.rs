@@ -18,11 +18,12 @@ pub struct InUse {
     pub installations: i64,
 }
 
-/// `v` is a version. `$1`: whose realm (0: the operator's, which sees all); `$2`: 1 if it sees what it is the author of.
+/// `v` is a version. (While an installation stands, an upload of its tenant's own is kept, and shows that it is one.) `$1`: whose realm (0: the operator's, which sees all); `$2`: 1 if it sees what it is the author of.
 macro_rules! seen {
     () => {
         "($1 = 0 OR v.tenant = $1 OR ($2 = 1
             AND EXISTS (SELECT 1 FROM component c WHERE c.tenant = 0 AND c.digest = v.digest AND c.author = $1)
+            AND EXISTS (SELECT 1 FROM installation s WHERE s.id = v.installation AND s.state <> 'retired')
             AND NOT EXISTS (SELECT 1 FROM component c WHERE c.tenant = v.tenant AND c.digest = v.digest)))"
     };
 }

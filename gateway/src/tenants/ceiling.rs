@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{Result, SetupContext, TenantSettings};
 use crate::domain::TenantId;
@@ -30,9 +30,13 @@ impl GrantCeiling {
     /// What a tenant's settings say, without reading all of them where they say nothing: every tenant's are asked at each change
     /// of setup.
     pub fn of(settings: &str) -> Self {
-        match settings.contains(KEY) {
-            true => TenantSettings::read(settings).0.grant_ceiling,
-            false => Self::All,
+        if !settings.contains(KEY) {
+            return Self::All;
+        }
+        // Settings that do not read at all let nothing through either.
+        match serde_json::from_str::<Map<String, Value>>(settings) {
+            Ok(_) => TenantSettings::read(settings).0.grant_ceiling,
+            Err(_) => Self::Only(BTreeSet::new()),
         }
     }
 
@@ -45,14 +49,13 @@ impl GrantCeiling {
 
     /// Those of a column's grants that are used, as a column has them.
     pub fn within(&self, grants: &str) -> String {
-        match self.above(grants).is_empty() {
-            true => grants.to_owned(),
-            false => {
-                let mut used = names(grants);
-                used.retain(|grant| self.allows(grant));
-                json!(used).to_string()
-            }
+        let above = self.above(grants);
+        if above.is_empty() {
+            return grants.to_owned();
         }
+        let mut used = names(grants);
+        used.retain(|grant| !above.contains(grant));
+        json!(used).to_string()
     }
 
     /// Those of a column's grants that are not.
@@ -161,6 +164,10 @@ mod tests {
             );
             assert!(!settings.grant_ceiling.allows("kv"), "{stored}");
         }
+        assert!(
+            !GrantCeiling::of(r#"{"grant_ceiling": ["kv"]"#).allows("kv"),
+            "cut"
+        );
         let newer = r#"{"grant_ceiling": ["kv", "moon"]}"#;
         let (settings, problems) = TenantSettings::read(newer);
         assert_eq!(problems, ["grant_ceiling: there is no grant `moon`"]);

@@ -69,9 +69,13 @@ impl Setup {
             .map(|tenant| (tenant.id, tenant))
             .collect();
         let mut stopped = BTreeSet::new();
+        let ceilings: HashMap<TenantId, GrantCeiling> = tenants
+            .values()
+            .map(|tenant| (tenant.id, GrantCeiling::of(&tenant.settings)))
+            .collect();
         for mut installation in installed {
-            if let Some(tenant) = tenants.get(&installation.tenant) {
-                withhold(tenant, &mut installation);
+            if let Some(ceiling) = ceilings.get(&installation.tenant) {
+                withhold(ceiling, &mut installation);
             }
             let gone = installation.cut_out(|version| stops.contains(&version.digest));
             stopped.extend(gone.into_iter().map(|version| version.digest));
@@ -158,8 +162,7 @@ impl Setup {
 }
 
 /// What a node works from has the grants that are used: given, and not above the tenant's ceiling.
-fn withhold(tenant: &Tenant, installation: &mut Installation) {
-    let ceiling = GrantCeiling::of(&tenant.settings);
+fn withhold(ceiling: &GrantCeiling, installation: &mut Installation) {
     for version in &mut installation.versions {
         version.grants = ceiling.within(&version.grants);
     }

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 use vestibule::access::Role;
-use vestibule::domain::TenantId;
 use vestibule::domain::rollout::Stage;
+use vestibule::domain::{InstallationId, TenantId};
 use vestibule::storage::plugin_versions::{self, Version};
 use vestibule_tests::{TestDatabase, for_each_database};
 
@@ -70,6 +70,34 @@ impl Givers {
         let path = format!("/tenants/{}", self.tenant);
         let tenant = self.ground.get(&self.admin, &path).await;
         tenant.body["settings"]["grant_ceiling"].clone()
+    }
+
+    /// An installation whose version before had [`SECRET`], and the one in service has these.
+    async fn went_on_with(&self, grants: Value) -> InstallationId {
+        let (ground, tenant) = (&self.ground, self.tenant);
+        let id = plugin_rows::installation(ground, tenant, (FIRST, Stage::Active)).await;
+        let earlier = Version {
+            good: true,
+            grants: json!(["kv", SECRET]).to_string(),
+            asked: asked().to_string(),
+            ..plugin_rows::version(ground, 2, SECOND, Stage::Retired)
+        };
+        let now = Version {
+            asked: asked().to_string(),
+            grants: grants.to_string(),
+            ..plugin_rows::version(ground, 3, FIRST, Stage::Active)
+        };
+        let mut tx = ground.setup().db.begin().await.expect("a transaction");
+        plugin_versions::forget(&mut tx, tenant, id, 1)
+            .await
+            .expect("gone");
+        for version in [&earlier, &now] {
+            plugin_versions::insert(&mut tx, tenant, id, version)
+                .await
+                .expect("a row");
+        }
+        tx.commit().await.expect("a commit");
+        id
     }
 
     /// As the API names whoever has this key.
@@ -177,30 +205,8 @@ async fn a_plugin_author_gives_nothing_that_reads_people_or_asks_others() {
 async fn a_plugin_author_does_not_go_back_to_what_was_taken_away() {
     for_each_database(async |database| {
         let givers = Givers::on(&database).await;
-        let (ground, tenant) = (&givers.ground, givers.tenant);
-        let place = (FIRST, Stage::Active);
-        let id = plugin_rows::installation(ground, tenant, place).await;
-        let earlier = Version {
-            good: true,
-            grants: json!(["kv", SECRET]).to_string(),
-            asked: asked().to_string(),
-            ..plugin_rows::version(ground, 2, SECOND, Stage::Retired)
-        };
-        let now = Version {
-            asked: asked().to_string(),
-            grants: json!(["kv"]).to_string(),
-            ..plugin_rows::version(ground, 3, FIRST, Stage::Active)
-        };
-        let mut tx = ground.setup().db.begin().await.expect("a transaction");
-        plugin_versions::forget(&mut tx, tenant, id, 1)
-            .await
-            .expect("gone");
-        for version in [&earlier, &now] {
-            plugin_versions::insert(&mut tx, tenant, id, version)
-                .await
-                .expect("a row");
-        }
-        tx.commit().await.expect("a commit");
+        let ground = &givers.ground;
+        let id = givers.went_on_with(json!(["kv"])).await;
         let path = format!("/installations/{id}/rollback");
         for body in [json!({}), json!({"to": 2})] {
             let refused = ground.post(&givers.author, &path, &body).await;
@@ -215,6 +221,25 @@ async fn a_plugin_author_does_not_go_back_to_what_was_taken_away() {
         assert_eq!(back.status, 200, "{back:?}");
         let given = &back.body["active"]["grants"]["given"];
         assert_eq!(given, &json!(["kv", SECRET]));
+        givers.ground.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_taken_from_the_version_in_service_comes_back_by_nobodys_rollback() {
+    for_each_database(async |database| {
+        let givers = Givers::on(&database).await;
+        let id = givers.went_on_with(json!(["kv", SECRET])).await;
+        let taken = givers
+            .give(&givers.admin, &id.to_string(), json!(["window"]))
+            .await;
+        assert_eq!(taken.status, 200, "{taken:?}");
+        let path = format!("/installations/{id}/rollback");
+        let back = givers.ground.post(&givers.author, &path, &json!({})).await;
+        assert_eq!(back.status, 200, "{back:?}");
+        let given = &back.body["active"]["grants"]["given"];
+        assert_eq!(given, &json!(["kv"]), "what reads nobody is the version's");
         givers.ground.end().await;
     })
     .await;

@@ -2,8 +2,9 @@
 //! goes with a space when it is erased.
 
 use vestibule::domain::{ContactId, TenantId, Timestamp};
+use vestibule::storage::Tx;
 use vestibule::storage::kv::{self, KvKey, KvValue};
-use vestibule::storage::{Tx, person};
+use vestibule::storage::person::{self, Person};
 use vestibule_tests::{TestDatabase, for_each_database};
 
 const TENANT: TenantId = TenantId::from_raw(1);
@@ -162,12 +163,13 @@ async fn what_is_erased_leaves_the_quota_by_the_byte() {
         kv::set_usage_all_tenants(&mut tx, &[(owner.clone(), all)])
             .await
             .expect("counted");
-        person::blank_conversation(&mut tx, TENANT, 0x2a)
-            .await
-            .expect("erased");
-        person::blank_contact(&mut tx, TENANT, ContactId::from_raw(0x2a))
-            .await
-            .expect("erased");
+        let whom = Person {
+            contacts: vec![0x2a],
+            conversations: vec![0x2a],
+            ..Person::default()
+        };
+        let erased = person::forget_memory(&mut tx, TENANT, &whom).await;
+        erased.expect("erased");
         assert_eq!(list(&mut tx, "", "", 100).await, ["k\u{e4}se"]);
         let used = kv::usage_all_tenants(&mut tx, std::slice::from_ref(&owner)).await;
         assert_eq!(used.expect("counted"), [(owner, left)]);

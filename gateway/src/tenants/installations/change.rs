@@ -7,7 +7,7 @@ use serde_json::json;
 use super::super::ceiling::ceiling_of;
 use super::super::error::Refusals;
 use super::super::{Expected, Result, SetupContext, SetupError};
-use super::giving::{Terms, check_grants, given};
+use super::giving::{Terms, check_grants, given, taken_from_all};
 use super::{
     Changing, check_bounds, find_one, manifest_of, names, revision_of, settings_for, shown,
 };
@@ -15,7 +15,7 @@ use crate::domain::rollout::{Bounds, Stage};
 use crate::domain::{InstallationId, TenantId};
 use crate::plugin_host::Compiler;
 use crate::storage::installations::{self, Installation};
-use crate::storage::plugin_versions::Version;
+use crate::storage::plugin_versions::{self, Version};
 
 /// What is to be changed; what is left out stays.
 #[derive(Debug, Clone, Default)]
@@ -57,6 +57,7 @@ pub async fn change(
         let mut now = now
             .filter(|now| version.as_ref().is_some_and(|seen| checked(now, seen)))
             .ok_or(SetupError::Changed)?;
+        let before = now.clone();
         now.config = config.unwrap_or(now.config);
         if let Some(grants) = &change.grants {
             let given = given(setup, Some(&now), grants);
@@ -66,6 +67,12 @@ pub async fn change(
             now.inherited = given.inherited;
         }
         changing.write(&now).await?;
+        if !change.of_candidate || changing.installation.active().is_none() {
+            let kept = plugin_versions::of_installation(&mut changing.tx, tenant, id).await?;
+            for version in taken_from_all(&before, &now, kept) {
+                changing.write(&version).await?;
+            }
+        }
         if !change.of_candidate {
             // Other settings may be what was missing.
             changing.installation.breaker = None;

@@ -122,6 +122,35 @@ pub(super) fn given(
     }
 }
 
+/// What was taken from a version in service, or from the candidate where there is none, no other version that is kept has any
+/// more either: neither a promotion, nor a rollback, the gateway's own among them, brings it back. What every plugin may have stays.
+///
+/// `changed` has what it is left with, `before` what it had. Answers the versions that have less now.
+pub(super) fn taken_from_all(
+    before: &Version,
+    changed: &Version,
+    kept: Vec<Version>,
+) -> Vec<Version> {
+    let (had, has) = (names(&before.grants), names(&changed.grants));
+    let of_tenant = |text: &String| Grant::parse(text).is_ok_and(|grant| grant.is_of_tenant());
+    let taken: BTreeSet<String> = had
+        .into_iter()
+        .filter(|grant| of_tenant(grant) && !asks_for(&has, grant))
+        .collect();
+    let is_taken = |grant: &String| {
+        let wider = |taken: &String| asks_for(&BTreeSet::from([grant.clone()]), taken);
+        !asks_for(&has, grant) && (asks_for(&taken, grant) || taken.iter().any(wider))
+    };
+    let less = kept.into_iter().filter_map(|mut version| {
+        let mut grants = names(&version.grants);
+        let count = grants.len();
+        grants.retain(|grant| !is_taken(grant));
+        version.grants = json!(grants).to_string();
+        (version.seq != changed.seq && grants.len() < count).then_some(version)
+    });
+    less.collect()
+}
+
 /// Going back brings no grant back that somebody took from the plugin meanwhile, unless whoever goes back may give it.
 pub(super) fn check_return(
     setup: &SetupContext,
@@ -149,6 +178,7 @@ pub(super) fn check_return(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::rollout::Stage;
 
     fn set(texts: &[&str]) -> BTreeSet<String> {
         texts.iter().map(|text| (*text).to_owned()).collect()
@@ -206,5 +236,30 @@ mod tests {
                 "{told}"
             );
         }
+    }
+
+    #[test]
+    fn what_is_taken_away_no_version_has_any_more() {
+        let version = |seq, grants: &[&str]| Version {
+            grants: json!(grants).to_string(),
+            ..Version::blank(seq, Stage::Retired)
+        };
+        let (eu, any) = ("http GET https://eu.shop.example/", "http *");
+        let before = version(3, &["kv", "contacts", "secret shop-token", eu]);
+        let changed = version(3, &["secret shop-token"]);
+        let kept = vec![
+            version(1, &["kv", "contacts", "secret shop-token", any]),
+            version(2, &["kv", "conversation"]),
+            before.clone(),
+            version(4, &["kv", "contacts"]),
+        ];
+        let left = taken_from_all(&before, &changed, kept);
+        let left: Vec<_> = left
+            .iter()
+            .map(|one| (one.seq, names(&one.grants)))
+            .collect();
+        let expected = [(1, set(&["kv", "secret shop-token"])), (4, set(&["kv"]))];
+        assert_eq!(left, expected);
+        assert!(taken_from_all(&changed, &before, vec![version(1, &["contacts"])]).is_empty());
     }
 }
