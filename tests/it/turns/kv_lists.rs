@@ -1,7 +1,7 @@
 //! Lists of a plugin's memory, as both databases answer them: of one space, by pages, in the order of their bytes. And what
 //! goes with a space when it is erased.
 
-use vestibule::domain::{ContactId, TenantId, Timestamp};
+use vestibule::domain::{TenantId, Timestamp};
 use vestibule::storage::Tx;
 use vestibule::storage::kv::{self, KvKey, KvValue};
 use vestibule::storage::person::{self, Person};
