@@ -84,7 +84,10 @@ mod tests {
         assert!(!is_out(&[own]));
         let first = Installation::blank(3, None, &[Stage::Canary]);
         unloadable.tried(key(&first, 1), false);
-        assert!(is_out(&[first.clone()]), "nobody else would run");
+        assert!(
+            is_out(std::slice::from_ref(&first)),
+            "nobody else would run"
+        );
         let shadow = Installation::blank(4, number, &[Stage::Shadow]);
         assert!(is_out(&[first, shadow]), "it only looks on");
     }
