@@ -59,6 +59,38 @@ async fn every_turn_is_told_and_ctrl_c_ends_the_demo_while_it_waits_for_input() 
     drop(input);
 }
 
+#[tokio::test]
+async fn who_begins_the_demo_under_nohup_may_close_the_terminal() {
+    let deployment = deployment();
+    let program = deployment.command("demo");
+    let environment = program.get_envs();
+    let mut demo = Command::new("/bin/sh")
+        .args(["-c", "trap '' HUP; exec \"$0\" demo"])
+        .arg(program.get_program())
+        .env_clear()
+        .envs(environment.filter_map(|(name, value)| Some((name, value?))))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("it starts");
+    let mut output = demo.stdout.take().expect("a pipe");
+    // What ends it is heard before it says anything.
+    printed(&mut output, "> ").await;
+    let status = format!("/proc/{}/status", demo.id().expect("it runs"));
+    let status = std::fs::read_to_string(status).expect("it runs");
+    let set = |name: &str| {
+        let mask = status.lines().find_map(|line| line.strip_prefix(name));
+        u64::from_str_radix(mask.expect("a mask").trim(), 16).expect("a number")
+    };
+    let bit = |signal: Signal| 1 << (signal.as_raw() - 1);
+    assert_ne!(set("SigIgn:") & bit(Signal::HUP), 0, "{status}");
+    assert_ne!(set("SigCgt:") & bit(Signal::TERM), 0, "{status}");
+    send(&demo, Signal::TERM);
+    let ended = demo.wait().await.expect("it ends");
+    assert!(ended.success(), "{ended}");
+}
+
 fn send(demo: &Child, signal: Signal) {
     let pid = demo.id().and_then(|id| Pid::from_raw(id.cast_signed()));
     kill_process(pid.expect("it runs"), signal).expect("a signal");

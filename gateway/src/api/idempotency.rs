@@ -174,6 +174,8 @@ async fn finish(api: &Api, claim: &Claim, response: Response) -> Answer<Response
     let asked = match &change.tx {
         // Nobody waits for a stranger with a transaction open: whoever changes something has read the body to its end.
         Some(_) => claim.asked.at_hand()?,
+        // Refused by its head: nobody is asked to send a large body for that. The same again is asked anew.
+        None if claim.asked.is_held_back() => return Ok(response),
         None => match claim.asked.whole().await {
             Ok(asked) => asked,
             // Nothing has changed, and what was asked is not known: the same again is asked anew.

@@ -112,6 +112,8 @@ async fn blank(tx: &mut Tx, tenant: TenantId, whom: &Person) -> Stored<()> {
 const WALKS: i64 = 5;
 /// Where events stand in [`Grown::ALL`]: what comes before them never waits.
 const EVENTS: i64 = 3;
+/// Where the audit log stands there: no turn writes it, so it is not swept.
+const AUDIT: i64 = 5;
 /// Where everything stands that comes behind them.
 const BEHIND: i64 = Grown::ALL.len() as i64;
 /// How far clocks of nodes may be apart: ids are in the order of time. A guess, and a large one.
@@ -143,6 +145,7 @@ impl EraseJob {
         let number = |name: &str| progress[name].as_i64().unwrap_or(0);
         let (mut table, mut after) = (number("table"), number("after"));
         let (mut rows, mut waiting) = (number("rows"), number("waiting"));
+        let is_swept = progress["swept"] == true;
         let grown = usize::try_from(table)
             .ok()
             .and_then(|at| Grown::ALL.get(at));
@@ -156,12 +159,17 @@ impl EraseJob {
                     Grown::Audit => (self.silence(tx, job.tenant, range, &whom).await?, 0),
                     _ => person::forget_step(tx, job.tenant, grown, range, &whom).await?,
                 };
+                // It came after the last walk. Its turn may have written what this walk was past by then.
+                let late = match grown {
+                    Grown::Events if is_swept => gone,
+                    _ => 0,
+                };
                 rows += i64::try_from(gone).unwrap_or(i64::MAX);
-                waiting += i64::try_from(wait).unwrap_or(i64::MAX);
+                waiting += i64::try_from(wait + late).unwrap_or(i64::MAX);
                 after = end;
             }
-            None if progress["swept"] != true => (table, after) = (table + 1, 0),
-            None if table + 1 < EVENTS => (table, after) = (table + 1, since(job)),
+            None if !is_swept => (table, after) = (table + 1, 0),
+            None if table + 1 < AUDIT => (table, after) = (table + 1, since(job)),
             None => (table, after) = (BEHIND, 0),
         }
         for (name, value) in [
@@ -192,7 +200,7 @@ impl EraseJob {
             return Self::look_again(rows, waiting, number("walks"));
         }
         if progress["swept"] != true {
-            return Self::sweep(tx, job, whom, rows).await;
+            return Self::sweep(tx, job, whom, progress).await;
         }
         if progress["reports_done"] != true {
             return Self::reports(tx, job, whom, progress).await;
@@ -205,7 +213,8 @@ impl EraseJob {
         })
     }
 
-    /// What still waited when the walk came by is looked at again: a turn takes a moment. What waits longer stands still.
+    /// What still waited when the walk came by is looked at again, and swept again: a turn takes a moment. What waits longer
+    /// stands still.
     fn look_again(rows: i64, waiting: i64, walks: i64) -> Result<Step, StepError> {
         if walks < WALKS {
             return Ok(Step {
@@ -214,17 +223,25 @@ impl EraseJob {
             });
         }
         let what = format!(
-            "{waiting} messages or bodies of the person still wait for their turn: resume the job when they had it"
+            "{waiting} messages or bodies of the person still wait for their turn, or had it just now: resume the job when all had it"
         );
         Err(StepError::Refused(what))
     }
 
     /// Turns that the person had after the erasure began have answered, remembered and written journals, where the walk may have
-    /// been by then. Nothing of theirs waits any more, so once more is the last time.
-    async fn sweep(tx: &mut Tx, job: &Job, whom: &Person, rows: i64) -> Result<Step, StepError> {
+    /// been by then: once more. A timer that such a turn set goes here. One that rang since the events were walked through is an
+    /// event, which this walk finds; it is the last one if it finds none.
+    async fn sweep(
+        tx: &mut Tx,
+        job: &Job,
+        whom: &Person,
+        progress: &Value,
+    ) -> Result<Step, StepError> {
         blank(tx, job.tenant, whom).await?;
         Ok(Step {
-            progress: json!({"table": 0, "after": since(job), "rows": rows, "swept": true}),
+            progress: json!({
+                "table": 0, "after": since(job), "rows": progress["rows"], "walks": progress["walks"], "swept": true,
+            }),
             ..Step::default()
         })
     }

@@ -1,6 +1,8 @@
 //! The same over the API: opt-ins with evidence, what policy makes of them, topics, files, imports.
 
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use vestibule::access::Role;
 use vestibule_tests::{for_each_database, until};
 
@@ -105,6 +107,31 @@ async fn everything_that_is_wrong_with_a_statement_is_said_and_nothing_is_record
             ["/channel: must be form, checkout, agent, import, api or block_list"]
         );
         assert_eq!(ground.get(&key, &path).await.body["items"], json!([]));
+        ground.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_list_that_is_refused_by_its_head_is_not_asked_for_and_its_key_stays_free() {
+    for_each_database(async |database| {
+        let ground = Ground::on(&database).await;
+        let (key, _, _) = shop(&ground).await;
+        let list = "phone,scope,at\n+4915155000001,all,2026-01-01T00:00:00Z\n";
+        let mut line = TcpStream::connect(ground.node.api).await.expect("a connection");
+        let head = format!(
+            "POST /api/v1/consents/import HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\nidempotency-key: one\r\n\
+             content-type: application/json\r\nexpect: 100-continue\r\ncontent-length: {}\r\n\r\n",
+            list.len()
+        );
+        line.write_all(head.as_bytes()).await.expect("a head");
+        let mut refused = String::new();
+        line.read_to_string(&mut refused).await.expect("an answer, and the end");
+        assert!(refused.starts_with("HTTP/1.1 415"), "{refused}");
+        let again = ground.request("POST", "/api/v1/consents/import", &key);
+        let again = again.header("idempotency-key", "one").header("content-type", "text/csv");
+        let again = answer(again.body(list)).await;
+        assert_eq!((again.status, again.header("idempotency-replayed")), (202, ""));
         ground.end().await;
     })
     .await;

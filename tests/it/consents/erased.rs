@@ -226,12 +226,8 @@ async fn what_a_turn_wrote_that_still_waited_when_the_erasure_began_goes_too() {
         };
         let turn = remember(&desk, conversation, &key, b"marzipan").await;
         turn.commit().await.expect("committed");
-        let id = desk.ids.next(desk.clock.now());
         for written in [
-            format!(
-                r#"INSERT INTO turn (id, tenant, number, conversation, event, outcome, journal, at)
-                SELECT {id}, tenant, number, id, 1, 'silent', '{{"said":"marzipan"}}', 0 FROM conversation"#
-            ),
+            journal(&desk),
             "INSERT INTO conversation_note (id, tenant, conversation, author, body)
              SELECT 1, tenant, id, 'p', 'likes marzipan' FROM conversation"
                 .to_owned(),
@@ -241,6 +237,70 @@ async fn what_a_turn_wrote_that_still_waited_when_the_erasure_began_goes_too() {
         resumed(&desk, &database, failed).await;
         assert!(!holds(&everything(&database).await, "marzipan"));
         assert_eq!(database.count("SELECT bytes FROM plugin_kv_usage").await, 0);
+    })
+    .await;
+}
+
+/// The journal of a turn that was just now.
+fn journal(desk: &Desk) -> String {
+    let id = desk.ids.next(desk.clock.now());
+    format!(
+        r#"INSERT INTO turn (id, tenant, number, conversation, event, outcome, journal, at)
+        SELECT {id}, tenant, number, id, 1, 'silent', '{{"said":"marzipan"}}', 0 FROM conversation"#
+    )
+}
+
+/// A timer of the conversation rang just now.
+fn rang(desk: &Desk) -> String {
+    let id = desk.ids.next(desk.clock.now());
+    format!(
+        r#"INSERT INTO inbound_event (id, tenant, number, bucket, conversation, contact, seq, raw, ordinal, kind, at, wamid,
+            content, state)
+        SELECT {id}, tenant, number, bucket, id, contact, 99, 0, 0, 9, 0, '', '{{"fields":"marzipan"}}', 0 FROM conversation"#
+    )
+}
+
+#[tokio::test]
+async fn what_a_late_turns_timer_does_when_the_events_were_walked_through_goes_too() {
+    for_each_database(async |database| {
+        let desk = Desk::open(&database).await;
+        let (tenant, job, kind) = failed(&desk, &database).await;
+        // The message had its turn, and the job went on as far as the audit log before the timer rang.
+        for done in [
+            "UPDATE inbound_event SET state = 1".to_owned(),
+            rang(&desk),
+            r#"UPDATE job SET progress = '{"table":5,"after":0,"rows":3}'"#.to_owned(),
+        ] {
+            database.execute(done.leak()).await;
+        }
+        vestibule::jobs::resume(&desk.setup, tenant, job.id)
+            .await
+            .expect("resumed");
+        let over = run(&desk, kind.clone(), &job).await;
+        assert_eq!(over.state, JobState::Failed, "the timer's turn waits");
+        assert!(over.problem.contains("wait for their turn"), "{over:?}");
+        database.execute(journal(&desk).leak()).await;
+        resumed(&desk, &database, (tenant, job, kind)).await;
+        assert!(!holds(&everything(&database).await, "marzipan"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_turn_wrote_behind_the_back_of_the_last_walk_goes_too() {
+    for_each_database(async |database| {
+        let desk = Desk::open(&database).await;
+        let failed = failed(&desk, &database).await;
+        // The turn of a timer that rang before the last walk, which was past the journals when the turn wrote one.
+        for done in [
+            rang(&desk),
+            journal(&desk),
+            r#"UPDATE job SET progress = '{"table":3,"after":0,"rows":3,"swept":true}'"#.to_owned(),
+        ] {
+            database.execute(done.leak()).await;
+        }
+        resumed(&desk, &database, failed).await;
+        assert!(!holds(&everything(&database).await, "marzipan"));
     })
     .await;
 }

@@ -11,6 +11,7 @@ use std::task::{Context, Poll};
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request};
 use http::StatusCode;
+use http::header::EXPECT;
 use http::request::Parts;
 use hyper::body::{Frame, SizeHint};
 use sha2::{Digest, Sha256};
@@ -41,7 +42,7 @@ impl Asked {
     pub(super) async fn of(parts: Parts, body: Body) -> Answer<(Self, Request)> {
         let hash = begun(&parts.uri.to_string());
         if let Some(large) = parts.extensions.get().copied() {
-            let passing = Passing::new(hash, large, body);
+            let passing = Passing::new(hash, large, body, parts.headers.contains_key(EXPECT));
             let request = Request::from_parts(parts, Body::new(passing.clone()));
             return Ok((Self::Passing(passing), request));
         }
@@ -66,6 +67,14 @@ impl Asked {
         match self {
             Self::Digest(digest) => Ok(digest.clone()),
             Self::Passing(passing) => passing.to_the_end().await,
+        }
+    }
+
+    /// Its sender waits to be asked for it (`100 Continue`), and was not.
+    pub(super) fn is_held_back(&self) -> bool {
+        match self {
+            Self::Digest(_) => false,
+            Self::Passing(passing) => lock(&passing.0).is_held_back(),
         }
     }
 
@@ -107,6 +116,8 @@ struct Passed {
     hash: Sha256,
     bytes: usize,
     most: usize,
+    /// Until the first of it is asked for.
+    awaits_continue: bool,
     state: State,
 }
 
@@ -119,12 +130,13 @@ enum State {
 }
 
 impl Passing {
-    fn new(hash: Sha256, large: LargeBody, body: Body) -> Self {
+    fn new(hash: Sha256, large: LargeBody, body: Body, awaits_continue: bool) -> Self {
         let passed = Passed {
             body,
             hash,
             bytes: 0,
             most: large.most,
+            awaits_continue,
             state: State::Passes,
         };
         Self(Arc::new(Mutex::new(passed)))
@@ -141,6 +153,7 @@ impl Passed {
         if self.state != State::Passes {
             return Poll::Ready(None);
         }
+        self.awaits_continue = false;
         let polled = Pin::new(&mut self.body);
         let polled = hyper::body::Body::poll_frame(polled, cx);
         match &polled {
@@ -158,6 +171,10 @@ impl Passed {
             }
         }
         polled
+    }
+
+    fn is_held_back(&self) -> bool {
+        self.awaits_continue && !hyper::body::Body::is_end_stream(&self.body)
     }
 
     fn digest(&self) -> Answer<Vec<u8>> {
@@ -255,6 +272,24 @@ mod tests {
         let frame = request.into_body().frame().now_or_never();
         assert!(frame.is_none(), "whoever reads waits");
         assert!(asked.whole().now_or_never().is_none(), "as this does");
+    }
+
+    #[tokio::test]
+    async fn a_body_is_held_back_until_its_sender_is_asked_for_it() {
+        let held_back = async |body: Body| {
+            let mut parts = parts("/v1/x", Some(LARGE));
+            let expects = http::HeaderValue::from_static("100-continue");
+            parts.headers.insert(EXPECT, expects);
+            Asked::of(parts, body).await.expect("asked")
+        };
+        let (asked, request) = held_back(frames([None])).await;
+        assert!(asked.is_held_back());
+        let frame = request.into_body().frame().now_or_never();
+        assert!(frame.is_none() && !asked.is_held_back());
+        let (nothing, _) = held_back(Body::empty()).await;
+        assert!(!nothing.is_held_back(), "there is nothing to be asked for");
+        let (sent, _) = passing(frames([None])).await;
+        assert!(!sent.is_held_back(), "its sender does not wait");
     }
 
     #[tokio::test]

@@ -12,6 +12,7 @@ mod show;
 mod stage;
 mod story;
 
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -55,18 +56,29 @@ pub(super) async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 }
 
 /// Somebody ends the demo from outside: Ctrl-C, a closed terminal, `kill`. Heard from this call on, so that its data folder goes
-/// whenever that is.
+/// whenever that is. Under `nohup` a closed terminal is no end.
 fn ended() -> std::io::Result<impl Future<Output = ()>> {
-    let kinds = [
-        SignalKind::interrupt(),
-        SignalKind::terminate(),
-        SignalKind::hangup(),
-    ];
+    let mut kinds = vec![SignalKind::interrupt(), SignalKind::terminate()];
+    if !is_ignored(SignalKind::hangup()) {
+        kinds.push(SignalKind::hangup());
+    }
     let signals: std::io::Result<Vec<Signal>> = kinds.into_iter().map(signal).collect();
     let mut signals = signals?;
     Ok(async move {
         select_all(signals.iter_mut().map(|signal| Box::pin(signal.recv()))).await;
     })
+}
+
+/// Was this process begun with the signal ignored? To listen for one ends that.
+fn is_ignored(signal: SignalKind) -> bool {
+    let mut action = MaybeUninit::<libc::sigaction>::zeroed();
+    let signal = signal.as_raw_value();
+    // SAFETY: nothing is changed, as no new action is given; the kernel writes at most one action. Zeroes are one too.
+    let action = unsafe {
+        libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr());
+        action.assume_init()
+    };
+    action.sa_sigaction == libc::SIG_IGN
 }
 
 /// The interactive demo: one who types, and stories that come when they come.
