@@ -44,6 +44,33 @@ async fn a_post_that_is_sent_again_changes_nothing_and_gets_the_same_answer() {
     .await;
 }
 
+#[tokio::test]
+async fn a_signature_makes_another_request_of_the_same_bytes() {
+    for_each_database(async |database| {
+        let ground = Ground::on(&database).await;
+        let upload = async |signature: Option<&str>| {
+            let request = ground.request("POST", "/api/v1/plugins", &ground.operator);
+            let request = request.header("idempotency-key", "one");
+            let request = request.header("content-type", "application/wasm");
+            let request = match signature {
+                Some(signature) => request.header("vestibule-signature", signature),
+                None => request,
+            };
+            answer(request.body("no component")).await
+        };
+        let first = upload(None).await;
+        assert_eq!((first.status, first.problem()), (422, "invalid"));
+        let signed = upload(Some("acme:AAAA")).await;
+        let reused = (422, "idempotency_key_reused");
+        assert_eq!((signed.status, signed.problem()), reused, "{signed:?}");
+        let again = upload(None).await;
+        assert_eq!(again.header("idempotency-replayed"), "true");
+        assert_eq!(again.body, first.body);
+        ground.end().await;
+    })
+    .await;
+}
+
 /// From now on no answer can be written down: what a crash between the change and its answer is to the next node.
 async fn break_answers(database: &TestDatabase) {
     let broken = match database.kind {

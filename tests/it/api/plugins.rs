@@ -1,5 +1,8 @@
 //! Plugins by the API, against a node that is a process of its own: compiling needs the program itself.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ring::signature::{Ed25519KeyPair, KeyPair};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -361,6 +364,52 @@ async fn everything_that_is_wrong_with_an_installation_is_told_at_once() {
         assert_eq!(refused.status, 422, "{refused:?}");
         has_all(&refused);
         assert_eq!(patch("\"other\"", &wrong).await.status, 412);
+        assert!(served.node.terminate().await.success());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_upload_with_a_key_of_its_own_is_answered_as_it_is_kept() {
+    for_each_database(async |database| {
+        let mut served = Served::on(&database).await;
+        let pair = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).expect("a key");
+        let public = STANDARD.encode(pair.public_key().as_ref());
+        let key = json!({"name": "workshop", "public_key": public});
+        let added = served.ask("POST", "/plugin-keys", Some(&key)).await;
+        assert_eq!(added.status, 201, "{added:?}");
+        let signature = STANDARD.encode(pair.sign(guests::ECHO).as_ref());
+        let upload = async |item: &str, author: &str, signed: bool| {
+            let request = served.request("POST", &format!("/plugins?author={author}"));
+            let request = request.header("idempotency-key", item);
+            let request = request.header("content-type", "application/wasm");
+            let request = match signed {
+                true => request.header("vestibule-signature", format!("workshop:{signature}")),
+                false => request,
+            };
+            answer(request.body(guests::ECHO)).await
+        };
+        let told = |upload: &Answer| {
+            let body = &upload.body;
+            (
+                upload.status,
+                body["author"].clone(),
+                body["signed_by"].clone(),
+            )
+        };
+        let author = served.tenant.trim_start_matches("?tenant=");
+        let new = upload("new", author, false).await;
+        assert_eq!(told(&new), (201, json!(author), Value::Null), "{new:?}");
+        // Bytes that are known: what is said of them anew.
+        let signed = upload("signed", "none", true).await;
+        let said = (201, Value::Null, json!("workshop"));
+        assert_eq!(told(&signed), said, "{signed:?}");
+        let kept = format!("/plugins/{}", digest(&signed));
+        assert_eq!(served.ask("GET", &kept, None).await.body, signed.body);
+        // What was remembered is what was so.
+        let again = upload("new", author, false).await;
+        assert_eq!(again.header("idempotency-replayed"), "true");
+        assert_eq!(again.body, new.body);
         assert!(served.node.terminate().await.success());
     })
     .await;

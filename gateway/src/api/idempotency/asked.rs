@@ -1,4 +1,5 @@
-//! What a request asks for: a digest of its address and its body, under which the same request is known again.
+//! What a request asks for: a digest of its address, of a signature beside its body and of its body, under which the same
+//! request is known again.
 //!
 //! An ordinary body is read before its handler runs. A large one ([`LargeBody`]) is hashed as its handler reads it: whoever
 //! does has room for it, or keeps it as it comes, and for its key's sake it is in nobody's memory.
@@ -17,6 +18,7 @@ use hyper::body::{Frame, SizeHint};
 use sha2::{Digest, Sha256};
 
 use super::super::input::unread;
+use super::super::plugins::SIGNATURE;
 use super::super::problem::Problem;
 use super::super::{Answer, LongBody};
 use crate::sync::{blocking, lock};
@@ -40,7 +42,7 @@ pub(super) enum Asked {
 impl Asked {
     /// With the request for its handler.
     pub(super) async fn of(parts: Parts, body: Body) -> Answer<(Self, Request)> {
-        let hash = begun(&parts.uri.to_string());
+        let hash = begun(&head(&parts));
         if let Some(large) = parts.extensions.get().copied() {
             let passing = Passing::new(hash, large, body, parts.headers.contains_key(EXPECT));
             let request = Request::from_parts(parts, Body::new(passing.clone()));
@@ -89,10 +91,25 @@ impl Asked {
 
 /// SHA-256 of a name and what is said under it.
 pub(super) fn digest(name: &str, said: &[u8]) -> Vec<u8> {
-    begun(name).chain_update(said).finalize().to_vec()
+    begun(name.as_bytes())
+        .chain_update(said)
+        .finalize()
+        .to_vec()
 }
 
-fn begun(name: &str) -> Sha256 {
+/// What a request says before its body: its address, and who signed the body. Of one that is not signed it is the address
+/// alone, as it was before signatures counted: answers that are kept, and nodes of such a version, know it still.
+fn head(parts: &Parts) -> Vec<u8> {
+    let mut head = parts.uri.to_string().into_bytes();
+    for signature in parts.headers.get_all(SIGNATURE) {
+        // Neither an address nor a header can have the end of a line in it.
+        head.push(b'\n');
+        head.extend_from_slice(signature.as_bytes());
+    }
+    head
+}
+
+fn begun(name: &[u8]) -> Sha256 {
     let length = (name.len() as u64).to_be_bytes();
     Sha256::new().chain_update(length).chain_update(name)
 }
@@ -316,9 +333,33 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn who_signed_a_body_is_part_of_what_is_asked_for() {
+        let asked = async |signatures: &[&'static str], large| {
+            let mut parts = parts("/v1/x?a=b", large);
+            for signature in signatures {
+                let signature = http::HeaderValue::from_static(signature);
+                parts.headers.append(SIGNATURE, signature);
+            }
+            let (asked, _) = Asked::of(parts, Body::from("it")).await.expect("asked");
+            asked.whole().await.expect("whole")
+        };
+        for large in [None, Some(LARGE)] {
+            let unsigned = asked(&[], large).await;
+            assert_eq!(unsigned, digest("/v1/x?a=b", b"it"), "as ever");
+            let signed = asked(&["a:AAAA"], large).await;
+            assert_eq!(signed, asked(&["a:AAAA"], large).await);
+            let others = [asked(&["b:AAAA"], large), asked(&["a:AAAA", ""], large)];
+            for other in futures::future::join_all(others).await {
+                assert_ne!(signed, other);
+            }
+            assert_ne!(signed, unsigned);
+        }
+    }
+
+    #[tokio::test]
     async fn a_long_body_is_hashed_like_a_short_one() {
         let body = Bytes::from(vec![7; AT_ONCE + 1]);
         let known = digest("/v1/x", &body);
-        assert_eq!(ended(begun("/v1/x"), body).await, known);
+        assert_eq!(ended(begun(b"/v1/x"), body).await, known);
     }
 }

@@ -24,7 +24,7 @@ use crate::audit::OPERATOR;
 use crate::domain::TenantId;
 use crate::tenants::installations::Uploaded;
 
-pub(super) use upload::too_large;
+pub(super) use upload::{SIGNATURE, too_large};
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()

@@ -21,7 +21,8 @@ use crate::plugin_host::COMPONENT_BYTES;
 use crate::tenants::installations::{self, Authorship, NewUpload};
 use crate::tenants::plugin_keys::Signature;
 
-const SIGNATURE: &str = "vestibule-signature";
+/// Who signed the component that is the body.
+pub(in super::super) const SIGNATURE: &str = "vestibule-signature";
 
 /// Who wrote it.
 #[derive(Debug, Deserialize, IntoParams)]

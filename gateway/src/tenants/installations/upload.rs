@@ -164,12 +164,10 @@ pub(super) async fn take_in(
         Some(turn) => seal(setup, turn, realm, &id, wasm, &manifest).await?,
         None => None,
     };
-    keep(setup, new, &component, sealed.as_deref(), &id).await?;
+    let component = keep(setup, new, &component, sealed.as_deref(), &id).await?;
     drop(turn);
-    let mut tx = setup.db.read().await?;
-    let kept = components::component(&mut tx, realm, &component.digest).await?;
     Ok(Uploaded {
-        component: kept.unwrap_or(component),
+        component,
         manifest,
     })
 }
@@ -210,13 +208,14 @@ async fn check_room(setup: &SetupContext, realm: TenantId) -> Result<()> {
     )))
 }
 
+/// Answers it as it is kept: of bytes that were there before, who uploaded them first, and what was said of their author.
 async fn keep(
     setup: &SetupContext,
     new: &NewUpload,
     component: &Component,
     sealed: Option<&[u8]>,
     id: &ArtifactId,
-) -> Result<()> {
+) -> Result<Component> {
     let realm = new.realm;
     let mut tx = setup.db.begin().await?;
     if let Authorship::Of(author) = new.authorship {
@@ -251,8 +250,11 @@ async fn keep(
     setup
         .record(&mut tx, realm, "plugin.upload", digest, None, Some(became))
         .await?;
+    // Read within the change: where it waits for its answer, nothing that comes after sees it.
+    let kept = components::component(&mut tx, realm, digest).await?;
+    let kept = kept.ok_or_else(|| SetupError::not_found("digest", digest))?;
     setup.commit(tx).await?;
-    Ok(())
+    Ok(kept)
 }
 
 /// Why nobody believes it, whatever it consists of.
