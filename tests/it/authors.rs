@@ -38,10 +38,12 @@ impl Desk {
         String::from_utf8(output.stderr).expect("UTF-8")
     }
 
-    /// Crates as this workspace has them, from what is on this machine; what was compiled stays for the next run.
+    /// Compiler and crates as this workspace has them, from what is on this machine; what was compiled stays for the next run.
     fn pin(&self, name: &str) {
-        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.lock");
-        std::fs::copy(workspace, self.at(name).join("Cargo.lock")).expect("copied");
+        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        for file in ["Cargo.lock", "rust-toolchain.toml"] {
+            std::fs::copy(workspace.join(file), self.at(name).join(file)).expect("copied");
+        }
         let settings = format!(
             "[build]\ntarget-dir = {:?}\n[net]\noffline = true\n",
             Path::new(env!("CARGO_TARGET_TMPDIR")).join("authors")
