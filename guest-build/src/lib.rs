@@ -21,7 +21,7 @@ use anyhow::{Context, Result};
 
 pub use cargo::{Package, package_in};
 pub use component::{MANIFEST_SECTION, component_of, with_manifest};
-pub use manifest::Manifest;
+pub use manifest::{Manifest, is_name};
 pub use target::ensure_target;
 
 /// What to build. All guests of one specification are built by one cargo call.

@@ -130,9 +130,8 @@ impl Manifest {
     }
 
     fn check(&self) -> Result<()> {
-        let letter = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
         ensure!(
-            (1..=64).contains(&self.name.len()) && self.name.bytes().all(letter),
+            is_name(&self.name),
             "name: 1 to 64 lower-case letters, digits and hyphens"
         );
         ensure!(is_version(&self.version), "version: like 1.2.3");
@@ -156,6 +155,12 @@ impl Manifest {
         );
         Ok(())
     }
+}
+
+/// May a plugin be called so?
+pub fn is_name(name: &str) -> bool {
+    let letter = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    (1..=64).contains(&name.len()) && name.bytes().all(letter)
 }
 
 /// Three numbers, then perhaps a pre-release or a build. Leading zeros and the like are the host's to refuse.

@@ -15,7 +15,7 @@ use vestibule::tenants::{
     Setup, SetupContext, SetupError, add_tenant, apps, credentials, find_tenant, holds, keys,
     numbers, set_tenant,
 };
-use vestibule_tests::{TestDatabase, for_each_database, keys_in, setup_context};
+use vestibule_tests::{TestDatabase, for_each_database, keys_in};
 
 const NOW: Timestamp = Timestamp::from_secs(1_790_000_000);
 
@@ -24,7 +24,7 @@ async fn empty(database: &TestDatabase) -> (tempfile::TempDir, SetupContext) {
     let (db, keyring) = (database.open().await, keys_in(dir.path()));
     let clock = Arc::new(ManualClock::at(NOW));
     let ids = IdGenerator::new(1, Timestamp::ZERO);
-    let setup = setup_context(db, keyring, clock, ids);
+    let setup = SetupContext::new(db, keyring, clock, ids);
     (dir, setup)
 }
 

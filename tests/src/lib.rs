@@ -19,5 +19,5 @@ pub mod wait;
 pub use browser::Browser;
 pub use db::{Kind, TestDatabase, for_each_database};
 pub use gateway::{Business, Deployment, GatewayProcess, InProcessNode, Program, settle};
-pub use setup::{keys_in, setup_context};
+pub use setup::keys_in;
 pub use wait::until;

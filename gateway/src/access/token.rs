@@ -94,15 +94,11 @@ pub fn shown_once(token: &Token) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::secrets::{Missing, Source, SystemEntropy};
+    use crate::secrets::SystemEntropy;
 
     fn keyring() -> (tempfile::TempDir, Keyring) {
         let dir = tempfile::tempdir().expect("a temporary folder");
-        let source = Source::File {
-            path: dir.path().join("keys.toml"),
-            if_missing: Missing::Create,
-        };
-        let keyring = Keyring::load(source, std::sync::Arc::new(SystemEntropy));
+        let keyring = Keyring::of_file(dir.path().join("keys.toml"));
         (dir, keyring.expect("keys are made"))
     }
 

@@ -15,7 +15,7 @@ use crate::jobs::Traffic;
 use crate::ownership::{self, Holder};
 use crate::plugin_host::{CompileLimits, Compiler};
 use crate::secrets::{Keyring, KeyringError, Missing, Source, SystemEntropy};
-use crate::storage::{self, Db, Ending, OpenOptions, StorageError, migrate, nodes};
+use crate::storage::{self, Db, OpenOptions, StorageError, migrate, nodes};
 use crate::tenants::SetupContext;
 
 /// How long a verb may take before its id slot could be given to somebody else. Compiling may take two minutes.
@@ -135,17 +135,12 @@ impl Local {
         let nodes::Leased { slot, life_line } = nodes::lease_slot(&db, &holder, SLOT_TTL)
             .await?
             .ok_or(OpenError::NoSlot)?;
+        let ids = IdGenerator::new(slot.number, slot.id_floor);
         let setup = SetupContext {
-            db,
-            keyring,
-            clock: Arc::new(SystemClock),
-            ids: Arc::new(IdGenerator::new(slot.number, slot.id_floor)),
             require_signature: config.plugins.require_signature,
             uploads_per_tenant: config.plugins.uploads_per_tenant,
-            changed: Arc::default(),
             by: Actor::command_line(rustix::process::getuid().as_raw()),
-            giver: crate::tenants::Giver::Operator,
-            ending: Ending::default(),
+            ..SetupContext::new(db, keyring, Arc::new(SystemClock), ids)
         };
         let compiler = Arc::new(compiler(config)?);
         // SQLite's file is locked: nobody else works on it.

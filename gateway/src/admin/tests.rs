@@ -13,7 +13,7 @@ use crate::domain::time::ManualClock;
 use crate::domain::{IdGenerator, Timestamp};
 use crate::jobs::Traffic;
 use crate::plugin_host::{CompileLimits, Compiler};
-use crate::secrets::{Keyring, Missing, Source, SystemEntropy};
+use crate::secrets::Keyring;
 use crate::storage::{self, OpenOptions};
 use crate::telemetry::Captured;
 use crate::tenants::SetupContext;
@@ -34,15 +34,10 @@ async fn context(dir: &tempfile::TempDir) -> AdminContext {
     storage::migrate::migrate(&db, now)
         .await
         .expect("it migrates");
-    let path = dir.path().join("keys.toml");
-    let source = Source::File {
-        path,
-        if_missing: Missing::Create,
-    };
-    let keyring = Keyring::load(source, Arc::new(SystemEntropy)).expect("keys are made");
+    let keyring = Keyring::of_file(dir.path().join("keys.toml")).expect("keys are made");
     let clock = Arc::new(ManualClock::at(now));
     let ids = IdGenerator::new(1, Timestamp::ZERO);
-    let setup = SetupContext::for_tests(db, Arc::new(keyring), clock, ids);
+    let setup = SetupContext::new(db, Arc::new(keyring), clock, ids);
     let compiler = Compiler::new("/nonexistent".into(), CompileLimits::default());
     AdminContext {
         setup,

@@ -21,7 +21,7 @@ use tokio::sync::mpsc;
 
 use crate::admin::{self, AdminContext, AdminSocket, DataLock};
 use crate::api::{Api, Claims, Media, Rates, Streams, UploadRoom};
-use crate::audit::{self, Actor, VerifyJob};
+use crate::audit::{self, VerifyJob};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::consent;
@@ -44,7 +44,7 @@ use crate::metering::{self, Meter, QualityWatch};
 use crate::ownership::{self, Keeper, KeeperConfig, Owned, UnderWay, Wakeups};
 use crate::replay::ReplayJob;
 use crate::secrets::Keyring;
-use crate::storage::{Db, Ending, migrate};
+use crate::storage::{Db, migrate};
 use crate::telemetry;
 use crate::telemetry::PluginMeters;
 use crate::templates::{Changes, Schedule, SyncJob};
@@ -367,18 +367,13 @@ impl Shared {
     }
 
     fn admin_context(&self, config: &Config) -> anyhow::Result<AdminContext> {
+        let (db, keyring) = (self.db.clone(), self.keyring.clone());
         Ok(AdminContext {
             setup: SetupContext {
-                db: self.db.clone(),
-                keyring: self.keyring.clone(),
-                clock: self.clock.clone(),
-                ids: self.ids.clone(),
                 require_signature: config.plugins.require_signature,
                 uploads_per_tenant: config.plugins.uploads_per_tenant,
                 changed: self.wakeups.setup.clone(),
-                by: Actor::gateway(),
-                giver: crate::tenants::Giver::Operator,
-                ending: Ending::default(),
+                ..SetupContext::new(db, keyring, self.clock.clone(), self.ids.clone())
             },
             compiler: Arc::new(admin::compiler(config)?),
             graph: graph(config)?,

@@ -34,13 +34,12 @@ mod trace;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 
 use crate::admin::Command;
 use crate::config::Config;
-use crate::secrets::{Keyring, Missing, Source, SystemEntropy};
+use crate::secrets::Keyring;
 use crate::telemetry;
 
 /// A WebAssembly plugin-hosting gateway for the WhatsApp Business Platform.
@@ -285,11 +284,7 @@ fn done(ended: anyhow::Result<()>) -> anyhow::Result<ExitCode> {
 
 fn new_keys(path: PathBuf) -> anyhow::Result<ExitCode> {
     anyhow::ensure!(!path.exists(), "{} is there already", path.display());
-    let source = Source::File {
-        path: path.clone(),
-        if_missing: Missing::Create,
-    };
-    Keyring::load(source, Arc::new(SystemEntropy))?;
+    Keyring::of_file(path.clone())?;
     output::line(&format!("keys written to {}", path.display()));
     Ok(ExitCode::SUCCESS)
 }

@@ -10,7 +10,7 @@ use super::*;
 use crate::domain::{InstallationId, Timestamp};
 use crate::egress::{EgressConfig, Lookup, LookupLimits};
 use crate::plugin_host::Method;
-use crate::secrets::{Missing, Source, SystemEntropy};
+use crate::secrets::Keyring;
 use crate::storage::{self, OpenOptions};
 use crate::sync::lock;
 
@@ -49,11 +49,7 @@ async fn world(egress: Egress) -> World {
     let db = db.expect("it opens");
     let migrated = storage::migrate::migrate(&db, Timestamp::ZERO).await;
     migrated.expect("it migrates");
-    let source = Source::File {
-        path: dir.path().join("keys.toml"),
-        if_missing: Missing::Create,
-    };
-    let keyring = Keyring::load(source, Arc::new(SystemEntropy)).expect("keys are made");
+    let keyring = Keyring::of_file(dir.path().join("keys.toml")).expect("keys are made");
     let config = OutcallsConfig {
         timeout: Duration::from_secs(20),
         concurrency: CONCURRENCY,

@@ -106,7 +106,7 @@ struct State {
     /// Those that did well.
     mended: HashSet<Part>,
     /// Whose faults on which events were counted lately: a turn that waits meets its canary again and again.
-    counted_faults: HashSet<(Part, EventId)>,
+    counted_failures: HashSet<(Part, EventId)>,
 }
 
 impl State {
@@ -225,8 +225,8 @@ impl Rollouts {
     }
 
     /// Is it the first time lately that this version fails on this event? From now on it is not.
-    pub(super) fn is_first_fault(&self, part: Part, event: EventId) -> bool {
-        self.state().counted_faults.insert((part, event))
+    pub(super) fn is_first_failure(&self, part: Part, event: EventId) -> bool {
+        self.state().counted_failures.insert((part, event))
     }
 
     fn judge(&self, state: &mut State, part: Part, of: ConversationId, faulty: bool) {

@@ -167,7 +167,7 @@ impl Turns {
         part: &Part,
         fault: &'static str,
     ) {
-        if !self.rollouts.is_first_fault(*part, input.event.id) {
+        if !self.rollouts.is_first_failure(*part, input.event.id) {
             return;
         }
         if let Some(mut once) = did(report, part.installation) {
@@ -189,7 +189,7 @@ impl Turns {
         let once = did(rejection, part.installation);
         if let (Some(mut once), Some(counts)) = (once, counts_against(instead, behind)) {
             // A turn that loses a race runs again.
-            if !self.rollouts.is_first_fault(*part, input.event.id) {
+            if !self.rollouts.is_first_failure(*part, input.event.id) {
                 return;
             }
             once.fell_back = true;

@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
 use super::SecretError;
-use super::entropy::Entropy;
+use super::entropy::{Entropy, SystemEntropy};
 use super::envelope::{self, Place};
 use super::key_file::{self, KeyFileError};
 use super::keys::{KeyId, Keys, KeysError};
@@ -60,6 +60,12 @@ pub struct Keyring {
 }
 
 impl Keyring {
+    /// Of a key file, which is made where there is none.
+    pub fn of_file(path: PathBuf) -> Result<Self, KeyringError> {
+        let if_missing = Missing::Create;
+        Self::load(Source::File { path, if_missing }, Arc::new(SystemEntropy))
+    }
+
     pub fn load(source: Source, entropy: Arc<dyn Entropy>) -> Result<Self, KeyringError> {
         let keys = match &source {
             Source::Given(_) => read(&source)?,

@@ -97,33 +97,15 @@ pub async fn refuse_all_tenants(
     Ok(())
 }
 
-/// Anybody may try it from then on.
+/// Anybody may try it from then on. `uncounted`: of its tries, those from which nobody learnt anything about the component.
 pub async fn release_all_tenants(
     tx: &mut Tx,
     (digest, engine): (&str, &str),
     holder: &str,
     until: Timestamp,
+    uncounted: i64,
 ) -> Result<()> {
-    const SQL: &str = "UPDATE compile_work SET claimed_until = $4 WHERE digest = $1 AND engine = $2 AND holder = $3";
-    execute!(
-        tx,
-        sqlx::query(SQL)
-            .bind(digest)
-            .bind(engine)
-            .bind(holder)
-            .bind(until.millis())
-    )?;
-    Ok(())
-}
-
-/// The same, as if it had not been begun: whoever gives it up so learnt nothing about the component.
-pub async fn give_back_all_tenants(
-    tx: &mut Tx,
-    (digest, engine): (&str, &str),
-    holder: &str,
-    now: Timestamp,
-) -> Result<()> {
-    const SQL: &str = "UPDATE compile_work SET claimed_until = $4, tries = tries - 1
+    const SQL: &str = "UPDATE compile_work SET claimed_until = $4, tries = tries - $5
         WHERE digest = $1 AND engine = $2 AND holder = $3";
     execute!(
         tx,
@@ -131,7 +113,8 @@ pub async fn give_back_all_tenants(
             .bind(digest)
             .bind(engine)
             .bind(holder)
-            .bind(now.millis())
+            .bind(until.millis())
+            .bind(uncounted)
     )?;
     Ok(())
 }

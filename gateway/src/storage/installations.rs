@@ -207,60 +207,45 @@ pub async fn update(tx: &mut Tx, tenant: TenantId, changed: &Installation) -> Re
     Ok(())
 }
 
-/// Moves the generation of every installation in which a digest stands: whoever commits waits or has committed, and turns
-/// that began before commit nothing. Answers how many they are. Rows are locked in the order in which commits lock them.
-pub async fn outdate_digest_all_tenants(tx: &mut Tx, digest: &str) -> Result<u64> {
-    const STANDING: &str = "SELECT i.id FROM installation i WHERE i.state <> 'retired' AND i.id IN
-            (SELECT v.installation FROM installation_version v WHERE v.digest = $1 AND v.stage <> 'retired')";
-    let locked = if tx.is_postgres() {
-        "ORDER BY i.id FOR UPDATE"
-    } else {
-        ""
+/// Moves the generation of the installations that a query finds: whoever commits waits or has committed, and turns that began
+/// before commit nothing. Rows are locked in the order in which commits lock them.
+/// `and`: which of them it moves, where those are not all.
+fn outdating(tx: &Tx, found: &str, and: &str) -> sqlx::AssertSqlSafe<String> {
+    let locked = match tx.is_postgres() {
+        true => "ORDER BY id FOR UPDATE",
+        false => "",
     };
-    let sql = format!(
-        "WITH standing AS ({STANDING} {locked})
-        UPDATE installation SET generation = generation + 1 WHERE id IN (SELECT id FROM standing)"
-    );
-    Ok(execute!(
-        tx,
-        sqlx::query(sqlx::AssertSqlSafe(sql)).bind(digest)
-    )?)
+    sqlx::AssertSqlSafe(format!(
+        "WITH found AS ({found} {locked})
+        UPDATE installation SET generation = generation + 1 WHERE id IN (SELECT id FROM found) {and}"
+    ))
 }
 
-/// The same for every installation of a tenant.
+/// Of every installation in which a digest stands. Answers how many they are.
+pub async fn outdate_digest_all_tenants(tx: &mut Tx, digest: &str) -> Result<u64> {
+    const STANDING: &str = "SELECT id FROM installation WHERE state <> 'retired' AND id IN
+            (SELECT v.installation FROM installation_version v WHERE v.digest = $1 AND v.stage <> 'retired')";
+    let sql = outdating(tx, STANDING, "");
+    Ok(execute!(tx, sqlx::query(sql).bind(digest))?)
+}
+
+/// Of every installation of a tenant.
 pub async fn outdate_tenant(tx: &mut Tx, tenant: TenantId) -> Result<()> {
     const STANDING: &str = "SELECT id FROM installation WHERE tenant = $1 AND state <> 'retired'";
-    let locked = if tx.is_postgres() {
-        "ORDER BY id FOR UPDATE"
-    } else {
-        ""
-    };
-    let sql = format!(
-        "WITH standing AS ({STANDING} {locked})
-        UPDATE installation SET generation = generation + 1 WHERE id IN (SELECT id FROM standing)"
-    );
-    execute!(tx, sqlx::query(sqlx::AssertSqlSafe(sql)).bind(tenant.raw()))?;
+    let sql = outdating(tx, STANDING, "");
+    execute!(tx, sqlx::query(sql).bind(tenant.raw()))?;
     Ok(())
 }
 
-/// Moves the generation of the tenant's installation whose place a number's own one takes: of a turn that began with it nothing is
-/// committed for that number any more. Both rows are locked in the order in which commits lock them, so this comes before the
-/// own one is written.
+/// Of the tenant's installation whose place a number's own one takes: of a turn that began with it nothing is committed for that
+/// number any more. Both rows are locked, so this comes before the own one is written.
 pub async fn outdate_place(tx: &mut Tx, tenant: TenantId, own: &Installation) -> Result<()> {
     const BOTH: &str = "SELECT id FROM installation
         WHERE tenant = $1 AND plugin = $2 AND (number = 0 OR id = $3) AND state <> 'retired'";
-    let locked = if tx.is_postgres() {
-        "ORDER BY id FOR UPDATE"
-    } else {
-        ""
-    };
-    let sql = format!(
-        "WITH both_rows AS ({BOTH} {locked})
-        UPDATE installation SET generation = generation + 1 WHERE number = 0 AND id IN (SELECT id FROM both_rows)"
-    );
+    let sql = outdating(tx, BOTH, "AND number = 0");
     execute!(
         tx,
-        sqlx::query(sqlx::AssertSqlSafe(sql))
+        sqlx::query(sql)
             .bind(tenant.raw())
             .bind(&own.plugin)
             .bind(own.id.raw())

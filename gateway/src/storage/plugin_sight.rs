@@ -18,7 +18,8 @@ pub struct InUse {
     pub installations: i64,
 }
 
-/// `v` is a version. (While an installation stands, an upload of its tenant's own is kept, and shows that it is one.) `$1`: whose realm (0: the operator's, which sees all); `$2`: 1 if it sees what it is the author of.
+/// `v` is a version. `$1`: whose realm (0: the operator's, which sees all); `$2`: 1 if it sees what it is the author of. While an
+/// installation stands, an upload of its tenant's own is kept, and shows that it is one.
 macro_rules! seen {
     () => {
         "($1 = 0 OR v.tenant = $1 OR ($2 = 1

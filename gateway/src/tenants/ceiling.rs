@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{Result, SetupContext, TenantSettings};
 use crate::domain::TenantId;
@@ -30,13 +30,9 @@ impl GrantCeiling {
     /// What a tenant's settings say, without reading all of them where they say nothing: every tenant's are asked at each change
     /// of setup.
     pub fn of(settings: &str) -> Self {
-        if !settings.contains(KEY) {
-            return Self::All;
-        }
-        // Settings that do not read at all let nothing through either.
-        match serde_json::from_str::<Map<String, Value>>(settings) {
-            Ok(_) => TenantSettings::read(settings).0.grant_ceiling,
-            Err(_) => Self::Only(BTreeSet::new()),
+        match settings.contains(KEY) {
+            true => TenantSettings::read(settings).0.grant_ceiling,
+            false => Self::All,
         }
     }
 

@@ -81,18 +81,17 @@ pub struct SetupContext {
 
 impl SetupContext {
     /// In the gateway's own name, with what the configuration says by default.
-    #[cfg(test)]
-    pub(crate) fn for_tests(
+    pub fn new(
         db: Db,
         keyring: Arc<Keyring>,
         clock: Arc<dyn Clock>,
-        ids: IdGenerator,
+        ids: impl Into<Arc<IdGenerator>>,
     ) -> Self {
         Self {
             db,
             keyring,
             clock,
-            ids: Arc::new(ids),
+            ids: ids.into(),
             require_signature: false,
             uploads_per_tenant: 500,
             changed: Arc::default(),

@@ -196,7 +196,9 @@ impl TenantSettings {
         let (mut parts, mut settings): (Map<_, _>, Map<_, _>) = object
             .into_iter()
             .partition(|(key, value)| ["words", "limits"].contains(&&**key) && value.is_object());
-        let has_ceiling = settings.contains_key(ceiling::KEY);
+        // Settings that do not read at all may have had one.
+        let is_cut = !problems.is_empty() && json.contains(ceiling::KEY);
+        let has_ceiling = is_cut || settings.contains_key(ceiling::KEY);
         settings = readable::<Self>("", settings, &mut problems);
         if has_ceiling {
             // One that does not read is not the same as none: it lets nothing through.

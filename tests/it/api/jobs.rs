@@ -17,7 +17,7 @@ use vestibule::ownership::OwnedBuckets;
 use vestibule::storage::jobs::{Job, JobState, Reject};
 use vestibule::storage::{self, StorageError, Tx, buckets, nodes};
 use vestibule::tenants::{SetupContext, SetupError};
-use vestibule_tests::{TestDatabase, for_each_database, keys_in, setup_context, until};
+use vestibule_tests::{TestDatabase, for_each_database, keys_in, until};
 
 /// Counts to the number in its params, rejects every third, and may be told to stumble.
 #[derive(Debug, Default)]
@@ -99,7 +99,7 @@ impl Works {
         let slot = slot.expect("a database").expect("a free slot").slot;
         let ids = IdGenerator::new(slot.number, slot.id_floor);
         let (keyring, clock) = (keys_in(folder.path()), Arc::new(SystemClock));
-        let setup = setup_context(db.clone(), keyring, clock, ids);
+        let setup = SetupContext::new(db.clone(), keyring, clock, ids);
         let (owned, watched) = watch::channel(Arc::default());
         let (kind, wake) = (Arc::new(Count::default()), Wake::default());
         let runner = Runner {

@@ -25,7 +25,7 @@ use vestibule::storage::outbox::OutboxRow;
 use vestibule::storage::{Db, buckets, nodes, raw};
 use vestibule::tenants::numbers::NewNumber;
 use vestibule::tenants::{SetupContext, add_tenant, apps, credentials, numbers};
-use vestibule_tests::{TestDatabase, setup_context, until};
+use vestibule_tests::{TestDatabase, until};
 
 pub const VERIFY: &str = "a-verify-token";
 /// Meta's ids of the apps; `shop` and `bank` are their tenants' names.
@@ -65,7 +65,7 @@ impl Desk {
         let clock = Arc::new(ManualClock::at(vestibule_tests::db::now()));
         let ids = IdGenerator::new(slot.number, slot.id_floor);
         let keyring = Arc::new(keyring());
-        let setup = setup_context(db.clone(), keyring.clone(), clock.clone(), ids);
+        let setup = SetupContext::new(db.clone(), keyring.clone(), clock.clone(), ids);
         let ids = setup.ids.clone();
         for n in 0..2 {
             set_up(&setup, n).await;

@@ -8,6 +8,9 @@ use vestibule_tests::{TestDatabase, for_each_database, guests, settle, until};
 
 use super::{cli, echo, push};
 
+/// All that is compiled, a node of another release did.
+const OTHER_ENGINE: &str = "UPDATE artifact SET engine = '47.0.1 00000000000000aa'";
+
 async fn install(town: &Town, tenant: usize, component: &[u8]) {
     plugin(town, "install", tenant, component).await;
 }
@@ -49,9 +52,7 @@ async fn what_another_engine_compiled_is_compiled_anew_while_turns_wait() {
         install(&town, 0, &echo(guests::ECHO, "1.0.0")).await;
         install(&town, 1, &echo(guests::ECHO, "1.0.1")).await;
         // As an older gateway left it; and one of the components is such that this engine refuses it.
-        database
-            .execute("UPDATE artifact SET engine = '47.0.1 00000000000000aa'")
-            .await;
+        database.execute(OTHER_ENGINE).await;
         let whole = echo(guests::ECHO, "1.0.1");
         cut(&database, &whole, 20).await;
         let mut node = town.deployment.start("node").await;
@@ -107,9 +108,7 @@ async fn what_a_machine_without_memory_cannot_compile_is_compiled_when_it_has_so
     for_each_database(async |database: TestDatabase| {
         let mut town = Town::without_plugin(&database).await;
         install(&town, 0, &echo(guests::ECHO, "1.0.0")).await;
-        database
-            .execute("UPDATE artifact SET engine = '47.0.1 00000000000000aa'")
-            .await;
+        database.execute(OTHER_ENGINE).await;
         // Not even the child itself fits.
         town.deployment = town
             .deployment
@@ -168,9 +167,7 @@ async fn a_candidate_that_faults_goes_though_the_active_version_cannot_take_over
     for_each_database(async |database: TestDatabase| {
         let mut town = Town::without_plugin(&database).await;
         install(&town, 0, &echo(guests::ECHO, "1.0.0")).await;
-        database
-            .execute("UPDATE artifact SET engine = '47.0.1 00000000000000aa'")
-            .await;
+        database.execute(OTHER_ENGINE).await;
         let candidate = push(&town, &echo(guests::BRITTLE, "2.0.0")).await;
         let tenant = town.business.tenants[0].as_str();
         let canary = ["--stage", "canary", "--percent", "100"];
@@ -229,7 +226,7 @@ async fn a_component_that_was_altered_is_compiled_again_once_one_of_its_owners_h
             install(&town, tenant, &component).await;
         }
         for altered in [
-            "UPDATE artifact SET engine = '47.0.1 00000000000000aa'",
+            OTHER_ENGINE,
             "UPDATE component_wasm SET wasm = substr(wasm, 1, 20)",
         ] {
             database.execute(altered).await;

@@ -95,16 +95,22 @@ async fn standing(database: &TestDatabase) -> (i64, i64) {
     )
 }
 
+/// The second of two versions is in service, and a crowd has it too.
+async fn in_a_crowd(database: &TestDatabase) -> Life<'_> {
+    let uploads = [echo(guests::ECHO, "1.0.0"), echo(guests::ECHO, "2.0.0")];
+    let life = Life::begin(database, &uploads).await;
+    life.install(0, Stage::Active, 0, "v1 ").await;
+    life.install(1, Stage::Active, 0, "v2 ").await;
+    crowd(database).await;
+    life
+}
+
 const STOPS: &str = "SELECT COUNT(*) FROM audit_entry WHERE action = 'plugin.stop'";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_digest_with_many_installations_stops_at_once_and_they_move_on_one_after_the_other() {
     for_each_database(async |database| {
-        let uploads = [echo(guests::ECHO, "1.0.0"), echo(guests::ECHO, "2.0.0")];
-        let life = Life::begin(&database, &uploads).await;
-        life.install(0, Stage::Active, 0, "v1 ").await;
-        life.install(1, Stage::Active, 0, "v2 ").await;
-        crowd(&database).await;
+        let life = in_a_crowd(&database).await;
         let second = match database.kind {
             Kind::Sqlite => None,
             Kind::Postgres => {
@@ -161,11 +167,7 @@ async fn a_digest_with_many_installations_stops_at_once_and_they_move_on_one_aft
 #[tokio::test(flavor = "multi_thread")]
 async fn an_installation_that_cannot_be_moved_holds_up_neither_the_stop_nor_the_others() {
     for_each_database(async |database| {
-        let uploads = [echo(guests::ECHO, "1.0.0"), echo(guests::ECHO, "2.0.0")];
-        let life = Life::begin(&database, &uploads).await;
-        life.install(0, Stage::Active, 0, "v1 ").await;
-        life.install(1, Stage::Active, 0, "v2 ").await;
-        crowd(&database).await;
+        let life = in_a_crowd(&database).await;
         let digest = &life.digests[1];
         // Whether the version before understands its memory cannot be said of this one: its own upload does not read.
         let unreadable = format!(

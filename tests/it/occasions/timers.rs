@@ -40,20 +40,7 @@ async fn a_timer_outlives_its_node_and_setting_it_again_replaces_it() {
         ground.customer.text("remind 2").expect("sent");
         let due = "SELECT name FROM timer WHERE due_at - set_at = 2000";
         ground.until(due, &["remind"]).await;
-        let Ground {
-            town,
-            node,
-            customer,
-            database,
-        } = ground;
-        node.end().await;
-        let node = town.node("node").await;
-        let ground = Ground {
-            town,
-            node,
-            customer,
-            database,
-        };
+        let ground = ground.goes_on_with("node", async || {}).await;
         ground.reads("You said: remind 2").await;
         ground.until(FIRED, &["1"]).await;
         ground.node.end().await;
@@ -126,6 +113,14 @@ const HELD: &str =
 impl Ground<'_> {
     fn setup(&self) -> &SetupContext {
         &self.node.context.setup
+    }
+
+    /// The node ends, and this one begins after what happens meanwhile.
+    async fn goes_on_with(self, node: &str, meanwhile: impl AsyncFnOnce()) -> Self {
+        self.node.end().await;
+        meanwhile().await;
+        let node = self.town.node(node).await;
+        Self { node, ..self }
     }
 
     /// A timer is set. The tenant and the installation whose it is.
@@ -232,24 +227,12 @@ async fn timers_of_a_plugin_that_a_node_cannot_load_wait_and_fire_when_it_can() 
     for_each_database(async |database: TestDatabase| {
         let ground = Ground::new(&database).await;
         ground.reminder().await;
-        let Ground {
-            town,
-            node,
-            customer,
-            database,
-        } = ground;
-        node.end().await;
-        database
-            .execute("UPDATE artifact SET engine = 'another ' || engine")
-            .await;
-        // One with nothing on its disk. The program of this test compiles nothing: that is known soon.
-        let node = town.node("another").await;
-        let ground = Ground {
-            town,
-            node,
-            customer,
-            database,
+        let altered = async || {
+            let sql = "UPDATE artifact SET engine = 'another ' || engine";
+            database.execute(sql).await;
         };
+        // One with nothing on its disk. The program of this test compiles nothing: that is known soon.
+        let ground = ground.goes_on_with("another", altered).await;
         database.execute(DUE).await;
         ground.until(HELD, &["1"]).await;
         ground.all_done().await;

@@ -6,14 +6,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail, ensure};
 use clap::Args;
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 use vestibule_guest_build::{
     GuestSpec, Manifest, Output, Profile, component_of, package_in, with_manifest,
 };
 use wasmparser::Parser;
 
 use crate::cli::output;
-use crate::plugin_host::{Inspection, inspect};
+use crate::plugin_host::{ComponentDigest, Inspection, inspect};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Build {
@@ -64,7 +63,7 @@ impl Build {
         fs::write(&file, &component).with_context(|| format!("cannot write {}", file.display()))?;
         let built = Built {
             bytes: component.len(),
-            digest: hex::encode(Sha256::digest(&component)),
+            digest: ComponentDigest::of(&component).to_string(),
             name: manifest.name.clone(),
             version: manifest.version.clone(),
             interfaces: manifest.interfaces.clone(),

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use clap::Args;
+use vestibule_guest_build::is_name;
 
 use crate::cli::output;
 use crate::plugin_host::Abi;
@@ -58,11 +59,8 @@ impl New {
 
 /// It is a package's name too.
 fn check_name(name: &str) -> anyhow::Result<()> {
-    let letter = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     ensure!(
-        (1..=64).contains(&name.len())
-            && name.bytes().all(letter)
-            && name.starts_with(|first: char| first.is_ascii_lowercase()),
+        is_name(name) && name.starts_with(|first: char| first.is_ascii_lowercase()),
         "a plugin's name has 1 to 64 lower-case letters, digits and hyphens, and begins with a letter"
     );
     Ok(())

@@ -9,7 +9,7 @@ use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::domain::{Clock, IdGenerator, Timestamp};
 use crate::storage::server::{Server, server_all_tenants};
-use crate::storage::{Db, Ending, StorageError, migrate, nodes};
+use crate::storage::{Db, StorageError, migrate, nodes};
 use crate::tenants::{SetupContext, keys};
 
 /// Beyond it Meta's timestamps and ours no longer tell the same window; ids and leases use the database's clock.
@@ -118,18 +118,9 @@ async fn envelopes(config: &Config, db: &Db) -> Finding {
         Ok(keyring) => Arc::new(keyring),
         Err(error) => return Finding::failed(WHAT, error),
     };
-    let setup = SetupContext {
-        db: db.clone(),
-        keyring,
-        clock: Arc::new(SystemClock),
-        ids: Arc::new(IdGenerator::new(0, Timestamp::ZERO)),
-        require_signature: config.plugins.require_signature,
-        uploads_per_tenant: config.plugins.uploads_per_tenant,
-        changed: Arc::default(),
-        by: crate::audit::Actor::gateway(),
-        giver: crate::tenants::Giver::Operator,
-        ending: Ending::default(),
-    };
+    // Secrets are opened, and nothing is changed.
+    let ids = IdGenerator::new(0, Timestamp::ZERO);
+    let setup = SetupContext::new(db.clone(), keyring, Arc::new(SystemClock), ids);
     match keys::verify(&setup).await {
         Ok(count) => Finding::good(WHAT, format!("{count}, all open with these keys")),
         Err(error) => Finding::failed(WHAT, error),

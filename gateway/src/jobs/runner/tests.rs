@@ -12,7 +12,7 @@ use super::*;
 use crate::domain::IdGenerator;
 use crate::domain::time::ManualClock;
 use crate::ownership::OwnedBuckets;
-use crate::secrets::{Keyring, Missing, Source, SystemEntropy};
+use crate::secrets::Keyring;
 use crate::storage::{OpenOptions, Tx, migrate, nodes, open};
 use crate::sync::lock;
 use crate::tenants::SetupContext;
@@ -56,14 +56,10 @@ async fn place(folder: &tempfile::TempDir) -> (SetupContext, Owned) {
         .map(|lease| (lease.bucket, lease.epoch))
         .collect();
     let (_, owned) = watch::channel(Arc::new(OwnedBuckets { leases }));
-    let source = Source::File {
-        path: folder.path().join("keys.toml"),
-        if_missing: Missing::Create,
-    };
-    let keyring = Keyring::load(source, Arc::new(SystemEntropy)).expect("keys are made");
+    let keyring = Keyring::of_file(folder.path().join("keys.toml")).expect("keys are made");
     let clock = Arc::new(ManualClock::at(now));
     let ids = IdGenerator::new(slot.number, slot.id_floor);
-    let setup = SetupContext::for_tests(db, Arc::new(keyring), clock, ids);
+    let setup = SetupContext::new(db, Arc::new(keyring), clock, ids);
     (setup, owned)
 }
 

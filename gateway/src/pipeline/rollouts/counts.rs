@@ -212,7 +212,7 @@ impl Rollouts {
     fn forget_idle(&self) {
         let now = self.setup.clock.now();
         let mut state = self.state();
-        state.counted_faults.clear();
+        state.counted_failures.clear();
         let judged = |part: &Part, seen: &super::Seen| seen.is_judged(part.stage, now);
         let mut waits = state.seen.iter();
         let standing = match waits.any(|(part, seen)| seen.pending.turns == 0 && judged(part, seen))

@@ -8,7 +8,7 @@ use super::*;
 use crate::domain::IdGenerator;
 use crate::domain::time::ManualClock;
 use crate::ownership::OwnedBuckets;
-use crate::secrets::{Keyring, Missing, Source, SystemEntropy};
+use crate::secrets::Keyring;
 use crate::storage::{OpenOptions, open};
 
 const JOB: JobId = JobId::from_raw(77);
@@ -32,14 +32,10 @@ impl Place {
         let folder = tempfile::tempdir().expect("a folder");
         let url = format!("sqlite:{}", folder.path().join("db").display());
         let db = open(&OpenOptions::new(url)).await.expect("a database");
-        let source = Source::File {
-            path: folder.path().join("keys.toml"),
-            if_missing: Missing::Create,
-        };
-        let keyring = Keyring::load(source, Arc::new(SystemEntropy)).expect("keys are made");
+        let keyring = Keyring::of_file(folder.path().join("keys.toml")).expect("keys are made");
         let clock = Arc::new(ManualClock::at(Timestamp::from_secs(1_795_000_000)));
         let ids = IdGenerator::new(1, Timestamp::ZERO);
-        let setup = SetupContext::for_tests(db, Arc::new(keyring), clock, ids);
+        let setup = SetupContext::new(db, Arc::new(keyring), clock, ids);
         let (sender, watched) = watch::channel(owned(Some(1)));
         let kind = ReplayJob::new(
             setup,

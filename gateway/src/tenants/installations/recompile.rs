@@ -225,8 +225,9 @@ impl Recompiler {
         let compiled = tokio::select! {
             biased;
             () = stop.cancelled() => {
-                // Whoever comes next, be it this node, need not wait for the claim to run out.
-                self.give_back((digest, &engine)).await?;
+                // Whoever comes next, be it this node, need not wait for the claim to run out. That this node stops is no
+                // failure of the component's.
+                self.release((digest, &engine), self.setup.clock.now(), 1).await?;
                 return Ok(Done::Elsewhere);
             }
             compiled = self.compile(&id, digest) => compiled,
@@ -305,7 +306,7 @@ impl Recompiler {
             Verdict::Refused { problem, kept } => (problem, kept),
             Verdict::Later(error) => {
                 let until = now.plus(verdict::pause(&id.component, tries));
-                self.release(work, until).await?;
+                self.release(work, until, 0).await?;
                 return Err(error);
             }
         };
@@ -337,18 +338,10 @@ impl Recompiler {
         Ok(tx.commit().await?)
     }
 
-    /// Gives a claim back at once. That this node stops is no failure of the component's.
-    async fn give_back(&self, work: (&str, &str)) -> Result<()> {
-        let now = self.setup.clock.now();
+    /// Gives a claim back, for a time from which on somebody may try, and so many of its tries with it.
+    async fn release(&self, work: (&str, &str), until: Timestamp, uncounted: i64) -> Result<()> {
         let mut tx = self.setup.db.begin().await?;
-        compile_work::give_back_all_tenants(&mut tx, work, &self.holder, now).await?;
-        Ok(tx.commit().await?)
-    }
-
-    /// Gives a claim back, for a time from which on somebody may try; how often it was tried stays.
-    async fn release(&self, work: (&str, &str), until: Timestamp) -> Result<()> {
-        let mut tx = self.setup.db.begin().await?;
-        compile_work::release_all_tenants(&mut tx, work, &self.holder, until).await?;
+        compile_work::release_all_tenants(&mut tx, work, &self.holder, until, uncounted).await?;
         Ok(tx.commit().await?)
     }
 

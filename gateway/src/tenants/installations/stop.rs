@@ -108,12 +108,8 @@ pub async fn move_some(
     let Some((_, last)) = places.last().copied() else {
         return Ok(None);
     };
-    let together = match move_on(setup, tx, &places).await {
-        Ok((tx, moved)) => end(tx, moved).await.map(|()| (moved, 0)),
-        Err(error) => Err(error),
-    };
-    let (moved, failed) = match together {
-        Ok(done) => done,
+    let (moved, failed) = match moved(setup, tx, &places).await {
+        Ok(moved) => (moved, 0),
         Err(error) => {
             tracing::debug!(error = ?error, digest, "installations are moved on one by one");
             one_by_one(setup, digest, &places).await?
@@ -132,15 +128,11 @@ async fn one_by_one(
     digest: &str,
     places: &[(TenantId, InstallationId)],
 ) -> Result<(u64, u64)> {
-    let (mut moved, mut failed) = (0, 0);
+    let (mut count, mut failed) = (0, 0);
     for place in places {
         let tx = begin(setup).await?;
-        let done = match move_on(setup, tx, std::slice::from_ref(place)).await {
-            Ok((tx, one)) => end(tx, one).await.map(|()| one),
-            Err(error) => Err(error),
-        };
-        match done {
-            Ok(one) => moved += one,
+        match moved(setup, tx, std::slice::from_ref(place)).await {
+            Ok(one) => count += one,
             Err(error) => {
                 let (tenant, installation) = place;
                 tracing::warn!(
@@ -151,7 +143,7 @@ async fn one_by_one(
             }
         }
     }
-    Ok((moved, failed))
+    Ok((count, failed))
 }
 
 /// Says that all of it is moved on.
@@ -166,12 +158,13 @@ async fn begin(setup: &SetupContext) -> Result<Tx> {
     Ok(tx)
 }
 
-/// Where nothing was moved, nobody need read setup again.
-async fn end(tx: Tx, moved: u64) -> Result<()> {
-    match moved {
-        0 => Ok(()),
-        _ => Ok(tx.commit().await?),
+/// Moves them on and commits. Where nothing was moved, nobody need read setup again.
+async fn moved(setup: &SetupContext, tx: Tx, places: &[(TenantId, InstallationId)]) -> Result<u64> {
+    let (tx, moved) = move_on(setup, tx, places).await?;
+    if moved > 0 {
+        tx.commit().await?;
     }
+    Ok(moved)
 }
 
 /// Moves them on, and answers how many that were. An error leaves the transaction to be rolled back.

@@ -1,7 +1,7 @@
 //! An upload: looked at, compiled and loaded for a trial in limited child processes, then kept. Nothing runs by it.
 
 use bytes::Bytes;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, json};
 
 use super::super::plugin_keys::{self, Signature};
 use super::super::{Result, SetupContext, SetupError, keep_tenant};
@@ -41,6 +41,17 @@ pub enum Authorship {
     Unsaid,
     Nobody,
     Of(TenantId),
+}
+
+impl Authorship {
+    /// Who is named from now on, if anything is said of it.
+    fn said(self) -> Option<Option<TenantId>> {
+        match self {
+            Self::Unsaid => None,
+            Self::Nobody => Some(None),
+            Self::Of(author) => Some(Some(author)),
+        }
+    }
 }
 
 /// Takes an upload in.
@@ -223,14 +234,10 @@ async fn keep(
     }
     let is_new = components::insert_component(&mut tx, realm, component, &new.wasm).await?;
     let digest = &component.digest;
-    match new.authorship {
-        Authorship::Unsaid => {}
-        Authorship::Nobody => {
-            components::set_author_all_tenants(&mut tx, digest, None).await?;
-        }
-        Authorship::Of(author) => {
-            components::set_author_all_tenants(&mut tx, digest, Some(author)).await?;
-        }
+    let mut became = json!({"bytes": component.bytes, "signed_by": component.signed_by});
+    if let Some(author) = new.authorship.said() {
+        components::set_author_all_tenants(&mut tx, digest, author).await?;
+        became["author"] = json!(author);
     }
     let engine = engine_name(id);
     if let Some(sealed) = sealed {
@@ -240,12 +247,6 @@ async fn keep(
     if is_new || sealed.is_some() {
         // Why others have no artifact of these bytes may be that they were altered.
         compile_work::forget_problem_all_tenants(&mut tx, digest, &engine).await?;
-    }
-    let mut became = json!({"bytes": component.bytes, "signed_by": component.signed_by});
-    match new.authorship {
-        Authorship::Unsaid => {}
-        Authorship::Nobody => became["author"] = Value::Null,
-        Authorship::Of(author) => became["author"] = json!(author),
     }
     setup
         .record(&mut tx, realm, "plugin.upload", digest, None, Some(became))

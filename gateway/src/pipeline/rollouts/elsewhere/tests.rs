@@ -9,7 +9,7 @@ use crate::domain::breaker::BreakerRule;
 use crate::domain::rollout::{Bounds, Rule, Stage};
 use crate::domain::time::ManualClock;
 use crate::domain::{ConversationId, EventId, IdGenerator, InstallationId, TenantId, Timestamp};
-use crate::secrets::{Keyring, Missing, Source, SystemEntropy};
+use crate::secrets::Keyring;
 use crate::storage::{Db, OpenOptions, migrate, open};
 use crate::tenants::SetupContext;
 
@@ -39,7 +39,7 @@ async fn node(db: &Db, keyring: &Arc<Keyring>, slot: u16) -> Arc<Rollouts> {
     let directory = Directory::load(db.clone(), keyring.clone()).await;
     let clock = Arc::new(ManualClock::at(now()));
     let ids = IdGenerator::new(slot, Timestamp::ZERO);
-    let setup = SetupContext::for_tests(db.clone(), keyring.clone(), clock, ids);
+    let setup = SetupContext::new(db.clone(), keyring.clone(), clock, ids);
     let directory = Arc::new(directory.expect("setup reads"));
     let name = format!("node {slot}");
     Rollouts::new(setup, directory, name, &[7; 32], BreakerRule::default())
@@ -67,11 +67,7 @@ async fn database(folder: &tempfile::TempDir) -> (Db, Arc<Keyring>) {
     let url = format!("sqlite:{}", folder.path().join("db").display());
     let db = open(&OpenOptions::new(url)).await.expect("a database");
     migrate::migrate(&db, now()).await.expect("migrated");
-    let source = Source::File {
-        path: folder.path().join("keys.toml"),
-        if_missing: Missing::Create,
-    };
-    let keyring = Keyring::load(source, Arc::new(SystemEntropy)).expect("keys are made");
+    let keyring = Keyring::of_file(folder.path().join("keys.toml")).expect("keys are made");
     (db, Arc::new(keyring))
 }
 
@@ -111,7 +107,7 @@ async fn what_fails_on_an_event_again_and_again_while_that_waits_failed_once() {
     let folder = tempfile::tempdir().expect("a folder");
     let (db, keyring) = database(&folder).await;
     let node = node(&db, &keyring, 1).await;
-    let is_first = |event| node.is_first_fault(part(), EventId::from_raw(event));
+    let is_first = |event| node.is_first_failure(part(), EventId::from_raw(event));
     assert!(is_first(1) && !is_first(1) && is_first(2));
     // Not remembered for ever.
     node.flush(false).await.expect("told");

@@ -5,7 +5,7 @@ use crate::domain::time::ManualClock;
 use crate::domain::{Clock, IdGenerator};
 use crate::plugin_host::CompileLimits;
 use crate::plugin_host::testing::idle_plugin;
-use crate::secrets::{Keyring, Missing, Source, SystemEntropy};
+use crate::secrets::Keyring;
 use crate::storage::components::Component;
 use crate::storage::{Db, OpenOptions, migrate, open};
 
@@ -42,16 +42,12 @@ impl Place {
         let folder = tempfile::tempdir().expect("a folder");
         let now = Timestamp::from_secs(1_795_000_000);
         let clock = Arc::new(ManualClock::at(now));
-        let source = Source::File {
-            path: folder.path().join("keys.toml"),
-            if_missing: Missing::Create,
-        };
-        let keyring = Keyring::load(source, Arc::new(SystemEntropy)).expect("keys are made");
+        let keyring = Keyring::of_file(folder.path().join("keys.toml")).expect("keys are made");
         let (db, ids) = (
             database(&folder, now).await,
             IdGenerator::new(1, Timestamp::ZERO),
         );
-        let setup = SetupContext::for_tests(db, Arc::new(keyring), clock.clone(), ids);
+        let setup = SetupContext::new(db, Arc::new(keyring), clock.clone(), ids);
         let compiler = Compiler::new("/nonexistent".into(), CompileLimits::default());
         let recompiler = Recompiler {
             setup,
