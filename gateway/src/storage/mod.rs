@@ -17,6 +17,7 @@ pub mod buckets;
 pub mod business_events;
 pub mod chains;
 pub mod changes;
+mod checkpoint;
 pub mod claims;
 pub mod compile_work;
 pub mod components;
@@ -142,6 +143,7 @@ pub enum Db {
         writer: Arc<embedded::Pool>,
         readers: Arc<embedded::Pool>,
         gate: Arc<writer::WriterGate>,
+        checkpoints: Arc<checkpoint::Checkpoints>,
     },
     Postgres(PgPool),
 }
@@ -408,16 +410,14 @@ impl Db {
         matches!(self, Self::Sqlite { .. })
     }
 
-    /// Brings everything from SQLite's log into the file and empties the log, so that what was let go of is in neither.
-    /// PostgreSQL's own log is its operator's.
+    /// Brings everything from SQLite's log into the file and empties the log, so that what was let go of is in neither: at
+    /// once, or as soon as nobody reads any more what was there before. PostgreSQL's own log is its operator's.
     pub async fn empty_log(&self) -> Result<()> {
-        if let Self::Sqlite { writer, gate, .. } = self {
-            let _permit = gate.enter(false).await;
-            let mut connection = writer.borrow().await?;
-            connection.work(Place::Aside);
-            sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
-                .execute(&mut *connection)
-                .await?;
+        if let Self::Sqlite {
+            gate, checkpoints, ..
+        } = self
+        {
+            checkpoints.empty_log(gate).await?;
         }
         Ok(())
     }
@@ -426,8 +426,12 @@ impl Db {
     pub async fn close(&self) {
         match self {
             Self::Sqlite {
-                writer, readers, ..
+                writer,
+                readers,
+                checkpoints,
+                ..
             } => {
+                checkpoints.close().await;
                 readers.close().await;
                 writer.close().await;
             }

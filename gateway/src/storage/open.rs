@@ -1,13 +1,14 @@
 //! Opening a database with the settings that the promises need.
 
 use std::str::FromStr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::SqliteConnectOptions;
 
+use super::checkpoint::Checkpoints;
 use super::embedded::{Options, Place, Pool};
+use super::writer::WriterGate;
 use super::{Db, Result, StorageError};
 
 /// No transaction of ours waits for its own process this long.
@@ -60,7 +61,8 @@ fn open_sqlite(options: &OpenOptions) -> Result<Db> {
             ("synchronous", "FULL".to_owned()),
             ("foreign_keys", "ON".to_owned()),
             ("cache_size", format!("-{cache}")),
-            ("wal_autocheckpoint", "4000".to_owned()),
+            // [`Checkpoints`] does it.
+            ("wal_autocheckpoint", "0".to_owned()),
             ("temp_store", "MEMORY".to_owned()),
             // What is erased is overwritten, not only unlinked.
             ("secure_delete", "ON".to_owned()),
@@ -71,10 +73,16 @@ fn open_sqlite(options: &OpenOptions) -> Result<Db> {
     let mut reading = writing.clone();
     reading.pragmas.push(("query_only", "ON".to_owned()));
     reading.place = Place::Aside;
+    let (gate, written) = WriterGate::new();
+    let mut aside = writing.clone();
+    aside.place = Place::Aside;
+    // The writer stands still as long as this one waits for whoever reads.
+    aside.pragmas.push(("busy_timeout", "200".to_owned()));
     Ok(Db::Sqlite {
         writer: Pool::open(writing, 1)?,
         readers: Pool::open(reading, options.connections.max(1))?,
-        gate: Arc::default(),
+        checkpoints: Checkpoints::begin(&aside, &gate, written)?,
+        gate,
     })
 }
 

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::sync::lock;
 
@@ -16,9 +16,11 @@ use crate::sync::lock;
 const URGENT_RUN: u32 = 16;
 
 /// The queue of those who want to write.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct WriterGate {
     state: Mutex<State>,
+    /// Who wants to know that something was written, or may have been.
+    written: mpsc::Sender<()>,
     /// The one writing connection may be in a mode in which commits do not wait for the disk. A new connection is not.
     unsynced: AtomicBool,
 }
@@ -73,6 +75,17 @@ impl WriterPermit {
 }
 
 impl WriterGate {
+    /// The gate, and what comes after turns: once for one or many.
+    pub(super) fn new() -> (Arc<Self>, mpsc::Receiver<()>) {
+        let (written, receiver) = mpsc::channel(1);
+        let gate = Self {
+            state: Mutex::default(),
+            written,
+            unsynced: AtomicBool::default(),
+        };
+        (Arc::new(gate), receiver)
+    }
+
     /// Waits for a turn. A wait that is given up gives the turn to the next.
     pub(super) async fn enter(self: &Arc<Self>, urgent: bool) -> WriterPermit {
         let turn = {
@@ -141,6 +154,8 @@ impl Drop for Announced {
 
 impl Drop for WriterPermit {
     fn drop(&mut self) {
+        // Full: it will be looked at anyway.
+        let _ = self.0.written.try_send(());
         while let Some(next) = self.0.next() {
             match next.send(Self(self.0.clone())) {
                 Ok(()) => return,
@@ -158,7 +173,7 @@ mod tests {
     use super::*;
 
     fn gate() -> Arc<WriterGate> {
-        Arc::default()
+        WriterGate::new().0
     }
 
     #[tokio::test]
