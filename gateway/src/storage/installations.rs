@@ -275,6 +275,25 @@ pub async fn numbers_of_installations(
     Ok(rows.into_iter().map(number).collect())
 }
 
+/// How many installations a number of the tenant has, those for all numbers included. `None`: the number that has most.
+pub async fn most_on_a_number(
+    tx: &mut Tx,
+    tenant: TenantId,
+    number: Option<NumberId>,
+) -> Result<i64> {
+    const SQL: &str = "SELECT CAST(COALESCE(SUM(CASE WHEN number = 0 THEN n ELSE 0 END), 0) \
+         + COALESCE(MAX(CASE WHEN number = 0 THEN 0 ELSE n END), 0) AS BIGINT) FROM (\
+         SELECT number, COUNT(*) AS n FROM installation \
+         WHERE tenant = $1 AND state <> 'retired' AND ($2 = 0 OR number IN (0, $2)) GROUP BY number) AS own";
+    Ok(on_backend!(tx, |conn| {
+        sqlx::query_scalar(SQL)
+            .bind(tenant.raw())
+            .bind(number.map_or(0, NumberId::raw))
+            .fetch_one(conn)
+            .await
+    })?)
+}
+
 /// Every installation, in the order of its tenant's turns.
 pub async fn installations_all_tenants(tx: &mut Tx) -> Result<Vec<Installation>> {
     const SQL: &str = select!("WHERE state <> 'retired' ORDER BY tenant, position, id");

@@ -370,7 +370,7 @@ async fn bring_in(
     installation.position = new.position.unwrap_or(installation.position);
     installation.bounds = new.bounds.unwrap_or(installation.bounds);
     installation.hears_receipts |= uploaded.manifest.hooks().contains(Hook::OnReceipt);
-    check_room(&mut changing.tx, tenant).await?;
+    check_room(&mut changing.tx, tenant, number).await?;
     let now = changing.record("plugin.install").await?;
     setup.commit_and_wake(changing.tx).await?;
     Ok(now)

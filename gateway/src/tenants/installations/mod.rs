@@ -27,7 +27,7 @@ use super::ceiling::{GrantCeiling, ceiling};
 use super::tenant::json_object;
 use super::{Result, SetupContext, SetupError, revision};
 use crate::domain::rollout::Stage;
-use crate::domain::{InstallationId, TenantId};
+use crate::domain::{InstallationId, NumberId, TenantId};
 use crate::plugin_host::{ArtifactId, ArtifactKey, Compiler, Manifest, PLUGINS_PER_TURN};
 use crate::storage::installations::{self, Installation};
 use crate::storage::plugin_versions::{self, Version};
@@ -344,18 +344,11 @@ fn check_percent(percent: i64) -> Result<()> {
     }
 }
 
-/// A turn has room for so many plugins, and a number gets its own and those of the whole tenant. Counted after the
-/// change.
-async fn check_room(tx: &mut Tx, tenant: TenantId) -> Result<()> {
-    let running = installations::numbers_of_installations(tx, tenant).await?;
-    let everywhere = running.iter().filter(|number| number.is_none()).count();
-    let of_number = |number| running.iter().filter(|n| **n == Some(number)).count();
-    let most_on_one = running
-        .iter()
-        .flatten()
-        .map(|&number| of_number(number))
-        .max();
-    if everywhere + most_on_one.unwrap_or(0) > PLUGINS_PER_TURN {
+/// A turn has room for so many plugins, and a number gets its own and those of the whole tenant. Counted after an
+/// installation for these numbers.
+async fn check_room(tx: &mut Tx, tenant: TenantId, number: Option<NumberId>) -> Result<()> {
+    let most = installations::most_on_a_number(tx, tenant, number).await?;
+    if !usize::try_from(most).is_ok_and(|most| most <= PLUGINS_PER_TURN) {
         let problem = format!(
             "would be more than {PLUGINS_PER_TURN} on one number, those for all numbers included"
         );
