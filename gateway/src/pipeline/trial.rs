@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::journal::WriteLines;
-use super::plugins::Cast;
+use super::plugins::{Cast, Unloaded};
 use super::rollouts::{Once, part};
-use super::turn::{Question, RETRIES, TurnInput, Turns};
+use super::turn::{Question, RETRIES, TurnInput, Turns, awaits_load};
 use crate::domain::rollout::Stage;
 use crate::domain::{InstallationId, Timestamp, TurnId};
 use crate::plugin_host::{
@@ -33,7 +33,7 @@ pub(super) struct Performed {
     /// Which version each of them is.
     pub parts: Vec<Part>,
     pub broken: Vec<String>,
-    pub unloaded: Vec<String>,
+    pub unloaded: Vec<Unloaded>,
     pub trials: Vec<TrialLine>,
 }
 
@@ -95,6 +95,9 @@ impl Turns {
             let cast = self.cast(input, &gone).await;
             if let Some(waits) = cast.waits {
                 return Err(waits);
+            }
+            if awaits_load(&input.event, &cast.unloaded, now) {
+                return Err(Overload::NotCompiled);
             }
             let report = self
                 .ask_plugins(&question, cast.bindings.clone(), false)
