@@ -71,6 +71,29 @@ async fn a_signature_makes_another_request_of_the_same_bytes() {
     .await;
 }
 
+#[tokio::test]
+async fn another_content_type_makes_another_request_of_the_same_bytes() {
+    for_each_database(async |database| {
+        let ground = Ground::on(&database).await;
+        let post = async |kind: &str| {
+            let request = ground.request("POST", "/api/v1/keys", &ground.operator);
+            let request = request.header("idempotency-key", "one");
+            let request = request.header("content-type", kind);
+            answer(request.body(r#"{"name": "CRM", "role": "operator"}"#)).await
+        };
+        let refused = post("text/plain").await;
+        assert_eq!((refused.status, refused.problem()), (415, "not_json"));
+        let other = post("application/json").await;
+        let reused = (422, "idempotency_key_reused");
+        assert_eq!((other.status, other.problem()), reused, "{other:?}");
+        let again = post("Text/Plain; charset=utf-8").await;
+        assert_eq!(again.header("idempotency-replayed"), "true");
+        assert_eq!(again.body, refused.body);
+        ground.end().await;
+    })
+    .await;
+}
+
 /// From now on no answer can be written down: what a crash between the change and its answer is to the next node.
 async fn break_answers(database: &TestDatabase) {
     let broken = match database.kind {
