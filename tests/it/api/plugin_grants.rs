@@ -280,9 +280,14 @@ async fn nobody_gives_more_than_the_operator_lets_a_tenants_plugins_have() {
             &[SECRET],
         );
 
-        // Lowered: it is shown, it is not used, and it cannot be given again.
-        givers.lets_have(json!(["kv"])).await;
+        // Lowered: it is shown, it is not used, and it cannot be given again. Who has not read that changes nothing.
         let path = format!("/installations/{id}");
+        let read = givers.ground.get(&givers.admin, &path).await;
+        givers.lets_have(json!(["kv"])).await;
+        let moved = json!({"position": 3});
+        let tag = read.header("etag");
+        let stale = givers.ground.patch(&givers.admin, &path, tag, &moved).await;
+        assert_eq!(stale.status, 412, "{stale:?}");
         let seen = givers.ground.get(&givers.admin, &path).await;
         assert_eq!(grants(&seen)["given"], json!([SHOP, "kv"]));
         assert_eq!(grants(&seen)["withheld"], json!([SHOP]));
@@ -304,6 +309,10 @@ async fn nobody_gives_more_than_the_operator_lets_a_tenants_plugins_have() {
             json!([SHOP]),
             "what is left out is not given"
         );
+        let seen = givers.ground.get(&givers.admin, &path).await;
+        let tag = seen.header("etag");
+        let fresh = givers.ground.patch(&givers.admin, &path, tag, &moved).await;
+        assert_eq!(fresh.status, 200, "{fresh:?}");
 
         givers.lets_have(json!("all")).await;
         let seen = givers.ground.get(&givers.admin, &path).await;
