@@ -5,7 +5,7 @@ use std::time::Duration;
 use vestibule::domain::{TenantId, Timestamp, TurnId, id};
 use vestibule::replay::words;
 use vestibule::storage::forget::{self, Ages};
-use vestibule::storage::{journals, partitions, replay_reports};
+use vestibule::storage::{compile_work, journals, partitions, plugin_health, replay_reports};
 use vestibule_tests::db::now;
 use vestibule_tests::{Kind, TestDatabase, for_each_database};
 
@@ -320,6 +320,74 @@ async fn reports_of_replays_keep_no_words_that_the_journal_does_not() {
         assert_eq!(with_words().await, [2], "another tenant's stay");
         let counted = r#"SELECT COUNT(*) FROM job WHERE result LIKE '%"different":2%'"#;
         assert_eq!(database.count(counted).await, 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn counts_of_a_plugin_that_was_taken_out_go_when_it_has_not_run_for_long() {
+    for_each_database(async |database| {
+        let db = database.open().await;
+        let (now, before) = (now(), now().minus(KEPT));
+        let (old, young) = (before.minus(DAY).millis(), now.minus(DAY).millis());
+        // Two that were taken out, of which one ran until yesterday, and one that stands and does not run.
+        for (id, state) in [(1, "retired"), (2, "retired"), (3, "active")] {
+            let columns = "id, tenant, number, plugin, position, state, generation, created_at";
+            let values = format!("{id}, 1, 0, 'menu', 0, '{state}', 1, 0");
+            insert(&database, "installation", columns, &values).await;
+        }
+        for (id, item, ran_at) in [
+            (1, 0, old),
+            (1, 7, 0),
+            (2, 0, young),
+            (2, 7, old),
+            (3, 0, old),
+        ] {
+            let columns = "installation, seq, stage, node, measure, item, tenant, n, ran_at";
+            let values = format!("{id}, 1, 'active', 1, 'fuel', {item}, 1, 5, {ran_at}");
+            insert(&database, "plugin_health", columns, &values).await;
+        }
+        let forget = async || plugin_health::forget_removed_all_tenants(&db, before).await;
+        assert_eq!(forget().await.expect("a round"), 2);
+        let left =
+            "SELECT CAST(installation AS TEXT) FROM plugin_health ORDER BY installation, item";
+        assert_eq!(database.texts(left).await, ["2", "2", "3"]);
+        assert_eq!(forget().await.expect("a round"), 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn work_on_a_component_that_is_gone_goes_though_it_was_claimed() {
+    for_each_database(async |database| {
+        let db = database.open().await;
+        let empty = match database.kind {
+            Kind::Sqlite => "x''",
+            Kind::Postgres => "''",
+        };
+        let columns = "tenant, digest, manifest, bytes, created_at";
+        insert(&database, "component", columns, "1, 'stays', '{}', 1, 0").await;
+        for digest in ["stays", "gone"] {
+            let columns = "digest, engine, holder, claimed_until, tries, problem";
+            let values = format!(
+                "'{digest}', 'e', 'node', {}, 1, ''",
+                now().plus(DAY).millis()
+            );
+            insert(&database, "compile_work", columns, &values).await;
+            let columns = "tenant, digest, engine, sealed, created_at";
+            let values = format!("1, '{digest}', 'e', {empty}, 0");
+            insert(&database, "artifact", columns, &values).await;
+        }
+        let mut tx = db.begin().await.expect("a transaction");
+        let gone = compile_work::forget_gone_all_tenants(&mut tx).await;
+        assert_eq!(gone.expect("a round"), 2);
+        tx.commit().await.expect("a commit");
+        for left in [
+            "SELECT digest FROM compile_work",
+            "SELECT digest FROM artifact",
+        ] {
+            assert_eq!(database.texts(left).await, ["stays"]);
+        }
     })
     .await;
 }

@@ -70,7 +70,11 @@ pub(super) async fn remember(
         return next.run(request).await;
     }
     let answered = match begin(&api, request).await {
-        Ok(Begun::First(claim, request)) => finish(&api, &claim, next.run(request).await).await,
+        Ok(Begun::First(claim, request)) => {
+            let ending = &claim.caller.ending;
+            let response = ending.around(next.run(request)).await;
+            finish(&api, &claim, response).await
+        }
         Ok(Begun::Again(response)) => Ok(response),
         Err(problem) => Err(problem),
     };

@@ -10,8 +10,8 @@ use crate::domain::{Clock, Timestamp};
 use crate::replay::words;
 use crate::storage::tenants::Tenant;
 use crate::storage::{
-    Db, Result, business_events, components, forget, idempotency, jobs, journals, kv, limits,
-    partitions, plugin_events, replay_reports, tenants,
+    Db, Result, business_events, compile_work, components, forget, idempotency, jobs, journals, kv,
+    limits, partitions, plugin_events, plugin_health, replay_reports, tenants,
 };
 use crate::tenants::TenantSettings;
 
@@ -55,6 +55,11 @@ async fn round(db: &Db, clock: &dyn Clock, retention: &Retention) -> Result<()> 
     idempotency::forget_all_tenants(db, now.minus(crate::api::ANSWERS_KEPT)).await?;
     jobs::forget_all_tenants(db, now.minus(retention.jobs)).await?;
     let uploads = components::collect_all_tenants(db, now.minus(retention.uploads)).await?;
+    let mut tx = db.begin().await?;
+    compile_work::forget_gone_all_tenants(&mut tx).await?;
+    tx.commit().await?;
+    // Of what was taken out, the counts are as old as the journals that say the same of turns.
+    plugin_health::forget_removed_all_tenants(db, now.minus(retention.journal)).await?;
     business_events::forget_all_tenants(db, now.minus(retention.events)).await?;
     plugin_events::forget_metrics_all_tenants(db, now.minus(METRICS)).await?;
     // They are bounded by the day; those of days that are over are of no use.

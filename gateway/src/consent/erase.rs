@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 
 use super::pseudonym::Pseudonyms;
 use super::record::{self, Evidence, Statement};
-use super::tell::lock;
 use crate::audit::{self, Actor, Record};
 use crate::domain::id::first_id_at;
 use crate::domain::{
@@ -21,14 +20,34 @@ use crate::domain::{
 use crate::jobs::{self, JobKind, Step, StepError};
 use crate::replay::words;
 use crate::storage::jobs::{Job, JobState};
+use crate::storage::people::Consents;
 use crate::storage::person::{self, Grown, Person};
 use crate::storage::{
-    Result as Stored, StorageError, Tx, consent_imports as kept, consents, contacts,
+    Result as Stored, StorageError, Tx, consent_imports as kept, consents, contacts, people,
 };
 use crate::tenants::{SetupContext, SetupError};
 
+/// Attempts at an erasure that somebody else's change comes before, as when two become one meanwhile.
+const ATTEMPTS: usize = 5;
+
 /// Erases a person. Answers the job that walks through what grows with traffic.
 pub async fn begin(
+    setup: &SetupContext,
+    tenant: TenantId,
+    contact: ContactId,
+) -> Result<Job, SetupError> {
+    let mut attempts = 1;
+    loop {
+        match begin_once(setup, tenant, contact).await {
+            Err(SetupError::Storage(error)) if error.is_lost_race() && attempts < ATTEMPTS => {
+                attempts += 1;
+            }
+            done => return done,
+        }
+    }
+}
+
+async fn begin_once(
     setup: &SetupContext,
     tenant: TenantId,
     contact: ContactId,
@@ -39,8 +58,9 @@ pub async fn begin(
     contacts::find(&mut tx, tenant, contact)
         .await?
         .ok_or_else(unknown)?;
-    let row = lock(&mut tx, contact).await?.ok_or_else(unknown)?;
     let all = person::all_of(&mut tx, tenant, contact).await?;
+    let consents_of = lock(&mut tx, tenant, &all).await?;
+    let row = consents_of.of(contact).ok_or_else(unknown)?;
     let mut whom = Person {
         numbers: person::numbers(&mut tx, tenant).await?,
         ..Person::default()
@@ -81,6 +101,23 @@ pub async fn begin(
     let job = jobs::queue(setup, &mut tx, tenant, EraseJob::NAME, &params, None).await?;
     setup.commit(tx).await?;
     Ok(job)
+}
+
+/// Locks a person's contacts and then their consent, each by their ids: so does everybody. An error is a lost race: they have
+/// become one with somebody meanwhile.
+async fn lock(tx: &mut Tx, tenant: TenantId, all: &[ContactId]) -> Stored<Consents> {
+    for contact in all {
+        contacts::lock(tx, tenant, *contact).await?;
+    }
+    let rows = people::lock_consent_all_tenants(tx, all).await?;
+    let mut whole = rows.missing().is_empty();
+    if let Some(contact) = all.first() {
+        whole &= person::all_of(tx, tenant, *contact).await? == all;
+    }
+    match whole {
+        true => Ok(rows),
+        false => Err(StorageError::Raced),
+    }
 }
 
 fn erasure(tenant: TenantId, contact: ContactId, now: Timestamp, by: String) -> Statement {

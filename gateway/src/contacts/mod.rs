@@ -19,6 +19,7 @@ use crate::consent::pseudonym::Pseudonyms;
 use crate::domain::{ContactId, TenantId};
 use crate::storage::changes;
 use crate::storage::contacts::{self, Contact, Filter};
+use crate::storage::people::{self, Consents};
 use crate::tenants::{Expected, SetupContext, SetupError, check_text, revision};
 
 /// By which somebody who edits says what they have read.
@@ -59,13 +60,23 @@ fn unknown(id: ContactId) -> SetupError {
 /// Attempts at a change that somebody else's comes before. The second one finds what they did, so it is rarely lost.
 const ATTEMPTS: usize = 5;
 
+/// A contact that was put.
+#[derive(Debug)]
+pub struct Upserted {
+    pub contact: Contact,
+    /// It was not there before.
+    pub made: bool,
+    /// What the person has said by then. It may be the past of somebody who was erased and came back.
+    pub consents: Consents,
+}
+
 /// Puts a contact: finds it by the tenant's key or its phone, or makes it. Of several who put the same new one at once,
 /// one makes it, and the others change it.
 pub async fn upsert(
     setup: &SetupContext,
     tenant: TenantId,
     new: &NewContact,
-) -> Result<(Contact, bool), ContactError> {
+) -> Result<Upserted, ContactError> {
     let mut attempts = 1;
     loop {
         match upsert_once(setup, tenant, new).await {
@@ -79,7 +90,7 @@ async fn upsert_once(
     setup: &SetupContext,
     tenant: TenantId,
     new: &NewContact,
-) -> Result<(Contact, bool), ContactError> {
+) -> Result<Upserted, ContactError> {
     let mut tx = setup.db.begin().await?;
     let known = Definitions::read(&mut tx, tenant).await?;
     let pseudonyms = Pseudonyms::new(setup.keyring.pseudonym_key());
@@ -96,8 +107,13 @@ async fn upsert_once(
     setup
         .record(&mut tx, tenant, action, contact.id, None, became)
         .await?;
+    let consents = people::read_consent_all_tenants(&mut tx, &[contact.id]).await?;
     setup.commit(tx).await?;
-    Ok((contact, made))
+    Ok(Upserted {
+        contact,
+        made,
+        consents,
+    })
 }
 
 /// Changes a contact as it was read.

@@ -126,7 +126,7 @@ fn list(value: &Value) -> &[Value] {
 fn ended(turn: &KeptTurn, journal: &Value) -> Step {
     let words = outcome_words(&turn.outcome);
     let mark = match turn.outcome.as_str() {
-        "fallback" | "failed" | "unanswered" => Mark::Stopped,
+        "fallback" | "failed" | "not_told" | "unanswered" => Mark::Stopped,
         _ => Mark::Done,
     };
     let races = journal["lost_races"].as_i64().unwrap_or(0);
@@ -150,6 +150,7 @@ fn outcome_words(outcome: &str) -> &'static str {
             "The timer's plugin is stopped or not installed any more: nobody was asked."
         }
         "noted" => "The plugins heard of it and answered nothing.",
+        "not_told" => "A plugin could not be loaded, and was not told of it; the others were.",
         "unanswered" => "No plugin answered.",
         "fallback" => "No plugin could answer: the tenant's fallback was due.",
         "failed" => "The plugins failed; nobody waits for an answer.",

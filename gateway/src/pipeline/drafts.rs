@@ -4,8 +4,9 @@ mod effects;
 
 use super::caused::Caused;
 use super::journal::{DecisionLine, Journal, ReportLine};
+use super::plugins::Unloaded;
 use super::trial::TrialLine;
-use super::turn::{Finished, TurnInput, Turns};
+use super::turn::{Finished, TurnInput, Turns, is_for};
 use crate::directory::facts::count_replies;
 use crate::domain::{
     Draft, DraftClass, HANDED_BACK, InstallationId, Occasion, OutboundContent, OutboxId, Owner,
@@ -45,7 +46,7 @@ pub(super) struct Drafts<'a> {
     /// Versions on trial beside them.
     pub trials: Vec<TrialLine>,
     /// Plugins that this node could not load.
-    pub unloaded: Vec<String>,
+    pub unloaded: Vec<Unloaded>,
     /// Stable word for the journal.
     pub outcome: &'static str,
 }
@@ -163,6 +164,7 @@ impl<'a> Drafts<'a> {
             Ending::Routed => "routed",
             Ending::Silent => "silent",
             Ending::NotAsked => self.not_asked(),
+            Ending::Noted if self.is_missed() => "not_told",
             Ending::Noted => "noted",
             // Nobody waits for an answer to an occasion.
             _ if self.is_occasion() => "failed",
@@ -211,11 +213,18 @@ impl<'a> Drafts<'a> {
             _ => return "not_the_bots",
         };
         let plugin = &timer.key.plugin;
-        if self.input.entry.rests(plugin).is_none() && !self.unloaded.contains(plugin) {
+        let is_unloaded = self.unloaded.iter().any(|one| one.plugin == *plugin);
+        if self.input.entry.rests(plugin).is_none() && !is_unloaded {
             return "timer_dropped";
         }
         self.caused.timer_again = Some(timer);
         "timer_held"
+    }
+
+    /// Is there a plugin that should have been told, and cannot be loaded here for longer than this waits?
+    fn is_missed(&self) -> bool {
+        let mut unloaded = self.unloaded.iter();
+        unloaded.any(|plugin| is_for(&self.input.event, plugin))
     }
 
     fn is_occasion(&self) -> bool {

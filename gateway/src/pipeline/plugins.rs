@@ -165,9 +165,17 @@ pub(super) struct Cast {
     /// Plugins that should play and cannot.
     pub broken: Vec<String>,
     /// Those of them that this node cannot load.
-    pub unloaded: Vec<String>,
+    pub unloaded: Vec<Unloaded>,
     /// Why the turn is to wait for one of them.
     pub waits: Option<Overload>,
+}
+
+/// A plugin that should play and that this node cannot load.
+#[derive(Debug)]
+pub(super) struct Unloaded {
+    pub plugin: String,
+    pub hears_receipts: bool,
+    pub since: Timestamp,
 }
 
 impl Cast {
@@ -271,7 +279,13 @@ impl Plugins {
             Err(Some(waits)) => cast.waits = Some(waits),
             Err(None) => {
                 cast.broken.push(installation.plugin.clone());
-                cast.unloaded.push(installation.plugin.clone());
+                let since = self.directory.unloadable().since(installation.id);
+                cast.unloaded.push(Unloaded {
+                    plugin: installation.plugin.clone(),
+                    hears_receipts: installation.hears_receipts,
+                    // None: it was loaded a moment ago.
+                    since: since.unwrap_or_else(|| self.clock.now()),
+                });
             }
         }
     }
@@ -329,9 +343,9 @@ impl Plugins {
         let mut setups = lock(&self.setups);
         // Under the lock, so that of two tries the one that is remembered is the one that is told.
         match &runnable {
-            Ok(_) => self.directory.unloadable().tried(key, true),
-            Err(error) if error.waits().is_none() => self.directory.unloadable().tried(key, false),
-            Err(_) => {}
+            Ok(_) => self.directory.unloadable().tried(key, true, now),
+            Err(error) if error.waits().is_some() => {}
+            Err(_) => self.directory.unloadable().tried(key, false, now),
         }
         if let Some((room, _)) = setups.reserve(installation.tenant, bytes) {
             setups.put(key, Arc::new(bound), room);

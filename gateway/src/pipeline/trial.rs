@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::journal::WriteLines;
-use super::plugins::Cast;
+use super::plugins::{Cast, Unloaded};
 use super::rollouts::{Once, part};
-use super::turn::{Question, RETRIES, TurnInput, Turns};
+use super::turn::{Question, RETRIES, TurnInput, Turns, awaits_load};
 use crate::domain::rollout::Stage;
 use crate::domain::{InstallationId, Timestamp, TurnId};
 use crate::plugin_host::{
@@ -33,7 +33,7 @@ pub(super) struct Performed {
     /// Which version each of them is.
     pub parts: Vec<Part>,
     pub broken: Vec<String>,
-    pub unloaded: Vec<String>,
+    pub unloaded: Vec<Unloaded>,
     pub trials: Vec<TrialLine>,
 }
 
@@ -95,6 +95,9 @@ impl Turns {
             let cast = self.cast(input, &gone).await;
             if let Some(waits) = cast.waits {
                 return Err(waits);
+            }
+            if awaits_load(&input.event, &cast.unloaded, now) {
+                return Err(Overload::NotCompiled);
             }
             let report = self
                 .ask_plugins(&question, cast.bindings.clone(), false)
@@ -268,11 +271,11 @@ impl Turns {
         let plugins = with_it.bindings.clone();
         let shown = self.ask_plugins(question, plugins, true).await.ok()?;
         let mut once = did(&shown, installation.id)?;
-        let compares = once.fault.is_none()
-            && played(installation).is_some()
-            && met_the_same(&shown, report, installation.id);
-        let of = |report| Wanted::of(report, installation.id);
-        once.same = compares.then(|| of(&shown) == of(report));
+        let installed = &question.input.entry.installations;
+        let compared = answering(installed, installation, cast)
+            .map(|answering| ((&shown, installation.id), (report, answering)))
+            .filter(|(shown, real)| once.fault.is_none() && met_the_same(*shown, *real));
+        once.same = compared.map(|(shown, real)| Wanted::of(shown) == Wanted::of(real));
         let behind = behind(&question.input.entry.installations, installation.id);
         once.rejected &= counts_against(report, behind) == Some(true);
         self.count(question.input, &with_it, &part, &once);
@@ -307,6 +310,23 @@ fn failure(last: &CallTrace, retries: u32) -> Option<&'static str> {
         CallOutcome::Retry { .. } if retries >= RETRIES => Some(ASKED_TOO_OFTEN),
         CallOutcome::Rejected(_) => Some(REJECTED),
         _ => None,
+    }
+}
+
+/// Whose version answered where this one looked on: its own active one, or else that of the tenant's installation, whose place a
+/// number's own one is to take. `None`: nobody's.
+fn answering(
+    installed: &[Installation],
+    shadow: &Installation,
+    cast: &Cast,
+) -> Option<InstallationId> {
+    let played = |id: InstallationId| cast.parts.iter().any(|part| part.installation == id);
+    let mut others = installed.iter();
+    match played(shadow.id) {
+        true => Some(shadow.id),
+        false => others
+            .find(|other| shadow.takes_place_of(other) && played(other.id))
+            .map(|other| other.id),
     }
 }
 
@@ -380,7 +400,7 @@ struct Wanted<'a> {
 }
 
 impl<'a> Wanted<'a> {
-    fn of(report: &'a TurnReport, installation: InstallationId) -> Self {
+    fn of((report, installation): (&'a TurnReport, InstallationId)) -> Self {
         let requests = report.requests.iter();
         let requests = requests.filter(|(of, _)| *of == installation);
         let writes = memory(report, installation).map(|memory| &memory.writes);
@@ -394,12 +414,15 @@ impl<'a> Wanted<'a> {
     }
 }
 
-/// Did both find what they read of their memory as the other did? Another turn may commit between the two.
-fn met_the_same(one: &TurnReport, other: &TurnReport, installation: InstallationId) -> bool {
-    let reads = |report| {
+type Played<'a> = (&'a TurnReport, InstallationId);
+
+/// Did both find what they read of their memory as the other did? Another turn may commit between the two. A number's own
+/// installation and the tenant's share it.
+fn met_the_same(one: Played<'_>, other: Played<'_>) -> bool {
+    fn reads<'a>((report, installation): Played<'a>) -> &'a [(String, i64)] {
         let memory = memory(report, installation);
         memory.map_or(&[][..], |memory| memory.reads.as_slice())
-    };
+    }
     let seen: HashMap<&str, i64> = reads(one)
         .iter()
         .map(|(key, version)| (key.as_str(), *version))

@@ -15,7 +15,7 @@ use super::caused::Caused;
 use super::drafts::{Drafts, keeps_timers};
 use super::journal;
 use super::memory::Memory;
-use super::plugins::Plugins;
+use super::plugins::{Plugins, Unloaded};
 use super::queue::Tries;
 use super::reads;
 use super::rollouts::Rollouts;
@@ -117,6 +117,10 @@ const NOT_COMPILED: Duration = Duration::from_millis(250);
 /// go on within half a minute. After twice as long something is wrong with this one, and messages behind it wait. A guess.
 const NOT_MOVED_ON: Duration = Duration::from_millis(250);
 const MOVED_ON: Duration = Duration::from_secs(60);
+/// How long events and receipts wait for a plugin that this node cannot load, from the first try on: what hardly passes is
+/// tried three times by then (`plugins.rs`), or the bucket has gone to a node that can. Afterwards it is broken, and nothing
+/// waits for it again until it was loaded once: what is behind an event in its conversation waits with it. A guess.
+const LOADED_SOON: Duration = Duration::from_secs(60);
 
 impl Turns {
     /// Runs one turn, and says what it took, as fuel. Calling it again with the same input is harmless: only a commit
@@ -287,6 +291,22 @@ fn awaits_successor(event: &PendingEvent, installed: &[Installation], now: Times
         // When it came here: its own time is its teller's.
         && now < made_at(event.id.raw()).plus(MOVED_ON)
         && installed.any(|one| one.awaits_successor && !one.paused)
+}
+
+/// Is this something that only plugins hear of, this one among them for all that is known of it? A message is answered by
+/// the tenant's fallback, and a timer is held (`Drafts::not_asked`).
+pub(super) fn is_for(event: &PendingEvent, unloaded: &Unloaded) -> bool {
+    match &event.subject {
+        Subject::Message(_) | Subject::Occasion(Occasion::Timer { .. }) => false,
+        Subject::Occasion(Occasion::Event { .. }) => true,
+        Subject::Occasion(Occasion::Receipt { .. }) => unloaded.hears_receipts,
+    }
+}
+
+/// Does it wait for a plugin that this node cannot load, but could a moment ago, or may in a moment?
+pub(super) fn awaits_load(event: &PendingEvent, unloaded: &[Unloaded], now: Timestamp) -> bool {
+    let mut missed = unloaded.iter().filter(|plugin| is_for(event, plugin));
+    missed.any(|plugin| now < plugin.since.plus(LOADED_SOON))
 }
 
 /// Is the turn to be run again? Room that the host did not have is not what the plugin asked for, and does not count
@@ -483,6 +503,35 @@ mod tests {
             ..stopped
         };
         assert!(none(&[paused]), "until somebody resumes it");
+    }
+
+    #[test]
+    fn what_nobody_else_answers_waits_a_while_for_a_plugin_that_cannot_be_loaded() {
+        let since = Timestamp::from_millis(1_000);
+        let unloaded = |hears_receipts| Unloaded {
+            plugin: "menu".to_owned(),
+            hears_receipts,
+            since,
+        };
+        let waits = |subject, one, now| awaits_load(&event(subject), &[one], now);
+        let receipt = || {
+            Subject::Occasion(Occasion::Receipt {
+                send: OutboxId::from_raw(1),
+                status: ReceiptStatus::Read,
+                error: None,
+            })
+        };
+        assert!(waits(told(), unloaded(false), since));
+        assert!(!awaits_load(&event(told()), &[], since), "all play");
+        assert!(waits(receipt(), unloaded(true), since));
+        assert!(!waits(receipt(), unloaded(false), since), "it never hears");
+        let text = InboundContent::Text { body: "hi".into() };
+        let message = Subject::Message(Box::new(text.into()));
+        assert!(!waits(message, unloaded(true), since), "the fallback does");
+        let over = since.plus(LOADED_SOON);
+        let last = over.minus(Duration::from_millis(1));
+        assert!(waits(told(), unloaded(false), last));
+        assert!(!waits(told(), unloaded(false), over), "it is broken");
     }
 
     /// A turn that is to run again because its last call ended so.

@@ -126,6 +126,20 @@ pub async fn done_all_tenants(tx: &mut Tx, digest: &str, engine: &str) -> Result
     Ok(())
 }
 
+/// Forgets the work on components that went meanwhile, and what came of it after they had: a component goes whoever compiles
+/// it. Who is at it still finds no work to end. How many rows went.
+pub async fn forget_gone_all_tenants(tx: &mut Tx) -> Result<u64> {
+    let mut gone = 0;
+    for sql in [
+        "DELETE FROM compile_work WHERE NOT EXISTS (SELECT 1 FROM component c WHERE c.digest = compile_work.digest)",
+        "DELETE FROM artifact WHERE NOT EXISTS
+            (SELECT 1 FROM component c WHERE c.tenant = artifact.tenant AND c.digest = artifact.digest)",
+    ] {
+        gone += execute!(tx, sqlx::query(sql))?;
+    }
+    Ok(gone)
+}
+
 /// Why it was refused does not hold any more: it may be tried at once.
 pub async fn forget_problem_all_tenants(tx: &mut Tx, digest: &str, engine: &str) -> Result<()> {
     const SQL: &str =

@@ -362,6 +362,7 @@ impl Db {
     }
 
     async fn begin_as(&self, turn: Turn) -> Result<Tx> {
+        ending::check_no_change_waits();
         Ok(Tx::new(match self {
             Self::Sqlite { writer, gate, .. } => {
                 let urgent = turn == Turn::Urgent;
@@ -395,6 +396,7 @@ impl Db {
     }
 
     async fn look(&self, place: Place) -> Result<Tx> {
+        ending::check_no_change_waits();
         Ok(Tx::new(match self {
             Self::Sqlite { readers, .. } => {
                 let mut connection = readers.borrow().await?;

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Result, Tx, batch, execute, execute_rows, fetch_rows, on_backend};
+use super::{Db, Result, Tx, batch, execute, execute_rows, fetch_rows, forget, on_backend};
 use crate::domain::rollout::{Stage, Tally};
 use crate::domain::{InstallationId, TenantId, Timestamp};
 
@@ -48,6 +48,20 @@ pub async fn add_all_tenants(
         })?;
     }
     Ok(())
+}
+
+/// Forgets what versions of installations did that were taken out and have had no turn since a moment. Answers how many rows
+/// went.
+pub async fn forget_removed_all_tenants(db: &Db, before: Timestamp) -> Result<u64> {
+    // A count that did not move lately is of an installation that ran lately all the same: all of them go, or none.
+    const SQL: &str =
+        "DELETE FROM plugin_health WHERE (installation, seq, stage, node, measure, item) IN
+        (SELECT h.installation, h.seq, h.stage, h.node, h.measure, h.item
+            FROM installation i JOIN plugin_health h ON h.installation = i.id
+            WHERE i.state = 'retired' AND NOT EXISTS
+                (SELECT 1 FROM plugin_health l WHERE l.installation = i.id AND l.ran_at >= $1)
+            LIMIT $2)";
+    forget::in_steps_all_tenants(db, SQL, before.millis()).await
 }
 
 /// Versions that ran, the last one first.

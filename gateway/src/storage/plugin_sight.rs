@@ -42,13 +42,29 @@ pub async fn is_author(tx: &mut Tx, tenant: TenantId, digest: &str) -> Result<bo
     Ok(found.is_some())
 }
 
-/// Where a digest did something (which versions of installations, in which stages; in no order), and what all of these did
-/// together. One statement, so that both tell of the same moment: nodes add to it all the time.
+/// Some parts, in the order of their installations' ids, versions and stages' words: those after this one, at most so many.
+#[derive(Debug, Clone, Copy)]
+pub struct Cut<'a> {
+    pub after: (InstallationId, i64, &'a str),
+    pub most: i64,
+}
+
+impl Cut<'_> {
+    /// All of them.
+    pub const NONE: Self = Self {
+        after: (InstallationId::from_raw(0), 0, ""),
+        most: i64::MAX,
+    };
+}
+
+/// Where a digest did something (which versions of installations, in which stages; in no order), and what all of them, those
+/// that are cut off too, did together. One statement, so that both tell of the same moment: nodes add to it all the time.
 pub async fn parts_and_tally(
     tx: &mut Tx,
     realm: TenantId,
     as_author: bool,
     digest: &str,
+    cut: Cut<'_>,
 ) -> Result<(Vec<Part>, Tally)> {
     // A part has no measure.
     const SQL: &str = concat!(
@@ -56,8 +72,10 @@ pub async fn parts_and_tally(
             FROM installation_version v JOIN plugin_health h ON h.installation = v.installation AND h.seq = v.seq
             WHERE v.digest = $3 AND ",
         seen!(),
-        ") SELECT tenant, installation, seq, stage, '', CAST(0 AS BIGINT), CAST(0 AS BIGINT) FROM seen
-            GROUP BY tenant, installation, seq, stage
+        "), part AS (SELECT tenant, installation, seq, stage FROM seen
+            WHERE (installation, seq, stage) > ($4, $5, $6)
+            GROUP BY tenant, installation, seq, stage ORDER BY installation, seq, stage LIMIT $7)
+        SELECT tenant, installation, seq, stage, '', CAST(0 AS BIGINT), CAST(0 AS BIGINT) FROM part
         UNION ALL SELECT CAST(0 AS BIGINT), CAST(0 AS BIGINT), CAST(0 AS BIGINT), '', measure, item, CAST(SUM(n) AS BIGINT)
             FROM seen GROUP BY measure, item"
     );
@@ -66,6 +84,10 @@ pub async fn parts_and_tally(
             .bind(realm.raw())
             .bind(i64::from(as_author))
             .bind(digest)
+            .bind(cut.after.0.raw())
+            .bind(cut.after.1)
+            .bind(cut.after.2)
+            .bind(cut.most)
             .fetch_all(conn)
             .await
     })?;

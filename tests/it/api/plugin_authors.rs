@@ -83,6 +83,11 @@ impl Published {
             seq: 1,
             stage: Stage::Active,
         };
+        self.did(part, turns).await;
+        id
+    }
+
+    async fn did(&self, part: Part, turns: u64) {
         let tally = Tally {
             turns,
             faults: [("trap".to_owned(), 1)].into(),
@@ -95,7 +100,6 @@ impl Published {
             .await
             .expect("rows");
         tx.commit().await.expect("a commit");
-        id
     }
 
     async fn key(&self, tenant: TenantId, role: Role) -> String {
@@ -184,25 +188,64 @@ async fn an_author_sees_how_every_installation_does_and_not_whose_it_is() {
     .await;
 }
 
+/// Page by page is what one long page shows.
+async fn assert_pages_add_up(published: &Published, key: &str, each: impl Fn(&Answer)) {
+    let whole = published.health(key, FIRST, "").await;
+    let mut paged = Vec::new();
+    let mut query = "?limit=1".to_owned();
+    loop {
+        let page = published.health(key, FIRST, &query).await;
+        each(&page);
+        assert_eq!(page.body["all"], whole.body["all"]);
+        assert_eq!(parts(&page).len(), 1);
+        paged.extend(parts(&page).clone());
+        let Some(cursor) = page.body["next_cursor"].as_str() else {
+            break;
+        };
+        query = format!("?limit=1&cursor={cursor}");
+    }
+    assert_eq!(&paged, parts(&whole));
+}
+
+#[tokio::test]
+async fn the_operators_pages_are_in_the_order_of_ids_and_add_up() {
+    for_each_database(async |database| {
+        let published = Published::on(&database).await;
+        // One of them has it a second time, and had it in two stages.
+        let (tenant, installation) = (published.author, published.installed[0]);
+        let ground = &published.ground;
+        plugin_rows::another(ground, tenant, installation, (2, FIRST)).await;
+        for stage in [Stage::Canary, Stage::Active] {
+            let part = Part {
+                tenant,
+                installation,
+                seq: 2,
+                stage,
+            };
+            published.did(part, 1).await;
+        }
+        let operator = published.ground.operator.clone();
+        assert_pages_add_up(&published, &operator, |_| {}).await;
+        let seen = published.health(&operator, FIRST, "").await;
+        let key = |part: &Value| {
+            let text = |field: &str| part[field].as_str().expect("text").to_owned();
+            (text("installation"), part["seq"].as_i64(), text("stage"))
+        };
+        let keys: Vec<_> = parts(&seen).iter().map(key).collect();
+        assert_eq!(keys.len(), 6);
+        assert!(keys.is_sorted(), "{keys:?}");
+        published.ground.end().await;
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn an_authors_pages_add_up_and_each_has_the_tally_of_all() {
     for_each_database(async |database| {
         let published = Published::on(&database).await;
         let key = published.key(published.author, Role::PluginAuthor).await;
-        let whole = published.health(&key, FIRST, "").await;
-        let mut paged = Vec::new();
-        let mut query = "?limit=1".to_owned();
-        loop {
-            let page = published.health(&key, FIRST, &query).await;
-            published.assert_anonymous(&page);
-            assert_eq!(page.body["all"], whole.body["all"]);
-            paged.extend(parts(&page).clone());
-            let Some(cursor) = page.body["next_cursor"].as_str() else {
-                break;
-            };
-            query = format!("?limit=1&cursor={cursor}");
-        }
-        assert_eq!(&paged, parts(&whole));
+        let anonymous = |page: &Answer| published.assert_anonymous(page);
+        assert_pages_add_up(&published, &key, anonymous).await;
         // A cursor is good for whom it was given.
         let other = published.key(published.others[0], Role::PluginAuthor).await;
         let cursor = published.health(&key, FIRST, "?limit=1").await;

@@ -202,6 +202,38 @@ async fn a_plugin_author_gives_nothing_that_reads_people_or_asks_others() {
 }
 
 #[tokio::test]
+async fn an_author_who_narrows_a_grant_gives_nothing_and_others_give_in_their_name() {
+    for_each_database(async |database| {
+        let givers = Givers::on(&database).await;
+        let (author, developer) = (&givers.author, &givers.developer);
+        let wide = "http https://*.shop.example/";
+        let of_developer = givers.label(developer).await;
+        let first = Some(json!(["kv", wide]));
+        let first = givers.install(developer, FIRST, first).await;
+        is_by(grants(&first), &of_developer);
+        let narrower = givers.install(author, SECOND, Some(json!([SHOP]))).await;
+        assert_eq!(grants(&narrower)["given"], json!([SHOP]));
+        is_by(grants(&narrower), &of_developer);
+        assert_eq!(grants(&narrower)["inherited"], json!([]));
+        // With something of their own beside it.
+        let more = Some(json!([SHOP, "window"]));
+        let more = givers.install(author, FIRST, more).await;
+        is_by(grants(&more), &givers.label(author).await);
+        let inherited = &grants(&more)["inherited"];
+        assert_eq!(inherited.as_array().map(Vec::len), Some(1), "{inherited}");
+        assert_eq!(inherited[0]["grant"], SHOP);
+        is_by(&inherited[0], &of_developer);
+        let narrowest = "http GET https://eu.shop.example/orders/new";
+        let narrowed = givers
+            .give(&givers.admin, &more.id(), json!([narrowest]))
+            .await;
+        is_by(grants(&narrowed), &givers.label(&givers.admin).await);
+        givers.ground.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_plugin_author_does_not_go_back_to_what_was_taken_away() {
     for_each_database(async |database| {
         let givers = Givers::on(&database).await;
@@ -280,9 +312,14 @@ async fn nobody_gives_more_than_the_operator_lets_a_tenants_plugins_have() {
             &[SECRET],
         );
 
-        // Lowered: it is shown, it is not used, and it cannot be given again.
-        givers.lets_have(json!(["kv"])).await;
+        // Lowered: it is shown, it is not used, and it cannot be given again. Who has not read that changes nothing.
         let path = format!("/installations/{id}");
+        let read = givers.ground.get(&givers.admin, &path).await;
+        givers.lets_have(json!(["kv"])).await;
+        let moved = json!({"position": 3});
+        let tag = read.header("etag");
+        let stale = givers.ground.patch(&givers.admin, &path, tag, &moved).await;
+        assert_eq!(stale.status, 412, "{stale:?}");
         let seen = givers.ground.get(&givers.admin, &path).await;
         assert_eq!(grants(&seen)["given"], json!([SHOP, "kv"]));
         assert_eq!(grants(&seen)["withheld"], json!([SHOP]));
@@ -304,6 +341,10 @@ async fn nobody_gives_more_than_the_operator_lets_a_tenants_plugins_have() {
             json!([SHOP]),
             "what is left out is not given"
         );
+        let seen = givers.ground.get(&givers.admin, &path).await;
+        let tag = seen.header("etag");
+        let fresh = givers.ground.patch(&givers.admin, &path, tag, &moved).await;
+        assert_eq!(fresh.status, 200, "{fresh:?}");
 
         givers.lets_have(json!("all")).await;
         let seen = givers.ground.get(&givers.admin, &path).await;

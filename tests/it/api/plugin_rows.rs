@@ -71,6 +71,21 @@ pub(super) async fn installation(
     installation.id
 }
 
+/// One more version of an installation, which waits.
+pub(super) async fn another(
+    ground: &Ground,
+    tenant: TenantId,
+    installation: InstallationId,
+    (seq, digest): (i64, &str),
+) {
+    let version = version(ground, seq, digest, Stage::Waiting);
+    let mut tx = ground.setup().db.begin().await.expect("a transaction");
+    plugin_versions::insert(&mut tx, tenant, installation, &version)
+        .await
+        .expect("a row");
+    tx.commit().await.expect("a commit");
+}
+
 /// A version of it with neither settings nor grants.
 pub(super) fn version(ground: &Ground, seq: i64, digest: &str, stage: Stage) -> Version {
     let now = ground.setup().clock.now();

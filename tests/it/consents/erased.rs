@@ -11,12 +11,13 @@ use vestibule::domain::{AuditId, Clock, ConsentChannel, ConsentStatus, Conversat
 use vestibule::policy::OptOut;
 use vestibule::storage::jobs::{Job, JobState};
 use vestibule::storage::kv::{self, KvKey, KvValue};
-use vestibule::storage::{Tx, conversations};
-use vestibule_tests::{TestDatabase, for_each_database, until};
+use vestibule::storage::{Tx, contacts as stored, conversations, people};
+use vestibule_tests::{Kind as Which, TestDatabase, for_each_database, until};
 
 use super::imports::run;
 use super::{contact, faults, records, say, shop, state, told, verified};
 use crate::ingest::desk::{Desk, from, text};
+use crate::ingest::locks::until_somebody_waits;
 
 const PHONE: &str = "447700900123";
 const BSUID: &str = "GB.4410093827716523";
@@ -148,6 +149,35 @@ async fn an_erased_person_cannot_be_read_back_and_is_remembered_only_for_what_th
         let now = state(&desk, back).await;
         assert_eq!(now.opt_out, OptOut::BusinessInitiated);
         assert_eq!(now.marketing_given_at, None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_erasure_waits_for_the_contact_before_it_locks_their_consent() {
+    for_each_database(async |database| {
+        if database.kind == Which::Sqlite {
+            return;
+        }
+        let desk = Desk::open(&database).await;
+        desk.hear(&[text("wamid.1", Some(PHONE), None, desk.ago(90), "hello")])
+            .await;
+        let (tenant, contact) = (shop(&database).await, contact(&database).await);
+        // A turn that changes them, in the order of everybody.
+        let mut turn = desk.db.begin().await.expect("a transaction");
+        let locked = stored::lock(&mut turn, tenant, contact).await;
+        assert!(locked.expect("locked").is_some());
+        let turning = async {
+            until_somebody_waits(&database).await;
+            // A deadlock would be found and one of both try again: look, rather than wait for one.
+            let free = "SELECT CAST(contact AS TEXT) FROM consent FOR UPDATE NOWAIT";
+            assert_eq!(database.texts(free).await.len(), 1);
+            let locked = people::lock_consent_all_tenants(&mut turn, &[contact]).await;
+            assert!(locked.expect("nobody is in the way").of(contact).is_some());
+            turn.commit().await.expect("a commit");
+        };
+        let (_, job) = tokio::join!(turning, erase::begin(&desk.setup, tenant, contact));
+        job.expect("a job");
     })
     .await;
 }

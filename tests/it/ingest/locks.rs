@@ -10,7 +10,7 @@ use vestibule_tests::{Kind, TestDatabase, for_each_database, until};
 use super::desk::{Desk, status, text};
 use super::sends::{opened, put, queued, template};
 
-async fn until_somebody_waits(database: &TestDatabase) {
+pub(crate) async fn until_somebody_waits(database: &TestDatabase) {
     let waiting = "SELECT COUNT(*) FROM pg_stat_activity
         WHERE datname = current_database() AND wait_event_type = 'Lock'";
     until("somebody waits for a lock", async || {

@@ -13,7 +13,7 @@ mod events;
 mod failures;
 pub(crate) mod fixtures;
 mod future;
-mod locks;
+pub(crate) mod locks;
 mod moves;
 mod owners;
 mod people;

@@ -66,6 +66,7 @@ async fn an_own_version_on_trial_leaves_what_is_not_its_share_to_the_tenants() {
         assert_eq!(life.answer(0, 1, "hello").await, "all hello");
         let journal = life.journals().await.remove(0);
         assert_eq!(journal["trials"][0]["stage"], "shadow", "{journal}");
+        assert_eq!(journal["trials"][0]["same"], false, "{journal}");
         life.promote(&own, Stage::Canary, 50).await;
         let before = life.said().await.len();
         (0..CUSTOMERS).for_each(|customer| life.say(customer, "hello"));
@@ -82,6 +83,23 @@ async fn an_own_version_on_trial_leaves_what_is_not_its_share_to_the_tenants() {
         life.promote(&own, Stage::Active, 0).await;
         assert_eq!(life.answer(0, 1, "hello").await, "own hello");
         assert_eq!(life.answer(1, 2, "hello").await, "all hello");
+        life.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_own_shadow_is_compared_with_the_tenants_version_that_answers() {
+    for_each_database(async |database| {
+        let uploads = [echo(guests::ECHO, "1.0.0"), echo(guests::ECHO, "2.0.0")];
+        let life = Life::begin(&database, &uploads).await;
+        life.install(0, Stage::Active, 0, "all ").await;
+        let alike = json!({"prefix": "all "});
+        let own = life.try_install_for(Some(0), 1, (Stage::Shadow, 0), alike);
+        own.await.expect("installed");
+        assert_eq!(life.answer(0, 1, "hello").await, "all hello");
+        let journal = life.journals().await.remove(0);
+        assert_eq!(journal["trials"][0]["same"], true, "{journal}");
         life.end().await;
     })
     .await;

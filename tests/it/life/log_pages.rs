@@ -1,14 +1,17 @@
 //! A plugin's log, page by page: whole, whoever commits when, and never long in one statement.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
 use vestibule::domain::rollout::Stage;
+use vestibule::domain::time::ManualClock;
 use vestibule::domain::{
     ConversationId, EventId, InstallationId, NumberId, TenantId, Timestamp, TurnId, id,
 };
 use vestibule::storage::turns::{TurnRow, append_all_tenants, journals_after};
 use vestibule::storage::{Db, journals, replays};
+use vestibule::tenants::SetupContext;
 use vestibule::tenants::installations::{LogCursor, LogPage, logs};
 use vestibule_tests::db::now;
 use vestibule_tests::{for_each_database, guests};
@@ -60,19 +63,37 @@ async fn a_slow_turn_that_commits_late_is_told_to_those_who_read_on() {
         let [old, slow, quick, last] =
             [400, 40, 20, 1].map(|seconds| turn(tenant, own, id::first_id_at(ago(seconds))));
         let db = &life.setup().db;
-        let read = async |after| logs(life.setup(), tenant, own, after).await.expect("read");
+        let clock = Arc::new(ManualClock::at(now()));
+        let setup = SetupContext {
+            clock: clock.clone(),
+            ..life.setup().clone()
+        };
+        let read = async |after| logs(&setup, tenant, own, after).await.expect("read");
         commit(db, &[old.clone(), quick.clone()]).await;
         let first = read(None).await;
         assert_eq!((turns(&first), first.more), (vec![old.id, quick.id], false));
-        // It began before the quick one.
+        // It began before the quick one. What is not late is told at once.
         commit(db, &[slow.clone(), last.clone()]).await;
+        clock.advance(Duration::from_secs(2));
         let second = read(Some(first.next)).await;
-        assert_eq!(turns(&second), [slow.id, quick.id, last.id]);
+        assert_eq!(turns(&second), [last.id]);
         // Whoever begins at a turn is told of none before it.
         let from = Some(LogCursor::after(quick.id));
         let third = read(from).await;
         assert_eq!(turns(&third), [last.id]);
         assert_eq!(turns(&read(Some(third.next)).await), [last.id]);
+        clock.advance(Duration::from_secs(28));
+        let whole = read(Some(second.next)).await;
+        assert_eq!(turns(&whole), [slow.id, quick.id, last.id]);
+        clock.advance(Duration::from_secs(2));
+        let short = read(Some(whole.next)).await;
+        assert_eq!(turns(&short), Vec::<TurnId>::new());
+        // What can have no late neighbours any more is told a last time.
+        clock.advance(Duration::from_secs(100));
+        let again = read(Some(short.next)).await;
+        assert_eq!(turns(&again), [slow.id, quick.id, last.id]);
+        clock.advance(Duration::from_secs(30));
+        assert_eq!(turns(&read(Some(again.next)).await), [last.id]);
         life.end().await;
     })
     .await;

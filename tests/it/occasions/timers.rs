@@ -1,8 +1,9 @@
 //! Timers: they fire once, survive the process, and end when somebody else has the conversation.
 
+use serde_json::json;
 use vestibule::desk::{Asked, Change};
 use vestibule::domain::rollout::Stage;
-use vestibule::domain::{ConversationId, InstallationId, Owner, TenantId};
+use vestibule::domain::{ConversationId, InstallationId, Owner, TenantId, Timestamp};
 use vestibule::plugin_host::ComponentDigest;
 use vestibule::tenants::SetupContext;
 use vestibule::tenants::installations::{self, NewInstallation, Source};
@@ -110,6 +111,9 @@ const DUE: &str = "UPDATE timer SET due_at = set_at";
 const HELD: &str =
     "SELECT CAST(COUNT(*) AS TEXT) FROM timer WHERE held_from = set_at AND due_at > held_from";
 
+/// Undoes what [`Ground::loads_nothing`] did.
+const MENDED: &str = "UPDATE artifact SET engine = SUBSTR(engine, 9)";
+
 impl Ground<'_> {
     fn setup(&self) -> &SetupContext {
         &self.node.context.setup
@@ -123,10 +127,30 @@ impl Ground<'_> {
         Self { node, ..self }
     }
 
+    /// Goes on with a node that has nothing on its disk, and finds no machine code of its engine. The program of this test
+    /// compiles nothing: that is known soon, or with `refused` from the beginning.
+    async fn loads_nothing(self, refused: bool) -> Self {
+        let database = self.database;
+        let ground = self.goes_on_with("another", async || {
+            if refused {
+                let known = "INSERT INTO compile_work (digest, engine, holder, claimed_until, tries, problem)
+                    SELECT DISTINCT digest, engine, 'nobody', 9000000000000000, 8, 'refused' FROM artifact";
+                database.execute(known).await;
+            }
+            let altered = "UPDATE artifact SET engine = 'another ' || engine";
+            database.execute(altered).await;
+        });
+        ground.await
+    }
+
     /// A timer is set. The tenant and the installation whose it is.
     async fn reminder(&self) -> (TenantId, InstallationId) {
         self.says("remind 3600", "I will.").await;
         self.all_done().await;
+        self.installation().await
+    }
+
+    async fn installation(&self) -> (TenantId, InstallationId) {
         let (tenant, _) = self.place().await;
         let all = installations::page(self.setup(), tenant, 0, 10).await;
         (tenant, all.expect("read")[0].id)
@@ -227,20 +251,13 @@ async fn timers_of_a_plugin_that_a_node_cannot_load_wait_and_fire_when_it_can() 
     for_each_database(async |database: TestDatabase| {
         let ground = Ground::new(&database).await;
         ground.reminder().await;
-        let altered = async || {
-            let sql = "UPDATE artifact SET engine = 'another ' || engine";
-            database.execute(sql).await;
-        };
-        // One with nothing on its disk. The program of this test compiles nothing: that is known soon.
-        let ground = ground.goes_on_with("another", altered).await;
+        let ground = ground.loads_nothing(false).await;
         database.execute(DUE).await;
         ground.until(HELD, &["1"]).await;
         ground.all_done().await;
         let outcome = "SELECT outcome FROM turn WHERE outcome LIKE 'timer%'";
         assert_eq!(database.texts(outcome).await, ["timer_held"]);
-        database
-            .execute("UPDATE artifact SET engine = SUBSTR(engine, 9)")
-            .await;
+        database.execute(MENDED).await;
         // Whoever has it loaded; the timer itself would try it in half a minute.
         wait::until("the plugin is loaded", async || {
             ground.customer.text("hello").expect("sent");
@@ -252,6 +269,59 @@ async fn timers_of_a_plugin_that_a_node_cannot_load_wait_and_fire_when_it_can() 
         ground.all_done().await;
         assert_eq!(ground.heard("You said: remind 3600"), 1);
         assert_eq!(database.texts(TIMERS).await, Vec::<String>::new());
+        ground.node.end().await;
+    })
+    .await;
+}
+
+const OUTCOMES: &str = "SELECT outcome FROM turn WHERE journal LIKE '%\"event\"%'";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_waits_for_a_plugin_that_cannot_be_loaded_until_it_can() {
+    for_each_database(async |database: TestDatabase| {
+        let ground = Ground::new(&database).await;
+        ground.says("hello", "hello").await;
+        ground.all_done().await;
+        let ground = ground.loads_nothing(true).await;
+        let (tenant, number) = ground.place().await;
+        let paid = Ground::event(number, "1", "payment.succeeded", &json!({}));
+        assert!(!ground.tell(tenant, paid).await);
+        let unloadable = ground.node.followers.desk.directory.unloadable();
+        let (_, id) = ground.installation().await;
+        let tried = async || unloadable.since(id);
+        wait::until("the plugin was tried", tried).await;
+        // Somebody else is answered meanwhile: in the tenant's own words, for there is no plugin.
+        let phone = &ground.town.business.numbers[0].phone_number_id;
+        let other = ground.town.meta.customer(phone, "4915122222222");
+        other.expect("a customer").text("hi").expect("sent");
+        let answered = "SELECT outcome FROM turn WHERE outcome = 'fallback'";
+        ground.until(answered, &["fallback"]).await;
+        assert_eq!(database.texts(OUTCOMES).await, Vec::<String>::new());
+        database.execute(MENDED).await;
+        ground.reads("payment.succeeded").await;
+        ground.until(OUTCOMES, &["answered"]).await;
+        ground.node.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_ends_untold_where_a_plugin_cannot_be_loaded_for_long_and_its_turn_says_so() {
+    for_each_database(async |database: TestDatabase| {
+        let ground = Ground::new(&database).await;
+        ground.says("hello", "hello").await;
+        ground.all_done().await;
+        let ground = ground.loads_nothing(true).await;
+        let (tenant, number) = ground.place().await;
+        let (_, id) = ground.installation().await;
+        let directory = &ground.node.followers.desk.directory;
+        let long_ago = Timestamp::from_millis(1);
+        // The node has tried it already, perhaps.
+        directory.unloadable().tried((id, 1), true, long_ago);
+        directory.unloadable().tried((id, 1), false, long_ago);
+        let paid = Ground::event(number, "1", "payment.succeeded", &json!({}));
+        assert!(!ground.tell(tenant, paid).await);
+        ground.until(OUTCOMES, &["not_told"]).await;
         ground.node.end().await;
     })
     .await;

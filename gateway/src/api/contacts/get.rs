@@ -3,7 +3,7 @@
 use super::super::etag::Tagged;
 use super::super::place::{InTenant, ObjectId, TenantParam};
 use super::super::{Answer, State};
-use super::{ContactView, tagged};
+use super::{ContactView, shown};
 use crate::contacts;
 use crate::domain::ContactId;
 
@@ -19,5 +19,5 @@ pub(super) async fn get(
     ObjectId(id): ObjectId<ContactId>,
 ) -> Answer<Tagged<ContactView>> {
     let contact = contacts::get(&api.setup, tenant, id).await?;
-    tagged(&api, &contact).await
+    shown(&api, &contact).await
 }

@@ -120,12 +120,16 @@ fn view(contact: &Contact, said: &Consents) -> ContactView {
     }
 }
 
-async fn tagged(api: &Api, contact: &Contact) -> Answer<Tagged<ContactView>> {
+async fn shown(api: &Api, contact: &Contact) -> Answer<Tagged<ContactView>> {
     let said = consents(api, std::slice::from_ref(contact)).await?;
-    Ok(Tagged {
+    Ok(tagged(contact, &said))
+}
+
+fn tagged(contact: &Contact, said: &Consents) -> Tagged<ContactView> {
+    Tagged {
         revision: revision_of(contact),
-        body: view(contact, &said),
-    })
+        body: view(contact, said),
+    }
 }
 
 /// A contact as a client puts it; what is left out stays.

@@ -9,7 +9,7 @@ use super::super::guard::Caller;
 use super::super::input::Input;
 use super::super::place::{InTenant, ObjectId, TenantParam};
 use super::super::{Answer, State};
-use super::{ContactView, problem, tagged};
+use super::{ContactView, problem, shown};
 use crate::contacts::{self, NewContact};
 use crate::domain::ContactId;
 
@@ -50,5 +50,5 @@ pub(super) async fn update(
     };
     let setup = api.acting(&caller);
     let contact = contacts::update(&setup, tenant, id, &expected, &change).await;
-    tagged(&api, &contact.map_err(problem)?).await
+    shown(&api, &contact.map_err(problem)?).await
 }

@@ -8,7 +8,7 @@ use super::super::input::Input;
 use super::super::place::{InTenant, TenantParam};
 use super::super::{Answer, State};
 use super::{ContactBody, ContactView, problem, tagged};
-use crate::contacts;
+use crate::contacts::{self, Upserted};
 
 /// Put a contact
 ///
@@ -30,12 +30,15 @@ pub(super) async fn upsert(
 ) -> Answer<Response> {
     let setup = api.acting(&caller);
     let put = contacts::upsert(&setup, tenant, &body.into_new()).await;
-    let (contact, made) = put.map_err(problem)?;
+    let Upserted {
+        contact,
+        made,
+        consents,
+    } = put.map_err(problem)?;
     let status = if made {
         StatusCode::CREATED
     } else {
         StatusCode::OK
     };
-    let shown = tagged(&api, &contact).await?;
-    Ok((status, shown).into_response())
+    Ok((status, tagged(&contact, &consents)).into_response())
 }

@@ -9,7 +9,7 @@ use super::super::place::{InTenant, TenantParam};
 use super::super::problem::Problem;
 use super::super::{Answer, State};
 use super::{ConversationView, came_from, view};
-use crate::domain::{ContactId, NumberId};
+use crate::domain::{ContactId, ConversationId, NumberId};
 use crate::storage::conversations::{self, Filter, OwnedBy};
 
 #[derive(Debug, Deserialize)]
@@ -47,7 +47,8 @@ pub(super) async fn list(
     let (before, most) = (page.before(), page.most());
     let rows = conversations::page(&mut tx, tenant, &filter, before, most).await?;
     drop(tx);
-    let from = came_from(&api, tenant, &rows).await?;
+    let ids: Vec<ConversationId> = rows.iter().map(|row| row.id).collect();
+    let from = came_from(&api, tenant, &ids).await?;
     Ok(Json(page.of(
         rows,
         |row| row.id.raw(),

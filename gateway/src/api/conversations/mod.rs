@@ -127,16 +127,15 @@ struct ConversationView {
 }
 
 /// Where they came from is read with conversations: one question a page.
-async fn came_from(api: &Api, tenant: TenantId, rows: &[Conversation]) -> Answer<CameFrom> {
-    let ids: Vec<ConversationId> = rows.iter().map(|row| row.id).collect();
+async fn came_from(api: &Api, tenant: TenantId, ids: &[ConversationId]) -> Answer<CameFrom> {
     let mut tx = api.setup.db.read().await?;
-    Ok(entry_points::of_conversations(&mut tx, tenant, &ids).await?)
+    Ok(entry_points::of_conversations(&mut tx, tenant, ids).await?)
 }
 
 type CameFrom = HashMap<ConversationId, EntryPoint>;
 
 async fn shown(api: &Api, row: &Conversation) -> Answer<ConversationView> {
-    let came_from = came_from(api, row.tenant, std::slice::from_ref(row)).await?;
+    let came_from = came_from(api, row.tenant, &[row.id]).await?;
     Ok(view(row, &came_from))
 }
 
@@ -205,9 +204,11 @@ fn asked(
 }
 
 async fn change(api: &Api, asked: &Asked, change: Change) -> Answer<Json<ConversationView>> {
+    // Nobody at the desk changes it, and when the change is made there is no second look.
+    let came_from = came_from(api, asked.tenant, &[asked.conversation]).await?;
     let row = api.desk.change(asked, change).await;
     let row = row.map_err(|error| problem(error, asked))?;
-    Ok(Json(shown(api, &row).await?))
+    Ok(Json(view(&row, &came_from)))
 }
 
 fn problem(error: DeskError, asked: &Asked) -> Problem {

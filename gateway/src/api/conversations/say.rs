@@ -15,7 +15,7 @@ use super::super::place::{InTenant, ObjectId, TenantParam};
 use super::super::problem::{FieldProblem, Problem};
 use super::super::{Answer, State};
 use super::get::found;
-use super::{ConversationView, asked, problem, shown, speaker};
+use super::{ConversationView, asked, came_from, problem, speaker, view};
 use crate::desk::{DeskError, Words};
 use crate::domain::{ConversationId, DraftClass, OutboundContent};
 
@@ -84,6 +84,8 @@ pub(super) async fn say(
         reply_to: new.reply_to,
         content,
     };
+    // Nothing that is said changes it, and when it is said there is no second look.
+    let came_from = came_from(&api, tenant, &[id]).await?;
     let asked = asked(&caller, tenant, id, new.owner_version);
     let said = match api.desk.say(&asked, words).await {
         Ok(said) => said,
@@ -100,7 +102,7 @@ pub(super) async fn say(
     let body = QueuedMessage {
         // It has just been written: nothing can have come of it yet.
         message: messages::view(&said.send, &messages::Receipts::new()),
-        conversation: shown(&api, &said.conversation).await?,
+        conversation: view(&said.conversation, &came_from),
         took_over: said.took_over,
     };
     Ok((StatusCode::CREATED, Json(body)).into_response())

@@ -1,5 +1,5 @@
-//! What a request asks for: a digest of its address, of a signature beside its body and of its body, under which the same
-//! request is known again.
+//! What a request asks for: a digest of its address, of what its body is and who signed it, and of its body, under which the
+//! same request is known again.
 //!
 //! An ordinary body is read before its handler runs. A large one ([`LargeBody`]) is hashed as its handler reads it: whoever
 //! does has room for it, or keeps it as it comes, and for its key's sake it is in nobody's memory.
@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request};
 use http::StatusCode;
-use http::header::EXPECT;
+use http::header::{CONTENT_TYPE, EXPECT};
 use http::request::Parts;
 use hyper::body::{Frame, SizeHint};
 use sha2::{Digest, Sha256};
@@ -42,7 +42,8 @@ pub(super) enum Asked {
 impl Asked {
     /// With the request for its handler.
     pub(super) async fn of(parts: Parts, body: Body) -> Answer<(Self, Request)> {
-        let hash = begun(&head(&parts));
+        let has_body = !hyper::body::Body::is_end_stream(&body);
+        let hash = begun(&head(&parts, has_body));
         if let Some(large) = parts.extensions.get().copied() {
             let passing = Passing::new(hash, large, body, parts.headers.contains_key(EXPECT));
             let request = Request::from_parts(parts, Body::new(passing.clone()));
@@ -97,16 +98,31 @@ pub(super) fn digest(name: &str, said: &[u8]) -> Vec<u8> {
         .to_vec()
 }
 
-/// What a request says before its body: its address, and who signed the body. Of one that is not signed it is the address
-/// alone, as it was before signatures counted: answers that are kept, and nodes of such a version, know it still.
-fn head(parts: &Parts) -> Vec<u8> {
+/// What a request says before its body: its address, what the body is, and who signed it. Of JSON that nobody signed, and of
+/// no body, it is the address alone, as it was before the rest counted: answers that are kept, and nodes of such a version,
+/// know it still.
+fn head(parts: &Parts, has_body: bool) -> Vec<u8> {
     let mut head = parts.uri.to_string().into_bytes();
+    let kind = content_type(parts);
+    if has_body && kind != b"application/json" {
+        // Nothing else begins so.
+        head.push(b'\r');
+        head.extend_from_slice(&kind);
+    }
     for signature in parts.headers.get_all(SIGNATURE) {
         // Neither an address nor a header can have the end of a line in it.
         head.push(b'\n');
         head.extend_from_slice(signature.as_bytes());
     }
     head
+}
+
+/// Without its parameters: what of them bears on a body, as the boundary of a form, stands in the body too.
+fn content_type(parts: &Parts) -> Vec<u8> {
+    let said = parts.headers.get(CONTENT_TYPE);
+    let said = said.map_or(&[][..], |value| value.as_bytes());
+    let kind = said.split(|byte| *byte == b';').next().unwrap_or_default();
+    kind.trim_ascii().to_ascii_lowercase()
 }
 
 fn begun(name: &[u8]) -> Sha256 {
@@ -243,6 +259,7 @@ mod tests {
     fn parts(uri: &str, large: Option<LargeBody>) -> Parts {
         let mut request = http::Request::builder()
             .uri(uri)
+            .header(CONTENT_TYPE, "application/json")
             .body(())
             .expect("a request");
         large.map(|large| request.extensions_mut().insert(large));
@@ -353,6 +370,33 @@ mod tests {
                 assert_ne!(signed, other);
             }
             assert_ne!(signed, unsigned);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_a_body_is_is_part_of_what_is_asked_for() {
+        let asked = async |kind: &'static str, body: &'static str, large| {
+            let mut parts = parts("/v1/x", large);
+            parts.headers.remove(CONTENT_TYPE);
+            if !kind.is_empty() {
+                let kind = http::HeaderValue::from_static(kind);
+                parts.headers.insert(CONTENT_TYPE, kind);
+            }
+            let (asked, _) = Asked::of(parts, Body::from(body)).await.expect("asked");
+            asked.whole().await.expect("whole")
+        };
+        for large in [None, Some(LARGE)] {
+            let json = asked("application/json", "{}", large).await;
+            assert_eq!(json, digest("/v1/x", b"{}"), "as ever");
+            let utf8 = asked("Application/JSON ; charset=utf-8", "{}", large).await;
+            assert_eq!(utf8, json);
+            let (csv, none) = (asked("text/csv", "{}", large), asked("", "{}", large));
+            let (csv, none) = tokio::join!(csv, none);
+            assert!(csv != json && none != json && csv != none);
+            assert_eq!(asked("text/csv; header=present", "{}", large).await, csv);
+            let nothing = asked("", "", large).await;
+            assert_eq!(nothing, digest("/v1/x", b""), "as ever");
+            assert_eq!(asked("text/csv", "", large).await, nothing);
         }
     }
 

@@ -63,8 +63,8 @@ fn view(entry: LogEntry) -> LogLineView {
 /// with `next` as long as there is `more`, and then now and again for what is new.
 ///
 /// A turn that takes long, because its plugins wait for other servers, stands behind turns that ended before it. So that
-/// none is missed, `next` goes back two and a half minutes when there is no `more`: lines of the turns of these minutes are
-/// told again each time. All lines of a turn stand in one answer, so leave out turns that you have had. A turn that was
+/// none is missed, `next` goes back ten seconds when there is no `more`, and two and a half minutes twice a minute: lines of
+/// these turns are told again. All lines of a turn stand in one answer, so leave out turns that you have had. A turn that was
 /// committed later than that after its beginning is not told.
 #[utoipa::path(
     get, path = "/installations/{installation}/logs", operation_id = "installations.logs", tag = "plugins",

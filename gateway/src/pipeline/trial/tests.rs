@@ -181,7 +181,7 @@ fn remembering(reads: &[(&str, i64)], writes: &[(&str, KvWrite)]) -> TurnReport 
 }
 
 fn same(one: &TurnReport, other: &TurnReport, installation: InstallationId) -> bool {
-    Wanted::of(one, installation) == Wanted::of(other, installation)
+    Wanted::of((one, installation)) == Wanted::of((other, installation))
 }
 
 #[test]
@@ -220,10 +220,36 @@ fn requests_that_the_journal_has_no_room_for_are_compared_too() {
 #[test]
 fn what_moved_between_the_two_is_not_compared() {
     let one = remembering(&[("a", 1), ("b", 2)], &[]);
-    let met = |reads| met_the_same(&one, &remembering(reads, &[]), CANARY);
+    let met = |reads| met_the_same((&one, CANARY), (&remembering(reads, &[]), CANARY));
     assert!(met(&[("a", 1), ("c", 9)]) && met(&[]));
     assert!(!met(&[("a", 1), ("b", 3)]));
     assert!(!met(&[("b", 0)]), "it is gone");
+}
+
+#[test]
+fn a_shadow_is_compared_with_what_answers_where_it_looks_on() {
+    let answers = |id| Cast {
+        parts: vec![Part {
+            installation: id,
+            ..cast().parts[1]
+        }],
+        ..cast()
+    };
+    let shadow = |number, stages: &[Stage]| Installation::blank(CANARY.raw(), number, stages);
+    let of = |shadow: Installation, cast: &Cast| {
+        let installed = [shadow.clone(), of_tenant()];
+        answering(&installed, &shadow, cast)
+    };
+    let own = |stages| shadow(NUMBER, stages);
+    let with_active = || own(&[Stage::Active, Stage::Shadow]);
+    assert_eq!(of(with_active(), &answers(CANARY)), Some(CANARY));
+    // The tenant's has the number while its own has nothing in service, or what cannot run.
+    let first = || own(&[Stage::Shadow]);
+    assert_eq!(of(first(), &answers(ACTIVE)), Some(ACTIVE));
+    assert_eq!(of(with_active(), &answers(ACTIVE)), Some(ACTIVE));
+    let third = InstallationId::from_raw(3);
+    assert_eq!(of(first(), &answers(third)), None, "another plugin");
+    assert_eq!(of(shadow(None, &[Stage::Shadow]), &answers(ACTIVE)), None);
 }
 
 #[test]

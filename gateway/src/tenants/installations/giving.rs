@@ -78,7 +78,8 @@ pub fn inherited(version: &Version) -> BTreeMap<String, GivenBefore> {
     serde_json::from_str(&version.inherited).unwrap_or_default()
 }
 
-/// Who gave these: what the version before had stays given by whoever gave it, the rest is given now.
+/// Who gave these: what the version before had stays given by whoever gave it, the rest is given now. An author who names a
+/// narrower grant than the one that is held gives nothing: it stays given by whoever gave the wider one.
 pub(super) fn given(
     setup: &SetupContext,
     before: Option<&Version>,
@@ -93,14 +94,15 @@ pub(super) fn given(
         return now();
     };
     let earlier = inherited(before);
-    let (kept, new): (Vec<&String>, Vec<&String>) = {
-        let held = names(&before.grants);
-        grants.iter().partition(|grant| held.contains(*grant))
-    };
-    if new.is_empty() {
+    let held = names(&before.grants);
+    // Each with the grant that it was given by.
+    let kept: Vec<(&String, &String)> = (grants.iter())
+        .filter_map(|grant| Some((grant, source(&held, grant, setup.giver)?)))
+        .collect();
+    if kept.len() == grants.len() {
         let still: BTreeMap<_, _> = kept
             .into_iter()
-            .filter_map(|grant| Some((grant, earlier.get(grant)?)))
+            .filter_map(|(grant, source)| Some((grant, earlier.get(source)?)))
             .collect();
         return Given {
             by: before.granted_by.clone(),
@@ -114,12 +116,20 @@ pub(super) fn given(
     };
     let from_before: BTreeMap<_, _> = kept
         .into_iter()
-        .map(|grant| (grant, earlier.get(grant).unwrap_or(&with_the_rest)))
+        .map(|(grant, source)| (grant, earlier.get(source).unwrap_or(&with_the_rest)))
         .collect();
     Given {
         inherited: json!(from_before).to_string(),
         ..now()
     }
+}
+
+/// By which of the grants that are held this one was given. Who may give it by themselves narrows it in their own name.
+fn source<'a>(held: &'a BTreeSet<String>, grant: &str, giver: Giver) -> Option<&'a String> {
+    let covers = |wider: &&String| asks_for(&BTreeSet::from([(*wider).clone()]), grant);
+    let wider = || held.iter().find(covers);
+    let narrowed = || (giver == Giver::Author).then(wider).flatten();
+    held.get(grant).or_else(narrowed)
 }
 
 /// What was taken from a version in service, or from the candidate where there is none, no other version that is kept has any

@@ -95,9 +95,10 @@ pub async fn versions(
     Ok(versions)
 }
 
-/// What an installation says now, in short: for whoever edits it.
+/// What an installation says now, in short: for whoever edits it. What is withheld by the operator's ceiling is part of what
+/// they have read, though it moves nothing of the installation.
 pub fn revision_of(installation: &Installation) -> String {
-    let version = |v: &Version| json!([v.seq, v.stage, v.percent, v.config, v.grants]);
+    let version = |v: &Version| json!([v.seq, v.stage, v.percent, v.config, v.grants, v.withheld]);
     let versions: Vec<Value> = installation.versions.iter().map(version).collect();
     revision(&json!([
         installation.position,
