@@ -4,6 +4,10 @@
 
 mod bindings;
 #[path = "../since_0_2/mod.rs"]
+#[allow(
+    clippy::duplicate_mod,
+    reason = "every line compiles it against its own bindings"
+)]
 mod wired;
 mod words;
 
