@@ -95,6 +95,8 @@ pub enum EffectError {
     Quota(String),
     /// Not allowed in this hook (a reply in [`crate::Enrichment`], say).
     Denied(String),
+    /// For a reason that came after this version of the contract; the text says which.
+    Other(String),
 }
 
 impl fmt::Display for EffectError {
@@ -103,13 +105,14 @@ impl fmt::Display for EffectError {
             Self::Invalid(what) => write!(f, "invalid effect: {what}"),
             Self::Quota(what) => write!(f, "too many effects: {what}"),
             Self::Denied(what) => write!(f, "effect denied: {what}"),
+            Self::Other(what) => write!(f, "effect not taken: {what}"),
         }
     }
 }
 
 impl std::error::Error for EffectError {}
 
-/// All three are mistakes of the plugin.
+/// All are mistakes of the plugin.
 impl From<EffectError> for Failure {
     fn from(error: EffectError) -> Self {
         Failure::Fault(error.to_string())

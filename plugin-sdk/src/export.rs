@@ -112,6 +112,7 @@ mod guest {
                 Route::Agent(name) => routing_abi::Destination::Agent(name),
                 Route::Silence => routing_abi::Destination::Silence,
                 Route::Pass => routing_abi::Destination::Pass,
+                Route::AsAsked => routing_abi::Destination::AsAsked,
             })
         }
     }

@@ -23,6 +23,22 @@ pub trait Enrichment {
 }
 
 /// Called after enrichment: whose conversation is this?
+///
+/// ```
+/// # use vestibule_plugin::{Failure, Route, Routing, Turn};
+/// struct Billing;
+///
+/// impl Routing for Billing {
+///     fn route(turn: &mut Turn) -> Result<Route, Failure> {
+///         if !turn.message().text().contains("invoice") {
+///             return Ok(Route::Pass);
+///         }
+///         turn.hand_over("billing", Some("asks about an invoice"))?;
+///         Ok(Route::AsAsked)
+///     }
+/// }
+/// vestibule_plugin::export!(Billing as routing);
+/// ```
 pub trait Routing {
     fn route(turn: &mut Turn<'_>) -> Result<Route, Failure>;
 }
@@ -90,4 +106,7 @@ pub enum Route {
     Silence,
     /// No opinion: the next plugin decides.
     Pass,
+    /// Where this call said by [`Turn::hand_over`](crate::Turn::hand_over) or
+    /// [`Turn::hand_to`](crate::Turn::hand_to): answered if, and only if, it did.
+    AsAsked,
 }

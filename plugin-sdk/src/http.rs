@@ -174,6 +174,8 @@ pub enum HttpError {
     Unreachable(String),
     /// Nothing was sent: in shadow, in a replay, or for want of room.
     Unavailable(String),
+    /// For a reason that came after this version of the contract; the text says which. It may have arrived.
+    Other(String),
 }
 
 impl fmt::Display for HttpError {
@@ -187,6 +189,7 @@ impl fmt::Display for HttpError {
             Self::TooLarge => f.write_str("the answer is too long"),
             Self::Unreachable(why) => write!(f, "the server was not reached: {why}"),
             Self::Unavailable(why) => write!(f, "nothing was sent: {why}"),
+            Self::Other(why) => write!(f, "there is no answer: {why}"),
         }
     }
 }
@@ -204,7 +207,8 @@ impl From<HttpError> for Failure {
             HttpError::Quota(_)
             | HttpError::Timeout
             | HttpError::Unreachable(_)
-            | HttpError::Unavailable(_) => Failure::Retry(PAUSE),
+            | HttpError::Unavailable(_)
+            | HttpError::Other(_) => Failure::Retry(PAUSE),
         }
     }
 }

@@ -22,6 +22,8 @@ pub enum KvError {
     Invalid(String),
     /// The store did not answer; the turn can be tried again.
     Unavailable(String),
+    /// For a reason that came after this version of the contract; the text says which.
+    Other(String),
 }
 
 /// Whose memory it is: the same key names a different value in each space.
@@ -158,6 +160,7 @@ impl fmt::Display for KvError {
             Self::Quota(what) => write!(f, "kv is full: {what}"),
             Self::Invalid(what) => write!(f, "kv value: {what}"),
             Self::Unavailable(why) => write!(f, "kv did not answer: {why}"),
+            Self::Other(why) => write!(f, "kv has no result: {why}"),
         }
     }
 }
@@ -172,7 +175,9 @@ impl From<KvError> for Failure {
         match error {
             KvError::Denied => Failure::Reject(error.to_string()),
             KvError::Unavailable(_) => Failure::Retry(UNAVAILABLE_PAUSE),
-            KvError::Quota(_) | KvError::Invalid(_) => Failure::Fault(error.to_string()),
+            KvError::Quota(_) | KvError::Invalid(_) | KvError::Other(_) => {
+                Failure::Fault(error.to_string())
+            }
         }
     }
 }

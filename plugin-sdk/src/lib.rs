@@ -23,6 +23,21 @@
 //! What a turn may rely on: it gets a fresh instance, so statics are empty and what shall last belongs into [`kv`]; its
 //! [`clock`] stands still and its [`random`] numbers are seeded by the turn, so that it can be replayed; all its effects
 //! are applied together if the hook returns `Ok`, and none of them otherwise.
+//!
+//! What the gateway tells grows while a plugin stays as it was built, so many sets have a case `Other` with a word: a kind of
+//! file that WhatsApp invents tomorrow, say. Do there what you do when you do not know.
+//!
+//! ```
+//! # use vestibule_plugin::history::Speaker;
+//! # fn name(who: &Speaker) -> &str {
+//! match who {
+//!     Speaker::Person => "customer",
+//!     Speaker::Agent => "agent",
+//!     // The bot, the tenant's systems, the gateway, and whoever comes.
+//!     _ => "system",
+//! }
+//! # }
+//! ```
 
 mod arena;
 #[doc(hidden)]

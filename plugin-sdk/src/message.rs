@@ -48,6 +48,20 @@ impl<'a> Message<'a> {
         self.inner.sent_at()
     }
 
+    /// The file of a [`Kind::Media`].
+    ///
+    /// ```
+    /// # use vestibule_plugin::{message::MediaKind, Outcome, Turn};
+    /// # fn reply(turn: &mut Turn) -> Outcome {
+    /// match turn.message().media().map(|media| media.kind) {
+    ///     Some(MediaKind::Image) => turn.reply_text("Thanks for the picture.")?,
+    ///     // Documents, and what WhatsApp invents tomorrow.
+    ///     Some(_) => turn.reply_text("Thanks for the file.")?,
+    ///     None => {}
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn media(&self) -> Option<Media> {
         self.inner.media()
     }

@@ -29,6 +29,8 @@ pub enum ReadError {
     Quota(String),
     /// The store did not answer; the turn can be tried again.
     Unavailable(String),
+    /// For a reason that came after this version of the contract; the text says which. Taken as [`Self::Unavailable`].
+    Other(String),
 }
 
 impl fmt::Display for ReadError {
@@ -37,7 +39,7 @@ impl fmt::Display for ReadError {
             Self::Denied => write!(f, "the grant is missing"),
             Self::Invalid(what) => write!(f, "not asked as it should be: {what}"),
             Self::Quota(what) => write!(f, "asked too often: {what}"),
-            Self::Unavailable(why) => write!(f, "it cannot be read: {why}"),
+            Self::Unavailable(why) | Self::Other(why) => write!(f, "it cannot be read: {why}"),
         }
     }
 }
@@ -51,7 +53,7 @@ impl From<ReadError> for Failure {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::Denied => Failure::Reject(error.to_string()),
-            ReadError::Unavailable(_) => Failure::Retry(UNAVAILABLE_PAUSE),
+            ReadError::Unavailable(_) | ReadError::Other(_) => Failure::Retry(UNAVAILABLE_PAUSE),
             ReadError::Invalid(_) | ReadError::Quota(_) => Failure::Fault(error.to_string()),
         }
     }

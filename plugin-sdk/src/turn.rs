@@ -166,7 +166,8 @@ impl<About> Turn<'_, About> {
         self.say(Content::Template(template))
     }
 
-    /// Gives the conversation to the people of a queue; the summary is for them.
+    /// Gives the conversation to the people of a queue; the summary is for them. [`crate::Routing`] may, too, and answers
+    /// [`Route::AsAsked`](crate::Route::AsAsked).
     pub fn hand_over(&mut self, queue: &str, summary: Option<&str>) -> Asked {
         self.hand_to(Receiver::Queue(queue.to_owned()), summary)
     }

@@ -33,6 +33,14 @@ impl Value {
         }
     }
 
+    /// The number, of a number.
+    ///
+    /// ```
+    /// # use vestibule_plugin::Value;
+    /// assert_eq!(Value::from(49.9).number(), Some(49.9));
+    /// // What the contract has no case for is none of the others, and cannot be set.
+    /// assert_eq!(Value::Other("{\"km\":4}".to_owned()).number(), None);
+    /// ```
     pub fn number(&self) -> Option<f64> {
         match self {
             Self::Number(number) => Some(*number),

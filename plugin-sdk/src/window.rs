@@ -13,7 +13,7 @@ pub use crate::bindings::host::vestibule::plugin::window::{PriceClass, State};
 /// # fn fire(turn: &mut TimerTurn) -> Outcome {
 /// match window::now()? {
 ///     window::State::Closed => turn.reply_template("reminder", "en", &[])?,
-///     window::State::Open(_) | window::State::Unknown => turn.reply_text("Still there?")?,
+///     _ => turn.reply_text("Still there?")?,
 /// }
 /// # Ok(())
 /// # }
@@ -27,7 +27,8 @@ pub fn price() -> Result<PriceClass, ReadError> {
     host::window_price()
 }
 
-/// May more than a template be sent? It may where nobody knows: then Meta judges.
+/// May more than a template be sent? It may where nobody knows, and in a state that came after this version of the contract:
+/// then Meta judges.
 pub fn lets_speak() -> Result<bool, ReadError> {
     Ok(now()? != State::Closed)
 }

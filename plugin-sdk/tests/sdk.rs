@@ -101,6 +101,50 @@ fn customer() -> Customer {
     Customer::new().auto_reply::<Puppet>()
 }
 
+/// Gives to billing what asks for it; "promise" and "both" break the rule of it.
+struct Biller;
+
+impl Routing for Biller {
+    fn route(turn: &mut Turn<'_>) -> Result<Route, Failure> {
+        let words = turn.message().text();
+        if words != "promise" {
+            turn.hand_over("billing", Some(&words))?;
+        }
+        Ok(match words.as_str() {
+            "both" => Route::Pass,
+            _ => Route::AsAsked,
+        })
+    }
+}
+
+#[test]
+fn routing_hands_over_and_answers_that_it_did() {
+    let mut customer = customer().routing::<Biller>();
+    let answer = customer.says("my invoice is wrong");
+    assert_eq!(answer.route, Some(Route::AsAsked));
+    assert_eq!(answer.handed_over_to(), Some("billing"));
+    assert!(answer.is_silent(), "{answer:?}");
+    for words in ["promise", "both"] {
+        let answer = Customer::new().routing::<Biller>().says(words);
+        assert!(matches!(answer.failure, Some(Failure::Fault(_))), "{words}");
+        assert_eq!(answer.handed_over_to(), None, "{words}");
+    }
+}
+
+#[test]
+fn what_is_told_as_other_cannot_be_set() {
+    struct Setter;
+    impl Enrichment for Setter {
+        fn enrich(turn: &mut Turn<'_>) -> Outcome {
+            let refused = turn.set_attribute("way", Value::Other("{}".to_owned()));
+            assert!(matches!(refused, Err(EffectError::Invalid(_))));
+            Ok(())
+        }
+    }
+    let answer = Customer::new().enrichment::<Setter>().says("hi");
+    assert_eq!((answer.failure, answer.effects), (None, vec![]));
+}
+
 #[test]
 fn memory_and_effects_are_kept_only_when_the_hook_ends_well() {
     let mut customer = customer();

@@ -13,8 +13,12 @@ pub enum AttributeValue {
     Boolean(bool),
     Number(Finite),
     Text(String),
-    Date { date: Day },
+    Date {
+        date: Day,
+    },
     Items(Vec<String>),
+    /// What this version has no type for: a newer gateway wrote it, or a form of WhatsApp's brought it. Nobody sets it.
+    Other(Value),
 }
 
 /// Named values.
@@ -42,6 +46,9 @@ impl AttributeValue {
             Self::Items(items) if items.len() > ITEMS_MOST || !items.iter().all(fits) => {
                 Some("a list of at most 100 texts of at most 1024 characters and without NUL")
             }
+            Self::Other(_) => {
+                Some("text, a number, true or false, a list of texts or {\"date\": \"2026-11-25\"}")
+            }
             _ => None,
         }
     }
@@ -52,6 +59,7 @@ impl AttributeValue {
             Self::Boolean(_) | Self::Number(_) | Self::Date { .. } => 16,
             Self::Text(text) => text.len(),
             Self::Items(items) => items.iter().map(|item| item.len() + 3).sum(),
+            Self::Other(value) => value.to_string().len(),
         }
     }
 
@@ -110,7 +118,10 @@ impl AttributeKind {
             }
             (Self::Number, value @ Value::Number(_))
             | (Self::Boolean, value @ Value::Bool(_))
-            | (Self::List, value @ Value::Array(_)) => serde_json::from_value(value).ok(),
+            | (Self::List, value @ Value::Array(_)) => {
+                let read: AttributeValue = serde_json::from_value(value).ok()?;
+                (!matches!(read, AttributeValue::Other(_))).then_some(read)
+            }
             _ => None,
         }
     }
@@ -154,6 +165,7 @@ impl fmt::Display for AttributeValue {
             Self::Text(text) => f.write_str(text),
             Self::Date { date } => date.fmt(f),
             Self::Items(items) => f.write_str(&items.join(", ")),
+            Self::Other(value) => value.fmt(f),
         }
     }
 }
@@ -283,7 +295,19 @@ mod tests {
         assert!(Finite::try_from(f64::INFINITY).is_err());
         assert_eq!(Day::new(2026, 2, 30), None);
         assert_eq!(Day::new(40_000, 1, 1), None);
-        assert!(serde_json::from_str::<AttributeValue>(r#"{"date":"2026-13-01"}"#).is_err());
+    }
+
+    /// A newer gateway may have written it: it is kept as it is, and nobody may set it.
+    #[test]
+    fn what_has_no_type_is_kept_and_refused() {
+        for json in [r#"{"date":"2026-13-01"}"#, r#"{"km":4}"#, "[1]", "null"] {
+            let read: AttributeValue = serde_json::from_str(json).expect("JSON");
+            assert!(matches!(read, AttributeValue::Other(_)), "{json}");
+            assert!(read.problem().is_some(), "{json}");
+            assert_eq!(serde_json::to_string(&read).expect("JSON"), json);
+        }
+        let list = serde_json::json!([1]);
+        assert_eq!(AttributeKind::List.read(list), None);
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod parts;
 use serde::{Deserialize, Serialize};
 
 use super::contact::IdentityChange;
+use super::open_word::OpenWord;
 
 pub use parts::{
     Call, Context, Handover, MediaKind, OrderItem, Referral, ReferredProduct, SharedContact,
@@ -43,7 +44,7 @@ pub enum InboundContent {
     },
     /// Media by reference: Meta's id lives 7 days, its URL 5 minutes.
     Media {
-        kind: MediaKind,
+        kind: OpenWord<MediaKind>,
         media_id: String,
         #[serde(default)]
         mime_type: String,
@@ -247,6 +248,15 @@ impl InboundContent {
         }
     }
 
+    /// Of a type that came after this version of the gateway?
+    pub fn is_untyped(&self) -> bool {
+        match self {
+            Self::Other { .. } => true,
+            Self::Media { kind, .. } => kind.known().is_none(),
+            _ => false,
+        }
+    }
+
     /// Stable word for logs and metrics.
     pub fn word(&self) -> &'static str {
         match self {
@@ -255,7 +265,8 @@ impl InboundContent {
             Self::ListReply { .. } => "list_reply",
             Self::TemplateButton { .. } => "template_button",
             Self::Reaction { .. } => "reaction",
-            Self::Media { kind, .. } => kind.word(),
+            // A word of Meta's that nobody knows is no stable one.
+            Self::Media { kind, .. } => kind.known().map_or("other", |kind| kind.word()),
             Self::Location { .. } => "location",
             Self::Contacts { .. } => "contacts",
             Self::FlowReply { .. } => "flow_reply",

@@ -15,6 +15,7 @@ pub mod id;
 pub mod inbound;
 pub mod number;
 pub mod occasion;
+pub mod open_word;
 pub mod outbound;
 pub mod outbox;
 pub mod receipt;
@@ -37,6 +38,7 @@ pub use id::{
 };
 pub use inbound::{InboundContent, InboundMessage, Source};
 pub use occasion::Occasion;
+pub use open_word::OpenWord;
 pub use outbound::OutboundContent;
 pub use outbox::OutboxState;
 pub use receipt::{Receipt, ReceiptStatus};

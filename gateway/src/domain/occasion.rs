@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::attribute::Fields;
 use super::id::OutboxId;
+use super::open_word::OpenWord;
 use super::receipt::ReceiptStatus;
 use super::time::Timestamp;
 
@@ -30,7 +31,8 @@ pub enum Occasion {
     /// Meta told what became of a send.
     Receipt {
         send: OutboxId,
-        status: ReceiptStatus,
+        /// A newer gateway may know more of them.
+        status: OpenWord<ReceiptStatus>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<i64>,
     },

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::id::OutboxId;
+use super::open_word::OpenWord;
 use super::time::Timestamp;
 
 /// How far a send got. The numbers are what the database holds.
@@ -61,6 +62,15 @@ impl ReceiptStatus {
             (Failed, better) => better,
             (now, next) if next.code() > now.code() => next,
             (now, _) => now,
+        }
+    }
+}
+
+impl OpenWord<ReceiptStatus> {
+    pub fn word(&self) -> &str {
+        match self {
+            Self::Known(status) => status.word(),
+            Self::Other(word) => word,
         }
     }
 }

@@ -178,8 +178,11 @@ impl<'a> Drafts<'a> {
             Some(Route::Agent(agent)) => {
                 let to = Owner::Agent(agent.clone());
                 self.change_owner(to, "routing", "plugin", None);
-                let text = self.input.entry.tenant.settings.human_text.clone();
-                self.say(text, "human_requested");
+                self.promise_a_person();
+            }
+            // Routed as it was asked for by an effect: nobody has told the customer, unless the queue was not served.
+            None if report.ending == Ending::Routed && !self.conversation.owner.is_bot() => {
+                self.promise_a_person();
             }
             Some(Route::Bot | Route::Silence) | None => {}
         }
@@ -255,12 +258,17 @@ impl<'a> Drafts<'a> {
         self.change_owner(Owner::Queue(queue.to_owned()), reason, by, note);
         if settings.serves(queue) {
             if tell {
-                self.say(settings.human_text, "human_requested");
+                self.promise_a_person();
             }
         } else {
             self.say(settings.unserved_text, "human_requested");
             self.change_owner(Owner::Bot, "queue_unserved", "gateway", None);
         }
+    }
+
+    fn promise_a_person(&mut self) {
+        let text = self.input.entry.tenant.settings.human_text.clone();
+        self.say(text, "human_requested");
     }
 
     fn change_owner(&mut self, to: Owner, reason: &str, by: &str, note: Option<String>) {

@@ -477,7 +477,7 @@ mod tests {
         let waits = |subject, now| awaits_successor(&event(subject), &installed, now);
         let receipt = Occasion::Receipt {
             send: OutboxId::from_raw(1),
-            status: ReceiptStatus::Read,
+            status: ReceiptStatus::Read.into(),
             error: None,
         };
         let timer = Occasion::Timer {

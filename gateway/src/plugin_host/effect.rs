@@ -131,9 +131,10 @@ impl Effect {
         tells || self.is_fact()
     }
 
-    /// Which hooks may ask for it.
-    fn allowed_in(&self, hook: Hook) -> bool {
+    /// Which hooks may ask for it. `routes`: routing may hand over, and answer that it did.
+    fn allowed_in(&self, hook: Hook, routes: bool) -> bool {
         match self {
+            Self::HandOver { .. } if hook == Hook::Routing => routes,
             Self::React { .. } | Self::MarkRead { .. } | Self::OptIn { .. } => {
                 hook == Hook::AutoReply
             }

@@ -3,6 +3,7 @@
 //! Host functions (`abi`) work on this alone; each call and what it carries is counted here before it counts.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -22,7 +23,7 @@ use super::request::{
     ConversationView, Grants, MessageView, OccasionView, PluginBinding, TurnRequest,
 };
 use super::words;
-use crate::domain::DraftClass;
+use crate::domain::{DraftClass, Timestamp};
 
 /// The host has stopped the guest, and why.
 #[derive(Debug, Clone)]
@@ -126,6 +127,20 @@ impl GuestState {
 
     pub(super) fn limits(&self) -> &Limits {
         &self.binding.limits
+    }
+
+    /// The moment so many milliseconds from now; the end of time, if it is that far.
+    pub(super) fn in_millis(&self, ahead: u64) -> Timestamp {
+        // A century is beyond everything that is kept, and far from where milliseconds do not fit any more.
+        const CENTURY: u64 = 100 * 366 * 86_400_000;
+        let ahead = Duration::from_millis(ahead.min(CENTURY));
+        self.request.now.plus(ahead)
+    }
+
+    /// Has the running hook asked to hand the conversation over?
+    pub(super) fn hands_over(&self) -> bool {
+        let mut asked = self.effects.iter();
+        asked.any(|effect| matches!(effect, Effect::HandOver { .. }))
     }
 
     /// Counts a host call, before it does anything. An error ends the guest.
@@ -257,6 +272,7 @@ impl GuestState {
     fn asker(&self) -> Asker<'_> {
         Asker {
             hook: self.hook,
+            routes: self.binding.plugin.abi().routes_as_asked(),
             bot_owns: self.request.bot_owns,
             becoming: &self.becoming,
             contact_kinds: &self.request.contact_kinds,

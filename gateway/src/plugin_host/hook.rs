@@ -116,6 +116,8 @@ pub(super) enum Destination {
     Agent(String),
     Silence,
     Pass,
+    /// Where the call said by an effect.
+    AsAsked,
 }
 
 /// What is to be done next.

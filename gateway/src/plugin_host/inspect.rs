@@ -362,7 +362,8 @@ mod tests {
             "wasi:cli/environment@0.3.0",
             "wasi:http/outgoing-handler@0.2.6",
             "vestibule:plugin/http@0.1.0",
-            "vestibule:plugin/log@0.3.0",
+            "vestibule:plugin/log@0.3.1",
+            "vestibule:plugin/log@0.4.0",
         ] {
             let wat = format!("(component (import {import:?} (instance)))");
             let component = wat::parse_str(wat).expect("valid WAT");

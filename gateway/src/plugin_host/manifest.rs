@@ -208,8 +208,8 @@ mod tests {
             (json!({"version": "1.0.01"}), "`version`"),
             (json!({"version": "1.0.0-"}), "`version`"),
             (
-                json!({"abi": "0.3.0"}),
-                "this host has 0.1.0, 0.2.0, 0.2.1, 0.2.2",
+                json!({"abi": "0.4.0"}),
+                "this host has 0.1.0, 0.2.0, 0.2.1, 0.2.2, 0.3.0",
             ),
             (json!({"interfaces": ["autoreply"]}), "no hook `autoreply`"),
             (

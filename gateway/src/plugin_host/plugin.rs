@@ -11,6 +11,7 @@ use super::manifest::Manifest;
 /// A component of this process's engine, with what its manifest says of it.
 pub struct Plugin {
     manifest: Manifest,
+    abi: Abi,
     hooks: HookSet,
     pub(super) pre: InstancePre<GuestState>,
     pub(super) calls: Calls,
@@ -62,6 +63,7 @@ impl Plugin {
         let calls = Calls::of(abi, &pre, hooks).map_err(LoadError::Incompatible)?;
         Ok(Self {
             manifest,
+            abi,
             hooks,
             pre,
             calls,
@@ -78,6 +80,10 @@ impl Plugin {
 
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    pub(super) fn abi(&self) -> Abi {
+        self.abi
     }
 
     pub fn hooks(&self) -> HookSet {

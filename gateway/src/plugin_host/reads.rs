@@ -17,7 +17,7 @@ use tokio::sync::{Mutex, OnceCell};
 
 use super::limits::HISTORY_ENTRIES;
 use super::waiting;
-use crate::domain::{DraftClass, Owner, Timestamp};
+use crate::domain::{DraftClass, OpenWord, Owner, Timestamp};
 
 pub use journal::{PastAnswer, ReadAnswers, TemplateAnswers};
 pub(super) use templates::TemplatesSession;
@@ -118,7 +118,7 @@ pub struct PersonView {
 /// Something that was said in the conversation, without anything that names a person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Said {
-    pub who: Speaker,
+    pub who: OpenWord<Speaker>,
     pub kind: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub text: String,

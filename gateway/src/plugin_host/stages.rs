@@ -134,7 +134,9 @@ impl<R: HookRunner> Stages<'_, R> {
         if !bot_owns {
             return Ok(Ending::NotAsked);
         }
-        self.choose_route().await?;
+        if self.choose_route().await? {
+            return Ok(Ending::Routed);
+        }
         match self.route {
             Some(Route::Queue(_) | Route::Agent(_)) => Ok(Ending::Routed),
             Some(Route::Silence) => Ok(Ending::Silent),
@@ -152,16 +154,22 @@ impl<R: HookRunner> Stages<'_, R> {
         Ok(())
     }
 
-    async fn choose_route(&mut self) -> Result<(), Cut> {
+    /// Asks for the first opinion: a route, or a hand-over (then it is `true`).
+    async fn choose_route(&mut self) -> Result<bool, Cut> {
         for index in 0..self.plugins.len() {
-            if let Some(called) = self.call(index, Hook::Routing).await?
-                && called.route.is_some()
-            {
-                self.route = called.route;
-                break;
+            let called = self.call(index, Hook::Routing).await?;
+            match called {
+                Some(Called { answered: true, .. }) => return Ok(true),
+                Some(Called {
+                    route: Some(route), ..
+                }) => {
+                    self.route = Some(route);
+                    return Ok(false);
+                }
+                _ => {}
             }
         }
-        Ok(())
+        Ok(false)
     }
 
     async fn until_answered(&mut self, hook: Hook, unanswered: Ending) -> Result<Ending, Cut> {
@@ -366,6 +374,19 @@ mod tests {
         );
         let (outcome, _) = play(vec![(1, Routing, routed(Route::Silence))], true);
         assert_eq!(outcome.ending, Ending::Silent);
+    }
+
+    #[test]
+    fn a_hand_over_is_an_opinion_too() {
+        let hand_over = Effect::HandOver {
+            to: crate::domain::Owner::Queue("sales".to_owned()),
+            note: Some("wants a quote".to_owned()),
+        };
+        let answers = vec![(0, Routing, done(vec![hand_over.clone()]))];
+        let (outcome, asked) = play(answers, true);
+        assert_eq!(asked.last(), Some(&(0, Routing)));
+        assert_eq!((outcome.ending, outcome.route), (Ending::Routed, None));
+        assert_eq!(outcome.effects, [(0, hand_over)]);
     }
 
     #[test]

@@ -15,9 +15,9 @@ use super::kv::{HostAnswers, KvEffects};
 use super::limits::MAX_RETRY;
 use super::reads::TurnReads;
 use super::report::{AttributedEffect, CallOutcome, CallTrace, Ending, LogLine, Route, TurnReport};
-use super::request::{About, ConversationView, TurnRequest};
+use super::request::{About, ConversationView, PluginBinding, TurnRequest};
 use super::stages::{self, Answer, HookRunner, Outcome, Subject};
-use crate::domain::{InstallationId, Occasion};
+use crate::domain::{InstallationId, Occasion, OpenWord};
 
 /// Runs a turn to its end. Dropping the future drops every instance of it.
 /// `asked`: when the host was.
@@ -26,7 +26,11 @@ pub(super) async fn run(
     asked: Instant,
     io: tokio::runtime::Handle,
 ) -> TurnReport {
-    let hooks: Vec<HookSet> = request.plugins.iter().map(|p| p.plugin.hooks()).collect();
+    let hooks: Vec<HookSet> = request
+        .plugins
+        .iter()
+        .map(|p| hooks(p, &request.about))
+        .collect();
     let mut turn = Turn {
         live: request.plugins.iter().map(|_| None).collect(),
         reads: Arc::new(TurnReads::new(request.reads.clone(), io.clone())),
@@ -45,6 +49,27 @@ pub(super) async fn run(
     turn.report(outcome)
 }
 
+/// Hooks of a plugin that can be told of this.
+fn hooks(binding: &PluginBinding, about: &About) -> HookSet {
+    let hooks = binding.plugin.hooks();
+    let known = binding.plugin.abi().has_other() || !is_other_receipt(about);
+    hooks
+        .iter()
+        .filter(|hook| known || *hook != Hook::OnReceipt)
+        .collect()
+}
+
+fn is_other_receipt(about: &About) -> bool {
+    let occasion = about.occasion().map(|view| &view.occasion);
+    matches!(
+        occasion,
+        Some(Occasion::Receipt {
+            status: OpenWord::Other(_),
+            ..
+        })
+    )
+}
+
 fn subject(request: &TurnRequest) -> Subject {
     match &*request.about {
         About::Message(_) => Subject::Message,
@@ -52,7 +77,7 @@ fn subject(request: &TurnRequest) -> Subject {
             Occasion::Event { .. } => Subject::Event,
             Occasion::Receipt { .. } => Subject::Receipt,
             Occasion::Timer { plugin, .. } => {
-                let names = |binding: &super::PluginBinding| binding.plugin.name() == plugin;
+                let names = |binding: &PluginBinding| binding.plugin.name() == plugin;
                 Subject::Timer(request.plugins.iter().position(names))
             }
         },
@@ -83,7 +108,10 @@ impl HookRunner for Turn {
         let mut live = self.instance(index, hook, conversation);
         let before = Meter::read(&live);
         let returned = match AssertUnwindSafe(live.call(hook)).catch_unwind().await {
-            Ok(returned) => returned.and_then(|returned| checked(returned, hook)),
+            Ok(returned) => {
+                let handed = live.state().hands_over();
+                returned.and_then(|returned| checked(returned, hook, handed))
+            }
             Err(_) => Err(panicked(hook)),
         };
         let (outcome, answer) = settle(returned, hook, &mut live);
@@ -164,11 +192,24 @@ impl Turn {
     }
 }
 
-/// A route that could not be acted on is the plugin's fault, not a decision.
-fn checked(returned: Returned, hook: Hook) -> Result<Result<Option<Route>, Failure>, Fault> {
+/// A route that could not be acted on is the plugin's fault, not a decision. So is one beside a hand-over that routing asked
+/// for, as is the promise of one that it did not ask for.
+fn checked(
+    returned: Returned,
+    hook: Hook,
+    handed: bool,
+) -> Result<Result<Option<Route>, Failure>, Fault> {
+    let as_asked = matches!(returned, Ok(Some(Destination::AsAsked)));
+    if hook == Hook::Routing && returned.is_ok() && as_asked != handed {
+        let what = match handed {
+            true => "it asked for a hand-over, and did not answer `as-asked`",
+            false => "it answered `as-asked`, and asked for nothing",
+        };
+        return Err(Fault::new(FaultKind::Malformed, hook, what));
+    }
     let route = match returned {
         Err(failure) => return Ok(Err(failure)),
-        Ok(None | Some(Destination::Pass)) => None,
+        Ok(None | Some(Destination::Pass | Destination::AsAsked)) => None,
         Ok(Some(Destination::Bot)) => Some(Route::Bot),
         Ok(Some(Destination::Silence)) => Some(Route::Silence),
         Ok(Some(Destination::Queue(queue))) => {

@@ -5,9 +5,9 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use super::language::choose;
-use crate::domain::Timestamp;
 use crate::domain::outbound::wishes_languages;
 use crate::domain::template::{TemplateCategory, TemplateQuality, TemplateShape, TemplateStatus};
+use crate::domain::{OpenWord, Timestamp};
 use crate::policy::KnownTemplate;
 use crate::storage::templates::ForSending;
 
@@ -23,10 +23,10 @@ type Languages = BTreeMap<String, Entry>;
 #[derive(Debug, Clone)]
 pub struct Entry {
     pub status: TemplateStatus,
-    pub quality: TemplateQuality,
-    category: TemplateCategory,
+    pub quality: OpenWord<TemplateQuality>,
+    category: OpenWord<TemplateCategory>,
     /// What it is charged as from then on.
-    next: Option<(TemplateCategory, Timestamp)>,
+    next: Option<(OpenWord<TemplateCategory>, Timestamp)>,
     /// `None`: Meta has said that it is there, and not yet what it looks like.
     pub shape: Option<Arc<TemplateShape>>,
 }
@@ -96,16 +96,22 @@ impl Entry {
         if row.gone_at != 0 {
             return None;
         }
-        // What nobody has named yet, and what this version cannot name, needs the consent of marketing.
-        let category =
-            |word: &str| TemplateCategory::from_word(word).unwrap_or(TemplateCategory::Marketing);
+        // What nobody has named yet needs the consent of marketing.
+        let category = |word: &str| match word {
+            "" => TemplateCategory::Marketing.into(),
+            word => OpenWord::of(word, TemplateCategory::from_word),
+        };
+        let quality = match row.quality.as_str() {
+            "" => TemplateQuality::Unknown.into(),
+            word => OpenWord::of(word, TemplateQuality::from_word),
+        };
         let next = (!row.next_category.is_empty() && row.next_category_at != 0).then(|| {
             let at = Timestamp::from_millis(row.next_category_at);
             (category(&row.next_category), at)
         });
         Some(Self {
             status: TemplateStatus::from_word(&row.status).unwrap_or(TemplateStatus::Other),
-            quality: TemplateQuality::from_word(&row.quality).unwrap_or(TemplateQuality::Unknown),
+            quality,
             category: category(&row.category),
             next,
             shape: shape.map(Arc::new),
@@ -113,11 +119,17 @@ impl Entry {
     }
 
     /// What it is charged as at this time.
-    pub fn category(&self, now: Timestamp) -> TemplateCategory {
-        match self.next {
-            Some((next, at)) if at <= now => next,
-            _ => self.category,
+    pub fn told_category(&self, now: Timestamp) -> &OpenWord<TemplateCategory> {
+        match &self.next {
+            Some((next, at)) if *at <= now => next,
+            _ => &self.category,
         }
+    }
+
+    /// What it is judged as: what this version cannot name needs the consent of marketing, too.
+    pub fn category(&self, now: Timestamp) -> TemplateCategory {
+        let known = self.told_category(now).known();
+        known.copied().unwrap_or(TemplateCategory::Marketing)
     }
 
     pub(super) fn known(&self, now: Timestamp) -> KnownTemplate {
@@ -182,7 +194,9 @@ mod tests {
             ..row()
         };
         let entry = Entry::of(&strange, None).expect("an entry");
-        assert_eq!(entry.quality, TemplateQuality::Unknown);
+        assert_eq!(entry.quality, OpenWord::Other("purple".to_owned()));
+        let told = entry.told_category(Timestamp::ZERO);
+        assert_eq!(*told, OpenWord::Other("news".to_owned()));
         let known = entry.known(Timestamp::ZERO);
         assert_eq!(known.status, TemplateStatus::Other);
         assert_eq!(known.category, TemplateCategory::Marketing);

@@ -44,7 +44,7 @@ pub mod vestibule {
             /// A typed value: of an attribute, or of a field of an event or timer. The bounds are of what a plugin sets; what a
             /// form brings may be longer.
             ///
-            /// `text("gold")`, `number(12.5)`, `date(…)`, `boolean(true)`, `items(["tea", "coffee"])`.
+            /// `text("gold")`, `number(12.5)`, `date(…)`, `boolean(true)`, `items(["tea", "coffee"])`, `other("{\"km\":4}")`.
             #[derive(Clone, PartialEq)]
             pub enum Value {
                 /// At most 1024 characters, without NUL.
@@ -57,6 +57,9 @@ pub mod vestibule {
                 Boolean(bool),
                 /// At most 100 texts of at most 1024 characters.
                 Items(_rt::Vec<_rt::String>),
+                /// What this contract has no case for, as the text of its JSON: a part of a form that has parts of its own, a value
+                /// that a newer gateway wrote. Only ever told: whoever sets it is answered `invalid`. `other("{\"km\":4}")`.
+                Other(_rt::String),
             }
             impl ::core::fmt::Debug for Value {
                 fn fmt(
@@ -74,6 +77,9 @@ pub mod vestibule {
                         }
                         Value::Items(e) => {
                             f.debug_tuple("Value::Items").field(e).finish()
+                        }
+                        Value::Other(e) => {
+                            f.debug_tuple("Value::Other").field(e).finish()
                         }
                     }
                 }
@@ -150,7 +156,8 @@ pub mod vestibule {
             pub type Moment = super::super::super::vestibule::plugin::types::Moment;
             pub type Value = super::super::super::vestibule::plugin::types::Value;
             pub type Field = super::super::super::vestibule::plugin::types::Field;
-            /// What kind of message it is (§2.2). Kinds newer than this contract arrive as `other`.
+            /// What kind of message it is (§2.2). Kinds newer than this contract arrive as `other`, with their word in
+            /// `other-kind`.
             #[repr(u8)]
             #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
             pub enum Kind {
@@ -230,8 +237,7 @@ pub mod vestibule {
                 }
             }
             /// What kind of file it is.
-            #[repr(u8)]
-            #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+            #[derive(Clone, PartialEq)]
             pub enum MediaKind {
                 /// A picture.
                 Image,
@@ -243,6 +249,9 @@ pub mod vestibule {
                 Document,
                 /// A sticker, WebP.
                 Sticker,
+                /// A file of a kind that is newer than this contract, by Meta's word. Take it as a `document`; what it is,
+                /// `media.mime-type` says. `other("live_photo")`.
+                Other(_rt::String),
             }
             impl ::core::fmt::Debug for MediaKind {
                 fn fmt(
@@ -259,22 +268,9 @@ pub mod vestibule {
                         MediaKind::Sticker => {
                             f.debug_tuple("MediaKind::Sticker").finish()
                         }
-                    }
-                }
-            }
-            impl MediaKind {
-                #[doc(hidden)]
-                pub unsafe fn _lift(val: u8) -> MediaKind {
-                    if !cfg!(debug_assertions) {
-                        return unsafe { ::core::mem::transmute(val) };
-                    }
-                    match val {
-                        0 => MediaKind::Image,
-                        1 => MediaKind::Video,
-                        2 => MediaKind::Audio,
-                        3 => MediaKind::Document,
-                        4 => MediaKind::Sticker,
-                        _ => panic!("invalid enum discriminant"),
+                        MediaKind::Other(e) => {
+                            f.debug_tuple("MediaKind::Other").field(e).finish()
+                        }
                     }
                 }
             }
@@ -444,8 +440,8 @@ pub mod vestibule {
             pub struct Form {
                 /// `flow`, `address_message` or the name of another form of WhatsApp's.
                 pub name: _rt::String,
-                /// What was filled in, and with a flow its `flow_token`. What is no text, number, boolean or list of texts is given
-                /// as the text of its JSON; days are texts.
+                /// What was filled in, and with a flow its `flow_token`. What is no text, number, boolean or list of texts is
+                /// `other`, with its JSON; days are texts.
                 pub fields: _rt::Vec<Field>,
             }
             impl ::core::fmt::Debug for Form {
@@ -535,7 +531,8 @@ pub mod vestibule {
                         .finish()
                 }
             }
-            /// Was it forwarded to the business (§2.4)?
+            /// Was it forwarded to the business (§2.4)? Should WhatsApp count more finely one day, this still says which of the
+            /// three it is.
             #[repr(u8)]
             #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
             pub enum Forwarded {
@@ -599,7 +596,7 @@ pub mod vestibule {
                 #[inline]
                 unsafe fn drop(_handle: u32) {
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/inbound@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "[resource-drop]message"]
                         fn drop(_: i32);
@@ -640,7 +637,7 @@ pub mod vestibule {
                 #[inline]
                 unsafe fn drop(_handle: u32) {
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/inbound@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "[resource-drop]conversation"]
                         fn drop(_: i32);
@@ -673,7 +670,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]message.id"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -714,7 +711,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]message.token"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -742,7 +739,7 @@ pub mod vestibule {
                 pub fn kind(&self) -> Kind {
                     unsafe {
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]message.kind"]
                             fn wit_import0(_: i32) -> i32;
@@ -776,7 +773,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]message.text"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -817,7 +814,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]message.payload"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -862,7 +859,7 @@ pub mod vestibule {
                 pub fn sent_at(&self) -> Moment {
                     unsafe {
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]message.sent-at"]
                             fn wit_import0(_: i32) -> i64;
@@ -887,15 +884,15 @@ pub mod vestibule {
                         struct RetArea(
                             [::core::mem::MaybeUninit<
                                 u8,
-                            >; 16 * ::core::mem::size_of::<*const u8>()],
+                            >; 18 * ::core::mem::size_of::<*const u8>()],
                         );
                         let mut ret_area = RetArea(
-                            [::core::mem::MaybeUninit::uninit(); 16
+                            [::core::mem::MaybeUninit::uninit(); 18
                                 * ::core::mem::size_of::<*const u8>()],
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]message.media"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -906,92 +903,96 @@ pub mod vestibule {
                         }
                         wit_import1((self).handle() as i32, ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
-                        let result23 = match l2 {
+                        let result27 = match l2 {
                             0 => None,
                             1 => {
                                 let e = {
                                     let l3 = i32::from(
                                         *ptr0.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                     );
-                                    let l4 = *ptr0
-                                        .add(2 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<*mut u8>();
-                                    let l5 = *ptr0
-                                        .add(3 * ::core::mem::size_of::<*const u8>())
-                                        .cast::<usize>();
-                                    let len6 = l5;
-                                    let bytes6 = _rt::Vec::from_raw_parts(
-                                        l4.cast(),
-                                        len6,
-                                        len6,
-                                    );
-                                    let l7 = *ptr0
+                                    let v7 = match l3 {
+                                        0 => MediaKind::Image,
+                                        1 => MediaKind::Video,
+                                        2 => MediaKind::Audio,
+                                        3 => MediaKind::Document,
+                                        4 => MediaKind::Sticker,
+                                        n => {
+                                            debug_assert_eq!(n, 5, "invalid enum discriminant");
+                                            let e7 = {
+                                                let l4 = *ptr0
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l5 = *ptr0
+                                                    .add(3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len6 = l5;
+                                                let bytes6 = _rt::Vec::from_raw_parts(
+                                                    l4.cast(),
+                                                    len6,
+                                                    len6,
+                                                );
+                                                _rt::string_lift(bytes6)
+                                            };
+                                            MediaKind::Other(e7)
+                                        }
+                                    };
+                                    let l8 = *ptr0
                                         .add(4 * ::core::mem::size_of::<*const u8>())
                                         .cast::<*mut u8>();
-                                    let l8 = *ptr0
+                                    let l9 = *ptr0
                                         .add(5 * ::core::mem::size_of::<*const u8>())
                                         .cast::<usize>();
-                                    let len9 = l8;
-                                    let bytes9 = _rt::Vec::from_raw_parts(
-                                        l7.cast(),
-                                        len9,
-                                        len9,
+                                    let len10 = l9;
+                                    let bytes10 = _rt::Vec::from_raw_parts(
+                                        l8.cast(),
+                                        len10,
+                                        len10,
                                     );
-                                    let l10 = i32::from(
-                                        *ptr0
-                                            .add(6 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<u8>(),
+                                    let l11 = *ptr0
+                                        .add(6 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<*mut u8>();
+                                    let l12 = *ptr0
+                                        .add(7 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>();
+                                    let len13 = l12;
+                                    let bytes13 = _rt::Vec::from_raw_parts(
+                                        l11.cast(),
+                                        len13,
+                                        len13,
                                     );
                                     let l14 = i32::from(
                                         *ptr0
-                                            .add(9 * ::core::mem::size_of::<*const u8>())
+                                            .add(8 * ::core::mem::size_of::<*const u8>())
                                             .cast::<u8>(),
                                     );
                                     let l18 = i32::from(
                                         *ptr0
-                                            .add(12 * ::core::mem::size_of::<*const u8>())
+                                            .add(11 * ::core::mem::size_of::<*const u8>())
                                             .cast::<u8>(),
                                     );
                                     let l22 = i32::from(
                                         *ptr0
-                                            .add(15 * ::core::mem::size_of::<*const u8>())
+                                            .add(14 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<u8>(),
+                                    );
+                                    let l26 = i32::from(
+                                        *ptr0
+                                            .add(17 * ::core::mem::size_of::<*const u8>())
                                             .cast::<u8>(),
                                     );
                                     Media {
-                                        kind: MediaKind::_lift(l3 as u8),
-                                        handle: _rt::string_lift(bytes6),
-                                        mime_type: _rt::string_lift(bytes9),
-                                        caption: match l10 {
-                                            0 => None,
-                                            1 => {
-                                                let e = {
-                                                    let l11 = *ptr0
-                                                        .add(7 * ::core::mem::size_of::<*const u8>())
-                                                        .cast::<*mut u8>();
-                                                    let l12 = *ptr0
-                                                        .add(8 * ::core::mem::size_of::<*const u8>())
-                                                        .cast::<usize>();
-                                                    let len13 = l12;
-                                                    let bytes13 = _rt::Vec::from_raw_parts(
-                                                        l11.cast(),
-                                                        len13,
-                                                        len13,
-                                                    );
-                                                    _rt::string_lift(bytes13)
-                                                };
-                                                Some(e)
-                                            }
-                                            _ => _rt::invalid_enum_discriminant(),
-                                        },
-                                        filename: match l14 {
+                                        kind: v7,
+                                        handle: _rt::string_lift(bytes10),
+                                        mime_type: _rt::string_lift(bytes13),
+                                        caption: match l14 {
                                             0 => None,
                                             1 => {
                                                 let e = {
                                                     let l15 = *ptr0
-                                                        .add(10 * ::core::mem::size_of::<*const u8>())
+                                                        .add(9 * ::core::mem::size_of::<*const u8>())
                                                         .cast::<*mut u8>();
                                                     let l16 = *ptr0
-                                                        .add(11 * ::core::mem::size_of::<*const u8>())
+                                                        .add(10 * ::core::mem::size_of::<*const u8>())
                                                         .cast::<usize>();
                                                     let len17 = l16;
                                                     let bytes17 = _rt::Vec::from_raw_parts(
@@ -1005,15 +1006,15 @@ pub mod vestibule {
                                             }
                                             _ => _rt::invalid_enum_discriminant(),
                                         },
-                                        sha256: match l18 {
+                                        filename: match l18 {
                                             0 => None,
                                             1 => {
                                                 let e = {
                                                     let l19 = *ptr0
-                                                        .add(13 * ::core::mem::size_of::<*const u8>())
+                                                        .add(12 * ::core::mem::size_of::<*const u8>())
                                                         .cast::<*mut u8>();
                                                     let l20 = *ptr0
-                                                        .add(14 * ::core::mem::size_of::<*const u8>())
+                                                        .add(13 * ::core::mem::size_of::<*const u8>())
                                                         .cast::<usize>();
                                                     let len21 = l20;
                                                     let bytes21 = _rt::Vec::from_raw_parts(
@@ -1027,14 +1028,36 @@ pub mod vestibule {
                                             }
                                             _ => _rt::invalid_enum_discriminant(),
                                         },
-                                        voice: _rt::bool_lift(l22 as u8),
+                                        sha256: match l22 {
+                                            0 => None,
+                                            1 => {
+                                                let e = {
+                                                    let l23 = *ptr0
+                                                        .add(15 * ::core::mem::size_of::<*const u8>())
+                                                        .cast::<*mut u8>();
+                                                    let l24 = *ptr0
+                                                        .add(16 * ::core::mem::size_of::<*const u8>())
+                                                        .cast::<usize>();
+                                                    let len25 = l24;
+                                                    let bytes25 = _rt::Vec::from_raw_parts(
+                                                        l23.cast(),
+                                                        len25,
+                                                        len25,
+                                                    );
+                                                    _rt::string_lift(bytes25)
+                                                };
+                                                Some(e)
+                                            }
+                                            _ => _rt::invalid_enum_discriminant(),
+                                        },
+                                        voice: _rt::bool_lift(l26 as u8),
                                     }
                                 };
                                 Some(e)
                             }
                             _ => _rt::invalid_enum_discriminant(),
                         };
-                        result23
+                        result27
                     }
                 }
             }
@@ -1056,7 +1079,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]message.location"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -1182,7 +1205,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]message.reaction"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -1265,7 +1288,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]message.contacts"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -1424,7 +1447,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]message.order"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -1560,7 +1583,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]message.form"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -1571,7 +1594,7 @@ pub mod vestibule {
                         }
                         wit_import1((self).handle() as i32, ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
-                        let result28 = match l2 {
+                        let result31 = match l2 {
                             0 => None,
                             1 => {
                                 let e = {
@@ -1593,13 +1616,13 @@ pub mod vestibule {
                                     let l7 = *ptr0
                                         .add(4 * ::core::mem::size_of::<*const u8>())
                                         .cast::<usize>();
-                                    let base27 = l6;
-                                    let len27 = l7;
-                                    let mut result27 = _rt::Vec::with_capacity(len27);
-                                    for i in 0..len27 {
-                                        let base = base27
+                                    let base30 = l6;
+                                    let len30 = l7;
+                                    let mut result30 = _rt::Vec::with_capacity(len30);
+                                    for i in 0..len30 {
+                                        let base = base30
                                             .add(i * (8 + 4 * ::core::mem::size_of::<*const u8>()));
-                                        let e27 = {
+                                        let e30 = {
                                             let l8 = *base.add(0).cast::<*mut u8>();
                                             let l9 = *base
                                                 .add(::core::mem::size_of::<*const u8>())
@@ -1615,10 +1638,10 @@ pub mod vestibule {
                                                     .add(2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<u8>(),
                                             );
-                                            use super::super::super::vestibule::plugin::types::Value as V26;
-                                            let v26 = match l11 {
+                                            use super::super::super::vestibule::plugin::types::Value as V29;
+                                            let v29 = match l11 {
                                                 0 => {
-                                                    let e26 = {
+                                                    let e29 = {
                                                         let l12 = *base
                                                             .add(8 + 2 * ::core::mem::size_of::<*const u8>())
                                                             .cast::<*mut u8>();
@@ -1633,19 +1656,19 @@ pub mod vestibule {
                                                         );
                                                         _rt::string_lift(bytes14)
                                                     };
-                                                    V26::Text(e26)
+                                                    V29::Text(e29)
                                                 }
                                                 1 => {
-                                                    let e26 = {
+                                                    let e29 = {
                                                         let l15 = *base
                                                             .add(8 + 2 * ::core::mem::size_of::<*const u8>())
                                                             .cast::<f64>();
                                                         l15
                                                     };
-                                                    V26::Number(e26)
+                                                    V29::Number(e29)
                                                 }
                                                 2 => {
-                                                    let e26 = {
+                                                    let e29 = {
                                                         let l16 = i32::from(
                                                             *base
                                                                 .add(8 + 2 * ::core::mem::size_of::<*const u8>())
@@ -1667,10 +1690,10 @@ pub mod vestibule {
                                                             day: l18 as u8,
                                                         }
                                                     };
-                                                    V26::Date(e26)
+                                                    V29::Date(e29)
                                                 }
                                                 3 => {
-                                                    let e26 = {
+                                                    let e29 = {
                                                         let l19 = i32::from(
                                                             *base
                                                                 .add(8 + 2 * ::core::mem::size_of::<*const u8>())
@@ -1678,11 +1701,10 @@ pub mod vestibule {
                                                         );
                                                         _rt::bool_lift(l19 as u8)
                                                     };
-                                                    V26::Boolean(e26)
+                                                    V29::Boolean(e29)
                                                 }
-                                                n => {
-                                                    debug_assert_eq!(n, 4, "invalid enum discriminant");
-                                                    let e26 = {
+                                                4 => {
+                                                    let e29 = {
                                                         let l20 = *base
                                                             .add(8 + 2 * ::core::mem::size_of::<*const u8>())
                                                             .cast::<*mut u8>();
@@ -1717,31 +1739,50 @@ pub mod vestibule {
                                                         );
                                                         result25
                                                     };
-                                                    V26::Items(e26)
+                                                    V29::Items(e29)
+                                                }
+                                                n => {
+                                                    debug_assert_eq!(n, 5, "invalid enum discriminant");
+                                                    let e29 = {
+                                                        let l26 = *base
+                                                            .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                            .cast::<*mut u8>();
+                                                        let l27 = *base
+                                                            .add(8 + 3 * ::core::mem::size_of::<*const u8>())
+                                                            .cast::<usize>();
+                                                        let len28 = l27;
+                                                        let bytes28 = _rt::Vec::from_raw_parts(
+                                                            l26.cast(),
+                                                            len28,
+                                                            len28,
+                                                        );
+                                                        _rt::string_lift(bytes28)
+                                                    };
+                                                    V29::Other(e29)
                                                 }
                                             };
                                             super::super::super::vestibule::plugin::types::Field {
                                                 name: _rt::string_lift(bytes10),
-                                                value: v26,
+                                                value: v29,
                                             }
                                         };
-                                        result27.push(e27);
+                                        result30.push(e30);
                                     }
                                     _rt::cabi_dealloc(
-                                        base27,
-                                        len27 * (8 + 4 * ::core::mem::size_of::<*const u8>()),
+                                        base30,
+                                        len30 * (8 + 4 * ::core::mem::size_of::<*const u8>()),
                                         8,
                                     );
                                     Form {
                                         name: _rt::string_lift(bytes5),
-                                        fields: result27,
+                                        fields: result30,
                                     }
                                 };
                                 Some(e)
                             }
                             _ => _rt::invalid_enum_discriminant(),
                         };
-                        result28
+                        result31
                     }
                 }
             }
@@ -1759,7 +1800,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]message.call-permission"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -1820,7 +1861,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]message.other-kind"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -1877,7 +1918,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]message.answers"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -1934,7 +1975,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]message.referral"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -2139,7 +2180,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]message.product"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -2198,7 +2239,7 @@ pub mod vestibule {
                 pub fn forwarded(&self) -> Forwarded {
                     unsafe {
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]message.forwarded"]
                             fn wit_import0(_: i32) -> i32;
@@ -2233,7 +2274,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]message.raw"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -2273,7 +2314,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]conversation.id"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -2313,7 +2354,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]conversation.contact"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -2354,7 +2395,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]conversation.display-name"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -2410,7 +2451,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]conversation.language"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -2469,7 +2510,7 @@ pub mod vestibule {
                         let len0 = vec0.len();
                         let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]conversation.attribute"]
                             fn wit_import2(_: i32, _: *mut u8, _: usize, _: *mut u8);
@@ -2485,15 +2526,15 @@ pub mod vestibule {
                         }
                         wit_import2((self).handle() as i32, ptr0.cast_mut(), len0, ptr1);
                         let l3 = i32::from(*ptr1.add(0).cast::<u8>());
-                        let result20 = match l3 {
+                        let result23 = match l3 {
                             0 => None,
                             1 => {
                                 let e = {
                                     let l4 = i32::from(*ptr1.add(8).cast::<u8>());
-                                    use super::super::super::vestibule::plugin::types::Value as V19;
-                                    let v19 = match l4 {
+                                    use super::super::super::vestibule::plugin::types::Value as V22;
+                                    let v22 = match l4 {
                                         0 => {
-                                            let e19 = {
+                                            let e22 = {
                                                 let l5 = *ptr1.add(16).cast::<*mut u8>();
                                                 let l6 = *ptr1
                                                     .add(16 + 1 * ::core::mem::size_of::<*const u8>())
@@ -2506,17 +2547,17 @@ pub mod vestibule {
                                                 );
                                                 _rt::string_lift(bytes7)
                                             };
-                                            V19::Text(e19)
+                                            V22::Text(e22)
                                         }
                                         1 => {
-                                            let e19 = {
+                                            let e22 = {
                                                 let l8 = *ptr1.add(16).cast::<f64>();
                                                 l8
                                             };
-                                            V19::Number(e19)
+                                            V22::Number(e22)
                                         }
                                         2 => {
-                                            let e19 = {
+                                            let e22 = {
                                                 let l9 = i32::from(*ptr1.add(16).cast::<u16>());
                                                 let l10 = i32::from(*ptr1.add(18).cast::<u8>());
                                                 let l11 = i32::from(*ptr1.add(19).cast::<u8>());
@@ -2526,18 +2567,17 @@ pub mod vestibule {
                                                     day: l11 as u8,
                                                 }
                                             };
-                                            V19::Date(e19)
+                                            V22::Date(e22)
                                         }
                                         3 => {
-                                            let e19 = {
+                                            let e22 = {
                                                 let l12 = i32::from(*ptr1.add(16).cast::<u8>());
                                                 _rt::bool_lift(l12 as u8)
                                             };
-                                            V19::Boolean(e19)
+                                            V22::Boolean(e22)
                                         }
-                                        n => {
-                                            debug_assert_eq!(n, 4, "invalid enum discriminant");
-                                            let e19 = {
+                                        4 => {
+                                            let e22 = {
                                                 let l13 = *ptr1.add(16).cast::<*mut u8>();
                                                 let l14 = *ptr1
                                                     .add(16 + 1 * ::core::mem::size_of::<*const u8>())
@@ -2570,16 +2610,33 @@ pub mod vestibule {
                                                 );
                                                 result18
                                             };
-                                            V19::Items(e19)
+                                            V22::Items(e22)
+                                        }
+                                        n => {
+                                            debug_assert_eq!(n, 5, "invalid enum discriminant");
+                                            let e22 = {
+                                                let l19 = *ptr1.add(16).cast::<*mut u8>();
+                                                let l20 = *ptr1
+                                                    .add(16 + 1 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len21 = l20;
+                                                let bytes21 = _rt::Vec::from_raw_parts(
+                                                    l19.cast(),
+                                                    len21,
+                                                    len21,
+                                                );
+                                                _rt::string_lift(bytes21)
+                                            };
+                                            V22::Other(e22)
                                         }
                                     };
-                                    v19
+                                    v22
                                 };
                                 Some(e)
                             }
                             _ => _rt::invalid_enum_discriminant(),
                         };
-                        result20
+                        result23
                     }
                 }
             }
@@ -2602,7 +2659,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]conversation.attributes"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -2616,13 +2673,13 @@ pub mod vestibule {
                         let l3 = *ptr0
                             .add(::core::mem::size_of::<*const u8>())
                             .cast::<usize>();
-                        let base23 = l2;
-                        let len23 = l3;
-                        let mut result23 = _rt::Vec::with_capacity(len23);
-                        for i in 0..len23 {
-                            let base = base23
+                        let base26 = l2;
+                        let len26 = l3;
+                        let mut result26 = _rt::Vec::with_capacity(len26);
+                        for i in 0..len26 {
+                            let base = base26
                                 .add(i * (8 + 4 * ::core::mem::size_of::<*const u8>()));
-                            let e23 = {
+                            let e26 = {
                                 let l4 = *base.add(0).cast::<*mut u8>();
                                 let l5 = *base
                                     .add(::core::mem::size_of::<*const u8>())
@@ -2638,10 +2695,10 @@ pub mod vestibule {
                                         .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>(),
                                 );
-                                use super::super::super::vestibule::plugin::types::Value as V22;
-                                let v22 = match l7 {
+                                use super::super::super::vestibule::plugin::types::Value as V25;
+                                let v25 = match l7 {
                                     0 => {
-                                        let e22 = {
+                                        let e25 = {
                                             let l8 = *base
                                                 .add(8 + 2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -2656,19 +2713,19 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes10)
                                         };
-                                        V22::Text(e22)
+                                        V25::Text(e25)
                                     }
                                     1 => {
-                                        let e22 = {
+                                        let e25 = {
                                             let l11 = *base
                                                 .add(8 + 2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<f64>();
                                             l11
                                         };
-                                        V22::Number(e22)
+                                        V25::Number(e25)
                                     }
                                     2 => {
-                                        let e22 = {
+                                        let e25 = {
                                             let l12 = i32::from(
                                                 *base
                                                     .add(8 + 2 * ::core::mem::size_of::<*const u8>())
@@ -2690,10 +2747,10 @@ pub mod vestibule {
                                                 day: l14 as u8,
                                             }
                                         };
-                                        V22::Date(e22)
+                                        V25::Date(e25)
                                     }
                                     3 => {
-                                        let e22 = {
+                                        let e25 = {
                                             let l15 = i32::from(
                                                 *base
                                                     .add(8 + 2 * ::core::mem::size_of::<*const u8>())
@@ -2701,11 +2758,10 @@ pub mod vestibule {
                                             );
                                             _rt::bool_lift(l15 as u8)
                                         };
-                                        V22::Boolean(e22)
+                                        V25::Boolean(e25)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
-                                        let e22 = {
+                                    4 => {
+                                        let e25 = {
                                             let l16 = *base
                                                 .add(8 + 2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -2740,23 +2796,42 @@ pub mod vestibule {
                                             );
                                             result21
                                         };
-                                        V22::Items(e22)
+                                        V25::Items(e25)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 5, "invalid enum discriminant");
+                                        let e25 = {
+                                            let l22 = *base
+                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l23 = *base
+                                                .add(8 + 3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len24 = l23;
+                                            let bytes24 = _rt::Vec::from_raw_parts(
+                                                l22.cast(),
+                                                len24,
+                                                len24,
+                                            );
+                                            _rt::string_lift(bytes24)
+                                        };
+                                        V25::Other(e25)
                                     }
                                 };
                                 super::super::super::vestibule::plugin::types::Field {
                                     name: _rt::string_lift(bytes6),
-                                    value: v22,
+                                    value: v25,
                                 }
                             };
-                            result23.push(e23);
+                            result26.push(e26);
                         }
                         _rt::cabi_dealloc(
-                            base23,
-                            len23 * (8 + 4 * ::core::mem::size_of::<*const u8>()),
+                            base26,
+                            len26 * (8 + 4 * ::core::mem::size_of::<*const u8>()),
                             8,
                         );
-                        let result24 = result23;
-                        result24
+                        let result27 = result26;
+                        result27
                     }
                 }
             }
@@ -2785,7 +2860,7 @@ pub mod vestibule {
                         let len0 = vec0.len();
                         let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]conversation.contact-attribute"]
                             fn wit_import2(_: i32, _: *mut u8, _: usize, _: *mut u8);
@@ -2801,15 +2876,15 @@ pub mod vestibule {
                         }
                         wit_import2((self).handle() as i32, ptr0.cast_mut(), len0, ptr1);
                         let l3 = i32::from(*ptr1.add(0).cast::<u8>());
-                        let result20 = match l3 {
+                        let result23 = match l3 {
                             0 => None,
                             1 => {
                                 let e = {
                                     let l4 = i32::from(*ptr1.add(8).cast::<u8>());
-                                    use super::super::super::vestibule::plugin::types::Value as V19;
-                                    let v19 = match l4 {
+                                    use super::super::super::vestibule::plugin::types::Value as V22;
+                                    let v22 = match l4 {
                                         0 => {
-                                            let e19 = {
+                                            let e22 = {
                                                 let l5 = *ptr1.add(16).cast::<*mut u8>();
                                                 let l6 = *ptr1
                                                     .add(16 + 1 * ::core::mem::size_of::<*const u8>())
@@ -2822,17 +2897,17 @@ pub mod vestibule {
                                                 );
                                                 _rt::string_lift(bytes7)
                                             };
-                                            V19::Text(e19)
+                                            V22::Text(e22)
                                         }
                                         1 => {
-                                            let e19 = {
+                                            let e22 = {
                                                 let l8 = *ptr1.add(16).cast::<f64>();
                                                 l8
                                             };
-                                            V19::Number(e19)
+                                            V22::Number(e22)
                                         }
                                         2 => {
-                                            let e19 = {
+                                            let e22 = {
                                                 let l9 = i32::from(*ptr1.add(16).cast::<u16>());
                                                 let l10 = i32::from(*ptr1.add(18).cast::<u8>());
                                                 let l11 = i32::from(*ptr1.add(19).cast::<u8>());
@@ -2842,18 +2917,17 @@ pub mod vestibule {
                                                     day: l11 as u8,
                                                 }
                                             };
-                                            V19::Date(e19)
+                                            V22::Date(e22)
                                         }
                                         3 => {
-                                            let e19 = {
+                                            let e22 = {
                                                 let l12 = i32::from(*ptr1.add(16).cast::<u8>());
                                                 _rt::bool_lift(l12 as u8)
                                             };
-                                            V19::Boolean(e19)
+                                            V22::Boolean(e22)
                                         }
-                                        n => {
-                                            debug_assert_eq!(n, 4, "invalid enum discriminant");
-                                            let e19 = {
+                                        4 => {
+                                            let e22 = {
                                                 let l13 = *ptr1.add(16).cast::<*mut u8>();
                                                 let l14 = *ptr1
                                                     .add(16 + 1 * ::core::mem::size_of::<*const u8>())
@@ -2886,16 +2960,33 @@ pub mod vestibule {
                                                 );
                                                 result18
                                             };
-                                            V19::Items(e19)
+                                            V22::Items(e22)
+                                        }
+                                        n => {
+                                            debug_assert_eq!(n, 5, "invalid enum discriminant");
+                                            let e22 = {
+                                                let l19 = *ptr1.add(16).cast::<*mut u8>();
+                                                let l20 = *ptr1
+                                                    .add(16 + 1 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len21 = l20;
+                                                let bytes21 = _rt::Vec::from_raw_parts(
+                                                    l19.cast(),
+                                                    len21,
+                                                    len21,
+                                                );
+                                                _rt::string_lift(bytes21)
+                                            };
+                                            V22::Other(e22)
                                         }
                                     };
-                                    v19
+                                    v22
                                 };
                                 Some(e)
                             }
                             _ => _rt::invalid_enum_discriminant(),
                         };
-                        result20
+                        result23
                     }
                 }
             }
@@ -2918,7 +3009,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]conversation.tags"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -2971,7 +3062,7 @@ pub mod vestibule {
                 pub fn is_new(&self) -> bool {
                     unsafe {
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]conversation.is-new"]
                             fn wit_import0(_: i32) -> i32;
@@ -2993,7 +3084,7 @@ pub mod vestibule {
                 pub fn is_the_bots(&self) -> bool {
                     unsafe {
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/inbound@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]conversation.is-the-bots"]
                             fn wit_import0(_: i32) -> i32;
@@ -3045,7 +3136,7 @@ pub mod vestibule {
                 #[inline]
                 unsafe fn drop(_handle: u32) {
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/occasions@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "[resource-drop]event"]
                         fn drop(_: i32);
@@ -3085,7 +3176,7 @@ pub mod vestibule {
                 #[inline]
                 unsafe fn drop(_handle: u32) {
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/occasions@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "[resource-drop]timer"]
                         fn drop(_: i32);
@@ -3100,8 +3191,7 @@ pub mod vestibule {
                 }
             }
             /// How far a message came (§3.2). Some may never be told: what is `read` was delivered.
-            #[repr(u8)]
-            #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+            #[derive(Clone, PartialEq)]
             pub enum ReceiptStatus {
                 /// On its way.
                 Sent,
@@ -3113,6 +3203,8 @@ pub mod vestibule {
                 Played,
                 /// It did not arrive: see `error`.
                 Failed,
+                /// Something else became of it, by Meta's word. It is no failure. `other("translated")`.
+                Other(_rt::String),
             }
             impl ::core::fmt::Debug for ReceiptStatus {
                 fn fmt(
@@ -3135,22 +3227,9 @@ pub mod vestibule {
                         ReceiptStatus::Failed => {
                             f.debug_tuple("ReceiptStatus::Failed").finish()
                         }
-                    }
-                }
-            }
-            impl ReceiptStatus {
-                #[doc(hidden)]
-                pub unsafe fn _lift(val: u8) -> ReceiptStatus {
-                    if !cfg!(debug_assertions) {
-                        return unsafe { ::core::mem::transmute(val) };
-                    }
-                    match val {
-                        0 => ReceiptStatus::Sent,
-                        1 => ReceiptStatus::Delivered,
-                        2 => ReceiptStatus::Read,
-                        3 => ReceiptStatus::Played,
-                        4 => ReceiptStatus::Failed,
-                        _ => panic!("invalid enum discriminant"),
+                        ReceiptStatus::Other(e) => {
+                            f.debug_tuple("ReceiptStatus::Other").field(e).finish()
+                        }
                     }
                 }
             }
@@ -3180,7 +3259,7 @@ pub mod vestibule {
                 #[inline]
                 unsafe fn drop(_handle: u32) {
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/occasions@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "[resource-drop]receipt"]
                         fn drop(_: i32);
@@ -3213,7 +3292,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]event.id"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -3253,7 +3332,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]event.name"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -3281,7 +3360,7 @@ pub mod vestibule {
                 pub fn at(&self) -> Moment {
                     unsafe {
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]event.at"]
                             fn wit_import0(_: i32) -> i64;
@@ -3316,7 +3395,7 @@ pub mod vestibule {
                         let len0 = vec0.len();
                         let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]event.field"]
                             fn wit_import2(_: i32, _: *mut u8, _: usize, _: *mut u8);
@@ -3332,15 +3411,15 @@ pub mod vestibule {
                         }
                         wit_import2((self).handle() as i32, ptr0.cast_mut(), len0, ptr1);
                         let l3 = i32::from(*ptr1.add(0).cast::<u8>());
-                        let result20 = match l3 {
+                        let result23 = match l3 {
                             0 => None,
                             1 => {
                                 let e = {
                                     let l4 = i32::from(*ptr1.add(8).cast::<u8>());
-                                    use super::super::super::vestibule::plugin::types::Value as V19;
-                                    let v19 = match l4 {
+                                    use super::super::super::vestibule::plugin::types::Value as V22;
+                                    let v22 = match l4 {
                                         0 => {
-                                            let e19 = {
+                                            let e22 = {
                                                 let l5 = *ptr1.add(16).cast::<*mut u8>();
                                                 let l6 = *ptr1
                                                     .add(16 + 1 * ::core::mem::size_of::<*const u8>())
@@ -3353,17 +3432,17 @@ pub mod vestibule {
                                                 );
                                                 _rt::string_lift(bytes7)
                                             };
-                                            V19::Text(e19)
+                                            V22::Text(e22)
                                         }
                                         1 => {
-                                            let e19 = {
+                                            let e22 = {
                                                 let l8 = *ptr1.add(16).cast::<f64>();
                                                 l8
                                             };
-                                            V19::Number(e19)
+                                            V22::Number(e22)
                                         }
                                         2 => {
-                                            let e19 = {
+                                            let e22 = {
                                                 let l9 = i32::from(*ptr1.add(16).cast::<u16>());
                                                 let l10 = i32::from(*ptr1.add(18).cast::<u8>());
                                                 let l11 = i32::from(*ptr1.add(19).cast::<u8>());
@@ -3373,18 +3452,17 @@ pub mod vestibule {
                                                     day: l11 as u8,
                                                 }
                                             };
-                                            V19::Date(e19)
+                                            V22::Date(e22)
                                         }
                                         3 => {
-                                            let e19 = {
+                                            let e22 = {
                                                 let l12 = i32::from(*ptr1.add(16).cast::<u8>());
                                                 _rt::bool_lift(l12 as u8)
                                             };
-                                            V19::Boolean(e19)
+                                            V22::Boolean(e22)
                                         }
-                                        n => {
-                                            debug_assert_eq!(n, 4, "invalid enum discriminant");
-                                            let e19 = {
+                                        4 => {
+                                            let e22 = {
                                                 let l13 = *ptr1.add(16).cast::<*mut u8>();
                                                 let l14 = *ptr1
                                                     .add(16 + 1 * ::core::mem::size_of::<*const u8>())
@@ -3417,16 +3495,33 @@ pub mod vestibule {
                                                 );
                                                 result18
                                             };
-                                            V19::Items(e19)
+                                            V22::Items(e22)
+                                        }
+                                        n => {
+                                            debug_assert_eq!(n, 5, "invalid enum discriminant");
+                                            let e22 = {
+                                                let l19 = *ptr1.add(16).cast::<*mut u8>();
+                                                let l20 = *ptr1
+                                                    .add(16 + 1 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len21 = l20;
+                                                let bytes21 = _rt::Vec::from_raw_parts(
+                                                    l19.cast(),
+                                                    len21,
+                                                    len21,
+                                                );
+                                                _rt::string_lift(bytes21)
+                                            };
+                                            V22::Other(e22)
                                         }
                                     };
-                                    v19
+                                    v22
                                 };
                                 Some(e)
                             }
                             _ => _rt::invalid_enum_discriminant(),
                         };
-                        result20
+                        result23
                     }
                 }
             }
@@ -3449,7 +3544,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]event.fields"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -3463,13 +3558,13 @@ pub mod vestibule {
                         let l3 = *ptr0
                             .add(::core::mem::size_of::<*const u8>())
                             .cast::<usize>();
-                        let base23 = l2;
-                        let len23 = l3;
-                        let mut result23 = _rt::Vec::with_capacity(len23);
-                        for i in 0..len23 {
-                            let base = base23
+                        let base26 = l2;
+                        let len26 = l3;
+                        let mut result26 = _rt::Vec::with_capacity(len26);
+                        for i in 0..len26 {
+                            let base = base26
                                 .add(i * (8 + 4 * ::core::mem::size_of::<*const u8>()));
-                            let e23 = {
+                            let e26 = {
                                 let l4 = *base.add(0).cast::<*mut u8>();
                                 let l5 = *base
                                     .add(::core::mem::size_of::<*const u8>())
@@ -3485,10 +3580,10 @@ pub mod vestibule {
                                         .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>(),
                                 );
-                                use super::super::super::vestibule::plugin::types::Value as V22;
-                                let v22 = match l7 {
+                                use super::super::super::vestibule::plugin::types::Value as V25;
+                                let v25 = match l7 {
                                     0 => {
-                                        let e22 = {
+                                        let e25 = {
                                             let l8 = *base
                                                 .add(8 + 2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -3503,19 +3598,19 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes10)
                                         };
-                                        V22::Text(e22)
+                                        V25::Text(e25)
                                     }
                                     1 => {
-                                        let e22 = {
+                                        let e25 = {
                                             let l11 = *base
                                                 .add(8 + 2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<f64>();
                                             l11
                                         };
-                                        V22::Number(e22)
+                                        V25::Number(e25)
                                     }
                                     2 => {
-                                        let e22 = {
+                                        let e25 = {
                                             let l12 = i32::from(
                                                 *base
                                                     .add(8 + 2 * ::core::mem::size_of::<*const u8>())
@@ -3537,10 +3632,10 @@ pub mod vestibule {
                                                 day: l14 as u8,
                                             }
                                         };
-                                        V22::Date(e22)
+                                        V25::Date(e25)
                                     }
                                     3 => {
-                                        let e22 = {
+                                        let e25 = {
                                             let l15 = i32::from(
                                                 *base
                                                     .add(8 + 2 * ::core::mem::size_of::<*const u8>())
@@ -3548,11 +3643,10 @@ pub mod vestibule {
                                             );
                                             _rt::bool_lift(l15 as u8)
                                         };
-                                        V22::Boolean(e22)
+                                        V25::Boolean(e25)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
-                                        let e22 = {
+                                    4 => {
+                                        let e25 = {
                                             let l16 = *base
                                                 .add(8 + 2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -3587,23 +3681,42 @@ pub mod vestibule {
                                             );
                                             result21
                                         };
-                                        V22::Items(e22)
+                                        V25::Items(e25)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 5, "invalid enum discriminant");
+                                        let e25 = {
+                                            let l22 = *base
+                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l23 = *base
+                                                .add(8 + 3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len24 = l23;
+                                            let bytes24 = _rt::Vec::from_raw_parts(
+                                                l22.cast(),
+                                                len24,
+                                                len24,
+                                            );
+                                            _rt::string_lift(bytes24)
+                                        };
+                                        V25::Other(e25)
                                     }
                                 };
                                 super::super::super::vestibule::plugin::types::Field {
                                     name: _rt::string_lift(bytes6),
-                                    value: v22,
+                                    value: v25,
                                 }
                             };
-                            result23.push(e23);
+                            result26.push(e26);
                         }
                         _rt::cabi_dealloc(
-                            base23,
-                            len23 * (8 + 4 * ::core::mem::size_of::<*const u8>()),
+                            base26,
+                            len26 * (8 + 4 * ::core::mem::size_of::<*const u8>()),
                             8,
                         );
-                        let result24 = result23;
-                        result24
+                        let result27 = result26;
+                        result27
                     }
                 }
             }
@@ -3626,7 +3739,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]timer.name"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -3654,7 +3767,7 @@ pub mod vestibule {
                 pub fn set_at(&self) -> Moment {
                     unsafe {
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]timer.set-at"]
                             fn wit_import0(_: i32) -> i64;
@@ -3675,7 +3788,7 @@ pub mod vestibule {
                 pub fn due_at(&self) -> Moment {
                     unsafe {
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]timer.due-at"]
                             fn wit_import0(_: i32) -> i64;
@@ -3710,7 +3823,7 @@ pub mod vestibule {
                         let len0 = vec0.len();
                         let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]timer.field"]
                             fn wit_import2(_: i32, _: *mut u8, _: usize, _: *mut u8);
@@ -3726,15 +3839,15 @@ pub mod vestibule {
                         }
                         wit_import2((self).handle() as i32, ptr0.cast_mut(), len0, ptr1);
                         let l3 = i32::from(*ptr1.add(0).cast::<u8>());
-                        let result20 = match l3 {
+                        let result23 = match l3 {
                             0 => None,
                             1 => {
                                 let e = {
                                     let l4 = i32::from(*ptr1.add(8).cast::<u8>());
-                                    use super::super::super::vestibule::plugin::types::Value as V19;
-                                    let v19 = match l4 {
+                                    use super::super::super::vestibule::plugin::types::Value as V22;
+                                    let v22 = match l4 {
                                         0 => {
-                                            let e19 = {
+                                            let e22 = {
                                                 let l5 = *ptr1.add(16).cast::<*mut u8>();
                                                 let l6 = *ptr1
                                                     .add(16 + 1 * ::core::mem::size_of::<*const u8>())
@@ -3747,17 +3860,17 @@ pub mod vestibule {
                                                 );
                                                 _rt::string_lift(bytes7)
                                             };
-                                            V19::Text(e19)
+                                            V22::Text(e22)
                                         }
                                         1 => {
-                                            let e19 = {
+                                            let e22 = {
                                                 let l8 = *ptr1.add(16).cast::<f64>();
                                                 l8
                                             };
-                                            V19::Number(e19)
+                                            V22::Number(e22)
                                         }
                                         2 => {
-                                            let e19 = {
+                                            let e22 = {
                                                 let l9 = i32::from(*ptr1.add(16).cast::<u16>());
                                                 let l10 = i32::from(*ptr1.add(18).cast::<u8>());
                                                 let l11 = i32::from(*ptr1.add(19).cast::<u8>());
@@ -3767,18 +3880,17 @@ pub mod vestibule {
                                                     day: l11 as u8,
                                                 }
                                             };
-                                            V19::Date(e19)
+                                            V22::Date(e22)
                                         }
                                         3 => {
-                                            let e19 = {
+                                            let e22 = {
                                                 let l12 = i32::from(*ptr1.add(16).cast::<u8>());
                                                 _rt::bool_lift(l12 as u8)
                                             };
-                                            V19::Boolean(e19)
+                                            V22::Boolean(e22)
                                         }
-                                        n => {
-                                            debug_assert_eq!(n, 4, "invalid enum discriminant");
-                                            let e19 = {
+                                        4 => {
+                                            let e22 = {
                                                 let l13 = *ptr1.add(16).cast::<*mut u8>();
                                                 let l14 = *ptr1
                                                     .add(16 + 1 * ::core::mem::size_of::<*const u8>())
@@ -3811,16 +3923,33 @@ pub mod vestibule {
                                                 );
                                                 result18
                                             };
-                                            V19::Items(e19)
+                                            V22::Items(e22)
+                                        }
+                                        n => {
+                                            debug_assert_eq!(n, 5, "invalid enum discriminant");
+                                            let e22 = {
+                                                let l19 = *ptr1.add(16).cast::<*mut u8>();
+                                                let l20 = *ptr1
+                                                    .add(16 + 1 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len21 = l20;
+                                                let bytes21 = _rt::Vec::from_raw_parts(
+                                                    l19.cast(),
+                                                    len21,
+                                                    len21,
+                                                );
+                                                _rt::string_lift(bytes21)
+                                            };
+                                            V22::Other(e22)
                                         }
                                     };
-                                    v19
+                                    v22
                                 };
                                 Some(e)
                             }
                             _ => _rt::invalid_enum_discriminant(),
                         };
-                        result20
+                        result23
                     }
                 }
             }
@@ -3843,7 +3972,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]timer.fields"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -3857,13 +3986,13 @@ pub mod vestibule {
                         let l3 = *ptr0
                             .add(::core::mem::size_of::<*const u8>())
                             .cast::<usize>();
-                        let base23 = l2;
-                        let len23 = l3;
-                        let mut result23 = _rt::Vec::with_capacity(len23);
-                        for i in 0..len23 {
-                            let base = base23
+                        let base26 = l2;
+                        let len26 = l3;
+                        let mut result26 = _rt::Vec::with_capacity(len26);
+                        for i in 0..len26 {
+                            let base = base26
                                 .add(i * (8 + 4 * ::core::mem::size_of::<*const u8>()));
-                            let e23 = {
+                            let e26 = {
                                 let l4 = *base.add(0).cast::<*mut u8>();
                                 let l5 = *base
                                     .add(::core::mem::size_of::<*const u8>())
@@ -3879,10 +4008,10 @@ pub mod vestibule {
                                         .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>(),
                                 );
-                                use super::super::super::vestibule::plugin::types::Value as V22;
-                                let v22 = match l7 {
+                                use super::super::super::vestibule::plugin::types::Value as V25;
+                                let v25 = match l7 {
                                     0 => {
-                                        let e22 = {
+                                        let e25 = {
                                             let l8 = *base
                                                 .add(8 + 2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -3897,19 +4026,19 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes10)
                                         };
-                                        V22::Text(e22)
+                                        V25::Text(e25)
                                     }
                                     1 => {
-                                        let e22 = {
+                                        let e25 = {
                                             let l11 = *base
                                                 .add(8 + 2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<f64>();
                                             l11
                                         };
-                                        V22::Number(e22)
+                                        V25::Number(e25)
                                     }
                                     2 => {
-                                        let e22 = {
+                                        let e25 = {
                                             let l12 = i32::from(
                                                 *base
                                                     .add(8 + 2 * ::core::mem::size_of::<*const u8>())
@@ -3931,10 +4060,10 @@ pub mod vestibule {
                                                 day: l14 as u8,
                                             }
                                         };
-                                        V22::Date(e22)
+                                        V25::Date(e25)
                                     }
                                     3 => {
-                                        let e22 = {
+                                        let e25 = {
                                             let l15 = i32::from(
                                                 *base
                                                     .add(8 + 2 * ::core::mem::size_of::<*const u8>())
@@ -3942,11 +4071,10 @@ pub mod vestibule {
                                             );
                                             _rt::bool_lift(l15 as u8)
                                         };
-                                        V22::Boolean(e22)
+                                        V25::Boolean(e25)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
-                                        let e22 = {
+                                    4 => {
+                                        let e25 = {
                                             let l16 = *base
                                                 .add(8 + 2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -3981,23 +4109,42 @@ pub mod vestibule {
                                             );
                                             result21
                                         };
-                                        V22::Items(e22)
+                                        V25::Items(e25)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 5, "invalid enum discriminant");
+                                        let e25 = {
+                                            let l22 = *base
+                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l23 = *base
+                                                .add(8 + 3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len24 = l23;
+                                            let bytes24 = _rt::Vec::from_raw_parts(
+                                                l22.cast(),
+                                                len24,
+                                                len24,
+                                            );
+                                            _rt::string_lift(bytes24)
+                                        };
+                                        V25::Other(e25)
                                     }
                                 };
                                 super::super::super::vestibule::plugin::types::Field {
                                     name: _rt::string_lift(bytes6),
-                                    value: v22,
+                                    value: v25,
                                 }
                             };
-                            result23.push(e23);
+                            result26.push(e26);
                         }
                         _rt::cabi_dealloc(
-                            base23,
-                            len23 * (8 + 4 * ::core::mem::size_of::<*const u8>()),
+                            base26,
+                            len26 * (8 + 4 * ::core::mem::size_of::<*const u8>()),
                             8,
                         );
-                        let result24 = result23;
-                        result24
+                        let result27 = result26;
+                        result27
                     }
                 }
             }
@@ -4020,7 +4167,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]receipt.send"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -4047,18 +4194,58 @@ pub mod vestibule {
                 #[allow(async_fn_in_trait)]
                 pub fn status(&self) -> ReceiptStatus {
                     unsafe {
+                        #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                        #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                        struct RetArea(
+                            [::core::mem::MaybeUninit<
+                                u8,
+                            >; 3 * ::core::mem::size_of::<*const u8>()],
+                        );
+                        let mut ret_area = RetArea(
+                            [::core::mem::MaybeUninit::uninit(); 3
+                                * ::core::mem::size_of::<*const u8>()],
+                        );
+                        let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]receipt.status"]
-                            fn wit_import0(_: i32) -> i32;
+                            fn wit_import1(_: i32, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import0(_: i32) -> i32 {
+                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
                             unreachable!()
                         }
-                        let ret = wit_import0((self).handle() as i32);
-                        ReceiptStatus::_lift(ret as u8)
+                        wit_import1((self).handle() as i32, ptr0);
+                        let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+                        let v6 = match l2 {
+                            0 => ReceiptStatus::Sent,
+                            1 => ReceiptStatus::Delivered,
+                            2 => ReceiptStatus::Read,
+                            3 => ReceiptStatus::Played,
+                            4 => ReceiptStatus::Failed,
+                            n => {
+                                debug_assert_eq!(n, 5, "invalid enum discriminant");
+                                let e6 = {
+                                    let l3 = *ptr0
+                                        .add(::core::mem::size_of::<*const u8>())
+                                        .cast::<*mut u8>();
+                                    let l4 = *ptr0
+                                        .add(2 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>();
+                                    let len5 = l4;
+                                    let bytes5 = _rt::Vec::from_raw_parts(
+                                        l3.cast(),
+                                        len5,
+                                        len5,
+                                    );
+                                    _rt::string_lift(bytes5)
+                                };
+                                ReceiptStatus::Other(e6)
+                            }
+                        };
+                        let result7 = v6;
+                        result7
                     }
                 }
             }
@@ -4069,7 +4256,7 @@ pub mod vestibule {
                 pub fn at(&self) -> Moment {
                     unsafe {
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]receipt.at"]
                             fn wit_import0(_: i32) -> i64;
@@ -4096,7 +4283,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/occasions@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]receipt.error"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -4140,6 +4327,8 @@ pub mod vestibule {
                 Quota(_rt::String),
                 /// Not allowed in this hook (a reply in `enrichment`, say), or while the bot does not have the conversation.
                 Denied(_rt::String),
+                /// For another reason; the text says which. No gateway says so today. Take it as `denied`.
+                Other(_rt::String),
             }
             impl ::core::fmt::Debug for EffectError {
                 fn fmt(
@@ -4155,6 +4344,9 @@ pub mod vestibule {
                         }
                         EffectError::Denied(e) => {
                             f.debug_tuple("EffectError::Denied").field(e).finish()
+                        }
+                        EffectError::Other(e) => {
+                            f.debug_tuple("EffectError::Other").field(e).finish()
                         }
                     }
                 }
@@ -4925,7 +5117,7 @@ pub mod vestibule {
                     );
                     let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "quote"]
                         fn wit_import1(_: *mut u8);
@@ -4936,7 +5128,7 @@ pub mod vestibule {
                     }
                     wit_import1(ptr0);
                     let l2 = i32::from(*ptr0.add(0).cast::<u8>());
-                    let result14 = match l2 {
+                    let result17 = match l2 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -4946,10 +5138,10 @@ pub mod vestibule {
                                 let l3 = i32::from(
                                     *ptr0.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::vestibule::plugin::refusal::EffectError as V13;
-                                let v13 = match l3 {
+                                use super::super::super::vestibule::plugin::refusal::EffectError as V16;
+                                let v16 = match l3 {
                                     0 => {
-                                        let e13 = {
+                                        let e16 = {
                                             let l4 = *ptr0
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -4964,10 +5156,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes6)
                                         };
-                                        V13::Invalid(e13)
+                                        V16::Invalid(e16)
                                     }
                                     1 => {
-                                        let e13 = {
+                                        let e16 = {
                                             let l7 = *ptr0
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -4982,11 +5174,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes9)
                                         };
-                                        V13::Quota(e13)
+                                        V16::Quota(e16)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 2, "invalid enum discriminant");
-                                        let e13 = {
+                                    2 => {
+                                        let e16 = {
                                             let l10 = *ptr0
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -5001,16 +5192,35 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes12)
                                         };
-                                        V13::Denied(e13)
+                                        V16::Denied(e16)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
+                                        let e16 = {
+                                            let l13 = *ptr0
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l14 = *ptr0
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len15 = l14;
+                                            let bytes15 = _rt::Vec::from_raw_parts(
+                                                l13.cast(),
+                                                len15,
+                                                len15,
+                                            );
+                                            _rt::string_lift(bytes15)
+                                        };
+                                        V16::Other(e16)
                                     }
                                 };
-                                v13
+                                v16
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result14
+                    result17
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -5032,7 +5242,7 @@ pub mod vestibule {
                     );
                     let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "mean"]
                         fn wit_import1(_: i32, _: *mut u8);
@@ -5043,7 +5253,7 @@ pub mod vestibule {
                     }
                     wit_import1(purpose.clone() as i32, ptr0);
                     let l2 = i32::from(*ptr0.add(0).cast::<u8>());
-                    let result14 = match l2 {
+                    let result17 = match l2 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -5053,10 +5263,10 @@ pub mod vestibule {
                                 let l3 = i32::from(
                                     *ptr0.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::vestibule::plugin::refusal::EffectError as V13;
-                                let v13 = match l3 {
+                                use super::super::super::vestibule::plugin::refusal::EffectError as V16;
+                                let v16 = match l3 {
                                     0 => {
-                                        let e13 = {
+                                        let e16 = {
                                             let l4 = *ptr0
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -5071,10 +5281,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes6)
                                         };
-                                        V13::Invalid(e13)
+                                        V16::Invalid(e16)
                                     }
                                     1 => {
-                                        let e13 = {
+                                        let e16 = {
                                             let l7 = *ptr0
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -5089,11 +5299,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes9)
                                         };
-                                        V13::Quota(e13)
+                                        V16::Quota(e16)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 2, "invalid enum discriminant");
-                                        let e13 = {
+                                    2 => {
+                                        let e16 = {
                                             let l10 = *ptr0
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -5108,16 +5317,35 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes12)
                                         };
-                                        V13::Denied(e13)
+                                        V16::Denied(e16)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
+                                        let e16 = {
+                                            let l13 = *ptr0
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l14 = *ptr0
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len15 = l14;
+                                            let bytes15 = _rt::Vec::from_raw_parts(
+                                                l13.cast(),
+                                                len15,
+                                                len15,
+                                            );
+                                            _rt::string_lift(bytes15)
+                                        };
+                                        V16::Other(e16)
                                     }
                                 };
-                                v13
+                                v16
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result14
+                    result17
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -5144,7 +5372,7 @@ pub mod vestibule {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "send-text"]
                         fn wit_import2(_: *mut u8, _: usize, _: i32, _: *mut u8);
@@ -5168,7 +5396,7 @@ pub mod vestibule {
                         ptr1,
                     );
                     let l3 = i32::from(*ptr1.add(0).cast::<u8>());
-                    let result15 = match l3 {
+                    let result18 = match l3 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -5178,10 +5406,10 @@ pub mod vestibule {
                                 let l4 = i32::from(
                                     *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::vestibule::plugin::refusal::EffectError as V14;
-                                let v14 = match l4 {
+                                use super::super::super::vestibule::plugin::refusal::EffectError as V17;
+                                let v17 = match l4 {
                                     0 => {
-                                        let e14 = {
+                                        let e17 = {
                                             let l5 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -5196,10 +5424,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes7)
                                         };
-                                        V14::Invalid(e14)
+                                        V17::Invalid(e17)
                                     }
                                     1 => {
-                                        let e14 = {
+                                        let e17 = {
                                             let l8 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -5214,11 +5442,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes10)
                                         };
-                                        V14::Quota(e14)
+                                        V17::Quota(e17)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 2, "invalid enum discriminant");
-                                        let e14 = {
+                                    2 => {
+                                        let e17 = {
                                             let l11 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -5233,16 +5460,35 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes13)
                                         };
-                                        V14::Denied(e14)
+                                        V17::Denied(e17)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
+                                        let e17 = {
+                                            let l14 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l15 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len16 = l15;
+                                            let bytes16 = _rt::Vec::from_raw_parts(
+                                                l14.cast(),
+                                                len16,
+                                                len16,
+                                            );
+                                            _rt::string_lift(bytes16)
+                                        };
+                                        V17::Other(e17)
                                     }
                                 };
-                                v14
+                                v17
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result15
+                    result18
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -5290,7 +5536,7 @@ pub mod vestibule {
                     };
                     let ptr5 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "send-image"]
                         fn wit_import6(
@@ -5325,7 +5571,7 @@ pub mod vestibule {
                         ptr5,
                     );
                     let l7 = i32::from(*ptr5.add(0).cast::<u8>());
-                    let result19 = match l7 {
+                    let result22 = match l7 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -5335,10 +5581,10 @@ pub mod vestibule {
                                 let l8 = i32::from(
                                     *ptr5.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::vestibule::plugin::refusal::EffectError as V18;
-                                let v18 = match l8 {
+                                use super::super::super::vestibule::plugin::refusal::EffectError as V21;
+                                let v21 = match l8 {
                                     0 => {
-                                        let e18 = {
+                                        let e21 = {
                                             let l9 = *ptr5
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -5353,10 +5599,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes11)
                                         };
-                                        V18::Invalid(e18)
+                                        V21::Invalid(e21)
                                     }
                                     1 => {
-                                        let e18 = {
+                                        let e21 = {
                                             let l12 = *ptr5
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -5371,11 +5617,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes14)
                                         };
-                                        V18::Quota(e18)
+                                        V21::Quota(e21)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 2, "invalid enum discriminant");
-                                        let e18 = {
+                                    2 => {
+                                        let e21 = {
                                             let l15 = *ptr5
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -5390,16 +5635,35 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes17)
                                         };
-                                        V18::Denied(e18)
+                                        V21::Denied(e21)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
+                                        let e21 = {
+                                            let l18 = *ptr5
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l19 = *ptr5
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len20 = l19;
+                                            let bytes20 = _rt::Vec::from_raw_parts(
+                                                l18.cast(),
+                                                len20,
+                                                len20,
+                                            );
+                                            _rt::string_lift(bytes20)
+                                        };
+                                        V21::Other(e21)
                                     }
                                 };
-                                v18
+                                v21
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result19
+                    result22
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -5446,7 +5710,7 @@ pub mod vestibule {
                     };
                     let ptr5 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "send-video"]
                         fn wit_import6(
@@ -5481,7 +5745,7 @@ pub mod vestibule {
                         ptr5,
                     );
                     let l7 = i32::from(*ptr5.add(0).cast::<u8>());
-                    let result19 = match l7 {
+                    let result22 = match l7 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -5491,10 +5755,10 @@ pub mod vestibule {
                                 let l8 = i32::from(
                                     *ptr5.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::vestibule::plugin::refusal::EffectError as V18;
-                                let v18 = match l8 {
+                                use super::super::super::vestibule::plugin::refusal::EffectError as V21;
+                                let v21 = match l8 {
                                     0 => {
-                                        let e18 = {
+                                        let e21 = {
                                             let l9 = *ptr5
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -5509,10 +5773,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes11)
                                         };
-                                        V18::Invalid(e18)
+                                        V21::Invalid(e21)
                                     }
                                     1 => {
-                                        let e18 = {
+                                        let e21 = {
                                             let l12 = *ptr5
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -5527,11 +5791,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes14)
                                         };
-                                        V18::Quota(e18)
+                                        V21::Quota(e21)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 2, "invalid enum discriminant");
-                                        let e18 = {
+                                    2 => {
+                                        let e21 = {
                                             let l15 = *ptr5
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -5546,16 +5809,35 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes17)
                                         };
-                                        V18::Denied(e18)
+                                        V21::Denied(e21)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
+                                        let e21 = {
+                                            let l18 = *ptr5
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l19 = *ptr5
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len20 = l19;
+                                            let bytes20 = _rt::Vec::from_raw_parts(
+                                                l18.cast(),
+                                                len20,
+                                                len20,
+                                            );
+                                            _rt::string_lift(bytes20)
+                                        };
+                                        V21::Other(e21)
                                     }
                                 };
-                                v18
+                                v21
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result19
+                    result22
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -5594,7 +5876,7 @@ pub mod vestibule {
                     };
                     let ptr3 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "send-audio"]
                         fn wit_import4(_: i32, _: *mut u8, _: usize, _: i32, _: *mut u8);
@@ -5620,7 +5902,7 @@ pub mod vestibule {
                         ptr3,
                     );
                     let l5 = i32::from(*ptr3.add(0).cast::<u8>());
-                    let result17 = match l5 {
+                    let result20 = match l5 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -5630,10 +5912,10 @@ pub mod vestibule {
                                 let l6 = i32::from(
                                     *ptr3.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::vestibule::plugin::refusal::EffectError as V16;
-                                let v16 = match l6 {
+                                use super::super::super::vestibule::plugin::refusal::EffectError as V19;
+                                let v19 = match l6 {
                                     0 => {
-                                        let e16 = {
+                                        let e19 = {
                                             let l7 = *ptr3
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -5648,10 +5930,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes9)
                                         };
-                                        V16::Invalid(e16)
+                                        V19::Invalid(e19)
                                     }
                                     1 => {
-                                        let e16 = {
+                                        let e19 = {
                                             let l10 = *ptr3
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -5666,11 +5948,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes12)
                                         };
-                                        V16::Quota(e16)
+                                        V19::Quota(e19)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 2, "invalid enum discriminant");
-                                        let e16 = {
+                                    2 => {
+                                        let e19 = {
                                             let l13 = *ptr3
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -5685,16 +5966,35 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes15)
                                         };
-                                        V16::Denied(e16)
+                                        V19::Denied(e19)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
+                                        let e19 = {
+                                            let l16 = *ptr3
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l17 = *ptr3
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len18 = l17;
+                                            let bytes18 = _rt::Vec::from_raw_parts(
+                                                l16.cast(),
+                                                len18,
+                                                len18,
+                                            );
+                                            _rt::string_lift(bytes18)
+                                        };
+                                        V19::Other(e19)
                                     }
                                 };
-                                v16
+                                v19
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result17
+                    result20
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -5752,7 +6052,7 @@ pub mod vestibule {
                     };
                     let ptr8 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "send-document"]
                         fn wit_import9(
@@ -5796,7 +6096,7 @@ pub mod vestibule {
                         ptr8,
                     );
                     let l10 = i32::from(*ptr8.add(0).cast::<u8>());
-                    let result22 = match l10 {
+                    let result25 = match l10 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -5806,10 +6106,10 @@ pub mod vestibule {
                                 let l11 = i32::from(
                                     *ptr8.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::vestibule::plugin::refusal::EffectError as V21;
-                                let v21 = match l11 {
+                                use super::super::super::vestibule::plugin::refusal::EffectError as V24;
+                                let v24 = match l11 {
                                     0 => {
-                                        let e21 = {
+                                        let e24 = {
                                             let l12 = *ptr8
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -5824,10 +6124,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes14)
                                         };
-                                        V21::Invalid(e21)
+                                        V24::Invalid(e24)
                                     }
                                     1 => {
-                                        let e21 = {
+                                        let e24 = {
                                             let l15 = *ptr8
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -5842,11 +6142,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes17)
                                         };
-                                        V21::Quota(e21)
+                                        V24::Quota(e24)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 2, "invalid enum discriminant");
-                                        let e21 = {
+                                    2 => {
+                                        let e24 = {
                                             let l18 = *ptr8
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -5861,16 +6160,35 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes20)
                                         };
-                                        V21::Denied(e21)
+                                        V24::Denied(e24)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
+                                        let e24 = {
+                                            let l21 = *ptr8
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l22 = *ptr8
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len23 = l22;
+                                            let bytes23 = _rt::Vec::from_raw_parts(
+                                                l21.cast(),
+                                                len23,
+                                                len23,
+                                            );
+                                            _rt::string_lift(bytes23)
+                                        };
+                                        V24::Other(e24)
                                     }
                                 };
-                                v21
+                                v24
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result22
+                    result25
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -5905,7 +6223,7 @@ pub mod vestibule {
                     };
                     let ptr3 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "send-sticker"]
                         fn wit_import4(_: i32, _: *mut u8, _: usize, _: *mut u8);
@@ -5921,7 +6239,7 @@ pub mod vestibule {
                     }
                     wit_import4(result2_0, result2_1, result2_2, ptr3);
                     let l5 = i32::from(*ptr3.add(0).cast::<u8>());
-                    let result17 = match l5 {
+                    let result20 = match l5 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -5931,10 +6249,10 @@ pub mod vestibule {
                                 let l6 = i32::from(
                                     *ptr3.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::vestibule::plugin::refusal::EffectError as V16;
-                                let v16 = match l6 {
+                                use super::super::super::vestibule::plugin::refusal::EffectError as V19;
+                                let v19 = match l6 {
                                     0 => {
-                                        let e16 = {
+                                        let e19 = {
                                             let l7 = *ptr3
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -5949,10 +6267,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes9)
                                         };
-                                        V16::Invalid(e16)
+                                        V19::Invalid(e19)
                                     }
                                     1 => {
-                                        let e16 = {
+                                        let e19 = {
                                             let l10 = *ptr3
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -5967,11 +6285,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes12)
                                         };
-                                        V16::Quota(e16)
+                                        V19::Quota(e19)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 2, "invalid enum discriminant");
-                                        let e16 = {
+                                    2 => {
+                                        let e19 = {
                                             let l13 = *ptr3
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -5986,16 +6303,35 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes15)
                                         };
-                                        V16::Denied(e16)
+                                        V19::Denied(e19)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
+                                        let e19 = {
+                                            let l16 = *ptr3
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l17 = *ptr3
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len18 = l17;
+                                            let bytes18 = _rt::Vec::from_raw_parts(
+                                                l16.cast(),
+                                                len18,
+                                                len18,
+                                            );
+                                            _rt::string_lift(bytes18)
+                                        };
+                                        V19::Other(e19)
                                     }
                                 };
-                                v16
+                                v19
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result17
+                    result20
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -6042,7 +6378,7 @@ pub mod vestibule {
                     };
                     let ptr5 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "send-location"]
                         fn wit_import6(
@@ -6083,7 +6419,7 @@ pub mod vestibule {
                         ptr5,
                     );
                     let l7 = i32::from(*ptr5.add(0).cast::<u8>());
-                    let result19 = match l7 {
+                    let result22 = match l7 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -6093,10 +6429,10 @@ pub mod vestibule {
                                 let l8 = i32::from(
                                     *ptr5.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::vestibule::plugin::refusal::EffectError as V18;
-                                let v18 = match l8 {
+                                use super::super::super::vestibule::plugin::refusal::EffectError as V21;
+                                let v21 = match l8 {
                                     0 => {
-                                        let e18 = {
+                                        let e21 = {
                                             let l9 = *ptr5
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -6111,10 +6447,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes11)
                                         };
-                                        V18::Invalid(e18)
+                                        V21::Invalid(e21)
                                     }
                                     1 => {
-                                        let e18 = {
+                                        let e21 = {
                                             let l12 = *ptr5
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -6129,11 +6465,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes14)
                                         };
-                                        V18::Quota(e18)
+                                        V21::Quota(e21)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 2, "invalid enum discriminant");
-                                        let e18 = {
+                                    2 => {
+                                        let e21 = {
                                             let l15 = *ptr5
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -6148,16 +6483,35 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes17)
                                         };
-                                        V18::Denied(e18)
+                                        V21::Denied(e21)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
+                                        let e21 = {
+                                            let l18 = *ptr5
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l19 = *ptr5
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len20 = l19;
+                                            let bytes20 = _rt::Vec::from_raw_parts(
+                                                l18.cast(),
+                                                len20,
+                                                len20,
+                                            );
+                                            _rt::string_lift(bytes20)
+                                        };
+                                        V21::Other(e21)
                                     }
                                 };
-                                v18
+                                v21
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result19
+                    result22
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -6369,7 +6723,7 @@ pub mod vestibule {
                     }
                     let ptr12 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "send-contacts"]
                         fn wit_import13(_: *mut u8, _: usize, _: *mut u8);
@@ -6380,7 +6734,7 @@ pub mod vestibule {
                     }
                     wit_import13(result11, len11, ptr12);
                     let l14 = i32::from(*ptr12.add(0).cast::<u8>());
-                    let result26 = match l14 {
+                    let result29 = match l14 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -6390,10 +6744,10 @@ pub mod vestibule {
                                 let l15 = i32::from(
                                     *ptr12.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::vestibule::plugin::refusal::EffectError as V25;
-                                let v25 = match l15 {
+                                use super::super::super::vestibule::plugin::refusal::EffectError as V28;
+                                let v28 = match l15 {
                                     0 => {
-                                        let e25 = {
+                                        let e28 = {
                                             let l16 = *ptr12
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -6408,10 +6762,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes18)
                                         };
-                                        V25::Invalid(e25)
+                                        V28::Invalid(e28)
                                     }
                                     1 => {
-                                        let e25 = {
+                                        let e28 = {
                                             let l19 = *ptr12
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -6426,11 +6780,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes21)
                                         };
-                                        V25::Quota(e25)
+                                        V28::Quota(e28)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 2, "invalid enum discriminant");
-                                        let e25 = {
+                                    2 => {
+                                        let e28 = {
                                             let l22 = *ptr12
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -6445,16 +6798,35 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes24)
                                         };
-                                        V25::Denied(e25)
+                                        V28::Denied(e28)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
+                                        let e28 = {
+                                            let l25 = *ptr12
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l26 = *ptr12
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len27 = l26;
+                                            let bytes27 = _rt::Vec::from_raw_parts(
+                                                l25.cast(),
+                                                len27,
+                                                len27,
+                                            );
+                                            _rt::string_lift(bytes27)
+                                        };
+                                        V28::Other(e28)
                                     }
                                 };
-                                v25
+                                v28
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result26
+                    result29
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -6668,7 +7040,7 @@ pub mod vestibule {
                     }
                     let ptr22 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "send-buttons"]
                         fn wit_import23(
@@ -6730,7 +7102,7 @@ pub mod vestibule {
                         ptr22,
                     );
                     let l24 = i32::from(*ptr22.add(0).cast::<u8>());
-                    let result36 = match l24 {
+                    let result39 = match l24 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -6740,10 +7112,10 @@ pub mod vestibule {
                                 let l25 = i32::from(
                                     *ptr22.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::vestibule::plugin::refusal::EffectError as V35;
-                                let v35 = match l25 {
+                                use super::super::super::vestibule::plugin::refusal::EffectError as V38;
+                                let v38 = match l25 {
                                     0 => {
-                                        let e35 = {
+                                        let e38 = {
                                             let l26 = *ptr22
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -6758,10 +7130,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes28)
                                         };
-                                        V35::Invalid(e35)
+                                        V38::Invalid(e38)
                                     }
                                     1 => {
-                                        let e35 = {
+                                        let e38 = {
                                             let l29 = *ptr22
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -6776,11 +7148,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes31)
                                         };
-                                        V35::Quota(e35)
+                                        V38::Quota(e38)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 2, "invalid enum discriminant");
-                                        let e35 = {
+                                    2 => {
+                                        let e38 = {
                                             let l32 = *ptr22
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -6795,16 +7166,35 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes34)
                                         };
-                                        V35::Denied(e35)
+                                        V38::Denied(e38)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
+                                        let e38 = {
+                                            let l35 = *ptr22
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l36 = *ptr22
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len37 = l36;
+                                            let bytes37 = _rt::Vec::from_raw_parts(
+                                                l35.cast(),
+                                                len37,
+                                                len37,
+                                            );
+                                            _rt::string_lift(bytes37)
+                                        };
+                                        V38::Other(e38)
                                     }
                                 };
-                                v35
+                                v38
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result36
+                    result39
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -6945,7 +7335,7 @@ pub mod vestibule {
                     }
                     let ptr14 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "send-rows"]
                         fn wit_import15(
@@ -6998,7 +7388,7 @@ pub mod vestibule {
                         ptr14,
                     );
                     let l16 = i32::from(*ptr14.add(0).cast::<u8>());
-                    let result28 = match l16 {
+                    let result31 = match l16 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -7008,10 +7398,10 @@ pub mod vestibule {
                                 let l17 = i32::from(
                                     *ptr14.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::vestibule::plugin::refusal::EffectError as V27;
-                                let v27 = match l17 {
+                                use super::super::super::vestibule::plugin::refusal::EffectError as V30;
+                                let v30 = match l17 {
                                     0 => {
-                                        let e27 = {
+                                        let e30 = {
                                             let l18 = *ptr14
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -7026,10 +7416,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes20)
                                         };
-                                        V27::Invalid(e27)
+                                        V30::Invalid(e30)
                                     }
                                     1 => {
-                                        let e27 = {
+                                        let e30 = {
                                             let l21 = *ptr14
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -7044,11 +7434,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes23)
                                         };
-                                        V27::Quota(e27)
+                                        V30::Quota(e30)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 2, "invalid enum discriminant");
-                                        let e27 = {
+                                    2 => {
+                                        let e30 = {
                                             let l24 = *ptr14
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -7063,16 +7452,35 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes26)
                                         };
-                                        V27::Denied(e27)
+                                        V30::Denied(e30)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
+                                        let e30 = {
+                                            let l27 = *ptr14
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l28 = *ptr14
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len29 = l28;
+                                            let bytes29 = _rt::Vec::from_raw_parts(
+                                                l27.cast(),
+                                                len29,
+                                                len29,
+                                            );
+                                            _rt::string_lift(bytes29)
+                                        };
+                                        V30::Other(e30)
                                     }
                                 };
-                                v27
+                                v30
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result28
+                    result31
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -7298,7 +7706,7 @@ pub mod vestibule {
                         .cast::<*mut u8>() = ptr14.cast_mut();
                     let ptr15 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "send-link"]
                         fn wit_import16(_: *mut u8, _: *mut u8);
@@ -7309,7 +7717,7 @@ pub mod vestibule {
                     }
                     wit_import16(ptr0, ptr15);
                     let l17 = i32::from(*ptr15.add(0).cast::<u8>());
-                    let result29 = match l17 {
+                    let result32 = match l17 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -7319,10 +7727,10 @@ pub mod vestibule {
                                 let l18 = i32::from(
                                     *ptr15.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::vestibule::plugin::refusal::EffectError as V28;
-                                let v28 = match l18 {
+                                use super::super::super::vestibule::plugin::refusal::EffectError as V31;
+                                let v31 = match l18 {
                                     0 => {
-                                        let e28 = {
+                                        let e31 = {
                                             let l19 = *ptr15
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -7337,10 +7745,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes21)
                                         };
-                                        V28::Invalid(e28)
+                                        V31::Invalid(e31)
                                     }
                                     1 => {
-                                        let e28 = {
+                                        let e31 = {
                                             let l22 = *ptr15
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -7355,11 +7763,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes24)
                                         };
-                                        V28::Quota(e28)
+                                        V31::Quota(e31)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 2, "invalid enum discriminant");
-                                        let e28 = {
+                                    2 => {
+                                        let e31 = {
                                             let l25 = *ptr15
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -7374,16 +7781,35 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes27)
                                         };
-                                        V28::Denied(e28)
+                                        V31::Denied(e31)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
+                                        let e31 = {
+                                            let l28 = *ptr15
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l29 = *ptr15
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len30 = l29;
+                                            let bytes30 = _rt::Vec::from_raw_parts(
+                                                l28.cast(),
+                                                len30,
+                                                len30,
+                                            );
+                                            _rt::string_lift(bytes30)
+                                        };
+                                        V31::Other(e31)
                                     }
                                 };
-                                v28
+                                v31
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result29
+                    result32
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -7641,16 +8067,16 @@ pub mod vestibule {
                                 .cast::<u8>() = (0i32) as u8;
                         }
                     };
-                    let vec24 = fields1;
-                    let len24 = vec24.len();
-                    let layout24 = _rt::alloc::Layout::from_size_align(
-                            vec24.len() * (8 + 4 * ::core::mem::size_of::<*const u8>()),
+                    let vec25 = fields1;
+                    let len25 = vec25.len();
+                    let layout25 = _rt::alloc::Layout::from_size_align(
+                            vec25.len() * (8 + 4 * ::core::mem::size_of::<*const u8>()),
                             8,
                         )
                         .unwrap();
-                    let (result24, _cleanup24) = wit_bindgen::rt::Cleanup::new(layout24);
-                    for (i, e) in vec24.into_iter().enumerate() {
-                        let base = result24
+                    let (result25, _cleanup25) = wit_bindgen::rt::Cleanup::new(layout25);
+                    for (i, e) in vec25.into_iter().enumerate() {
+                        let base = result25
                             .add(i * (8 + 4 * ::core::mem::size_of::<*const u8>()));
                         {
                             let super::super::super::vestibule::plugin::types::Field {
@@ -7664,9 +8090,9 @@ pub mod vestibule {
                                 .add(::core::mem::size_of::<*const u8>())
                                 .cast::<usize>() = len18;
                             *base.add(0).cast::<*mut u8>() = ptr18.cast_mut();
-                            use super::super::super::vestibule::plugin::types::Value as V23;
+                            use super::super::super::vestibule::plugin::types::Value as V24;
                             match value17 {
-                                V23::Text(e) => {
+                                V24::Text(e) => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (0i32) as u8;
@@ -7680,7 +8106,7 @@ pub mod vestibule {
                                         .add(8 + 2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<*mut u8>() = ptr19.cast_mut();
                                 }
-                                V23::Number(e) => {
+                                V24::Number(e) => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (1i32) as u8;
@@ -7688,7 +8114,7 @@ pub mod vestibule {
                                         .add(8 + 2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<f64>() = _rt::as_f64(e);
                                 }
-                                V23::Date(e) => {
+                                V24::Date(e) => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (2i32) as u8;
@@ -7707,7 +8133,7 @@ pub mod vestibule {
                                         .add(11 + 2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (_rt::as_i32(day20)) as u8;
                                 }
-                                V23::Boolean(e) => {
+                                V24::Boolean(e) => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (3i32) as u8;
@@ -7718,7 +8144,7 @@ pub mod vestibule {
                                         false => 0,
                                     }) as u8;
                                 }
-                                V23::Items(e) => {
+                                V24::Items(e) => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (4i32) as u8;
@@ -7753,103 +8179,135 @@ pub mod vestibule {
                                         .add(8 + 2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<*mut u8>() = result22;
                                 }
+                                V24::Other(e) => {
+                                    *base
+                                        .add(2 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>() = (5i32) as u8;
+                                    let vec23 = e;
+                                    let ptr23 = vec23.as_ptr().cast::<u8>();
+                                    let len23 = vec23.len();
+                                    *base
+                                        .add(8 + 3 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>() = len23;
+                                    *base
+                                        .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<*mut u8>() = ptr23.cast_mut();
+                                }
                             }
                         }
                     }
                     *ptr0
                         .add(23 * ::core::mem::size_of::<*const u8>())
-                        .cast::<usize>() = len24;
+                        .cast::<usize>() = len25;
                     *ptr0
                         .add(22 * ::core::mem::size_of::<*const u8>())
-                        .cast::<*mut u8>() = result24;
-                    let ptr25 = ret_area.0.as_mut_ptr().cast::<u8>();
+                        .cast::<*mut u8>() = result25;
+                    let ptr26 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "send-flow"]
-                        fn wit_import26(_: *mut u8, _: *mut u8);
+                        fn wit_import27(_: *mut u8, _: *mut u8);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import26(_: *mut u8, _: *mut u8) {
+                    unsafe extern "C" fn wit_import27(_: *mut u8, _: *mut u8) {
                         unreachable!()
                     }
-                    wit_import26(ptr0, ptr25);
-                    let l27 = i32::from(*ptr25.add(0).cast::<u8>());
-                    let result39 = match l27 {
+                    wit_import27(ptr0, ptr26);
+                    let l28 = i32::from(*ptr26.add(0).cast::<u8>());
+                    let result43 = match l28 {
                         0 => {
                             let e = ();
                             Ok(e)
                         }
                         1 => {
                             let e = {
-                                let l28 = i32::from(
-                                    *ptr25.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                let l29 = i32::from(
+                                    *ptr26.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::vestibule::plugin::refusal::EffectError as V38;
-                                let v38 = match l28 {
+                                use super::super::super::vestibule::plugin::refusal::EffectError as V42;
+                                let v42 = match l29 {
                                     0 => {
-                                        let e38 = {
-                                            let l29 = *ptr25
+                                        let e42 = {
+                                            let l30 = *ptr26
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l30 = *ptr25
+                                            let l31 = *ptr26
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len31 = l30;
-                                            let bytes31 = _rt::Vec::from_raw_parts(
-                                                l29.cast(),
-                                                len31,
-                                                len31,
+                                            let len32 = l31;
+                                            let bytes32 = _rt::Vec::from_raw_parts(
+                                                l30.cast(),
+                                                len32,
+                                                len32,
                                             );
-                                            _rt::string_lift(bytes31)
+                                            _rt::string_lift(bytes32)
                                         };
-                                        V38::Invalid(e38)
+                                        V42::Invalid(e42)
                                     }
                                     1 => {
-                                        let e38 = {
-                                            let l32 = *ptr25
+                                        let e42 = {
+                                            let l33 = *ptr26
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l33 = *ptr25
+                                            let l34 = *ptr26
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len34 = l33;
-                                            let bytes34 = _rt::Vec::from_raw_parts(
-                                                l32.cast(),
-                                                len34,
-                                                len34,
+                                            let len35 = l34;
+                                            let bytes35 = _rt::Vec::from_raw_parts(
+                                                l33.cast(),
+                                                len35,
+                                                len35,
                                             );
-                                            _rt::string_lift(bytes34)
+                                            _rt::string_lift(bytes35)
                                         };
-                                        V38::Quota(e38)
+                                        V42::Quota(e42)
+                                    }
+                                    2 => {
+                                        let e42 = {
+                                            let l36 = *ptr26
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l37 = *ptr26
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len38 = l37;
+                                            let bytes38 = _rt::Vec::from_raw_parts(
+                                                l36.cast(),
+                                                len38,
+                                                len38,
+                                            );
+                                            _rt::string_lift(bytes38)
+                                        };
+                                        V42::Denied(e42)
                                     }
                                     n => {
-                                        debug_assert_eq!(n, 2, "invalid enum discriminant");
-                                        let e38 = {
-                                            let l35 = *ptr25
+                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
+                                        let e42 = {
+                                            let l39 = *ptr26
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l36 = *ptr25
+                                            let l40 = *ptr26
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len37 = l36;
-                                            let bytes37 = _rt::Vec::from_raw_parts(
-                                                l35.cast(),
-                                                len37,
-                                                len37,
+                                            let len41 = l40;
+                                            let bytes41 = _rt::Vec::from_raw_parts(
+                                                l39.cast(),
+                                                len41,
+                                                len41,
                                             );
-                                            _rt::string_lift(bytes37)
+                                            _rt::string_lift(bytes41)
                                         };
-                                        V38::Denied(e38)
+                                        V42::Other(e42)
                                     }
                                 };
-                                v38
+                                v42
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result39
+                    result43
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -7874,7 +8332,7 @@ pub mod vestibule {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "ask-location"]
                         fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
@@ -7885,7 +8343,7 @@ pub mod vestibule {
                     }
                     wit_import2(ptr0.cast_mut(), len0, ptr1);
                     let l3 = i32::from(*ptr1.add(0).cast::<u8>());
-                    let result15 = match l3 {
+                    let result18 = match l3 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -7895,10 +8353,10 @@ pub mod vestibule {
                                 let l4 = i32::from(
                                     *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::vestibule::plugin::refusal::EffectError as V14;
-                                let v14 = match l4 {
+                                use super::super::super::vestibule::plugin::refusal::EffectError as V17;
+                                let v17 = match l4 {
                                     0 => {
-                                        let e14 = {
+                                        let e17 = {
                                             let l5 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -7913,10 +8371,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes7)
                                         };
-                                        V14::Invalid(e14)
+                                        V17::Invalid(e17)
                                     }
                                     1 => {
-                                        let e14 = {
+                                        let e17 = {
                                             let l8 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -7931,11 +8389,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes10)
                                         };
-                                        V14::Quota(e14)
+                                        V17::Quota(e17)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 2, "invalid enum discriminant");
-                                        let e14 = {
+                                    2 => {
+                                        let e17 = {
                                             let l11 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -7950,16 +8407,35 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes13)
                                         };
-                                        V14::Denied(e14)
+                                        V17::Denied(e17)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
+                                        let e17 = {
+                                            let l14 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l15 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len16 = l15;
+                                            let bytes16 = _rt::Vec::from_raw_parts(
+                                                l14.cast(),
+                                                len16,
+                                                len16,
+                                            );
+                                            _rt::string_lift(bytes16)
+                                        };
+                                        V17::Other(e17)
                                     }
                                 };
-                                v14
+                                v17
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result15
+                    result18
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -8056,7 +8532,7 @@ pub mod vestibule {
                     }
                     let ptr11 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "ask-address"]
                         fn wit_import12(
@@ -8097,7 +8573,7 @@ pub mod vestibule {
                         ptr11,
                     );
                     let l13 = i32::from(*ptr11.add(0).cast::<u8>());
-                    let result25 = match l13 {
+                    let result28 = match l13 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -8107,10 +8583,10 @@ pub mod vestibule {
                                 let l14 = i32::from(
                                     *ptr11.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::vestibule::plugin::refusal::EffectError as V24;
-                                let v24 = match l14 {
+                                use super::super::super::vestibule::plugin::refusal::EffectError as V27;
+                                let v27 = match l14 {
                                     0 => {
-                                        let e24 = {
+                                        let e27 = {
                                             let l15 = *ptr11
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -8125,10 +8601,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes17)
                                         };
-                                        V24::Invalid(e24)
+                                        V27::Invalid(e27)
                                     }
                                     1 => {
-                                        let e24 = {
+                                        let e27 = {
                                             let l18 = *ptr11
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -8143,11 +8619,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes20)
                                         };
-                                        V24::Quota(e24)
+                                        V27::Quota(e27)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 2, "invalid enum discriminant");
-                                        let e24 = {
+                                    2 => {
+                                        let e27 = {
                                             let l21 = *ptr11
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -8162,16 +8637,35 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes23)
                                         };
-                                        V24::Denied(e24)
+                                        V27::Denied(e27)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
+                                        let e27 = {
+                                            let l24 = *ptr11
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l25 = *ptr11
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len26 = l25;
+                                            let bytes26 = _rt::Vec::from_raw_parts(
+                                                l24.cast(),
+                                                len26,
+                                                len26,
+                                            );
+                                            _rt::string_lift(bytes26)
+                                        };
+                                        V27::Other(e27)
                                     }
                                 };
-                                v24
+                                v27
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result25
+                    result28
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -8196,7 +8690,7 @@ pub mod vestibule {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "ask-phone"]
                         fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
@@ -8207,7 +8701,7 @@ pub mod vestibule {
                     }
                     wit_import2(ptr0.cast_mut(), len0, ptr1);
                     let l3 = i32::from(*ptr1.add(0).cast::<u8>());
-                    let result15 = match l3 {
+                    let result18 = match l3 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -8217,10 +8711,10 @@ pub mod vestibule {
                                 let l4 = i32::from(
                                     *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::vestibule::plugin::refusal::EffectError as V14;
-                                let v14 = match l4 {
+                                use super::super::super::vestibule::plugin::refusal::EffectError as V17;
+                                let v17 = match l4 {
                                     0 => {
-                                        let e14 = {
+                                        let e17 = {
                                             let l5 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -8235,10 +8729,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes7)
                                         };
-                                        V14::Invalid(e14)
+                                        V17::Invalid(e17)
                                     }
                                     1 => {
-                                        let e14 = {
+                                        let e17 = {
                                             let l8 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -8253,11 +8747,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes10)
                                         };
-                                        V14::Quota(e14)
+                                        V17::Quota(e17)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 2, "invalid enum discriminant");
-                                        let e14 = {
+                                    2 => {
+                                        let e17 = {
                                             let l11 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -8272,16 +8765,35 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes13)
                                         };
-                                        V14::Denied(e14)
+                                        V17::Denied(e17)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
+                                        let e17 = {
+                                            let l14 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l15 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len16 = l15;
+                                            let bytes16 = _rt::Vec::from_raw_parts(
+                                                l14.cast(),
+                                                len16,
+                                                len16,
+                                            );
+                                            _rt::string_lift(bytes16)
+                                        };
+                                        V17::Other(e17)
                                     }
                                 };
-                                v14
+                                v17
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result15
+                    result18
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -8306,7 +8818,7 @@ pub mod vestibule {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "ask-to-call"]
                         fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
@@ -8317,7 +8829,7 @@ pub mod vestibule {
                     }
                     wit_import2(ptr0.cast_mut(), len0, ptr1);
                     let l3 = i32::from(*ptr1.add(0).cast::<u8>());
-                    let result15 = match l3 {
+                    let result18 = match l3 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -8327,10 +8839,10 @@ pub mod vestibule {
                                 let l4 = i32::from(
                                     *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::vestibule::plugin::refusal::EffectError as V14;
-                                let v14 = match l4 {
+                                use super::super::super::vestibule::plugin::refusal::EffectError as V17;
+                                let v17 = match l4 {
                                     0 => {
-                                        let e14 = {
+                                        let e17 = {
                                             let l5 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -8345,10 +8857,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes7)
                                         };
-                                        V14::Invalid(e14)
+                                        V17::Invalid(e17)
                                     }
                                     1 => {
-                                        let e14 = {
+                                        let e17 = {
                                             let l8 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -8363,11 +8875,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes10)
                                         };
-                                        V14::Quota(e14)
+                                        V17::Quota(e17)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 2, "invalid enum discriminant");
-                                        let e14 = {
+                                    2 => {
+                                        let e17 = {
                                             let l11 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -8382,16 +8893,35 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes13)
                                         };
-                                        V14::Denied(e14)
+                                        V17::Denied(e17)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
+                                        let e17 = {
+                                            let l14 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l15 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len16 = l15;
+                                            let bytes16 = _rt::Vec::from_raw_parts(
+                                                l14.cast(),
+                                                len16,
+                                                len16,
+                                            );
+                                            _rt::string_lift(bytes16)
+                                        };
+                                        V17::Other(e17)
                                     }
                                 };
-                                v14
+                                v17
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result15
+                    result18
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -8439,7 +8969,7 @@ pub mod vestibule {
                     };
                     let ptr6 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "send-call-button"]
                         fn wit_import7(
@@ -8483,7 +9013,7 @@ pub mod vestibule {
                         ptr6,
                     );
                     let l8 = i32::from(*ptr6.add(0).cast::<u8>());
-                    let result20 = match l8 {
+                    let result23 = match l8 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -8493,10 +9023,10 @@ pub mod vestibule {
                                 let l9 = i32::from(
                                     *ptr6.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::vestibule::plugin::refusal::EffectError as V19;
-                                let v19 = match l9 {
+                                use super::super::super::vestibule::plugin::refusal::EffectError as V22;
+                                let v22 = match l9 {
                                     0 => {
-                                        let e19 = {
+                                        let e22 = {
                                             let l10 = *ptr6
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -8511,10 +9041,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes12)
                                         };
-                                        V19::Invalid(e19)
+                                        V22::Invalid(e22)
                                     }
                                     1 => {
-                                        let e19 = {
+                                        let e22 = {
                                             let l13 = *ptr6
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -8529,11 +9059,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes15)
                                         };
-                                        V19::Quota(e19)
+                                        V22::Quota(e22)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 2, "invalid enum discriminant");
-                                        let e19 = {
+                                    2 => {
+                                        let e22 = {
                                             let l16 = *ptr6
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -8548,16 +9077,35 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes18)
                                         };
-                                        V19::Denied(e19)
+                                        V22::Denied(e22)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
+                                        let e22 = {
+                                            let l19 = *ptr6
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l20 = *ptr6
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len21 = l20;
+                                            let bytes21 = _rt::Vec::from_raw_parts(
+                                                l19.cast(),
+                                                len21,
+                                                len21,
+                                            );
+                                            _rt::string_lift(bytes21)
+                                        };
+                                        V22::Other(e22)
                                     }
                                 };
-                                v19
+                                v22
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result20
+                    result23
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -8610,7 +9158,7 @@ pub mod vestibule {
                     let len6 = vec6.len();
                     let ptr7 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "send-product"]
                         fn wit_import8(
@@ -8657,7 +9205,7 @@ pub mod vestibule {
                         ptr7,
                     );
                     let l9 = i32::from(*ptr7.add(0).cast::<u8>());
-                    let result21 = match l9 {
+                    let result24 = match l9 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -8667,10 +9215,10 @@ pub mod vestibule {
                                 let l10 = i32::from(
                                     *ptr7.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::vestibule::plugin::refusal::EffectError as V20;
-                                let v20 = match l10 {
+                                use super::super::super::vestibule::plugin::refusal::EffectError as V23;
+                                let v23 = match l10 {
                                     0 => {
-                                        let e20 = {
+                                        let e23 = {
                                             let l11 = *ptr7
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -8685,10 +9233,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes13)
                                         };
-                                        V20::Invalid(e20)
+                                        V23::Invalid(e23)
                                     }
                                     1 => {
-                                        let e20 = {
+                                        let e23 = {
                                             let l14 = *ptr7
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -8703,11 +9251,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes16)
                                         };
-                                        V20::Quota(e20)
+                                        V23::Quota(e23)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 2, "invalid enum discriminant");
-                                        let e20 = {
+                                    2 => {
+                                        let e23 = {
                                             let l17 = *ptr7
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -8722,16 +9269,35 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes19)
                                         };
-                                        V20::Denied(e20)
+                                        V23::Denied(e23)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
+                                        let e23 = {
+                                            let l20 = *ptr7
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l21 = *ptr7
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len22 = l21;
+                                            let bytes22 = _rt::Vec::from_raw_parts(
+                                                l20.cast(),
+                                                len22,
+                                                len22,
+                                            );
+                                            _rt::string_lift(bytes22)
+                                        };
+                                        V23::Other(e23)
                                     }
                                 };
-                                v20
+                                v23
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result21
+                    result24
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -8833,7 +9399,7 @@ pub mod vestibule {
                     }
                     let ptr11 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "send-product-list"]
                         fn wit_import12(
@@ -8883,7 +9449,7 @@ pub mod vestibule {
                         ptr11,
                     );
                     let l13 = i32::from(*ptr11.add(0).cast::<u8>());
-                    let result25 = match l13 {
+                    let result28 = match l13 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -8893,10 +9459,10 @@ pub mod vestibule {
                                 let l14 = i32::from(
                                     *ptr11.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::vestibule::plugin::refusal::EffectError as V24;
-                                let v24 = match l14 {
+                                use super::super::super::vestibule::plugin::refusal::EffectError as V27;
+                                let v27 = match l14 {
                                     0 => {
-                                        let e24 = {
+                                        let e27 = {
                                             let l15 = *ptr11
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -8911,10 +9477,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes17)
                                         };
-                                        V24::Invalid(e24)
+                                        V27::Invalid(e27)
                                     }
                                     1 => {
-                                        let e24 = {
+                                        let e27 = {
                                             let l18 = *ptr11
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -8929,11 +9495,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes20)
                                         };
-                                        V24::Quota(e24)
+                                        V27::Quota(e27)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 2, "invalid enum discriminant");
-                                        let e24 = {
+                                    2 => {
+                                        let e27 = {
                                             let l21 = *ptr11
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -8948,16 +9513,35 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes23)
                                         };
-                                        V24::Denied(e24)
+                                        V27::Denied(e27)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
+                                        let e27 = {
+                                            let l24 = *ptr11
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l25 = *ptr11
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len26 = l25;
+                                            let bytes26 = _rt::Vec::from_raw_parts(
+                                                l24.cast(),
+                                                len26,
+                                                len26,
+                                            );
+                                            _rt::string_lift(bytes26)
+                                        };
+                                        V27::Other(e27)
                                     }
                                 };
-                                v24
+                                v27
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result25
+                    result28
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -9006,7 +9590,7 @@ pub mod vestibule {
                     };
                     let ptr6 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "send-catalog"]
                         fn wit_import7(
@@ -9047,7 +9631,7 @@ pub mod vestibule {
                         ptr6,
                     );
                     let l8 = i32::from(*ptr6.add(0).cast::<u8>());
-                    let result20 = match l8 {
+                    let result23 = match l8 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -9057,10 +9641,10 @@ pub mod vestibule {
                                 let l9 = i32::from(
                                     *ptr6.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::vestibule::plugin::refusal::EffectError as V19;
-                                let v19 = match l9 {
+                                use super::super::super::vestibule::plugin::refusal::EffectError as V22;
+                                let v22 = match l9 {
                                     0 => {
-                                        let e19 = {
+                                        let e22 = {
                                             let l10 = *ptr6
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -9075,10 +9659,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes12)
                                         };
-                                        V19::Invalid(e19)
+                                        V22::Invalid(e22)
                                     }
                                     1 => {
-                                        let e19 = {
+                                        let e22 = {
                                             let l13 = *ptr6
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -9093,11 +9677,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes15)
                                         };
-                                        V19::Quota(e19)
+                                        V22::Quota(e22)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 2, "invalid enum discriminant");
-                                        let e19 = {
+                                    2 => {
+                                        let e22 = {
                                             let l16 = *ptr6
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -9112,16 +9695,35 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes18)
                                         };
-                                        V19::Denied(e19)
+                                        V22::Denied(e22)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
+                                        let e22 = {
+                                            let l19 = *ptr6
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l20 = *ptr6
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len21 = l20;
+                                            let bytes21 = _rt::Vec::from_raw_parts(
+                                                l19.cast(),
+                                                len21,
+                                                len21,
+                                            );
+                                            _rt::string_lift(bytes21)
+                                        };
+                                        V22::Other(e22)
                                     }
                                 };
-                                v19
+                                v22
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result20
+                    result23
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -9343,7 +9945,7 @@ pub mod vestibule {
                     }
                     let ptr15 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "send-carousel"]
                         fn wit_import16(
@@ -9366,7 +9968,7 @@ pub mod vestibule {
                     }
                     wit_import16(ptr0.cast_mut(), len0, result14, len14, ptr15);
                     let l17 = i32::from(*ptr15.add(0).cast::<u8>());
-                    let result29 = match l17 {
+                    let result32 = match l17 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -9376,10 +9978,10 @@ pub mod vestibule {
                                 let l18 = i32::from(
                                     *ptr15.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::vestibule::plugin::refusal::EffectError as V28;
-                                let v28 = match l18 {
+                                use super::super::super::vestibule::plugin::refusal::EffectError as V31;
+                                let v31 = match l18 {
                                     0 => {
-                                        let e28 = {
+                                        let e31 = {
                                             let l19 = *ptr15
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -9394,10 +9996,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes21)
                                         };
-                                        V28::Invalid(e28)
+                                        V31::Invalid(e31)
                                     }
                                     1 => {
-                                        let e28 = {
+                                        let e31 = {
                                             let l22 = *ptr15
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -9412,11 +10014,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes24)
                                         };
-                                        V28::Quota(e28)
+                                        V31::Quota(e31)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 2, "invalid enum discriminant");
-                                        let e28 = {
+                                    2 => {
+                                        let e31 = {
                                             let l25 = *ptr15
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -9431,16 +10032,35 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes27)
                                         };
-                                        V28::Denied(e28)
+                                        V31::Denied(e31)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
+                                        let e31 = {
+                                            let l28 = *ptr15
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l29 = *ptr15
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len30 = l29;
+                                            let bytes30 = _rt::Vec::from_raw_parts(
+                                                l28.cast(),
+                                                len30,
+                                                len30,
+                                            );
+                                            _rt::string_lift(bytes30)
+                                        };
+                                        V31::Other(e31)
                                     }
                                 };
-                                v28
+                                v31
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result29
+                    result32
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -9495,7 +10115,7 @@ pub mod vestibule {
                     }
                     let ptr5 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "send-product-carousel"]
                         fn wit_import6(
@@ -9530,7 +10150,7 @@ pub mod vestibule {
                         ptr5,
                     );
                     let l7 = i32::from(*ptr5.add(0).cast::<u8>());
-                    let result19 = match l7 {
+                    let result22 = match l7 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -9540,10 +10160,10 @@ pub mod vestibule {
                                 let l8 = i32::from(
                                     *ptr5.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::vestibule::plugin::refusal::EffectError as V18;
-                                let v18 = match l8 {
+                                use super::super::super::vestibule::plugin::refusal::EffectError as V21;
+                                let v21 = match l8 {
                                     0 => {
-                                        let e18 = {
+                                        let e21 = {
                                             let l9 = *ptr5
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -9558,10 +10178,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes11)
                                         };
-                                        V18::Invalid(e18)
+                                        V21::Invalid(e21)
                                     }
                                     1 => {
-                                        let e18 = {
+                                        let e21 = {
                                             let l12 = *ptr5
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -9576,11 +10196,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes14)
                                         };
-                                        V18::Quota(e18)
+                                        V21::Quota(e21)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 2, "invalid enum discriminant");
-                                        let e18 = {
+                                    2 => {
+                                        let e21 = {
                                             let l15 = *ptr5
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -9595,16 +10214,35 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes17)
                                         };
-                                        V18::Denied(e18)
+                                        V21::Denied(e21)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
+                                        let e21 = {
+                                            let l18 = *ptr5
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l19 = *ptr5
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len20 = l19;
+                                            let bytes20 = _rt::Vec::from_raw_parts(
+                                                l18.cast(),
+                                                len20,
+                                                len20,
+                                            );
+                                            _rt::string_lift(bytes20)
+                                        };
+                                        V21::Other(e21)
                                     }
                                 };
-                                v18
+                                v21
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result19
+                    result22
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -10351,7 +10989,7 @@ pub mod vestibule {
                     };
                     let ptr53 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "send-template"]
                         fn wit_import54(_: *mut u8, _: *mut u8);
@@ -10362,7 +11000,7 @@ pub mod vestibule {
                     }
                     wit_import54(ptr0, ptr53);
                     let l55 = i32::from(*ptr53.add(0).cast::<u8>());
-                    let result67 = match l55 {
+                    let result70 = match l55 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -10372,10 +11010,10 @@ pub mod vestibule {
                                 let l56 = i32::from(
                                     *ptr53.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::vestibule::plugin::refusal::EffectError as V66;
-                                let v66 = match l56 {
+                                use super::super::super::vestibule::plugin::refusal::EffectError as V69;
+                                let v69 = match l56 {
                                     0 => {
-                                        let e66 = {
+                                        let e69 = {
                                             let l57 = *ptr53
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -10390,10 +11028,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes59)
                                         };
-                                        V66::Invalid(e66)
+                                        V69::Invalid(e69)
                                     }
                                     1 => {
-                                        let e66 = {
+                                        let e69 = {
                                             let l60 = *ptr53
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -10408,11 +11046,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes62)
                                         };
-                                        V66::Quota(e66)
+                                        V69::Quota(e69)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 2, "invalid enum discriminant");
-                                        let e66 = {
+                                    2 => {
+                                        let e69 = {
                                             let l63 = *ptr53
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -10427,16 +11064,35 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes65)
                                         };
-                                        V66::Denied(e66)
+                                        V69::Denied(e69)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
+                                        let e69 = {
+                                            let l66 = *ptr53
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l67 = *ptr53
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len68 = l67;
+                                            let bytes68 = _rt::Vec::from_raw_parts(
+                                                l66.cast(),
+                                                len68,
+                                                len68,
+                                            );
+                                            _rt::string_lift(bytes68)
+                                        };
+                                        V69::Other(e69)
                                     }
                                 };
-                                v66
+                                v69
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result67
+                    result70
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -10461,7 +11117,7 @@ pub mod vestibule {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "react"]
                         fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
@@ -10472,7 +11128,7 @@ pub mod vestibule {
                     }
                     wit_import2(ptr0.cast_mut(), len0, ptr1);
                     let l3 = i32::from(*ptr1.add(0).cast::<u8>());
-                    let result15 = match l3 {
+                    let result18 = match l3 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -10482,10 +11138,10 @@ pub mod vestibule {
                                 let l4 = i32::from(
                                     *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::vestibule::plugin::refusal::EffectError as V14;
-                                let v14 = match l4 {
+                                use super::super::super::vestibule::plugin::refusal::EffectError as V17;
+                                let v17 = match l4 {
                                     0 => {
-                                        let e14 = {
+                                        let e17 = {
                                             let l5 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -10500,10 +11156,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes7)
                                         };
-                                        V14::Invalid(e14)
+                                        V17::Invalid(e17)
                                     }
                                     1 => {
-                                        let e14 = {
+                                        let e17 = {
                                             let l8 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -10518,11 +11174,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes10)
                                         };
-                                        V14::Quota(e14)
+                                        V17::Quota(e17)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 2, "invalid enum discriminant");
-                                        let e14 = {
+                                    2 => {
+                                        let e17 = {
                                             let l11 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -10537,16 +11192,35 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes13)
                                         };
-                                        V14::Denied(e14)
+                                        V17::Denied(e17)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
+                                        let e17 = {
+                                            let l14 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l15 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len16 = l15;
+                                            let bytes16 = _rt::Vec::from_raw_parts(
+                                                l14.cast(),
+                                                len16,
+                                                len16,
+                                            );
+                                            _rt::string_lift(bytes16)
+                                        };
+                                        V17::Other(e17)
                                     }
                                 };
-                                v14
+                                v17
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result15
+                    result18
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -10568,7 +11242,7 @@ pub mod vestibule {
                     );
                     let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/replies@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/replies@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "mark-read"]
                         fn wit_import1(_: i32, _: *mut u8);
@@ -10585,7 +11259,7 @@ pub mod vestibule {
                         ptr0,
                     );
                     let l2 = i32::from(*ptr0.add(0).cast::<u8>());
-                    let result14 = match l2 {
+                    let result17 = match l2 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -10595,10 +11269,10 @@ pub mod vestibule {
                                 let l3 = i32::from(
                                     *ptr0.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::vestibule::plugin::refusal::EffectError as V13;
-                                let v13 = match l3 {
+                                use super::super::super::vestibule::plugin::refusal::EffectError as V16;
+                                let v16 = match l3 {
                                     0 => {
-                                        let e13 = {
+                                        let e16 = {
                                             let l4 = *ptr0
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -10613,10 +11287,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes6)
                                         };
-                                        V13::Invalid(e13)
+                                        V16::Invalid(e16)
                                     }
                                     1 => {
-                                        let e13 = {
+                                        let e16 = {
                                             let l7 = *ptr0
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -10631,11 +11305,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes9)
                                         };
-                                        V13::Quota(e13)
+                                        V16::Quota(e16)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 2, "invalid enum discriminant");
-                                        let e13 = {
+                                    2 => {
+                                        let e16 = {
                                             let l10 = *ptr0
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -10650,16 +11323,35 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes12)
                                         };
-                                        V13::Denied(e13)
+                                        V16::Denied(e16)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
+                                        let e16 = {
+                                            let l13 = *ptr0
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l14 = *ptr0
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len15 = l14;
+                                            let bytes15 = _rt::Vec::from_raw_parts(
+                                                l13.cast(),
+                                                len15,
+                                                len15,
+                                            );
+                                            _rt::string_lift(bytes15)
+                                        };
+                                        V16::Other(e16)
                                     }
                                 };
-                                v13
+                                v16
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result14
+                    result17
                 }
             }
         }
@@ -10789,7 +11481,7 @@ pub mod vestibule {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/effects@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "set-language"]
                         fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
@@ -10800,7 +11492,7 @@ pub mod vestibule {
                     }
                     wit_import2(ptr0.cast_mut(), len0, ptr1);
                     let l3 = i32::from(*ptr1.add(0).cast::<u8>());
-                    let result15 = match l3 {
+                    let result18 = match l3 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -10810,10 +11502,10 @@ pub mod vestibule {
                                 let l4 = i32::from(
                                     *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::vestibule::plugin::refusal::EffectError as V14;
-                                let v14 = match l4 {
+                                use super::super::super::vestibule::plugin::refusal::EffectError as V17;
+                                let v17 = match l4 {
                                     0 => {
-                                        let e14 = {
+                                        let e17 = {
                                             let l5 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -10828,10 +11520,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes7)
                                         };
-                                        V14::Invalid(e14)
+                                        V17::Invalid(e17)
                                     }
                                     1 => {
-                                        let e14 = {
+                                        let e17 = {
                                             let l8 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -10846,11 +11538,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes10)
                                         };
-                                        V14::Quota(e14)
+                                        V17::Quota(e17)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 2, "invalid enum discriminant");
-                                        let e14 = {
+                                    2 => {
+                                        let e17 = {
                                             let l11 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -10865,16 +11556,35 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes13)
                                         };
-                                        V14::Denied(e14)
+                                        V17::Denied(e17)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
+                                        let e17 = {
+                                            let l14 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l15 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len16 = l15;
+                                            let bytes16 = _rt::Vec::from_raw_parts(
+                                                l14.cast(),
+                                                len16,
+                                                len16,
+                                            );
+                                            _rt::string_lift(bytes16)
+                                        };
+                                        V17::Other(e17)
                                     }
                                 };
-                                v14
+                                v17
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result15
+                    result18
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -10901,9 +11611,9 @@ pub mod vestibule {
                     let vec0 = key;
                     let ptr0 = vec0.as_ptr().cast::<u8>();
                     let len0 = vec0.len();
-                    use super::super::super::vestibule::plugin::types::Value as V5;
-                    let (result6_0, result6_1, result6_2, result6_3) = match value {
-                        V5::Text(e) => {
+                    use super::super::super::vestibule::plugin::types::Value as V6;
+                    let (result7_0, result7_1, result7_2, result7_3) = match value {
+                        V6::Text(e) => {
                             let vec1 = e;
                             let ptr1 = vec1.as_ptr().cast::<u8>();
                             let len1 = vec1.len();
@@ -10918,7 +11628,7 @@ pub mod vestibule {
                                 0i32,
                             )
                         }
-                        V5::Number(e) => {
+                        V6::Number(e) => {
                             (
                                 1i32,
                                 ::core::mem::MaybeUninit::new(
@@ -10928,7 +11638,7 @@ pub mod vestibule {
                                 0i32,
                             )
                         }
-                        V5::Date(e) => {
+                        V6::Date(e) => {
                             let super::super::super::vestibule::plugin::types::Day {
                                 year: year2,
                                 month: month2,
@@ -10943,7 +11653,7 @@ pub mod vestibule {
                                 _rt::as_i32(day2),
                             )
                         }
-                        V5::Boolean(e) => {
+                        V6::Boolean(e) => {
                             (
                                 3i32,
                                 ::core::mem::MaybeUninit::new(
@@ -10958,7 +11668,7 @@ pub mod vestibule {
                                 0i32,
                             )
                         }
-                        V5::Items(e) => {
+                        V6::Items(e) => {
                             let vec4 = e;
                             let len4 = vec4.len();
                             let layout4 = _rt::alloc::Layout::from_size_align(
@@ -10994,13 +11704,28 @@ pub mod vestibule {
                                 0i32,
                             )
                         }
+                        V6::Other(e) => {
+                            let vec5 = e;
+                            let ptr5 = vec5.as_ptr().cast::<u8>();
+                            let len5 = vec5.len();
+                            (
+                                5i32,
+                                {
+                                    let mut t = ::core::mem::MaybeUninit::<u64>::uninit();
+                                    t.as_mut_ptr().cast::<*mut u8>().write(ptr5.cast_mut());
+                                    t
+                                },
+                                len5,
+                                0i32,
+                            )
+                        }
                     };
-                    let ptr7 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    let ptr8 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/effects@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "set-attribute"]
-                        fn wit_import8(
+                        fn wit_import9(
                             _: *mut u8,
                             _: usize,
                             _: i32,
@@ -11011,7 +11736,7 @@ pub mod vestibule {
                         );
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import8(
+                    unsafe extern "C" fn wit_import9(
                         _: *mut u8,
                         _: usize,
                         _: i32,
@@ -11022,91 +11747,109 @@ pub mod vestibule {
                     ) {
                         unreachable!()
                     }
-                    wit_import8(
+                    wit_import9(
                         ptr0.cast_mut(),
                         len0,
-                        result6_0,
-                        result6_1,
-                        result6_2,
-                        result6_3,
-                        ptr7,
+                        result7_0,
+                        result7_1,
+                        result7_2,
+                        result7_3,
+                        ptr8,
                     );
-                    let l9 = i32::from(*ptr7.add(0).cast::<u8>());
-                    let result21 = match l9 {
+                    let l10 = i32::from(*ptr8.add(0).cast::<u8>());
+                    let result25 = match l10 {
                         0 => {
                             let e = ();
                             Ok(e)
                         }
                         1 => {
                             let e = {
-                                let l10 = i32::from(
-                                    *ptr7.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                let l11 = i32::from(
+                                    *ptr8.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::vestibule::plugin::refusal::EffectError as V20;
-                                let v20 = match l10 {
+                                use super::super::super::vestibule::plugin::refusal::EffectError as V24;
+                                let v24 = match l11 {
                                     0 => {
-                                        let e20 = {
-                                            let l11 = *ptr7
+                                        let e24 = {
+                                            let l12 = *ptr8
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l12 = *ptr7
+                                            let l13 = *ptr8
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len13 = l12;
-                                            let bytes13 = _rt::Vec::from_raw_parts(
-                                                l11.cast(),
-                                                len13,
-                                                len13,
+                                            let len14 = l13;
+                                            let bytes14 = _rt::Vec::from_raw_parts(
+                                                l12.cast(),
+                                                len14,
+                                                len14,
                                             );
-                                            _rt::string_lift(bytes13)
+                                            _rt::string_lift(bytes14)
                                         };
-                                        V20::Invalid(e20)
+                                        V24::Invalid(e24)
                                     }
                                     1 => {
-                                        let e20 = {
-                                            let l14 = *ptr7
+                                        let e24 = {
+                                            let l15 = *ptr8
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l15 = *ptr7
+                                            let l16 = *ptr8
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len16 = l15;
-                                            let bytes16 = _rt::Vec::from_raw_parts(
-                                                l14.cast(),
-                                                len16,
-                                                len16,
+                                            let len17 = l16;
+                                            let bytes17 = _rt::Vec::from_raw_parts(
+                                                l15.cast(),
+                                                len17,
+                                                len17,
                                             );
-                                            _rt::string_lift(bytes16)
+                                            _rt::string_lift(bytes17)
                                         };
-                                        V20::Quota(e20)
+                                        V24::Quota(e24)
+                                    }
+                                    2 => {
+                                        let e24 = {
+                                            let l18 = *ptr8
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l19 = *ptr8
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len20 = l19;
+                                            let bytes20 = _rt::Vec::from_raw_parts(
+                                                l18.cast(),
+                                                len20,
+                                                len20,
+                                            );
+                                            _rt::string_lift(bytes20)
+                                        };
+                                        V24::Denied(e24)
                                     }
                                     n => {
-                                        debug_assert_eq!(n, 2, "invalid enum discriminant");
-                                        let e20 = {
-                                            let l17 = *ptr7
+                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
+                                        let e24 = {
+                                            let l21 = *ptr8
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l18 = *ptr7
+                                            let l22 = *ptr8
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len19 = l18;
-                                            let bytes19 = _rt::Vec::from_raw_parts(
-                                                l17.cast(),
-                                                len19,
-                                                len19,
+                                            let len23 = l22;
+                                            let bytes23 = _rt::Vec::from_raw_parts(
+                                                l21.cast(),
+                                                len23,
+                                                len23,
                                             );
-                                            _rt::string_lift(bytes19)
+                                            _rt::string_lift(bytes23)
                                         };
-                                        V20::Denied(e20)
+                                        V24::Other(e24)
                                     }
                                 };
-                                v20
+                                v24
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result21
+                    result25
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -11132,7 +11875,7 @@ pub mod vestibule {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/effects@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "remove-attribute"]
                         fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
@@ -11143,7 +11886,7 @@ pub mod vestibule {
                     }
                     wit_import2(ptr0.cast_mut(), len0, ptr1);
                     let l3 = i32::from(*ptr1.add(0).cast::<u8>());
-                    let result15 = match l3 {
+                    let result18 = match l3 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -11153,10 +11896,10 @@ pub mod vestibule {
                                 let l4 = i32::from(
                                     *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::vestibule::plugin::refusal::EffectError as V14;
-                                let v14 = match l4 {
+                                use super::super::super::vestibule::plugin::refusal::EffectError as V17;
+                                let v17 = match l4 {
                                     0 => {
-                                        let e14 = {
+                                        let e17 = {
                                             let l5 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -11171,10 +11914,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes7)
                                         };
-                                        V14::Invalid(e14)
+                                        V17::Invalid(e17)
                                     }
                                     1 => {
-                                        let e14 = {
+                                        let e17 = {
                                             let l8 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -11189,11 +11932,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes10)
                                         };
-                                        V14::Quota(e14)
+                                        V17::Quota(e17)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 2, "invalid enum discriminant");
-                                        let e14 = {
+                                    2 => {
+                                        let e17 = {
                                             let l11 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -11208,16 +11950,35 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes13)
                                         };
-                                        V14::Denied(e14)
+                                        V17::Denied(e17)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
+                                        let e17 = {
+                                            let l14 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l15 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len16 = l15;
+                                            let bytes16 = _rt::Vec::from_raw_parts(
+                                                l14.cast(),
+                                                len16,
+                                                len16,
+                                            );
+                                            _rt::string_lift(bytes16)
+                                        };
+                                        V17::Other(e17)
                                     }
                                 };
-                                v14
+                                v17
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result15
+                    result18
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -11244,9 +12005,9 @@ pub mod vestibule {
                     let vec0 = key;
                     let ptr0 = vec0.as_ptr().cast::<u8>();
                     let len0 = vec0.len();
-                    use super::super::super::vestibule::plugin::types::Value as V5;
-                    let (result6_0, result6_1, result6_2, result6_3) = match value {
-                        V5::Text(e) => {
+                    use super::super::super::vestibule::plugin::types::Value as V6;
+                    let (result7_0, result7_1, result7_2, result7_3) = match value {
+                        V6::Text(e) => {
                             let vec1 = e;
                             let ptr1 = vec1.as_ptr().cast::<u8>();
                             let len1 = vec1.len();
@@ -11261,7 +12022,7 @@ pub mod vestibule {
                                 0i32,
                             )
                         }
-                        V5::Number(e) => {
+                        V6::Number(e) => {
                             (
                                 1i32,
                                 ::core::mem::MaybeUninit::new(
@@ -11271,7 +12032,7 @@ pub mod vestibule {
                                 0i32,
                             )
                         }
-                        V5::Date(e) => {
+                        V6::Date(e) => {
                             let super::super::super::vestibule::plugin::types::Day {
                                 year: year2,
                                 month: month2,
@@ -11286,7 +12047,7 @@ pub mod vestibule {
                                 _rt::as_i32(day2),
                             )
                         }
-                        V5::Boolean(e) => {
+                        V6::Boolean(e) => {
                             (
                                 3i32,
                                 ::core::mem::MaybeUninit::new(
@@ -11301,7 +12062,7 @@ pub mod vestibule {
                                 0i32,
                             )
                         }
-                        V5::Items(e) => {
+                        V6::Items(e) => {
                             let vec4 = e;
                             let len4 = vec4.len();
                             let layout4 = _rt::alloc::Layout::from_size_align(
@@ -11337,13 +12098,28 @@ pub mod vestibule {
                                 0i32,
                             )
                         }
+                        V6::Other(e) => {
+                            let vec5 = e;
+                            let ptr5 = vec5.as_ptr().cast::<u8>();
+                            let len5 = vec5.len();
+                            (
+                                5i32,
+                                {
+                                    let mut t = ::core::mem::MaybeUninit::<u64>::uninit();
+                                    t.as_mut_ptr().cast::<*mut u8>().write(ptr5.cast_mut());
+                                    t
+                                },
+                                len5,
+                                0i32,
+                            )
+                        }
                     };
-                    let ptr7 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    let ptr8 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/effects@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "set-contact-attribute"]
-                        fn wit_import8(
+                        fn wit_import9(
                             _: *mut u8,
                             _: usize,
                             _: i32,
@@ -11354,7 +12130,7 @@ pub mod vestibule {
                         );
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import8(
+                    unsafe extern "C" fn wit_import9(
                         _: *mut u8,
                         _: usize,
                         _: i32,
@@ -11365,91 +12141,109 @@ pub mod vestibule {
                     ) {
                         unreachable!()
                     }
-                    wit_import8(
+                    wit_import9(
                         ptr0.cast_mut(),
                         len0,
-                        result6_0,
-                        result6_1,
-                        result6_2,
-                        result6_3,
-                        ptr7,
+                        result7_0,
+                        result7_1,
+                        result7_2,
+                        result7_3,
+                        ptr8,
                     );
-                    let l9 = i32::from(*ptr7.add(0).cast::<u8>());
-                    let result21 = match l9 {
+                    let l10 = i32::from(*ptr8.add(0).cast::<u8>());
+                    let result25 = match l10 {
                         0 => {
                             let e = ();
                             Ok(e)
                         }
                         1 => {
                             let e = {
-                                let l10 = i32::from(
-                                    *ptr7.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                let l11 = i32::from(
+                                    *ptr8.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::vestibule::plugin::refusal::EffectError as V20;
-                                let v20 = match l10 {
+                                use super::super::super::vestibule::plugin::refusal::EffectError as V24;
+                                let v24 = match l11 {
                                     0 => {
-                                        let e20 = {
-                                            let l11 = *ptr7
+                                        let e24 = {
+                                            let l12 = *ptr8
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l12 = *ptr7
+                                            let l13 = *ptr8
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len13 = l12;
-                                            let bytes13 = _rt::Vec::from_raw_parts(
-                                                l11.cast(),
-                                                len13,
-                                                len13,
+                                            let len14 = l13;
+                                            let bytes14 = _rt::Vec::from_raw_parts(
+                                                l12.cast(),
+                                                len14,
+                                                len14,
                                             );
-                                            _rt::string_lift(bytes13)
+                                            _rt::string_lift(bytes14)
                                         };
-                                        V20::Invalid(e20)
+                                        V24::Invalid(e24)
                                     }
                                     1 => {
-                                        let e20 = {
-                                            let l14 = *ptr7
+                                        let e24 = {
+                                            let l15 = *ptr8
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l15 = *ptr7
+                                            let l16 = *ptr8
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len16 = l15;
-                                            let bytes16 = _rt::Vec::from_raw_parts(
-                                                l14.cast(),
-                                                len16,
-                                                len16,
+                                            let len17 = l16;
+                                            let bytes17 = _rt::Vec::from_raw_parts(
+                                                l15.cast(),
+                                                len17,
+                                                len17,
                                             );
-                                            _rt::string_lift(bytes16)
+                                            _rt::string_lift(bytes17)
                                         };
-                                        V20::Quota(e20)
+                                        V24::Quota(e24)
+                                    }
+                                    2 => {
+                                        let e24 = {
+                                            let l18 = *ptr8
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l19 = *ptr8
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len20 = l19;
+                                            let bytes20 = _rt::Vec::from_raw_parts(
+                                                l18.cast(),
+                                                len20,
+                                                len20,
+                                            );
+                                            _rt::string_lift(bytes20)
+                                        };
+                                        V24::Denied(e24)
                                     }
                                     n => {
-                                        debug_assert_eq!(n, 2, "invalid enum discriminant");
-                                        let e20 = {
-                                            let l17 = *ptr7
+                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
+                                        let e24 = {
+                                            let l21 = *ptr8
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l18 = *ptr7
+                                            let l22 = *ptr8
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len19 = l18;
-                                            let bytes19 = _rt::Vec::from_raw_parts(
-                                                l17.cast(),
-                                                len19,
-                                                len19,
+                                            let len23 = l22;
+                                            let bytes23 = _rt::Vec::from_raw_parts(
+                                                l21.cast(),
+                                                len23,
+                                                len23,
                                             );
-                                            _rt::string_lift(bytes19)
+                                            _rt::string_lift(bytes23)
                                         };
-                                        V20::Denied(e20)
+                                        V24::Other(e24)
                                     }
                                 };
-                                v20
+                                v24
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result21
+                    result25
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -11476,7 +12270,7 @@ pub mod vestibule {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/effects@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "remove-contact-attribute"]
                         fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
@@ -11487,7 +12281,7 @@ pub mod vestibule {
                     }
                     wit_import2(ptr0.cast_mut(), len0, ptr1);
                     let l3 = i32::from(*ptr1.add(0).cast::<u8>());
-                    let result15 = match l3 {
+                    let result18 = match l3 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -11497,10 +12291,10 @@ pub mod vestibule {
                                 let l4 = i32::from(
                                     *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::vestibule::plugin::refusal::EffectError as V14;
-                                let v14 = match l4 {
+                                use super::super::super::vestibule::plugin::refusal::EffectError as V17;
+                                let v17 = match l4 {
                                     0 => {
-                                        let e14 = {
+                                        let e17 = {
                                             let l5 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -11515,10 +12309,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes7)
                                         };
-                                        V14::Invalid(e14)
+                                        V17::Invalid(e17)
                                     }
                                     1 => {
-                                        let e14 = {
+                                        let e17 = {
                                             let l8 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -11533,11 +12327,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes10)
                                         };
-                                        V14::Quota(e14)
+                                        V17::Quota(e17)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 2, "invalid enum discriminant");
-                                        let e14 = {
+                                    2 => {
+                                        let e17 = {
                                             let l11 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -11552,16 +12345,35 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes13)
                                         };
-                                        V14::Denied(e14)
+                                        V17::Denied(e17)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
+                                        let e17 = {
+                                            let l14 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l15 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len16 = l15;
+                                            let bytes16 = _rt::Vec::from_raw_parts(
+                                                l14.cast(),
+                                                len16,
+                                                len16,
+                                            );
+                                            _rt::string_lift(bytes16)
+                                        };
+                                        V17::Other(e17)
                                     }
                                 };
-                                v14
+                                v17
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result15
+                    result18
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -11585,7 +12397,7 @@ pub mod vestibule {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/effects@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "add-tag"]
                         fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
@@ -11596,7 +12408,7 @@ pub mod vestibule {
                     }
                     wit_import2(ptr0.cast_mut(), len0, ptr1);
                     let l3 = i32::from(*ptr1.add(0).cast::<u8>());
-                    let result15 = match l3 {
+                    let result18 = match l3 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -11606,10 +12418,10 @@ pub mod vestibule {
                                 let l4 = i32::from(
                                     *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::vestibule::plugin::refusal::EffectError as V14;
-                                let v14 = match l4 {
+                                use super::super::super::vestibule::plugin::refusal::EffectError as V17;
+                                let v17 = match l4 {
                                     0 => {
-                                        let e14 = {
+                                        let e17 = {
                                             let l5 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -11624,10 +12436,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes7)
                                         };
-                                        V14::Invalid(e14)
+                                        V17::Invalid(e17)
                                     }
                                     1 => {
-                                        let e14 = {
+                                        let e17 = {
                                             let l8 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -11642,11 +12454,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes10)
                                         };
-                                        V14::Quota(e14)
+                                        V17::Quota(e17)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 2, "invalid enum discriminant");
-                                        let e14 = {
+                                    2 => {
+                                        let e17 = {
                                             let l11 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -11661,16 +12472,35 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes13)
                                         };
-                                        V14::Denied(e14)
+                                        V17::Denied(e17)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
+                                        let e17 = {
+                                            let l14 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l15 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len16 = l15;
+                                            let bytes16 = _rt::Vec::from_raw_parts(
+                                                l14.cast(),
+                                                len16,
+                                                len16,
+                                            );
+                                            _rt::string_lift(bytes16)
+                                        };
+                                        V17::Other(e17)
                                     }
                                 };
-                                v14
+                                v17
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result15
+                    result18
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -11694,7 +12524,7 @@ pub mod vestibule {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/effects@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "remove-tag"]
                         fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
@@ -11705,7 +12535,7 @@ pub mod vestibule {
                     }
                     wit_import2(ptr0.cast_mut(), len0, ptr1);
                     let l3 = i32::from(*ptr1.add(0).cast::<u8>());
-                    let result15 = match l3 {
+                    let result18 = match l3 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -11715,10 +12545,10 @@ pub mod vestibule {
                                 let l4 = i32::from(
                                     *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::vestibule::plugin::refusal::EffectError as V14;
-                                let v14 = match l4 {
+                                use super::super::super::vestibule::plugin::refusal::EffectError as V17;
+                                let v17 = match l4 {
                                     0 => {
-                                        let e14 = {
+                                        let e17 = {
                                             let l5 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -11733,10 +12563,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes7)
                                         };
-                                        V14::Invalid(e14)
+                                        V17::Invalid(e17)
                                     }
                                     1 => {
-                                        let e14 = {
+                                        let e17 = {
                                             let l8 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -11751,11 +12581,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes10)
                                         };
-                                        V14::Quota(e14)
+                                        V17::Quota(e17)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 2, "invalid enum discriminant");
-                                        let e14 = {
+                                    2 => {
+                                        let e17 = {
                                             let l11 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -11770,16 +12599,35 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes13)
                                         };
-                                        V14::Denied(e14)
+                                        V17::Denied(e17)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
+                                        let e17 = {
+                                            let l14 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l15 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len16 = l15;
+                                            let bytes16 = _rt::Vec::from_raw_parts(
+                                                l14.cast(),
+                                                len16,
+                                                len16,
+                                            );
+                                            _rt::string_lift(bytes16)
+                                        };
+                                        V17::Other(e17)
                                     }
                                 };
-                                v14
+                                v17
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result15
+                    result18
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -11804,7 +12652,7 @@ pub mod vestibule {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/effects@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "note"]
                         fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
@@ -11815,7 +12663,7 @@ pub mod vestibule {
                     }
                     wit_import2(ptr0.cast_mut(), len0, ptr1);
                     let l3 = i32::from(*ptr1.add(0).cast::<u8>());
-                    let result15 = match l3 {
+                    let result18 = match l3 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -11825,10 +12673,10 @@ pub mod vestibule {
                                 let l4 = i32::from(
                                     *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::vestibule::plugin::refusal::EffectError as V14;
-                                let v14 = match l4 {
+                                use super::super::super::vestibule::plugin::refusal::EffectError as V17;
+                                let v17 = match l4 {
                                     0 => {
-                                        let e14 = {
+                                        let e17 = {
                                             let l5 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -11843,10 +12691,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes7)
                                         };
-                                        V14::Invalid(e14)
+                                        V17::Invalid(e17)
                                     }
                                     1 => {
-                                        let e14 = {
+                                        let e17 = {
                                             let l8 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -11861,11 +12709,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes10)
                                         };
-                                        V14::Quota(e14)
+                                        V17::Quota(e17)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 2, "invalid enum discriminant");
-                                        let e14 = {
+                                    2 => {
+                                        let e17 = {
                                             let l11 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -11880,16 +12727,35 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes13)
                                         };
-                                        V14::Denied(e14)
+                                        V17::Denied(e17)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
+                                        let e17 = {
+                                            let l14 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l15 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len16 = l15;
+                                            let bytes16 = _rt::Vec::from_raw_parts(
+                                                l14.cast(),
+                                                len16,
+                                                len16,
+                                            );
+                                            _rt::string_lift(bytes16)
+                                        };
+                                        V17::Other(e17)
                                     }
                                 };
-                                v14
+                                v17
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result15
+                    result18
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -11917,7 +12783,7 @@ pub mod vestibule {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/effects@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "metric"]
                         fn wit_import2(_: *mut u8, _: usize, _: f64, _: *mut u8);
@@ -11933,7 +12799,7 @@ pub mod vestibule {
                     }
                     wit_import2(ptr0.cast_mut(), len0, _rt::as_f64(&value), ptr1);
                     let l3 = i32::from(*ptr1.add(0).cast::<u8>());
-                    let result15 = match l3 {
+                    let result18 = match l3 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -11943,10 +12809,10 @@ pub mod vestibule {
                                 let l4 = i32::from(
                                     *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::vestibule::plugin::refusal::EffectError as V14;
-                                let v14 = match l4 {
+                                use super::super::super::vestibule::plugin::refusal::EffectError as V17;
+                                let v17 = match l4 {
                                     0 => {
-                                        let e14 = {
+                                        let e17 = {
                                             let l5 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -11961,10 +12827,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes7)
                                         };
-                                        V14::Invalid(e14)
+                                        V17::Invalid(e17)
                                     }
                                     1 => {
-                                        let e14 = {
+                                        let e17 = {
                                             let l8 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -11979,11 +12845,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes10)
                                         };
-                                        V14::Quota(e14)
+                                        V17::Quota(e17)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 2, "invalid enum discriminant");
-                                        let e14 = {
+                                    2 => {
+                                        let e17 = {
                                             let l11 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -11998,16 +12863,35 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes13)
                                         };
-                                        V14::Denied(e14)
+                                        V17::Denied(e17)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
+                                        let e17 = {
+                                            let l14 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l15 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len16 = l15;
+                                            let bytes16 = _rt::Vec::from_raw_parts(
+                                                l14.cast(),
+                                                len16,
+                                                len16,
+                                            );
+                                            _rt::string_lift(bytes16)
+                                        };
+                                        V17::Other(e17)
                                     }
                                 };
-                                v14
+                                v17
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result15
+                    result18
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -12034,16 +12918,16 @@ pub mod vestibule {
                     let vec0 = name;
                     let ptr0 = vec0.as_ptr().cast::<u8>();
                     let len0 = vec0.len();
-                    let vec8 = fields;
-                    let len8 = vec8.len();
-                    let layout8 = _rt::alloc::Layout::from_size_align(
-                            vec8.len() * (8 + 4 * ::core::mem::size_of::<*const u8>()),
+                    let vec9 = fields;
+                    let len9 = vec9.len();
+                    let layout9 = _rt::alloc::Layout::from_size_align(
+                            vec9.len() * (8 + 4 * ::core::mem::size_of::<*const u8>()),
                             8,
                         )
                         .unwrap();
-                    let (result8, _cleanup8) = wit_bindgen::rt::Cleanup::new(layout8);
-                    for (i, e) in vec8.into_iter().enumerate() {
-                        let base = result8
+                    let (result9, _cleanup9) = wit_bindgen::rt::Cleanup::new(layout9);
+                    for (i, e) in vec9.into_iter().enumerate() {
+                        let base = result9
                             .add(i * (8 + 4 * ::core::mem::size_of::<*const u8>()));
                         {
                             let super::super::super::vestibule::plugin::types::Field {
@@ -12057,9 +12941,9 @@ pub mod vestibule {
                                 .add(::core::mem::size_of::<*const u8>())
                                 .cast::<usize>() = len2;
                             *base.add(0).cast::<*mut u8>() = ptr2.cast_mut();
-                            use super::super::super::vestibule::plugin::types::Value as V7;
+                            use super::super::super::vestibule::plugin::types::Value as V8;
                             match value1 {
-                                V7::Text(e) => {
+                                V8::Text(e) => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (0i32) as u8;
@@ -12073,7 +12957,7 @@ pub mod vestibule {
                                         .add(8 + 2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<*mut u8>() = ptr3.cast_mut();
                                 }
-                                V7::Number(e) => {
+                                V8::Number(e) => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (1i32) as u8;
@@ -12081,7 +12965,7 @@ pub mod vestibule {
                                         .add(8 + 2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<f64>() = _rt::as_f64(e);
                                 }
-                                V7::Date(e) => {
+                                V8::Date(e) => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (2i32) as u8;
@@ -12100,7 +12984,7 @@ pub mod vestibule {
                                         .add(11 + 2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (_rt::as_i32(day4)) as u8;
                                 }
-                                V7::Boolean(e) => {
+                                V8::Boolean(e) => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (3i32) as u8;
@@ -12111,7 +12995,7 @@ pub mod vestibule {
                                         false => 0,
                                     }) as u8;
                                 }
-                                V7::Items(e) => {
+                                V8::Items(e) => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (4i32) as u8;
@@ -12146,15 +13030,29 @@ pub mod vestibule {
                                         .add(8 + 2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<*mut u8>() = result6;
                                 }
+                                V8::Other(e) => {
+                                    *base
+                                        .add(2 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>() = (5i32) as u8;
+                                    let vec7 = e;
+                                    let ptr7 = vec7.as_ptr().cast::<u8>();
+                                    let len7 = vec7.len();
+                                    *base
+                                        .add(8 + 3 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>() = len7;
+                                    *base
+                                        .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<*mut u8>() = ptr7.cast_mut();
+                                }
                             }
                         }
                     }
-                    let ptr9 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    let ptr10 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/effects@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "emit"]
-                        fn wit_import10(
+                        fn wit_import11(
                             _: *mut u8,
                             _: usize,
                             _: *mut u8,
@@ -12163,7 +13061,7 @@ pub mod vestibule {
                         );
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import10(
+                    unsafe extern "C" fn wit_import11(
                         _: *mut u8,
                         _: usize,
                         _: *mut u8,
@@ -12172,89 +13070,108 @@ pub mod vestibule {
                     ) {
                         unreachable!()
                     }
-                    wit_import10(ptr0.cast_mut(), len0, result8, len8, ptr9);
-                    let l11 = i32::from(*ptr9.add(0).cast::<u8>());
-                    let result23 = match l11 {
+                    wit_import11(ptr0.cast_mut(), len0, result9, len9, ptr10);
+                    let l12 = i32::from(*ptr10.add(0).cast::<u8>());
+                    let result27 = match l12 {
                         0 => {
                             let e = ();
                             Ok(e)
                         }
                         1 => {
                             let e = {
-                                let l12 = i32::from(
-                                    *ptr9.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                let l13 = i32::from(
+                                    *ptr10.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::vestibule::plugin::refusal::EffectError as V22;
-                                let v22 = match l12 {
+                                use super::super::super::vestibule::plugin::refusal::EffectError as V26;
+                                let v26 = match l13 {
                                     0 => {
-                                        let e22 = {
-                                            let l13 = *ptr9
+                                        let e26 = {
+                                            let l14 = *ptr10
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l14 = *ptr9
+                                            let l15 = *ptr10
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len15 = l14;
-                                            let bytes15 = _rt::Vec::from_raw_parts(
-                                                l13.cast(),
-                                                len15,
-                                                len15,
+                                            let len16 = l15;
+                                            let bytes16 = _rt::Vec::from_raw_parts(
+                                                l14.cast(),
+                                                len16,
+                                                len16,
                                             );
-                                            _rt::string_lift(bytes15)
+                                            _rt::string_lift(bytes16)
                                         };
-                                        V22::Invalid(e22)
+                                        V26::Invalid(e26)
                                     }
                                     1 => {
-                                        let e22 = {
-                                            let l16 = *ptr9
+                                        let e26 = {
+                                            let l17 = *ptr10
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l17 = *ptr9
+                                            let l18 = *ptr10
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len18 = l17;
-                                            let bytes18 = _rt::Vec::from_raw_parts(
-                                                l16.cast(),
-                                                len18,
-                                                len18,
+                                            let len19 = l18;
+                                            let bytes19 = _rt::Vec::from_raw_parts(
+                                                l17.cast(),
+                                                len19,
+                                                len19,
                                             );
-                                            _rt::string_lift(bytes18)
+                                            _rt::string_lift(bytes19)
                                         };
-                                        V22::Quota(e22)
+                                        V26::Quota(e26)
+                                    }
+                                    2 => {
+                                        let e26 = {
+                                            let l20 = *ptr10
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l21 = *ptr10
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len22 = l21;
+                                            let bytes22 = _rt::Vec::from_raw_parts(
+                                                l20.cast(),
+                                                len22,
+                                                len22,
+                                            );
+                                            _rt::string_lift(bytes22)
+                                        };
+                                        V26::Denied(e26)
                                     }
                                     n => {
-                                        debug_assert_eq!(n, 2, "invalid enum discriminant");
-                                        let e22 = {
-                                            let l19 = *ptr9
+                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
+                                        let e26 = {
+                                            let l23 = *ptr10
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l20 = *ptr9
+                                            let l24 = *ptr10
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len21 = l20;
-                                            let bytes21 = _rt::Vec::from_raw_parts(
-                                                l19.cast(),
-                                                len21,
-                                                len21,
+                                            let len25 = l24;
+                                            let bytes25 = _rt::Vec::from_raw_parts(
+                                                l23.cast(),
+                                                len25,
+                                                len25,
                                             );
-                                            _rt::string_lift(bytes21)
+                                            _rt::string_lift(bytes25)
                                         };
-                                        V22::Denied(e22)
+                                        V26::Other(e26)
                                     }
                                 };
-                                v22
+                                v26
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result23
+                    result27
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
             /// Gives the conversation to people, with a summary for them (at most 1024 characters). What the bot says in this
             /// turn still goes out when it is a queue, and does not when it is an agent. For `auto-reply`, `on-event` and
-            /// `on-timer`. `hand-over(queue("billing"), some("wants a refund for order 4711"))`.
+            /// `on-timer`; and for `routing`, whose answer must then be `as-asked`.
+            /// `hand-over(queue("billing"), some("wants a refund for order 4711"))`.
             #[allow(async_fn_in_trait)]
             pub fn hand_over(
                 to: &Receiver,
@@ -12297,7 +13214,7 @@ pub mod vestibule {
                     };
                     let ptr5 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/effects@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "hand-over"]
                         fn wit_import6(
@@ -12332,7 +13249,7 @@ pub mod vestibule {
                         ptr5,
                     );
                     let l7 = i32::from(*ptr5.add(0).cast::<u8>());
-                    let result19 = match l7 {
+                    let result22 = match l7 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -12342,10 +13259,10 @@ pub mod vestibule {
                                 let l8 = i32::from(
                                     *ptr5.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::vestibule::plugin::refusal::EffectError as V18;
-                                let v18 = match l8 {
+                                use super::super::super::vestibule::plugin::refusal::EffectError as V21;
+                                let v21 = match l8 {
                                     0 => {
-                                        let e18 = {
+                                        let e21 = {
                                             let l9 = *ptr5
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -12360,10 +13277,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes11)
                                         };
-                                        V18::Invalid(e18)
+                                        V21::Invalid(e21)
                                     }
                                     1 => {
-                                        let e18 = {
+                                        let e21 = {
                                             let l12 = *ptr5
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -12378,11 +13295,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes14)
                                         };
-                                        V18::Quota(e18)
+                                        V21::Quota(e21)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 2, "invalid enum discriminant");
-                                        let e18 = {
+                                    2 => {
+                                        let e21 = {
                                             let l15 = *ptr5
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -12397,16 +13313,35 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes17)
                                         };
-                                        V18::Denied(e18)
+                                        V21::Denied(e21)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
+                                        let e21 = {
+                                            let l18 = *ptr5
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l19 = *ptr5
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len20 = l19;
+                                            let bytes20 = _rt::Vec::from_raw_parts(
+                                                l18.cast(),
+                                                len20,
+                                                len20,
+                                            );
+                                            _rt::string_lift(bytes20)
+                                        };
+                                        V21::Other(e21)
                                     }
                                 };
-                                v18
+                                v21
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result19
+                    result22
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -12427,7 +13362,7 @@ pub mod vestibule {
                     );
                     let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/effects@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "close"]
                         fn wit_import1(_: *mut u8);
@@ -12438,7 +13373,7 @@ pub mod vestibule {
                     }
                     wit_import1(ptr0);
                     let l2 = i32::from(*ptr0.add(0).cast::<u8>());
-                    let result14 = match l2 {
+                    let result17 = match l2 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -12448,10 +13383,10 @@ pub mod vestibule {
                                 let l3 = i32::from(
                                     *ptr0.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::vestibule::plugin::refusal::EffectError as V13;
-                                let v13 = match l3 {
+                                use super::super::super::vestibule::plugin::refusal::EffectError as V16;
+                                let v16 = match l3 {
                                     0 => {
-                                        let e13 = {
+                                        let e16 = {
                                             let l4 = *ptr0
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -12466,10 +13401,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes6)
                                         };
-                                        V13::Invalid(e13)
+                                        V16::Invalid(e16)
                                     }
                                     1 => {
-                                        let e13 = {
+                                        let e16 = {
                                             let l7 = *ptr0
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -12484,11 +13419,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes9)
                                         };
-                                        V13::Quota(e13)
+                                        V16::Quota(e16)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 2, "invalid enum discriminant");
-                                        let e13 = {
+                                    2 => {
+                                        let e16 = {
                                             let l10 = *ptr0
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -12503,16 +13437,35 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes12)
                                         };
-                                        V13::Denied(e13)
+                                        V16::Denied(e16)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
+                                        let e16 = {
+                                            let l13 = *ptr0
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l14 = *ptr0
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len15 = l14;
+                                            let bytes15 = _rt::Vec::from_raw_parts(
+                                                l13.cast(),
+                                                len15,
+                                                len15,
+                                            );
+                                            _rt::string_lift(bytes15)
+                                        };
+                                        V16::Other(e16)
                                     }
                                 };
-                                v13
+                                v16
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result14
+                    result17
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -12551,16 +13504,16 @@ pub mod vestibule {
                         Due::At(e) => (0i32, _rt::as_i64(e)),
                         Due::After(e) => (1i32, _rt::as_i64(e)),
                     };
-                    let vec9 = fields;
-                    let len9 = vec9.len();
-                    let layout9 = _rt::alloc::Layout::from_size_align(
-                            vec9.len() * (8 + 4 * ::core::mem::size_of::<*const u8>()),
+                    let vec10 = fields;
+                    let len10 = vec10.len();
+                    let layout10 = _rt::alloc::Layout::from_size_align(
+                            vec10.len() * (8 + 4 * ::core::mem::size_of::<*const u8>()),
                             8,
                         )
                         .unwrap();
-                    let (result9, _cleanup9) = wit_bindgen::rt::Cleanup::new(layout9);
-                    for (i, e) in vec9.into_iter().enumerate() {
-                        let base = result9
+                    let (result10, _cleanup10) = wit_bindgen::rt::Cleanup::new(layout10);
+                    for (i, e) in vec10.into_iter().enumerate() {
+                        let base = result10
                             .add(i * (8 + 4 * ::core::mem::size_of::<*const u8>()));
                         {
                             let super::super::super::vestibule::plugin::types::Field {
@@ -12574,9 +13527,9 @@ pub mod vestibule {
                                 .add(::core::mem::size_of::<*const u8>())
                                 .cast::<usize>() = len3;
                             *base.add(0).cast::<*mut u8>() = ptr3.cast_mut();
-                            use super::super::super::vestibule::plugin::types::Value as V8;
+                            use super::super::super::vestibule::plugin::types::Value as V9;
                             match value2 {
-                                V8::Text(e) => {
+                                V9::Text(e) => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (0i32) as u8;
@@ -12590,7 +13543,7 @@ pub mod vestibule {
                                         .add(8 + 2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<*mut u8>() = ptr4.cast_mut();
                                 }
-                                V8::Number(e) => {
+                                V9::Number(e) => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (1i32) as u8;
@@ -12598,7 +13551,7 @@ pub mod vestibule {
                                         .add(8 + 2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<f64>() = _rt::as_f64(e);
                                 }
-                                V8::Date(e) => {
+                                V9::Date(e) => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (2i32) as u8;
@@ -12617,7 +13570,7 @@ pub mod vestibule {
                                         .add(11 + 2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (_rt::as_i32(day5)) as u8;
                                 }
-                                V8::Boolean(e) => {
+                                V9::Boolean(e) => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (3i32) as u8;
@@ -12628,7 +13581,7 @@ pub mod vestibule {
                                         false => 0,
                                     }) as u8;
                                 }
-                                V8::Items(e) => {
+                                V9::Items(e) => {
                                     *base
                                         .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>() = (4i32) as u8;
@@ -12663,15 +13616,29 @@ pub mod vestibule {
                                         .add(8 + 2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<*mut u8>() = result7;
                                 }
+                                V9::Other(e) => {
+                                    *base
+                                        .add(2 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>() = (5i32) as u8;
+                                    let vec8 = e;
+                                    let ptr8 = vec8.as_ptr().cast::<u8>();
+                                    let len8 = vec8.len();
+                                    *base
+                                        .add(8 + 3 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>() = len8;
+                                    *base
+                                        .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<*mut u8>() = ptr8.cast_mut();
+                                }
                             }
                         }
                     }
-                    let ptr10 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    let ptr11 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/effects@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "set-timer"]
-                        fn wit_import11(
+                        fn wit_import12(
                             _: *mut u8,
                             _: usize,
                             _: i32,
@@ -12682,7 +13649,7 @@ pub mod vestibule {
                         );
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import11(
+                    unsafe extern "C" fn wit_import12(
                         _: *mut u8,
                         _: usize,
                         _: i32,
@@ -12693,91 +13660,109 @@ pub mod vestibule {
                     ) {
                         unreachable!()
                     }
-                    wit_import11(
+                    wit_import12(
                         ptr0.cast_mut(),
                         len0,
                         result1_0,
                         result1_1,
-                        result9,
-                        len9,
-                        ptr10,
+                        result10,
+                        len10,
+                        ptr11,
                     );
-                    let l12 = i32::from(*ptr10.add(0).cast::<u8>());
-                    let result24 = match l12 {
+                    let l13 = i32::from(*ptr11.add(0).cast::<u8>());
+                    let result28 = match l13 {
                         0 => {
                             let e = ();
                             Ok(e)
                         }
                         1 => {
                             let e = {
-                                let l13 = i32::from(
-                                    *ptr10.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                let l14 = i32::from(
+                                    *ptr11.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::vestibule::plugin::refusal::EffectError as V23;
-                                let v23 = match l13 {
+                                use super::super::super::vestibule::plugin::refusal::EffectError as V27;
+                                let v27 = match l14 {
                                     0 => {
-                                        let e23 = {
-                                            let l14 = *ptr10
+                                        let e27 = {
+                                            let l15 = *ptr11
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l15 = *ptr10
+                                            let l16 = *ptr11
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len16 = l15;
-                                            let bytes16 = _rt::Vec::from_raw_parts(
-                                                l14.cast(),
-                                                len16,
-                                                len16,
+                                            let len17 = l16;
+                                            let bytes17 = _rt::Vec::from_raw_parts(
+                                                l15.cast(),
+                                                len17,
+                                                len17,
                                             );
-                                            _rt::string_lift(bytes16)
+                                            _rt::string_lift(bytes17)
                                         };
-                                        V23::Invalid(e23)
+                                        V27::Invalid(e27)
                                     }
                                     1 => {
-                                        let e23 = {
-                                            let l17 = *ptr10
+                                        let e27 = {
+                                            let l18 = *ptr11
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l18 = *ptr10
+                                            let l19 = *ptr11
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len19 = l18;
-                                            let bytes19 = _rt::Vec::from_raw_parts(
-                                                l17.cast(),
-                                                len19,
-                                                len19,
+                                            let len20 = l19;
+                                            let bytes20 = _rt::Vec::from_raw_parts(
+                                                l18.cast(),
+                                                len20,
+                                                len20,
                                             );
-                                            _rt::string_lift(bytes19)
+                                            _rt::string_lift(bytes20)
                                         };
-                                        V23::Quota(e23)
+                                        V27::Quota(e27)
+                                    }
+                                    2 => {
+                                        let e27 = {
+                                            let l21 = *ptr11
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l22 = *ptr11
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len23 = l22;
+                                            let bytes23 = _rt::Vec::from_raw_parts(
+                                                l21.cast(),
+                                                len23,
+                                                len23,
+                                            );
+                                            _rt::string_lift(bytes23)
+                                        };
+                                        V27::Denied(e27)
                                     }
                                     n => {
-                                        debug_assert_eq!(n, 2, "invalid enum discriminant");
-                                        let e23 = {
-                                            let l20 = *ptr10
+                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
+                                        let e27 = {
+                                            let l24 = *ptr11
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l21 = *ptr10
+                                            let l25 = *ptr11
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len22 = l21;
-                                            let bytes22 = _rt::Vec::from_raw_parts(
-                                                l20.cast(),
-                                                len22,
-                                                len22,
+                                            let len26 = l25;
+                                            let bytes26 = _rt::Vec::from_raw_parts(
+                                                l24.cast(),
+                                                len26,
+                                                len26,
                                             );
-                                            _rt::string_lift(bytes22)
+                                            _rt::string_lift(bytes26)
                                         };
-                                        V23::Denied(e23)
+                                        V27::Other(e27)
                                     }
                                 };
-                                v23
+                                v27
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result24
+                    result28
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -12802,7 +13787,7 @@ pub mod vestibule {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/effects@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "cancel-timer"]
                         fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
@@ -12813,7 +13798,7 @@ pub mod vestibule {
                     }
                     wit_import2(ptr0.cast_mut(), len0, ptr1);
                     let l3 = i32::from(*ptr1.add(0).cast::<u8>());
-                    let result15 = match l3 {
+                    let result18 = match l3 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -12823,10 +13808,10 @@ pub mod vestibule {
                                 let l4 = i32::from(
                                     *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::vestibule::plugin::refusal::EffectError as V14;
-                                let v14 = match l4 {
+                                use super::super::super::vestibule::plugin::refusal::EffectError as V17;
+                                let v17 = match l4 {
                                     0 => {
-                                        let e14 = {
+                                        let e17 = {
                                             let l5 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -12841,10 +13826,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes7)
                                         };
-                                        V14::Invalid(e14)
+                                        V17::Invalid(e17)
                                     }
                                     1 => {
-                                        let e14 = {
+                                        let e17 = {
                                             let l8 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -12859,11 +13844,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes10)
                                         };
-                                        V14::Quota(e14)
+                                        V17::Quota(e17)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 2, "invalid enum discriminant");
-                                        let e14 = {
+                                    2 => {
+                                        let e17 = {
                                             let l11 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -12878,16 +13862,35 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes13)
                                         };
-                                        V14::Denied(e14)
+                                        V17::Denied(e17)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
+                                        let e17 = {
+                                            let l14 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l15 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len16 = l15;
+                                            let bytes16 = _rt::Vec::from_raw_parts(
+                                                l14.cast(),
+                                                len16,
+                                                len16,
+                                            );
+                                            _rt::string_lift(bytes16)
+                                        };
+                                        V17::Other(e17)
                                     }
                                 };
-                                v14
+                                v17
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result15
+                    result18
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -12911,7 +13914,7 @@ pub mod vestibule {
                     );
                     let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/effects@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "opt-out"]
                         fn wit_import1(_: i32, _: *mut u8);
@@ -12922,7 +13925,7 @@ pub mod vestibule {
                     }
                     wit_import1(scope.clone() as i32, ptr0);
                     let l2 = i32::from(*ptr0.add(0).cast::<u8>());
-                    let result14 = match l2 {
+                    let result17 = match l2 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -12932,10 +13935,10 @@ pub mod vestibule {
                                 let l3 = i32::from(
                                     *ptr0.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::vestibule::plugin::refusal::EffectError as V13;
-                                let v13 = match l3 {
+                                use super::super::super::vestibule::plugin::refusal::EffectError as V16;
+                                let v16 = match l3 {
                                     0 => {
-                                        let e13 = {
+                                        let e16 = {
                                             let l4 = *ptr0
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -12950,10 +13953,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes6)
                                         };
-                                        V13::Invalid(e13)
+                                        V16::Invalid(e16)
                                     }
                                     1 => {
-                                        let e13 = {
+                                        let e16 = {
                                             let l7 = *ptr0
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -12968,11 +13971,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes9)
                                         };
-                                        V13::Quota(e13)
+                                        V16::Quota(e16)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 2, "invalid enum discriminant");
-                                        let e13 = {
+                                    2 => {
+                                        let e16 = {
                                             let l10 = *ptr0
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -12987,16 +13989,35 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes12)
                                         };
-                                        V13::Denied(e13)
+                                        V16::Denied(e16)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
+                                        let e16 = {
+                                            let l13 = *ptr0
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l14 = *ptr0
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len15 = l14;
+                                            let bytes15 = _rt::Vec::from_raw_parts(
+                                                l13.cast(),
+                                                len15,
+                                                len15,
+                                            );
+                                            _rt::string_lift(bytes15)
+                                        };
+                                        V16::Other(e16)
                                     }
                                 };
-                                v13
+                                v16
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result14
+                    result17
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -13022,7 +14043,7 @@ pub mod vestibule {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/effects@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/effects@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "opt-in"]
                         fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
@@ -13033,7 +14054,7 @@ pub mod vestibule {
                     }
                     wit_import2(ptr0.cast_mut(), len0, ptr1);
                     let l3 = i32::from(*ptr1.add(0).cast::<u8>());
-                    let result15 = match l3 {
+                    let result18 = match l3 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -13043,10 +14064,10 @@ pub mod vestibule {
                                 let l4 = i32::from(
                                     *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::vestibule::plugin::refusal::EffectError as V14;
-                                let v14 = match l4 {
+                                use super::super::super::vestibule::plugin::refusal::EffectError as V17;
+                                let v17 = match l4 {
                                     0 => {
-                                        let e14 = {
+                                        let e17 = {
                                             let l5 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -13061,10 +14082,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes7)
                                         };
-                                        V14::Invalid(e14)
+                                        V17::Invalid(e17)
                                     }
                                     1 => {
-                                        let e14 = {
+                                        let e17 = {
                                             let l8 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -13079,11 +14100,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes10)
                                         };
-                                        V14::Quota(e14)
+                                        V17::Quota(e17)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 2, "invalid enum discriminant");
-                                        let e14 = {
+                                    2 => {
+                                        let e17 = {
                                             let l11 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -13098,16 +14118,35 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes13)
                                         };
-                                        V14::Denied(e14)
+                                        V17::Denied(e17)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
+                                        let e17 = {
+                                            let l14 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l15 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len16 = l15;
+                                            let bytes16 = _rt::Vec::from_raw_parts(
+                                                l14.cast(),
+                                                len16,
+                                                len16,
+                                            );
+                                            _rt::string_lift(bytes16)
+                                        };
+                                        V17::Other(e17)
                                     }
                                 };
-                                v14
+                                v17
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result15
+                    result18
                 }
             }
         }
@@ -13169,7 +14208,7 @@ pub mod vestibule {
                     let ptr0 = vec0.as_ptr().cast::<u8>();
                     let len0 = vec0.len();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/log@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/log@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "write"]
                         fn wit_import1(_: i32, _: *mut u8, _: usize);
@@ -13195,7 +14234,7 @@ pub mod vestibule {
             pub fn now() -> Moment {
                 unsafe {
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/clock@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/clock@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "now"]
                         fn wit_import0() -> i64;
@@ -13223,7 +14262,7 @@ pub mod vestibule {
             pub fn next_u64() -> u64 {
                 unsafe {
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/random@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/random@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "next-u64"]
                         fn wit_import0() -> i64;
@@ -13255,7 +14294,7 @@ pub mod vestibule {
                     );
                     let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/random@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/random@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "bytes"]
                         fn wit_import1(_: i32, _: *mut u8);
@@ -13307,7 +14346,7 @@ pub mod vestibule {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/config@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/config@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "get"]
                         fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
@@ -13361,7 +14400,7 @@ pub mod vestibule {
                     );
                     let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/config@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/config@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "all"]
                         fn wit_import1(_: *mut u8);
@@ -13410,6 +14449,8 @@ pub mod vestibule {
                 Invalid(_rt::String),
                 /// The store did not answer; the turn can be tried again.
                 Unavailable(_rt::String),
+                /// For another reason; the text says which. No gateway says so today. Take it as `invalid`.
+                Other(_rt::String),
             }
             impl ::core::fmt::Debug for KvError {
                 fn fmt(
@@ -13426,6 +14467,9 @@ pub mod vestibule {
                         }
                         KvError::Unavailable(e) => {
                             f.debug_tuple("KvError::Unavailable").field(e).finish()
+                        }
+                        KvError::Other(e) => {
+                            f.debug_tuple("KvError::Other").field(e).finish()
                         }
                     }
                 }
@@ -13521,7 +14565,7 @@ pub mod vestibule {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/kv@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/kv@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "get"]
                         fn wit_import2(_: i32, _: *mut u8, _: usize, _: *mut u8);
@@ -13537,7 +14581,7 @@ pub mod vestibule {
                     }
                     wit_import2(space.clone() as i32, ptr0.cast_mut(), len0, ptr1);
                     let l3 = i32::from(*ptr1.add(0).cast::<u8>());
-                    let result19 = match l3 {
+                    let result22 = match l3 {
                         0 => {
                             let e = {
                                 let l4 = i32::from(
@@ -13570,10 +14614,10 @@ pub mod vestibule {
                                 let l8 = i32::from(
                                     *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                let v18 = match l8 {
+                                let v21 = match l8 {
                                     0 => KvError::Denied,
                                     1 => {
-                                        let e18 = {
+                                        let e21 = {
                                             let l9 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -13588,10 +14632,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes11)
                                         };
-                                        KvError::Quota(e18)
+                                        KvError::Quota(e21)
                                     }
                                     2 => {
-                                        let e18 = {
+                                        let e21 = {
                                             let l12 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -13606,11 +14650,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes14)
                                         };
-                                        KvError::Invalid(e18)
+                                        KvError::Invalid(e21)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
-                                        let e18 = {
+                                    3 => {
+                                        let e21 = {
                                             let l15 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -13625,16 +14668,35 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes17)
                                         };
-                                        KvError::Unavailable(e18)
+                                        KvError::Unavailable(e21)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                        let e21 = {
+                                            let l18 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l19 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len20 = l19;
+                                            let bytes20 = _rt::Vec::from_raw_parts(
+                                                l18.cast(),
+                                                len20,
+                                                len20,
+                                            );
+                                            _rt::string_lift(bytes20)
+                                        };
+                                        KvError::Other(e21)
                                     }
                                 };
-                                v18
+                                v21
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result19
+                    result22
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -13671,7 +14733,7 @@ pub mod vestibule {
                     };
                     let ptr3 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/kv@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/kv@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "set"]
                         fn wit_import4(
@@ -13709,7 +14771,7 @@ pub mod vestibule {
                         ptr3,
                     );
                     let l5 = i32::from(*ptr3.add(0).cast::<u8>());
-                    let result17 = match l5 {
+                    let result20 = match l5 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -13719,10 +14781,10 @@ pub mod vestibule {
                                 let l6 = i32::from(
                                     *ptr3.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                let v16 = match l6 {
+                                let v19 = match l6 {
                                     0 => KvError::Denied,
                                     1 => {
-                                        let e16 = {
+                                        let e19 = {
                                             let l7 = *ptr3
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -13737,10 +14799,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes9)
                                         };
-                                        KvError::Quota(e16)
+                                        KvError::Quota(e19)
                                     }
                                     2 => {
-                                        let e16 = {
+                                        let e19 = {
                                             let l10 = *ptr3
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -13755,11 +14817,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes12)
                                         };
-                                        KvError::Invalid(e16)
+                                        KvError::Invalid(e19)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
-                                        let e16 = {
+                                    3 => {
+                                        let e19 = {
                                             let l13 = *ptr3
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -13774,16 +14835,35 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes15)
                                         };
-                                        KvError::Unavailable(e16)
+                                        KvError::Unavailable(e19)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                        let e19 = {
+                                            let l16 = *ptr3
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l17 = *ptr3
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len18 = l17;
+                                            let bytes18 = _rt::Vec::from_raw_parts(
+                                                l16.cast(),
+                                                len18,
+                                                len18,
+                                            );
+                                            _rt::string_lift(bytes18)
+                                        };
+                                        KvError::Other(e19)
                                     }
                                 };
-                                v16
+                                v19
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result17
+                    result20
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -13810,7 +14890,7 @@ pub mod vestibule {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/kv@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/kv@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "delete"]
                         fn wit_import2(_: i32, _: *mut u8, _: usize, _: *mut u8);
@@ -13826,7 +14906,7 @@ pub mod vestibule {
                     }
                     wit_import2(space.clone() as i32, ptr0.cast_mut(), len0, ptr1);
                     let l3 = i32::from(*ptr1.add(0).cast::<u8>());
-                    let result15 = match l3 {
+                    let result18 = match l3 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -13836,10 +14916,10 @@ pub mod vestibule {
                                 let l4 = i32::from(
                                     *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                let v14 = match l4 {
+                                let v17 = match l4 {
                                     0 => KvError::Denied,
                                     1 => {
-                                        let e14 = {
+                                        let e17 = {
                                             let l5 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -13854,10 +14934,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes7)
                                         };
-                                        KvError::Quota(e14)
+                                        KvError::Quota(e17)
                                     }
                                     2 => {
-                                        let e14 = {
+                                        let e17 = {
                                             let l8 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -13872,11 +14952,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes10)
                                         };
-                                        KvError::Invalid(e14)
+                                        KvError::Invalid(e17)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
-                                        let e14 = {
+                                    3 => {
+                                        let e17 = {
                                             let l11 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -13891,16 +14970,35 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes13)
                                         };
-                                        KvError::Unavailable(e14)
+                                        KvError::Unavailable(e17)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                        let e17 = {
+                                            let l14 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l15 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len16 = l15;
+                                            let bytes16 = _rt::Vec::from_raw_parts(
+                                                l14.cast(),
+                                                len16,
+                                                len16,
+                                            );
+                                            _rt::string_lift(bytes16)
+                                        };
+                                        KvError::Other(e17)
                                     }
                                 };
-                                v14
+                                v17
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result15
+                    result18
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -13931,7 +15029,7 @@ pub mod vestibule {
                     let len0 = vec0.len();
                     let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/kv@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/kv@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "add"]
                         fn wit_import2(_: i32, _: *mut u8, _: usize, _: i64, _: *mut u8);
@@ -13954,7 +15052,7 @@ pub mod vestibule {
                         ptr1,
                     );
                     let l3 = i32::from(*ptr1.add(0).cast::<u8>());
-                    let result15 = match l3 {
+                    let result18 = match l3 {
                         0 => {
                             let e = ();
                             Ok(e)
@@ -13964,10 +15062,10 @@ pub mod vestibule {
                                 let l4 = i32::from(
                                     *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                let v14 = match l4 {
+                                let v17 = match l4 {
                                     0 => KvError::Denied,
                                     1 => {
-                                        let e14 = {
+                                        let e17 = {
                                             let l5 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -13982,10 +15080,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes7)
                                         };
-                                        KvError::Quota(e14)
+                                        KvError::Quota(e17)
                                     }
                                     2 => {
-                                        let e14 = {
+                                        let e17 = {
                                             let l8 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -14000,11 +15098,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes10)
                                         };
-                                        KvError::Invalid(e14)
+                                        KvError::Invalid(e17)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
-                                        let e14 = {
+                                    3 => {
+                                        let e17 = {
                                             let l11 = *ptr1
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -14019,16 +15116,35 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes13)
                                         };
-                                        KvError::Unavailable(e14)
+                                        KvError::Unavailable(e17)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                        let e17 = {
+                                            let l14 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l15 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len16 = l15;
+                                            let bytes16 = _rt::Vec::from_raw_parts(
+                                                l14.cast(),
+                                                len16,
+                                                len16,
+                                            );
+                                            _rt::string_lift(bytes16)
+                                        };
+                                        KvError::Other(e17)
                                     }
                                 };
-                                v14
+                                v17
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result15
+                    result18
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -14067,7 +15183,7 @@ pub mod vestibule {
                     };
                     let ptr3 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/kv@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/kv@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "list-keys"]
                         fn wit_import4(
@@ -14105,7 +15221,7 @@ pub mod vestibule {
                         ptr3,
                     );
                     let l5 = i32::from(*ptr3.add(0).cast::<u8>());
-                    let result27 = match l5 {
+                    let result30 = match l5 {
                         0 => {
                             let e = {
                                 let l6 = *ptr3
@@ -14178,10 +15294,10 @@ pub mod vestibule {
                                 let l16 = i32::from(
                                     *ptr3.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                let v26 = match l16 {
+                                let v29 = match l16 {
                                     0 => KvError::Denied,
                                     1 => {
-                                        let e26 = {
+                                        let e29 = {
                                             let l17 = *ptr3
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -14196,10 +15312,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes19)
                                         };
-                                        KvError::Quota(e26)
+                                        KvError::Quota(e29)
                                     }
                                     2 => {
-                                        let e26 = {
+                                        let e29 = {
                                             let l20 = *ptr3
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -14214,11 +15330,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes22)
                                         };
-                                        KvError::Invalid(e26)
+                                        KvError::Invalid(e29)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
-                                        let e26 = {
+                                    3 => {
+                                        let e29 = {
                                             let l23 = *ptr3
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -14233,16 +15348,35 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes25)
                                         };
-                                        KvError::Unavailable(e26)
+                                        KvError::Unavailable(e29)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                        let e29 = {
+                                            let l26 = *ptr3
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l27 = *ptr3
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len28 = l27;
+                                            let bytes28 = _rt::Vec::from_raw_parts(
+                                                l26.cast(),
+                                                len28,
+                                                len28,
+                                            );
+                                            _rt::string_lift(bytes28)
+                                        };
+                                        KvError::Other(e29)
                                     }
                                 };
-                                v26
+                                v29
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result27
+                    result30
                 }
             }
         }
@@ -14268,6 +15402,8 @@ pub mod vestibule {
                 Quota(_rt::String),
                 /// The store did not answer; the turn can be tried again.
                 Unavailable(_rt::String),
+                /// For another reason; the text says which. No gateway says so today. Take it as `unavailable`.
+                Other(_rt::String),
             }
             impl ::core::fmt::Debug for ReadError {
                 fn fmt(
@@ -14284,6 +15420,9 @@ pub mod vestibule {
                         }
                         ReadError::Unavailable(e) => {
                             f.debug_tuple("ReadError::Unavailable").field(e).finish()
+                        }
+                        ReadError::Other(e) => {
+                            f.debug_tuple("ReadError::Other").field(e).finish()
                         }
                     }
                 }
@@ -14311,7 +15450,7 @@ pub mod vestibule {
             pub type Moment = super::super::super::vestibule::plugin::types::Moment;
             pub type ReadError = super::super::super::vestibule::plugin::reads::ReadError;
             /// The 24 hours in which more than templates may be sent (§6.1).
-            #[derive(Clone, Copy, PartialEq)]
+            #[derive(Clone, PartialEq)]
             pub enum State {
                 /// Anything may be sent, until this moment if the person writes nothing more: 24 hours and 5 minutes after their
                 /// last message. `open(1795086700000)`.
@@ -14321,6 +15460,8 @@ pub mod vestibule {
                 /// The number was connected, or webhooks were missed, less than 24 hours ago: a message that we never saw may have
                 /// opened it. What is sent is tried, and Meta judges.
                 Unknown,
+                /// Something between open and closed, which the platform has not today. Take it as `unknown`. `other("agents_only")`.
+                Other(_rt::String),
             }
             impl ::core::fmt::Debug for State {
                 fn fmt(
@@ -14331,11 +15472,14 @@ pub mod vestibule {
                         State::Open(e) => f.debug_tuple("State::Open").field(e).finish(),
                         State::Closed => f.debug_tuple("State::Closed").finish(),
                         State::Unknown => f.debug_tuple("State::Unknown").finish(),
+                        State::Other(e) => {
+                            f.debug_tuple("State::Other").field(e).finish()
+                        }
                     }
                 }
             }
             /// What decides the price (§6.2, §6.3); how much that is, Meta's rate card says.
-            #[derive(Clone, Copy, PartialEq)]
+            #[derive(Clone, PartialEq)]
             pub enum PriceClass {
                 /// The person came by an advertisement or a page, and nothing is charged until this moment, templates included. It
                 /// permits nothing: in a closed window only templates go.
@@ -14346,6 +15490,8 @@ pub mod vestibule {
                 ByCategory,
                 /// Nobody knows whether the window is open: one of the two before.
                 Unknown,
+                /// A class that Meta prices tomorrow. `other("per_thread")`.
+                Other(_rt::String),
             }
             impl ::core::fmt::Debug for PriceClass {
                 fn fmt(
@@ -14364,6 +15510,9 @@ pub mod vestibule {
                         }
                         PriceClass::Unknown => {
                             f.debug_tuple("PriceClass::Unknown").finish()
+                        }
+                        PriceClass::Other(e) => {
+                            f.debug_tuple("PriceClass::Other").field(e).finish()
                         }
                     }
                 }
@@ -14385,7 +15534,7 @@ pub mod vestibule {
                     );
                     let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/window@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/window@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "now"]
                         fn wit_import1(_: *mut u8);
@@ -14396,54 +15545,50 @@ pub mod vestibule {
                     }
                     wit_import1(ptr0);
                     let l2 = i32::from(*ptr0.add(0).cast::<u8>());
-                    let result17 = match l2 {
+                    let result23 = match l2 {
                         0 => {
                             let e = {
                                 let l3 = i32::from(*ptr0.add(8).cast::<u8>());
-                                let v5 = match l3 {
+                                let v8 = match l3 {
                                     0 => {
-                                        let e5 = {
+                                        let e8 = {
                                             let l4 = *ptr0.add(16).cast::<i64>();
                                             l4 as u64
                                         };
-                                        State::Open(e5)
+                                        State::Open(e8)
                                     }
                                     1 => State::Closed,
+                                    2 => State::Unknown,
                                     n => {
-                                        debug_assert_eq!(n, 2, "invalid enum discriminant");
-                                        State::Unknown
+                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
+                                        let e8 = {
+                                            let l5 = *ptr0.add(16).cast::<*mut u8>();
+                                            let l6 = *ptr0
+                                                .add(16 + 1 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len7 = l6;
+                                            let bytes7 = _rt::Vec::from_raw_parts(
+                                                l5.cast(),
+                                                len7,
+                                                len7,
+                                            );
+                                            _rt::string_lift(bytes7)
+                                        };
+                                        State::Other(e8)
                                     }
                                 };
-                                v5
+                                v8
                             };
                             Ok(e)
                         }
                         1 => {
                             let e = {
-                                let l6 = i32::from(*ptr0.add(8).cast::<u8>());
-                                use super::super::super::vestibule::plugin::reads::ReadError as V16;
-                                let v16 = match l6 {
-                                    0 => V16::Denied,
+                                let l9 = i32::from(*ptr0.add(8).cast::<u8>());
+                                use super::super::super::vestibule::plugin::reads::ReadError as V22;
+                                let v22 = match l9 {
+                                    0 => V22::Denied,
                                     1 => {
-                                        let e16 = {
-                                            let l7 = *ptr0
-                                                .add(8 + 1 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<*mut u8>();
-                                            let l8 = *ptr0
-                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<usize>();
-                                            let len9 = l8;
-                                            let bytes9 = _rt::Vec::from_raw_parts(
-                                                l7.cast(),
-                                                len9,
-                                                len9,
-                                            );
-                                            _rt::string_lift(bytes9)
-                                        };
-                                        V16::Invalid(e16)
-                                    }
-                                    2 => {
-                                        let e16 = {
+                                        let e22 = {
                                             let l10 = *ptr0
                                                 .add(8 + 1 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -14458,11 +15603,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes12)
                                         };
-                                        V16::Quota(e16)
+                                        V22::Invalid(e22)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
-                                        let e16 = {
+                                    2 => {
+                                        let e22 = {
                                             let l13 = *ptr0
                                                 .add(8 + 1 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -14477,16 +15621,53 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes15)
                                         };
-                                        V16::Unavailable(e16)
+                                        V22::Quota(e22)
+                                    }
+                                    3 => {
+                                        let e22 = {
+                                            let l16 = *ptr0
+                                                .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l17 = *ptr0
+                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len18 = l17;
+                                            let bytes18 = _rt::Vec::from_raw_parts(
+                                                l16.cast(),
+                                                len18,
+                                                len18,
+                                            );
+                                            _rt::string_lift(bytes18)
+                                        };
+                                        V22::Unavailable(e22)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                        let e22 = {
+                                            let l19 = *ptr0
+                                                .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l20 = *ptr0
+                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len21 = l20;
+                                            let bytes21 = _rt::Vec::from_raw_parts(
+                                                l19.cast(),
+                                                len21,
+                                                len21,
+                                            );
+                                            _rt::string_lift(bytes21)
+                                        };
+                                        V22::Other(e22)
                                     }
                                 };
-                                v16
+                                v22
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result17
+                    result23
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -14506,7 +15687,7 @@ pub mod vestibule {
                     );
                     let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/window@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/window@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "price"]
                         fn wit_import1(_: *mut u8);
@@ -14517,55 +15698,51 @@ pub mod vestibule {
                     }
                     wit_import1(ptr0);
                     let l2 = i32::from(*ptr0.add(0).cast::<u8>());
-                    let result17 = match l2 {
+                    let result23 = match l2 {
                         0 => {
                             let e = {
                                 let l3 = i32::from(*ptr0.add(8).cast::<u8>());
-                                let v5 = match l3 {
+                                let v8 = match l3 {
                                     0 => {
-                                        let e5 = {
+                                        let e8 = {
                                             let l4 = *ptr0.add(16).cast::<i64>();
                                             l4 as u64
                                         };
-                                        PriceClass::FreeEntryPoint(e5)
+                                        PriceClass::FreeEntryPoint(e8)
                                     }
                                     1 => PriceClass::Service,
                                     2 => PriceClass::ByCategory,
+                                    3 => PriceClass::Unknown,
                                     n => {
-                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
-                                        PriceClass::Unknown
+                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                        let e8 = {
+                                            let l5 = *ptr0.add(16).cast::<*mut u8>();
+                                            let l6 = *ptr0
+                                                .add(16 + 1 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len7 = l6;
+                                            let bytes7 = _rt::Vec::from_raw_parts(
+                                                l5.cast(),
+                                                len7,
+                                                len7,
+                                            );
+                                            _rt::string_lift(bytes7)
+                                        };
+                                        PriceClass::Other(e8)
                                     }
                                 };
-                                v5
+                                v8
                             };
                             Ok(e)
                         }
                         1 => {
                             let e = {
-                                let l6 = i32::from(*ptr0.add(8).cast::<u8>());
-                                use super::super::super::vestibule::plugin::reads::ReadError as V16;
-                                let v16 = match l6 {
-                                    0 => V16::Denied,
+                                let l9 = i32::from(*ptr0.add(8).cast::<u8>());
+                                use super::super::super::vestibule::plugin::reads::ReadError as V22;
+                                let v22 = match l9 {
+                                    0 => V22::Denied,
                                     1 => {
-                                        let e16 = {
-                                            let l7 = *ptr0
-                                                .add(8 + 1 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<*mut u8>();
-                                            let l8 = *ptr0
-                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<usize>();
-                                            let len9 = l8;
-                                            let bytes9 = _rt::Vec::from_raw_parts(
-                                                l7.cast(),
-                                                len9,
-                                                len9,
-                                            );
-                                            _rt::string_lift(bytes9)
-                                        };
-                                        V16::Invalid(e16)
-                                    }
-                                    2 => {
-                                        let e16 = {
+                                        let e22 = {
                                             let l10 = *ptr0
                                                 .add(8 + 1 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -14580,11 +15757,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes12)
                                         };
-                                        V16::Quota(e16)
+                                        V22::Invalid(e22)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
-                                        let e16 = {
+                                    2 => {
+                                        let e22 = {
                                             let l13 = *ptr0
                                                 .add(8 + 1 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -14599,16 +15775,53 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes15)
                                         };
-                                        V16::Unavailable(e16)
+                                        V22::Quota(e22)
+                                    }
+                                    3 => {
+                                        let e22 = {
+                                            let l16 = *ptr0
+                                                .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l17 = *ptr0
+                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len18 = l17;
+                                            let bytes18 = _rt::Vec::from_raw_parts(
+                                                l16.cast(),
+                                                len18,
+                                                len18,
+                                            );
+                                            _rt::string_lift(bytes18)
+                                        };
+                                        V22::Unavailable(e22)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                        let e22 = {
+                                            let l19 = *ptr0
+                                                .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l20 = *ptr0
+                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len21 = l20;
+                                            let bytes21 = _rt::Vec::from_raw_parts(
+                                                l19.cast(),
+                                                len21,
+                                                len21,
+                                            );
+                                            _rt::string_lift(bytes21)
+                                        };
+                                        V22::Other(e22)
                                     }
                                 };
-                                v16
+                                v22
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result17
+                    result23
                 }
             }
         }
@@ -14673,7 +15886,7 @@ pub mod vestibule {
                 #[inline]
                 unsafe fn drop(_handle: u32) {
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/contacts@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/contacts@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "[resource-drop]contact"]
                         fn drop(_: i32);
@@ -14706,7 +15919,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/contacts@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/contacts@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]contact.id"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -14746,7 +15959,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/contacts@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/contacts@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]contact.external-key"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -14802,7 +16015,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/contacts@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/contacts@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]contact.language"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -14861,7 +16074,7 @@ pub mod vestibule {
                         let len0 = vec0.len();
                         let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/contacts@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/contacts@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]contact.attribute"]
                             fn wit_import2(_: i32, _: *mut u8, _: usize, _: *mut u8);
@@ -14877,15 +16090,15 @@ pub mod vestibule {
                         }
                         wit_import2((self).handle() as i32, ptr0.cast_mut(), len0, ptr1);
                         let l3 = i32::from(*ptr1.add(0).cast::<u8>());
-                        let result20 = match l3 {
+                        let result23 = match l3 {
                             0 => None,
                             1 => {
                                 let e = {
                                     let l4 = i32::from(*ptr1.add(8).cast::<u8>());
-                                    use super::super::super::vestibule::plugin::types::Value as V19;
-                                    let v19 = match l4 {
+                                    use super::super::super::vestibule::plugin::types::Value as V22;
+                                    let v22 = match l4 {
                                         0 => {
-                                            let e19 = {
+                                            let e22 = {
                                                 let l5 = *ptr1.add(16).cast::<*mut u8>();
                                                 let l6 = *ptr1
                                                     .add(16 + 1 * ::core::mem::size_of::<*const u8>())
@@ -14898,17 +16111,17 @@ pub mod vestibule {
                                                 );
                                                 _rt::string_lift(bytes7)
                                             };
-                                            V19::Text(e19)
+                                            V22::Text(e22)
                                         }
                                         1 => {
-                                            let e19 = {
+                                            let e22 = {
                                                 let l8 = *ptr1.add(16).cast::<f64>();
                                                 l8
                                             };
-                                            V19::Number(e19)
+                                            V22::Number(e22)
                                         }
                                         2 => {
-                                            let e19 = {
+                                            let e22 = {
                                                 let l9 = i32::from(*ptr1.add(16).cast::<u16>());
                                                 let l10 = i32::from(*ptr1.add(18).cast::<u8>());
                                                 let l11 = i32::from(*ptr1.add(19).cast::<u8>());
@@ -14918,18 +16131,17 @@ pub mod vestibule {
                                                     day: l11 as u8,
                                                 }
                                             };
-                                            V19::Date(e19)
+                                            V22::Date(e22)
                                         }
                                         3 => {
-                                            let e19 = {
+                                            let e22 = {
                                                 let l12 = i32::from(*ptr1.add(16).cast::<u8>());
                                                 _rt::bool_lift(l12 as u8)
                                             };
-                                            V19::Boolean(e19)
+                                            V22::Boolean(e22)
                                         }
-                                        n => {
-                                            debug_assert_eq!(n, 4, "invalid enum discriminant");
-                                            let e19 = {
+                                        4 => {
+                                            let e22 = {
                                                 let l13 = *ptr1.add(16).cast::<*mut u8>();
                                                 let l14 = *ptr1
                                                     .add(16 + 1 * ::core::mem::size_of::<*const u8>())
@@ -14962,16 +16174,33 @@ pub mod vestibule {
                                                 );
                                                 result18
                                             };
-                                            V19::Items(e19)
+                                            V22::Items(e22)
+                                        }
+                                        n => {
+                                            debug_assert_eq!(n, 5, "invalid enum discriminant");
+                                            let e22 = {
+                                                let l19 = *ptr1.add(16).cast::<*mut u8>();
+                                                let l20 = *ptr1
+                                                    .add(16 + 1 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len21 = l20;
+                                                let bytes21 = _rt::Vec::from_raw_parts(
+                                                    l19.cast(),
+                                                    len21,
+                                                    len21,
+                                                );
+                                                _rt::string_lift(bytes21)
+                                            };
+                                            V22::Other(e22)
                                         }
                                     };
-                                    v19
+                                    v22
                                 };
                                 Some(e)
                             }
                             _ => _rt::invalid_enum_discriminant(),
                         };
-                        result20
+                        result23
                     }
                 }
             }
@@ -14994,7 +16223,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/contacts@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/contacts@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]contact.attributes"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -15008,13 +16237,13 @@ pub mod vestibule {
                         let l3 = *ptr0
                             .add(::core::mem::size_of::<*const u8>())
                             .cast::<usize>();
-                        let base23 = l2;
-                        let len23 = l3;
-                        let mut result23 = _rt::Vec::with_capacity(len23);
-                        for i in 0..len23 {
-                            let base = base23
+                        let base26 = l2;
+                        let len26 = l3;
+                        let mut result26 = _rt::Vec::with_capacity(len26);
+                        for i in 0..len26 {
+                            let base = base26
                                 .add(i * (8 + 4 * ::core::mem::size_of::<*const u8>()));
-                            let e23 = {
+                            let e26 = {
                                 let l4 = *base.add(0).cast::<*mut u8>();
                                 let l5 = *base
                                     .add(::core::mem::size_of::<*const u8>())
@@ -15030,10 +16259,10 @@ pub mod vestibule {
                                         .add(2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>(),
                                 );
-                                use super::super::super::vestibule::plugin::types::Value as V22;
-                                let v22 = match l7 {
+                                use super::super::super::vestibule::plugin::types::Value as V25;
+                                let v25 = match l7 {
                                     0 => {
-                                        let e22 = {
+                                        let e25 = {
                                             let l8 = *base
                                                 .add(8 + 2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -15048,19 +16277,19 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes10)
                                         };
-                                        V22::Text(e22)
+                                        V25::Text(e25)
                                     }
                                     1 => {
-                                        let e22 = {
+                                        let e25 = {
                                             let l11 = *base
                                                 .add(8 + 2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<f64>();
                                             l11
                                         };
-                                        V22::Number(e22)
+                                        V25::Number(e25)
                                     }
                                     2 => {
-                                        let e22 = {
+                                        let e25 = {
                                             let l12 = i32::from(
                                                 *base
                                                     .add(8 + 2 * ::core::mem::size_of::<*const u8>())
@@ -15082,10 +16311,10 @@ pub mod vestibule {
                                                 day: l14 as u8,
                                             }
                                         };
-                                        V22::Date(e22)
+                                        V25::Date(e25)
                                     }
                                     3 => {
-                                        let e22 = {
+                                        let e25 = {
                                             let l15 = i32::from(
                                                 *base
                                                     .add(8 + 2 * ::core::mem::size_of::<*const u8>())
@@ -15093,11 +16322,10 @@ pub mod vestibule {
                                             );
                                             _rt::bool_lift(l15 as u8)
                                         };
-                                        V22::Boolean(e22)
+                                        V25::Boolean(e25)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
-                                        let e22 = {
+                                    4 => {
+                                        let e25 = {
                                             let l16 = *base
                                                 .add(8 + 2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -15132,23 +16360,42 @@ pub mod vestibule {
                                             );
                                             result21
                                         };
-                                        V22::Items(e22)
+                                        V25::Items(e25)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 5, "invalid enum discriminant");
+                                        let e25 = {
+                                            let l22 = *base
+                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l23 = *base
+                                                .add(8 + 3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len24 = l23;
+                                            let bytes24 = _rt::Vec::from_raw_parts(
+                                                l22.cast(),
+                                                len24,
+                                                len24,
+                                            );
+                                            _rt::string_lift(bytes24)
+                                        };
+                                        V25::Other(e25)
                                     }
                                 };
                                 super::super::super::vestibule::plugin::types::Field {
                                     name: _rt::string_lift(bytes6),
-                                    value: v22,
+                                    value: v25,
                                 }
                             };
-                            result23.push(e23);
+                            result26.push(e26);
                         }
                         _rt::cabi_dealloc(
-                            base23,
-                            len23 * (8 + 4 * ::core::mem::size_of::<*const u8>()),
+                            base26,
+                            len26 * (8 + 4 * ::core::mem::size_of::<*const u8>()),
                             8,
                         );
-                        let result24 = result23;
-                        result24
+                        let result27 = result26;
+                        result27
                     }
                 }
             }
@@ -15172,7 +16419,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/contacts@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/contacts@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]contact.consent"]
                             fn wit_import1(_: i32, _: i32, _: *mut u8);
@@ -15232,7 +16479,7 @@ pub mod vestibule {
                     );
                     let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/contacts@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/contacts@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "current"]
                         fn wit_import1(_: *mut u8);
@@ -15243,7 +16490,7 @@ pub mod vestibule {
                     }
                     wit_import1(ptr0);
                     let l2 = i32::from(*ptr0.add(0).cast::<u8>());
-                    let result15 = match l2 {
+                    let result18 = match l2 {
                         0 => {
                             let e = {
                                 let l3 = *ptr0
@@ -15258,11 +16505,11 @@ pub mod vestibule {
                                 let l4 = i32::from(
                                     *ptr0.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::vestibule::plugin::reads::ReadError as V14;
-                                let v14 = match l4 {
-                                    0 => V14::Denied,
+                                use super::super::super::vestibule::plugin::reads::ReadError as V17;
+                                let v17 = match l4 {
+                                    0 => V17::Denied,
                                     1 => {
-                                        let e14 = {
+                                        let e17 = {
                                             let l5 = *ptr0
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -15277,10 +16524,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes7)
                                         };
-                                        V14::Invalid(e14)
+                                        V17::Invalid(e17)
                                     }
                                     2 => {
-                                        let e14 = {
+                                        let e17 = {
                                             let l8 = *ptr0
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -15295,11 +16542,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes10)
                                         };
-                                        V14::Quota(e14)
+                                        V17::Quota(e17)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
-                                        let e14 = {
+                                    3 => {
+                                        let e17 = {
                                             let l11 = *ptr0
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -15314,16 +16560,35 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes13)
                                         };
-                                        V14::Unavailable(e14)
+                                        V17::Unavailable(e17)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                        let e17 = {
+                                            let l14 = *ptr0
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l15 = *ptr0
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len16 = l15;
+                                            let bytes16 = _rt::Vec::from_raw_parts(
+                                                l14.cast(),
+                                                len16,
+                                                len16,
+                                            );
+                                            _rt::string_lift(bytes16)
+                                        };
+                                        V17::Other(e17)
                                     }
                                 };
-                                v14
+                                v17
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result15
+                    result18
                 }
             }
         }
@@ -15340,8 +16605,7 @@ pub mod vestibule {
             pub type Moment = super::super::super::vestibule::plugin::types::Moment;
             pub type ReadError = super::super::super::vestibule::plugin::reads::ReadError;
             /// Who said something.
-            #[repr(u8)]
-            #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+            #[derive(Clone, PartialEq)]
             pub enum Speaker {
                 /// The customer.
                 Person,
@@ -15353,6 +16617,8 @@ pub mod vestibule {
                 Client,
                 /// The gateway by one of its rules: the confirmation of an opt-out, the fallback.
                 Gateway,
+                /// Somebody else. Take it as `gateway`: not the customer, and none of those above. `other("campaign")`.
+                Other(_rt::String),
             }
             impl ::core::fmt::Debug for Speaker {
                 fn fmt(
@@ -15365,22 +16631,9 @@ pub mod vestibule {
                         Speaker::Agent => f.debug_tuple("Speaker::Agent").finish(),
                         Speaker::Client => f.debug_tuple("Speaker::Client").finish(),
                         Speaker::Gateway => f.debug_tuple("Speaker::Gateway").finish(),
-                    }
-                }
-            }
-            impl Speaker {
-                #[doc(hidden)]
-                pub unsafe fn _lift(val: u8) -> Speaker {
-                    if !cfg!(debug_assertions) {
-                        return unsafe { ::core::mem::transmute(val) };
-                    }
-                    match val {
-                        0 => Speaker::Person,
-                        1 => Speaker::Bot,
-                        2 => Speaker::Agent,
-                        3 => Speaker::Client,
-                        4 => Speaker::Gateway,
-                        _ => panic!("invalid enum discriminant"),
+                        Speaker::Other(e) => {
+                            f.debug_tuple("Speaker::Other").field(e).finish()
+                        }
                     }
                 }
             }
@@ -15426,6 +16679,8 @@ pub mod vestibule {
                 Agent(_rt::String),
                 /// An inbox on the API: `client("helpdesk")`.
                 Client(_rt::String),
+                /// Somebody else, and not the bot. `other("skill")`.
+                Other(_rt::String),
             }
             impl ::core::fmt::Debug for Owner {
                 fn fmt(
@@ -15442,6 +16697,9 @@ pub mod vestibule {
                         }
                         Owner::Client(e) => {
                             f.debug_tuple("Owner::Client").field(e).finish()
+                        }
+                        Owner::Other(e) => {
+                            f.debug_tuple("Owner::Other").field(e).finish()
                         }
                     }
                 }
@@ -15487,7 +16745,7 @@ pub mod vestibule {
                     );
                     let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/conversation@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/conversation@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "recent"]
                         fn wit_import1(_: i32, _: *mut u8);
@@ -15498,7 +16756,7 @@ pub mod vestibule {
                     }
                     wit_import1(_rt::as_i32(&most), ptr0);
                     let l2 = i32::from(*ptr0.add(0).cast::<u8>());
-                    let result29 = match l2 {
+                    let result36 = match l2 {
                         0 => {
                             let e = {
                                 let l3 = *ptr0
@@ -15507,68 +16765,94 @@ pub mod vestibule {
                                 let l4 = *ptr0
                                     .add(2 * ::core::mem::size_of::<*const u8>())
                                     .cast::<usize>();
-                                let base17 = l3;
-                                let len17 = l4;
-                                let mut result17 = _rt::Vec::with_capacity(len17);
-                                for i in 0..len17 {
-                                    let base = base17
-                                        .add(i * (24 + 6 * ::core::mem::size_of::<*const u8>()));
-                                    let e17 = {
+                                let base21 = l3;
+                                let len21 = l4;
+                                let mut result21 = _rt::Vec::with_capacity(len21);
+                                for i in 0..len21 {
+                                    let base = base21
+                                        .add(i * (24 + 8 * ::core::mem::size_of::<*const u8>()));
+                                    let e21 = {
                                         let l5 = i32::from(*base.add(0).cast::<u8>());
-                                        let l6 = *base
-                                            .add(::core::mem::size_of::<*const u8>())
-                                            .cast::<*mut u8>();
-                                        let l7 = *base
-                                            .add(2 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<usize>();
-                                        let len8 = l7;
-                                        let bytes8 = _rt::Vec::from_raw_parts(
-                                            l6.cast(),
-                                            len8,
-                                            len8,
-                                        );
-                                        let l9 = *base
+                                        let v9 = match l5 {
+                                            0 => Speaker::Person,
+                                            1 => Speaker::Bot,
+                                            2 => Speaker::Agent,
+                                            3 => Speaker::Client,
+                                            4 => Speaker::Gateway,
+                                            n => {
+                                                debug_assert_eq!(n, 5, "invalid enum discriminant");
+                                                let e9 = {
+                                                    let l6 = *base
+                                                        .add(::core::mem::size_of::<*const u8>())
+                                                        .cast::<*mut u8>();
+                                                    let l7 = *base
+                                                        .add(2 * ::core::mem::size_of::<*const u8>())
+                                                        .cast::<usize>();
+                                                    let len8 = l7;
+                                                    let bytes8 = _rt::Vec::from_raw_parts(
+                                                        l6.cast(),
+                                                        len8,
+                                                        len8,
+                                                    );
+                                                    _rt::string_lift(bytes8)
+                                                };
+                                                Speaker::Other(e9)
+                                            }
+                                        };
+                                        let l10 = *base
                                             .add(3 * ::core::mem::size_of::<*const u8>())
                                             .cast::<*mut u8>();
-                                        let l10 = *base
+                                        let l11 = *base
                                             .add(4 * ::core::mem::size_of::<*const u8>())
                                             .cast::<usize>();
-                                        let len11 = l10;
-                                        let bytes11 = _rt::Vec::from_raw_parts(
-                                            l9.cast(),
-                                            len11,
-                                            len11,
+                                        let len12 = l11;
+                                        let bytes12 = _rt::Vec::from_raw_parts(
+                                            l10.cast(),
+                                            len12,
+                                            len12,
                                         );
-                                        let l12 = *base
-                                            .add(8 + 4 * ::core::mem::size_of::<*const u8>())
+                                        let l13 = *base
+                                            .add(5 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l14 = *base
+                                            .add(6 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len15 = l14;
+                                        let bytes15 = _rt::Vec::from_raw_parts(
+                                            l13.cast(),
+                                            len15,
+                                            len15,
+                                        );
+                                        let l16 = *base
+                                            .add(8 + 6 * ::core::mem::size_of::<*const u8>())
                                             .cast::<i64>();
-                                        let l13 = i32::from(
+                                        let l17 = i32::from(
                                             *base
-                                                .add(16 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .add(16 + 6 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>(),
                                         );
                                         Entry {
-                                            who: Speaker::_lift(l5 as u8),
-                                            kind: _rt::string_lift(bytes8),
-                                            text: _rt::string_lift(bytes11),
-                                            at: l12 as u64,
-                                            token: match l13 {
+                                            who: v9,
+                                            kind: _rt::string_lift(bytes12),
+                                            text: _rt::string_lift(bytes15),
+                                            at: l16 as u64,
+                                            token: match l17 {
                                                 0 => None,
                                                 1 => {
                                                     let e = {
-                                                        let l14 = *base
-                                                            .add(16 + 5 * ::core::mem::size_of::<*const u8>())
+                                                        let l18 = *base
+                                                            .add(16 + 7 * ::core::mem::size_of::<*const u8>())
                                                             .cast::<*mut u8>();
-                                                        let l15 = *base
-                                                            .add(16 + 6 * ::core::mem::size_of::<*const u8>())
+                                                        let l19 = *base
+                                                            .add(16 + 8 * ::core::mem::size_of::<*const u8>())
                                                             .cast::<usize>();
-                                                        let len16 = l15;
-                                                        let bytes16 = _rt::Vec::from_raw_parts(
-                                                            l14.cast(),
-                                                            len16,
-                                                            len16,
+                                                        let len20 = l19;
+                                                        let bytes20 = _rt::Vec::from_raw_parts(
+                                                            l18.cast(),
+                                                            len20,
+                                                            len20,
                                                         );
-                                                        _rt::string_lift(bytes16)
+                                                        _rt::string_lift(bytes20)
                                                     };
                                                     Some(e)
                                                 }
@@ -15576,88 +16860,106 @@ pub mod vestibule {
                                             },
                                         }
                                     };
-                                    result17.push(e17);
+                                    result21.push(e21);
                                 }
                                 _rt::cabi_dealloc(
-                                    base17,
-                                    len17 * (24 + 6 * ::core::mem::size_of::<*const u8>()),
+                                    base21,
+                                    len21 * (24 + 8 * ::core::mem::size_of::<*const u8>()),
                                     8,
                                 );
-                                result17
+                                result21
                             };
                             Ok(e)
                         }
                         1 => {
                             let e = {
-                                let l18 = i32::from(
+                                let l22 = i32::from(
                                     *ptr0.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::vestibule::plugin::reads::ReadError as V28;
-                                let v28 = match l18 {
-                                    0 => V28::Denied,
+                                use super::super::super::vestibule::plugin::reads::ReadError as V35;
+                                let v35 = match l22 {
+                                    0 => V35::Denied,
                                     1 => {
-                                        let e28 = {
-                                            let l19 = *ptr0
+                                        let e35 = {
+                                            let l23 = *ptr0
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l20 = *ptr0
+                                            let l24 = *ptr0
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len21 = l20;
-                                            let bytes21 = _rt::Vec::from_raw_parts(
-                                                l19.cast(),
-                                                len21,
-                                                len21,
+                                            let len25 = l24;
+                                            let bytes25 = _rt::Vec::from_raw_parts(
+                                                l23.cast(),
+                                                len25,
+                                                len25,
                                             );
-                                            _rt::string_lift(bytes21)
+                                            _rt::string_lift(bytes25)
                                         };
-                                        V28::Invalid(e28)
+                                        V35::Invalid(e35)
                                     }
                                     2 => {
-                                        let e28 = {
-                                            let l22 = *ptr0
+                                        let e35 = {
+                                            let l26 = *ptr0
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l23 = *ptr0
+                                            let l27 = *ptr0
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len24 = l23;
-                                            let bytes24 = _rt::Vec::from_raw_parts(
-                                                l22.cast(),
-                                                len24,
-                                                len24,
+                                            let len28 = l27;
+                                            let bytes28 = _rt::Vec::from_raw_parts(
+                                                l26.cast(),
+                                                len28,
+                                                len28,
                                             );
-                                            _rt::string_lift(bytes24)
+                                            _rt::string_lift(bytes28)
                                         };
-                                        V28::Quota(e28)
+                                        V35::Quota(e35)
+                                    }
+                                    3 => {
+                                        let e35 = {
+                                            let l29 = *ptr0
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l30 = *ptr0
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len31 = l30;
+                                            let bytes31 = _rt::Vec::from_raw_parts(
+                                                l29.cast(),
+                                                len31,
+                                                len31,
+                                            );
+                                            _rt::string_lift(bytes31)
+                                        };
+                                        V35::Unavailable(e35)
                                     }
                                     n => {
-                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
-                                        let e28 = {
-                                            let l25 = *ptr0
+                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                        let e35 = {
+                                            let l32 = *ptr0
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l26 = *ptr0
+                                            let l33 = *ptr0
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len27 = l26;
-                                            let bytes27 = _rt::Vec::from_raw_parts(
-                                                l25.cast(),
-                                                len27,
-                                                len27,
+                                            let len34 = l33;
+                                            let bytes34 = _rt::Vec::from_raw_parts(
+                                                l32.cast(),
+                                                len34,
+                                                len34,
                                             );
-                                            _rt::string_lift(bytes27)
+                                            _rt::string_lift(bytes34)
                                         };
-                                        V28::Unavailable(e28)
+                                        V35::Other(e35)
                                     }
                                 };
-                                v28
+                                v35
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result29
+                    result36
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -15677,7 +16979,7 @@ pub mod vestibule {
                     );
                     let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/conversation@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/conversation@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "owned-by"]
                         fn wit_import1(_: *mut u8);
@@ -15688,14 +16990,14 @@ pub mod vestibule {
                     }
                     wit_import1(ptr0);
                     let l2 = i32::from(*ptr0.add(0).cast::<u8>());
-                    let result27 = match l2 {
+                    let result33 = match l2 {
                         0 => {
                             let e = {
                                 let l3 = i32::from(*ptr0.add(8).cast::<u8>());
-                                let v13 = match l3 {
+                                let v16 = match l3 {
                                     0 => Owner::Bot,
                                     1 => {
-                                        let e13 = {
+                                        let e16 = {
                                             let l4 = *ptr0
                                                 .add(8 + 1 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -15710,10 +17012,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes6)
                                         };
-                                        Owner::Queue(e13)
+                                        Owner::Queue(e16)
                                     }
                                     2 => {
-                                        let e13 = {
+                                        let e16 = {
                                             let l7 = *ptr0
                                                 .add(8 + 1 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -15728,11 +17030,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes9)
                                         };
-                                        Owner::Agent(e13)
+                                        Owner::Agent(e16)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
-                                        let e13 = {
+                                    3 => {
+                                        let e16 = {
                                             let l10 = *ptr0
                                                 .add(8 + 1 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -15747,24 +17048,43 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes12)
                                         };
-                                        Owner::Client(e13)
+                                        Owner::Client(e16)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                        let e16 = {
+                                            let l13 = *ptr0
+                                                .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l14 = *ptr0
+                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len15 = l14;
+                                            let bytes15 = _rt::Vec::from_raw_parts(
+                                                l13.cast(),
+                                                len15,
+                                                len15,
+                                            );
+                                            _rt::string_lift(bytes15)
+                                        };
+                                        Owner::Other(e16)
                                     }
                                 };
-                                let l14 = i32::from(
+                                let l17 = i32::from(
                                     *ptr0
                                         .add(16 + 2 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>(),
                                 );
                                 Ownership {
-                                    owner: v13,
-                                    since: match l14 {
+                                    owner: v16,
+                                    since: match l17 {
                                         0 => None,
                                         1 => {
                                             let e = {
-                                                let l15 = *ptr0
+                                                let l18 = *ptr0
                                                     .add(24 + 2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<i64>();
-                                                l15 as u64
+                                                l18 as u64
                                             };
                                             Some(e)
                                         }
@@ -15776,30 +17096,12 @@ pub mod vestibule {
                         }
                         1 => {
                             let e = {
-                                let l16 = i32::from(*ptr0.add(8).cast::<u8>());
-                                use super::super::super::vestibule::plugin::reads::ReadError as V26;
-                                let v26 = match l16 {
-                                    0 => V26::Denied,
+                                let l19 = i32::from(*ptr0.add(8).cast::<u8>());
+                                use super::super::super::vestibule::plugin::reads::ReadError as V32;
+                                let v32 = match l19 {
+                                    0 => V32::Denied,
                                     1 => {
-                                        let e26 = {
-                                            let l17 = *ptr0
-                                                .add(8 + 1 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<*mut u8>();
-                                            let l18 = *ptr0
-                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<usize>();
-                                            let len19 = l18;
-                                            let bytes19 = _rt::Vec::from_raw_parts(
-                                                l17.cast(),
-                                                len19,
-                                                len19,
-                                            );
-                                            _rt::string_lift(bytes19)
-                                        };
-                                        V26::Invalid(e26)
-                                    }
-                                    2 => {
-                                        let e26 = {
+                                        let e32 = {
                                             let l20 = *ptr0
                                                 .add(8 + 1 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -15814,11 +17116,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes22)
                                         };
-                                        V26::Quota(e26)
+                                        V32::Invalid(e32)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
-                                        let e26 = {
+                                    2 => {
+                                        let e32 = {
                                             let l23 = *ptr0
                                                 .add(8 + 1 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -15833,16 +17134,53 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes25)
                                         };
-                                        V26::Unavailable(e26)
+                                        V32::Quota(e32)
+                                    }
+                                    3 => {
+                                        let e32 = {
+                                            let l26 = *ptr0
+                                                .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l27 = *ptr0
+                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len28 = l27;
+                                            let bytes28 = _rt::Vec::from_raw_parts(
+                                                l26.cast(),
+                                                len28,
+                                                len28,
+                                            );
+                                            _rt::string_lift(bytes28)
+                                        };
+                                        V32::Unavailable(e32)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                        let e32 = {
+                                            let l29 = *ptr0
+                                                .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l30 = *ptr0
+                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len31 = l30;
+                                            let bytes31 = _rt::Vec::from_raw_parts(
+                                                l29.cast(),
+                                                len31,
+                                                len31,
+                                            );
+                                            _rt::string_lift(bytes31)
+                                        };
+                                        V32::Other(e32)
                                     }
                                 };
-                                v26
+                                v32
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result27
+                    result33
                 }
             }
         }
@@ -15861,8 +17199,7 @@ pub mod vestibule {
             use super::super::super::_rt;
             pub type ReadError = super::super::super::vestibule::plugin::reads::ReadError;
             /// What Meta charges it as today, and what the person's consent must cover (§6.4). Meta may change it.
-            #[repr(u8)]
-            #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+            #[derive(Clone, PartialEq)]
             pub enum Category {
                 /// Codes to sign in with.
                 Authentication,
@@ -15870,6 +17207,9 @@ pub mod vestibule {
                 Utility,
                 /// Everything else.
                 Marketing,
+                /// A category that is newer than this contract, by Meta's word. The gateway asks for the consent that marketing
+                /// needs. A filter may name it. `other("news")`.
+                Other(_rt::String),
             }
             impl ::core::fmt::Debug for Category {
                 fn fmt(
@@ -15884,20 +17224,9 @@ pub mod vestibule {
                         Category::Marketing => {
                             f.debug_tuple("Category::Marketing").finish()
                         }
-                    }
-                }
-            }
-            impl Category {
-                #[doc(hidden)]
-                pub unsafe fn _lift(val: u8) -> Category {
-                    if !cfg!(debug_assertions) {
-                        return unsafe { ::core::mem::transmute(val) };
-                    }
-                    match val {
-                        0 => Category::Authentication,
-                        1 => Category::Utility,
-                        2 => Category::Marketing,
-                        _ => panic!("invalid enum discriminant"),
+                        Category::Other(e) => {
+                            f.debug_tuple("Category::Other").field(e).finish()
+                        }
                     }
                 }
             }
@@ -15923,8 +17252,7 @@ pub mod vestibule {
                 }
             }
             /// What people make of it, as Meta sees it.
-            #[repr(u8)]
-            #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+            #[derive(Clone, PartialEq)]
             pub enum Quality {
                 /// Well received.
                 High,
@@ -15934,6 +17262,8 @@ pub mod vestibule {
                 Low,
                 /// Meta does not say, or not yet.
                 Unknown,
+                /// A word of Meta's that is newer than this contract. Take it as `unknown`. `other("blue")`.
+                Other(_rt::String),
             }
             impl ::core::fmt::Debug for Quality {
                 fn fmt(
@@ -15945,21 +17275,9 @@ pub mod vestibule {
                         Quality::Medium => f.debug_tuple("Quality::Medium").finish(),
                         Quality::Low => f.debug_tuple("Quality::Low").finish(),
                         Quality::Unknown => f.debug_tuple("Quality::Unknown").finish(),
-                    }
-                }
-            }
-            impl Quality {
-                #[doc(hidden)]
-                pub unsafe fn _lift(val: u8) -> Quality {
-                    if !cfg!(debug_assertions) {
-                        return unsafe { ::core::mem::transmute(val) };
-                    }
-                    match val {
-                        0 => Quality::High,
-                        1 => Quality::Medium,
-                        2 => Quality::Low,
-                        3 => Quality::Unknown,
-                        _ => panic!("invalid enum discriminant"),
+                        Quality::Other(e) => {
+                            f.debug_tuple("Quality::Other").field(e).finish()
+                        }
                     }
                 }
             }
@@ -16085,8 +17403,7 @@ pub mod vestibule {
                 }
             }
             /// What a button takes. A send names one by its place, from 0.
-            #[repr(u8)]
-            #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+            #[derive(Clone, PartialEq)]
             pub enum Button {
                 /// May be given a payload.
                 QuickReply,
@@ -16100,10 +17417,11 @@ pub mod vestibule {
                 OneTimeCode,
                 /// May be given a token.
                 Flow,
-                /// What this contract has no word for. It may be left out.
-                Other,
-                /// What this contract has no word for and every send must give. A plugin cannot send such a template.
-                OtherRequired,
+                /// What this contract has no case for. It may be left out. `other("voice_call")`.
+                Other(_rt::String),
+                /// What this contract has no case for and every send must give. A plugin cannot send such a template.
+                /// `other-required("multi_product")`.
+                OtherRequired(_rt::String),
             }
             impl ::core::fmt::Debug for Button {
                 fn fmt(
@@ -16121,29 +17439,12 @@ pub mod vestibule {
                             f.debug_tuple("Button::OneTimeCode").finish()
                         }
                         Button::Flow => f.debug_tuple("Button::Flow").finish(),
-                        Button::Other => f.debug_tuple("Button::Other").finish(),
-                        Button::OtherRequired => {
-                            f.debug_tuple("Button::OtherRequired").finish()
+                        Button::Other(e) => {
+                            f.debug_tuple("Button::Other").field(e).finish()
                         }
-                    }
-                }
-            }
-            impl Button {
-                #[doc(hidden)]
-                pub unsafe fn _lift(val: u8) -> Button {
-                    if !cfg!(debug_assertions) {
-                        return unsafe { ::core::mem::transmute(val) };
-                    }
-                    match val {
-                        0 => Button::QuickReply,
-                        1 => Button::Fixed,
-                        2 => Button::UrlSuffix,
-                        3 => Button::CopyCode,
-                        4 => Button::OneTimeCode,
-                        5 => Button::Flow,
-                        6 => Button::Other,
-                        7 => Button::OtherRequired,
-                        _ => panic!("invalid enum discriminant"),
+                        Button::OtherRequired(e) => {
+                            f.debug_tuple("Button::OtherRequired").field(e).finish()
+                        }
                     }
                 }
             }
@@ -16196,7 +17497,7 @@ pub mod vestibule {
                 #[inline]
                 unsafe fn drop(_handle: u32) {
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/templates@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/templates@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "[resource-drop]known-template"]
                         fn drop(_: i32);
@@ -16229,7 +17530,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/templates@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/templates@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]known-template.key"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -16267,18 +17568,56 @@ pub mod vestibule {
                 #[allow(async_fn_in_trait)]
                 pub fn category(&self) -> Category {
                     unsafe {
+                        #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                        #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                        struct RetArea(
+                            [::core::mem::MaybeUninit<
+                                u8,
+                            >; 3 * ::core::mem::size_of::<*const u8>()],
+                        );
+                        let mut ret_area = RetArea(
+                            [::core::mem::MaybeUninit::uninit(); 3
+                                * ::core::mem::size_of::<*const u8>()],
+                        );
+                        let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/templates@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/templates@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]known-template.category"]
-                            fn wit_import0(_: i32) -> i32;
+                            fn wit_import1(_: i32, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import0(_: i32) -> i32 {
+                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
                             unreachable!()
                         }
-                        let ret = wit_import0((self).handle() as i32);
-                        Category::_lift(ret as u8)
+                        wit_import1((self).handle() as i32, ptr0);
+                        let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+                        let v6 = match l2 {
+                            0 => Category::Authentication,
+                            1 => Category::Utility,
+                            2 => Category::Marketing,
+                            n => {
+                                debug_assert_eq!(n, 3, "invalid enum discriminant");
+                                let e6 = {
+                                    let l3 = *ptr0
+                                        .add(::core::mem::size_of::<*const u8>())
+                                        .cast::<*mut u8>();
+                                    let l4 = *ptr0
+                                        .add(2 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>();
+                                    let len5 = l4;
+                                    let bytes5 = _rt::Vec::from_raw_parts(
+                                        l3.cast(),
+                                        len5,
+                                        len5,
+                                    );
+                                    _rt::string_lift(bytes5)
+                                };
+                                Category::Other(e6)
+                            }
+                        };
+                        let result7 = v6;
+                        result7
                     }
                 }
             }
@@ -16301,7 +17640,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/templates@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/templates@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]known-template.status"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -16345,18 +17684,57 @@ pub mod vestibule {
                 #[allow(async_fn_in_trait)]
                 pub fn quality(&self) -> Quality {
                     unsafe {
+                        #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                        #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                        struct RetArea(
+                            [::core::mem::MaybeUninit<
+                                u8,
+                            >; 3 * ::core::mem::size_of::<*const u8>()],
+                        );
+                        let mut ret_area = RetArea(
+                            [::core::mem::MaybeUninit::uninit(); 3
+                                * ::core::mem::size_of::<*const u8>()],
+                        );
+                        let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/templates@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/templates@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]known-template.quality"]
-                            fn wit_import0(_: i32) -> i32;
+                            fn wit_import1(_: i32, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import0(_: i32) -> i32 {
+                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
                             unreachable!()
                         }
-                        let ret = wit_import0((self).handle() as i32);
-                        Quality::_lift(ret as u8)
+                        wit_import1((self).handle() as i32, ptr0);
+                        let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+                        let v6 = match l2 {
+                            0 => Quality::High,
+                            1 => Quality::Medium,
+                            2 => Quality::Low,
+                            3 => Quality::Unknown,
+                            n => {
+                                debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                let e6 = {
+                                    let l3 = *ptr0
+                                        .add(::core::mem::size_of::<*const u8>())
+                                        .cast::<*mut u8>();
+                                    let l4 = *ptr0
+                                        .add(2 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>();
+                                    let len5 = l4;
+                                    let bytes5 = _rt::Vec::from_raw_parts(
+                                        l3.cast(),
+                                        len5,
+                                        len5,
+                                    );
+                                    _rt::string_lift(bytes5)
+                                };
+                                Quality::Other(e6)
+                            }
+                        };
+                        let result7 = v6;
+                        result7
                     }
                 }
             }
@@ -16368,7 +17746,7 @@ pub mod vestibule {
                 pub fn is_read(&self) -> bool {
                     unsafe {
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/templates@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/templates@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]known-template.is-read"]
                             fn wit_import0(_: i32) -> i32;
@@ -16401,7 +17779,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/templates@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/templates@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]known-template.header"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -16481,7 +17859,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/templates@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/templates@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]known-template.parameters"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -16545,7 +17923,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/templates@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/templates@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]known-template.buttons"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -16559,20 +17937,70 @@ pub mod vestibule {
                         let l3 = *ptr0
                             .add(::core::mem::size_of::<*const u8>())
                             .cast::<usize>();
-                        let base5 = l2;
-                        let len5 = l3;
-                        let mut result5 = _rt::Vec::with_capacity(len5);
-                        for i in 0..len5 {
-                            let base = base5.add(i * 1);
-                            let e5 = {
+                        let base12 = l2;
+                        let len12 = l3;
+                        let mut result12 = _rt::Vec::with_capacity(len12);
+                        for i in 0..len12 {
+                            let base = base12
+                                .add(i * (3 * ::core::mem::size_of::<*const u8>()));
+                            let e12 = {
                                 let l4 = i32::from(*base.add(0).cast::<u8>());
-                                Button::_lift(l4 as u8)
+                                let v11 = match l4 {
+                                    0 => Button::QuickReply,
+                                    1 => Button::Fixed,
+                                    2 => Button::UrlSuffix,
+                                    3 => Button::CopyCode,
+                                    4 => Button::OneTimeCode,
+                                    5 => Button::Flow,
+                                    6 => {
+                                        let e11 = {
+                                            let l5 = *base
+                                                .add(::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l6 = *base
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len7 = l6;
+                                            let bytes7 = _rt::Vec::from_raw_parts(
+                                                l5.cast(),
+                                                len7,
+                                                len7,
+                                            );
+                                            _rt::string_lift(bytes7)
+                                        };
+                                        Button::Other(e11)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 7, "invalid enum discriminant");
+                                        let e11 = {
+                                            let l8 = *base
+                                                .add(::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l9 = *base
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len10 = l9;
+                                            let bytes10 = _rt::Vec::from_raw_parts(
+                                                l8.cast(),
+                                                len10,
+                                                len10,
+                                            );
+                                            _rt::string_lift(bytes10)
+                                        };
+                                        Button::OtherRequired(e11)
+                                    }
+                                };
+                                v11
                             };
-                            result5.push(e5);
+                            result12.push(e12);
                         }
-                        _rt::cabi_dealloc(base5, len5 * 1, 1);
-                        let result6 = result5;
-                        result6
+                        _rt::cabi_dealloc(
+                            base12,
+                            len12 * (3 * ::core::mem::size_of::<*const u8>()),
+                            ::core::mem::size_of::<*const u8>(),
+                        );
+                        let result13 = result12;
+                        result13
                     }
                 }
             }
@@ -16596,7 +18024,7 @@ pub mod vestibule {
                         );
                         let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/templates@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/templates@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]known-template.cards"]
                             fn wit_import1(_: i32, _: *mut u8);
@@ -16610,13 +18038,13 @@ pub mod vestibule {
                         let l3 = *ptr0
                             .add(::core::mem::size_of::<*const u8>())
                             .cast::<usize>();
-                        let base22 = l2;
-                        let len22 = l3;
-                        let mut result22 = _rt::Vec::with_capacity(len22);
-                        for i in 0..len22 {
-                            let base = base22
+                        let base29 = l2;
+                        let len29 = l3;
+                        let mut result29 = _rt::Vec::with_capacity(len29);
+                        for i in 0..len29 {
+                            let base = base29
                                 .add(i * (7 * ::core::mem::size_of::<*const u8>()));
-                            let e22 = {
+                            let e29 = {
                                 let l4 = i32::from(*base.add(0).cast::<u8>());
                                 let v11 = match l4 {
                                     0 => Header::Fixed,
@@ -16700,33 +18128,83 @@ pub mod vestibule {
                                 let l19 = *base
                                     .add(6 * ::core::mem::size_of::<*const u8>())
                                     .cast::<usize>();
-                                let base21 = l18;
-                                let len21 = l19;
-                                let mut result21 = _rt::Vec::with_capacity(len21);
-                                for i in 0..len21 {
-                                    let base = base21.add(i * 1);
-                                    let e21 = {
+                                let base28 = l18;
+                                let len28 = l19;
+                                let mut result28 = _rt::Vec::with_capacity(len28);
+                                for i in 0..len28 {
+                                    let base = base28
+                                        .add(i * (3 * ::core::mem::size_of::<*const u8>()));
+                                    let e28 = {
                                         let l20 = i32::from(*base.add(0).cast::<u8>());
-                                        Button::_lift(l20 as u8)
+                                        let v27 = match l20 {
+                                            0 => Button::QuickReply,
+                                            1 => Button::Fixed,
+                                            2 => Button::UrlSuffix,
+                                            3 => Button::CopyCode,
+                                            4 => Button::OneTimeCode,
+                                            5 => Button::Flow,
+                                            6 => {
+                                                let e27 = {
+                                                    let l21 = *base
+                                                        .add(::core::mem::size_of::<*const u8>())
+                                                        .cast::<*mut u8>();
+                                                    let l22 = *base
+                                                        .add(2 * ::core::mem::size_of::<*const u8>())
+                                                        .cast::<usize>();
+                                                    let len23 = l22;
+                                                    let bytes23 = _rt::Vec::from_raw_parts(
+                                                        l21.cast(),
+                                                        len23,
+                                                        len23,
+                                                    );
+                                                    _rt::string_lift(bytes23)
+                                                };
+                                                Button::Other(e27)
+                                            }
+                                            n => {
+                                                debug_assert_eq!(n, 7, "invalid enum discriminant");
+                                                let e27 = {
+                                                    let l24 = *base
+                                                        .add(::core::mem::size_of::<*const u8>())
+                                                        .cast::<*mut u8>();
+                                                    let l25 = *base
+                                                        .add(2 * ::core::mem::size_of::<*const u8>())
+                                                        .cast::<usize>();
+                                                    let len26 = l25;
+                                                    let bytes26 = _rt::Vec::from_raw_parts(
+                                                        l24.cast(),
+                                                        len26,
+                                                        len26,
+                                                    );
+                                                    _rt::string_lift(bytes26)
+                                                };
+                                                Button::OtherRequired(e27)
+                                            }
+                                        };
+                                        v27
                                     };
-                                    result21.push(e21);
+                                    result28.push(e28);
                                 }
-                                _rt::cabi_dealloc(base21, len21 * 1, 1);
+                                _rt::cabi_dealloc(
+                                    base28,
+                                    len28 * (3 * ::core::mem::size_of::<*const u8>()),
+                                    ::core::mem::size_of::<*const u8>(),
+                                );
                                 Card {
                                     header: v11,
                                     parameters: result17,
-                                    buttons: result21,
+                                    buttons: result28,
                                 }
                             };
-                            result22.push(e22);
+                            result29.push(e29);
                         }
                         _rt::cabi_dealloc(
-                            base22,
-                            len22 * (7 * ::core::mem::size_of::<*const u8>()),
+                            base29,
+                            len29 * (7 * ::core::mem::size_of::<*const u8>()),
                             ::core::mem::size_of::<*const u8>(),
                         );
-                        let result23 = result22;
-                        result23
+                        let result30 = result29;
+                        result30
                     }
                 }
             }
@@ -16737,7 +18215,7 @@ pub mod vestibule {
                 pub fn has_offer(&self) -> bool {
                     unsafe {
                         #[cfg(target_arch = "wasm32")]
-                        #[link(wasm_import_module = "vestibule:plugin/templates@0.2.2")]
+                        #[link(wasm_import_module = "vestibule:plugin/templates@0.3.0")]
                         unsafe extern "C" {
                             #[link_name = "[method]known-template.has-offer"]
                             fn wit_import0(_: i32) -> i32;
@@ -16780,29 +18258,46 @@ pub mod vestibule {
                     let vec1 = begins_with0;
                     let ptr1 = vec1.as_ptr().cast::<u8>();
                     let len1 = vec1.len();
-                    let (result2_0, result2_1) = match category0 {
-                        Some(e) => (1i32, e.clone() as i32),
-                        None => (0i32, 0i32),
-                    };
-                    let (result4_0, result4_1, result4_2) = match language0 {
+                    let (result4_0, result4_1, result4_2, result4_3) = match category0 {
                         Some(e) => {
-                            let vec3 = e;
-                            let ptr3 = vec3.as_ptr().cast::<u8>();
-                            let len3 = vec3.len();
-                            (1i32, ptr3.cast_mut(), len3)
+                            let (result3_0, result3_1, result3_2) = match e {
+                                Category::Authentication => {
+                                    (0i32, ::core::ptr::null_mut(), 0usize)
+                                }
+                                Category::Utility => (1i32, ::core::ptr::null_mut(), 0usize),
+                                Category::Marketing => {
+                                    (2i32, ::core::ptr::null_mut(), 0usize)
+                                }
+                                Category::Other(e) => {
+                                    let vec2 = e;
+                                    let ptr2 = vec2.as_ptr().cast::<u8>();
+                                    let len2 = vec2.len();
+                                    (3i32, ptr2.cast_mut(), len2)
+                                }
+                            };
+                            (1i32, result3_0, result3_1, result3_2)
+                        }
+                        None => (0i32, 0i32, ::core::ptr::null_mut(), 0usize),
+                    };
+                    let (result6_0, result6_1, result6_2) = match language0 {
+                        Some(e) => {
+                            let vec5 = e;
+                            let ptr5 = vec5.as_ptr().cast::<u8>();
+                            let len5 = vec5.len();
+                            (1i32, ptr5.cast_mut(), len5)
                         }
                         None => (0i32, ::core::ptr::null_mut(), 0usize),
                     };
-                    let (result8_0, result8_1, result8_2, result8_3, result8_4) = match after {
+                    let (result10_0, result10_1, result10_2, result10_3, result10_4) = match after {
                         Some(e) => {
-                            let Key { name: name5, language: language5 } = e;
-                            let vec6 = name5;
-                            let ptr6 = vec6.as_ptr().cast::<u8>();
-                            let len6 = vec6.len();
-                            let vec7 = language5;
-                            let ptr7 = vec7.as_ptr().cast::<u8>();
-                            let len7 = vec7.len();
-                            (1i32, ptr6.cast_mut(), len6, ptr7.cast_mut(), len7)
+                            let Key { name: name7, language: language7 } = e;
+                            let vec8 = name7;
+                            let ptr8 = vec8.as_ptr().cast::<u8>();
+                            let len8 = vec8.len();
+                            let vec9 = language7;
+                            let ptr9 = vec9.as_ptr().cast::<u8>();
+                            let len9 = vec9.len();
+                            (1i32, ptr8.cast_mut(), len8, ptr9.cast_mut(), len9)
                         }
                         None => {
                             (
@@ -16814,16 +18309,18 @@ pub mod vestibule {
                             )
                         }
                     };
-                    let ptr9 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    let ptr11 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/templates@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/templates@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "search"]
-                        fn wit_import10(
+                        fn wit_import12(
                             _: *mut u8,
                             _: usize,
                             _: i32,
                             _: i32,
+                            _: *mut u8,
+                            _: usize,
                             _: i32,
                             _: *mut u8,
                             _: usize,
@@ -16837,11 +18334,13 @@ pub mod vestibule {
                         );
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import10(
+                    unsafe extern "C" fn wit_import12(
                         _: *mut u8,
                         _: usize,
                         _: i32,
                         _: i32,
+                        _: *mut u8,
+                        _: usize,
                         _: i32,
                         _: *mut u8,
                         _: usize,
@@ -16855,125 +18354,176 @@ pub mod vestibule {
                     ) {
                         unreachable!()
                     }
-                    wit_import10(
+                    wit_import12(
                         ptr1.cast_mut(),
                         len1,
-                        result2_0,
-                        result2_1,
                         result4_0,
                         result4_1,
                         result4_2,
-                        result8_0,
-                        result8_1,
-                        result8_2,
-                        result8_3,
-                        result8_4,
+                        result4_3,
+                        result6_0,
+                        result6_1,
+                        result6_2,
+                        result10_0,
+                        result10_1,
+                        result10_2,
+                        result10_3,
+                        result10_4,
                         _rt::as_i32(&most),
-                        ptr9,
+                        ptr11,
                     );
-                    let l11 = i32::from(*ptr9.add(0).cast::<u8>());
-                    let result41 = match l11 {
+                    let l13 = i32::from(*ptr11.add(0).cast::<u8>());
+                    let result54 = match l13 {
                         0 => {
                             let e = {
-                                let l12 = *ptr9
+                                let l14 = *ptr11
                                     .add(::core::mem::size_of::<*const u8>())
                                     .cast::<*mut u8>();
-                                let l13 = *ptr9
+                                let l15 = *ptr11
                                     .add(2 * ::core::mem::size_of::<*const u8>())
                                     .cast::<usize>();
-                                let base22 = l12;
-                                let len22 = l13;
-                                let mut result22 = _rt::Vec::with_capacity(len22);
-                                for i in 0..len22 {
-                                    let base = base22
-                                        .add(i * (5 * ::core::mem::size_of::<*const u8>()));
-                                    let e22 = {
-                                        let l14 = *base.add(0).cast::<*mut u8>();
-                                        let l15 = *base
+                                let base32 = l14;
+                                let len32 = l15;
+                                let mut result32 = _rt::Vec::with_capacity(len32);
+                                for i in 0..len32 {
+                                    let base = base32
+                                        .add(i * (10 * ::core::mem::size_of::<*const u8>()));
+                                    let e32 = {
+                                        let l16 = *base.add(0).cast::<*mut u8>();
+                                        let l17 = *base
                                             .add(::core::mem::size_of::<*const u8>())
                                             .cast::<usize>();
-                                        let len16 = l15;
-                                        let bytes16 = _rt::Vec::from_raw_parts(
-                                            l14.cast(),
-                                            len16,
-                                            len16,
+                                        let len18 = l17;
+                                        let bytes18 = _rt::Vec::from_raw_parts(
+                                            l16.cast(),
+                                            len18,
+                                            len18,
                                         );
-                                        let l17 = *base
+                                        let l19 = *base
                                             .add(2 * ::core::mem::size_of::<*const u8>())
                                             .cast::<*mut u8>();
-                                        let l18 = *base
+                                        let l20 = *base
                                             .add(3 * ::core::mem::size_of::<*const u8>())
                                             .cast::<usize>();
-                                        let len19 = l18;
-                                        let bytes19 = _rt::Vec::from_raw_parts(
-                                            l17.cast(),
-                                            len19,
-                                            len19,
+                                        let len21 = l20;
+                                        let bytes21 = _rt::Vec::from_raw_parts(
+                                            l19.cast(),
+                                            len21,
+                                            len21,
                                         );
-                                        let l20 = i32::from(
+                                        let l22 = i32::from(
                                             *base
                                                 .add(4 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>(),
                                         );
-                                        let l21 = i32::from(
+                                        let v26 = match l22 {
+                                            0 => Category::Authentication,
+                                            1 => Category::Utility,
+                                            2 => Category::Marketing,
+                                            n => {
+                                                debug_assert_eq!(n, 3, "invalid enum discriminant");
+                                                let e26 = {
+                                                    let l23 = *base
+                                                        .add(5 * ::core::mem::size_of::<*const u8>())
+                                                        .cast::<*mut u8>();
+                                                    let l24 = *base
+                                                        .add(6 * ::core::mem::size_of::<*const u8>())
+                                                        .cast::<usize>();
+                                                    let len25 = l24;
+                                                    let bytes25 = _rt::Vec::from_raw_parts(
+                                                        l23.cast(),
+                                                        len25,
+                                                        len25,
+                                                    );
+                                                    _rt::string_lift(bytes25)
+                                                };
+                                                Category::Other(e26)
+                                            }
+                                        };
+                                        let l27 = i32::from(
                                             *base
-                                                .add(1 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .add(7 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>(),
                                         );
+                                        let v31 = match l27 {
+                                            0 => Quality::High,
+                                            1 => Quality::Medium,
+                                            2 => Quality::Low,
+                                            3 => Quality::Unknown,
+                                            n => {
+                                                debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                                let e31 = {
+                                                    let l28 = *base
+                                                        .add(8 * ::core::mem::size_of::<*const u8>())
+                                                        .cast::<*mut u8>();
+                                                    let l29 = *base
+                                                        .add(9 * ::core::mem::size_of::<*const u8>())
+                                                        .cast::<usize>();
+                                                    let len30 = l29;
+                                                    let bytes30 = _rt::Vec::from_raw_parts(
+                                                        l28.cast(),
+                                                        len30,
+                                                        len30,
+                                                    );
+                                                    _rt::string_lift(bytes30)
+                                                };
+                                                Quality::Other(e31)
+                                            }
+                                        };
                                         Listed {
                                             key: Key {
-                                                name: _rt::string_lift(bytes16),
-                                                language: _rt::string_lift(bytes19),
+                                                name: _rt::string_lift(bytes18),
+                                                language: _rt::string_lift(bytes21),
                                             },
-                                            category: Category::_lift(l20 as u8),
-                                            quality: Quality::_lift(l21 as u8),
+                                            category: v26,
+                                            quality: v31,
                                         }
                                     };
-                                    result22.push(e22);
+                                    result32.push(e32);
                                 }
                                 _rt::cabi_dealloc(
-                                    base22,
-                                    len22 * (5 * ::core::mem::size_of::<*const u8>()),
+                                    base32,
+                                    len32 * (10 * ::core::mem::size_of::<*const u8>()),
                                     ::core::mem::size_of::<*const u8>(),
                                 );
-                                let l23 = i32::from(
-                                    *ptr9
+                                let l33 = i32::from(
+                                    *ptr11
                                         .add(3 * ::core::mem::size_of::<*const u8>())
                                         .cast::<u8>(),
                                 );
                                 Page {
-                                    listed: result22,
-                                    next: match l23 {
+                                    listed: result32,
+                                    next: match l33 {
                                         0 => None,
                                         1 => {
                                             let e = {
-                                                let l24 = *ptr9
+                                                let l34 = *ptr11
                                                     .add(4 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>();
-                                                let l25 = *ptr9
+                                                let l35 = *ptr11
                                                     .add(5 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>();
-                                                let len26 = l25;
-                                                let bytes26 = _rt::Vec::from_raw_parts(
-                                                    l24.cast(),
-                                                    len26,
-                                                    len26,
+                                                let len36 = l35;
+                                                let bytes36 = _rt::Vec::from_raw_parts(
+                                                    l34.cast(),
+                                                    len36,
+                                                    len36,
                                                 );
-                                                let l27 = *ptr9
+                                                let l37 = *ptr11
                                                     .add(6 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>();
-                                                let l28 = *ptr9
+                                                let l38 = *ptr11
                                                     .add(7 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>();
-                                                let len29 = l28;
-                                                let bytes29 = _rt::Vec::from_raw_parts(
-                                                    l27.cast(),
-                                                    len29,
-                                                    len29,
+                                                let len39 = l38;
+                                                let bytes39 = _rt::Vec::from_raw_parts(
+                                                    l37.cast(),
+                                                    len39,
+                                                    len39,
                                                 );
                                                 Key {
-                                                    name: _rt::string_lift(bytes26),
-                                                    language: _rt::string_lift(bytes29),
+                                                    name: _rt::string_lift(bytes36),
+                                                    language: _rt::string_lift(bytes39),
                                                 }
                                             };
                                             Some(e)
@@ -16986,75 +18536,93 @@ pub mod vestibule {
                         }
                         1 => {
                             let e = {
-                                let l30 = i32::from(
-                                    *ptr9.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                let l40 = i32::from(
+                                    *ptr11.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::vestibule::plugin::reads::ReadError as V40;
-                                let v40 = match l30 {
-                                    0 => V40::Denied,
+                                use super::super::super::vestibule::plugin::reads::ReadError as V53;
+                                let v53 = match l40 {
+                                    0 => V53::Denied,
                                     1 => {
-                                        let e40 = {
-                                            let l31 = *ptr9
+                                        let e53 = {
+                                            let l41 = *ptr11
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l32 = *ptr9
+                                            let l42 = *ptr11
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len33 = l32;
-                                            let bytes33 = _rt::Vec::from_raw_parts(
-                                                l31.cast(),
-                                                len33,
-                                                len33,
+                                            let len43 = l42;
+                                            let bytes43 = _rt::Vec::from_raw_parts(
+                                                l41.cast(),
+                                                len43,
+                                                len43,
                                             );
-                                            _rt::string_lift(bytes33)
+                                            _rt::string_lift(bytes43)
                                         };
-                                        V40::Invalid(e40)
+                                        V53::Invalid(e53)
                                     }
                                     2 => {
-                                        let e40 = {
-                                            let l34 = *ptr9
+                                        let e53 = {
+                                            let l44 = *ptr11
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l35 = *ptr9
+                                            let l45 = *ptr11
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len36 = l35;
-                                            let bytes36 = _rt::Vec::from_raw_parts(
-                                                l34.cast(),
-                                                len36,
-                                                len36,
+                                            let len46 = l45;
+                                            let bytes46 = _rt::Vec::from_raw_parts(
+                                                l44.cast(),
+                                                len46,
+                                                len46,
                                             );
-                                            _rt::string_lift(bytes36)
+                                            _rt::string_lift(bytes46)
                                         };
-                                        V40::Quota(e40)
+                                        V53::Quota(e53)
+                                    }
+                                    3 => {
+                                        let e53 = {
+                                            let l47 = *ptr11
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l48 = *ptr11
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len49 = l48;
+                                            let bytes49 = _rt::Vec::from_raw_parts(
+                                                l47.cast(),
+                                                len49,
+                                                len49,
+                                            );
+                                            _rt::string_lift(bytes49)
+                                        };
+                                        V53::Unavailable(e53)
                                     }
                                     n => {
-                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
-                                        let e40 = {
-                                            let l37 = *ptr9
+                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                        let e53 = {
+                                            let l50 = *ptr11
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
-                                            let l38 = *ptr9
+                                            let l51 = *ptr11
                                                 .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
-                                            let len39 = l38;
-                                            let bytes39 = _rt::Vec::from_raw_parts(
-                                                l37.cast(),
-                                                len39,
-                                                len39,
+                                            let len52 = l51;
+                                            let bytes52 = _rt::Vec::from_raw_parts(
+                                                l50.cast(),
+                                                len52,
+                                                len52,
                                             );
-                                            _rt::string_lift(bytes39)
+                                            _rt::string_lift(bytes52)
                                         };
-                                        V40::Unavailable(e40)
+                                        V53::Other(e53)
                                     }
                                 };
-                                v40
+                                v53
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result41
+                    result54
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -17088,7 +18656,7 @@ pub mod vestibule {
                     let len2 = vec2.len();
                     let ptr3 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/templates@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/templates@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "find"]
                         fn wit_import4(
@@ -17111,7 +18679,7 @@ pub mod vestibule {
                     }
                     wit_import4(ptr1.cast_mut(), len1, ptr2.cast_mut(), len2, ptr3);
                     let l5 = i32::from(*ptr3.add(0).cast::<u8>());
-                    let result19 = match l5 {
+                    let result22 = match l5 {
                         0 => {
                             let e = {
                                 let l6 = i32::from(
@@ -17138,11 +18706,11 @@ pub mod vestibule {
                                 let l8 = i32::from(
                                     *ptr3.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::vestibule::plugin::reads::ReadError as V18;
-                                let v18 = match l8 {
-                                    0 => V18::Denied,
+                                use super::super::super::vestibule::plugin::reads::ReadError as V21;
+                                let v21 = match l8 {
+                                    0 => V21::Denied,
                                     1 => {
-                                        let e18 = {
+                                        let e21 = {
                                             let l9 = *ptr3
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -17157,10 +18725,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes11)
                                         };
-                                        V18::Invalid(e18)
+                                        V21::Invalid(e21)
                                     }
                                     2 => {
-                                        let e18 = {
+                                        let e21 = {
                                             let l12 = *ptr3
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -17175,11 +18743,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes14)
                                         };
-                                        V18::Quota(e18)
+                                        V21::Quota(e21)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
-                                        let e18 = {
+                                    3 => {
+                                        let e21 = {
                                             let l15 = *ptr3
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -17194,16 +18761,35 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes17)
                                         };
-                                        V18::Unavailable(e18)
+                                        V21::Unavailable(e21)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                        let e21 = {
+                                            let l18 = *ptr3
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l19 = *ptr3
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len20 = l19;
+                                            let bytes20 = _rt::Vec::from_raw_parts(
+                                                l18.cast(),
+                                                len20,
+                                                len20,
+                                            );
+                                            _rt::string_lift(bytes20)
+                                        };
+                                        V21::Other(e21)
                                     }
                                 };
-                                v18
+                                v21
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result19
+                    result22
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -17235,7 +18821,7 @@ pub mod vestibule {
                     let len1 = vec1.len();
                     let ptr2 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/templates@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/templates@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "choose-language"]
                         fn wit_import3(
@@ -17258,7 +18844,7 @@ pub mod vestibule {
                     }
                     wit_import3(ptr0.cast_mut(), len0, ptr1.cast_mut(), len1, ptr2);
                     let l4 = i32::from(*ptr2.add(0).cast::<u8>());
-                    let result20 = match l4 {
+                    let result23 = match l4 {
                         0 => {
                             let e = {
                                 let l5 = i32::from(
@@ -17294,11 +18880,11 @@ pub mod vestibule {
                                 let l9 = i32::from(
                                     *ptr2.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                use super::super::super::vestibule::plugin::reads::ReadError as V19;
-                                let v19 = match l9 {
-                                    0 => V19::Denied,
+                                use super::super::super::vestibule::plugin::reads::ReadError as V22;
+                                let v22 = match l9 {
+                                    0 => V22::Denied,
                                     1 => {
-                                        let e19 = {
+                                        let e22 = {
                                             let l10 = *ptr2
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -17313,10 +18899,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes12)
                                         };
-                                        V19::Invalid(e19)
+                                        V22::Invalid(e22)
                                     }
                                     2 => {
-                                        let e19 = {
+                                        let e22 = {
                                             let l13 = *ptr2
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -17331,11 +18917,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes15)
                                         };
-                                        V19::Quota(e19)
+                                        V22::Quota(e22)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 3, "invalid enum discriminant");
-                                        let e19 = {
+                                    3 => {
+                                        let e22 = {
                                             let l16 = *ptr2
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -17350,16 +18935,35 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes18)
                                         };
-                                        V19::Unavailable(e19)
+                                        V22::Unavailable(e22)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                        let e22 = {
+                                            let l19 = *ptr2
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l20 = *ptr2
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len21 = l20;
+                                            let bytes21 = _rt::Vec::from_raw_parts(
+                                                l19.cast(),
+                                                len21,
+                                                len21,
+                                            );
+                                            _rt::string_lift(bytes21)
+                                        };
+                                        V22::Other(e22)
                                     }
                                 };
-                                v19
+                                v22
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result20
+                    result23
                 }
             }
         }
@@ -17626,6 +19230,9 @@ pub mod vestibule {
                 Unreachable(_rt::String),
                 /// Nothing was sent: in shadow, in a replay that does not know this request, or because the gateway has no room.
                 Unavailable(_rt::String),
+                /// For another reason; the text says which. No gateway says so today. Take it as `unreachable`: the request may have
+                /// arrived.
+                Other(_rt::String),
             }
             impl ::core::fmt::Debug for HttpError {
                 fn fmt(
@@ -17656,6 +19263,9 @@ pub mod vestibule {
                         }
                         HttpError::Unavailable(e) => {
                             f.debug_tuple("HttpError::Unavailable").field(e).finish()
+                        }
+                        HttpError::Other(e) => {
+                            f.debug_tuple("HttpError::Other").field(e).finish()
                         }
                     }
                 }
@@ -17919,7 +19529,7 @@ pub mod vestibule {
                     };
                     let ptr20 = ret_area.0.as_mut_ptr().cast::<u8>();
                     #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "vestibule:plugin/http@0.2.2")]
+                    #[link(wasm_import_module = "vestibule:plugin/http@0.3.0")]
                     unsafe extern "C" {
                         #[link_name = "send"]
                         fn wit_import21(
@@ -17975,7 +19585,7 @@ pub mod vestibule {
                         ptr20,
                     );
                     let l22 = i32::from(*ptr20.add(0).cast::<u8>());
-                    let result56 = match l22 {
+                    let result59 = match l22 {
                         0 => {
                             let e = {
                                 let l23 = i32::from(
@@ -18052,9 +19662,9 @@ pub mod vestibule {
                                 let l36 = i32::from(
                                     *ptr20.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
                                 );
-                                let v55 = match l36 {
+                                let v58 = match l36 {
                                     0 => {
-                                        let e55 = {
+                                        let e58 = {
                                             let l37 = *ptr20
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -18069,10 +19679,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes39)
                                         };
-                                        HttpError::Denied(e55)
+                                        HttpError::Denied(e58)
                                     }
                                     1 => {
-                                        let e55 = {
+                                        let e58 = {
                                             let l40 = *ptr20
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -18087,10 +19697,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes42)
                                         };
-                                        HttpError::Invalid(e55)
+                                        HttpError::Invalid(e58)
                                     }
                                     2 => {
-                                        let e55 = {
+                                        let e58 = {
                                             let l43 = *ptr20
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -18105,10 +19715,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes45)
                                         };
-                                        HttpError::Quota(e55)
+                                        HttpError::Quota(e58)
                                     }
                                     3 => {
-                                        let e55 = {
+                                        let e58 = {
                                             let l46 = *ptr20
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -18123,12 +19733,12 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes48)
                                         };
-                                        HttpError::Absent(e55)
+                                        HttpError::Absent(e58)
                                     }
                                     4 => HttpError::Timeout,
                                     5 => HttpError::TooLarge,
                                     6 => {
-                                        let e55 = {
+                                        let e58 = {
                                             let l49 = *ptr20
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -18143,11 +19753,10 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes51)
                                         };
-                                        HttpError::Unreachable(e55)
+                                        HttpError::Unreachable(e58)
                                     }
-                                    n => {
-                                        debug_assert_eq!(n, 7, "invalid enum discriminant");
-                                        let e55 = {
+                                    7 => {
+                                        let e58 = {
                                             let l52 = *ptr20
                                                 .add(2 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<*mut u8>();
@@ -18162,16 +19771,35 @@ pub mod vestibule {
                                             );
                                             _rt::string_lift(bytes54)
                                         };
-                                        HttpError::Unavailable(e55)
+                                        HttpError::Unavailable(e58)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 8, "invalid enum discriminant");
+                                        let e58 = {
+                                            let l55 = *ptr20
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l56 = *ptr20
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len57 = l56;
+                                            let bytes57 = _rt::Vec::from_raw_parts(
+                                                l55.cast(),
+                                                len57,
+                                                len57,
+                                            );
+                                            _rt::string_lift(bytes57)
+                                        };
+                                        HttpError::Other(e58)
                                     }
                                 };
-                                v55
+                                v58
                             };
                             Err(e)
                         }
                         _ => _rt::invalid_enum_discriminant(),
                     };
-                    result56
+                    result59
                 }
             }
         }
@@ -18395,198 +20023,202 @@ mod _rt {
 #[rustfmt::skip]
 #[cfg(target_arch = "wasm32")]
 #[unsafe(
-    link_section = "component-type:wit-bindgen:0.61.1:vestibule:plugin@0.2.2:host:encoded world"
+    link_section = "component-type:wit-bindgen:0.61.1:vestibule:plugin@0.3.0:host:encoded world"
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 9624] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\x9dJ\x01A\x02\x01A)\x01\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 9803] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xd0K\x01A\x02\x01A)\x01\
 B\x0b\x01w\x04\0\x06moment\x03\0\0\x01r\x03\x04year{\x05month}\x03day}\x04\0\x03\
-day\x03\0\x02\x01ps\x01q\x05\x04text\x01s\0\x06number\x01u\0\x04date\x01\x03\0\x07\
-boolean\x01\x7f\0\x05items\x01\x04\0\x04\0\x05value\x03\0\x05\x01r\x02\x04names\x05\
-value\x06\x04\0\x05field\x03\0\x07\x01q\x03\x06reject\x01s\0\x05retry\x01y\0\x05\
-fault\x01s\0\x04\0\x07failure\x03\0\x09\x03\0\x1cvestibule:plugin/types@0.2.2\x05\
-\0\x02\x03\0\0\x06moment\x02\x03\0\0\x05value\x02\x03\0\0\x05field\x01Bd\x02\x03\
-\x02\x01\x01\x04\0\x06moment\x03\0\0\x02\x03\x02\x01\x02\x04\0\x05value\x03\0\x02\
-\x02\x03\x02\x01\x03\x04\0\x05field\x03\0\x04\x01m\x0d\x04text\x06button\x0blist\
--choice\x05media\x08reaction\x08location\x08contacts\x05order\x04form\x0fcall-pe\
-rmission\x07welcome\x0bunsupported\x05other\x04\0\x04kind\x03\0\x06\x01m\x05\x05\
-image\x05video\x05audio\x08document\x07sticker\x04\0\x0amedia-kind\x03\0\x08\x01\
-ks\x01r\x07\x04kind\x09\x06handles\x09mime-types\x07caption\x0a\x08filename\x0a\x06\
-sha256\x0a\x05voice\x7f\x04\0\x05media\x03\0\x0b\x01r\x05\x08latitudeu\x09longit\
-udeu\x04name\x0a\x07address\x0a\x03url\x0a\x04\0\x08location\x03\0\x0d\x01r\x02\x05\
-emoji\x0a\x07messages\x04\0\x08reaction\x03\0\x0f\x01ps\x01r\x04\x04names\x06pho\
-nes\x11\x06emails\x11\x07company\x0a\x04\0\x04card\x03\0\x12\x01r\x04\x0bretaile\
-r-ids\x08quantityx\x05prices\x08currencys\x04\0\x0aorder-item\x03\0\x14\x01p\x15\
-\x01r\x03\x07catalogs\x04texts\x05items\x16\x04\0\x05order\x03\0\x17\x01p\x05\x01\
-r\x02\x04names\x06fields\x19\x04\0\x04form\x03\0\x1a\x01k\x01\x01r\x03\x08accept\
-ed\x7f\x09permanent\x7f\x07expires\x1c\x04\0\x0fcall-permission\x03\0\x1d\x01r\x06\
-\x06source\x0a\x09source-id\x0a\x0asource-url\x0a\x08headline\x0a\x04body\x0a\x08\
-click-id\x0a\x04\0\x08referral\x03\0\x1f\x01r\x02\x07catalogs\x0bretailer-ids\x04\
-\0\x07product\x03\0!\x01m\x03\x02no\x04once\x05often\x04\0\x09forwarded\x03\0#\x04\
-\0\x07message\x03\x01\x04\0\x0cconversation\x03\x01\x01h%\x01@\x01\x04self'\0s\x04\
-\0\x12[method]message.id\x01(\x04\0\x15[method]message.token\x01(\x01@\x01\x04se\
-lf'\0\x07\x04\0\x14[method]message.kind\x01)\x04\0\x14[method]message.text\x01(\x01\
-@\x01\x04self'\0\x0a\x04\0\x17[method]message.payload\x01*\x01@\x01\x04self'\0\x01\
-\x04\0\x17[method]message.sent-at\x01+\x01k\x0c\x01@\x01\x04self'\0,\x04\0\x15[m\
-ethod]message.media\x01-\x01k\x0e\x01@\x01\x04self'\0.\x04\0\x18[method]message.\
-location\x01/\x01k\x10\x01@\x01\x04self'\00\x04\0\x18[method]message.reaction\x01\
-1\x01p\x13\x01@\x01\x04self'\02\x04\0\x18[method]message.contacts\x013\x01k\x18\x01\
-@\x01\x04self'\04\x04\0\x15[method]message.order\x015\x01k\x1b\x01@\x01\x04self'\
-\06\x04\0\x14[method]message.form\x017\x01k\x1e\x01@\x01\x04self'\08\x04\0\x1f[m\
-ethod]message.call-permission\x019\x04\0\x1a[method]message.other-kind\x01*\x04\0\
-\x17[method]message.answers\x01*\x01k\x20\x01@\x01\x04self'\0:\x04\0\x18[method]\
-message.referral\x01;\x01k\"\x01@\x01\x04self'\0<\x04\0\x17[method]message.produ\
-ct\x01=\x01@\x01\x04self'\0$\x04\0\x19[method]message.forwarded\x01>\x04\0\x13[m\
-ethod]message.raw\x01(\x01h&\x01@\x01\x04self?\0s\x04\0\x17[method]conversation.\
-id\x01@\x04\0\x1c[method]conversation.contact\x01@\x01@\x01\x04self?\0\x0a\x04\0\
-![method]conversation.display-name\x01A\x04\0\x1d[method]conversation.language\x01\
-A\x01k\x03\x01@\x02\x04self?\x03keys\0\xc2\0\x04\0\x1e[method]conversation.attri\
-bute\x01C\x01@\x01\x04self?\0\x19\x04\0\x1f[method]conversation.attributes\x01D\x04\
-\0&[method]conversation.contact-attribute\x01C\x01@\x01\x04self?\0\x11\x04\0\x19\
-[method]conversation.tags\x01E\x01@\x01\x04self?\0\x7f\x04\0\x1b[method]conversa\
-tion.is-new\x01F\x04\0\x20[method]conversation.is-the-bots\x01F\x03\0\x1evestibu\
-le:plugin/inbound@0.2.2\x05\x04\x01B+\x02\x03\x02\x01\x01\x04\0\x06moment\x03\0\0\
-\x02\x03\x02\x01\x02\x04\0\x05value\x03\0\x02\x02\x03\x02\x01\x03\x04\0\x05field\
-\x03\0\x04\x04\0\x05event\x03\x01\x04\0\x05timer\x03\x01\x01m\x05\x04sent\x09del\
-ivered\x04read\x06played\x06failed\x04\0\x0ereceipt-status\x03\0\x08\x04\0\x07re\
-ceipt\x03\x01\x01h\x06\x01@\x01\x04self\x0b\0s\x04\0\x10[method]event.id\x01\x0c\
-\x04\0\x12[method]event.name\x01\x0c\x01@\x01\x04self\x0b\0\x01\x04\0\x10[method\
-]event.at\x01\x0d\x01k\x03\x01@\x02\x04self\x0b\x04names\0\x0e\x04\0\x13[method]\
-event.field\x01\x0f\x01p\x05\x01@\x01\x04self\x0b\0\x10\x04\0\x14[method]event.f\
-ields\x01\x11\x01h\x07\x01@\x01\x04self\x12\0s\x04\0\x12[method]timer.name\x01\x13\
-\x01@\x01\x04self\x12\0\x01\x04\0\x14[method]timer.set-at\x01\x14\x04\0\x14[meth\
-od]timer.due-at\x01\x14\x01@\x02\x04self\x12\x04names\0\x0e\x04\0\x13[method]tim\
-er.field\x01\x15\x01@\x01\x04self\x12\0\x10\x04\0\x14[method]timer.fields\x01\x16\
-\x01h\x0a\x01@\x01\x04self\x17\0s\x04\0\x14[method]receipt.send\x01\x18\x01@\x01\
-\x04self\x17\0\x09\x04\0\x16[method]receipt.status\x01\x19\x01@\x01\x04self\x17\0\
-\x01\x04\0\x12[method]receipt.at\x01\x1a\x01kx\x01@\x01\x04self\x17\0\x1b\x04\0\x15\
-[method]receipt.error\x01\x1c\x03\0\x20vestibule:plugin/occasions@0.2.2\x05\x05\x01\
-B\x02\x01q\x03\x07invalid\x01s\0\x05quota\x01s\0\x06denied\x01s\0\x04\0\x0ceffec\
-t-error\x03\0\0\x03\0\x1evestibule:plugin/refusal@0.2.2\x05\x06\x02\x03\0\0\x03d\
-ay\x02\x03\0\x03\x0ceffect-error\x01B\x83\x01\x02\x03\x02\x01\x01\x04\0\x06momen\
-t\x03\0\0\x02\x03\x02\x01\x07\x04\0\x03day\x03\0\x02\x02\x03\x02\x01\x03\x04\0\x05\
-field\x03\0\x04\x02\x03\x02\x01\x08\x04\0\x0ceffect-error\x03\0\x06\x01q\x02\x06\
-handle\x01s\0\x04link\x01s\0\x04\0\x04file\x03\0\x08\x01ks\x01r\x02\x04file\x09\x08\
-filename\x0a\x04\0\x08document\x03\0\x0b\x01q\x04\x04text\x01s\0\x05image\x01\x09\
-\0\x05video\x01\x09\0\x08document\x01\x0c\0\x04\0\x06header\x03\0\x0d\x01r\x02\x02\
-ids\x05titles\x04\0\x06button\x03\0\x0f\x01r\x03\x02ids\x05titles\x0bdescription\
-\x0a\x04\0\x03row\x03\0\x11\x01p\x12\x01r\x02\x05titles\x04rows\x13\x04\0\x07sec\
-tion\x03\0\x14\x01r\x04\x08latitudeu\x09longitudeu\x04name\x0a\x07address\x0a\x04\
-\0\x05place\x03\0\x16\x01ps\x01k\x03\x01r\x07\x04names\x06phones\x18\x06emails\x18\
-\x04urls\x18\x07company\x0a\x05title\x0a\x08birthday\x19\x04\0\x04card\x03\0\x1a\
-\x01k\x0e\x01r\x05\x06header\x1c\x04bodys\x06footer\x0a\x05titles\x03urls\x04\0\x04\
-link\x03\0\x1d\x01p\x05\x01r\x08\x06header\x1c\x04bodys\x06footer\x0a\x02ids\x05\
-tokens\x05titles\x06screen\x0a\x06fields\x1f\x04\0\x04flow\x03\0\x20\x01r\x02\x04\
-names\x04texts\x04\0\x0anamed-text\x03\0\"\x01p#\x01r\x04\x04bodys\x07countrys\x05\
-known$\x06errors$\x04\0\x0caddress-form\x03\0%\x01ky\x01r\x04\x04bodys\x05titles\
-\x07minutes'\x07payload\x0a\x04\0\x0bcall-button\x03\0(\x01r\x04\x04body\x0a\x06\
-footer\x0a\x07catalogs\x0bretailer-ids\x04\0\x07product\x03\0*\x01r\x02\x05title\
-s\x08products\x18\x04\0\x0fproduct-section\x03\0,\x01p-\x01r\x05\x06headers\x04b\
-odys\x06footer\x0a\x07catalogs\x08sections.\x04\0\x0cproduct-list\x03\0/\x01r\x03\
-\x04bodys\x06footer\x0a\x09thumbnail\x0a\x04\0\x07catalog\x03\01\x01r\x03\x04bod\
-ys\x07catalogs\x08products\x18\x04\0\x10product-carousel\x03\03\x01r\x04\x06head\
-er\x0e\x04body\x0a\x05titles\x03urls\x04\0\x0dcarousel-card\x03\05\x01r\x03\x04n\
-ame\x0a\x05values\x08fallback\x0a\x04\0\x09parameter\x03\07\x01q\x05\x04text\x01\
-8\0\x05image\x01\x09\0\x05video\x01\x09\0\x08document\x01\x0c\0\x08location\x01\x17\
-\0\x04\0\x0ftemplate-header\x03\09\x01o\x02}s\x01q\x05\x0bquick-reply\x01;\0\x0a\
-url-suffix\x01;\0\x09copy-code\x01;\0\x0done-time-code\x01}\0\x04flow\x01;\0\x04\
-\0\x0ftemplate-button\x03\0<\x01q\x02\x05image\x01\x09\0\x05video\x01\x09\0\x04\0\
-\x0bcard-header\x03\0>\x01p8\x01p=\x01r\x03\x06header?\x0aparameters\xc0\0\x07bu\
-ttons\xc1\0\x04\0\x0dtemplate-card\x03\0B\x01k:\x01p\xc3\0\x01k\x01\x01r\x07\x04\
-names\x08languages\x0aparameters\xc0\0\x06header\xc4\0\x07buttons\xc1\0\x05cards\
-\xc5\0\x0aoffer-ends\xc6\0\x04\0\x08template\x03\0G\x01m\x04\x05reply\x07utility\
-\x09marketing\x0eauthentication\x04\0\x07purpose\x03\0I\x01j\0\x01\x07\x01@\0\0\xcb\
-\0\x04\0\x05quote\x01L\x01@\x01\x07purpose\xca\0\0\xcb\0\x04\0\x04mean\x01M\x01@\
-\x02\x04bodys\x07preview\x7f\0\xcb\0\x04\0\x09send-text\x01N\x01@\x02\x04file\x09\
-\x07caption\x0a\0\xcb\0\x04\0\x0asend-image\x01O\x04\0\x0asend-video\x01O\x01@\x02\
-\x04file\x09\x05voice\x7f\0\xcb\0\x04\0\x0asend-audio\x01P\x01@\x02\x08document\x0c\
-\x07caption\x0a\0\xcb\0\x04\0\x0dsend-document\x01Q\x01@\x01\x04file\x09\0\xcb\0\
-\x04\0\x0csend-sticker\x01R\x01@\x01\x05place\x17\0\xcb\0\x04\0\x0dsend-location\
-\x01S\x01p\x1b\x01@\x01\x05cards\xd4\0\0\xcb\0\x04\0\x0dsend-contacts\x01U\x01p\x10\
-\x01@\x04\x06header\x1c\x04bodys\x06footer\x0a\x07buttons\xd6\0\0\xcb\0\x04\0\x0c\
-send-buttons\x01W\x01p\x15\x01@\x05\x06header\x0a\x04bodys\x06footer\x0a\x06butt\
-ons\x08sections\xd8\0\0\xcb\0\x04\0\x09send-rows\x01Y\x01@\x01\x04link\x1e\0\xcb\
-\0\x04\0\x09send-link\x01Z\x01@\x01\x04flow!\0\xcb\0\x04\0\x09send-flow\x01[\x01\
-@\x01\x04bodys\0\xcb\0\x04\0\x0cask-location\x01\\\x01@\x01\x04form&\0\xcb\0\x04\
-\0\x0bask-address\x01]\x04\0\x09ask-phone\x01\\\x04\0\x0bask-to-call\x01\\\x01@\x01\
-\x06button)\0\xcb\0\x04\0\x10send-call-button\x01^\x01@\x01\x07product+\0\xcb\0\x04\
-\0\x0csend-product\x01_\x01@\x01\x08products0\0\xcb\0\x04\0\x11send-product-list\
-\x01`\x01@\x01\x07catalog2\0\xcb\0\x04\0\x0csend-catalog\x01a\x01p6\x01@\x02\x04\
-bodys\x05cards\xe2\0\0\xcb\0\x04\0\x0dsend-carousel\x01c\x01@\x01\x08products4\0\
-\xcb\0\x04\0\x15send-product-carousel\x01d\x01@\x01\x08template\xc8\0\0\xcb\0\x04\
-\0\x0dsend-template\x01e\x01@\x01\x05emojis\0\xcb\0\x04\0\x05react\x01f\x01@\x01\
-\x06typing\x7f\0\xcb\0\x04\0\x09mark-read\x01g\x03\0\x1evestibule:plugin/replies\
-@0.2.2\x05\x09\x01B.\x02\x03\x02\x01\x01\x04\0\x06moment\x03\0\0\x02\x03\x02\x01\
-\x02\x04\0\x05value\x03\0\x02\x02\x03\x02\x01\x03\x04\0\x05field\x03\0\x04\x02\x03\
-\x02\x01\x08\x04\0\x0ceffect-error\x03\0\x06\x01q\x02\x05queue\x01s\0\x05agent\x01\
-s\0\x04\0\x08receiver\x03\0\x08\x01q\x02\x02at\x01\x01\0\x05after\x01w\0\x04\0\x03\
-due\x03\0\x0a\x01m\x02\x09marketing\x03all\x04\0\x0dopt-out-scope\x03\0\x0c\x01j\
-\0\x01\x07\x01@\x01\x08languages\0\x0e\x04\0\x0cset-language\x01\x0f\x01@\x02\x03\
-keys\x05value\x03\0\x0e\x04\0\x0dset-attribute\x01\x10\x01@\x01\x03keys\0\x0e\x04\
-\0\x10remove-attribute\x01\x11\x04\0\x15set-contact-attribute\x01\x10\x04\0\x18r\
-emove-contact-attribute\x01\x11\x01@\x01\x03tags\0\x0e\x04\0\x07add-tag\x01\x12\x04\
-\0\x0aremove-tag\x01\x12\x01@\x01\x04texts\0\x0e\x04\0\x04note\x01\x13\x01@\x02\x04\
-names\x05valueu\0\x0e\x04\0\x06metric\x01\x14\x01p\x05\x01@\x02\x04names\x06fiel\
-ds\x15\0\x0e\x04\0\x04emit\x01\x16\x01ks\x01@\x02\x02to\x09\x07summary\x17\0\x0e\
-\x04\0\x09hand-over\x01\x18\x01@\0\0\x0e\x04\0\x05close\x01\x19\x01@\x03\x04name\
-s\x03due\x0b\x06fields\x15\0\x0e\x04\0\x09set-timer\x01\x1a\x01@\x01\x04names\0\x0e\
-\x04\0\x0ccancel-timer\x01\x1b\x01@\x01\x05scope\x0d\0\x0e\x04\0\x07opt-out\x01\x1c\
-\x01@\x01\x05wordss\0\x0e\x04\0\x06opt-in\x01\x1d\x03\0\x1evestibule:plugin/effe\
-cts@0.2.2\x05\x0a\x01B\x04\x01m\x04\x05debug\x04info\x04warn\x05error\x04\0\x05l\
-evel\x03\0\0\x01@\x02\x05level\x01\x07messages\x01\0\x04\0\x05write\x01\x02\x03\0\
-\x1avestibule:plugin/log@0.2.2\x05\x0b\x01B\x04\x02\x03\x02\x01\x01\x04\0\x06mom\
-ent\x03\0\0\x01@\0\0\x01\x04\0\x03now\x01\x02\x03\0\x1cvestibule:plugin/clock@0.\
-2.2\x05\x0c\x01B\x05\x01@\0\0w\x04\0\x08next-u64\x01\0\x01p}\x01@\x01\x03leny\0\x01\
-\x04\0\x05bytes\x01\x02\x03\0\x1dvestibule:plugin/random@0.2.2\x05\x0d\x01B\x05\x01\
-ks\x01@\x01\x03keys\0\0\x04\0\x03get\x01\x01\x01@\0\0s\x04\0\x03all\x01\x02\x03\0\
-\x1dvestibule:plugin/config@0.2.2\x05\x0e\x01B\x18\x01q\x04\x06denied\0\0\x05quo\
-ta\x01s\0\x07invalid\x01s\0\x0bunavailable\x01s\0\x04\0\x08kv-error\x03\0\0\x01m\
-\x03\x06tenant\x07contact\x0cconversation\x04\0\x05space\x03\0\x02\x01ps\x01ks\x01\
-r\x02\x04keys\x04\x04next\x05\x04\0\x04page\x03\0\x06\x01p}\x01k\x08\x01j\x01\x09\
-\x01\x01\x01@\x02\x05space\x03\x03keys\0\x0a\x04\0\x03get\x01\x0b\x01kw\x01j\0\x01\
-\x01\x01@\x04\x05space\x03\x03keys\x05value\x08\x03ttl\x0c\0\x0d\x04\0\x03set\x01\
-\x0e\x01@\x02\x05space\x03\x03keys\0\x0d\x04\0\x06delete\x01\x0f\x01@\x03\x05spa\
-ce\x03\x03keys\x05deltax\0\x0d\x04\0\x03add\x01\x10\x01j\x01\x07\x01\x01\x01@\x04\
-\x05space\x03\x06prefixs\x05after\x05\x04mosty\0\x11\x04\0\x09list-keys\x01\x12\x03\
-\0\x19vestibule:plugin/kv@0.2.2\x05\x0f\x01B\x02\x01q\x04\x06denied\0\0\x07inval\
-id\x01s\0\x05quota\x01s\0\x0bunavailable\x01s\0\x04\0\x0aread-error\x03\0\0\x03\0\
-\x1cvestibule:plugin/reads@0.2.2\x05\x10\x02\x03\0\x0b\x0aread-error\x01B\x0e\x02\
-\x03\x02\x01\x01\x04\0\x06moment\x03\0\0\x02\x03\x02\x01\x11\x04\0\x0aread-error\
-\x03\0\x02\x01q\x03\x04open\x01\x01\0\x06closed\0\0\x07unknown\0\0\x04\0\x05stat\
-e\x03\0\x04\x01q\x04\x10free-entry-point\x01\x01\0\x07service\0\0\x0bby-category\
-\0\0\x07unknown\0\0\x04\0\x0bprice-class\x03\0\x06\x01j\x01\x05\x01\x03\x01@\0\0\
-\x08\x04\0\x03now\x01\x09\x01j\x01\x07\x01\x03\x01@\0\0\x0a\x04\0\x05price\x01\x0b\
-\x03\0\x1dvestibule:plugin/window@0.2.2\x05\x12\x02\x03\0\x04\x07purpose\x01B\x1e\
-\x02\x03\x02\x01\x02\x04\0\x05value\x03\0\0\x02\x03\x02\x01\x03\x04\0\x05field\x03\
-\0\x02\x02\x03\x02\x01\x13\x04\0\x07purpose\x03\0\x04\x02\x03\x02\x01\x11\x04\0\x0a\
-read-error\x03\0\x06\x01q\x02\x07allowed\0\0\x07refused\x01s\0\x04\0\x07consent\x03\
-\0\x08\x04\0\x07contact\x03\x01\x01h\x0a\x01@\x01\x04self\x0b\0s\x04\0\x12[metho\
-d]contact.id\x01\x0c\x01ks\x01@\x01\x04self\x0b\0\x0d\x04\0\x1c[method]contact.e\
-xternal-key\x01\x0e\x04\0\x18[method]contact.language\x01\x0e\x01k\x01\x01@\x02\x04\
-self\x0b\x04names\0\x0f\x04\0\x19[method]contact.attribute\x01\x10\x01p\x03\x01@\
-\x01\x04self\x0b\0\x11\x04\0\x1a[method]contact.attributes\x01\x12\x01@\x02\x04s\
-elf\x0b\x07purpose\x05\0\x09\x04\0\x17[method]contact.consent\x01\x13\x01i\x0a\x01\
-j\x01\x14\x01\x07\x01@\0\0\x15\x04\0\x07current\x01\x16\x03\0\x1fvestibule:plugi\
-n/contacts@0.2.2\x05\x14\x01B\x15\x02\x03\x02\x01\x01\x04\0\x06moment\x03\0\0\x02\
-\x03\x02\x01\x11\x04\0\x0aread-error\x03\0\x02\x01m\x05\x06person\x03bot\x05agen\
-t\x06client\x07gateway\x04\0\x07speaker\x03\0\x04\x01ks\x01r\x05\x03who\x05\x04k\
-inds\x04texts\x02at\x01\x05token\x06\x04\0\x05entry\x03\0\x07\x01q\x04\x03bot\0\0\
-\x05queue\x01s\0\x05agent\x01s\0\x06client\x01s\0\x04\0\x05owner\x03\0\x09\x01k\x01\
-\x01r\x02\x05owner\x0a\x05since\x0b\x04\0\x09ownership\x03\0\x0c\x01p\x08\x01j\x01\
-\x0e\x01\x03\x01@\x01\x04mosty\0\x0f\x04\0\x06recent\x01\x10\x01j\x01\x0d\x01\x03\
-\x01@\0\0\x11\x04\0\x08owned-by\x01\x12\x03\0#vestibule:plugin/conversation@0.2.\
-2\x05\x15\x01B=\x02\x03\x02\x01\x11\x04\0\x0aread-error\x03\0\0\x01m\x03\x0eauth\
-entication\x07utility\x09marketing\x04\0\x08category\x03\0\x02\x01q\x02\x08appro\
-ved\0\0\x0aunsendable\x01s\0\x04\0\x06status\x03\0\x04\x01m\x04\x04high\x06mediu\
-m\x03low\x07unknown\x04\0\x07quality\x03\0\x06\x01k\x03\x01ks\x01r\x03\x0bbegins\
--withs\x08category\x08\x08language\x09\x04\0\x06filter\x03\0\x0a\x01r\x02\x04nam\
-es\x08languages\x04\0\x03key\x03\0\x0c\x01r\x03\x03key\x0d\x08category\x03\x07qu\
-ality\x07\x04\0\x06listed\x03\0\x0e\x01p\x0f\x01k\x0d\x01r\x02\x06listed\x10\x04\
-next\x11\x04\0\x04page\x03\0\x12\x01q\x07\x05fixed\0\0\x04text\x01s\0\x05image\0\
-\0\x05video\0\0\x08document\0\0\x08location\0\0\x05other\x01s\0\x04\0\x06header\x03\
-\0\x14\x01m\x08\x0bquick-reply\x05fixed\x0aurl-suffix\x09copy-code\x0done-time-c\
-ode\x04flow\x05other\x0eother-required\x04\0\x06button\x03\0\x16\x01ps\x01p\x17\x01\
+day\x03\0\x02\x01ps\x01q\x06\x04text\x01s\0\x06number\x01u\0\x04date\x01\x03\0\x07\
+boolean\x01\x7f\0\x05items\x01\x04\0\x05other\x01s\0\x04\0\x05value\x03\0\x05\x01\
+r\x02\x04names\x05value\x06\x04\0\x05field\x03\0\x07\x01q\x03\x06reject\x01s\0\x05\
+retry\x01y\0\x05fault\x01s\0\x04\0\x07failure\x03\0\x09\x03\0\x1cvestibule:plugi\
+n/types@0.3.0\x05\0\x02\x03\0\0\x06moment\x02\x03\0\0\x05value\x02\x03\0\0\x05fi\
+eld\x01Bd\x02\x03\x02\x01\x01\x04\0\x06moment\x03\0\0\x02\x03\x02\x01\x02\x04\0\x05\
+value\x03\0\x02\x02\x03\x02\x01\x03\x04\0\x05field\x03\0\x04\x01m\x0d\x04text\x06\
+button\x0blist-choice\x05media\x08reaction\x08location\x08contacts\x05order\x04f\
+orm\x0fcall-permission\x07welcome\x0bunsupported\x05other\x04\0\x04kind\x03\0\x06\
+\x01q\x06\x05image\0\0\x05video\0\0\x05audio\0\0\x08document\0\0\x07sticker\0\0\x05\
+other\x01s\0\x04\0\x0amedia-kind\x03\0\x08\x01ks\x01r\x07\x04kind\x09\x06handles\
+\x09mime-types\x07caption\x0a\x08filename\x0a\x06sha256\x0a\x05voice\x7f\x04\0\x05\
+media\x03\0\x0b\x01r\x05\x08latitudeu\x09longitudeu\x04name\x0a\x07address\x0a\x03\
+url\x0a\x04\0\x08location\x03\0\x0d\x01r\x02\x05emoji\x0a\x07messages\x04\0\x08r\
+eaction\x03\0\x0f\x01ps\x01r\x04\x04names\x06phones\x11\x06emails\x11\x07company\
+\x0a\x04\0\x04card\x03\0\x12\x01r\x04\x0bretailer-ids\x08quantityx\x05prices\x08\
+currencys\x04\0\x0aorder-item\x03\0\x14\x01p\x15\x01r\x03\x07catalogs\x04texts\x05\
+items\x16\x04\0\x05order\x03\0\x17\x01p\x05\x01r\x02\x04names\x06fields\x19\x04\0\
+\x04form\x03\0\x1a\x01k\x01\x01r\x03\x08accepted\x7f\x09permanent\x7f\x07expires\
+\x1c\x04\0\x0fcall-permission\x03\0\x1d\x01r\x06\x06source\x0a\x09source-id\x0a\x0a\
+source-url\x0a\x08headline\x0a\x04body\x0a\x08click-id\x0a\x04\0\x08referral\x03\
+\0\x1f\x01r\x02\x07catalogs\x0bretailer-ids\x04\0\x07product\x03\0!\x01m\x03\x02\
+no\x04once\x05often\x04\0\x09forwarded\x03\0#\x04\0\x07message\x03\x01\x04\0\x0c\
+conversation\x03\x01\x01h%\x01@\x01\x04self'\0s\x04\0\x12[method]message.id\x01(\
+\x04\0\x15[method]message.token\x01(\x01@\x01\x04self'\0\x07\x04\0\x14[method]me\
+ssage.kind\x01)\x04\0\x14[method]message.text\x01(\x01@\x01\x04self'\0\x0a\x04\0\
+\x17[method]message.payload\x01*\x01@\x01\x04self'\0\x01\x04\0\x17[method]messag\
+e.sent-at\x01+\x01k\x0c\x01@\x01\x04self'\0,\x04\0\x15[method]message.media\x01-\
+\x01k\x0e\x01@\x01\x04self'\0.\x04\0\x18[method]message.location\x01/\x01k\x10\x01\
+@\x01\x04self'\00\x04\0\x18[method]message.reaction\x011\x01p\x13\x01@\x01\x04se\
+lf'\02\x04\0\x18[method]message.contacts\x013\x01k\x18\x01@\x01\x04self'\04\x04\0\
+\x15[method]message.order\x015\x01k\x1b\x01@\x01\x04self'\06\x04\0\x14[method]me\
+ssage.form\x017\x01k\x1e\x01@\x01\x04self'\08\x04\0\x1f[method]message.call-perm\
+ission\x019\x04\0\x1a[method]message.other-kind\x01*\x04\0\x17[method]message.an\
+swers\x01*\x01k\x20\x01@\x01\x04self'\0:\x04\0\x18[method]message.referral\x01;\x01\
+k\"\x01@\x01\x04self'\0<\x04\0\x17[method]message.product\x01=\x01@\x01\x04self'\
+\0$\x04\0\x19[method]message.forwarded\x01>\x04\0\x13[method]message.raw\x01(\x01\
+h&\x01@\x01\x04self?\0s\x04\0\x17[method]conversation.id\x01@\x04\0\x1c[method]c\
+onversation.contact\x01@\x01@\x01\x04self?\0\x0a\x04\0![method]conversation.disp\
+lay-name\x01A\x04\0\x1d[method]conversation.language\x01A\x01k\x03\x01@\x02\x04s\
+elf?\x03keys\0\xc2\0\x04\0\x1e[method]conversation.attribute\x01C\x01@\x01\x04se\
+lf?\0\x19\x04\0\x1f[method]conversation.attributes\x01D\x04\0&[method]conversati\
+on.contact-attribute\x01C\x01@\x01\x04self?\0\x11\x04\0\x19[method]conversation.\
+tags\x01E\x01@\x01\x04self?\0\x7f\x04\0\x1b[method]conversation.is-new\x01F\x04\0\
+\x20[method]conversation.is-the-bots\x01F\x03\0\x1evestibule:plugin/inbound@0.3.\
+0\x05\x04\x01B+\x02\x03\x02\x01\x01\x04\0\x06moment\x03\0\0\x02\x03\x02\x01\x02\x04\
+\0\x05value\x03\0\x02\x02\x03\x02\x01\x03\x04\0\x05field\x03\0\x04\x04\0\x05even\
+t\x03\x01\x04\0\x05timer\x03\x01\x01q\x06\x04sent\0\0\x09delivered\0\0\x04read\0\
+\0\x06played\0\0\x06failed\0\0\x05other\x01s\0\x04\0\x0ereceipt-status\x03\0\x08\
+\x04\0\x07receipt\x03\x01\x01h\x06\x01@\x01\x04self\x0b\0s\x04\0\x10[method]even\
+t.id\x01\x0c\x04\0\x12[method]event.name\x01\x0c\x01@\x01\x04self\x0b\0\x01\x04\0\
+\x10[method]event.at\x01\x0d\x01k\x03\x01@\x02\x04self\x0b\x04names\0\x0e\x04\0\x13\
+[method]event.field\x01\x0f\x01p\x05\x01@\x01\x04self\x0b\0\x10\x04\0\x14[method\
+]event.fields\x01\x11\x01h\x07\x01@\x01\x04self\x12\0s\x04\0\x12[method]timer.na\
+me\x01\x13\x01@\x01\x04self\x12\0\x01\x04\0\x14[method]timer.set-at\x01\x14\x04\0\
+\x14[method]timer.due-at\x01\x14\x01@\x02\x04self\x12\x04names\0\x0e\x04\0\x13[m\
+ethod]timer.field\x01\x15\x01@\x01\x04self\x12\0\x10\x04\0\x14[method]timer.fiel\
+ds\x01\x16\x01h\x0a\x01@\x01\x04self\x17\0s\x04\0\x14[method]receipt.send\x01\x18\
+\x01@\x01\x04self\x17\0\x09\x04\0\x16[method]receipt.status\x01\x19\x01@\x01\x04\
+self\x17\0\x01\x04\0\x12[method]receipt.at\x01\x1a\x01kx\x01@\x01\x04self\x17\0\x1b\
+\x04\0\x15[method]receipt.error\x01\x1c\x03\0\x20vestibule:plugin/occasions@0.3.\
+0\x05\x05\x01B\x02\x01q\x04\x07invalid\x01s\0\x05quota\x01s\0\x06denied\x01s\0\x05\
+other\x01s\0\x04\0\x0ceffect-error\x03\0\0\x03\0\x1evestibule:plugin/refusal@0.3\
+.0\x05\x06\x02\x03\0\0\x03day\x02\x03\0\x03\x0ceffect-error\x01B\x83\x01\x02\x03\
+\x02\x01\x01\x04\0\x06moment\x03\0\0\x02\x03\x02\x01\x07\x04\0\x03day\x03\0\x02\x02\
+\x03\x02\x01\x03\x04\0\x05field\x03\0\x04\x02\x03\x02\x01\x08\x04\0\x0ceffect-er\
+ror\x03\0\x06\x01q\x02\x06handle\x01s\0\x04link\x01s\0\x04\0\x04file\x03\0\x08\x01\
+ks\x01r\x02\x04file\x09\x08filename\x0a\x04\0\x08document\x03\0\x0b\x01q\x04\x04\
+text\x01s\0\x05image\x01\x09\0\x05video\x01\x09\0\x08document\x01\x0c\0\x04\0\x06\
+header\x03\0\x0d\x01r\x02\x02ids\x05titles\x04\0\x06button\x03\0\x0f\x01r\x03\x02\
+ids\x05titles\x0bdescription\x0a\x04\0\x03row\x03\0\x11\x01p\x12\x01r\x02\x05tit\
+les\x04rows\x13\x04\0\x07section\x03\0\x14\x01r\x04\x08latitudeu\x09longitudeu\x04\
+name\x0a\x07address\x0a\x04\0\x05place\x03\0\x16\x01ps\x01k\x03\x01r\x07\x04name\
+s\x06phones\x18\x06emails\x18\x04urls\x18\x07company\x0a\x05title\x0a\x08birthda\
+y\x19\x04\0\x04card\x03\0\x1a\x01k\x0e\x01r\x05\x06header\x1c\x04bodys\x06footer\
+\x0a\x05titles\x03urls\x04\0\x04link\x03\0\x1d\x01p\x05\x01r\x08\x06header\x1c\x04\
+bodys\x06footer\x0a\x02ids\x05tokens\x05titles\x06screen\x0a\x06fields\x1f\x04\0\
+\x04flow\x03\0\x20\x01r\x02\x04names\x04texts\x04\0\x0anamed-text\x03\0\"\x01p#\x01\
+r\x04\x04bodys\x07countrys\x05known$\x06errors$\x04\0\x0caddress-form\x03\0%\x01\
+ky\x01r\x04\x04bodys\x05titles\x07minutes'\x07payload\x0a\x04\0\x0bcall-button\x03\
+\0(\x01r\x04\x04body\x0a\x06footer\x0a\x07catalogs\x0bretailer-ids\x04\0\x07prod\
+uct\x03\0*\x01r\x02\x05titles\x08products\x18\x04\0\x0fproduct-section\x03\0,\x01\
+p-\x01r\x05\x06headers\x04bodys\x06footer\x0a\x07catalogs\x08sections.\x04\0\x0c\
+product-list\x03\0/\x01r\x03\x04bodys\x06footer\x0a\x09thumbnail\x0a\x04\0\x07ca\
+talog\x03\01\x01r\x03\x04bodys\x07catalogs\x08products\x18\x04\0\x10product-caro\
+usel\x03\03\x01r\x04\x06header\x0e\x04body\x0a\x05titles\x03urls\x04\0\x0dcarous\
+el-card\x03\05\x01r\x03\x04name\x0a\x05values\x08fallback\x0a\x04\0\x09parameter\
+\x03\07\x01q\x05\x04text\x018\0\x05image\x01\x09\0\x05video\x01\x09\0\x08documen\
+t\x01\x0c\0\x08location\x01\x17\0\x04\0\x0ftemplate-header\x03\09\x01o\x02}s\x01\
+q\x05\x0bquick-reply\x01;\0\x0aurl-suffix\x01;\0\x09copy-code\x01;\0\x0done-time\
+-code\x01}\0\x04flow\x01;\0\x04\0\x0ftemplate-button\x03\0<\x01q\x02\x05image\x01\
+\x09\0\x05video\x01\x09\0\x04\0\x0bcard-header\x03\0>\x01p8\x01p=\x01r\x03\x06he\
+ader?\x0aparameters\xc0\0\x07buttons\xc1\0\x04\0\x0dtemplate-card\x03\0B\x01k:\x01\
+p\xc3\0\x01k\x01\x01r\x07\x04names\x08languages\x0aparameters\xc0\0\x06header\xc4\
+\0\x07buttons\xc1\0\x05cards\xc5\0\x0aoffer-ends\xc6\0\x04\0\x08template\x03\0G\x01\
+m\x04\x05reply\x07utility\x09marketing\x0eauthentication\x04\0\x07purpose\x03\0I\
+\x01j\0\x01\x07\x01@\0\0\xcb\0\x04\0\x05quote\x01L\x01@\x01\x07purpose\xca\0\0\xcb\
+\0\x04\0\x04mean\x01M\x01@\x02\x04bodys\x07preview\x7f\0\xcb\0\x04\0\x09send-tex\
+t\x01N\x01@\x02\x04file\x09\x07caption\x0a\0\xcb\0\x04\0\x0asend-image\x01O\x04\0\
+\x0asend-video\x01O\x01@\x02\x04file\x09\x05voice\x7f\0\xcb\0\x04\0\x0asend-audi\
+o\x01P\x01@\x02\x08document\x0c\x07caption\x0a\0\xcb\0\x04\0\x0dsend-document\x01\
+Q\x01@\x01\x04file\x09\0\xcb\0\x04\0\x0csend-sticker\x01R\x01@\x01\x05place\x17\0\
+\xcb\0\x04\0\x0dsend-location\x01S\x01p\x1b\x01@\x01\x05cards\xd4\0\0\xcb\0\x04\0\
+\x0dsend-contacts\x01U\x01p\x10\x01@\x04\x06header\x1c\x04bodys\x06footer\x0a\x07\
+buttons\xd6\0\0\xcb\0\x04\0\x0csend-buttons\x01W\x01p\x15\x01@\x05\x06header\x0a\
+\x04bodys\x06footer\x0a\x06buttons\x08sections\xd8\0\0\xcb\0\x04\0\x09send-rows\x01\
+Y\x01@\x01\x04link\x1e\0\xcb\0\x04\0\x09send-link\x01Z\x01@\x01\x04flow!\0\xcb\0\
+\x04\0\x09send-flow\x01[\x01@\x01\x04bodys\0\xcb\0\x04\0\x0cask-location\x01\\\x01\
+@\x01\x04form&\0\xcb\0\x04\0\x0bask-address\x01]\x04\0\x09ask-phone\x01\\\x04\0\x0b\
+ask-to-call\x01\\\x01@\x01\x06button)\0\xcb\0\x04\0\x10send-call-button\x01^\x01\
+@\x01\x07product+\0\xcb\0\x04\0\x0csend-product\x01_\x01@\x01\x08products0\0\xcb\
+\0\x04\0\x11send-product-list\x01`\x01@\x01\x07catalog2\0\xcb\0\x04\0\x0csend-ca\
+talog\x01a\x01p6\x01@\x02\x04bodys\x05cards\xe2\0\0\xcb\0\x04\0\x0dsend-carousel\
+\x01c\x01@\x01\x08products4\0\xcb\0\x04\0\x15send-product-carousel\x01d\x01@\x01\
+\x08template\xc8\0\0\xcb\0\x04\0\x0dsend-template\x01e\x01@\x01\x05emojis\0\xcb\0\
+\x04\0\x05react\x01f\x01@\x01\x06typing\x7f\0\xcb\0\x04\0\x09mark-read\x01g\x03\0\
+\x1evestibule:plugin/replies@0.3.0\x05\x09\x01B.\x02\x03\x02\x01\x01\x04\0\x06mo\
+ment\x03\0\0\x02\x03\x02\x01\x02\x04\0\x05value\x03\0\x02\x02\x03\x02\x01\x03\x04\
+\0\x05field\x03\0\x04\x02\x03\x02\x01\x08\x04\0\x0ceffect-error\x03\0\x06\x01q\x02\
+\x05queue\x01s\0\x05agent\x01s\0\x04\0\x08receiver\x03\0\x08\x01q\x02\x02at\x01\x01\
+\0\x05after\x01w\0\x04\0\x03due\x03\0\x0a\x01m\x02\x09marketing\x03all\x04\0\x0d\
+opt-out-scope\x03\0\x0c\x01j\0\x01\x07\x01@\x01\x08languages\0\x0e\x04\0\x0cset-\
+language\x01\x0f\x01@\x02\x03keys\x05value\x03\0\x0e\x04\0\x0dset-attribute\x01\x10\
+\x01@\x01\x03keys\0\x0e\x04\0\x10remove-attribute\x01\x11\x04\0\x15set-contact-a\
+ttribute\x01\x10\x04\0\x18remove-contact-attribute\x01\x11\x01@\x01\x03tags\0\x0e\
+\x04\0\x07add-tag\x01\x12\x04\0\x0aremove-tag\x01\x12\x01@\x01\x04texts\0\x0e\x04\
+\0\x04note\x01\x13\x01@\x02\x04names\x05valueu\0\x0e\x04\0\x06metric\x01\x14\x01\
+p\x05\x01@\x02\x04names\x06fields\x15\0\x0e\x04\0\x04emit\x01\x16\x01ks\x01@\x02\
+\x02to\x09\x07summary\x17\0\x0e\x04\0\x09hand-over\x01\x18\x01@\0\0\x0e\x04\0\x05\
+close\x01\x19\x01@\x03\x04names\x03due\x0b\x06fields\x15\0\x0e\x04\0\x09set-time\
+r\x01\x1a\x01@\x01\x04names\0\x0e\x04\0\x0ccancel-timer\x01\x1b\x01@\x01\x05scop\
+e\x0d\0\x0e\x04\0\x07opt-out\x01\x1c\x01@\x01\x05wordss\0\x0e\x04\0\x06opt-in\x01\
+\x1d\x03\0\x1evestibule:plugin/effects@0.3.0\x05\x0a\x01B\x04\x01m\x04\x05debug\x04\
+info\x04warn\x05error\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x07messages\x01\
+\0\x04\0\x05write\x01\x02\x03\0\x1avestibule:plugin/log@0.3.0\x05\x0b\x01B\x04\x02\
+\x03\x02\x01\x01\x04\0\x06moment\x03\0\0\x01@\0\0\x01\x04\0\x03now\x01\x02\x03\0\
+\x1cvestibule:plugin/clock@0.3.0\x05\x0c\x01B\x05\x01@\0\0w\x04\0\x08next-u64\x01\
+\0\x01p}\x01@\x01\x03leny\0\x01\x04\0\x05bytes\x01\x02\x03\0\x1dvestibule:plugin\
+/random@0.3.0\x05\x0d\x01B\x05\x01ks\x01@\x01\x03keys\0\0\x04\0\x03get\x01\x01\x01\
+@\0\0s\x04\0\x03all\x01\x02\x03\0\x1dvestibule:plugin/config@0.3.0\x05\x0e\x01B\x18\
+\x01q\x05\x06denied\0\0\x05quota\x01s\0\x07invalid\x01s\0\x0bunavailable\x01s\0\x05\
+other\x01s\0\x04\0\x08kv-error\x03\0\0\x01m\x03\x06tenant\x07contact\x0cconversa\
+tion\x04\0\x05space\x03\0\x02\x01ps\x01ks\x01r\x02\x04keys\x04\x04next\x05\x04\0\
+\x04page\x03\0\x06\x01p}\x01k\x08\x01j\x01\x09\x01\x01\x01@\x02\x05space\x03\x03\
+keys\0\x0a\x04\0\x03get\x01\x0b\x01kw\x01j\0\x01\x01\x01@\x04\x05space\x03\x03ke\
+ys\x05value\x08\x03ttl\x0c\0\x0d\x04\0\x03set\x01\x0e\x01@\x02\x05space\x03\x03k\
+eys\0\x0d\x04\0\x06delete\x01\x0f\x01@\x03\x05space\x03\x03keys\x05deltax\0\x0d\x04\
+\0\x03add\x01\x10\x01j\x01\x07\x01\x01\x01@\x04\x05space\x03\x06prefixs\x05after\
+\x05\x04mosty\0\x11\x04\0\x09list-keys\x01\x12\x03\0\x19vestibule:plugin/kv@0.3.\
+0\x05\x0f\x01B\x02\x01q\x05\x06denied\0\0\x07invalid\x01s\0\x05quota\x01s\0\x0bu\
+navailable\x01s\0\x05other\x01s\0\x04\0\x0aread-error\x03\0\0\x03\0\x1cvestibule\
+:plugin/reads@0.3.0\x05\x10\x02\x03\0\x0b\x0aread-error\x01B\x0e\x02\x03\x02\x01\
+\x01\x04\0\x06moment\x03\0\0\x02\x03\x02\x01\x11\x04\0\x0aread-error\x03\0\x02\x01\
+q\x04\x04open\x01\x01\0\x06closed\0\0\x07unknown\0\0\x05other\x01s\0\x04\0\x05st\
+ate\x03\0\x04\x01q\x05\x10free-entry-point\x01\x01\0\x07service\0\0\x0bby-catego\
+ry\0\0\x07unknown\0\0\x05other\x01s\0\x04\0\x0bprice-class\x03\0\x06\x01j\x01\x05\
+\x01\x03\x01@\0\0\x08\x04\0\x03now\x01\x09\x01j\x01\x07\x01\x03\x01@\0\0\x0a\x04\
+\0\x05price\x01\x0b\x03\0\x1dvestibule:plugin/window@0.3.0\x05\x12\x02\x03\0\x04\
+\x07purpose\x01B\x1e\x02\x03\x02\x01\x02\x04\0\x05value\x03\0\0\x02\x03\x02\x01\x03\
+\x04\0\x05field\x03\0\x02\x02\x03\x02\x01\x13\x04\0\x07purpose\x03\0\x04\x02\x03\
+\x02\x01\x11\x04\0\x0aread-error\x03\0\x06\x01q\x02\x07allowed\0\0\x07refused\x01\
+s\0\x04\0\x07consent\x03\0\x08\x04\0\x07contact\x03\x01\x01h\x0a\x01@\x01\x04sel\
+f\x0b\0s\x04\0\x12[method]contact.id\x01\x0c\x01ks\x01@\x01\x04self\x0b\0\x0d\x04\
+\0\x1c[method]contact.external-key\x01\x0e\x04\0\x18[method]contact.language\x01\
+\x0e\x01k\x01\x01@\x02\x04self\x0b\x04names\0\x0f\x04\0\x19[method]contact.attri\
+bute\x01\x10\x01p\x03\x01@\x01\x04self\x0b\0\x11\x04\0\x1a[method]contact.attrib\
+utes\x01\x12\x01@\x02\x04self\x0b\x07purpose\x05\0\x09\x04\0\x17[method]contact.\
+consent\x01\x13\x01i\x0a\x01j\x01\x14\x01\x07\x01@\0\0\x15\x04\0\x07current\x01\x16\
+\x03\0\x1fvestibule:plugin/contacts@0.3.0\x05\x14\x01B\x15\x02\x03\x02\x01\x01\x04\
+\0\x06moment\x03\0\0\x02\x03\x02\x01\x11\x04\0\x0aread-error\x03\0\x02\x01q\x06\x06\
+person\0\0\x03bot\0\0\x05agent\0\0\x06client\0\0\x07gateway\0\0\x05other\x01s\0\x04\
+\0\x07speaker\x03\0\x04\x01ks\x01r\x05\x03who\x05\x04kinds\x04texts\x02at\x01\x05\
+token\x06\x04\0\x05entry\x03\0\x07\x01q\x05\x03bot\0\0\x05queue\x01s\0\x05agent\x01\
+s\0\x06client\x01s\0\x05other\x01s\0\x04\0\x05owner\x03\0\x09\x01k\x01\x01r\x02\x05\
+owner\x0a\x05since\x0b\x04\0\x09ownership\x03\0\x0c\x01p\x08\x01j\x01\x0e\x01\x03\
+\x01@\x01\x04mosty\0\x0f\x04\0\x06recent\x01\x10\x01j\x01\x0d\x01\x03\x01@\0\0\x11\
+\x04\0\x08owned-by\x01\x12\x03\0#vestibule:plugin/conversation@0.3.0\x05\x15\x01\
+B=\x02\x03\x02\x01\x11\x04\0\x0aread-error\x03\0\0\x01q\x04\x0eauthentication\0\0\
+\x07utility\0\0\x09marketing\0\0\x05other\x01s\0\x04\0\x08category\x03\0\x02\x01\
+q\x02\x08approved\0\0\x0aunsendable\x01s\0\x04\0\x06status\x03\0\x04\x01q\x05\x04\
+high\0\0\x06medium\0\0\x03low\0\0\x07unknown\0\0\x05other\x01s\0\x04\0\x07qualit\
+y\x03\0\x06\x01k\x03\x01ks\x01r\x03\x0bbegins-withs\x08category\x08\x08language\x09\
+\x04\0\x06filter\x03\0\x0a\x01r\x02\x04names\x08languages\x04\0\x03key\x03\0\x0c\
+\x01r\x03\x03key\x0d\x08category\x03\x07quality\x07\x04\0\x06listed\x03\0\x0e\x01\
+p\x0f\x01k\x0d\x01r\x02\x06listed\x10\x04next\x11\x04\0\x04page\x03\0\x12\x01q\x07\
+\x05fixed\0\0\x04text\x01s\0\x05image\0\0\x05video\0\0\x08document\0\0\x08locati\
+on\0\0\x05other\x01s\0\x04\0\x06header\x03\0\x14\x01q\x08\x0bquick-reply\0\0\x05\
+fixed\0\0\x0aurl-suffix\0\0\x09copy-code\0\0\x0done-time-code\0\0\x04flow\0\0\x05\
+other\x01s\0\x0eother-required\x01s\0\x04\0\x06button\x03\0\x16\x01ps\x01p\x17\x01\
 r\x03\x06header\x15\x0aparameters\x18\x07buttons\x19\x04\0\x04card\x03\0\x1a\x04\
 \0\x0eknown-template\x03\x01\x01h\x1c\x01@\x01\x04self\x1d\0\x0d\x04\0\x1a[metho\
 d]known-template.key\x01\x1e\x01@\x01\x04self\x1d\0\x03\x04\0\x1f[method]known-t\
@@ -18600,7 +20232,7 @@ f\x1d\0&\x04\0\x1c[method]known-template.cards\x01'\x04\0\x20[method]known-templ
 ate.has-offer\x01\"\x01j\x01\x13\x01\x01\x01@\x03\x06filter\x0b\x05after\x11\x04\
 mosty\0(\x04\0\x06search\x01)\x01i\x1c\x01k*\x01j\x01+\x01\x01\x01@\x01\x03key\x0d\
 \0,\x04\0\x04find\x01-\x01j\x01\x09\x01\x01\x01@\x02\x04names\x08languages\0.\x04\
-\0\x0fchoose-language\x01/\x03\0\x20vestibule:plugin/templates@0.2.2\x05\x16\x01\
+\0\x0fchoose-language\x01/\x03\0\x20vestibule:plugin/templates@0.3.0\x05\x16\x01\
 B\x1e\x01m\x06\x03get\x04head\x04post\x03put\x05patch\x06delete\x04\0\x06method\x03\
 \0\0\x01q\x04\x04text\x01s\0\x06secret\x01s\0\x05phone\0\0\x05bsuid\0\0\x04\0\x04\
 part\x03\0\x02\x01p\x03\x01r\x02\x04names\x05value\x04\x04\0\x06header\x03\0\x05\
@@ -18609,13 +20241,13 @@ ns\x07members\x09\x04\0\x08document\x03\0\x0a\x01p}\x01q\x02\x05bytes\x01\x0c\0\
 json\x01\x0b\0\x04\0\x04body\x03\0\x0d\x01p\x06\x01k\x0e\x01ky\x01r\x05\x06metho\
 d\x01\x03urls\x07headers\x0f\x04body\x10\x07timeout\x11\x04\0\x07request\x03\0\x12\
 \x01r\x02\x04names\x05values\x04\0\x0danswer-header\x03\0\x14\x01p\x15\x01r\x03\x06\
-status{\x07headers\x16\x04body\x0c\x04\0\x08response\x03\0\x17\x01q\x08\x06denie\
+status{\x07headers\x16\x04body\x0c\x04\0\x08response\x03\0\x17\x01q\x09\x06denie\
 d\x01s\0\x07invalid\x01s\0\x05quota\x01s\0\x06absent\x01s\0\x07timeout\0\0\x09to\
-o-large\0\0\x0bunreachable\x01s\0\x0bunavailable\x01s\0\x04\0\x0ahttp-error\x03\0\
-\x19\x01j\x01\x18\x01\x1a\x01@\x01\x07request\x13\0\x1b\x04\0\x04send\x01\x1c\x03\
-\0\x1bvestibule:plugin/http@0.2.2\x05\x17\x04\0\x1bvestibule:plugin/host@0.2.2\x04\
-\0\x0b\x0a\x01\0\x04host\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-\
-component\x070.258.0\x10wit-bindgen-rust\x060.61.1";
+o-large\0\0\x0bunreachable\x01s\0\x0bunavailable\x01s\0\x05other\x01s\0\x04\0\x0a\
+http-error\x03\0\x19\x01j\x01\x18\x01\x1a\x01@\x01\x07request\x13\0\x1b\x04\0\x04\
+send\x01\x1c\x03\0\x1bvestibule:plugin/http@0.3.0\x05\x17\x04\0\x1bvestibule:plu\
+gin/host@0.3.0\x04\0\x0b\x0a\x01\0\x04host\x03\0\0\0G\x09producers\x01\x0cproces\
+sed-by\x02\x0dwit-component\x070.258.0\x10wit-bindgen-rust\x060.61.1";
 #[inline(never)]
 #[doc(hidden)]
 pub fn __link_custom_section_describing_imports() {

@@ -5,7 +5,7 @@ cd "$(dirname "$0")"
 wit=../../../wit/next
 shared=
 for interface in types inbound occasions refusal replies effects log clock random config kv reads window contacts conversation templates http; do
-  shared="$shared --with vestibule:plugin/$interface@0.2.2=crate::bindings::host::vestibule::plugin::$interface"
+  shared="$shared --with vestibule:plugin/$interface@0.3.0=crate::bindings::host::vestibule::plugin::$interface"
 done
 make() { # file, world, options
   out=$(mktemp -d)

@@ -226,6 +226,7 @@ impl From<reads::ReadError> for ReadError {
             reads::ReadError::Invalid(what) => Self::Invalid(what),
             reads::ReadError::Quota(what) => Self::Quota(what),
             reads::ReadError::Unavailable(why) => Self::Unavailable(why),
+            reads::ReadError::Other(why) => Self::Other(why),
         }
     }
 }
@@ -246,6 +247,7 @@ impl From<refusal::EffectError> for EffectError {
             refusal::EffectError::Invalid(what) => Self::Invalid(what),
             refusal::EffectError::Quota(what) => Self::Quota(what),
             refusal::EffectError::Denied(what) => Self::Denied(what),
+            refusal::EffectError::Other(what) => Self::Other(what),
         }
     }
 }
@@ -257,6 +259,7 @@ impl From<kv::KvError> for KvError {
             kv::KvError::Quota(what) => Self::Quota(what),
             kv::KvError::Invalid(what) => Self::Invalid(what),
             kv::KvError::Unavailable(why) => Self::Unavailable(why),
+            kv::KvError::Other(why) => Self::Other(why),
         }
     }
 }
@@ -311,6 +314,7 @@ impl From<wire::HttpError> for HttpError {
             wire::HttpError::TooLarge => Self::TooLarge,
             wire::HttpError::Unreachable(why) => Self::Unreachable(why),
             wire::HttpError::Unavailable(why) => Self::Unavailable(why),
+            wire::HttpError::Other(why) => Self::Other(why),
         }
     }
 }

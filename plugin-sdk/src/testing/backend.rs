@@ -142,7 +142,7 @@ impl Receipt {
         self.send.clone()
     }
     pub(crate) fn status(&self) -> ReceiptStatus {
-        self.status
+        self.status.clone()
     }
     pub(crate) fn at(&self) -> u64 {
         self.at

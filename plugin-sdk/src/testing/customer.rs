@@ -402,7 +402,7 @@ impl Customer {
             stages.run(Hook::Enrichment, enrich)?;
         }
         if let Some(hook) = self.route {
-            *route = Some(stages.run(Hook::Routing, hook)?);
+            *route = Some(stages.route(hook)?);
         }
         let for_bot = matches!(route, None | Some(Route::Bot | Route::Pass));
         if let (Some(reply), true) = (self.reply, for_bot) {
@@ -446,10 +446,27 @@ struct Stages<'a> {
 }
 
 impl Stages<'_> {
+    /// Routing answers that it asked if, and only if, it did.
+    fn route(&mut self, hook: RouteHook) -> Result<Route, Failure> {
+        self.run(Hook::Routing, |turn| {
+            let route = hook(turn)?;
+            let asked = with(|scene| {
+                let mut effects = scene.effects.iter();
+                effects.any(|effect| matches!(effect, Effect::HandOver { .. }))
+            });
+            match asked == (route == Route::AsAsked) {
+                true => Ok(route),
+                false => Err(Failure::Fault(format!(
+                    "routing answered {route:?}, a hand-over was asked for: {asked}"
+                ))),
+            }
+        })
+    }
+
     fn run<R>(
         &mut self,
         hook: Hook,
-        call: fn(&mut Turn<'_>) -> Result<R, Failure>,
+        call: impl FnOnce(&mut Turn<'_>) -> Result<R, Failure>,
     ) -> Result<R, Failure> {
         with(|scene| {
             scene.hook = hook;

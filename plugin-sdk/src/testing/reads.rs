@@ -104,16 +104,16 @@ impl Reads {
             Some(until) if self.now < until => State::Open(until),
             _ => State::Closed,
         };
-        Ok(self.script.window.unwrap_or(state))
+        Ok(self.script.window.clone().unwrap_or(state))
     }
 
     pub(crate) fn price(&self) -> Result<PriceClass, ReadError> {
         let class = match self.window()? {
             State::Open(_) => PriceClass::Service,
             State::Closed => PriceClass::ByCategory,
-            State::Unknown => PriceClass::Unknown,
+            State::Unknown | State::Other(_) => PriceClass::Unknown,
         };
-        Ok(self.script.price.unwrap_or(class))
+        Ok(self.script.price.clone().unwrap_or(class))
     }
 
     pub(crate) fn contact(&self) -> Result<Contact, ReadError> {
@@ -187,6 +187,7 @@ fn kind_of(said: &Incoming) -> &'static str {
             MediaKind::Audio => "audio",
             MediaKind::Document => "document",
             MediaKind::Sticker => "sticker",
+            MediaKind::Other(_) => "other",
         },
         (Kind::Text, _) => "text",
         (Kind::Button, _) => "button_reply",

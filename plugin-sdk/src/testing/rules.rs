@@ -40,10 +40,8 @@ fn allowed(effect: &Effect, hook: Hook) -> bool {
             let answers = *quote || *purpose == Some(Purpose::Reply);
             acts && (has_message || !answers)
         }
-        Effect::HandOver { .. }
-        | Effect::Close
-        | Effect::SetTimer { .. }
-        | Effect::CancelTimer(_) => acts,
+        Effect::HandOver { .. } => acts || hook == Hook::Routing,
+        Effect::Close | Effect::SetTimer { .. } | Effect::CancelTimer(_) => acts,
         _ => true,
     }
 }
@@ -87,6 +85,7 @@ fn check_attribute(value: &Value) -> Result<(), String> {
         Value::Text(text) => length("value", text, 0, 1024),
         Value::Number(number) if !number.is_finite() => Err("value: not finite".to_owned()),
         Value::Items(items) => count("value", items.len(), 0, 100),
+        Value::Other(_) => Err("value: `other` is told and never set".to_owned()),
         _ => Ok(()),
     }
 }

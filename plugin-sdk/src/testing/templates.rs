@@ -57,13 +57,13 @@ impl KnownTemplate {
         self.0.key.clone()
     }
     pub(crate) fn category(&self) -> Category {
-        self.0.category
+        self.0.category.clone()
     }
     pub(crate) fn status(&self) -> Status {
         self.0.status.clone()
     }
     pub(crate) fn quality(&self) -> Quality {
-        self.0.quality
+        self.0.quality.clone()
     }
     pub(crate) fn is_read(&self) -> bool {
         true
@@ -141,7 +141,9 @@ impl Templates {
         let after = after.map(|key| (key.name.as_str(), key.language.as_str()));
         let fits = |one: &&AccountTemplate| {
             one.key.name.starts_with(&filter.begins_with)
-                && filter.category.is_none_or(|only| only == one.category)
+                && filter.category.as_ref().is_none_or(|only| {
+                    *only == one.category || (*only == Category::Marketing && is_other(one))
+                })
                 && filter
                     .language
                     .as_ref()
@@ -159,8 +161,8 @@ impl Templates {
             room -= bytes;
             listed.push(Listed {
                 key: one.key.clone(),
-                category: one.category,
-                quality: one.quality,
+                category: one.category.clone(),
+                quality: one.quality.clone(),
             });
         }
         Ok(Page { listed, next: None })
@@ -202,6 +204,11 @@ impl Templates {
         let found = found.or_else(|| first().filter(|_| wish != AUTO));
         Ok(found.map(|found| (*found).to_owned()))
     }
+}
+
+/// The gateway takes what it cannot name as marketing.
+fn is_other(one: &AccountTemplate) -> bool {
+    matches!(one.category, Category::Other(_))
 }
 
 fn check(what: &str, text: &str, least: usize, most: usize) -> Result<(), ReadError> {

@@ -25,11 +25,11 @@ pub(crate) fn note(turn: &mut Turn<'_>, queue: &str) -> Outcome {
 }
 
 fn told(entry: &Entry) -> String {
-    let who = match entry.who {
+    let who = match &entry.who {
         Speaker::Person => "customer",
         Speaker::Bot => "bot",
         Speaker::Agent => "agent",
-        Speaker::Client | Speaker::Gateway => "system",
+        Speaker::Client | Speaker::Gateway | Speaker::Other(_) => "system",
     };
     line(who, &entry.kind, &entry.text)
 }

@@ -1,4 +1,5 @@
-//! Routes by the first word: `queue NAME`, `silence`, `pass`; the bot keeps and echoes the rest.
+//! Routes by the first word: `queue NAME`, `silence`, `pass`; `ask NAME` hands over with a summary. `promise` answers that it
+//! did and did not, `both NAME` did and answers otherwise. The bot keeps and echoes the rest.
 
 use vestibule_plugin::{AutoReply, Failure, Outcome, Route, Routing, Turn};
 
@@ -11,6 +12,15 @@ impl Routing for Router {
             ("queue", name) => Route::Queue(name.to_owned()),
             ("silence", _) => Route::Silence,
             ("pass", _) => Route::Pass,
+            ("promise", _) => Route::AsAsked,
+            ("ask", name) => {
+                turn.hand_over(name, Some("asks for people"))?;
+                Route::AsAsked
+            }
+            ("both", name) => {
+                turn.hand_over(name, None)?;
+                Route::Pass
+            }
             _ => Route::Bot,
         })
     }

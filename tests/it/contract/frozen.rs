@@ -26,6 +26,10 @@ const RELEASED: &[(&str, &str)] = &[
         "0.2.2",
         "cd2632b04c6d5701b237e705a648917254c1c4fb4f385d22182c8edbff568267",
     ),
+    (
+        "0.3.0",
+        "23169bbff28ff13020627103350a43c0fd8f1022ab3996df334aac756f4cdd85",
+    ),
 ];
 
 /// Names and contents of all files of a folder.

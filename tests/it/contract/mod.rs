@@ -4,5 +4,7 @@
 mod documented;
 mod evolution;
 mod frozen;
+mod open;
 mod shape;
+mod told;
 mod versions;

@@ -57,6 +57,17 @@ const HOOKS: &[(&str, &[&str])] = &[
     ("teller", &["auto-reply"]),
     ("timers_by_the_million", &["auto-reply"]),
     ("trap", &["auto-reply"]),
+    (
+        "witness",
+        &[
+            "enrichment",
+            "routing",
+            "auto-reply",
+            "on-event",
+            "on-timer",
+            "on-receipt",
+        ],
+    ),
 ];
 
 #[test]

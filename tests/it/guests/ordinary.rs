@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use vestibule::domain::attribute::Fields;
-use vestibule::domain::{Occasion, OutboxId, ReceiptStatus, Timestamp};
+use vestibule::domain::{Occasion, OutboxId, Owner, ReceiptStatus, Timestamp};
 use vestibule::plugin_host::{CallOutcome, Effect, Ending, FaultKind, KvWrite, Route};
 use vestibule::reference_plugins::MENU;
 use vestibule_tests::guests;
@@ -57,6 +57,24 @@ async fn a_router_decides_who_answers() {
     let kept = stage.hears("hello").await;
     assert_eq!(texts(&kept), ["routed to the bot: hello"]);
     assert_eq!(texts(&stage.hears("pass").await).len(), 1);
+}
+
+#[tokio::test]
+async fn a_router_may_hand_over_and_says_so() {
+    let stage = Stage::of(guests::ROUTER, json!({})).await;
+    let asked = stage.hears("ask billing").await;
+    let hand_over = Effect::HandOver {
+        to: Owner::Queue("billing".to_owned()),
+        note: Some("asks for people".to_owned()),
+    };
+    assert_eq!((asked.ending, &asked.route), (Ending::Routed, &None));
+    assert_eq!(effects(&asked), [&hand_over]);
+    // A promise without a hand-over is a fault, and so is a hand-over that nobody answers for. Neither leaves anything.
+    for words in ["promise", "both billing"] {
+        let report = stage.hears(words).await;
+        assert_eq!(fault(&report), Some(FaultKind::Malformed), "{words}");
+        assert_eq!(report.effects, [], "{words}");
+    }
 }
 
 #[tokio::test]
@@ -119,7 +137,7 @@ fn the_menu_imports_nothing_but_the_contract() {
         }
     }
     let foreign =
-        |name: &&String| !(name.starts_with("vestibule:plugin/") && name.ends_with("@0.2.2"));
+        |name: &&String| !(name.starts_with("vestibule:plugin/") && name.ends_with("@0.3.0"));
     assert!(!imports.is_empty());
     assert_eq!(imports.iter().find(foreign), None);
 }
@@ -157,7 +175,7 @@ async fn everything_that_can_be_said_is_said() {
 fn receipt() -> Occasion {
     Occasion::Receipt {
         send: OutboxId::from_raw(7),
-        status: ReceiptStatus::Read,
+        status: ReceiptStatus::Read.into(),
         error: None,
     }
 }

@@ -47,7 +47,7 @@ impl ReadSource for Counting {
 
     fn past(&self, most: u32) -> Answer<'_, Vec<Said>> {
         let said = Said {
-            who: Speaker::Person,
+            who: Speaker::Person.into(),
             kind: "text".to_owned(),
             text: "x".repeat(600),
             at: Timestamp::from_millis(1),

@@ -80,7 +80,13 @@ impl Stage {
 
     /// A turn about that text, with nothing in the plugin's memory.
     pub(crate) async fn hears(&self, text: &str) -> TurnReport {
-        self.is_told(message(text)).await
+        let body = text.to_owned();
+        self.receives(InboundContent::Text { body }).await
+    }
+
+    /// A turn about a message of any kind.
+    pub(crate) async fn receives(&self, content: InboundContent) -> TurnReport {
+        self.is_told(message(content)).await
     }
 
     /// A turn about an occasion.
@@ -128,11 +134,10 @@ fn conversation() -> ConversationView {
     }
 }
 
-fn message(text: &str) -> About {
-    let body = text.to_owned();
+fn message(content: InboundContent) -> About {
     About::Message(Box::new(MessageView {
         id: EventId::from_raw(3),
-        message: InboundContent::Text { body }.into(),
+        message: content.into(),
         sent_at: Timestamp::from_millis(1_794_999_999_900),
         token: "msg_3".to_owned(),
         raw: "{}".to_owned(),

@@ -40,8 +40,8 @@ impl ReadSource for Counting {
     fn templates<'a>(&'a self, _: &'a SearchAsked) -> Answer<'a, TemplatePage> {
         let listed = ListedTemplate {
             key: sale(),
-            category: TemplateCategory::Marketing,
-            quality: TemplateQuality::High,
+            category: TemplateCategory::Marketing.into(),
+            quality: TemplateQuality::High.into(),
         };
         self.told(TemplatePage {
             listed: vec![listed],
@@ -51,9 +51,9 @@ impl ReadSource for Counting {
 
     fn template<'a>(&'a self, key: &'a TemplateKey) -> Answer<'a, Option<TemplateView>> {
         let view = TemplateView {
-            category: TemplateCategory::Marketing,
+            category: TemplateCategory::Marketing.into(),
             status: TemplateStatus::Paused,
-            quality: TemplateQuality::Low,
+            quality: TemplateQuality::Low.into(),
             shape: None,
         };
         self.told((*key == sale()).then_some(view))

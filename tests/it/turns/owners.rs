@@ -72,6 +72,31 @@ async fn what_a_person_owns_is_enriched_and_not_answered() {
     .await;
 }
 
+/// The customer is told as after any other route, and the people are told more.
+#[tokio::test(flavor = "multi_thread")]
+async fn routing_hands_over_with_a_summary_and_a_person_is_promised() {
+    for_each_database(async |database| {
+        let town = Town::with_plugin(&database, guests::ROUTER, &[]).await;
+        let tenant = town.business.tenants[0].as_str();
+        let settings = r#"{"served_queues": ["billing"], "human_text": "A person comes."}"#;
+        let set = ["tenant", "set", tenant, "--settings", settings];
+        town.deployment.run("node", &set, &[]).await;
+        let node = town.node("node").await;
+        say(&town, 0, 0, "ask billing");
+        all_done(&town, &database).await;
+        let outcomes = database.texts("SELECT outcome FROM turn").await;
+        assert_eq!(outcomes, ["routed"]);
+        let changes = database.texts("SELECT change FROM owner_log").await;
+        assert_eq!(changes.len(), 1, "{changes:?}");
+        assert!(changes[0].contains("asks for people"), "{changes:?}");
+        let drafts = database.texts("SELECT draft FROM outbox").await;
+        assert_eq!(drafts.len(), 1, "{drafts:?}");
+        assert!(drafts[0].contains("A person comes."), "{drafts:?}");
+        node.end().await;
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fault_is_answered_by_the_fallback_and_leaves_nothing_of_the_plugin() {
     for_each_database(async |database| {

@@ -14,7 +14,7 @@ use super::super::place::{InTenant, ObjectId, TenantParam};
 use super::super::{Answer, State};
 use super::get::found;
 use super::{OwnerView, owner};
-use crate::domain::{ConversationId, EventId, InboundContent, InboundMessage};
+use crate::domain::{ConversationId, EventId, InboundMessage};
 use crate::events;
 use crate::storage::conversations::{self, LoggedChange};
 use crate::storage::events::EventKind;
@@ -127,7 +127,7 @@ pub(super) async fn history(
 /// Of a type that came after this version of the gateway.
 fn is_untyped(row: &InboundEntry) -> bool {
     let content: Option<InboundMessage> = serde_json::from_str(&row.content).ok();
-    content.is_none_or(|message| matches!(message.content, InboundContent::Other { .. }))
+    content.is_none_or(|message| message.content.is_untyped())
 }
 
 fn kind(row: &InboundEntry) -> &'static str {

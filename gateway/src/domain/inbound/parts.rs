@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::OpenWord;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MediaKind {
@@ -20,6 +22,15 @@ impl MediaKind {
             Self::Audio => "audio",
             Self::Document => "document",
             Self::Sticker => "sticker",
+        }
+    }
+}
+
+impl OpenWord<MediaKind> {
+    pub fn word(&self) -> &str {
+        match self {
+            Self::Known(kind) => kind.word(),
+            Self::Other(word) => word,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use super::identity;
 use crate::domain::inbound::{MediaKind, OrderItem, SharedContact, SharedPhone};
-use crate::domain::{InboundContent, PersonRef};
+use crate::domain::{InboundContent, OpenWord, PersonRef};
 use crate::graph::json::Object;
 
 /// `author`: who sent it, for what speaks of them.
@@ -50,8 +50,14 @@ fn simple(element: &Object<'_>, kind: &str) -> Option<InboundContent> {
         "revoke" => Some(InboundContent::Revoke {
             original: object.string("original_message_id")?,
         }),
-        _ => None,
+        kind => other_media(kind, &object),
     }
+}
+
+/// A type that we do not know, and a file all the same: it has what all of them have (facts §2.2).
+fn other_media(kind: &str, object: &Object<'_>) -> Option<InboundContent> {
+    object.string("mime_type")?;
+    media(OpenWord::Other(kind.to_ascii_lowercase()), object)
 }
 
 fn edit(object: &Object<'_>) -> Option<InboundContent> {
@@ -109,9 +115,9 @@ fn interactive(object: &Object<'_>) -> Option<InboundContent> {
     }
 }
 
-fn media(kind: MediaKind, object: &Object<'_>) -> Option<InboundContent> {
+fn media(kind: impl Into<OpenWord<MediaKind>>, object: &Object<'_>) -> Option<InboundContent> {
     Some(InboundContent::Media {
-        kind,
+        kind: kind.into(),
         media_id: object.string("id")?,
         mime_type: object.string("mime_type").unwrap_or_default(),
         sha256: object.string("sha256"),

@@ -115,6 +115,26 @@ fn who(person: Option<&PersonRef>) -> String {
     })
 }
 
+/// A type of tomorrow that brings a file is a file: it can be downloaded and answered with.
+#[test]
+fn a_file_of_a_type_that_nobody_knows_is_a_file() {
+    let unknown = &fixtures()["unknown_type"];
+    let hologram = r#"{
+         "depth": 3
+        }"#;
+    assert!(unknown.contains(hologram), "{unknown}");
+    let message = |object: &str| shown(&items(&unknown.replace(hologram, object))[0]);
+    let file = message(r#"{"id": "118", "mime_type": "model/gltf+json"}"#);
+    assert!(
+        file.contains(r#""kind":"hologram","media_id":"118","mime_type":"model/gltf+json""#),
+        "{file}"
+    );
+    for none in [r#"{"id": "118"}"#, r#"{"mime_type": "model/gltf+json"}"#] {
+        let other = message(none);
+        assert!(!other.contains("media_id"), "{other}");
+    }
+}
+
 #[test]
 fn an_item_s_raw_text_is_a_piece_of_the_body_or_json_made_of_such_pieces() {
     for (name, body) in fixtures() {

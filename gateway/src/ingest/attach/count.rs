@@ -32,6 +32,7 @@ pub(super) fn count(split: &Split, horizon: Timestamp) {
 fn kind(content: &InboundContent) -> &'static str {
     match content {
         InboundContent::Other { kind } => known(kind, KINDS, "unknown"),
+        content if content.is_untyped() => "unknown",
         content => content.word(),
     }
 }

@@ -145,7 +145,7 @@ impl Receipts {
             };
             let occasion = Occasion::Receipt {
                 send: send.outbox,
-                status: *status,
+                status: (*status).into(),
                 error: (*error != 0).then_some(*error),
             };
             let id = EventId::from_raw(attacher.ids.next(now));

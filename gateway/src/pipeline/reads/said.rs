@@ -72,7 +72,7 @@ fn received(
         content => content.words(),
     };
     Some(Said {
-        who,
+        who: who.into(),
         kind: message.content.word().to_owned(),
         text: if gone { String::new() } else { cut(text) },
         at: row.at,
@@ -89,10 +89,10 @@ fn answered(tenant: TenantId, row: &OutboxRow) -> Option<Said> {
     }
     Some(Said {
         who: match row.draft.sender {
-            Sender::Plugin { .. } => Speaker::Bot,
-            Sender::Agent { .. } => Speaker::Agent,
-            Sender::ApiKey { .. } => Speaker::Client,
-            Sender::Rule { .. } => Speaker::Gateway,
+            Sender::Plugin { .. } => Speaker::Bot.into(),
+            Sender::Agent { .. } => Speaker::Agent.into(),
+            Sender::ApiKey { .. } => Speaker::Client.into(),
+            Sender::Rule { .. } => Speaker::Gateway.into(),
         },
         kind: content.kind().to_owned(),
         text: cut(content.words()),

@@ -33,17 +33,19 @@ impl TurnTemplates {
         let after = after.map(|key| (key.name.as_str(), key.language.as_str()));
         let found = account.approved(&asked.begins_with, after);
         let found = found.filter(|(_, language, entry)| {
-            let category = asked.category;
-            category.is_none_or(|one| one == entry.category(self.now))
-                && asked.language.as_ref().is_none_or(|one| one == language)
+            // Who asks for marketing is shown what is judged as that.
+            let category = asked.category.as_ref();
+            category.is_none_or(|one| {
+                one == entry.told_category(self.now) || *one == entry.category(self.now).into()
+            }) && asked.language.as_ref().is_none_or(|one| one == language)
         });
         let listed = found.map(|(name, language, entry)| ListedTemplate {
             key: TemplateKey {
                 name: name.to_owned(),
                 language: language.to_owned(),
             },
-            category: entry.category(self.now),
-            quality: entry.quality,
+            category: entry.told_category(self.now).clone(),
+            quality: entry.quality.clone(),
         });
         Ok(page(listed, asked.most as usize))
     }
@@ -51,9 +53,9 @@ impl TurnTemplates {
     pub(super) fn find(&self, key: &TemplateKey) -> Read<Option<TemplateView>> {
         let found = self.account()?.find(&key.name, &key.language);
         Ok(found.map(|entry| TemplateView {
-            category: entry.category(self.now),
+            category: entry.told_category(self.now).clone(),
             status: entry.status,
-            quality: entry.quality,
+            quality: entry.quality.clone(),
             shape: entry.shape.clone(),
         }))
     }
@@ -103,8 +105,8 @@ mod tests {
                 name: format!("{n:0name$}"),
                 language: "en".to_owned(),
             },
-            category: TemplateCategory::Utility,
-            quality: TemplateQuality::Unknown,
+            category: TemplateCategory::Utility.into(),
+            quality: TemplateQuality::Unknown.into(),
         })
     }
 

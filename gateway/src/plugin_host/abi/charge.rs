@@ -143,7 +143,7 @@ macro_rules! flat {
 }
 pub(in crate::plugin_host::abi) use flat;
 
-flat!((), bool, u8, u32, u64, i64);
+flat!((), bool, u8, u32, u64, i64, f64);
 
 macro_rules! tuple {
     ($($part:ident),*) => {

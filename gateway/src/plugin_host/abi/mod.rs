@@ -1,4 +1,5 @@
-//! The versions of the contract that this host runs, one folder each, and [`wasi`]. What they share is in [`charge`].
+//! The versions of the contract that this host runs, one folder each, and [`wasi`]. All share what is in [`charge`], those
+//! since 0.2 also their wiring, in `since_0_2`.
 //!
 //! A version translates between its bindings and the host's own words ([`Effect`](super::effect::Effect),
 //! [`Failure`](super::hook::Failure), …): nothing outside its folder knows its types. A released one never changes but
@@ -8,6 +9,7 @@
 mod charge;
 mod v0_1;
 mod v0_2;
+mod v0_3;
 pub(super) mod wasi;
 
 use std::fmt;
@@ -26,20 +28,22 @@ use super::hook::{Hook, HookSet, Returned};
 pub enum Abi {
     V0_1,
     V0_2,
+    V0_3,
 }
 
 impl Abi {
     /// Oldest first.
-    pub const ALL: [Self; 2] = [Self::V0_1, Self::V0_2];
+    pub const ALL: [Self; 3] = [Self::V0_1, Self::V0_2, Self::V0_3];
 
     /// What new plugins are built against.
-    pub const NEWEST: Self = Self::V0_2;
+    pub const NEWEST: Self = Self::V0_3;
 
     /// Its versions, as manifests and components name them, oldest first: each has all that the one before it has.
     pub fn patches(self) -> &'static [&'static str] {
         match self {
             Self::V0_1 => &["0.1.0"],
             Self::V0_2 => &["0.2.0", "0.2.1", "0.2.2"],
+            Self::V0_3 => &["0.3.0"],
         }
     }
 
@@ -64,6 +68,7 @@ impl Abi {
         match self {
             Self::V0_1 => &v0_1::IMPORTS,
             Self::V0_2 => &v0_2::IMPORTS,
+            Self::V0_3 => &v0_3::IMPORTS,
         }
     }
 
@@ -71,8 +76,19 @@ impl Abi {
     pub fn hooks(self) -> &'static [Hook] {
         match self {
             Self::V0_1 => &Hook::ALL[..3],
-            Self::V0_2 => &Hook::ALL,
+            Self::V0_2 | Self::V0_3 => &Hook::ALL,
         }
+    }
+
+    /// May it be told what its contract has no case for? Lines that may not hear of it in the cases that they have, or,
+    /// where each of them would be untrue, not at all.
+    pub(super) fn has_other(self) -> bool {
+        self >= Self::V0_3
+    }
+
+    /// May routing ask for a hand-over, and answer that it did?
+    pub(super) fn routes_as_asked(self) -> bool {
+        self >= Self::V0_3
     }
 
     /// An interface's full name, in the newest version: what a component of an older one has is found by it as well.
@@ -106,6 +122,7 @@ fn split(name: &str) -> Option<(&str, &str)> {
 pub(super) fn add_to_linker(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
     v0_1::add_to_linker(linker)?;
     v0_2::add_to_linker(linker)?;
+    v0_3::add_to_linker(linker)?;
     wasi::add_to_linker(linker)
 }
 
@@ -113,6 +130,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<GuestState>) -> wasmtime::Result
 pub(super) enum Calls {
     V0_1(v0_1::Calls),
     V0_2(Box<v0_2::Calls>),
+    V0_3(Box<v0_3::Calls>),
 }
 
 impl Calls {
@@ -125,6 +143,7 @@ impl Calls {
         Ok(match abi {
             Abi::V0_1 => Self::V0_1(v0_1::Calls::of(pre, hooks)?),
             Abi::V0_2 => Self::V0_2(Box::new(v0_2::Calls::of(pre, hooks)?)),
+            Abi::V0_3 => Self::V0_3(Box::new(v0_3::Calls::of(pre, hooks)?)),
         })
     }
 
@@ -137,6 +156,7 @@ impl Calls {
         match self {
             Self::V0_1(calls) => calls.call(store, instance, hook).await,
             Self::V0_2(calls) => calls.call(store, instance, hook).await,
+            Self::V0_3(calls) => calls.call(store, instance, hook).await,
         }
     }
 }

@@ -13,6 +13,8 @@ use crate::plugin_host::request::{ContactKinds, ConversationView};
 /// Who asks, and what he sees.
 pub(in crate::plugin_host) struct Asker<'a> {
     pub hook: Hook,
+    /// Its contract lets routing hand over.
+    pub routes: bool,
     pub bot_owns: bool,
     /// The conversation with all that was asked for before.
     pub becoming: &'a ConversationView,
@@ -28,7 +30,7 @@ impl Effect {
     /// May this effect be kept?
     pub(in crate::plugin_host) fn check(&self, asker: &Asker<'_>) -> Result<(), EffectRefused> {
         let (kind, hook) = (self.kind(), asker.hook);
-        if !self.allowed_in(hook) {
+        if !self.allowed_in(hook, asker.routes) {
             return Err(EffectRefused::Denied(format!("{kind} is not for {hook}")));
         }
         // Who asks an enrichment plugin knows; an event comes whoever has the conversation.

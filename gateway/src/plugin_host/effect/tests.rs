@@ -17,8 +17,19 @@ fn ask(
     bot_owns: bool,
     conversation: &ConversationView,
 ) -> Result<(), EffectRefused> {
+    ask_as(effect, hook, bot_owns, conversation, true)
+}
+
+fn ask_as(
+    effect: &Effect,
+    hook: Hook,
+    bot_owns: bool,
+    conversation: &ConversationView,
+    routes: bool,
+) -> Result<(), EffectRefused> {
     let contact_kinds: ContactKinds = [("city".to_owned(), AttributeKind::Text)].into();
     effect.check(&Asker {
+        routes,
         hook,
         bot_owns,
         becoming: conversation,
@@ -90,6 +101,22 @@ fn names_of_metrics_and_events_are_words_of_ascii() {
         };
         assert_eq!(check(&metric).is_ok(), fits, "{}", name());
         assert_eq!(check(&emit).is_ok(), fits, "{}", name());
+    }
+}
+
+#[test]
+fn routing_hands_over_where_its_contract_can_answer_that_it_did() {
+    let hand_over = Effect::HandOver {
+        to: Owner::Queue("billing".to_owned()),
+        note: None,
+    };
+    for (routes, bot_owns, taken) in [
+        (true, true, true),
+        (false, true, false),
+        (true, false, false),
+    ] {
+        let checked = ask_as(&hand_over, Hook::Routing, bot_owns, &conversation(), routes);
+        assert_eq!(checked.is_ok(), taken, "{routes} {bot_owns}");
     }
 }
 

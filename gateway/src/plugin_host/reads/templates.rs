@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::journal::{Told, known};
 use super::{Read, ReadRefused, ReadSource, TemplateAnswers, TurnReads};
+use crate::domain::OpenWord;
 use crate::domain::template::{TemplateCategory, TemplateQuality, TemplateShape, TemplateStatus};
 use crate::plugin_host::limits::{
     TEMPLATE_LANGUAGE_CHARS, TEMPLATE_NAME_CHARS, TEMPLATE_PAGE, TEMPLATE_QUESTIONS,
@@ -26,7 +27,7 @@ pub struct SearchAsked {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub begins_with: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub category: Option<TemplateCategory>,
+    pub category: Option<OpenWord<TemplateCategory>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -56,16 +57,16 @@ pub struct TemplatePage {
 pub struct ListedTemplate {
     #[serde(flatten)]
     pub key: TemplateKey,
-    pub category: TemplateCategory,
-    pub quality: TemplateQuality,
+    pub category: OpenWord<TemplateCategory>,
+    pub quality: OpenWord<TemplateQuality>,
 }
 
 /// One of them, whole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TemplateView {
-    pub category: TemplateCategory,
+    pub category: OpenWord<TemplateCategory>,
     pub status: TemplateStatus,
-    pub quality: TemplateQuality,
+    pub quality: OpenWord<TemplateQuality>,
     /// `None`: nobody has seen yet what it looks like.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shape: Option<Arc<TemplateShape>>,

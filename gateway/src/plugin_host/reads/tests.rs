@@ -24,7 +24,7 @@ impl Restless {
 
 fn said(at: Timestamp) -> Said {
     Said {
-        who: Speaker::Person,
+        who: Speaker::Person.into(),
         kind: "text".to_owned(),
         text: "hello".to_owned(),
         at,
@@ -71,9 +71,9 @@ fn key(name: &str) -> TemplateKey {
 
 fn view() -> TemplateView {
     TemplateView {
-        category: TemplateCategory::Utility,
+        category: TemplateCategory::Utility.into(),
         status: TemplateStatus::Approved,
-        quality: TemplateQuality::High,
+        quality: TemplateQuality::High.into(),
         shape: None,
     }
 }
@@ -82,7 +82,7 @@ fn view() -> TemplateView {
 fn template_answers() -> TemplateAnswers {
     let search = SearchAsked {
         begins_with: "s".to_owned(),
-        category: Some(TemplateCategory::Utility),
+        category: Some(TemplateCategory::Utility.into()),
         language: Some("en".to_owned()),
         after: Some(key("a")),
         most: 3,
@@ -90,8 +90,8 @@ fn template_answers() -> TemplateAnswers {
     let page = TemplatePage {
         listed: vec![ListedTemplate {
             key: key("sale"),
-            category: TemplateCategory::Utility,
-            quality: TemplateQuality::Low,
+            category: TemplateCategory::Utility.into(),
+            quality: TemplateQuality::Low.into(),
         }],
         more: true,
     };

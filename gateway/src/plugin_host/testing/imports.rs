@@ -11,7 +11,7 @@ use wit_parser::{Function, PackageId, Resolve, TypeDefKind, World, WorldItem};
 pub struct Contract {
     pub resolve: Resolve,
     pub package: PackageId,
-    /// `0.2.2`.
+    /// `0.3.0`.
     pub version: String,
 }
 

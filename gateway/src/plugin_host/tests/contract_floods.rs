@@ -22,11 +22,11 @@ use crate::domain::template::{
     TemplateStatus,
 };
 use crate::domain::{
-    DraftClass, InboundContent, InboundMessage, Occasion, OutboxId, Owner, ReceiptStatus, Timestamp,
+    DraftClass, InboundContent, InboundMessage, Occasion, OpenWord, OutboxId, Owner, Timestamp,
 };
 
 /// Functions whose answer is as long as somebody wants it: bytes are what ends a flood of them.
-const LONG_ANSWERS: [&str; 40] = [
+const LONG_ANSWERS: [&str; 43] = [
     "config/all",
     "config/get",
     "contacts/contact.attribute",
@@ -59,18 +59,21 @@ const LONG_ANSWERS: [&str; 40] = [
     "occasions/event.fields",
     "occasions/event.id",
     "occasions/event.name",
+    "occasions/receipt.status",
     "occasions/timer.field",
     "occasions/timer.fields",
     "occasions/timer.name",
     "random/bytes",
     "templates/known-template.buttons",
     "templates/known-template.cards",
+    "templates/known-template.category",
     "templates/known-template.header",
     "templates/known-template.parameters",
+    "templates/known-template.quality",
 ];
 
 /// Functions whose answer has text and is short, or is given a few times a turn: their number ends a flood.
-const SHORT_ANSWERS: [&str; 13] = [
+const SHORT_ANSWERS: [&str; 15] = [
     // Ids and tokens.
     "contacts/contact.id",
     "inbound/conversation.contact",
@@ -87,6 +90,9 @@ const SHORT_ANSWERS: [&str; 13] = [
     // A name and a language that somebody asked for; a word of Meta's.
     "templates/known-template.key",
     "templates/known-template.status",
+    // Of what they tell, nothing has a word today.
+    "window/now",
+    "window/price",
 ];
 
 /// The case that runs is the turn's time, counted from here.
@@ -292,7 +298,7 @@ impl ReadSource for LongReads {
 
     fn past(&self, _most: u32) -> BoxFuture<'_, Read<Vec<Said>>> {
         found(vec![Said {
-            who: Speaker::Person,
+            who: Speaker::Person.into(),
             kind: "text".to_owned(),
             text: long(),
             at: Timestamp::from_millis(BEGIN),
@@ -311,8 +317,8 @@ impl ReadSource for LongReads {
         found(TemplatePage {
             listed: vec![ListedTemplate {
                 key: long_key(),
-                category: TemplateCategory::Utility,
-                quality: TemplateQuality::High,
+                category: TemplateCategory::Utility.into(),
+                quality: TemplateQuality::High.into(),
             }],
             more: false,
         })
@@ -326,9 +332,9 @@ impl ReadSource for LongReads {
             buttons: buttons.clone(),
         };
         found(Some(TemplateView {
-            category: TemplateCategory::Utility,
+            category: OpenWord::Other(long()),
             status: TemplateStatus::Approved,
-            quality: TemplateQuality::High,
+            quality: OpenWord::Other(long()),
             shape: Some(Arc::new(TemplateShape {
                 header: HeaderShape::Text(long()),
                 body: vec![long()],
@@ -351,7 +357,7 @@ impl ReadSource for LongReads {
 fn message(method: &str) -> InboundMessage {
     let content = match method {
         "inbound/message.media" => InboundContent::Media {
-            kind: MediaKind::Image,
+            kind: MediaKind::Image.into(),
             media_id: long(),
             mime_type: long(),
             sha256: None,
@@ -437,7 +443,7 @@ fn about(case: &Case) -> About {
         },
         Hook::OnReceipt => Occasion::Receipt {
             send: OutboxId::from_raw(1),
-            status: ReceiptStatus::Read,
+            status: OpenWord::Other(long()),
             error: None,
         },
         _ => {

@@ -250,6 +250,7 @@ const NOW: Timestamp = Timestamp::from_millis(1_795_000_000_000);
 
 fn asked(effect: &Effect) -> BoxFuture<'static, Option<String>> {
     let checked = effect.check(&Asker {
+        routes: true,
         hook: Hook::AutoReply,
         bot_owns: true,
         becoming: &conversation(),

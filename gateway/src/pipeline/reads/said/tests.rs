@@ -75,7 +75,10 @@ fn text(body: &str) -> OutboundContent {
 }
 
 fn lines(said: &[Said]) -> Vec<String> {
-    let line = |said: &Said| format!("{:?} {} {:?}", said.who, said.kind, said.text);
+    let line = |said: &Said| {
+        let who = said.who.known().expect("a word");
+        format!("{who:?} {} {:?}", said.kind, said.text)
+    };
     said.iter().map(line).collect()
 }
 

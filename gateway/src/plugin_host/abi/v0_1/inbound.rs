@@ -148,7 +148,7 @@ impl From<&InboundContent> for inbound::Kind {
                 Self::Button
             }
             InboundContent::ListReply { .. } => Self::ListChoice,
-            InboundContent::Media { .. } => Self::Media,
+            InboundContent::Media { kind, .. } if kind.known().is_some() => Self::Media,
             InboundContent::Reaction { .. } => Self::Reaction,
             // This version has no more kinds: its plugins read these from `raw`.
             _ => Self::Other,

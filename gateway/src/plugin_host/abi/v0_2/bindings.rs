@@ -1,4 +1,4 @@
-//! Typed bindings of the contract in `wit/next`. Generated: nothing here is written by hand.
+//! Typed bindings of the contract 0.2.2. Generated: nothing here is written by hand.
 //!
 //! Only what they say of types and exports is used: imports are wired up by hand beside this file, because the generated
 //! wiring has no way to the store's fuel. Resources carry no host data: of most a turn has one, and a handle's number
@@ -33,7 +33,7 @@ pub enum Contact {}
 pub enum KnownTemplate {}
 
 wasmtime::component::bindgen!({
-    path: "../wit/next",
+    path: "../wit/vestibule-plugin-0.2.2",
     world: "all-hooks",
     imports: { default: trappable },
     exports: { default: async },

@@ -1,7 +1,6 @@
 //! `reads`: what the grants that only read have in common.
 
 use super::bindings::vestibule::plugin::reads::ReadError;
-use crate::plugin_host::abi::charge::Carried;
 use crate::plugin_host::reads::ReadRefused;
 
 impl From<ReadRefused> for ReadError {
@@ -11,15 +10,6 @@ impl From<ReadRefused> for ReadError {
             ReadRefused::Invalid(what) => Self::Invalid(what),
             ReadRefused::Quota(what) => Self::Quota(what),
             ReadRefused::Unavailable(why) => Self::Unavailable(why),
-        }
-    }
-}
-
-impl Carried for ReadError {
-    fn carried(&self) -> usize {
-        match self {
-            Self::Denied => 0,
-            Self::Invalid(what) | Self::Quota(what) | Self::Unavailable(what) => what.len(),
         }
     }
 }

@@ -8,9 +8,10 @@ use super::bindings::exports::vestibule::plugin::{
 };
 use super::bindings::vestibule::plugin::types;
 use super::bindings::{Conversation, Event, Message, Receipt, Timer};
-use crate::plugin_host::abi::{Abi, check_function, not_exported};
+use super::{ABI, words};
+use crate::plugin_host::abi::{check_function, not_exported};
 use crate::plugin_host::guest_state::GuestState;
-use crate::plugin_host::hook::{Destination, Failure, Hook, HookSet, Returned};
+use crate::plugin_host::hook::{Failure, Hook, HookSet, Returned};
 
 /// Where a component's hooks are.
 pub(in crate::plugin_host) struct Calls {
@@ -83,7 +84,9 @@ impl Calls {
             }
             Hook::Routing => {
                 let routed = call!(self, store, instance, Routing, routing, Message, call_route);
-                return Ok(routed.map(|to| Some(to.into())).map_err(Failure::from));
+                return Ok(routed
+                    .map(|to| Some(words::destination(to)))
+                    .map_err(Failure::from));
             }
             Hook::AutoReply => {
                 call!(
@@ -114,27 +117,15 @@ type Done = (Result<(), types::Failure>,);
 fn type_check(pre: &InstancePre<GuestState>, hook: Hook) -> wasmtime::Result<()> {
     match hook {
         Hook::Enrichment | Hook::AutoReply => {
-            check_function::<About<Message>, Done>(pre, Abi::V0_2, hook)
+            check_function::<About<Message>, Done>(pre, ABI, hook)
         }
         Hook::Routing => check_function::<
             About<Message>,
             (Result<routing::Destination, types::Failure>,),
-        >(pre, Abi::V0_2, hook),
-        Hook::OnEvent => check_function::<About<Event>, Done>(pre, Abi::V0_2, hook),
-        Hook::OnTimer => check_function::<About<Timer>, Done>(pre, Abi::V0_2, hook),
-        Hook::OnReceipt => check_function::<About<Receipt>, Done>(pre, Abi::V0_2, hook),
-    }
-}
-
-impl From<routing::Destination> for Destination {
-    fn from(destination: routing::Destination) -> Self {
-        match destination {
-            routing::Destination::Bot => Self::Bot,
-            routing::Destination::Queue(name) => Self::Queue(name),
-            routing::Destination::Agent(name) => Self::Agent(name),
-            routing::Destination::Silence => Self::Silence,
-            routing::Destination::Pass => Self::Pass,
-        }
+        >(pre, ABI, hook),
+        Hook::OnEvent => check_function::<About<Event>, Done>(pre, ABI, hook),
+        Hook::OnTimer => check_function::<About<Timer>, Done>(pre, ABI, hook),
+        Hook::OnReceipt => check_function::<About<Receipt>, Done>(pre, ABI, hook),
     }
 }
 

@@ -2,12 +2,12 @@
 
 use wasmtime::component::{LinkerInstance, Resource, ResourceType};
 
-use super::bindings::vestibule::plugin::occasions::ReceiptStatus;
 use super::bindings::{Event, Receipt, Timer};
-use super::values::{moment, shown, shown_fields};
+use super::values::{moment, shown_fields};
+use super::words::{self, shown};
 use crate::domain::attribute::Fields;
-use crate::domain::{self, Occasion};
-use crate::plugin_host::abi::charge::{flat, function};
+use crate::domain::{self, Occasion, OpenWord};
+use crate::plugin_host::abi::charge::function;
 use crate::plugin_host::guest_state::GuestState;
 
 type Wired = wasmtime::Result<()>;
@@ -76,7 +76,8 @@ fn wire_receipt(to: &mut LinkerInstance<'_, GuestState>) -> Wired {
     })?;
     function(to, "[method]receipt.status", |state, _: Of<Receipt>| {
         let (_, status, _) = receipt(state)?;
-        Ok((ReceiptStatus::from(status),))
+        // A hook that has no case for it is not called.
+        Ok((words::receipt_status(status).ok_or_else(other)?,))
     })?;
     function(to, "[method]receipt.at", |state, _: Of<Receipt>| {
         Ok((moment(state.occasion()?.at),))
@@ -123,30 +124,19 @@ fn timer(state: &GuestState) -> wasmtime::Result<TimerView<'_>> {
     }
 }
 
-type ReceiptView = (domain::OutboxId, domain::ReceiptStatus, Option<i64>);
+type ReceiptView<'a> = (
+    domain::OutboxId,
+    &'a OpenWord<domain::ReceiptStatus>,
+    Option<i64>,
+);
 
-fn receipt(state: &GuestState) -> wasmtime::Result<ReceiptView> {
+fn receipt(state: &GuestState) -> wasmtime::Result<ReceiptView<'_>> {
     match &state.occasion()?.occasion {
         Occasion::Receipt {
             send,
             status,
             error,
-        } => Ok((*send, *status, *error)),
+        } => Ok((*send, status, *error)),
         _ => Err(other()),
-    }
-}
-
-flat!(ReceiptStatus);
-
-impl From<domain::ReceiptStatus> for ReceiptStatus {
-    fn from(status: domain::ReceiptStatus) -> Self {
-        match status {
-            // Meta tells of no such receipt: it is our own word for the time before the first.
-            domain::ReceiptStatus::Accepted | domain::ReceiptStatus::Sent => Self::Sent,
-            domain::ReceiptStatus::Delivered => Self::Delivered,
-            domain::ReceiptStatus::Read => Self::Read,
-            domain::ReceiptStatus::Played => Self::Played,
-            domain::ReceiptStatus::Failed => Self::Failed,
-        }
     }
 }

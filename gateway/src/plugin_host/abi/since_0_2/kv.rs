@@ -1,12 +1,9 @@
 //! `kv`: the grant's memory. Its rules are in [`crate::plugin_host::kv`].
 
-use std::time::Duration;
-
 use futures::FutureExt;
 use wasmtime::component::LinkerInstance;
 
 use super::bindings::vestibule::plugin::kv::{self, KvError, Page};
-use crate::domain::Timestamp;
 use crate::plugin_host::abi::charge::{Carried, flat, waiting_function};
 use crate::plugin_host::guest_state::GuestState;
 use crate::plugin_host::kv::{KvRefused, Space};
@@ -14,7 +11,7 @@ use crate::plugin_host::kv::{KvRefused, Space};
 pub(super) fn wire(to: &mut LinkerInstance<'_, GuestState>) -> wasmtime::Result<()> {
     waiting_function(to, "get", |state, (space, key): (kv::Space, String)| {
         async move {
-            let space = state.space(space);
+            let space = whose(state, space);
             let found = state.kv.get(space, &key).await;
             Ok((found.map_err(KvError::from),))
         }
@@ -25,7 +22,7 @@ pub(super) fn wire(to: &mut LinkerInstance<'_, GuestState>) -> wasmtime::Result<
         "set",
         |state, (space, key, value, ttl): (kv::Space, String, Vec<u8>, Option<u64>)| {
             async move {
-                let (space, until) = (state.space(space), ttl.map(|ttl| state.in_millis(ttl)));
+                let (space, until) = (whose(state, space), ttl.map(|ttl| state.in_millis(ttl)));
                 let set = state.kv.set(space, &key, value, until).await;
                 Ok((set.map_err(KvError::from),))
             }
@@ -34,7 +31,7 @@ pub(super) fn wire(to: &mut LinkerInstance<'_, GuestState>) -> wasmtime::Result<
     )?;
     waiting_function(to, "delete", |state, (space, key): (kv::Space, String)| {
         async move {
-            let space = state.space(space);
+            let space = whose(state, space);
             let deleted = state.kv.delete(space, &key).await;
             Ok((deleted.map_err(KvError::from),))
         }
@@ -45,7 +42,7 @@ pub(super) fn wire(to: &mut LinkerInstance<'_, GuestState>) -> wasmtime::Result<
         "add",
         |state, (space, key, delta): (kv::Space, String, i64)| {
             async move {
-                let space = state.space(space);
+                let space = whose(state, space);
                 let added = state.kv.add(space, &key, delta).await;
                 Ok((added.map_err(KvError::from),))
             }
@@ -62,7 +59,7 @@ fn wire_list(to: &mut LinkerInstance<'_, GuestState>) -> wasmtime::Result<()> {
         "list-keys",
         |state, (space, prefix, after, most): Asked| {
             async move {
-                let space = state.space(space);
+                let space = whose(state, space);
                 let listed = state.kv.list(space, &prefix, after.as_deref(), most).await;
                 let page = listed.map(|(keys, more)| Page {
                     next: keys.last().filter(|_| more).cloned(),
@@ -75,21 +72,11 @@ fn wire_list(to: &mut LinkerInstance<'_, GuestState>) -> wasmtime::Result<()> {
     )
 }
 
-impl GuestState {
-    fn space(&self, space: kv::Space) -> Space {
-        match space {
-            kv::Space::Tenant => Space::Tenant,
-            kv::Space::Contact => Space::Contact(self.conversation.contact),
-            kv::Space::Conversation => Space::Conversation(self.conversation.id),
-        }
-    }
-
-    /// The moment so many milliseconds from now; the end of time, if it is that far.
-    pub(super) fn in_millis(&self, ahead: u64) -> Timestamp {
-        // A century is beyond everything that is kept, and far from where milliseconds do not fit any more.
-        const CENTURY: u64 = 100 * 366 * 86_400_000;
-        let ahead = Duration::from_millis(ahead.min(CENTURY));
-        self.request.now.plus(ahead)
+fn whose(state: &GuestState, space: kv::Space) -> Space {
+    match space {
+        kv::Space::Tenant => Space::Tenant,
+        kv::Space::Contact => Space::Contact(state.conversation.contact),
+        kv::Space::Conversation => Space::Conversation(state.conversation.id),
     }
 }
 
@@ -98,15 +85,6 @@ flat!(kv::Space);
 impl Carried for Page {
     fn carried(&self) -> usize {
         self.keys.carried() + self.next.carried()
-    }
-}
-
-impl Carried for KvError {
-    fn carried(&self) -> usize {
-        match self {
-            Self::Denied => 0,
-            Self::Quota(what) | Self::Invalid(what) | Self::Unavailable(what) => what.len(),
-        }
     }
 }
 

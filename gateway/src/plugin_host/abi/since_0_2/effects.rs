@@ -5,7 +5,8 @@ use wasmtime::component::LinkerInstance;
 use super::bindings::vestibule::plugin::effects::{Due, OptOutScope, Receiver};
 use super::bindings::vestibule::plugin::refusal::EffectError;
 use super::bindings::vestibule::plugin::types::{Field, Value};
-use super::values::{meant, meant_fields, meant_number, timestamp};
+use super::values::{meant_fields, meant_number, timestamp};
+use super::words::meant;
 use crate::domain::Owner;
 use crate::plugin_host::abi::charge::{Carried, flat, function};
 use crate::plugin_host::effect::Effect;
@@ -23,24 +24,22 @@ pub(super) fn wire(to: &mut LinkerInstance<'_, GuestState>) -> Wired {
     wire_consent(to)
 }
 
-impl GuestState {
-    /// Checks an effect and keeps it aside.
-    pub(super) fn ask(&mut self, effect: Effect) -> Asked {
-        self.push(effect).map_err(EffectError::from)
-    }
+/// Checks an effect and keeps it aside.
+pub(super) fn ask(state: &mut GuestState, effect: Effect) -> Asked {
+    state.push(effect).map_err(EffectError::from)
+}
 
-    /// The same, of what may not be one.
-    fn ask_if(&mut self, effect: Result<Effect, String>) -> Asked {
-        self.ask(effect.map_err(EffectError::Invalid)?)
-    }
+/// The same, of what may not be one.
+fn ask_if(state: &mut GuestState, effect: Result<Effect, String>) -> Asked {
+    ask(state, effect.map_err(EffectError::Invalid)?)
+}
 
-    fn due_at(&self, due: &Due) -> crate::domain::Timestamp {
-        let at = match *due {
-            Due::At(moment) => timestamp(moment),
-            Due::After(millis) => self.in_millis(millis),
-        };
-        at.max(self.request.now.plus(TIMER_LEAST))
-    }
+fn due_at(state: &GuestState, due: &Due) -> crate::domain::Timestamp {
+    let at = match *due {
+        Due::At(moment) => timestamp(moment),
+        Due::After(millis) => state.in_millis(millis),
+    };
+    at.max(state.request.now.plus(TIMER_LEAST))
 }
 
 fn wire_attributes(to: &mut LinkerInstance<'_, GuestState>) -> Wired {
@@ -49,11 +48,14 @@ fn wire_attributes(to: &mut LinkerInstance<'_, GuestState>) -> Wired {
         "set-attribute",
         |state, (key, value): (String, Value)| {
             let value = meant(value);
-            Ok((state.ask_if(value.map(|value| Effect::SetAttribute { key, value })),))
+            Ok((ask_if(
+                state,
+                value.map(|value| Effect::SetAttribute { key, value }),
+            ),))
         },
     )?;
     function(to, "remove-attribute", |state, (key,): (String,)| {
-        Ok((state.ask(Effect::RemoveAttribute { key }),))
+        Ok((ask(state, Effect::RemoveAttribute { key }),))
     })?;
     function(
         to,
@@ -63,38 +65,44 @@ fn wire_attributes(to: &mut LinkerInstance<'_, GuestState>) -> Wired {
                 key,
                 value: Some(value),
             });
-            Ok((state.ask_if(effect),))
+            Ok((ask_if(state, effect),))
         },
     )?;
     function(
         to,
         "remove-contact-attribute",
         |state, (key,): (String,)| {
-            Ok((state.ask(Effect::SetContactAttribute { key, value: None }),))
+            Ok((ask(state, Effect::SetContactAttribute { key, value: None }),))
         },
     )
 }
 
 fn wire_facts(to: &mut LinkerInstance<'_, GuestState>) -> Wired {
     function(to, "set-language", |state, (language,): (String,)| {
-        Ok((state.ask(Effect::SetLanguage { language }),))
+        Ok((ask(state, Effect::SetLanguage { language }),))
     })?;
     function(to, "add-tag", |state, (tag,): (String,)| {
-        Ok((state.ask(Effect::AddTag { tag }),))
+        Ok((ask(state, Effect::AddTag { tag }),))
     })?;
     function(to, "remove-tag", |state, (tag,): (String,)| {
-        Ok((state.ask(Effect::RemoveTag { tag }),))
+        Ok((ask(state, Effect::RemoveTag { tag }),))
     })?;
     function(to, "note", |state, (text,): (String,)| {
-        Ok((state.ask(Effect::Note { text }),))
+        Ok((ask(state, Effect::Note { text }),))
     })?;
     function(to, "metric", |state, (name, value): (String, f64)| {
         let value = meant_number(value);
-        Ok((state.ask_if(value.map(|value| Effect::Metric { name, value })),))
+        Ok((ask_if(
+            state,
+            value.map(|value| Effect::Metric { name, value }),
+        ),))
     })?;
     function(to, "emit", |state, (name, fields): (String, Vec<Field>)| {
         let fields = meant_fields(fields);
-        Ok((state.ask_if(fields.map(|fields| Effect::Emit { name, fields })),))
+        Ok((ask_if(
+            state,
+            fields.map(|fields| Effect::Emit { name, fields }),
+        ),))
     })
 }
 
@@ -107,10 +115,10 @@ fn wire_actions(to: &mut LinkerInstance<'_, GuestState>) -> Wired {
                 Receiver::Queue(name) => Owner::Queue(name),
                 Receiver::Agent(name) => Owner::Agent(name),
             };
-            Ok((state.ask(Effect::HandOver { to, note }),))
+            Ok((ask(state, Effect::HandOver { to, note }),))
         },
     )?;
-    function(to, "close", |state, ()| Ok((state.ask(Effect::Close),)))
+    function(to, "close", |state, ()| Ok((ask(state, Effect::Close),)))
 }
 
 fn wire_timers(to: &mut LinkerInstance<'_, GuestState>) -> Wired {
@@ -118,31 +126,31 @@ fn wire_timers(to: &mut LinkerInstance<'_, GuestState>) -> Wired {
         to,
         "set-timer",
         |state, (name, due, fields): (String, Due, Vec<Field>)| {
-            let due_at = state.due_at(&due);
+            let due_at = due_at(state, &due);
             let effect = meant_fields(fields).map(|fields| Effect::SetTimer {
                 name,
                 due_at,
                 fields,
             });
-            Ok((state.ask_if(effect),))
+            Ok((ask_if(state, effect),))
         },
     )?;
     function(to, "cancel-timer", |state, (name,): (String,)| {
-        Ok((state.ask(Effect::CancelTimer { name }),))
+        Ok((ask(state, Effect::CancelTimer { name }),))
     })
 }
 
 fn wire_consent(to: &mut LinkerInstance<'_, GuestState>) -> Wired {
     function(to, "opt-out", |state, (scope,): (OptOutScope,)| {
         let marketing = scope == OptOutScope::Marketing;
-        Ok((state.ask(Effect::OptOut { marketing }),))
+        Ok((ask(state, Effect::OptOut { marketing }),))
     })?;
     function(to, "opt-in", |state, (words,): (String,)| {
-        Ok((state.ask(Effect::OptIn { words }),))
+        Ok((ask(state, Effect::OptIn { words }),))
     })
 }
 
-flat!(OptOutScope, Due, f64);
+flat!(OptOutScope, Due);
 
 impl Carried for Receiver {
     fn carried(&self) -> usize {

@@ -5,6 +5,7 @@ use wasmtime::component::LinkerInstance;
 use super::bindings::vestibule::plugin::refusal::EffectError;
 use super::bindings::vestibule::plugin::replies as wit;
 use super::content;
+use super::effects::ask;
 use crate::domain::OutboundContent;
 use crate::domain::outbound::{ListSection, ReplyButton, WellFormed};
 use crate::plugin_host::abi::charge::function;
@@ -25,55 +26,54 @@ pub(super) fn wire(to: &mut LinkerInstance<'_, GuestState>) -> Wired {
     wire_commerce(to)
 }
 
-impl GuestState {
-    /// Keeps a message aside, in the manner that was asked for it.
-    fn say(&mut self, content: Made) -> Asked {
-        let next = std::mem::take(&mut self.next);
-        let content = content.map_err(EffectError::Invalid)?;
-        let content = WellFormed::try_from(content)
-            .map_err(|malformed| EffectError::Invalid(malformed.to_string()))?;
-        self.ask(Effect::Reply {
-            content,
-            quote: next.quote,
-            purpose: next.purpose,
-        })
-    }
+/// Keeps a message aside, in the manner that was asked for it.
+fn say(state: &mut GuestState, content: Made) -> Asked {
+    let next = std::mem::take(&mut state.next);
+    let content = content.map_err(EffectError::Invalid)?;
+    let content = WellFormed::try_from(content)
+        .map_err(|malformed| EffectError::Invalid(malformed.to_string()))?;
+    let effect = Effect::Reply {
+        content,
+        quote: next.quote,
+        purpose: next.purpose,
+    };
+    ask(state, effect)
+}
 
-    fn quote(&mut self) -> Asked {
-        self.has_message("quote")?;
-        self.next.quote = true;
-        Ok(())
-    }
+fn quote(state: &mut GuestState) -> Asked {
+    has_message(state, "quote")?;
+    state.next.quote = true;
+    Ok(())
+}
 
-    fn mean(&mut self, purpose: wit::Purpose) -> Asked {
-        if purpose == wit::Purpose::Reply {
-            self.has_message("reply to")?;
-        }
-        self.next.purpose = Some(purpose.into());
-        Ok(())
+fn mean(state: &mut GuestState, purpose: wit::Purpose) -> Asked {
+    if purpose == wit::Purpose::Reply {
+        has_message(state, "reply to")?;
     }
+    state.next.purpose = Some(purpose.into());
+    Ok(())
+}
 
-    fn has_message(&self, what: &str) -> Asked {
-        match self.hook.has_message() {
-            true => Ok(()),
-            false => {
-                let why = format!("{} has no message to {what}", self.hook);
-                Err(EffectError::Denied(why))
-            }
+fn has_message(state: &GuestState, what: &str) -> Asked {
+    match state.hook.has_message() {
+        true => Ok(()),
+        false => {
+            let why = format!("{} has no message to {what}", state.hook);
+            Err(EffectError::Denied(why))
         }
     }
 }
 
 fn wire_manner(to: &mut LinkerInstance<'_, GuestState>) -> Wired {
-    function(to, "quote", |state, ()| Ok((state.quote(),)))?;
+    function(to, "quote", |state, ()| Ok((quote(state),)))?;
     function(to, "mean", |state, (purpose,): (wit::Purpose,)| {
-        Ok((state.mean(purpose),))
+        Ok((mean(state, purpose),))
     })?;
     function(to, "react", |state, (emoji,): (String,)| {
-        Ok((state.ask(Effect::React { emoji }),))
+        Ok((ask(state, Effect::React { emoji }),))
     })?;
     function(to, "mark-read", |state, (typing,): (bool,)| {
-        Ok((state.ask(Effect::MarkRead { typing }),))
+        Ok((ask(state, Effect::MarkRead { typing }),))
     })
 }
 
@@ -82,21 +82,27 @@ fn wire_plain(to: &mut LinkerInstance<'_, GuestState>) -> Wired {
         to,
         "send-text",
         |state, (body, preview_url): (String, bool)| {
-            Ok((state.say(Ok(OutboundContent::Text { body, preview_url })),))
+            Ok((say(state, Ok(OutboundContent::Text { body, preview_url })),))
         },
     )?;
     function(to, "send-location", |state, (place,): (wit::Place,)| {
-        Ok((state.say(content::place(place).map(OutboundContent::Location)),))
+        Ok((say(
+            state,
+            content::place(place).map(OutboundContent::Location),
+        ),))
     })?;
     function(to, "send-contacts", |state, (cards,): (Vec<wit::Card>,)| {
-        Ok((state.say(content::cards(cards)),))
+        Ok((say(state, content::cards(cards)),))
     })?;
     function(
         to,
         "send-template",
         |state, (template,): (wit::Template,)| {
             let template = content::template(template);
-            Ok((state.say(template.map(|t| OutboundContent::Template(Box::new(t)))),))
+            Ok((say(
+                state,
+                template.map(|t| OutboundContent::Template(Box::new(t))),
+            ),))
         },
     )
 }
@@ -105,18 +111,18 @@ fn wire_media(to: &mut LinkerInstance<'_, GuestState>) -> Wired {
     type Captioned = (wit::File, Option<String>);
     function(to, "send-image", |state, (file, caption): Captioned| {
         let image = content::captioned(file, caption);
-        Ok((state.say(Ok(OutboundContent::Image(image))),))
+        Ok((say(state, Ok(OutboundContent::Image(image))),))
     })?;
     function(to, "send-video", |state, (file, caption): Captioned| {
         let video = content::captioned(file, caption);
-        Ok((state.say(Ok(OutboundContent::Video(video))),))
+        Ok((say(state, Ok(OutboundContent::Video(video))),))
     })?;
     function(
         to,
         "send-audio",
         |state, (file, voice): (wit::File, bool)| {
             let audio = content::audio(file, voice);
-            Ok((state.say(Ok(OutboundContent::Audio(audio))),))
+            Ok((say(state, Ok(OutboundContent::Audio(audio))),))
         },
     )?;
     function(
@@ -124,11 +130,14 @@ fn wire_media(to: &mut LinkerInstance<'_, GuestState>) -> Wired {
         "send-document",
         |state, (document, caption): (wit::Document, Option<String>)| {
             let document = content::document(document, caption);
-            Ok((state.say(Ok(OutboundContent::Document(document))),))
+            Ok((say(state, Ok(OutboundContent::Document(document))),))
         },
     )?;
     function(to, "send-sticker", |state, (file,): (wit::File,)| {
-        Ok((state.say(Ok(OutboundContent::Sticker(content::media(file)))),))
+        Ok((say(
+            state,
+            Ok(OutboundContent::Sticker(content::media(file))),
+        ),))
     })
 }
 
@@ -143,12 +152,15 @@ fn wire_interactive(to: &mut LinkerInstance<'_, GuestState>) -> Wired {
         to,
         "send-buttons",
         |state, (header, body, footer, buttons): Buttons| {
-            Ok((state.say(Ok(OutboundContent::Buttons {
-                header: header.map(|header| Box::new(content::header(header))),
-                body,
-                footer,
-                buttons: buttons.into_iter().map(ReplyButton::from).collect(),
-            })),))
+            Ok((say(
+                state,
+                Ok(OutboundContent::Buttons {
+                    header: header.map(|header| Box::new(content::header(header))),
+                    body,
+                    footer,
+                    buttons: buttons.into_iter().map(ReplyButton::from).collect(),
+                }),
+            ),))
         },
     )?;
     type Rows = (
@@ -162,67 +174,76 @@ fn wire_interactive(to: &mut LinkerInstance<'_, GuestState>) -> Wired {
         to,
         "send-rows",
         |state, (header, body, footer, button, sections): Rows| {
-            Ok((state.say(Ok(OutboundContent::List {
-                header,
-                body,
-                footer,
-                button,
-                sections: sections.into_iter().map(ListSection::from).collect(),
-            })),))
+            Ok((say(
+                state,
+                Ok(OutboundContent::List {
+                    header,
+                    body,
+                    footer,
+                    button,
+                    sections: sections.into_iter().map(ListSection::from).collect(),
+                }),
+            ),))
         },
     )?;
     function(to, "send-link", |state, (link,): (wit::Link,)| {
-        Ok((state.say(Ok(content::link(link))),))
+        Ok((say(state, Ok(content::link(link))),))
     })?;
     function(to, "send-flow", |state, (flow,): (wit::Flow,)| {
-        Ok((state.say(content::flow(flow)),))
+        Ok((say(state, content::flow(flow)),))
     })?;
     function(
         to,
         "send-call-button",
-        |state, (button,): (wit::CallButton,)| Ok((state.say(Ok(content::call_button(button))),)),
+        |state, (button,): (wit::CallButton,)| Ok((say(state, Ok(content::call_button(button))),)),
     )?;
     function(
         to,
         "send-carousel",
         |state, (body, cards): (String, Vec<wit::CarouselCard>)| {
-            Ok((state.say(Ok(content::carousel(body, cards))),))
+            Ok((say(state, Ok(content::carousel(body, cards))),))
         },
     )
 }
 
 fn wire_questions(to: &mut LinkerInstance<'_, GuestState>) -> Wired {
     function(to, "ask-location", |state, (body,): (String,)| {
-        Ok((state.say(Ok(OutboundContent::LocationRequestMessage { body })),))
+        Ok((say(
+            state,
+            Ok(OutboundContent::LocationRequestMessage { body }),
+        ),))
     })?;
     function(to, "ask-phone", |state, (body,): (String,)| {
-        Ok((state.say(Ok(OutboundContent::RequestContactInfo { body })),))
+        Ok((say(state, Ok(OutboundContent::RequestContactInfo { body })),))
     })?;
     function(to, "ask-to-call", |state, (body,): (String,)| {
-        Ok((state.say(Ok(OutboundContent::CallPermissionRequest { body })),))
+        Ok((say(
+            state,
+            Ok(OutboundContent::CallPermissionRequest { body }),
+        ),))
     })?;
     function(to, "ask-address", |state, (form,): (wit::AddressForm,)| {
-        Ok((state.say(Ok(content::address_form(form))),))
+        Ok((say(state, Ok(content::address_form(form))),))
     })
 }
 
 fn wire_commerce(to: &mut LinkerInstance<'_, GuestState>) -> Wired {
     function(to, "send-product", |state, (product,): (wit::Product,)| {
-        Ok((state.say(Ok(content::product(product))),))
+        Ok((say(state, Ok(content::product(product))),))
     })?;
     function(
         to,
         "send-product-list",
-        |state, (list,): (wit::ProductList,)| Ok((state.say(Ok(content::product_list(list))),)),
+        |state, (list,): (wit::ProductList,)| Ok((say(state, Ok(content::product_list(list))),)),
     )?;
     function(to, "send-catalog", |state, (catalog,): (wit::Catalog,)| {
-        Ok((state.say(Ok(content::catalog(catalog))),))
+        Ok((say(state, Ok(content::catalog(catalog))),))
     })?;
     function(
         to,
         "send-product-carousel",
         |state, (carousel,): (wit::ProductCarousel,)| {
-            Ok((state.say(Ok(content::product_carousel(carousel))),))
+            Ok((say(state, Ok(content::product_carousel(carousel))),))
         },
     )
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::bindings::vestibule::plugin::refusal::EffectError;
-use super::bindings::vestibule::plugin::types::{Day, Field, Value};
+use super::bindings::vestibule::plugin::types::{Day, Field};
+use super::words::{meant, shown};
 use crate::domain::Timestamp;
 use crate::domain::attribute::{self, AttributeValue, Fields, Finite};
 use crate::plugin_host::abi::charge::{Carried, Element};
@@ -19,16 +20,6 @@ pub(super) fn timestamp(moment: u64) -> Timestamp {
     Timestamp::from_millis(i64::try_from(moment).unwrap_or(i64::MAX))
 }
 
-pub(super) fn shown(value: &AttributeValue) -> Value {
-    match value {
-        AttributeValue::Boolean(value) => Value::Boolean(*value),
-        AttributeValue::Number(number) => Value::Number(number.get()),
-        AttributeValue::Text(text) => Value::Text(text.clone()),
-        AttributeValue::Date { date } => Value::Date(shown_day(*date)),
-        AttributeValue::Items(items) => Value::Items(items.clone()),
-    }
-}
-
 pub(super) fn shown_fields(fields: &Fields) -> Vec<Field> {
     let field = |(name, value): (&String, &AttributeValue)| Field {
         name: name.clone(),
@@ -37,29 +28,16 @@ pub(super) fn shown_fields(fields: &Fields) -> Vec<Field> {
     fields.iter().map(field).collect()
 }
 
-fn shown_day(day: attribute::Day) -> Day {
+pub(in crate::plugin_host::abi) fn shown_day(day: attribute::Day) -> Day {
     let (year, month, day) = day.parts();
     Day { year, month, day }
 }
 
-/// What the guest means, or what is wrong with it.
-pub(super) fn meant(value: Value) -> Result<AttributeValue, String> {
-    Ok(match value {
-        Value::Text(text) => AttributeValue::Text(text),
-        Value::Boolean(value) => AttributeValue::Boolean(value),
-        Value::Items(items) => AttributeValue::Items(items),
-        Value::Number(number) => AttributeValue::Number(meant_number(number)?),
-        Value::Date(day) => AttributeValue::Date {
-            date: meant_day(day)?,
-        },
-    })
-}
-
-pub(super) fn meant_number(number: f64) -> Result<Finite, String> {
+pub(in crate::plugin_host::abi) fn meant_number(number: f64) -> Result<Finite, String> {
     Finite::try_from(number).map_err(|wanted| format!("value: not {wanted}"))
 }
 
-pub(super) fn meant_day(day: Day) -> Result<attribute::Day, String> {
+pub(in crate::plugin_host::abi) fn meant_day(day: Day) -> Result<attribute::Day, String> {
     let Day { year, month, day } = day;
     attribute::Day::new(year, month, day)
         .ok_or_else(|| format!("value: there is no day {year}-{month}-{day}"))
@@ -82,24 +60,6 @@ impl From<EffectRefused> for EffectError {
             EffectRefused::Invalid(what) => Self::Invalid(what),
             EffectRefused::Quota(what) => Self::Quota(what),
             EffectRefused::Denied(what) => Self::Denied(what),
-        }
-    }
-}
-
-impl Carried for EffectError {
-    fn carried(&self) -> usize {
-        match self {
-            Self::Invalid(what) | Self::Quota(what) | Self::Denied(what) => what.len(),
-        }
-    }
-}
-
-impl Carried for Value {
-    fn carried(&self) -> usize {
-        match self {
-            Self::Text(text) => text.len(),
-            Self::Items(items) => items.carried(),
-            Self::Number(_) | Self::Date(_) | Self::Boolean(_) => size_of::<u64>(),
         }
     }
 }

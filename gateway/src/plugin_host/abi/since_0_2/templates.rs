@@ -6,11 +6,9 @@ use wasmtime::component::{LinkerInstance, Resource, ResourceType};
 use super::bindings::KnownTemplate;
 use super::bindings::vestibule::plugin::reads::ReadError;
 use super::bindings::vestibule::plugin::templates as wit;
-use crate::domain::template::{
-    ButtonShape, CardShape, HeaderShape, TemplateCategory, TemplateQuality, TemplateShape,
-    TemplateStatus,
-};
-use crate::plugin_host::abi::charge::{Carried, Element, flat, function, waiting_function};
+use super::words;
+use crate::domain::template::{ButtonShape, CardShape, HeaderShape, TemplateShape, TemplateStatus};
+use crate::plugin_host::abi::charge::{Carried, Element, function, waiting_function};
 use crate::plugin_host::guest_state::GuestState;
 use crate::plugin_host::reads::{
     LanguageAsked, ReadRefused, SearchAsked, TemplateKey, TemplatePage, TemplateView,
@@ -26,13 +24,15 @@ pub(super) fn wire(to: &mut LinkerInstance<'_, GuestState>) -> wasmtime::Result<
         Ok((wit::Key::from(held(state, &at)?.0.clone()),))
     })?;
     function(to, "[method]known-template.category", |state, at: P| {
-        Ok((wit::Category::from(held(state, &at)?.1.category),))
+        let category = held(state, &at)?.1.category.clone();
+        Ok((words::category(category),))
     })?;
     function(to, "[method]known-template.status", |state, at: P| {
         Ok((wit::Status::from(held(state, &at)?.1.status),))
     })?;
     function(to, "[method]known-template.quality", |state, at: P| {
-        Ok((wit::Quality::from(held(state, &at)?.1.quality),))
+        let quality = held(state, &at)?.1.quality.clone();
+        Ok((words::quality(quality),))
     })?;
     function(to, "[method]known-template.is-read", |state, at: P| {
         Ok((held(state, &at)?.1.shape.is_some(),))
@@ -119,7 +119,7 @@ async fn language(
 fn asked(filter: wit::Filter, after: Option<wit::Key>, most: u32) -> SearchAsked {
     SearchAsked {
         begins_with: filter.begins_with,
-        category: filter.category.map(TemplateCategory::from),
+        category: filter.category.map(words::asked_category),
         language: filter.language,
         after: after.map(TemplateKey::from),
         most,
@@ -161,32 +161,12 @@ impl From<TemplatePage> for wit::Page {
         let last = page.listed.last().map(|one| one.key.clone());
         let listed = page.listed.into_iter().map(|one| wit::Listed {
             key: one.key.into(),
-            category: one.category.into(),
-            quality: one.quality.into(),
+            category: words::category(one.category),
+            quality: words::quality(one.quality),
         });
         Self {
             listed: listed.collect(),
             next: last.filter(|_| page.more).map(wit::Key::from),
-        }
-    }
-}
-
-impl From<TemplateCategory> for wit::Category {
-    fn from(category: TemplateCategory) -> Self {
-        match category {
-            TemplateCategory::Authentication => Self::Authentication,
-            TemplateCategory::Utility => Self::Utility,
-            TemplateCategory::Marketing => Self::Marketing,
-        }
-    }
-}
-
-impl From<wit::Category> for TemplateCategory {
-    fn from(category: wit::Category) -> Self {
-        match category {
-            wit::Category::Authentication => Self::Authentication,
-            wit::Category::Utility => Self::Utility,
-            wit::Category::Marketing => Self::Marketing,
         }
     }
 }
@@ -196,17 +176,6 @@ impl From<TemplateStatus> for wit::Status {
         match status {
             TemplateStatus::Approved => Self::Approved,
             other => Self::Unsendable(other.word().to_owned()),
-        }
-    }
-}
-
-impl From<TemplateQuality> for wit::Quality {
-    fn from(quality: TemplateQuality) -> Self {
-        match quality {
-            TemplateQuality::High => Self::High,
-            TemplateQuality::Medium => Self::Medium,
-            TemplateQuality::Low => Self::Low,
-            TemplateQuality::Unknown => Self::Unknown,
         }
     }
 }
@@ -227,21 +196,6 @@ impl From<&HeaderShape> for wit::Header {
     }
 }
 
-impl From<ButtonShape> for wit::Button {
-    fn from(button: ButtonShape) -> Self {
-        match button {
-            ButtonShape::QuickReply => Self::QuickReply,
-            ButtonShape::Url | ButtonShape::Other => Self::Fixed,
-            ButtonShape::UrlWithSuffix => Self::UrlSuffix,
-            ButtonShape::CopyCode => Self::CopyCode,
-            ButtonShape::OneTimeCode => Self::OneTimeCode,
-            ButtonShape::Flow => Self::Flow,
-            ButtonShape::Catalog | ButtonShape::VoiceCall => Self::Other,
-            ButtonShape::MultiProduct => Self::OtherRequired,
-        }
-    }
-}
-
 impl From<&CardShape> for wit::Card {
     fn from(card: &CardShape) -> Self {
         Self {
@@ -253,10 +207,8 @@ impl From<&CardShape> for wit::Card {
 }
 
 fn buttons(shapes: &[ButtonShape]) -> Vec<wit::Button> {
-    shapes.iter().copied().map(wit::Button::from).collect()
+    shapes.iter().copied().map(words::button).collect()
 }
-
-flat!(wit::Category, wit::Quality, wit::Button);
 
 impl Element for wit::Button {}
 impl Element for wit::Card {}

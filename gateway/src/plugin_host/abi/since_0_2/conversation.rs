@@ -6,10 +6,11 @@ use wasmtime::component::LinkerInstance;
 use super::bindings::vestibule::plugin::conversation as wit;
 use super::bindings::vestibule::plugin::reads::ReadError;
 use super::values::moment;
+use super::words;
 use crate::domain::Owner;
 use crate::plugin_host::abi::charge::{Carried, Element, waiting_function};
 use crate::plugin_host::guest_state::GuestState;
-use crate::plugin_host::reads::{OwnershipView, ReadRefused, Said, Speaker};
+use crate::plugin_host::reads::{OwnershipView, ReadRefused, Said};
 
 pub(super) fn wire(to: &mut LinkerInstance<'_, GuestState>) -> wasmtime::Result<()> {
     waiting_function(to, "recent", |state, (most,): (u32,)| {
@@ -42,13 +43,7 @@ async fn ownership(state: &mut GuestState) -> Result<OwnershipView, ReadRefused>
 impl From<Said> for wit::Entry {
     fn from(said: Said) -> Self {
         Self {
-            who: match said.who {
-                Speaker::Person => wit::Speaker::Person,
-                Speaker::Bot => wit::Speaker::Bot,
-                Speaker::Agent => wit::Speaker::Agent,
-                Speaker::Client => wit::Speaker::Client,
-                Speaker::Gateway => wit::Speaker::Gateway,
-            },
+            who: words::speaker(said.who),
             kind: said.kind,
             text: said.text,
             at: moment(said.at),
@@ -75,18 +70,13 @@ impl Element for wit::Entry {}
 
 impl Carried for wit::Entry {
     fn carried(&self) -> usize {
-        size_of::<u64>() + self.kind.len() + self.text.len() + self.token.carried()
+        let who = self.who.carried();
+        size_of::<u64>() + who + self.kind.len() + self.text.len() + self.token.carried()
     }
 }
 
 impl Carried for wit::Ownership {
     fn carried(&self) -> usize {
-        let owner = match &self.owner {
-            wit::Owner::Bot => 1,
-            wit::Owner::Queue(name) | wit::Owner::Agent(name) | wit::Owner::Client(name) => {
-                name.len()
-            }
-        };
-        owner + self.since.carried()
+        self.owner.carried() + self.since.carried()
     }
 }

@@ -142,17 +142,3 @@ impl Carried for Response {
         self.headers.carried() + self.body.len()
     }
 }
-
-impl Carried for HttpError {
-    fn carried(&self) -> usize {
-        match self {
-            Self::Denied(text)
-            | Self::Invalid(text)
-            | Self::Quota(text)
-            | Self::Absent(text)
-            | Self::Unreachable(text)
-            | Self::Unavailable(text) => text.len(),
-            Self::Timeout | Self::TooLarge => 0,
-        }
-    }
-}

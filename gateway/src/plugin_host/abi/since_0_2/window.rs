@@ -6,7 +6,7 @@ use wasmtime::component::LinkerInstance;
 use super::bindings::vestibule::plugin::reads::ReadError;
 use super::bindings::vestibule::plugin::window as wit;
 use super::values::moment;
-use crate::plugin_host::abi::charge::{flat, waiting_function};
+use crate::plugin_host::abi::charge::waiting_function;
 use crate::plugin_host::guest_state::GuestState;
 use crate::plugin_host::reads::{PriceNow, ReadRefused, WindowNow, WindowView};
 
@@ -53,5 +53,3 @@ impl From<PriceNow> for wit::PriceClass {
         }
     }
 }
-
-flat!(wit::State, wit::PriceClass);

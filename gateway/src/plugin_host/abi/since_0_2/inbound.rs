@@ -6,9 +6,10 @@ use wasmtime::component::{LinkerInstance, Resource, ResourceType};
 
 use super::bindings::vestibule::plugin::inbound as wit;
 use super::bindings::{Conversation, Message};
-use super::values::{moment, shown, shown_fields};
+use super::values::{moment, shown_fields};
+use super::words::{self, shown};
 use crate::domain::attribute::{AttributeValue, Fields, Finite};
-use crate::domain::inbound::{MediaKind, Referral, SharedContact};
+use crate::domain::inbound::{Referral, SharedContact};
 use crate::domain::{InboundContent, Timestamp};
 use crate::plugin_host::abi::charge::{Carried, Element, flat, function};
 use crate::plugin_host::guest_state::GuestState;
@@ -158,7 +159,7 @@ impl From<&InboundContent> for wit::Kind {
             In::Text { .. } => Self::Text,
             In::ButtonReply { .. } | In::TemplateButton { .. } => Self::Button,
             In::ListReply { .. } => Self::ListChoice,
-            In::Media { .. } => Self::Media,
+            In::Media { kind, .. } if words::media_kind(kind).is_some() => Self::Media,
             In::Reaction { .. } => Self::Reaction,
             In::Location { .. } => Self::Location,
             In::Contacts { .. } => Self::Contacts,
@@ -167,12 +168,13 @@ impl From<&InboundContent> for wit::Kind {
             In::CallPermission { .. } => Self::CallPermission,
             In::RequestWelcome => Self::Welcome,
             In::Unsupported { .. } => Self::Unsupported,
-            // These start no turn, so no plugin meets them.
+            // The first start no turn, so no plugin meets them; of the last the contract has no case.
             In::Edit { .. }
             | In::Revoke { .. }
             | In::System { .. }
             | In::Call(_)
             | In::Handover(_)
+            | In::Media { .. }
             | In::Other { .. } => Self::Other,
         }
     }
@@ -192,13 +194,7 @@ fn media(content: &InboundContent) -> Option<wit::Media> {
         return None;
     };
     Some(wit::Media {
-        kind: match kind {
-            MediaKind::Image => wit::MediaKind::Image,
-            MediaKind::Video => wit::MediaKind::Video,
-            MediaKind::Audio => wit::MediaKind::Audio,
-            MediaKind::Document => wit::MediaKind::Document,
-            MediaKind::Sticker => wit::MediaKind::Sticker,
-        },
+        kind: words::media_kind(kind)?,
         handle: media_id.clone(),
         mime_type: mime_type.clone(),
         caption: caption.clone(),
@@ -293,7 +289,7 @@ fn form(content: &InboundContent) -> Option<wit::Form> {
     })
 }
 
-/// An answer as it is, or the text of its JSON.
+/// An answer as it is. What the contract has no case for stays JSON.
 fn answered(value: serde_json::Value) -> AttributeValue {
     use serde_json::Value;
     let number = |value: &Value| Finite::try_from(value.as_f64()?).ok();
@@ -301,13 +297,13 @@ fn answered(value: serde_json::Value) -> AttributeValue {
         Value::String(text) => text.clone().into(),
         Value::Bool(value) => AttributeValue::Boolean(*value),
         Value::Number(_) => {
-            number(&value).map_or_else(|| value.to_string().into(), AttributeValue::Number)
+            number(&value).map_or(AttributeValue::Other(value), AttributeValue::Number)
         }
         Value::Array(items) if items.iter().all(Value::is_string) => {
             let texts = items.iter().filter_map(Value::as_str).map(str::to_owned);
             AttributeValue::Items(texts.collect())
         }
-        _ => value.to_string().into(),
+        _ => AttributeValue::Other(value),
     }
 }
 
@@ -333,6 +329,9 @@ fn other_kind(content: &InboundContent) -> Option<String> {
     match content {
         InboundContent::Unsupported { kind, .. } => kind.clone(),
         InboundContent::Other { kind } => Some(kind.clone()),
+        InboundContent::Media { kind, .. } if words::media_kind(kind).is_none() => {
+            Some(kind.word().to_owned())
+        }
         _ => None,
     }
 }
@@ -364,7 +363,7 @@ macro_rules! carries {
 }
 
 carries! {
-    wit::Media { handle, mime_type, caption, filename, sha256 }
+    wit::Media { kind, handle, mime_type, caption, filename, sha256 }
     wit::Location { name, address, url }
     wit::Reaction { emoji, message }
     wit::Card { name, phones, emails, company }
@@ -377,3 +376,31 @@ carries! {
 
 impl Element for wit::Card {}
 impl Element for wit::OrderItem {}
+
+/// These run once for each line.
+#[cfg(test)]
+mod tests {
+    use super::super::ABI;
+    use super::*;
+
+    #[test]
+    fn an_answer_in_parts_is_other_and_was_the_text_of_its_json() {
+        let form = form(&InboundContent::FlowReply {
+            name: "flow".to_owned(),
+            body: String::new(),
+            response: r#"{"size":"L","trip":{"km":4},"ways":[1,2]}"#.to_owned(),
+        });
+        let fields = form.expect("a form").fields;
+        let shown: Vec<String> = fields
+            .iter()
+            .map(|field| format!("{:?}", field.value))
+            .collect();
+        let case = if ABI.has_other() { "Other" } else { "Text" };
+        let expected = [
+            r#"Value::Text("L")"#.to_owned(),
+            format!(r#"Value::{case}("{{\"km\":4}}")"#),
+            format!(r#"Value::{case}("[1,2]")"#),
+        ];
+        assert_eq!(shown, expected);
+    }
+}
