@@ -126,6 +126,11 @@ impl Entry {
         }
     }
 
+    /// Is it listed for who asks for this category? What is judged as marketing is, for who asks for that.
+    pub fn is_of(&self, category: &OpenWord<TemplateCategory>, now: Timestamp) -> bool {
+        category == self.told_category(now) || *category == self.category(now).into()
+    }
+
     /// What it is judged as: what this version cannot name needs the consent of marketing, too.
     pub fn category(&self, now: Timestamp) -> TemplateCategory {
         let known = self.told_category(now).known();
@@ -197,6 +202,14 @@ mod tests {
         assert_eq!(entry.quality, OpenWord::Other("purple".to_owned()));
         let told = entry.told_category(Timestamp::ZERO);
         assert_eq!(*told, OpenWord::Other("news".to_owned()));
+        for (asked, listed) in [
+            (OpenWord::Other("news".to_owned()), true),
+            (OpenWord::Known(TemplateCategory::Marketing), true),
+            (OpenWord::Known(TemplateCategory::Utility), false),
+            (OpenWord::Other("marketing".to_owned()), false),
+        ] {
+            assert_eq!(entry.is_of(&asked, Timestamp::ZERO), listed, "{asked:?}");
+        }
         let known = entry.known(Timestamp::ZERO);
         assert_eq!(known.status, TemplateStatus::Other);
         assert_eq!(known.category, TemplateCategory::Marketing);

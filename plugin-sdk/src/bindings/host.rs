@@ -17208,7 +17208,7 @@ pub mod vestibule {
                 /// Everything else.
                 Marketing,
                 /// A category that is newer than this contract, by Meta's word. The gateway asks for the consent that marketing
-                /// needs. A filter may name it. `other("news")`.
+                /// needs. A filter may name it, and one for `marketing` finds it, too. `other("news")`.
                 Other(_rt::String),
             }
             impl ::core::fmt::Debug for Category {

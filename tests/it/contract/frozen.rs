@@ -28,7 +28,7 @@ const RELEASED: &[(&str, &str)] = &[
     ),
     (
         "0.3.0",
-        "23169bbff28ff13020627103350a43c0fd8f1022ab3996df334aac756f4cdd85",
+        "7ab6b4a079f02c6ec35e211e9d6d930caa64591ca8dc8a48b60b86adf49cfbbd",
     ),
 ];
 

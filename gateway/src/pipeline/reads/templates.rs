@@ -33,11 +33,9 @@ impl TurnTemplates {
         let after = after.map(|key| (key.name.as_str(), key.language.as_str()));
         let found = account.approved(&asked.begins_with, after);
         let found = found.filter(|(_, language, entry)| {
-            // Who asks for marketing is shown what is judged as that.
             let category = asked.category.as_ref();
-            category.is_none_or(|one| {
-                one == entry.told_category(self.now) || *one == entry.category(self.now).into()
-            }) && asked.language.as_ref().is_none_or(|one| one == language)
+            category.is_none_or(|one| entry.is_of(one, self.now))
+                && asked.language.as_ref().is_none_or(|one| one == language)
         });
         let listed = found.map(|(name, language, entry)| ListedTemplate {
             key: TemplateKey {
