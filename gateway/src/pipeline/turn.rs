@@ -517,7 +517,7 @@ mod tests {
         let receipt = || {
             Subject::Occasion(Occasion::Receipt {
                 send: OutboxId::from_raw(1),
-                status: ReceiptStatus::Read,
+                status: ReceiptStatus::Read.into(),
                 error: None,
             })
         };
