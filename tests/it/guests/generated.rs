@@ -275,7 +275,8 @@ fn served() -> (usize, usize) {
 async fn a_node_answers_generated_uploads_in_words_and_goes_on() {
     let database = TestDatabase::fresh(Kind::Sqlite).await.expect("SQLite");
     let deployment = Deployment::new(Program::under_test(), &database.url, "http://127.0.0.1:9")
-        .with("plugins.uploads_per_tenant", "100000");
+        .with("plugins.uploads_per_tenant", "100000")
+        .with("api.requests_per_minute", "60000");
     Business::new(1, 1, 80).onboard(&deployment, "node").await;
     let made = ["key", "add", "--operator", "--json"];
     let made: Value =
