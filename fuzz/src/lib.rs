@@ -11,3 +11,6 @@
 pub mod domain;
 
 pub mod graph;
+
+#[path = "../../gateway/src/sync.rs"]
+mod sync;

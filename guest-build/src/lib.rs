@@ -122,9 +122,5 @@ fn manifest_of(spec: &GuestSpec, name: &str) -> Result<(Manifest, Vec<PathBuf>)>
 }
 
 fn read_manifest(path: &Path) -> Result<(Manifest, Vec<PathBuf>)> {
-    let read = Manifest::read(path).and_then(|(manifest, sources)| {
-        manifest.check_abi_of_sdk()?;
-        Ok((manifest, sources))
-    });
-    read.with_context(|| path.display().to_string())
+    Manifest::read(path).with_context(|| path.display().to_string())
 }

@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
-const ABI: &str = "0.3.0";
 const HOOKS: [&str; 6] = [
     "enrichment",
     "routing",
@@ -123,12 +122,6 @@ impl Manifest {
         }
     }
 
-    /// The SDK has the bindings of one version; what another tool compiled may have those of any.
-    pub(crate) fn check_abi_of_sdk(&self) -> Result<()> {
-        ensure!(self.abi == ABI, "abi: this SDK is for {ABI}");
-        Ok(())
-    }
-
     fn check(&self) -> Result<()> {
         ensure!(
             is_name(&self.name),
@@ -184,8 +177,7 @@ mod tests {
     fn read(text: &str) -> Result<Manifest, String> {
         let written: Written = toml::from_str(text).map_err(|error| error.to_string())?;
         let manifest = Manifest::from_written(written, None);
-        let checked = manifest.check().and_then(|()| manifest.check_abi_of_sdk());
-        checked.map_err(|error| error.to_string())?;
+        manifest.check().map_err(|error| error.to_string())?;
         Ok(manifest)
     }
 
@@ -205,7 +197,6 @@ mod tests {
         for (from, to, expected) in [
             ("echo", "Echo", "name:"),
             ("1.2.3-beta.1", "1.2", "version:"),
-            ("0.3.0", "0.2.0", "abi:"),
             ("auto-reply", "autoreply", "no `autoreply`"),
             ("abi", "api", "unknown field `api`"),
         ] {

@@ -48,6 +48,22 @@ impl Value {
         }
     }
 
+    /// Itself, or the text of what has no case: that can be set, as `Other` cannot.
+    ///
+    /// ```
+    /// # use vestibule_plugin::Value;
+    /// let nested = Value::Other("{\"km\":4}".to_owned());
+    /// assert_eq!(nested.or_text(), Value::from("{\"km\":4}"));
+    /// assert_eq!(Value::from(4.0).or_text(), Value::from(4.0));
+    /// ```
+    #[must_use]
+    pub fn or_text(self) -> Self {
+        match self {
+            Self::Other(json) => Self::Text(json),
+            value => value,
+        }
+    }
+
     pub fn boolean(&self) -> Option<bool> {
         match self {
             Self::Boolean(value) => Some(*value),

@@ -135,6 +135,8 @@ impl Node {
             pending == 0,
             "the database lacks {pending} migrations: run `vestibule migrate`"
         );
+        // An erasure may have ended with the process that was to empty it.
+        db.empty_log().await?;
         let keyring = Arc::new(admin::load_keyring(config)?);
         monitor::begin_ingest(&db, options.clock.as_ref()).await?;
         let directory = Arc::new(Directory::load(db.clone(), keyring.clone()).await?);

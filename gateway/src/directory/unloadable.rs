@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use crate::domain::rollout::Stage;
 use crate::domain::{InstallationId, Timestamp};
@@ -9,9 +10,18 @@ use crate::storage::installations::Installation;
 use crate::storage::plugin_versions::Version;
 use crate::sync::lock;
 
-/// By installation and version: since when.
+/// A failure that nothing was tried for so long after is over: the next one is another.
+const ANOTHER: Duration = Duration::from_secs(60);
+
+/// By installation and version.
 #[derive(Debug, Default)]
-pub struct Unloadable(Mutex<HashMap<(InstallationId, i64), Timestamp>>);
+pub struct Unloadable(Mutex<HashMap<(InstallationId, i64), Failed>>);
+
+#[derive(Debug, Clone, Copy)]
+struct Failed {
+    since: Timestamp,
+    last: Timestamp,
+}
 
 impl Unloadable {
     /// What came of a try.
@@ -20,7 +30,15 @@ impl Unloadable {
         if is_loaded {
             all.remove(&version);
         } else {
-            all.entry(version).or_insert(now);
+            let new = Failed {
+                since: now,
+                last: now,
+            };
+            let failed = all.entry(version).or_insert(new);
+            if failed.last.plus(ANOTHER) < now {
+                *failed = new;
+            }
+            failed.last = now;
         }
     }
 
@@ -28,7 +46,7 @@ impl Unloadable {
     pub fn since(&self, installation: InstallationId) -> Option<Timestamp> {
         let all = lock(&self.0);
         let own = all.iter().filter(|((id, _), _)| *id == installation);
-        own.map(|(_, since)| *since).max()
+        own.map(|(_, failed)| failed.since).max()
     }
 
     /// Drops what is installed no more.
@@ -68,11 +86,16 @@ mod tests {
     fn since_when_it_is_so_does_not_move_with_another_try() {
         let unloadable = Unloadable::default();
         let id = InstallationId::from_raw(1);
-        let later = AT.plus(std::time::Duration::from_secs(20));
+        let later = AT.plus(Duration::from_secs(20));
         assert_eq!(unloadable.since(id), None);
         unloadable.tried((id, 1), false, AT);
         unloadable.tried((id, 1), false, later);
         assert_eq!(unloadable.since(id), Some(AT));
+        let next_day = later.plus(Duration::from_secs(86_400));
+        unloadable.tried((id, 9), false, AT);
+        unloadable.tried((id, 9), false, next_day);
+        assert_eq!(unloadable.since(id), Some(next_day), "another failure");
+        unloadable.tried((id, 9), true, next_day);
         // The version that came in its place is the last that was missed.
         unloadable.tried((id, 2), false, later);
         assert_eq!(unloadable.since(id), Some(later));

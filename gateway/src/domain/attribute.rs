@@ -8,7 +8,7 @@ use serde_json::Value;
 
 /// A typed value. Its JSON is what it looks like; a day is `{"date": "2026-11-25"}`, to be told from text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, deny_unknown_fields)]
 pub enum AttributeValue {
     Boolean(bool),
     Number(Finite),
@@ -300,7 +300,13 @@ mod tests {
     /// A newer gateway may have written it: it is kept as it is, and nobody may set it.
     #[test]
     fn what_has_no_type_is_kept_and_refused() {
-        for json in [r#"{"date":"2026-13-01"}"#, r#"{"km":4}"#, "[1]", "null"] {
+        for json in [
+            r#"{"date":"2026-13-01"}"#,
+            r#"{"date":"2026-11-25","time":"10:00"}"#,
+            r#"{"km":4}"#,
+            "[1]",
+            "null",
+        ] {
             let read: AttributeValue = serde_json::from_str(json).expect("JSON");
             assert!(matches!(read, AttributeValue::Other(_)), "{json}");
             assert!(read.problem().is_some(), "{json}");

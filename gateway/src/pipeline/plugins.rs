@@ -304,10 +304,7 @@ impl Plugins {
             match self.binding(installation, version).await {
                 Ok(binding) => return Ok((binding, version)),
                 Err(error) if error.waits().is_some() => waits = error.waits(),
-                Err(error) => {
-                    let (id, version) = (installation.id, version.seq);
-                    tracing::warn!(installation = %id, version, %error, "a plugin cannot run");
-                }
+                Err(_) => {}
             }
         }
         Err(waits)
@@ -345,7 +342,11 @@ impl Plugins {
         match &runnable {
             Ok(_) => self.directory.unloadable().tried(key, true, now),
             Err(error) if error.waits().is_some() => {}
-            Err(_) => self.directory.unloadable().tried(key, false, now),
+            Err(error) => {
+                let (installation, version) = key;
+                tracing::warn!(%installation, version, %error, "a plugin cannot run");
+                self.directory.unloadable().tried(key, false, now);
+            }
         }
         if let Some((room, _)) = setups.reserve(installation.tenant, bytes) {
             setups.put(key, Arc::new(bound), room);

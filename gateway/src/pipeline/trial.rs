@@ -97,7 +97,7 @@ impl Turns {
                 return Err(waits);
             }
             if awaits_load(&input.event, &cast.unloaded, now) {
-                return Err(Overload::NotCompiled);
+                return Err(Overload::NotLoaded);
             }
             let report = self
                 .ask_plugins(&question, cast.bindings.clone(), false)

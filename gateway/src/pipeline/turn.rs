@@ -121,6 +121,8 @@ const MOVED_ON: Duration = Duration::from_secs(60);
 /// tried three times by then (`plugins.rs`), or the bucket has gone to a node that can. Afterwards it is broken, and nothing
 /// waits for it again until it was loaded once: what is behind an event in its conversation waits with it. A guess.
 const LOADED_SOON: Duration = Duration::from_secs(60);
+/// Between two looks meanwhile: many may wait, and each look reads what a turn reads.
+const NOT_LOADED: Duration = Duration::from_secs(2);
 
 impl Turns {
     /// Runs one turn, and says what it took, as fuel. Calling it again with the same input is harmless: only a commit
@@ -175,6 +177,12 @@ impl Turns {
                 Err(Overload::NotCompiled) => {
                     return Ran::Later {
                         after: NOT_COMPILED,
+                        asked: false,
+                    };
+                }
+                Err(Overload::NotLoaded) => {
+                    return Ran::Later {
+                        after: NOT_LOADED,
                         asked: false,
                     };
                 }

@@ -69,6 +69,8 @@ pub enum Overload {
     Components,
     #[error("a component is not compiled for this engine yet")]
     NotCompiled,
+    #[error("a plugin that should hear of it cannot be loaded")]
+    NotLoaded,
 }
 
 /// Why the host cannot start at all.

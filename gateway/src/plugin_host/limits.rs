@@ -133,6 +133,8 @@ pub const HISTORY_BYTES: usize = 32 << 10;
 pub const TEMPLATE_QUESTIONS: u32 = 32;
 pub const TEMPLATE_PAGE: u32 = 100;
 pub const TEMPLATE_PAGE_BYTES: usize = 8 << 10;
+/// Characters of a category that a search names by Meta's word, of which the longest today has 14 (WIT contract).
+pub const TEMPLATE_CATEGORY_CHARS: usize = 64;
 /// Characters of a template's name, Meta's limit, and of a language or a list of them.
 pub const TEMPLATE_NAME_CHARS: usize = 512;
 pub const TEMPLATE_LANGUAGE_CHARS: usize = 256;

@@ -1,11 +1,10 @@
 //! SQLite's log is brought into the file beside the writer, not within somebody's commit.
 //!
 //! Left to itself SQLite does it in the commit that makes the log long enough: thousands of pages and two flushes, for
-//! which every acknowledgement and every turn waits. Here a task does it over a connection of its own while others write.
-//! The log begins anew only when all of it is in the file; so the few pages that came meanwhile are brought in while the
-//! writer is kept.
+//! which every acknowledgement and every turn waits. Here a task copies the pages over a connection of its own while others
+//! write. The log begins anew only when all of it is in the file and nobody reads it; so the few pages that came meanwhile
+//! are brought in, and the file is flushed, while the writer is kept.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -17,17 +16,35 @@ use super::{Result, StorageError};
 
 /// Pages of the log from which on it is brought in: 16 MB.
 const PAGES: i64 = 4_000;
+/// Pages that may be brought in while the writer is kept, and in how many goes at most it comes down to that beside it.
+const FEW: i64 = 256;
+const GOES: usize = 3;
 /// Between two looks at the log, while anything is written.
 const APART: Duration = Duration::from_millis(20);
-/// Until the log is looked at again that somebody's reading has kept from being emptied.
-const AGAIN: Duration = Duration::from_secs(1);
+/// Until it is tried again, where somebody's reading was in the way.
+const AGAIN: Duration = Duration::from_millis(500);
+/// How long the writer is kept for those who read: a hundredth of the time between two tries.
+const PATIENCE_MS: &str = "5";
 
-/// The one connection that brings the log in. Away once the database is closed.
+/// Who brings the log in. Away once the database is closed.
 #[derive(Debug)]
-pub struct Checkpoints {
-    connection: Mutex<Option<Connection>>,
-    /// It is to be emptied, and could not be yet.
-    to_empty: AtomicBool,
+pub struct Checkpoints(Mutex<Option<Held>>);
+
+#[derive(Debug)]
+struct Held {
+    options: Options,
+    connection: Connection,
+    wish: Wish,
+}
+
+/// What is to become of the log, and has not yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Wish {
+    Nothing,
+    /// The next commit begins it anew.
+    Anew,
+    /// Nothing stays in it.
+    Empty,
 }
 
 /// What SQLite answers to `wal_checkpoint`.
@@ -41,27 +58,40 @@ struct Log {
     checkpointed: i64,
 }
 
+impl Log {
+    fn left(self) -> i64 {
+        self.log - self.checkpointed
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
 enum Mode {
     /// Only says how long it is.
     Look,
     /// As far as it can be done without waiting for anybody.
     Passive,
-    /// All of it, and nothing stays in the log.
+    /// All of it, and the next commit begins anew.
+    Restart,
+    /// The same, and nothing stays in the log.
     Truncate,
 }
 
 impl Checkpoints {
     /// Looks after the log until [`Checkpoints::close`], or until nobody has the gate any more.
     pub fn begin(
-        options: &Options,
+        mut options: Options,
         gate: &Arc<WriterGate>,
         written: mpsc::Receiver<()>,
     ) -> Result<Arc<Self>> {
-        let checkpoints = Arc::new(Self {
-            connection: Mutex::new(Some(options.open()?)),
-            to_empty: AtomicBool::default(),
-        });
+        options.place = Place::Aside;
+        options
+            .pragmas
+            .push(("busy_timeout", PATIENCE_MS.to_owned()));
+        let checkpoints = Arc::new(Self(Mutex::new(Some(Held {
+            connection: options.open()?,
+            options,
+            wish: Wish::Nothing,
+        }))));
         let looking = checkpoints
             .clone()
             .look_after(Arc::downgrade(gate), written);
@@ -70,61 +100,79 @@ impl Checkpoints {
     }
 
     async fn look_after(self: Arc<Self>, gate: Weak<WriterGate>, mut written: mpsc::Receiver<()>) {
-        while self.is_due(&mut written).await {
+        let mut is_done = true;
+        loop {
+            if !is_done {
+                tokio::time::sleep(AGAIN).await;
+            } else if written.recv().await.is_none() {
+                return;
+            }
             let Some(gate) = gate.upgrade() else { return };
-            match self.look(&gate).await {
-                Ok(()) => {}
+            is_done = match self.look(&gate).await {
+                Ok(is_done) => is_done,
                 Err(StorageError::Sqlx(sqlx::Error::PoolClosed)) => return,
                 Err(error) => {
                     tracing::warn!(%error, "SQLite's log could not be brought into the file");
+                    false
                 }
-            }
+            };
+            drop(gate);
             tokio::time::sleep(APART).await;
         }
     }
 
-    /// Something was written, or the log is to be emptied. `false`: nobody will write any more.
-    async fn is_due(&self, written: &mut mpsc::Receiver<()>) -> bool {
-        let next = written.recv();
-        if !self.to_empty.load(Ordering::Relaxed) {
-            return next.await.is_some();
+    /// Answers whether nothing is left to be done.
+    async fn look(&self, gate: &Arc<WriterGate>) -> Result<bool> {
+        let mut held = self.0.lock().await;
+        let held = held.as_mut().ok_or(sqlx::Error::PoolClosed)?;
+        if !held.connection.is_whole() {
+            held.connection = held.options.open()?;
         }
-        let next = tokio::time::timeout(AGAIN, next).await;
-        next.is_err() || next == Ok(Some(()))
-    }
-
-    async fn look(&self, gate: &Arc<WriterGate>) -> Result<()> {
-        if self.to_empty.load(Ordering::Relaxed) {
-            return self.empty_log(gate).await;
+        if checkpoint(&mut held.connection, Mode::Look).await?.left() >= PAGES {
+            held.wish = held.wish.max(Wish::Anew);
         }
-        let mut connection = self.connection.lock().await;
-        let connection = connection.as_mut().ok_or(sqlx::Error::PoolClosed)?;
-        let Log {
-            log, checkpointed, ..
-        } = checkpoint(connection, Mode::Look).await?;
-        if log - checkpointed < PAGES {
-            return Ok(());
-        }
-        checkpoint(connection, Mode::Passive).await?;
-        let _permit = gate.enter(false).await;
-        checkpoint(connection, Mode::Passive).await?;
-        Ok(())
+        held.fulfil(gate).await
     }
 
     /// Leaves nothing in the log, at once or as soon as nobody reads any more what is in it.
     pub async fn empty_log(&self, gate: &Arc<WriterGate>) -> Result<()> {
-        let mut connection = self.connection.lock().await;
-        let connection = connection.as_mut().ok_or(sqlx::Error::PoolClosed)?;
-        // Most of it beside the writer.
-        checkpoint(connection, Mode::Passive).await?;
-        let _permit = gate.enter(false).await;
-        let left = checkpoint(connection, Mode::Truncate).await?;
-        self.to_empty.store(left.busy != 0, Ordering::Relaxed);
-        Ok(())
+        let mut held = self.0.lock().await;
+        let held = held.as_mut().ok_or(sqlx::Error::PoolClosed)?;
+        held.wish = Wish::Empty;
+        held.fulfil(gate).await.map(drop)
     }
 
     pub async fn close(&self) {
-        self.connection.lock().await.take();
+        self.0.lock().await.take();
+    }
+}
+
+impl Held {
+    async fn fulfil(&mut self, gate: &Arc<WriterGate>) -> Result<bool> {
+        let mode = match self.wish {
+            Wish::Nothing => return Ok(true),
+            Wish::Anew => Mode::Restart,
+            Wish::Empty => Mode::Truncate,
+        };
+        let mut left = i64::MAX;
+        for _ in 0..GOES {
+            left = checkpoint(&mut self.connection, Mode::Passive)
+                .await?
+                .left();
+            if left <= FEW {
+                break;
+            }
+        }
+        if left > FEW {
+            // Somebody reads what was there before: to keep the writer would be for nothing.
+            return Ok(false);
+        }
+        let _permit = gate.enter(false).await;
+        let is_done = checkpoint(&mut self.connection, mode).await?.busy == 0;
+        if is_done {
+            self.wish = Wish::Nothing;
+        }
+        Ok(is_done)
     }
 }
 
@@ -132,6 +180,7 @@ async fn checkpoint(connection: &mut Connection, mode: Mode) -> Result<Log> {
     let (sql, place) = match mode {
         Mode::Look => ("PRAGMA wal_checkpoint(NOOP)", Place::Here),
         Mode::Passive => ("PRAGMA wal_checkpoint(PASSIVE)", Place::Aside),
+        Mode::Restart => ("PRAGMA wal_checkpoint(RESTART)", Place::Aside),
         Mode::Truncate => ("PRAGMA wal_checkpoint(TRUNCATE)", Place::Aside),
     };
     connection.work(place);
@@ -185,9 +234,11 @@ mod tests {
     }
 
     async fn log(checkpoints: &Checkpoints) -> Log {
-        let mut connection = checkpoints.connection.lock().await;
-        let connection = connection.as_mut().expect("open");
-        checkpoint(connection, Mode::Look).await.expect("looked at")
+        let mut held = checkpoints.0.lock().await;
+        let held = held.as_mut().expect("open");
+        checkpoint(&mut held.connection, Mode::Look)
+            .await
+            .expect("looked at")
     }
 
     /// More than is left in the log.
@@ -219,17 +270,21 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn writers_do_not_stand_still_while_a_log_is_brought_in_that_somebody_reads() {
+    async fn the_writer_is_not_kept_for_a_log_that_somebody_reads() {
         let bench = Bench::open().await;
         let (checkpoints, gate) = bench.parts();
         let mut reading = bench.db.read().await.expect("begun");
         execute(&mut reading, "SELECT COUNT(*) FROM t").await;
         bench.write(MUCH).await;
-        checkpoints.look(gate).await.expect("looked at");
-        bench.write("INSERT INTO t VALUES (zeroblob(10))").await;
+        let writing = gate.enter(false).await;
+        // Would wait for the writer if it wanted it.
+        assert!(!checkpoints.look(gate).await.expect("looked at"));
+        drop(writing);
         let seen = log(checkpoints).await;
-        assert!(seen.checkpointed < seen.log, "{seen:?}");
+        assert!(seen.left() > FEW, "{seen:?}");
         drop(reading);
+        assert!(checkpoints.look(gate).await.expect("looked at"));
+        assert_eq!(log(checkpoints).await.left(), 0);
         bench.db.close().await;
     }
 
@@ -243,7 +298,7 @@ mod tests {
         bench.db.empty_log().await.expect("tried");
         assert!(bench.log_bytes() > 0, "somebody reads what is in it");
         drop(reading);
-        checkpoints.look(gate).await.expect("looked at");
+        assert!(checkpoints.look(gate).await.expect("looked at"));
         assert_eq!(bench.log_bytes(), 0);
         bench.db.close().await;
         let closed = bench.db.empty_log().await;

@@ -74,14 +74,11 @@ fn open_sqlite(options: &OpenOptions) -> Result<Db> {
     reading.pragmas.push(("query_only", "ON".to_owned()));
     reading.place = Place::Aside;
     let (gate, written) = WriterGate::new();
-    let mut aside = writing.clone();
-    aside.place = Place::Aside;
-    // The writer stands still as long as this one waits for whoever reads.
-    aside.pragmas.push(("busy_timeout", "200".to_owned()));
+    let aside = writing.clone();
     Ok(Db::Sqlite {
         writer: Pool::open(writing, 1)?,
         readers: Pool::open(reading, options.connections.max(1))?,
-        checkpoints: Checkpoints::begin(&aside, &gate, written)?,
+        checkpoints: Checkpoints::begin(aside, &gate, written)?,
         gate,
     })
 }

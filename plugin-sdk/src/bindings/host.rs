@@ -13345,7 +13345,8 @@ pub mod vestibule {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// Marks the conversation as done: the next message opens it again. For the same hooks. `close()`.
+            /// Marks the conversation as done: the next message opens it again. For `auto-reply`, `on-event` and `on-timer`.
+            /// `close()`.
             #[allow(async_fn_in_trait)]
             pub fn close() -> ::core::result::Result<(), EffectError> {
                 unsafe {
@@ -17286,7 +17287,7 @@ pub mod vestibule {
             pub struct Filter {
                 /// Of the name: `order_`. At most 512 characters.
                 pub begins_with: _rt::String,
-                /// As Meta charges it today.
+                /// As Meta charges it today; a word of `other` has at most 64 characters.
                 pub category: ::core::option::Option<Category>,
                 /// Exactly, as approved: `pt_BR`.
                 pub language: ::core::option::Option<_rt::String>,
@@ -17327,7 +17328,7 @@ pub mod vestibule {
             pub struct Listed {
                 /// Ask `find` for the rest by it.
                 pub key: Key,
-                /// As Meta charges it today.
+                /// As Meta charges it today; a word of `other` has at most 64 characters.
                 pub category: Category,
                 /// What people make of it.
                 pub quality: Quality,

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use super::scene::Hook;
 use crate::content::Content;
 use crate::kv::KvError;
-use crate::{Button, Effect, EffectError, Purpose, Receiver, Section, Value};
+use crate::{Button, Effect, EffectError, Field, Purpose, Receiver, Section, Value};
 
 /// Effects of one turn that the host takes unless told otherwise.
 const EFFECTS: usize = 32;
@@ -57,6 +57,10 @@ fn shape(effect: &Effect, heard: &str) -> Result<(), String> {
             length("key", key, 1, 64)?;
             check_attribute(value)
         }
+        Effect::SetContactAttribute { key, value } => {
+            length("key", key, 1, 64)?;
+            value.as_ref().map_or(Ok(()), check_attribute)
+        }
         Effect::Note(text) => length("text", text, 1, 1024),
         Effect::Metric { name, value } => {
             check_name(name)?;
@@ -67,17 +71,25 @@ fn shape(effect: &Effect, heard: &str) -> Result<(), String> {
         }
         Effect::Emit { name, fields } => {
             check_name(name)?;
-            count("fields", fields.len(), 0, 32)
+            check_fields(fields)
         }
         Effect::SetTimer { name, fields, .. } => {
             length("name", name, 1, 64)?;
-            count("fields", fields.len(), 0, 32)
+            check_fields(fields)
         }
         Effect::OptIn { words } if words.trim().is_empty() || !heard.contains(words.as_str()) => {
             Err("words: they do not stand in this turn's message".to_owned())
         }
         _ => Ok(()),
     }
+}
+
+fn check_fields(fields: &[Field]) -> Result<(), String> {
+    count("fields", fields.len(), 0, 32)?;
+    fields.iter().try_for_each(|field| {
+        length("name", &field.name, 1, 64)?;
+        check_attribute(&field.value)
+    })
 }
 
 fn check_attribute(value: &Value) -> Result<(), String> {

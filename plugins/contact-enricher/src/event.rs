@@ -11,7 +11,7 @@ pub(crate) fn note(turn: &mut EventTurn<'_>, rule: &EventRule) -> Outcome {
     }
     for (name, field) in &rule.attributes {
         if let Some(value) = turn.event().field(field) {
-            turn.set_attribute(name, value)?;
+            turn.set_attribute(name, value.or_text())?;
         }
     }
     for (name, field) in &rule.contact {

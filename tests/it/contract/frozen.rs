@@ -28,7 +28,7 @@ const RELEASED: &[(&str, &str)] = &[
     ),
     (
         "0.3.0",
-        "7ab6b4a079f02c6ec35e211e9d6d930caa64591ca8dc8a48b60b86adf49cfbbd",
+        "b1804825b5fbd071a3e2ebde2034f7bf68828fc941b0e6488360f0c195d4626e",
     ),
 ];
 

@@ -141,7 +141,7 @@ fn heavy_crates_stay_in_their_rooms() {
 const ROOT: &str = "(root)";
 
 impl Source {
-    fn at(&self, line: usize, what: &str) -> String {
+    pub(super) fn at(&self, line: usize, what: &str) -> String {
         format!("{}:{line}: {what}", self.path)
     }
 }
@@ -185,13 +185,13 @@ fn services(layer: usize) -> bool {
     LAYERS[layer].contains(&"tenants")
 }
 
-struct Import {
-    room: String,
-    line: usize,
+pub(super) struct Import {
+    pub(super) room: String,
+    pub(super) line: usize,
 }
 
 /// Top-level modules named by `crate::x`, `crate::{x, y::z}` or `vestibule::x` anywhere in the code.
-fn imports(code: &str) -> Vec<Import> {
+pub(super) fn imports(code: &str) -> Vec<Import> {
     let mut found = Vec::new();
     for (at, _) in code.match_indices("crate::") {
         let rest = code[at + "crate::".len()..].trim_start();
@@ -244,7 +244,7 @@ fn forbidden_crates(room: &str) -> Vec<&'static str> {
 }
 
 /// Lines on which a path begins with the crate's name.
-fn uses_of_crate<'a>(code: &'a str, name: &'a str) -> impl Iterator<Item = usize> + 'a {
+pub(super) fn uses_of_crate<'a>(code: &'a str, name: &'a str) -> impl Iterator<Item = usize> + 'a {
     code.lines().enumerate().filter_map(move |(index, line)| {
         let starts = line.match_indices(name).any(|(at, _)| {
             let before = line[..at].chars().next_back();

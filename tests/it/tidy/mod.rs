@@ -3,6 +3,7 @@
 //! Each test collects all offences before it fails, so that one run names everything there is to mend.
 
 mod files;
+mod fuzz;
 mod guests;
 mod layers;
 mod metrics;

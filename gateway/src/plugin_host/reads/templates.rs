@@ -11,7 +11,8 @@ use super::{Read, ReadRefused, ReadSource, TemplateAnswers, TurnReads};
 use crate::domain::OpenWord;
 use crate::domain::template::{TemplateCategory, TemplateQuality, TemplateShape, TemplateStatus};
 use crate::plugin_host::limits::{
-    TEMPLATE_LANGUAGE_CHARS, TEMPLATE_NAME_CHARS, TEMPLATE_PAGE, TEMPLATE_QUESTIONS,
+    TEMPLATE_CATEGORY_CHARS, TEMPLATE_LANGUAGE_CHARS, TEMPLATE_NAME_CHARS, TEMPLATE_PAGE,
+    TEMPLATE_QUESTIONS,
 };
 
 /// One language version.
@@ -96,13 +97,20 @@ impl SearchAsked {
         if let Some(language) = &self.language {
             check("language", language, 1, TEMPLATE_LANGUAGE_CHARS)?;
         }
+        if let Some(OpenWord::Other(category)) = &self.category {
+            check("category", category, 1, TEMPLATE_CATEGORY_CHARS)?;
+        }
         self.after.as_ref().map_or(Ok(()), TemplateKey::check)
     }
 
     pub(super) fn bytes(&self) -> usize {
+        let category = match &self.category {
+            Some(OpenWord::Other(category)) => category.len(),
+            Some(OpenWord::Known(_)) | None => 0,
+        };
         let after = self.after.as_ref().map_or(0, TemplateKey::bytes);
         let language = self.language.as_ref().map_or(0, String::len);
-        self.begins_with.len() + language + after + LINE
+        self.begins_with.len() + category + language + after + LINE
     }
 }
 

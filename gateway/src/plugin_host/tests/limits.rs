@@ -12,14 +12,15 @@ use super::super::kv::{KvSession, Space};
 use super::super::limits::{
     FIELDS_BYTES, HISTORY_ENTRIES, HTTP_BODY_BYTES, HTTP_HEADER_BYTES, HTTP_HEADERS, HTTP_MEMBERS,
     HTTP_URL_CHARS, KV_KEY_BYTES, KV_LIST, KV_LISTS, KV_VALUE_BYTES, MAX_RETRY, PLUGINS_PER_TURN,
-    REASON_CHARS, SETTINGS_BYTES, TEMPLATE_LANGUAGE_CHARS, TEMPLATE_NAME_CHARS, TEMPLATE_PAGE,
-    TEMPLATE_QUESTIONS, TIMER_LEAST, TIMERS_PER_TURN, WASM_STACK,
+    REASON_CHARS, SETTINGS_BYTES, TEMPLATE_CATEGORY_CHARS, TEMPLATE_LANGUAGE_CHARS,
+    TEMPLATE_NAME_CHARS, TEMPLATE_PAGE, TEMPLATE_QUESTIONS, TIMER_LEAST, TIMERS_PER_TURN,
+    WASM_STACK,
 };
 use super::super::reads::{TemplatesSession, TurnReads};
 use super::super::settings::check_size;
 use super::*;
 use crate::domain::attribute::{FIELDS_MOST, Fields};
-use crate::domain::{Owner, Timestamp};
+use crate::domain::{OpenWord, Owner, Timestamp};
 
 /// Answers the refusal's word, if so much is refused.
 type Attempt = fn(usize) -> BoxFuture<'static, Option<String>>;
@@ -361,13 +362,21 @@ fn found(name: usize, language: usize) -> BoxFuture<'static, Option<String>> {
     async move { shape(word(turn_reads().find(key).await)) }.boxed()
 }
 
-fn searched(begins_with: usize, most: usize) -> BoxFuture<'static, Option<String>> {
-    let asked = SearchAsked {
-        begins_with: named(begins_with),
+fn anything() -> SearchAsked {
+    SearchAsked {
+        begins_with: String::new(),
         category: None,
         language: None,
         after: None,
+        most: 1,
+    }
+}
+
+fn searched(begins_with: usize, most: usize) -> BoxFuture<'static, Option<String>> {
+    let asked = SearchAsked {
+        begins_with: named(begins_with),
         most: most as u32,
+        ..anything()
     };
     async move { shape(word(turn_reads().search(asked).await)) }.boxed()
 }
@@ -390,6 +399,13 @@ async fn reads_to_the_entry_and_the_character() {
             "Invalid",
             |chars| found(2, chars),
         ),
+        ("a category", TEMPLATE_CATEGORY_CHARS, "Invalid", |chars| {
+            let asked = SearchAsked {
+                category: Some(OpenWord::Other(named(chars))),
+                ..anything()
+            };
+            async move { shape(word(turn_reads().search(asked).await)) }.boxed()
+        }),
         (
             "a name's beginning",
             TEMPLATE_NAME_CHARS,

@@ -84,7 +84,7 @@ impl Connection {
     }
 
     /// Can it be used again?
-    pub(super) fn is_whole(&self) -> bool {
+    pub fn is_whole(&self) -> bool {
         self.db.is_some()
     }
 

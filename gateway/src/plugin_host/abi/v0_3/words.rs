@@ -96,7 +96,8 @@ pub(super) fn asked_category(category: Category) -> OpenWord<TemplateCategory> {
         Category::Authentication => OpenWord::Known(TemplateCategory::Authentication),
         Category::Utility => OpenWord::Known(TemplateCategory::Utility),
         Category::Marketing => OpenWord::Known(TemplateCategory::Marketing),
-        Category::Other(word) => OpenWord::Other(word),
+        // As it is kept and journalled: in lower case, and known if it is.
+        Category::Other(word) => OpenWord::of(&word, TemplateCategory::from_word),
     }
 }
 
