@@ -9,8 +9,7 @@ use crate::table::{Budget, Row};
 
 /// The middle one counts: something is due every so often.
 const SAMPLES: usize = 5;
-/// What the first start after so large a set-up brings with it: everything is read for the first time, and every
-/// change is sealed.
+/// What the first start after so large a set-up brings with it: 12 s of CPU, once.
 const START: Duration = Duration::from_secs(40);
 /// Of a core.
 const MOST: f64 = 0.02;
