@@ -303,8 +303,7 @@ impl Plugins {
         for version in std::iter::once(chosen).chain(others) {
             match self.binding(installation, version).await {
                 Ok(binding) => return Ok((binding, version)),
-                Err(error) if error.waits().is_some() => waits = error.waits(),
-                Err(_) => {}
+                Err(error) => waits = error.waits().or(waits),
             }
         }
         Err(waits)

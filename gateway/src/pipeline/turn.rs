@@ -168,25 +168,11 @@ impl Turns {
                     );
                     drafts.apply(report, &performed.bindings, &performed.broken);
                 }
-                Err(Overload::Full | Overload::TenantShare | Overload::Components) => {
-                    return Ran::Later {
-                        after: NO_ROOM,
-                        asked: false,
-                    };
-                }
-                Err(Overload::NotCompiled) => {
-                    return Ran::Later {
-                        after: NOT_COMPILED,
-                        asked: false,
-                    };
-                }
-                Err(Overload::NotLoaded) => {
-                    return Ran::Later {
-                        after: NOT_LOADED,
-                        asked: false,
-                    };
-                }
                 Err(error) => {
+                    if let Some(after) = pause(error) {
+                        let asked = false;
+                        return Ran::Later { after, asked };
+                    }
                     tracing::error!(event = %input.event.id, %error, "the plugins were not asked");
                     drafts.fall_back();
                 }
@@ -315,6 +301,16 @@ pub(super) fn is_for(event: &PendingEvent, unloaded: &Unloaded) -> bool {
 pub(super) fn awaits_load(event: &PendingEvent, unloaded: &[Unloaded], now: Timestamp) -> bool {
     let mut missed = unloaded.iter().filter(|plugin| is_for(event, plugin));
     missed.any(|plugin| now < plugin.since.plus(LOADED_SOON))
+}
+
+/// How long to wait with a turn that was not taken. `None`: waiting would not help.
+fn pause(error: Overload) -> Option<Duration> {
+    match error {
+        Overload::Full | Overload::TenantShare | Overload::Components => Some(NO_ROOM),
+        Overload::NotCompiled => Some(NOT_COMPILED),
+        Overload::NotLoaded => Some(NOT_LOADED),
+        Overload::TooManyPlugins | Overload::Lost => None,
+    }
 }
 
 /// Is the turn to be run again? Room that the host did not have is not what the plugin asked for, and does not count

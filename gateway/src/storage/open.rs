@@ -74,11 +74,10 @@ fn open_sqlite(options: &OpenOptions) -> Result<Db> {
     reading.pragmas.push(("query_only", "ON".to_owned()));
     reading.place = Place::Aside;
     let (gate, written) = WriterGate::new();
-    let aside = writing.clone();
     Ok(Db::Sqlite {
+        checkpoints: Checkpoints::begin(writing.clone(), &gate, written)?,
         writer: Pool::open(writing, 1)?,
         readers: Pool::open(reading, options.connections.max(1))?,
-        checkpoints: Checkpoints::begin(aside, &gate, written)?,
         gate,
     })
 }

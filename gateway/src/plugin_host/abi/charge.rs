@@ -145,6 +145,21 @@ pub(in crate::plugin_host::abi) use flat;
 
 flat!((), bool, u8, u32, u64, i64, f64);
 
+/// Variants whose cases have no text, or one that counts: `Type { Plain | WithText }`.
+macro_rules! carries {
+    ($($type:ident { $($plain:ident)* | $($text:ident)* })*) => {
+        $(impl $crate::plugin_host::abi::charge::Carried for $type {
+            fn carried(&self) -> usize {
+                match self {
+                    $(Self::$plain => 1,)*
+                    $(Self::$text(text) => text.len(),)*
+                }
+            }
+        })*
+    };
+}
+pub(in crate::plugin_host::abi) use carries;
+
 macro_rules! tuple {
     ($($part:ident),*) => {
         impl<$($part: Carried),*> Carried for ($($part,)*) {

@@ -8,7 +8,7 @@ use crate::domain::Owner;
 use crate::domain::outbound::{
     ListRow, ListSection, Malformed, ReplyButton, TemplateContent, TemplateParameter, WellFormed,
 };
-use crate::plugin_host::abi::charge::{Carried, Element, function};
+use crate::plugin_host::abi::charge::{Carried, Element, carries, function};
 use crate::plugin_host::effect::{Effect, EffectRefused};
 use crate::plugin_host::guest_state::GuestState;
 
@@ -149,13 +149,7 @@ impl effects::Host for GuestState {
     }
 }
 
-impl Carried for EffectError {
-    fn carried(&self) -> usize {
-        match self {
-            Self::Invalid(what) | Self::Quota(what) | Self::Denied(what) => what.len(),
-        }
-    }
-}
+carries! { EffectError { | Invalid Quota Denied } }
 
 impl Element for effects::Button {}
 

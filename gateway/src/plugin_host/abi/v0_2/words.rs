@@ -15,7 +15,7 @@ use super::wired::values::{meant_day, meant_number, shown_day};
 use crate::domain::attribute::AttributeValue;
 use crate::domain::template::{ButtonShape, TemplateCategory, TemplateQuality};
 use crate::domain::{self, OpenWord};
-use crate::plugin_host::abi::charge::{Carried, flat};
+use crate::plugin_host::abi::charge::{Carried, carries, flat};
 use crate::plugin_host::hook::Destination;
 use crate::plugin_host::reads;
 
@@ -150,20 +150,6 @@ impl Carried for Value {
             Self::Number(_) | Self::Date(_) | Self::Boolean(_) => size_of::<u64>(),
         }
     }
-}
-
-/// What each carries: its text, if it has one.
-macro_rules! carries {
-    ($($type:ident { $($plain:ident)* | $($text:ident)* })*) => {
-        $(impl Carried for $type {
-            fn carried(&self) -> usize {
-                match self {
-                    $(Self::$plain => 1,)*
-                    $(Self::$text(text) => text.len(),)*
-                }
-            }
-        })*
-    };
 }
 
 carries! {
