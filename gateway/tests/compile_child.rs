@@ -158,19 +158,49 @@ async fn a_child_that_somebody_kills_is_not_said_to_have_used_its_cpu_time() {
     );
 }
 
+/// What the engine says for want of memory, as an error of its own and as a panic of one of its containers.
 #[tokio::test]
 async fn a_machine_without_memory_is_no_refusal_of_the_component() {
     let folder = tempfile::tempdir().expect("a folder");
-    let said = |last: &str| {
-        let script = format!("echo 'mmap failed to reserve 0x1000 bytes: {last}' >&2; exit 2");
+    let compile = async |said: &str, status: u8| {
+        let script = format!("echo 'thread main: {said}' >&2; exit {status}");
         stand_in(folder.path(), &script, CompileLimits::default())
+            .compile(Vec::new())
+            .await
+            .map(drop)
     };
-    let machine = said("Cannot allocate memory (os error 12)");
-    let memory = machine.compile(Vec::new()).await.map(drop);
-    assert!(matches!(memory, Err(CompileError::Memory)), "{memory:?}");
-    let refused = said("out of bounds").compile(Vec::new()).await.map(drop);
-    assert!(
-        matches!(refused, Err(CompileError::Refused(_))),
-        "{refused:?}"
-    );
+    const REFUSED: u8 = 2;
+    const PANICKED: u8 = 101;
+    for (said, status) in [
+        (
+            "mmap failed to reserve 0x1000 bytes: Cannot allocate memory (os error 12)",
+            REFUSED,
+        ),
+        (
+            "compiling: out of memory (failed to allocate 2097216 bytes)",
+            REFUSED,
+        ),
+        (
+            "unhandled out-of-memory error: out of memory (failed to allocate 2097216 bytes) note: run with",
+            PANICKED,
+        ),
+        ("memory allocation of 64 bytes failed", PANICKED),
+    ] {
+        let memory = compile(said, status).await;
+        assert!(
+            matches!(memory, Err(CompileError::Memory)),
+            "{said}: {memory:?}"
+        );
+    }
+    for said in [
+        "mmap failed to reserve 0x1000 bytes: out of bounds",
+        "an import named out of memory (failed to allocate 1 bytes) is unknown",
+        "an import named out of memory (failed to allocate all bytes)",
+    ] {
+        let refused = compile(said, REFUSED).await;
+        assert!(
+            matches!(refused, Err(CompileError::Refused(_))),
+            "{said}: {refused:?}"
+        );
+    }
 }

@@ -87,8 +87,6 @@ struct Said {
     status: Option<ExitStatus>,
 }
 
-/// How the chain of an error ends whose cause is the kernel's ENOMEM.
-const NO_MEMORY: &str = "Cannot allocate memory (os error 12)";
 /// Bytes of stderr that are read.
 const MESSAGE_BYTES: u64 = 8 << 10;
 /// Characters of it that are told: the error's chain, or the line that a crash begins with.
@@ -139,15 +137,14 @@ async fn kill(mut child: Child, error: ChildError) -> ChildError {
 fn verdict(status: ExitStatus, message: &str) -> ChildError {
     // It repeats names of the upload's.
     let told = words::shown(message, MESSAGE_CHARS);
-    // What the engine could not map is no fault of the input's, though the engine reports it in the same way.
-    if status.code() == Some(i32::from(REFUSED)) && !message.ends_with(NO_MEMORY) {
+    // What the engine could not get is no fault of the input's, though the engine reports it in the same way.
+    if status.code() == Some(i32::from(REFUSED)) && !ends_for_memory(message) {
         return ChildError::Refused(told);
     }
-    // All say so in words: Rust's allocator before it aborts, wasmtime when the kernel refuses a mapping, Rust's guard
-    // page when a thread runs into it.
-    if message.contains("memory allocation of") || message.contains("Cannot allocate memory") {
+    if cries_for_memory(message) {
         return ChildError::Memory;
     }
+    // Rust's guard page, when a thread runs into it.
     if message.contains("has overflowed its stack") {
         return ChildError::Stack;
     }
@@ -160,4 +157,27 @@ fn verdict(status: ExitStatus, message: &str) -> ChildError {
             message: told,
         },
     }
+}
+
+/// Whether the chain of an error ends with the want of memory as its cause: the kernel's ENOMEM, or wasmtime's own error
+/// for an allocation that failed.
+fn ends_for_memory(message: &str) -> bool {
+    const WASMTIME: &str = "out of memory (failed to allocate ";
+    message.ends_with("Cannot allocate memory (os error 12)")
+        || message.rsplit_once(WASMTIME).is_some_and(|(_, last)| {
+            let digits = last.strip_suffix(" bytes)").unwrap_or_default();
+            !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+        })
+}
+
+/// Whether a process broke down for want of memory. All that can find none say so in words: Rust's allocator before it
+/// aborts, wasmtime when the kernel refuses a mapping, and the engine's containers, which panic.
+pub(crate) fn cries_for_memory(cry: &str) -> bool {
+    [
+        "memory allocation of",
+        "Cannot allocate memory",
+        "out of memory (failed to allocate",
+    ]
+    .iter()
+    .any(|words| cry.contains(words))
 }

@@ -53,6 +53,7 @@ pub use abi::Abi;
 pub use artifact::{ArtifactError, ArtifactId, ArtifactKey, AuthenticArtifact, ComponentDigest};
 pub use carried::{Carried, CarriedError, carried_signature, with_signature};
 pub use child::{CHILD_VERB, child_main};
+pub(crate) use child_process::cries_for_memory;
 pub use compile::{CompileError, CompileLimits, CompileTurn, Compiler};
 pub use effect::{Effect, EffectRefused};
 pub use engine::WASMTIME_VERSION;

@@ -31,7 +31,7 @@ use super::words;
 use crate::domain::{Bucket, InstallationId, JobId, TenantId, Timestamp};
 use crate::jobs::{self, JobKind, Step, StepError};
 use crate::ownership::Owned;
-use crate::plugin_host::{CompileLimits, Limits};
+use crate::plugin_host::{CompileLimits, Limits, cries_for_memory};
 use crate::storage::buckets::Lease;
 use crate::storage::jobs::{self as stored, Job};
 use crate::storage::{StorageError, Tx, components, replay_reports, replays};
@@ -374,9 +374,8 @@ async fn last_words(mut from: impl AsyncRead + Unpin) -> String {
 
 /// The cry is read and not told: it may repeat what people said.
 fn without_a_word(status: ExitStatus, cry: &str) -> String {
-    let memory = ["memory allocation of", "Cannot allocate memory"];
     let why = match status.signal() {
-        _ if memory.iter().any(|words| cry.contains(words)) => {
+        _ if cries_for_memory(cry) => {
             "it needed more memory than a replay may have; take fewer turns".to_owned()
         }
         Some(libc::SIGXCPU) => "it took more CPU time than a replay may".to_owned(),
