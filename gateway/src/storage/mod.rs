@@ -34,6 +34,7 @@ pub mod entry_points;
 pub mod envelopes;
 pub mod erase;
 pub mod events;
+mod flush;
 pub mod forget;
 pub mod former_numbers;
 mod gather;
@@ -117,6 +118,8 @@ pub enum StorageError {
     /// Another transaction wrote first what this one found free.
     #[error("another transaction was faster")]
     Raced,
+    #[error("what was written did not reach the disk: nothing is written until a new start")]
+    Disk,
 }
 
 impl StorageError {
@@ -144,6 +147,7 @@ pub enum Db {
         readers: Arc<embedded::Pool>,
         gate: Arc<writer::WriterGate>,
         checkpoints: Arc<checkpoint::Checkpoints>,
+        flusher: flush::Flusher,
     },
     Postgres(PgPool),
 }
@@ -159,8 +163,16 @@ pub struct Tx {
 #[derive(Debug)]
 enum Conn {
     /// With its turn at the writer, unless it only reads. The turn ends after the connection is back.
-    Sqlite(embedded::Loan, Option<writer::WriterPermit>),
+    Sqlite(embedded::Loan, Option<Writing>),
     Postgres(Postgres),
+}
+
+/// A turn at SQLite's writer.
+#[derive(Debug)]
+struct Writing {
+    _permit: writer::WriterPermit,
+    /// Who is asked once it has committed, if it has to last then.
+    flusher: Option<flush::Flusher>,
 }
 
 #[derive(Debug)]
@@ -364,16 +376,25 @@ impl Db {
     async fn begin_as(&self, turn: Turn) -> Result<Tx> {
         ending::check_no_change_waits();
         Ok(Tx::new(match self {
-            Self::Sqlite { writer, gate, .. } => {
+            Self::Sqlite {
+                writer,
+                gate,
+                flusher,
+                ..
+            } => {
+                flusher.check()?;
                 let urgent = turn == Turn::Urgent;
-                let synced = !matches!(turn, Turn::Unsynced | Turn::Unflushed);
+                let lasts = !matches!(turn, Turn::Unsynced | Turn::Unflushed);
                 // One transaction after another on this thread would otherwise keep it from those whom the last one woke.
                 tokio::task::yield_now().await;
                 let permit = gate.enter(urgent).await;
                 let mut connection = writer.borrow().await?;
-                connection.at_once(permit.begin(synced))?;
-                permit.has_begun(synced);
-                Conn::Sqlite(connection, Some(permit))
+                connection.at_once("BEGIN IMMEDIATE")?;
+                let writing = Writing {
+                    _permit: permit,
+                    flusher: lasts.then(|| flusher.clone()),
+                };
+                Conn::Sqlite(connection, Some(writing))
             }
             Self::Postgres(pool) => Conn::Postgres(Postgres::Writing(match turn {
                 Turn::Unflushed => {
@@ -454,7 +475,14 @@ impl Tx {
         let told = std::mem::take(&mut self.told);
         stream::append_all_tenants(&mut self, &told).await?;
         match self.conn {
-            Conn::Sqlite(mut connection, _turn) => connection.at_once("COMMIT")?,
+            Conn::Sqlite(mut connection, writing) => {
+                connection.at_once("COMMIT")?;
+                drop(connection);
+                // Others write while this one waits for the disk.
+                if let Some(flusher) = writing.and_then(|writing| writing.flusher) {
+                    flusher.flush().await?;
+                }
+            }
             Conn::Postgres(Postgres::Writing(tx)) => tx.commit().await?,
             Conn::Postgres(Postgres::Reading(_)) => {}
         }

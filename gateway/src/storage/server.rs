@@ -16,16 +16,10 @@ const POSTGRES: [(&str, &str); 4] = [
     ("synchronous_commit", "SHOW synchronous_commit"),
     ("max_connections", "SHOW max_connections"),
 ];
-const SQLITE: [(&str, &str); 2] = [
-    (
-        "journal_mode",
-        "SELECT journal_mode FROM pragma_journal_mode",
-    ),
-    (
-        "synchronous",
-        "SELECT CASE synchronous WHEN 2 THEN 'full' WHEN 3 THEN 'extra' ELSE 'weak' END FROM pragma_synchronous",
-    ),
-];
+const SQLITE: [(&str, &str); 1] = [(
+    "journal_mode",
+    "SELECT journal_mode FROM pragma_journal_mode",
+)];
 
 /// Asks the server. It touches no tenant's rows.
 pub async fn server_all_tenants(db: &Db) -> Result<Server> {

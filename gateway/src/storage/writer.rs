@@ -3,7 +3,6 @@
 //! A pool would serve in order of arrival, and Meta would wait behind every commit that turns and deliveries have queued.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::{mpsc, oneshot};
@@ -21,8 +20,6 @@ pub struct WriterGate {
     state: Mutex<State>,
     /// Who wants to know that something was written, or may have been.
     written: mpsc::Sender<()>,
-    /// The one writing connection may be in a mode in which commits do not wait for the disk. A new connection is not.
-    unsynced: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -51,29 +48,6 @@ pub struct Announced(Arc<WriterGate>);
 #[derive(Debug)]
 pub struct WriterPermit(Arc<WriterGate>);
 
-impl WriterPermit {
-    /// What begins a transaction of this kind on the one connection, as the last one left it.
-    pub(super) fn begin(&self, synced: bool) -> &'static str {
-        let was_unsynced = self.0.unsynced.load(Ordering::Relaxed);
-        match (synced, was_unsynced) {
-            (true, true) => "PRAGMA synchronous=FULL; BEGIN IMMEDIATE",
-            (false, false) => {
-                // Before it is so: if this fails half way, the next one sets it again.
-                self.0.unsynced.store(true, Ordering::Relaxed);
-                "PRAGMA synchronous=NORMAL; BEGIN IMMEDIATE"
-            }
-            _ => "BEGIN IMMEDIATE",
-        }
-    }
-
-    /// It has begun in this mode.
-    pub(super) fn has_begun(&self, synced: bool) {
-        if synced {
-            self.0.unsynced.store(false, Ordering::Relaxed);
-        }
-    }
-}
-
 impl WriterGate {
     /// The gate, and what comes after turns: once for one or many.
     pub(super) fn new() -> (Arc<Self>, mpsc::Receiver<()>) {
@@ -81,7 +55,6 @@ impl WriterGate {
         let gate = Self {
             state: Mutex::default(),
             written,
-            unsynced: AtomicBool::default(),
         };
         (Arc::new(gate), receiver)
     }

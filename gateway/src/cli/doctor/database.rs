@@ -78,7 +78,6 @@ fn setting(name: &'static str, value: &str) -> Finding {
         ("synchronous_commit", "local") => {
             Finding::doubtful(name, "local: a failover may lose acknowledged messages")
         }
-        ("synchronous", "weak") => Finding::bad(name, "weaker than full"),
         ("journal_mode", mode) if mode != "wal" => Finding::bad(name, format!("{mode}, not wal")),
         _ => Finding::good(name, value),
     }
