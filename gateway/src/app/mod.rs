@@ -170,7 +170,7 @@ impl Node {
         let sends = (intake.clone(), claims);
         let events = shared.start_pipeline(config, sends, turns_paused.clone())?;
         let followers = shared.start_followers(config, intake.clone(), events.clone())?;
-        shared.start_attacher(config, events, intake);
+        let attacher = shared.start_attacher(config, events, intake);
         let health = shared.start_health();
         let context = shared.admin_context(config)?;
         let jobs = shared.start_jobs(config, &context)?;
@@ -200,7 +200,7 @@ impl Node {
             templates_every: config.templates.sync_every,
             address_header: config.api.client_address_header.clone(),
         });
-        let (http, api) = shared.start_http(config, &health, api).await?;
+        let (http, api) = shared.start_http(config, &health, api, attacher).await?;
         let metrics = shared
             .start_metrics(config, options.recorder, &health)
             .await?;
@@ -274,8 +274,8 @@ impl Shared {
         config: &Config,
         events: mpsc::Sender<Vec<crate::storage::events::PendingEvent>>,
         intake: crate::delivery::Intake,
-    ) {
-        let attacher = Attacher {
+    ) -> Arc<Attacher> {
+        let attacher = Arc::new(Attacher {
             db: self.db.clone(),
             config: AttacherConfig {
                 known_for: config.retention.events,
@@ -297,9 +297,10 @@ impl Shared {
             },
             meter: self.meter.clone(),
             sends: Arc::new(move |rows| intake.offer(rows)),
-        };
-        self.parts
-            .work("attacher", attacher.run(self.shutdown.soft().clone()));
+        });
+        let attaching = attacher.clone().run(self.shutdown.soft().clone());
+        self.parts.work("attacher", attaching);
+        attacher
     }
 
     fn start_health(&self) -> Health {
@@ -321,6 +322,7 @@ impl Shared {
         config: &Config,
         health: &Health,
         api: Arc<Api>,
+        attacher: Arc<Attacher>,
     ) -> anyhow::Result<(SocketAddr, SocketAddr)> {
         let listener = listen::bind(config.http.listen).await?;
         let address = listener.local_addr()?;
@@ -331,8 +333,8 @@ impl Shared {
         let (writer, writing) = RawWriter::new(
             self.db.clone(),
             writer,
-            self.owned.clone(),
-            self.wakeups.clone(),
+            (self.owned.clone(), self.wakeups.clone()),
+            Some(attacher),
         );
         self.parts.work("raw writer", writing);
         let intake = Arc::new(Intake {

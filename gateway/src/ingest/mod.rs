@@ -1,7 +1,8 @@
 //! The way in: webhooks are verified and committed before Meta gets its 200, then split and attached.
 //!
-//! [`routes`] takes the POST and waits for [`RawWriter`]'s group commit. [`Attacher`] reads what was committed, for
-//! the buckets this node owns, and turns it into events, receipts and consent. It never runs a plugin and never sends.
+//! [`routes`] takes the POST and waits for [`RawWriter`]'s group commit. [`Attacher`] turns what is in it, for the buckets
+//! that this node owns, into events, receipts and consent: in the same commit where nothing waits before it, otherwise it
+//! reads what was committed. It never runs a plugin and never sends.
 
 mod attach;
 mod intake;

@@ -1,14 +1,16 @@
-//! Group commit of webhook bodies: many POSTs, one transaction, all acknowledged together.
+//! Group commit of webhook bodies: many POSTs, one transaction, all acknowledged together. What nothing stands before is
+//! attached by the same transaction.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::attach::{AttachError, Attached, Attacher};
 use crate::domain::{AppId, Bucket, Timestamp};
 use crate::ownership::{Owned, Wakeups};
 use crate::storage::raw::{self, NewRaw};
-use crate::storage::{Db, Gather, Result, apps};
+use crate::storage::{Announced, Db, Gather, Result, apps};
 use crate::telemetry::CommitTimer;
 
 /// How bodies are grouped.
@@ -49,17 +51,22 @@ pub struct RawWriter {
 
 impl RawWriter {
     /// A handle, and the writing task for the caller to run and to watch. It ends when every handle is gone, after
-    /// writing what was queued.
+    /// writing what was queued. Without an attacher all bodies wait for one.
     pub fn new(
         db: Db,
         config: RawWriterConfig,
-        owned: Owned,
-        wakeups: Arc<Wakeups>,
+        (owned, wakeups): (Owned, Arc<Wakeups>),
+        attacher: Option<Arc<Attacher>>,
     ) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (queue, bodies) = mpsc::channel(config.waiting);
-        let told = Told { owned, wakeups };
-        let writing = write(db.clone(), config, told, bodies);
-        (Self { db, queue }, writing)
+        let writing = Writing {
+            db: db.clone(),
+            config,
+            owned,
+            wakeups,
+            attacher,
+        };
+        (Self { db, queue }, writing.run(bodies))
     }
 
     /// Returns when the rows are committed. Rows of one call are committed together.
@@ -84,60 +91,83 @@ impl RawWriter {
     }
 }
 
-/// Who hears of bodies.
-struct Told {
+/// The task that writes.
+struct Writing {
+    db: Db,
+    config: RawWriterConfig,
     owned: Owned,
     wakeups: Arc<Wakeups>,
+    attacher: Option<Arc<Attacher>>,
 }
 
-async fn write(db: Db, config: RawWriterConfig, told: Told, mut bodies: mpsc::Receiver<Waiting>) {
-    let mut gather = Gather::new(APART, ENOUGH.min(config.most));
-    let mut group: Vec<Waiting> = Vec::new();
-    let mut announced = None;
-    while bodies.recv_many(&mut group, config.most).await > 0 {
-        if !gather.is_enough(&group) {
-            // Others may have the writer meanwhile.
-            announced = None;
-            gather.fill(&mut group, &mut bodies).await;
-        }
-        gather.begin();
-        announced = announced.or_else(|| db.announce_urgent());
-        let mut rows = Vec::with_capacity(group.len());
-        let mut waiting = Vec::with_capacity(group.len());
-        for mut one in group.drain(..) {
-            rows.append(&mut one.rows);
-            waiting.push(one.done);
-        }
-        let written = commit(&db, &rows).await;
-        let answer = match &written {
-            Ok(()) => Ok(()),
-            Err(_) => Err(WriteError::Failed),
-        };
-        for done in waiting {
-            // Whoever hung up will send it again; the event is known by then.
-            let _ = done.send(answer);
-        }
-        match written {
-            Ok(()) => told.of(&rows),
-            Err(error) => {
-                tracing::error!(%error, rows = rows.len(), "webhook bodies could not be written")
+impl Writing {
+    async fn run(self, mut bodies: mpsc::Receiver<Waiting>) {
+        let mut gather = Gather::new(APART, ENOUGH.min(self.config.most));
+        let mut group: Vec<Waiting> = Vec::new();
+        // Others may have the writer while a group fills, not between two groups of which the second waits already.
+        let mut announced = None;
+        while bodies.recv_many(&mut group, self.config.most).await > 0 {
+            if !gather.is_enough(&group) {
+                announced = None;
+                gather.fill(&mut group, &mut bodies).await;
+            }
+            gather.begin();
+            let mut rows = Vec::with_capacity(group.len());
+            let mut waiting = Vec::with_capacity(group.len());
+            for mut one in group.drain(..) {
+                rows.append(&mut one.rows);
+                waiting.push(one.done);
+            }
+            let written = match self.at_once(&rows, &mut announced).await {
+                Some(left) => Ok(left),
+                None => {
+                    announced = announced.or_else(|| self.db.announce_urgent());
+                    keep(&self.db, &rows).await.map(|()| Left::Waiting)
+                }
+            };
+            for done in waiting {
+                // Whoever hung up will send it again; the event is known by then.
+                let _ = done.send(written.as_ref().map(drop).map_err(|_| WriteError::Failed));
+            }
+            match written {
+                Ok(left) => self.tell(&rows, left),
+                Err(error) => {
+                    tracing::error!(%error, rows = rows.len(), "webhook bodies could not be written")
+                }
+            }
+            if bodies.is_empty() {
+                announced = None;
             }
         }
-        if bodies.is_empty() {
-            announced = None;
-        }
     }
-}
 
-async fn commit(db: &Db, rows: &[NewRaw]) -> Result<()> {
-    let mut tx = db.begin_urgent().await?;
-    let _held = CommitTimer::start("raw", rows.len());
-    raw::append_all_tenants(&mut tx, rows).await?;
-    tx.commit().await
-}
+    /// Takes the bodies in and attaches them, as far as none stands before them. `None`: nothing was written.
+    async fn at_once(&self, rows: &[NewRaw], announced: &mut Option<Announced>) -> Option<Left> {
+        let attacher = self.attacher.as_ref()?;
+        let done = async {
+            let Some(at_once) = attacher.at_once(rows).await? else {
+                return Ok(None);
+            };
+            let all = at_once.has_all(rows);
+            *announced = None;
+            let attached = attacher.take_in(rows, at_once).await?;
+            Ok::<_, AttachError>(Some(Left::Attached { attached, all }))
+        };
+        done.await.unwrap_or_else(|error| {
+            tracing::info!(%error, "bodies are not attached as they come; they are kept first");
+            None
+        })
+    }
 
-impl Told {
-    fn of(&self, rows: &[NewRaw]) {
+    fn tell(&self, rows: &[NewRaw], left: Left) {
+        if let Left::Attached { attached, all } = left {
+            if let Some(attacher) = &self.attacher {
+                attacher.hand_on(attached);
+            }
+            if all {
+                return;
+            }
+        }
         let owned = self.owned.borrow();
         let ours = |bucket: Bucket| owned.owns(bucket);
         if rows.iter().any(|row| ours(row.bucket)) {
@@ -147,4 +177,19 @@ impl Told {
             self.wakeups.raw_elsewhere();
         }
     }
+}
+
+/// What is left to be done for a group that was written.
+enum Left {
+    /// All of it waits to be attached.
+    Waiting,
+    /// What was attached has to be handed on; unless that is `all`, the rest waits.
+    Attached { attached: Attached, all: bool },
+}
+
+async fn keep(db: &Db, rows: &[NewRaw]) -> Result<()> {
+    let mut tx = db.begin_urgent().await?;
+    let _held = CommitTimer::start("raw", rows.len());
+    raw::append_all_tenants(&mut tx, rows, None).await?;
+    tx.commit().await
 }

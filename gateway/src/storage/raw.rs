@@ -1,6 +1,8 @@
 //! Webhook bodies as they arrived: written before Meta gets its 200, read when they are attached.
 
-use sqlx::FromRow;
+use std::collections::BTreeSet;
+
+use sqlx::{AssertSqlSafe, FromRow};
 
 use super::{Result, Tx, batch, execute_list, execute_rows, fetch_list, on_backend};
 use crate::domain::{AppId, Bucket, RawId, Timestamp};
@@ -51,12 +53,21 @@ impl SizedRow {
     }
 }
 
-/// Appends bodies; they are lost only with the disk once the transaction has committed.
-pub async fn append_all_tenants(tx: &mut Tx, raws: &[NewRaw]) -> Result<()> {
+/// Appends bodies; they are lost only with the disk once the transaction has committed. Those of `attached` buckets are
+/// attached by this very transaction, and never wait.
+pub async fn append_all_tenants(
+    tx: &mut Tx,
+    raws: &[NewRaw],
+    attached: Option<(&BTreeSet<Bucket>, Timestamp)>,
+) -> Result<()> {
+    let attached_at = |raw: &NewRaw| match attached {
+        Some((buckets, now)) if buckets.contains(&raw.bucket) => now.millis(),
+        _ => 0,
+    };
     for run in batch::groups(tx, raws) {
         let sql = batch::rows(
-            "INSERT INTO inbound_raw (id, app, bucket, part_of, received_at, body) VALUES",
-            6,
+            "INSERT INTO inbound_raw (id, app, bucket, part_of, received_at, attached_at, body) VALUES",
+            7,
             "",
         );
         execute_rows!(tx, sql, run, |query, raw| {
@@ -71,6 +82,7 @@ pub async fn append_all_tenants(tx: &mut Tx, raws: &[NewRaw]) -> Result<()> {
                 .bind(raw.bucket.raw())
                 .bind(raw.part_of.map_or(0, RawId::raw))
                 .bind(raw.received_at.millis())
+                .bind(attached_at(raw))
                 .bind(body)
         })?;
     }
@@ -102,6 +114,24 @@ pub async fn waiting_all_tenants(
     let rows: Vec<(i64, i64)> = fetch_list!(tx, sql, [most, after.raw()], &buckets)?;
     let known = |(id, bucket)| Some((RawId::from_raw(id), Bucket::from_raw(bucket)?));
     Ok(rows.into_iter().filter_map(known).collect())
+}
+
+/// The buckets in which bodies wait, on any node; `None`: there are more than `most` of those.
+pub async fn waited_in_all_tenants(tx: &mut Tx, most: i64) -> Result<Option<BTreeSet<Bucket>>> {
+    let index = tx.pick("INDEXED BY inbound_raw_todo", "");
+    let sql = format!("SELECT bucket FROM inbound_raw {index} WHERE attached_at = 0 LIMIT $1");
+    let rows: Vec<i64> = on_backend!(tx, |conn| {
+        sqlx::query_scalar(AssertSqlSafe(sql))
+            .bind(most.saturating_add(1))
+            .fetch_all(conn)
+            .await
+    })?;
+    if i64::try_from(rows.len()).unwrap_or(i64::MAX) > most {
+        return Ok(None);
+    }
+    Ok(Some(
+        rows.into_iter().filter_map(Bucket::from_raw).collect(),
+    ))
 }
 
 /// Those of these bodies that wait, oldest first. The bytes come of as many as have `most_bytes` together, and of one that is

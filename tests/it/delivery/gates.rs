@@ -218,7 +218,7 @@ async fn unread(ground: &Ground, id: RawId, received_at: Timestamp) {
         body: b"{}".as_slice().into(),
     };
     let mut tx = ground.db.begin().await.expect("a transaction");
-    raw::append_all_tenants(&mut tx, &[row])
+    raw::append_all_tenants(&mut tx, &[row], None)
         .await
         .expect("appended");
     tx.commit().await.expect("a commit");

@@ -1,5 +1,6 @@
 //! A backlog of any size is worked off in transactions of bounded size.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -87,7 +88,7 @@ async fn a_batch_ends_with_the_body_that_fills_it_by_bytes_or_by_items() {
             }
             let (events, mut attached) = tokio::sync::mpsc::channel(100);
             let stop = tokio_util::sync::CancellationToken::new();
-            let attaching = tokio::spawn(desk.attacher(events).run(stop.clone()));
+            let attaching = tokio::spawn(Arc::new(desk.attacher(events)).run(stop.clone()));
             let mut seen = 0;
             let mut batches = 0;
             while seen < 8 {

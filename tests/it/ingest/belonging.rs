@@ -1,5 +1,7 @@
 //! Whose a body's parts are: a number is its app's, and a node that has not heard of a number yet loses nothing of it.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 use vestibule_tests::{TestDatabase, for_each_database, until};
 
@@ -101,7 +103,7 @@ async fn while_setup_cannot_be_read_bodies_wait_and_the_node_says_so() {
         database.texts(moved).await;
         let (events, _attached) = tokio::sync::mpsc::channel(10);
         let stop = tokio_util::sync::CancellationToken::new();
-        let attaching = tokio::spawn(desk.attacher(events).run(stop.clone()));
+        let attaching = tokio::spawn(Arc::new(desk.attacher(events)).run(stop.clone()));
         until("it is known that setup cannot be read", async || {
             (!desk.owner.is_fresh()).then_some(())
         })

@@ -17,7 +17,7 @@ use vestibule::directory::Directory;
 use vestibule::domain::time::ManualClock;
 use vestibule::domain::{Clock, IdGenerator, Timestamp};
 use vestibule::ingest::{Attacher, AttacherConfig, Intake, RawWriter, RawWriterConfig, routes};
-use vestibule::ownership::{Owned, OwnedBuckets, Wakeups};
+use vestibule::ownership::{Owned, OwnedBuckets};
 use vestibule::secrets::{Keyring, Source, SystemEntropy};
 use vestibule::simulator::{Signature, Simulator, SimulatorConfig, SimulatorHandle};
 use vestibule::storage::events::PendingEvent;
@@ -79,7 +79,9 @@ impl Desk {
         let leases = leases.expect("buckets");
         let leases: BTreeMap<_, _> = leases.iter().map(|l| (l.bucket, l.epoch)).collect();
         let (owned, watched) = watch::channel(Arc::new(OwnedBuckets { leases }));
-        let url = serve(intake(&db, &receiver, &clock, &ids, watched)).await;
+        let (writer, writing) = RawWriter::new(db.clone(), WRITER, (watched, Arc::default()), None);
+        tokio::spawn(writing);
+        let url = serve(intake(writer, &receiver, &clock, &ids)).await;
         let mut metas = Vec::new();
         for app in APPS {
             let config = SimulatorConfig::new(Arc::new(SystemClock), secret(app));
@@ -109,6 +111,30 @@ impl Desk {
         posted.await.expect("an answer")[0].as_u16()
     }
 
+    /// From now on Meta posts to a node that attaches what it takes in, where it can; answers what that hands on.
+    pub async fn attach_as_it_comes(&self) -> mpsc::Receiver<Vec<PendingEvent>> {
+        let (events, attached) = mpsc::channel(10_000);
+        let attacher = Arc::new(self.attacher(events));
+        let told = (self.owned(), attacher.wakeups.clone());
+        let (writer, writing) = RawWriter::new(self.db.clone(), WRITER, told, Some(attacher));
+        tokio::spawn(writing);
+        self.hear_at(&serve(intake(writer, &self.owner, &self.clock, &self.ids)).await);
+        attached
+    }
+
+    /// From now on Meta posts to this address.
+    pub fn hear_at(&self, url: &str) {
+        for (app, meta) in APPS.iter().zip(&self.metas) {
+            meta.set_webhook(&format!("{url}/{app}"), None)
+                .expect("a URL");
+        }
+    }
+
+    /// The node has lost its buckets, and knows.
+    pub fn lose_all(&self) {
+        self.owned.send_replace(Arc::default());
+    }
+
     /// Posts changes of the shop's number and attaches them.
     pub async fn hear(&self, values: &[Value]) -> Vec<PendingEvent> {
         let status = self.post_by(0, &body(NUMBERS[0], values)).await;
@@ -120,7 +146,7 @@ impl Desk {
     pub async fn attach(&self) -> Vec<PendingEvent> {
         let (events, mut attached) = mpsc::channel(10_000);
         let stop = CancellationToken::new();
-        let attaching = tokio::spawn(self.attacher(events).run(stop.clone()));
+        let attaching = tokio::spawn(Arc::new(self.attacher(events)).run(stop.clone()));
         until("every body is attached", async || {
             (self.waiting().await == 0).then_some(())
         })
@@ -235,19 +261,17 @@ async fn add_number(setup: &SetupContext, n: usize, phone_number_id: &str, waba_
     numbers::add(setup, &number).await.expect("a number");
 }
 
+const WRITER: RawWriterConfig = RawWriterConfig {
+    most: 64,
+    waiting: 1_000,
+};
+
 fn intake(
-    db: &Db,
+    writer: RawWriter,
     directory: &Arc<Directory>,
     clock: &Arc<ManualClock>,
     ids: &Arc<IdGenerator>,
-    owned: Owned,
 ) -> Arc<Intake> {
-    let config = RawWriterConfig {
-        most: 64,
-        waiting: 1_000,
-    };
-    let (writer, writing) = RawWriter::new(db.clone(), config, owned, Arc::<Wakeups>::default());
-    tokio::spawn(writing);
     Arc::new(Intake {
         directory: directory.clone(),
         writer,

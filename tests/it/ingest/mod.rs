@@ -2,6 +2,7 @@
 //! attacher attaches, and the rows are looked at (`whole_way` alone starts nodes).
 
 mod accounts;
+mod at_once;
 mod backlog;
 mod belonging;
 mod chains;

@@ -13,7 +13,7 @@ use crate::domain::{
     RawId, Source, Timestamp,
 };
 use crate::ownership::OwnedBuckets;
-use crate::storage::buckets;
+use crate::storage::buckets::{self, Lease};
 use crate::storage::conversations::{self, Conversation};
 use crate::storage::events::{self, EventKey, EventKind, Met, NewEvent, PendingEvent, Subject};
 use crate::storage::people::{self as contacts, ContactRow};
@@ -29,30 +29,45 @@ pub(super) async fn commit(
     mut split: Split,
 ) -> Result<Attached, AttachError> {
     let now = attacher.clock.now();
-    let leases = owned.leases_of(raws.iter().filter_map(|row| Bucket::from_raw(row.bucket)));
-    let leases = leases.ok_or(AttachError::Storage(StorageError::Fenced(-1)))?;
+    let leases = leases_of(owned, raws)?;
     let mut tx = attacher.db.begin_unsynced().await?;
     let _held = CommitTimer::start("attach", raws.len());
     buckets::fence(&mut tx, &leases).await?;
-    drop_known(attacher, &mut tx, &mut split, now).await?;
-    let receipts = Receipts::of(&mut tx, &split.statuses).await?;
-    let mut attached = attach_messages(attacher, &mut tx, &split, &receipts, now).await?;
+    let ids: Vec<RawId> = raws.iter().map(|row| RawId::from_raw(row.id)).collect();
+    raw::mark_attached_all_tenants(&mut tx, &ids, now).await?;
+    let attached = write(attacher, &mut tx, &mut split, now).await?;
+    tx.commit().await?;
+    count::count(&split, now.minus(attacher.config.known_for));
+    Ok(attached)
+}
+
+pub(super) fn leases_of(owned: &OwnedBuckets, raws: &[RawRow]) -> Result<Vec<Lease>, AttachError> {
+    let leases = owned.leases_of(raws.iter().filter_map(|row| Bucket::from_raw(row.bucket)));
+    leases.ok_or(AttachError::Storage(StorageError::Fenced(-1)))
+}
+
+/// Writes what bodies hold, under the leases of their buckets. What was known before is taken out of `split`.
+pub(super) async fn write(
+    attacher: &Attacher,
+    tx: &mut Tx,
+    split: &mut Split,
+    now: Timestamp,
+) -> Result<Attached, AttachError> {
+    drop_known(attacher, tx, split, now).await?;
+    let receipts = Receipts::of(tx, &split.statuses).await?;
+    let mut attached = attach_messages(attacher, tx, split, &receipts, now).await?;
     let kept: Vec<NewEvent> = split
         .kept
         .iter()
         .map(|kept| kept_event(attacher, kept, now))
         .collect();
-    events::append_all_tenants(&mut tx, &kept).await?;
-    owners::withdraw(&mut tx, &attached.taken, &receipts, now).await?;
-    attached.turns = receipts.apply(attacher, &mut tx, now).await?;
-    let mut heard = account::apply(attacher, &mut tx, &split.news, now).await?;
-    heard.extend(templates::charged(&mut tx, &split.statuses, now).await?);
-    forward_strays(attacher, &mut tx, &split, now).await?;
-    let ids: Vec<RawId> = raws.iter().map(|row| RawId::from_raw(row.id)).collect();
-    raw::mark_attached_all_tenants(&mut tx, &ids, now).await?;
-    templates::apply(attacher, &mut tx, heard, now).await?;
-    tx.commit().await?;
-    count::count(&split, now.minus(attacher.config.known_for));
+    events::append_all_tenants(tx, &kept).await?;
+    owners::withdraw(tx, &attached.taken, &receipts, now).await?;
+    attached.turns = receipts.apply(attacher, tx, now).await?;
+    let mut heard = account::apply(attacher, tx, &split.news, now).await?;
+    heard.extend(templates::charged(tx, &split.statuses, now).await?);
+    forward_strays(attacher, tx, split, now).await?;
+    templates::apply(attacher, tx, heard, now).await?;
     Ok(attached)
 }
 
@@ -466,7 +481,7 @@ async fn forward_strays(
             received_at: stray.received_at,
             body: bytes::Bytes::new(),
         };
-        raw::append_all_tenants(tx, &[row]).await?;
+        raw::append_all_tenants(tx, &[row], None).await?;
         attacher.wakeups.raw_elsewhere();
     }
     Ok(())

@@ -1,10 +1,12 @@
 //! Attaching: bodies that were kept become events of conversations, receipts of sends and consent of people.
 //!
-//! One task a node, many bodies a transaction, only of buckets that the node owns (the fence says so at commit). All
+//! Where nothing stands before them, bodies are attached by the commit that takes them in ([`Attacher::at_once`]). The
+//! others wait: for one task a node, many bodies a transaction, only of buckets that the node owns (the fence says so at commit). All
 //! of it can run again: events are known by their keys, receipts by send and status, so a batch that fails is simply
 //! read again.
 
 mod account;
+mod at_once;
 mod batch;
 mod consent;
 mod count;
@@ -125,7 +127,7 @@ pub struct Attacher {
 
 /// Why a batch was not committed.
 #[derive(Debug, thiserror::Error)]
-enum AttachError {
+pub(super) enum AttachError {
     #[error(transparent)]
     Storage(#[from] StorageError),
     /// Another node made the same contact at the same moment: read again, it is known now.
@@ -138,7 +140,8 @@ enum AttachError {
 
 impl Attacher {
     /// Attaches until stopped.
-    pub async fn run(mut self, stop: CancellationToken) {
+    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+        let mut owned = self.owned.clone();
         let mut looks = tokio::time::interval(self.config.look);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut waiting = Waiting::new();
@@ -146,7 +149,7 @@ impl Attacher {
             if looks.tick().now_or_never().is_some() {
                 waiting.look();
             }
-            let more = match self.once(&mut waiting).await {
+            let more = match self.once(&mut owned, &mut waiting).await {
                 Ok(more) => more,
                 Err(AttachError::Storage(StorageError::Fenced(bucket))) => {
                     tracing::info!(bucket, "a bucket was lost while its bodies were attached");
@@ -169,7 +172,7 @@ impl Attacher {
                 tokio::select! {
                     () = stop.cancelled() => return,
                     () = self.wakeups.raw.notified() => {}
-                    changed = self.owned.changed() => match changed {
+                    changed = owned.changed() => match changed {
                         // Seen by now: the next batch would not notice.
                         Ok(()) => waiting.forget(),
                         Err(_) => return,
@@ -181,9 +184,9 @@ impl Attacher {
     }
 
     /// Attaches one batch of what waits; answers whether more may.
-    async fn once(&mut self, waiting: &mut Waiting) -> Result<bool, AttachError> {
+    async fn once(&self, owned: &mut Owned, waiting: &mut Waiting) -> Result<bool, AttachError> {
         let owned = {
-            let owned = self.owned.borrow_and_update();
+            let owned = owned.borrow_and_update();
             if owned.has_changed() {
                 waiting.forget();
             }
@@ -253,7 +256,7 @@ impl Attacher {
         Ok(self.directory.snapshot())
     }
 
-    fn hand_on(&self, mut attached: Attached) {
+    pub(super) fn hand_on(&self, mut attached: Attached) {
         (self.received)(&attached.events);
         (self.sends)(attached.sends);
         attached.events.append(&mut attached.turns);

@@ -104,6 +104,13 @@ pub(super) struct Split {
     pub strays: Vec<Stray>,
 }
 
+impl Split {
+    pub(super) fn items(&self) -> usize {
+        let of_people = self.messages.len() + self.changes.len() + self.statuses.len();
+        of_people + self.news.len() + self.kept.len()
+    }
+}
+
 /// Splits bodies; each row's items are those of the row's own bucket. Stops after the body that fills `most` items:
 /// the others wait for the next batch.
 pub(super) fn split(

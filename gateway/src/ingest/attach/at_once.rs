@@ -1,0 +1,140 @@
+//! Attaching in the commit that takes bodies in: what comes while nothing waits is spared a commit, a wait for the writer,
+//! and being read again.
+//!
+//! Only what keeps the order and what is soon done: bodies of buckets that are ours and in which none waits, as long as few
+//! come together. Everything else is kept first and attached behind it. A commit that fails has taken nothing in: the
+//! caller keeps the bodies by themselves then, so that Meta's 200 never depends on what they mean.
+
+use std::collections::BTreeSet;
+
+use super::split::{self, Split};
+use super::{AttachError, Attached, Attacher, batch, count};
+use crate::domain::{Bucket, Timestamp};
+use crate::ownership::OwnedBuckets;
+use crate::storage::buckets::{self, Lease};
+use crate::storage::raw::{self, NewRaw, RawRow};
+use crate::storage::{Db, Tx, changes};
+use crate::telemetry::CommitTimer;
+
+/// Rows that are attached by one commit; of more, all wait. Where more comes within a commit the node is busy: bodies are
+/// cheaper then kept at once and attached many together, above all on PostgreSQL, where a batch is mostly ways to the server.
+/// With 128 there a quarter of the turns a second was lost (docs/performance.md).
+const MOST_SQLITE: usize = 48;
+const MOST_POSTGRES: usize = 24;
+/// Bytes and items of them: a thousand statuses in one body are in no hurry.
+const MOST_BYTES: usize = 1 << 20;
+const MOST_ITEMS: usize = 256;
+/// Bodies that wait, of all nodes, up to which it is looked whose they are.
+const FEW: i64 = 256;
+
+/// What a group of bodies holds that need not wait.
+pub(in crate::ingest) struct AtOnce {
+    /// Whose bodies these are.
+    buckets: BTreeSet<Bucket>,
+    leases: Vec<Lease>,
+    split: Split,
+    now: Timestamp,
+}
+
+impl Attacher {
+    /// Which of these bodies can be attached by the commit that appends them; `None`: not any.
+    pub(in crate::ingest) async fn at_once(
+        &self,
+        rows: &[NewRaw],
+    ) -> Result<Option<AtOnce>, AttachError> {
+        let bytes: usize = rows.iter().map(|row| row.body.len()).sum();
+        if rows.len() > most(&self.db) || bytes > MOST_BYTES {
+            return Ok(None);
+        }
+        let mut tx = self.db.glance().await?;
+        let setup = changes::setup_version_all_tenants(&mut tx).await?;
+        let snapshot = self.directory.snapshot();
+        if snapshot.version < setup {
+            // Whoever attaches them reads it.
+            return Ok(None);
+        }
+        let owned = self.owned.borrow().clone();
+        let Some(buckets) = free(&mut tx, rows, &owned).await? else {
+            return Ok(None);
+        };
+        drop(tx);
+        let raws = in_order(rows, &buckets);
+        let split = split::split(&raws, &snapshot, &self.hasher, MOST_ITEMS);
+        if raws.is_empty() || split.bodies < raws.len() || split.items() > MOST_ITEMS {
+            return Ok(None);
+        }
+        Ok(Some(AtOnce {
+            buckets,
+            leases: batch::leases_of(&owned, &raws)?,
+            split,
+            now: self.clock.now(),
+        }))
+    }
+
+    /// Takes the bodies in, and attaches those that need not wait. In line with turns: it is more than an acknowledgement.
+    pub(in crate::ingest) async fn take_in(
+        &self,
+        rows: &[NewRaw],
+        at_once: AtOnce,
+    ) -> Result<Attached, AttachError> {
+        let AtOnce {
+            buckets,
+            leases,
+            mut split,
+            now,
+        } = at_once;
+        let mut tx = self.db.begin().await?;
+        let _held = CommitTimer::start("receive", rows.len());
+        raw::append_all_tenants(&mut tx, rows, Some((&buckets, now))).await?;
+        buckets::fence(&mut tx, &leases).await?;
+        let attached = batch::write(self, &mut tx, &mut split, now).await?;
+        tx.commit().await?;
+        count::count(&split, now.minus(self.config.known_for));
+        Ok(attached)
+    }
+}
+
+impl AtOnce {
+    /// Does none of these bodies wait?
+    pub(in crate::ingest) fn has_all(&self, rows: &[NewRaw]) -> bool {
+        rows.iter().all(|row| self.buckets.contains(&row.bucket))
+    }
+}
+
+fn most(db: &Db) -> usize {
+    match db.is_sqlite() {
+        true => MOST_SQLITE,
+        false => MOST_POSTGRES,
+    }
+}
+
+/// The rows' buckets that are ours and in which no body waits.
+async fn free(
+    tx: &mut Tx,
+    rows: &[NewRaw],
+    owned: &OwnedBuckets,
+) -> Result<Option<BTreeSet<Bucket>>, AttachError> {
+    let Some(waited_in) = raw::waited_in_all_tenants(tx, FEW).await? else {
+        return Ok(None);
+    };
+    let buckets = rows.iter().map(|row| row.bucket);
+    let is_free = |bucket: &Bucket| owned.owns(*bucket) && !waited_in.contains(bucket);
+    Ok(Some(buckets.filter(is_free).collect()))
+}
+
+/// What stands in those buckets, as it would be read.
+fn in_order(rows: &[NewRaw], buckets: &BTreeSet<Bucket>) -> Vec<RawRow> {
+    let mut raws: Vec<RawRow> = rows
+        .iter()
+        .filter(|row| buckets.contains(&row.bucket))
+        .map(|row| RawRow {
+            id: row.id.raw(),
+            app: row.app.raw(),
+            bucket: row.bucket.raw(),
+            received_at: row.received_at.millis(),
+            body: row.body.to_vec(),
+        })
+        .collect();
+    raws.sort_unstable_by_key(|row| row.id);
+    raws
+}

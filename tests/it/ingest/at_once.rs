@@ -1,0 +1,164 @@
+//! What comes while nothing stands before it is attached by the commit that takes it in; everything else is kept first.
+
+use serde_json::Value;
+use tokio::sync::mpsc;
+use vestibule::storage::events::PendingEvent;
+use vestibule_tests::{TestDatabase, for_each_database};
+
+use super::desk::{Desk, NUMBERS, body, text};
+
+const ADA: &str = "447700900123";
+
+fn hello(desk: &Desk, wamid: &str, number: &str) -> Value {
+    let words = text(wamid, Some(ADA), None, desk.ago(5), "hello");
+    body(number, &[words])
+}
+
+async fn post(desk: &Desk, app: usize, said: &Value) {
+    assert_eq!(desk.post_by(app, said).await, 200);
+}
+
+/// What was handed on so far.
+fn handed_on(attached: &mut mpsc::Receiver<Vec<PendingEvent>>) -> Vec<(String, i64)> {
+    let mut all = Vec::new();
+    while let Ok(events) = attached.try_recv() {
+        all.extend(events.into_iter().map(|event| (event.wamid, event.seq)));
+    }
+    all
+}
+
+async fn kept_bodies(database: &TestDatabase) -> usize {
+    let bodies = "SELECT CAST(id AS TEXT) FROM inbound_raw";
+    database.texts(bodies).await.len()
+}
+
+fn wamids(names: &[(&str, i64)]) -> Vec<(String, i64)> {
+    let owned = |(name, seq): &(&str, i64)| ((*name).to_owned(), *seq);
+    names.iter().map(owned).collect()
+}
+
+#[tokio::test]
+async fn a_message_is_attached_by_the_commit_that_takes_it_in() {
+    for_each_database(async |database| {
+        let desk = Desk::open(&database).await;
+        let mut attached = desk.attach_as_it_comes().await;
+        post(&desk, 0, &hello(&desk, "wamid.A", NUMBERS[0])).await;
+        post(&desk, 0, &hello(&desk, "wamid.B", NUMBERS[0])).await;
+        // Meta sends it again.
+        post(&desk, 0, &hello(&desk, "wamid.B", NUMBERS[0])).await;
+        post(&desk, 0, &hello(&desk, "wamid.C", NUMBERS[0])).await;
+        assert_eq!(desk.waiting().await, 0);
+        assert_eq!(
+            kept_bodies(&database).await,
+            4,
+            "what came is kept all the same"
+        );
+        let expected = wamids(&[("wamid.A", 1), ("wamid.B", 2), ("wamid.C", 3)]);
+        assert_eq!(handed_on(&mut attached), expected);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn behind_a_body_that_waits_those_of_its_bucket_wait_in_order() {
+    for_each_database(async |database| {
+        let desk = Desk::open(&database).await;
+        let numbers = desk.owner.snapshot();
+        let bucket = |name| numbers.number_named(name).map(|it| it.number.bucket());
+        assert_ne!(bucket(NUMBERS[0]), bucket(NUMBERS[1]));
+        // The first came to a node that attaches nothing as it comes.
+        post(&desk, 0, &hello(&desk, "wamid.A", NUMBERS[0])).await;
+        let mut attached = desk.attach_as_it_comes().await;
+        post(&desk, 0, &hello(&desk, "wamid.B", NUMBERS[0])).await;
+        post(&desk, 1, &hello(&desk, "wamid.C", NUMBERS[1])).await;
+        assert_eq!(desk.waiting().await, 2);
+        assert_eq!(handed_on(&mut attached), wamids(&[("wamid.C", 1)]));
+        let late = desk.attach().await;
+        let late: Vec<_> = late.into_iter().map(|it| (it.wamid, it.seq)).collect();
+        assert_eq!(late, wamids(&[("wamid.A", 1), ("wamid.B", 2)]));
+        post(&desk, 0, &hello(&desk, "wamid.D", NUMBERS[0])).await;
+        assert_eq!(handed_on(&mut attached), wamids(&[("wamid.D", 3)]));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_long_backlog_is_not_looked_through() {
+    for_each_database(async |database| {
+        let desk = Desk::open(&database).await;
+        post(&desk, 1, &hello(&desk, "wamid.A", NUMBERS[1])).await;
+        let more = "INSERT INTO inbound_raw (id, app, bucket, part_of, received_at, body)
+            WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 256)
+            SELECT r.id + i, r.app, r.bucket, 0, r.received_at, r.body FROM inbound_raw r, n RETURNING CAST(id AS TEXT)";
+        assert_eq!(database.texts(more).await.len(), 256);
+        let mut attached = desk.attach_as_it_comes().await;
+        post(&desk, 0, &hello(&desk, "wamid.B", NUMBERS[0])).await;
+        assert_eq!(desk.waiting().await, 258);
+        assert!(handed_on(&mut attached).is_empty());
+        assert_eq!(desk.attach().await.len(), 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_body_of_hundreds_of_messages_is_kept_first() {
+    for_each_database(async |database| {
+        let desk = Desk::open(&database).await;
+        let mut attached = desk.attach_as_it_comes().await;
+        let words = |n: usize| text(&format!("wamid.{n}"), Some(ADA), None, desk.ago(5), "hi");
+        let of = |count: usize| body(NUMBERS[0], &(0..count).map(words).collect::<Vec<_>>());
+        post(&desk, 0, &of(256)).await;
+        assert_eq!(desk.waiting().await, 0);
+        assert_eq!(handed_on(&mut attached).len(), 256);
+        post(&desk, 0, &of(257)).await;
+        assert_eq!(desk.waiting().await, 1);
+        assert!(handed_on(&mut attached).is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_of_a_number_that_we_have_not_heard_of_waits_until_we_have() {
+    for_each_database(async |database| {
+        let desk = Desk::open(&database).await;
+        let mut attached = desk.attach_as_it_comes().await;
+        desk.add_number(0, "770003").await;
+        post(&desk, 0, &hello(&desk, "wamid.A", "770003")).await;
+        assert_eq!(desk.waiting().await, 1);
+        assert!(handed_on(&mut attached).is_empty());
+        assert_eq!(desk.attach().await.len(), 1);
+        post(&desk, 0, &hello(&desk, "wamid.B", "770003")).await;
+        assert_eq!(handed_on(&mut attached), wamids(&[("wamid.B", 2)]));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_not_ours_is_kept_for_whose_it_is() {
+    for_each_database(async |database| {
+        let desk = Desk::open(&database).await;
+        let mut attached = desk.attach_as_it_comes().await;
+        desk.lose_all();
+        post(&desk, 0, &hello(&desk, "wamid.A", NUMBERS[0])).await;
+        assert_eq!(desk.waiting().await, 1);
+        assert!(handed_on(&mut attached).is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_node_that_has_lost_its_buckets_unawares_keeps_what_comes_and_attaches_nothing() {
+    for_each_database(async |database| {
+        let desk = Desk::open(&database).await;
+        let mut attached = desk.attach_as_it_comes().await;
+        let taken = "UPDATE bucket_lease SET epoch = epoch + 1 RETURNING CAST(bucket AS TEXT)";
+        assert_eq!(database.texts(taken).await.len(), 256);
+        post(&desk, 0, &hello(&desk, "wamid.A", NUMBERS[0])).await;
+        assert_eq!(desk.waiting().await, 1);
+        assert_eq!(kept_bodies(&database).await, 1);
+        assert!(handed_on(&mut attached).is_empty());
+        let events = "SELECT wamid FROM inbound_event";
+        assert!(database.texts(events).await.is_empty());
+    })
+    .await;
+}
