@@ -223,7 +223,9 @@ async fn serve(
         let Ok(place) = unread.read(place).await else {
             return;
         };
-        tokio::spawn(run(job, place, io.clone(), ended.clone(), pauses.clone()));
+        let turn = run(job, place, io.clone(), ended.clone(), pauses.clone());
+        // Boxed at once: on its way into a task it would be copied from hand to hand.
+        tokio::spawn(Box::pin(turn));
     }
 }
 
@@ -241,21 +243,25 @@ async fn run(
         mut reply,
         in_flight,
     } = job;
-    let turn = turn::run(Arc::new(request), asked, io.clone());
-    let turn = async {
-        match &pauses {
-            Some(pauses) => pauses.between(turn).await,
-            None => turn.await,
+    let report = {
+        // Pinned where it is made: it is kilobytes, and whoever takes it by value has room for another and copies it.
+        let mut turn = pin!(turn::run(Arc::new(request), asked, io.clone()));
+        let turn = async {
+            match &pauses {
+                Some(pauses) => pauses.between(turn.as_mut()).await,
+                None => turn.as_mut().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = reply.closed() => None,
+            report = turn => Some(report),
         }
     };
-    let report = tokio::select! {
-        biased;
-        () = reply.closed() => {
-            // Giving the place back takes a lock.
-            io.spawn(async move { drop(in_flight) });
-            return;
-        }
-        report = turn => report,
+    let Some(report) = report else {
+        // Giving the place back takes a lock.
+        io.spawn(async move { drop(in_flight) });
+        return;
     };
     ended.push(reply, (report, in_flight));
 }

@@ -1,6 +1,7 @@
 //! One turn on a guest thread: the stages over real instances, and the report of it all.
 
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -107,7 +108,12 @@ impl HookRunner for Turn {
     ) -> Answer {
         let mut live = self.instance(index, hook, conversation);
         let before = Meter::read(&live);
-        let returned = match AssertUnwindSafe(live.call(hook)).catch_unwind().await {
+        let returned = {
+            // Pinned where it is made, as the turn is (`guest_thread`).
+            let mut call = pin!(live.call(hook));
+            AssertUnwindSafe(call.as_mut()).catch_unwind().await
+        };
+        let returned = match returned {
             Ok(returned) => {
                 let handed = live.state().hands_over();
                 returned.and_then(|returned| checked(returned, hook, handed))
