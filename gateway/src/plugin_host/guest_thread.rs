@@ -23,7 +23,7 @@ use super::turn;
 
 /// A turn on its way through a guest thread.
 pub(super) struct Job {
-    pub(super) request: TurnRequest,
+    pub(super) request: Arc<TurnRequest>,
     pub(super) asked: Instant,
     pub(super) reply: oneshot::Sender<Ran>,
     /// Held until the turn's instances are gone.
@@ -47,13 +47,16 @@ pub(super) struct GuestThread {
 }
 
 impl GuestThread {
-    pub(super) fn send(&self, mut job: Job) -> Result<(), Overload> {
-        let request = &mut job.request;
+    /// A turn as it runs here: one that may ask other servers keeps its places meanwhile.
+    pub(super) fn with_places(&self, mut request: TurnRequest) -> TurnRequest {
         if request.asks_others() {
-            request.http = self
-                .places
-                .sender(request.http.clone(), request.plugins.len());
+            let places = request.plugins.len();
+            request.http = self.places.sender(request.http, places);
         }
+        request
+    }
+
+    pub(super) fn send(&self, job: Job) -> Result<(), Overload> {
         self.unread.sent();
         self.jobs.send(job).map_err(|_| Overload::Lost)
     }
@@ -245,7 +248,7 @@ async fn run(
     } = job;
     let report = {
         // Pinned where it is made: it is kilobytes, and whoever takes it by value has room for another and copies it.
-        let mut turn = pin!(turn::run(Arc::new(request), asked, io.clone()));
+        let mut turn = pin!(turn::run(request, asked, io.clone()));
         let turn = async {
             match &pauses {
                 Some(pauses) => pauses.between(turn.as_mut()).await,
