@@ -108,9 +108,10 @@ impl HookRunner for Turn {
     ) -> Answer {
         let mut live = self.instance(index, hook, conversation);
         let before = Meter::read(&live);
+        let plugin = &self.request.plugins[index].plugin;
         let returned = {
             // Pinned where it is made, as the turn is (`guest_thread`).
-            let mut call = pin!(live.call(hook));
+            let mut call = pin!(live.call(plugin, hook));
             AssertUnwindSafe(call.as_mut()).catch_unwind().await
         };
         let returned = match returned {
@@ -143,14 +144,15 @@ impl Turn {
             live.state_mut().begin(hook, conversation);
             return live;
         }
-        LiveInstance::new(GuestState::new(
+        let state = GuestState::new(
             self.request.clone(),
             index,
             hook,
             conversation.clone(),
             self.reads.clone(),
             self.io.clone(),
-        ))
+        );
+        LiveInstance::new(&self.request.plugins[index].plugin, state)
     }
 
     fn finish(&mut self, live: LiveInstance) {
@@ -299,7 +301,7 @@ impl Meter {
     ) -> CallTrace {
         let state = live.state();
         CallTrace {
-            installation: state.binding.installation,
+            installation: state.binding().installation,
             hook,
             outcome,
             fuel: self.fuel - live.fuel_left(),

@@ -35,10 +35,10 @@ pub(super) fn wire_random(to: &mut LinkerInstance<'_, GuestState>) -> Wired {
 
 pub(super) fn wire_config(to: &mut LinkerInstance<'_, GuestState>) -> Wired {
     function(to, "get", |state, (key,): (String,)| {
-        Ok((state.binding.config.get(&key).map(str::to_owned),))
+        Ok((state.binding().config.get(&key).map(str::to_owned),))
     })?;
     function(to, "all", |state, ()| {
-        Ok((state.binding.config.all().to_owned(),))
+        Ok((state.binding().config.all().to_owned(),))
     })
 }
 
