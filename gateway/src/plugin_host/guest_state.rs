@@ -47,7 +47,8 @@ pub(super) struct GuestState {
     /// The same with the facts that the running hook has set: it does not see them, its limits are judged by them.
     becoming: Arc<ConversationView>,
     pub(super) hook: Hook,
-    pub(super) random: ChaCha12Rng,
+    /// Made when it is first drawn from: few plugins do.
+    random: Option<Box<ChaCha12Rng>>,
     pub(super) kv: KvSession,
     pub(super) http: HttpSession,
     reads: Arc<TurnReads>,
@@ -97,7 +98,7 @@ impl GuestState {
             becoming: conversation.clone(),
             conversation,
             hook,
-            random: random_of(&request, binding),
+            random: None,
             kv,
             http,
             reads,
@@ -227,6 +228,12 @@ impl GuestState {
         self.log_dropped = self.log_dropped.saturating_add(lost);
     }
 
+    pub(super) fn random(&mut self) -> &mut ChaCha12Rng {
+        let (request, index) = (&self.request, self.index);
+        let draw = || Box::new(random_of(request, &request.plugins[index]));
+        self.random.get_or_insert_with(draw)
+    }
+
     pub(super) fn random_bytes(&mut self, len: u64) -> wasmtime::Result<Vec<u8>> {
         let len = usize::try_from(len).unwrap_or(usize::MAX);
         if len > HOST_CALL_BYTES {
@@ -234,7 +241,7 @@ impl GuestState {
             return Err(self.stop(FaultKind::OutputBytes, message));
         }
         let mut bytes = vec![0; len];
-        self.random.fill_bytes(&mut bytes);
+        self.random().fill_bytes(&mut bytes);
         Ok(bytes)
     }
 
