@@ -76,7 +76,7 @@ impl GuestState {
         hook: Hook,
         conversation: Arc<ConversationView>,
         reads: Arc<TurnReads>,
-        io: tokio::runtime::Handle,
+        io: Arc<tokio::runtime::Handle>,
     ) -> Self {
         let binding = &request.plugins[index];
         let kv = KvSession::new(

@@ -95,6 +95,8 @@ pub(super) fn start(
                 Some(Arc::default())
             }
         };
+        // Each turn counts owners of it in several places: in here no other thread counts with it.
+        let io = Arc::new(io);
         runtime.block_on(serve(jobs, seen, stores, io, pauses));
     })?;
     Ok(GuestThread {
@@ -213,7 +215,7 @@ async fn serve(
     mut jobs: mpsc::UnboundedReceiver<Job>,
     unread: Arc<Unread>,
     stores: usize,
-    io: Handle,
+    io: Arc<Handle>,
     pauses: Option<Arc<Pauses>>,
 ) {
     let room = Arc::new(Semaphore::new(stores));
@@ -236,7 +238,7 @@ async fn serve(
 async fn run(
     job: Job,
     _place: OwnedSemaphorePermit,
-    io: Handle,
+    io: Arc<Handle>,
     ended: Arc<Ended>,
     pauses: Option<Arc<Pauses>>,
 ) {

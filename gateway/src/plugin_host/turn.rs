@@ -25,7 +25,7 @@ use crate::domain::{InstallationId, Occasion, OpenWord};
 pub(super) async fn run(
     request: Arc<TurnRequest>,
     asked: Instant,
-    io: tokio::runtime::Handle,
+    io: Arc<tokio::runtime::Handle>,
 ) -> TurnReport {
     let hooks: Vec<HookSet> = request
         .plugins
@@ -87,7 +87,7 @@ fn subject(request: &TurnRequest) -> Subject {
 
 struct Turn {
     request: Arc<TurnRequest>,
-    io: tokio::runtime::Handle,
+    io: Arc<tokio::runtime::Handle>,
     reads: Arc<TurnReads>,
     /// By the plugin's index, made at its first hook.
     live: Vec<Option<LiveInstance>>,
