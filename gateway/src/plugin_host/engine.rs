@@ -166,7 +166,8 @@ fn pool(options: &EngineOptions, size: PoolSize) -> PoolingAllocationConfig {
         .max_memory_size(MAX_MEMORY)
         .table_elements(TABLE_ELEMENTS)
         .max_unused_warm_slots(match options.reset {
-            // No slot belongs to a component, so the one used last is the best: it is still in the cache.
+            // A fresh slot only when all that were ever used are taken: the fewer there are, the more of them are in the
+            // cache. (A component has the one that it had last, if it is free, else the one that is unused longest.)
             Reset::Memset => 0,
             Reset::CopyOnWrite | Reset::CopyOnWriteScan => stores,
         })
