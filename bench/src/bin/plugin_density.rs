@@ -228,7 +228,7 @@ fn turn(n: usize, tenant: usize, plugin: Arc<Plugin>) -> TurnRequest {
         now,
         seed: [5; 32],
         about: Arc::new(About::Message(Box::new(message))),
-        conversation: ConversationView {
+        conversation: Arc::new(ConversationView {
             id: ConversationId::from_raw(n),
             contact: ContactId::from_raw(n),
             display_name: None,
@@ -237,7 +237,7 @@ fn turn(n: usize, tenant: usize, plugin: Arc<Plugin>) -> TurnRequest {
             contact_attributes: Default::default(),
             tags: Default::default(),
             is_new: false,
-        },
+        }),
         plugins: vec![binding],
         kv: Arc::new(HostAnswers::default()),
         http: Arc::new(NoHttp),

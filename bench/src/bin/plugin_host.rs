@@ -376,7 +376,7 @@ fn turn(n: usize, binding: PluginBinding) -> TurnRequest {
             token: "msg_1".to_owned(),
             raw: r#"{"type":"text","text":{"body":"hello"}}"#.to_owned(),
         }))),
-        conversation: ConversationView {
+        conversation: Arc::new(ConversationView {
             id: ConversationId::from_raw(n),
             contact: ContactId::from_raw(n),
             display_name: None,
@@ -385,7 +385,7 @@ fn turn(n: usize, binding: PluginBinding) -> TurnRequest {
             contact_attributes: Default::default(),
             tags: Default::default(),
             is_new: false,
-        },
+        }),
         plugins: vec![binding],
         kv: Arc::new(HostAnswers::default()),
         http: Arc::new(NoHttp),

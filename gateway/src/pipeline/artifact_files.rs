@@ -41,8 +41,7 @@ struct Lent {
 }
 
 impl Buffers {
-    fn read(self: &Arc<Self>, path: &Path) -> io::Result<Bytes> {
-        let mut file = File::open(path)?;
+    fn read(self: &Arc<Self>, mut file: &File) -> io::Result<Bytes> {
         let mut bytes = lock(&self.0).pop().unwrap_or_default();
         bytes.clear();
         let mut lent = Lent {
@@ -81,7 +80,13 @@ struct Index {
 struct Known {
     bytes: u64,
     used: Timestamp,
+    /// What the file says of it.
+    marked: Timestamp,
 }
+
+/// How old a file's mark may be. The next life needs the order of days, and each mark is a change of the file system's that
+/// a first call would wait for. A guess.
+const MARKS: Duration = Duration::from_secs(60);
 
 /// What is being written and has no name yet.
 const UNFINISHED: &str = "new-";
@@ -133,16 +138,19 @@ impl ArtifactFiles {
 
     /// The sealed bytes of a component, if they lie here.
     pub(super) fn read(&self, digest: &str, now: Timestamp) -> Option<Bytes> {
-        if !lock(&self.index).touch(digest, now) {
-            return None;
-        }
-        let path = self.folder.join(digest);
-        let Ok(bytes) = self.buffers.read(&path) else {
+        let is_marked = lock(&self.index).touch(digest, now)?;
+        let read = File::open(self.folder.join(digest)).and_then(|file| {
+            let bytes = self.buffers.read(&file)?;
+            Ok((file, bytes))
+        });
+        let Ok((file, bytes)) = read else {
             lock(&self.index).remove(digest);
             return None;
         };
-        // For the order of the next life; without it an old file goes too early.
-        let _ = File::open(&path).and_then(|file| file.set_modified(system_time(now)));
+        if !is_marked {
+            // For the order of the next life; without it an old file goes too early.
+            let _ = file.set_modified(system_time(now));
+        }
         Some(bytes)
     }
 
@@ -220,7 +228,12 @@ impl Index {
     fn add(&mut self, name: String, bytes: u64, used: Timestamp) {
         self.remove(&name);
         self.bytes += bytes;
-        self.files.insert(name, Known { bytes, used });
+        let known = Known {
+            bytes,
+            used,
+            marked: used,
+        };
+        self.files.insert(name, known);
     }
 
     fn remove(&mut self, name: &str) {
@@ -229,14 +242,15 @@ impl Index {
         }
     }
 
-    fn touch(&mut self, name: &str, now: Timestamp) -> bool {
-        match self.files.get_mut(name) {
-            Some(known) => {
-                known.used = now;
-                true
-            }
-            None => false,
+    /// Notes a use, and answers whether the file says so as well; from now on it does. None: there is no such file.
+    fn touch(&mut self, name: &str, now: Timestamp) -> Option<bool> {
+        let known = self.files.get_mut(name)?;
+        known.used = now;
+        let is_marked = now < known.marked.plus(MARKS);
+        if !is_marked {
+            known.marked = now;
         }
+        Some(is_marked)
     }
 }
 
@@ -290,8 +304,11 @@ mod tests {
         let files = ArtifactFiles::open(folder.path(), "48 1", 100).expect("a cache");
         files.write("a", &[1; 40], at(0)).expect("written");
         files.write("b", &[2; 40], at(1)).expect("written");
-        assert!(files.read("a", at(2)).is_some() && files.read("b", at(1)).is_some());
+        assert!(files.read("a", at(120)).is_some() && files.read("b", at(61)).is_some());
         let own = folder.path().join("48-1");
+        assert!(files.read("a", at(179)).is_some());
+        let marked = fs::metadata(own.join("a")).and_then(|meta| meta.modified());
+        assert_eq!(moment(marked.expect("a file")), at(120), "not a minute ago");
         fs::write(own.join("new-1-1"), "half").expect("written");
         drop(files);
         let files = ArtifactFiles::open(folder.path(), "48 1", 60).expect("a cache");

@@ -390,11 +390,13 @@ impl Link {
         let size = resident(artifact.bytes());
         let room = lock(&self.shelf).reserve(self.tenant, size);
         let (room, gone) = room.ok_or(Unlinked::NoRoom)?;
+        let loaded = self.host.load(artifact, &manifest);
         if !gone.is_empty() {
-            // Giving memory back to the system takes as long as loading, and nobody waits for it.
+            // Giving memory back to the system takes as long as loading. Nobody waits for it, and it waits for the load: both
+            // change what is mapped, and who unmaps keeps everybody else from it.
             tokio::task::spawn_blocking(move || drop(gone));
         }
-        match self.host.load(artifact, &manifest) {
+        match loaded {
             Ok(plugin) => {
                 lock(&self.shelf).put(self.id.component, plugin.clone(), room);
                 Ok(plugin)

@@ -4,6 +4,7 @@
 //! Nothing is committed before all of it is over, so a run is thrown away by forgetting its report.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
@@ -28,7 +29,7 @@ use crate::telemetry::PluginTurn;
 pub(super) struct Performed {
     pub report: TurnReport,
     /// As they saw it.
-    pub conversation: ConversationView,
+    pub conversation: Arc<ConversationView>,
     pub bindings: Vec<PluginBinding>,
     /// Which version each of them is.
     pub parts: Vec<Part>,

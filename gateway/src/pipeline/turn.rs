@@ -70,7 +70,7 @@ pub(super) struct Question<'a> {
     turn: TurnId,
     now: Timestamp,
     about: Arc<About>,
-    pub conversation: ConversationView,
+    pub conversation: Arc<ConversationView>,
     /// Fuel that its plugins took, those on trial included.
     spent: &'a AtomicU64,
 }
@@ -162,7 +162,7 @@ impl Turns {
                     drafts.trials = performed.trials;
                     drafts.unloaded = performed.unloaded;
                     drafts.seen(
-                        performed.conversation,
+                        Arc::unwrap_or_clone(performed.conversation),
                         &performed.bindings,
                         &performed.parts,
                     );
@@ -198,7 +198,7 @@ impl Turns {
             turn,
             now,
             about: Arc::new(self.about(&input.event).await),
-            conversation: view(input),
+            conversation: view(input).into(),
         }
     }
 

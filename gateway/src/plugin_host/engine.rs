@@ -127,6 +127,8 @@ fn base(options: &EngineOptions) -> Config {
         // Maps from machine code back to the component: half of an artifact. Those that name their source have one all the
         // same (`for_compiling_with_map`).
         .generate_address_map(false)
+        // A symbol for each function is another tenth. A trap is told by the names that the component carries.
+        .debug_symbols(false)
         // No component-model async: most advisories of 2026 lie there (plugin-hosts.md §3.7).
         .concurrency_support(false)
         // What the toolchains of today do not need is not offered to the hostile.
@@ -164,7 +166,8 @@ fn pool(options: &EngineOptions, size: PoolSize) -> PoolingAllocationConfig {
         .max_memory_size(MAX_MEMORY)
         .table_elements(TABLE_ELEMENTS)
         .max_unused_warm_slots(match options.reset {
-            // No slot belongs to a component, so the one used last is the best: it is still in the cache.
+            // A fresh slot only when all that were ever used are taken: the fewer there are, the more of them are in the
+            // cache. (A component has the one that it had last, if it is free, else the one that is unused longest.)
             Reset::Memset => 0,
             Reset::CopyOnWrite | Reset::CopyOnWriteScan => stores,
         })
@@ -195,6 +198,21 @@ mod tests {
                 assert_eq!(compatibility(&running), compatibility(&compiling));
             }
         }
+    }
+
+    #[test]
+    fn machine_code_has_no_symbols_beside_it() {
+        let wat = r#"(component (core module (func (export "run"))))"#;
+        let component = wat::parse_str(wat).expect("valid WAT");
+        let has_symbols = |engine: wasmtime::Result<Engine>| {
+            let code = engine.and_then(|engine| engine.precompile_component(&component));
+            let code = code.expect("compiles");
+            code.windows(18).any(|bytes| bytes == b"wasm[0]::function[")
+        };
+        let options = EngineOptions::default();
+        assert!(!has_symbols(for_compiling(&options)));
+        assert!(!has_symbols(for_compiling_with_map(&options)));
+        assert!(has_symbols(Engine::new(&Config::new())));
     }
 
     #[test]

@@ -41,12 +41,14 @@ pub(super) struct Next {
 
 pub(super) struct GuestState {
     pub(super) request: Arc<TurnRequest>,
-    pub(super) binding: PluginBinding,
+    /// Of its plugin among those of the turn.
+    index: usize,
     pub(super) conversation: Arc<ConversationView>,
     /// The same with the facts that the running hook has set: it does not see them, its limits are judged by them.
     becoming: Arc<ConversationView>,
     pub(super) hook: Hook,
-    pub(super) random: ChaCha12Rng,
+    /// Made when it is first drawn from: few plugins do.
+    random: Option<Box<ChaCha12Rng>>,
     pub(super) kv: KvSession,
     pub(super) http: HttpSession,
     reads: Arc<TurnReads>,
@@ -74,9 +76,9 @@ impl GuestState {
         hook: Hook,
         conversation: Arc<ConversationView>,
         reads: Arc<TurnReads>,
-        io: tokio::runtime::Handle,
+        io: Arc<tokio::runtime::Handle>,
     ) -> Self {
-        let binding = request.plugins[index].clone();
+        let binding = &request.plugins[index];
         let kv = KvSession::new(
             request.kv.clone(),
             io.clone(),
@@ -96,7 +98,7 @@ impl GuestState {
             becoming: conversation.clone(),
             conversation,
             hook,
-            random: random_of(&request, &binding),
+            random: None,
             kv,
             http,
             reads,
@@ -113,9 +115,15 @@ impl GuestState {
             host_bytes: 0,
             fuel_at_pause: binding.limits.fuel,
             stop: None,
+            index,
             request,
-            binding,
         }
+    }
+
+    /// The plugin as it is installed. Read where it is: its parts are shared with other threads, and to count another owner
+    /// of each would be dearer than to look at it.
+    pub(super) fn binding(&self) -> &PluginBinding {
+        &self.request.plugins[self.index]
     }
 
     /// Another hook of this turn begins, and sees what those before it have set.
@@ -126,7 +134,7 @@ impl GuestState {
     }
 
     pub(super) fn limits(&self) -> &Limits {
-        &self.binding.limits
+        &self.binding().limits
     }
 
     /// The moment so many milliseconds from now; the end of time, if it is that far.
@@ -183,7 +191,7 @@ impl GuestState {
             return;
         }
         self.log.push(LogLine {
-            installation: self.binding.installation,
+            installation: self.binding().installation,
             hook: self.hook,
             level,
             message: one_line(message),
@@ -220,6 +228,12 @@ impl GuestState {
         self.log_dropped = self.log_dropped.saturating_add(lost);
     }
 
+    pub(super) fn random(&mut self) -> &mut ChaCha12Rng {
+        let (request, index) = (&self.request, self.index);
+        let draw = || Box::new(random_of(request, &request.plugins[index]));
+        self.random.get_or_insert_with(draw)
+    }
+
     pub(super) fn random_bytes(&mut self, len: u64) -> wasmtime::Result<Vec<u8>> {
         let len = usize::try_from(len).unwrap_or(usize::MAX);
         if len > HOST_CALL_BYTES {
@@ -227,7 +241,7 @@ impl GuestState {
             return Err(self.stop(FaultKind::OutputBytes, message));
         }
         let mut bytes = vec![0; len];
-        self.random.fill_bytes(&mut bytes);
+        self.random().fill_bytes(&mut bytes);
         Ok(bytes)
     }
 
@@ -272,7 +286,7 @@ impl GuestState {
     fn asker(&self) -> Asker<'_> {
         Asker {
             hook: self.hook,
-            routes: self.binding.plugin.abi().routes_as_asked(),
+            routes: self.binding().plugin.abi().routes_as_asked(),
             bot_owns: self.request.bot_owns,
             becoming: &self.becoming,
             contact_kinds: &self.request.contact_kinds,
@@ -298,7 +312,7 @@ impl GuestState {
         &self,
         granted: impl FnOnce(&Grants) -> bool,
     ) -> Result<Arc<TurnReads>, ReadRefused> {
-        match granted(&self.binding.grants) {
+        match granted(&self.binding().grants) {
             true => Ok(self.reads.clone()),
             false => Err(ReadRefused::Denied),
         }

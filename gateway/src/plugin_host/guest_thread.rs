@@ -23,7 +23,7 @@ use super::turn;
 
 /// A turn on its way through a guest thread.
 pub(super) struct Job {
-    pub(super) request: TurnRequest,
+    pub(super) request: Arc<TurnRequest>,
     pub(super) asked: Instant,
     pub(super) reply: oneshot::Sender<Ran>,
     /// Held until the turn's instances are gone.
@@ -47,13 +47,16 @@ pub(super) struct GuestThread {
 }
 
 impl GuestThread {
-    pub(super) fn send(&self, mut job: Job) -> Result<(), Overload> {
-        let request = &mut job.request;
+    /// A turn as it runs here: one that may ask other servers keeps its places meanwhile.
+    pub(super) fn with_places(&self, mut request: TurnRequest) -> TurnRequest {
         if request.asks_others() {
-            request.http = self
-                .places
-                .sender(request.http.clone(), request.plugins.len());
+            let places = request.plugins.len();
+            request.http = self.places.sender(request.http, places);
         }
+        request
+    }
+
+    pub(super) fn send(&self, job: Job) -> Result<(), Overload> {
         self.unread.sent();
         self.jobs.send(job).map_err(|_| Overload::Lost)
     }
@@ -92,6 +95,8 @@ pub(super) fn start(
                 Some(Arc::default())
             }
         };
+        // Each turn counts owners of it in several places: in here no other thread counts with it.
+        let io = Arc::new(io);
         runtime.block_on(serve(jobs, seen, stores, io, pauses));
     })?;
     Ok(GuestThread {
@@ -210,7 +215,7 @@ async fn serve(
     mut jobs: mpsc::UnboundedReceiver<Job>,
     unread: Arc<Unread>,
     stores: usize,
-    io: Handle,
+    io: Arc<Handle>,
     pauses: Option<Arc<Pauses>>,
 ) {
     let room = Arc::new(Semaphore::new(stores));
@@ -223,7 +228,9 @@ async fn serve(
         let Ok(place) = unread.read(place).await else {
             return;
         };
-        tokio::spawn(run(job, place, io.clone(), ended.clone(), pauses.clone()));
+        let turn = run(job, place, io.clone(), ended.clone(), pauses.clone());
+        // Boxed at once: on its way into a task it would be copied from hand to hand.
+        tokio::spawn(Box::pin(turn));
     }
 }
 
@@ -231,7 +238,7 @@ async fn serve(
 async fn run(
     job: Job,
     _place: OwnedSemaphorePermit,
-    io: Handle,
+    io: Arc<Handle>,
     ended: Arc<Ended>,
     pauses: Option<Arc<Pauses>>,
 ) {
@@ -241,21 +248,25 @@ async fn run(
         mut reply,
         in_flight,
     } = job;
-    let turn = turn::run(Arc::new(request), asked, io.clone());
-    let turn = async {
-        match &pauses {
-            Some(pauses) => pauses.between(turn).await,
-            None => turn.await,
+    let report = {
+        // Pinned where it is made: it is kilobytes, and whoever takes it by value has room for another and copies it.
+        let mut turn = pin!(turn::run(request, asked, io.clone()));
+        let turn = async {
+            match &pauses {
+                Some(pauses) => pauses.between(turn.as_mut()).await,
+                None => turn.as_mut().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = reply.closed() => None,
+            report = turn => Some(report),
         }
     };
-    let report = tokio::select! {
-        biased;
-        () = reply.closed() => {
-            // Giving the place back takes a lock.
-            io.spawn(async move { drop(in_flight) });
-            return;
-        }
-        report = turn => report,
+    let Some(report) = report else {
+        // Giving the place back takes a lock.
+        io.spawn(async move { drop(in_flight) });
+        return;
     };
     ended.push(reply, (report, in_flight));
 }

@@ -143,7 +143,8 @@ impl PluginHost {
         let in_flight = (self.admission).admit(request.tenant, instances, &thread.in_flight)?;
         let (reply, report) = oneshot::channel();
         let job = Job {
-            request,
+            // It goes through many hands.
+            request: Arc::new(thread.with_places(request)),
             asked: Instant::now(),
             reply,
             in_flight,

@@ -7,6 +7,7 @@ use super::fault::{self, Fault, FaultKind};
 use super::guest_state::GuestState;
 use super::hook::{Hook, Returned};
 use super::limits::{FUEL_SLICE, HANDLES, HOST_CALL_BYTES};
+use super::plugin::Plugin;
 
 pub(super) struct LiveInstance {
     store: Store<GuestState>,
@@ -15,10 +16,9 @@ pub(super) struct LiveInstance {
 
 impl LiveInstance {
     /// A store with all its limits set; nothing of the guest has run yet.
-    pub(super) fn new(state: GuestState) -> Self {
-        let engine = state.binding.plugin.pre.engine().clone();
+    pub(super) fn new(plugin: &Plugin, state: GuestState) -> Self {
         let fuel = state.limits().fuel;
-        let mut store = Store::new(&engine, state);
+        let mut store = Store::new(plugin.pre.engine(), state);
         store.limiter(|state| &mut state.memory);
         store.set_hostcall_fuel(HOST_CALL_BYTES);
         store.set_max_component_handles(HANDLES);
@@ -32,9 +32,10 @@ impl LiveInstance {
         }
     }
 
-    /// Calls one hook. After a fault, or when the future is dropped, the instance must not be used again.
-    pub(super) async fn call(&mut self, hook: Hook) -> Result<Returned, Fault> {
-        let returned = self.try_call(hook).await;
+    /// Calls one hook of the plugin that it is of. After a fault, or when the future is dropped, the instance must not be used
+    /// again.
+    pub(super) async fn call(&mut self, plugin: &Plugin, hook: Hook) -> Result<Returned, Fault> {
+        let returned = self.try_call(plugin, hook).await;
         self.store.data_mut().end_lines();
         match returned {
             Ok(returned) => Ok(returned),
@@ -42,8 +43,7 @@ impl LiveInstance {
         }
     }
 
-    async fn try_call(&mut self, hook: Hook) -> wasmtime::Result<Returned> {
-        let plugin = self.store.data().binding.plugin.clone();
+    async fn try_call(&mut self, plugin: &Plugin, hook: Hook) -> wasmtime::Result<Returned> {
         let instance = match self.instance {
             Some(instance) => instance,
             None => {

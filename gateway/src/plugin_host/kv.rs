@@ -123,7 +123,7 @@ pub(super) enum KvRefused {
 /// One installation's memory during a turn.
 pub(super) struct KvSession {
     reader: Arc<dyn KvReader>,
-    io: tokio::runtime::Handle,
+    io: Arc<tokio::runtime::Handle>,
     tenant: TenantId,
     installation: InstallationId,
     granted: bool,
@@ -148,7 +148,7 @@ pub(super) struct KvSession {
 impl KvSession {
     pub(super) fn new(
         reader: Arc<dyn KvReader>,
-        io: tokio::runtime::Handle,
+        io: Arc<tokio::runtime::Handle>,
         tenant: TenantId,
         installation: InstallationId,
         granted: bool,

@@ -163,7 +163,7 @@ impl From<ReadUnavailable> for ReadRefused {
 /// What one turn has read so far, shared by its plugins.
 pub(super) struct TurnReads {
     source: Arc<dyn ReadSource>,
-    io: Handle,
+    io: Arc<Handle>,
     window: OnceCell<Read<WindowView>>,
     person: OnceCell<Read<PersonView>>,
     ownership: OnceCell<Read<OwnershipView>>,
@@ -173,7 +173,7 @@ pub(super) struct TurnReads {
 }
 
 impl TurnReads {
-    pub(super) fn new(source: Arc<dyn ReadSource>, io: Handle) -> Self {
+    pub(super) fn new(source: Arc<dyn ReadSource>, io: Arc<Handle>) -> Self {
         Self {
             source,
             io,

@@ -31,7 +31,7 @@ pub struct TurnRequest {
     /// Where the turn's randomness comes from; each installation draws its own stream.
     pub seed: [u8; 32],
     pub about: Arc<About>,
-    pub conversation: ConversationView,
+    pub conversation: Arc<ConversationView>,
     pub plugins: Vec<PluginBinding>,
     pub kv: Arc<dyn KvReader>,
     pub http: Arc<dyn HttpSender>,

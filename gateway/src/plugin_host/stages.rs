@@ -65,7 +65,7 @@ pub(super) enum Subject {
 pub(super) async fn run<R: HookRunner>(
     runner: &mut R,
     plugins: &[HookSet],
-    conversation: ConversationView,
+    conversation: Arc<ConversationView>,
     subject: Subject,
     bot_owns: bool,
 ) -> Outcome {
@@ -73,7 +73,7 @@ pub(super) async fn run<R: HookRunner>(
         runner,
         plugins,
         out: vec![false; plugins.len()],
-        conversation: Arc::new(conversation),
+        conversation,
         effects: Vec::new(),
         route: None,
     };
@@ -287,7 +287,7 @@ mod tests {
         let outcome = block_on(run(
             &mut script,
             &[all, all],
-            conversation(),
+            conversation().into(),
             subject,
             bot_owns,
         ));
@@ -457,7 +457,7 @@ mod tests {
         block_on(run(
             &mut script,
             &[all],
-            conversation(),
+            conversation().into(),
             Subject::Message,
             true,
         ));

@@ -244,7 +244,7 @@ pub(super) fn turn(plugins: Vec<PluginBinding>) -> TurnRequest {
         now: Timestamp::from_millis(1_795_000_000_000),
         seed: [5; 32],
         about: Arc::new(About::Message(Box::new(hears("hello")))),
-        conversation: conversation(),
+        conversation: conversation().into(),
         plugins,
         kv: Arc::new(MemoryKv::default()),
         http: Arc::new(NoHttp),

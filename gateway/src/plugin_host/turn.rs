@@ -1,6 +1,7 @@
 //! One turn on a guest thread: the stages over real instances, and the report of it all.
 
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -24,7 +25,7 @@ use crate::domain::{InstallationId, Occasion, OpenWord};
 pub(super) async fn run(
     request: Arc<TurnRequest>,
     asked: Instant,
-    io: tokio::runtime::Handle,
+    io: Arc<tokio::runtime::Handle>,
 ) -> TurnReport {
     let hooks: Vec<HookSet> = request
         .plugins
@@ -86,7 +87,7 @@ fn subject(request: &TurnRequest) -> Subject {
 
 struct Turn {
     request: Arc<TurnRequest>,
-    io: tokio::runtime::Handle,
+    io: Arc<tokio::runtime::Handle>,
     reads: Arc<TurnReads>,
     /// By the plugin's index, made at its first hook.
     live: Vec<Option<LiveInstance>>,
@@ -107,7 +108,13 @@ impl HookRunner for Turn {
     ) -> Answer {
         let mut live = self.instance(index, hook, conversation);
         let before = Meter::read(&live);
-        let returned = match AssertUnwindSafe(live.call(hook)).catch_unwind().await {
+        let plugin = &self.request.plugins[index].plugin;
+        let returned = {
+            // Pinned where it is made, as the turn is (`guest_thread`).
+            let mut call = pin!(live.call(plugin, hook));
+            AssertUnwindSafe(call.as_mut()).catch_unwind().await
+        };
+        let returned = match returned {
             Ok(returned) => {
                 let handed = live.state().hands_over();
                 returned.and_then(|returned| checked(returned, hook, handed))
@@ -137,14 +144,15 @@ impl Turn {
             live.state_mut().begin(hook, conversation);
             return live;
         }
-        LiveInstance::new(GuestState::new(
+        let state = GuestState::new(
             self.request.clone(),
             index,
             hook,
             conversation.clone(),
             self.reads.clone(),
             self.io.clone(),
-        ))
+        );
+        LiveInstance::new(&self.request.plugins[index].plugin, state)
     }
 
     fn finish(&mut self, live: LiveInstance) {
@@ -293,7 +301,7 @@ impl Meter {
     ) -> CallTrace {
         let state = live.state();
         CallTrace {
-            installation: state.binding.installation,
+            installation: state.binding().installation,
             hook,
             outcome,
             fuel: self.fuel - live.fuel_left(),

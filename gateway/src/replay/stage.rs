@@ -277,7 +277,7 @@ impl Stage {
             now: recorded.at,
             seed: seed.try_into().map_err(|_| StageError::Seed)?,
             about: Arc::new(about(recorded)),
-            conversation: recorded.seen.view(recorded.conversation, recorded.contact),
+            conversation: Arc::new(recorded.seen.view(recorded.conversation, recorded.contact)),
             plugins: plugins.collect(),
             http: kv.clone(),
             reads: kv.clone(),

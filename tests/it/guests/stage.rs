@@ -108,7 +108,7 @@ impl Stage {
             now: Timestamp::from_millis(1_795_000_000_000),
             seed: [5; 32],
             about: Arc::new(about),
-            conversation: self.conversation.clone(),
+            conversation: self.conversation.clone().into(),
             plugins: vec![self.binding.clone()],
             kv: Arc::new(Nothing),
             http: Arc::new(NoHttp),

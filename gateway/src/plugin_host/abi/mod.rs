@@ -17,7 +17,7 @@ use std::fmt;
 use wasmtime::Store;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{
-    Component, ComponentNamedList, Instance, InstancePre, Lift, Linker, Lower,
+    Component, ComponentExportIndex, ComponentNamedList, Instance, InstancePre, Lift, Linker, Lower,
 };
 
 use super::guest_state::GuestState;
@@ -129,8 +129,8 @@ pub(super) fn add_to_linker(linker: &mut Linker<GuestState>) -> wasmtime::Result
 /// A component's hooks, type-checked and ready to be called.
 pub(super) enum Calls {
     V0_1(v0_1::Calls),
-    V0_2(Box<v0_2::Calls>),
-    V0_3(Box<v0_3::Calls>),
+    V0_2(v0_2::Calls),
+    V0_3(v0_3::Calls),
 }
 
 impl Calls {
@@ -142,8 +142,8 @@ impl Calls {
     ) -> wasmtime::Result<Self> {
         Ok(match abi {
             Abi::V0_1 => Self::V0_1(v0_1::Calls::of(pre, hooks)?),
-            Abi::V0_2 => Self::V0_2(Box::new(v0_2::Calls::of(pre, hooks)?)),
-            Abi::V0_3 => Self::V0_3(Box::new(v0_3::Calls::of(pre, hooks)?)),
+            Abi::V0_2 => Self::V0_2(v0_2::Calls::of(pre, hooks)?),
+            Abi::V0_3 => Self::V0_3(v0_3::Calls::of(pre, hooks)?),
         })
     }
 
@@ -171,22 +171,58 @@ fn not_exported(hook: Hook) -> wasmtime::Error {
     wasmtime::Error::msg(format!("{hook} is not exported"))
 }
 
-/// Compares an exported hook's type with the contract's, so that no call can fail over it.
-fn check_function<Params, Return>(
+/// Where a component's hooks are. The generated bindings would look for them again in every instance, and make a copy of all
+/// that is linked to it on the way.
+struct Functions([Option<ComponentExportIndex>; Hook::ALL.len()]);
+
+impl Functions {
+    /// `find`: by [`find_function`], with the hook's types.
+    fn of(
+        hooks: HookSet,
+        find: impl Fn(Hook) -> wasmtime::Result<ComponentExportIndex>,
+    ) -> wasmtime::Result<Self> {
+        let mut functions = [None; Hook::ALL.len()];
+        for hook in hooks.iter() {
+            functions[hook as usize] = Some(find(hook)?);
+        }
+        Ok(Self(functions))
+    }
+
+    async fn call<Params, Returned>(
+        &self,
+        store: &mut Store<GuestState>,
+        instance: &Instance,
+        hook: Hook,
+        arguments: Params,
+    ) -> wasmtime::Result<Returned>
+    where
+        Params: ComponentNamedList + Lower,
+        Returned: Lift + 'static,
+    {
+        let function = self.0[hook as usize].ok_or_else(|| not_exported(hook))?;
+        let function = instance.get_typed_func::<Params, (Returned,)>(&mut *store, function)?;
+        let (returned,) = function.call_async(store, arguments).await?;
+        Ok(returned)
+    }
+}
+
+/// Finds an exported hook, and compares its type with the contract's, so that no call can fail over it.
+fn find_function<Params, Returned>(
     pre: &InstancePre<GuestState>,
     abi: Abi,
     hook: Hook,
-) -> wasmtime::Result<()>
+) -> wasmtime::Result<ComponentExportIndex>
 where
     Params: ComponentNamedList + Lower,
-    Return: ComponentNamedList + Lift,
+    Returned: Lift + 'static,
 {
     let component = pre.component();
     let instance = component.get_export_index(None, abi.interface(hook.name()));
     let function = component.get_export(instance.as_ref(), hook.function());
     match function {
-        Some((ComponentItem::ComponentFunc(function), _)) => {
-            function.typecheck::<Params, Return>(&pre.instance_type())
+        Some((ComponentItem::ComponentFunc(function), index)) => {
+            function.typecheck::<Params, (Returned,)>(&pre.instance_type())?;
+            Ok(index)
         }
         _ => Err(wasmtime::Error::msg(format!(
             "{hook} has no function {}",

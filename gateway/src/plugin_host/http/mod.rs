@@ -175,7 +175,7 @@ const IN_SHADOW: &str = "a version in shadow sends nothing";
 /// One installation's requests during a turn.
 pub(super) struct HttpSession {
     sender: Arc<dyn HttpSender>,
-    io: tokio::runtime::Handle,
+    io: Arc<tokio::runtime::Handle>,
     tenant: TenantId,
     installation: InstallationId,
     grants: Grants,
@@ -187,7 +187,7 @@ pub(super) struct HttpSession {
 
 impl HttpSession {
     pub(super) fn new(
-        (sender, io): (Arc<dyn HttpSender>, tokio::runtime::Handle),
+        (sender, io): (Arc<dyn HttpSender>, Arc<tokio::runtime::Handle>),
         (tenant, installation): (TenantId, InstallationId),
         grants: Grants,
         shadow: bool,

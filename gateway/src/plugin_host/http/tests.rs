@@ -39,7 +39,7 @@ impl HttpSender for Script {
 
 fn session(script: &Arc<Script>, grants: &[&str], shadow: bool) -> HttpSession {
     HttpSession::new(
-        (script.clone(), tokio::runtime::Handle::current()),
+        (script.clone(), tokio::runtime::Handle::current().into()),
         (TenantId::from_raw(1), InstallationId::from_raw(2)),
         Grants::from_names(grants.iter().copied()),
         shadow,

@@ -6,7 +6,7 @@ use crate::plugin_host::testing::MemoryKv;
 fn session(store: MemoryKv) -> (KvSession, Arc<MemoryKv>) {
     let store = Arc::new(store);
     let (tenant, installation) = (TenantId::from_raw(1), InstallationId::from_raw(2));
-    let io = tokio::runtime::Handle::current();
+    let io = Arc::new(tokio::runtime::Handle::current());
     let limits = Limits::default();
     let session = KvSession::new(store.clone(), io, tenant, installation, true, &limits);
     (session, store)
@@ -208,7 +208,7 @@ fn small_session(total: u64, used: u64, stored: MemoryKv) -> (KvSession, Arc<Mem
         ..stored
     });
     let (tenant, installation) = (TenantId::from_raw(1), InstallationId::from_raw(2));
-    let io = tokio::runtime::Handle::current();
+    let io = Arc::new(tokio::runtime::Handle::current());
     let limits = Limits {
         kv_total_bytes: total,
         ..Limits::default()
@@ -287,7 +287,7 @@ async fn a_replay_comes_to_the_same_verdict_about_room() {
     journal.extend(answers);
     let text_of = serde_json::to_string(&journal).expect("JSON");
     let journal: HostAnswers = serde_json::from_str(&text_of).expect("as it was written");
-    let io = tokio::runtime::Handle::current();
+    let io = Arc::new(tokio::runtime::Handle::current());
     let (tenant, installation) = (TenantId::from_raw(1), InstallationId::from_raw(2));
     let limits = Limits {
         kv_total_bytes: 100,

@@ -122,7 +122,7 @@ fn template_answers() -> TemplateAnswers {
 }
 
 fn reads() -> TurnReads {
-    TurnReads::new(Arc::new(Restless::default()), Handle::current())
+    TurnReads::new(Arc::new(Restless::default()), Handle::current().into())
 }
 
 #[tokio::test]
@@ -168,7 +168,7 @@ async fn names_beyond_their_length_are_refused_and_not_asked_for() {
 
 #[tokio::test]
 async fn a_failure_stays_one() {
-    let reads = TurnReads::new(Arc::new(NoReads), Handle::current());
+    let reads = TurnReads::new(Arc::new(NoReads), Handle::current().into());
     for most in [3, 1, 50] {
         assert!(matches!(
             reads.past(most).await,

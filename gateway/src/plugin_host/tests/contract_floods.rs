@@ -466,11 +466,12 @@ fn turn_of(plugin: &Arc<Plugin>, number: usize, case: &Case) -> TurnRequest {
     let mut request = turn(vec![binding]);
     request.now = Timestamp::from_millis(BEGIN + number as i64);
     request.about = Arc::new(about(case));
-    request.conversation.display_name = Some(long());
-    request.conversation.language = Some(long());
-    request.conversation.attributes = by_name();
-    request.conversation.contact_attributes = by_name();
-    request.conversation.tags = BTreeSet::from([long()]);
+    let conversation = Arc::make_mut(&mut request.conversation);
+    conversation.display_name = Some(long());
+    conversation.language = Some(long());
+    conversation.attributes = by_name();
+    conversation.contact_attributes = by_name();
+    conversation.tags = BTreeSet::from([long()]);
     request.kv = Arc::new(MemoryKv::holding("x", long().as_bytes(), 1));
     request.reads = Arc::new(LongReads);
     request

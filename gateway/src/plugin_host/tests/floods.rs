@@ -132,10 +132,11 @@ fn long_turn(host: &PluginHost, guest: &Guest) -> TurnRequest {
     .into();
     message.raw = long();
     request.about = Arc::new(About::Message(Box::new(message)));
-    request.conversation.display_name = Some(long());
-    request.conversation.language = Some(long());
-    request.conversation.attributes = BTreeMap::from([("long".to_owned(), long().into())]);
-    request.conversation.tags = BTreeSet::from([long()]);
+    let conversation = Arc::make_mut(&mut request.conversation);
+    conversation.display_name = Some(long());
+    conversation.language = Some(long());
+    conversation.attributes = BTreeMap::from([("long".to_owned(), long().into())]);
+    conversation.tags = BTreeSet::from([long()]);
     request.kv = Arc::new(MemoryKv::holding("long", long().as_bytes(), 1));
     request
 }

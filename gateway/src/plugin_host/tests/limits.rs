@@ -63,7 +63,10 @@ impl HttpSender for Everything {
 
 fn http_session() -> HttpSession {
     HttpSession::new(
-        (Arc::new(Everything), tokio::runtime::Handle::current()),
+        (
+            Arc::new(Everything),
+            tokio::runtime::Handle::current().into(),
+        ),
         (TenantId::from_raw(1), InstallationId::from_raw(2)),
         Grants::from_names(["http https://shop.example/"]),
         false,
@@ -169,7 +172,7 @@ async fn requests_to_the_byte_and_the_piece() {
 }
 
 fn memory() -> KvSession {
-    let io = tokio::runtime::Handle::current();
+    let io = Arc::new(tokio::runtime::Handle::current());
     let (tenant, installation) = (TenantId::from_raw(1), InstallationId::from_raw(2));
     let store = Arc::new(MemoryKv::default());
     KvSession::new(store, io, tenant, installation, true, &Limits::default())
@@ -346,7 +349,7 @@ async fn effects_to_the_character_and_the_field() {
 }
 
 fn turn_reads() -> TurnReads {
-    TurnReads::new(Arc::new(NoReads), tokio::runtime::Handle::current())
+    TurnReads::new(Arc::new(NoReads), tokio::runtime::Handle::current().into())
 }
 
 /// Answered otherwise than by its shape: there is nothing to read here.

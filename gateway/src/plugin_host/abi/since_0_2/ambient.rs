@@ -27,7 +27,7 @@ pub(super) fn wire_clock(to: &mut LinkerInstance<'_, GuestState>) -> Wired {
 }
 
 pub(super) fn wire_random(to: &mut LinkerInstance<'_, GuestState>) -> Wired {
-    function(to, "next-u64", |state, ()| Ok((state.random.next_u64(),)))?;
+    function(to, "next-u64", |state, ()| Ok((state.random().next_u64(),)))?;
     function(to, "bytes", |state, (len,): (u32,)| {
         Ok((state.random_bytes(len.into())?,))
     })
@@ -35,10 +35,10 @@ pub(super) fn wire_random(to: &mut LinkerInstance<'_, GuestState>) -> Wired {
 
 pub(super) fn wire_config(to: &mut LinkerInstance<'_, GuestState>) -> Wired {
     function(to, "get", |state, (key,): (String,)| {
-        Ok((state.binding.config.get(&key).map(str::to_owned),))
+        Ok((state.binding().config.get(&key).map(str::to_owned),))
     })?;
     function(to, "all", |state, ()| {
-        Ok((state.binding.config.all().to_owned(),))
+        Ok((state.binding().config.all().to_owned(),))
     })
 }
 

@@ -1,49 +1,27 @@
 //! The hooks that a component exports: found, type-checked, called.
 
 use wasmtime::Store;
-use wasmtime::component::{Instance, InstancePre, Resource};
+use wasmtime::component::{ComponentExportIndex, Instance, InstancePre, Resource};
 
-use super::bindings::exports::vestibule::plugin::{
-    auto_reply, enrichment, on_event, on_receipt, on_timer, routing,
-};
+use super::bindings::exports::vestibule::plugin::routing;
 use super::bindings::vestibule::plugin::types;
 use super::bindings::{Conversation, Event, Message, Receipt, Timer};
 use super::{ABI, words};
-use crate::plugin_host::abi::{check_function, not_exported};
+use crate::plugin_host::abi::{Functions, find_function};
 use crate::plugin_host::guest_state::GuestState;
 use crate::plugin_host::hook::{Failure, Hook, HookSet, Returned};
 
 /// Where a component's hooks are.
-pub(in crate::plugin_host) struct Calls {
-    enrichment: Option<enrichment::GuestIndices>,
-    routing: Option<routing::GuestIndices>,
-    auto_reply: Option<auto_reply::GuestIndices>,
-    on_event: Option<on_event::GuestIndices>,
-    on_timer: Option<on_timer::GuestIndices>,
-    on_receipt: Option<on_receipt::GuestIndices>,
-}
+pub(in crate::plugin_host) struct Calls(Functions);
 
-/// Finds a hook that is exported.
-macro_rules! find {
-    ($hooks:ident, $pre:ident, $hook:ident, $module:ident) => {
-        $hooks
-            .contains(Hook::$hook)
-            .then(|| $module::GuestIndices::new($pre))
-            .transpose()?
-    };
-}
+type About<T> = (Resource<T>, Resource<Conversation>);
+type Done = Result<(), types::Failure>;
+type Routed = Result<routing::Destination, types::Failure>;
 
-/// Calls a hook with what it is about and the conversation, both borrowed for the call: the guest must have dropped them
-/// when it returns, or it traps.
-macro_rules! call {
-    ($self:ident, $store:ident, $instance:ident, $hook:ident, $module:ident, $about:ident, $function:ident) => {{
-        let indices = $self.$module.as_ref();
-        let indices = indices.ok_or_else(|| not_exported(Hook::$hook))?;
-        let guest = indices.load(&mut *$store, $instance)?;
-        let about = Resource::<$about>::new_borrow(0);
-        let conversation = Resource::<Conversation>::new_borrow(0);
-        guest.$function($store, about, conversation).await?
-    }};
+/// What a hook is about, and the conversation, both borrowed for the call: the guest must have dropped them when it returns, or
+/// it traps.
+fn about<T: 'static>() -> About<T> {
+    (Resource::new_borrow(0), Resource::new_borrow(0))
 }
 
 impl Calls {
@@ -51,17 +29,7 @@ impl Calls {
         pre: &InstancePre<GuestState>,
         hooks: HookSet,
     ) -> wasmtime::Result<Self> {
-        for hook in hooks.iter() {
-            type_check(pre, hook)?;
-        }
-        Ok(Self {
-            enrichment: find!(hooks, pre, Enrichment, enrichment),
-            routing: find!(hooks, pre, Routing, routing),
-            auto_reply: find!(hooks, pre, AutoReply, auto_reply),
-            on_event: find!(hooks, pre, OnEvent, on_event),
-            on_timer: find!(hooks, pre, OnTimer, on_timer),
-            on_receipt: find!(hooks, pre, OnReceipt, on_receipt),
-        })
+        Functions::of(hooks, |hook| find(pre, hook)).map(Self)
     }
 
     pub(in crate::plugin_host::abi) async fn call(
@@ -70,62 +38,43 @@ impl Calls {
         instance: &Instance,
         hook: Hook,
     ) -> wasmtime::Result<Returned> {
-        let done = match hook {
-            Hook::Enrichment => {
-                call!(
-                    self,
-                    store,
-                    instance,
-                    Enrichment,
-                    enrichment,
-                    Message,
-                    call_enrich
-                )
+        let Self(functions) = self;
+        let done: Done = match hook {
+            Hook::Enrichment | Hook::AutoReply => {
+                let about = about::<Message>();
+                functions.call(store, instance, hook, about).await?
             }
             Hook::Routing => {
-                let routed = call!(self, store, instance, Routing, routing, Message, call_route);
+                let about = about::<Message>();
+                let routed: Routed = functions.call(store, instance, hook, about).await?;
                 return Ok(routed
                     .map(|to| Some(words::destination(to)))
                     .map_err(Failure::from));
             }
-            Hook::AutoReply => {
-                call!(
-                    self, store, instance, AutoReply, auto_reply, Message, call_reply
-                )
+            Hook::OnEvent => {
+                let about = about::<Event>();
+                functions.call(store, instance, hook, about).await?
             }
-            Hook::OnEvent => call!(self, store, instance, OnEvent, on_event, Event, call_handle),
-            Hook::OnTimer => call!(self, store, instance, OnTimer, on_timer, Timer, call_fire),
+            Hook::OnTimer => {
+                let about = about::<Timer>();
+                functions.call(store, instance, hook, about).await?
+            }
             Hook::OnReceipt => {
-                call!(
-                    self,
-                    store,
-                    instance,
-                    OnReceipt,
-                    on_receipt,
-                    Receipt,
-                    call_receive
-                )
+                let about = about::<Receipt>();
+                functions.call(store, instance, hook, about).await?
             }
         };
         Ok(done.map(|()| None).map_err(Failure::from))
     }
 }
 
-type About<T> = (Resource<T>, Resource<Conversation>);
-type Done = (Result<(), types::Failure>,);
-
-fn type_check(pre: &InstancePre<GuestState>, hook: Hook) -> wasmtime::Result<()> {
+fn find(pre: &InstancePre<GuestState>, hook: Hook) -> wasmtime::Result<ComponentExportIndex> {
     match hook {
-        Hook::Enrichment | Hook::AutoReply => {
-            check_function::<About<Message>, Done>(pre, ABI, hook)
-        }
-        Hook::Routing => check_function::<
-            About<Message>,
-            (Result<routing::Destination, types::Failure>,),
-        >(pre, ABI, hook),
-        Hook::OnEvent => check_function::<About<Event>, Done>(pre, ABI, hook),
-        Hook::OnTimer => check_function::<About<Timer>, Done>(pre, ABI, hook),
-        Hook::OnReceipt => check_function::<About<Receipt>, Done>(pre, ABI, hook),
+        Hook::Enrichment | Hook::AutoReply => find_function::<About<Message>, Done>(pre, ABI, hook),
+        Hook::Routing => find_function::<About<Message>, Routed>(pre, ABI, hook),
+        Hook::OnEvent => find_function::<About<Event>, Done>(pre, ABI, hook),
+        Hook::OnTimer => find_function::<About<Timer>, Done>(pre, ABI, hook),
+        Hook::OnReceipt => find_function::<About<Receipt>, Done>(pre, ABI, hook),
     }
 }
 

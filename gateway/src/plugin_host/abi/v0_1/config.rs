@@ -14,10 +14,10 @@ pub(super) fn wire(to: &mut LinkerInstance<'_, GuestState>) -> wasmtime::Result<
 
 impl config::Host for GuestState {
     fn get(&mut self, key: String) -> wasmtime::Result<Option<String>> {
-        Ok(self.binding.config.get(&key).map(str::to_owned))
+        Ok(self.binding().config.get(&key).map(str::to_owned))
     }
 
     fn all(&mut self) -> wasmtime::Result<String> {
-        Ok(self.binding.config.all().to_owned())
+        Ok(self.binding().config.all().to_owned())
     }
 }

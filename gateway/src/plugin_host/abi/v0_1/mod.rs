@@ -12,13 +12,13 @@ mod log;
 mod random;
 
 use wasmtime::Store;
-use wasmtime::component::{Instance, InstancePre, Linker, Resource};
+use wasmtime::component::{ComponentExportIndex, Instance, InstancePre, Linker, Resource};
 
-use super::{Abi, check_function, not_exported};
+use super::{Abi, Functions, find_function};
 use crate::plugin_host::guest_state::GuestState;
 use crate::plugin_host::hook::{Destination, Failure, Hook, HookSet, Returned};
 
-use bindings::exports::vestibule::plugin::{auto_reply, enrichment, routing};
+use bindings::exports::vestibule::plugin::routing;
 use bindings::vestibule::plugin::outcome;
 use bindings::{Conversation, Message};
 
@@ -40,31 +40,15 @@ pub(super) fn add_to_linker(linker: &mut Linker<GuestState>) -> wasmtime::Result
 }
 
 /// Where a component's hooks are.
-pub(in crate::plugin_host) struct Calls {
-    enrichment: Option<enrichment::GuestIndices>,
-    routing: Option<routing::GuestIndices>,
-    auto_reply: Option<auto_reply::GuestIndices>,
-}
+pub(in crate::plugin_host) struct Calls(Functions);
 
 type Arguments = (Resource<Message>, Resource<Conversation>);
+type Done = Result<(), outcome::Failure>;
+type Routed = Result<routing::Destination, outcome::Failure>;
 
 impl Calls {
     pub(super) fn of(pre: &InstancePre<GuestState>, hooks: HookSet) -> wasmtime::Result<Self> {
-        for hook in hooks.iter() {
-            type_check(pre, hook)?;
-        }
-        let has = |hook| hooks.contains(hook);
-        Ok(Self {
-            enrichment: has(Hook::Enrichment)
-                .then(|| enrichment::GuestIndices::new(pre))
-                .transpose()?,
-            routing: has(Hook::Routing)
-                .then(|| routing::GuestIndices::new(pre))
-                .transpose()?,
-            auto_reply: has(Hook::AutoReply)
-                .then(|| auto_reply::GuestIndices::new(pre))
-                .transpose()?,
-        })
+        Functions::of(hooks, |hook| find(pre, hook)).map(Self)
     }
 
     pub(super) async fn call(
@@ -73,42 +57,22 @@ impl Calls {
         instance: &Instance,
         hook: Hook,
     ) -> wasmtime::Result<Returned> {
+        let Self(functions) = self;
         // Borrowed for the call: the guest must have dropped both when it returns, or it traps.
-        let message = Resource::<Message>::new_borrow(0);
-        let conversation = Resource::<Conversation>::new_borrow(0);
-        let missing = || not_exported(hook);
-        let returned = match hook {
-            Hook::Enrichment => {
-                let indices = self.enrichment.as_ref().ok_or_else(missing)?;
-                let guest = indices.load(&mut *store, instance)?;
-                let returned = guest.call_enrich(store, message, conversation).await?;
-                returned.map(|()| None)
-            }
-            Hook::Routing => {
-                let indices = self.routing.as_ref().ok_or_else(missing)?;
-                let guest = indices.load(&mut *store, instance)?;
-                let returned = guest.call_route(store, message, conversation).await?;
-                returned.map(|to| Some(to.into()))
-            }
-            Hook::AutoReply => {
-                let indices = self.auto_reply.as_ref().ok_or_else(missing)?;
-                let guest = indices.load(&mut *store, instance)?;
-                let returned = guest.call_reply(store, message, conversation).await?;
-                returned.map(|()| None)
-            }
-            Hook::OnEvent | Hook::OnTimer | Hook::OnReceipt => return Err(missing()),
-        };
-        Ok(returned.map_err(Failure::from))
+        let arguments: Arguments = (Resource::new_borrow(0), Resource::new_borrow(0));
+        if hook == Hook::Routing {
+            let routed: Routed = functions.call(store, instance, hook, arguments).await?;
+            return Ok(routed.map(|to| Some(to.into())).map_err(Failure::from));
+        }
+        let done: Done = functions.call(store, instance, hook, arguments).await?;
+        Ok(done.map(|()| None).map_err(Failure::from))
     }
 }
 
-fn type_check(pre: &InstancePre<GuestState>, hook: Hook) -> wasmtime::Result<()> {
+fn find(pre: &InstancePre<GuestState>, hook: Hook) -> wasmtime::Result<ComponentExportIndex> {
     match hook {
-        Hook::Routing => check_function::<
-            Arguments,
-            (Result<routing::Destination, outcome::Failure>,),
-        >(pre, Abi::V0_1, hook),
-        _ => check_function::<Arguments, (Result<(), outcome::Failure>,)>(pre, Abi::V0_1, hook),
+        Hook::Routing => find_function::<Arguments, Routed>(pre, Abi::V0_1, hook),
+        _ => find_function::<Arguments, Done>(pre, Abi::V0_1, hook),
     }
 }
 

@@ -15,7 +15,7 @@ pub(super) fn wire(to: &mut LinkerInstance<'_, GuestState>) -> wasmtime::Result<
 
 impl random::Host for GuestState {
     fn next_u64(&mut self) -> wasmtime::Result<u64> {
-        Ok(self.random.next_u64())
+        Ok(self.random().next_u64())
     }
 
     fn bytes(&mut self, len: u32) -> wasmtime::Result<Vec<u8>> {

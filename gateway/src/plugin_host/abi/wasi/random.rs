@@ -18,7 +18,7 @@ pub(super) fn wire(linker: &mut Linker<GuestState>) -> Wired {
     )?;
     let mut to = linker.instance(&name("random/insecure-seed"))?;
     function(&mut to, "insecure-seed", |state, ()| {
-        Ok(((state.random.next_u64(), state.random.next_u64()),))
+        Ok(((state.random().next_u64(), state.random().next_u64()),))
     })
 }
 
@@ -26,5 +26,5 @@ fn draws(to: &mut Interface<'_>, bytes: &str, number: &str) -> Wired {
     function(to, bytes, |state, (len,): (u64,)| {
         Ok((state.random_bytes(len)?,))
     })?;
-    function(to, number, |state, ()| Ok((state.random.next_u64(),)))
+    function(to, number, |state, ()| Ok((state.random().next_u64(),)))
 }
