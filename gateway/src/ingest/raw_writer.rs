@@ -10,7 +10,7 @@ use super::attach::{AttachError, Attached, Attacher};
 use crate::domain::{AppId, Bucket, Timestamp};
 use crate::ownership::{Owned, Wakeups};
 use crate::storage::raw::{self, NewRaw};
-use crate::storage::{Announced, Db, Gather, Result, apps};
+use crate::storage::{Db, Gather, Result, apps};
 use crate::telemetry::CommitTimer;
 
 /// How bodies are grouped.
@@ -35,6 +35,7 @@ pub enum WriteError {
 /// a whole turn is ten.
 const APART: Duration = Duration::from_millis(3);
 const ENOUGH: usize = 32;
+const REST: Duration = Duration::from_secs(1);
 
 /// What one POST waits for.
 struct Waiting {
@@ -104,13 +105,9 @@ impl Writing {
     async fn run(self, mut bodies: mpsc::Receiver<Waiting>) {
         let mut gather = Gather::new(APART, ENOUGH.min(self.config.most));
         let mut group: Vec<Waiting> = Vec::new();
-        // Others may have the writer while a group fills, not between two groups of which the second waits already.
-        let mut announced = None;
+        let mut rest = Rest::default();
         while bodies.recv_many(&mut group, self.config.most).await > 0 {
-            if !gather.is_enough(&group) {
-                announced = None;
-                gather.fill(&mut group, &mut bodies).await;
-            }
+            gather.fill(&mut group, &mut bodies).await;
             gather.begin();
             let mut rows = Vec::with_capacity(group.len());
             let mut waiting = Vec::with_capacity(group.len());
@@ -118,12 +115,9 @@ impl Writing {
                 rows.append(&mut one.rows);
                 waiting.push(one.done);
             }
-            let written = match self.at_once(&rows, &mut announced).await {
+            let written = match self.at_once(&rows, &mut rest).await {
                 Some(left) => Ok(left),
-                None => {
-                    announced = announced.or_else(|| self.db.announce_urgent());
-                    keep(&self.db, &rows).await.map(|()| Left::Waiting)
-                }
+                None => keep(&self.db, &rows).await.map(|()| Left::Waiting),
             };
             for done in waiting {
                 // Whoever hung up will send it again; the event is known by then.
@@ -135,26 +129,26 @@ impl Writing {
                     tracing::error!(%error, rows = rows.len(), "webhook bodies could not be written")
                 }
             }
-            if bodies.is_empty() {
-                announced = None;
-            }
         }
     }
 
-    /// Takes the bodies in and attaches them, as far as none stands before them. `None`: nothing was written.
-    async fn at_once(&self, rows: &[NewRaw], announced: &mut Option<Announced>) -> Option<Left> {
+    /// Takes the bodies in and attaches them, as far as none stands before them. `None`: they are still to be kept.
+    async fn at_once(&self, rows: &[NewRaw], rest: &mut Rest) -> Option<Left> {
         let attacher = self.attacher.as_ref()?;
+        if attacher.clock.now() < rest.until {
+            return None;
+        }
         let done = async {
             let Some(at_once) = attacher.at_once(rows).await? else {
                 return Ok(None);
             };
             let all = at_once.has_all(rows);
-            *announced = None;
             let attached = attacher.take_in(rows, at_once).await?;
             Ok::<_, AttachError>(Some(Left::Attached { attached, all }))
         };
         done.await.unwrap_or_else(|error| {
             tracing::info!(%error, "bodies are not attached as they come; they are kept first");
+            rest.until = attacher.clock.now().plus(REST);
             None
         })
     }
@@ -179,6 +173,19 @@ impl Writing {
     }
 }
 
+/// After a commit that was tried in vain bodies are only kept for a while: the next would wait for the same.
+struct Rest {
+    until: Timestamp,
+}
+
+impl Default for Rest {
+    fn default() -> Self {
+        Self {
+            until: Timestamp::from_millis(0),
+        }
+    }
+}
+
 /// What is left to be done for a group that was written.
 enum Left {
     /// All of it waits to be attached.
@@ -189,7 +196,9 @@ enum Left {
 
 async fn keep(db: &Db, rows: &[NewRaw]) -> Result<()> {
     let mut tx = db.begin_urgent().await?;
-    let _held = CommitTimer::start("raw", rows.len());
+    let held = CommitTimer::start("raw", rows.len());
     raw::append_all_tenants(&mut tx, rows, None).await?;
-    tx.commit().await
+    let written = tx.write().await?;
+    drop(held);
+    written.lasts().await
 }

@@ -105,6 +105,10 @@ impl Keeper {
             }
             match self.look(due).await {
                 Ok(()) => due = false,
+                Err(StorageError::Disk) => {
+                    tracing::error!("the disk has failed; the node gives up");
+                    break;
+                }
                 Err(error) => tracing::warn!(%error, "leases could not be kept; trying again"),
             }
         }

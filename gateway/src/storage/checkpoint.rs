@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex, mpsc};
 
 use super::embedded::{Connection, Options, Place};
+use super::flush::Flusher;
 use super::writer::WriterGate;
 use super::{Result, StorageError};
 
@@ -35,6 +36,7 @@ struct Held {
     options: Options,
     connection: Connection,
     wish: Wish,
+    flusher: Flusher,
 }
 
 /// What is to become of the log, and has not yet.
@@ -80,7 +82,7 @@ impl Checkpoints {
     /// Looks after the log until [`Checkpoints::close`], or until nobody has the gate any more.
     pub fn begin(
         mut options: Options,
-        gate: &Arc<WriterGate>,
+        (gate, flusher): (&Arc<WriterGate>, Flusher),
         written: mpsc::Receiver<()>,
     ) -> Result<Arc<Self>> {
         options.place = Place::Aside;
@@ -91,6 +93,7 @@ impl Checkpoints {
             connection: options.open()?,
             options,
             wish: Wish::Nothing,
+            flusher,
         }))));
         let looking = checkpoints
             .clone()
@@ -110,7 +113,7 @@ impl Checkpoints {
             let Some(gate) = gate.upgrade() else { return };
             is_done = match self.look(&gate).await {
                 Ok(is_done) => is_done,
-                Err(StorageError::Sqlx(sqlx::Error::PoolClosed)) => return,
+                Err(StorageError::Sqlx(sqlx::Error::PoolClosed) | StorageError::Disk) => return,
                 Err(error) => {
                     tracing::warn!(%error, "SQLite's log could not be brought into the file");
                     false
@@ -149,6 +152,8 @@ impl Checkpoints {
 
 impl Held {
     async fn fulfil(&mut self, gate: &Arc<WriterGate>) -> Result<bool> {
+        // Of a log that is not on disk nothing is brought anywhere.
+        self.flusher.check()?;
         let mode = match self.wish {
             Wish::Nothing => return Ok(true),
             Wish::Anew => Mode::Restart,

@@ -6,7 +6,8 @@
 
 use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -30,16 +31,23 @@ struct State {
     count: AtomicU64,
 }
 
+/// Why a flush came to nothing.
+#[derive(Debug)]
+enum Failed {
+    /// Nothing was asked of the disk: who asked is told, and the next may fare better.
+    Open(io::Error),
+    Disk(io::Error),
+}
+
 impl Flusher {
-    /// For the log of this database.
-    pub(super) fn of(database: &Path) -> Result<Self> {
-        let mut log = database.as_os_str().to_owned();
-        log.push("-wal");
-        let log = PathBuf::from(log);
-        Self::start(move || flush(&log))
+    /// For the log that SQLite has beside this file, which is the database as SQLite names it: a link has been followed.
+    /// The log is there.
+    pub(super) fn of(database: &str) -> Result<Self> {
+        let mut log = Log::open(format!("{database}-wal").into()).map_err(sqlx::Error::Io)?;
+        Self::start(move || log.flush())
     }
 
-    fn start(flush: impl FnMut() -> io::Result<()> + Send + 'static) -> Result<Self> {
+    fn start(flush: impl FnMut() -> Result<(), Failed> + Send + 'static) -> Result<Self> {
         let (asked, asking) = channel();
         let state = Arc::<State>::default();
         let keeping = state.clone();
@@ -69,6 +77,16 @@ impl Flusher {
         }
     }
 
+    /// One whose flushes end when they are told how.
+    #[cfg(test)]
+    pub(super) fn waiting_for(told: Receiver<bool>) -> Self {
+        let flush = move || match told.recv() {
+            Ok(true) => Ok(()),
+            _ => Err(Failed::Disk(io::Error::other("told so"))),
+        };
+        Self::start(flush).expect("a thread")
+    }
+
     #[cfg(test)]
     pub(super) fn count(&self) -> u64 {
         self.state.count.load(Ordering::Acquire)
@@ -78,18 +96,24 @@ impl Flusher {
 fn keep_flushing(
     asking: &Receiver<oneshot::Sender<bool>>,
     state: &State,
-    mut flush: impl FnMut() -> io::Result<()>,
+    mut flush: impl FnMut() -> Result<(), Failed>,
 ) {
     while let Ok(first) = asking.recv() {
         let waiting: Vec<_> = std::iter::once(first).chain(asking.try_iter()).collect();
-        if !state.failed.load(Ordering::Acquire)
-            && let Err(error) = flush()
-        {
-            tracing::error!(%error, "SQLite's log could not be flushed to disk; nothing is written any more");
-            state.failed.store(true, Ordering::Release);
-        }
+        let lasts = !state.failed.load(Ordering::Acquire)
+            && match flush() {
+                Ok(()) => true,
+                Err(Failed::Open(error)) => {
+                    tracing::error!(%error, "SQLite's log could not be opened to be flushed");
+                    false
+                }
+                Err(Failed::Disk(error)) => {
+                    tracing::error!(%error, "SQLite's log could not be flushed to disk; nothing is written any more");
+                    state.failed.store(true, Ordering::Release);
+                    false
+                }
+            };
         state.count.fetch_add(1, Ordering::AcqRel);
-        let lasts = !state.failed.load(Ordering::Acquire);
         for done in waiting {
             // Whoever gave up waiting is not told.
             let _ = done.send(lasts);
@@ -97,13 +121,31 @@ fn keep_flushing(
     }
 }
 
-/// Opened anew each time: SQLite makes another log when it has removed one, which it does only when all of it is in the
-/// database, and flushed.
-fn flush(log: &Path) -> io::Result<()> {
-    match File::open(log) {
-        Ok(log) => log.sync_data(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
+/// The log, held open: a new descriptor would need one that is free, and would not be told of an error that the kernel has told
+/// another one.
+#[derive(Debug)]
+struct Log {
+    path: PathBuf,
+    file: File,
+}
+
+impl Log {
+    fn open(path: PathBuf) -> io::Result<Self> {
+        let file = File::open(&path)?;
+        Ok(Self { path, file })
+    }
+
+    fn flush(&mut self) -> Result<(), Failed> {
+        if !self.is_current().map_err(Failed::Open)? {
+            // SQLite removes its log only when all of it is in the database, and flushed.
+            self.file = File::open(&self.path).map_err(Failed::Open)?;
+        }
+        self.file.sync_data().map_err(Failed::Disk)
+    }
+
+    fn is_current(&self) -> io::Result<bool> {
+        let (held, there) = (self.file.metadata()?, std::fs::metadata(&self.path)?);
+        Ok((held.dev(), held.ino()) == (there.dev(), there.ino()))
     }
 }
 
@@ -119,7 +161,8 @@ mod tests {
         let (goes_on, go_on) = sync_channel::<()>(0);
         let flusher = Flusher::start(move || {
             begins.send(()).expect("somebody watches");
-            go_on.recv().map_err(io::Error::other)
+            go_on.recv().expect("somebody lets it go on");
+            Ok(())
         });
         let flusher = flusher.expect("a thread");
         let ask = || {
@@ -154,7 +197,8 @@ mod tests {
 
     #[tokio::test]
     async fn after_a_flush_that_failed_nothing_is_written() {
-        let mut results = vec![Ok(()), Err(io::Error::other("no disk")), Ok(())];
+        let disk = || Failed::Disk(io::Error::other("no disk"));
+        let mut results = vec![Ok(()), Err(disk()), Ok(())];
         let flusher = Flusher::start(move || results.pop().expect("another flush")).expect("one");
         flusher.check().expect("nothing has failed");
         flusher.flush().await.expect("flushed");
@@ -166,13 +210,29 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn a_log_that_cannot_be_opened_fails_those_who_asked_only() {
+        let open = || Failed::Open(io::Error::other("too many open files"));
+        let mut results = vec![Ok(()), Err(open())];
+        let flusher = Flusher::start(move || results.pop().expect("another flush")).expect("one");
+        assert!(flusher.flush().await.is_err());
+        flusher.check().expect("the disk is well");
+        flusher.flush().await.expect("flushed");
+    }
+
     #[test]
-    fn a_log_that_is_not_there_needs_no_flush_and_one_that_cannot_be_read_fails() {
+    fn a_log_that_was_made_anew_is_the_one_that_is_flushed() {
         let folder = tempfile::tempdir().expect("a folder");
-        flush(&folder.path().join("v.db-wal")).expect("nothing to do");
-        std::fs::write(folder.path().join("v.db"), b"").expect("written");
-        assert!(flush(&folder.path().join("v.db").join("v.db-wal")).is_err());
-        std::fs::write(folder.path().join("v.db-wal"), b"frames").expect("written");
-        flush(&folder.path().join("v.db-wal")).expect("flushed");
+        let path = folder.path().join("v.db-wal");
+        assert!(Log::open(path.clone()).is_err());
+        std::fs::write(&path, b"frames").expect("written");
+        let mut log = Log::open(path.clone()).expect("a log");
+        log.flush().expect("flushed");
+        std::fs::rename(&path, folder.path().join("old")).expect("moved");
+        let gone = log.flush();
+        assert!(matches!(gone, Err(Failed::Open(_))), "{gone:?}");
+        std::fs::write(&path, b"others").expect("written");
+        log.flush().expect("flushed");
+        assert!(log.is_current().expect("both are there"));
     }
 }

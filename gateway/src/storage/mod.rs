@@ -96,7 +96,6 @@ use embedded::Place;
 pub use ending::{Change, Ending};
 pub use gather::Gather;
 pub use open::{OpenOptions, open};
-pub use writer::Announced;
 
 /// What went wrong in the database.
 #[derive(Debug, thiserror::Error)]
@@ -333,6 +332,8 @@ enum Turn {
     /// Before all others.
     Urgent,
     InLine,
+    /// In line, and not for long in that of PostgreSQL's locks.
+    Brief,
     /// In line, and the commit need not be on disk when it returns.
     Unsynced,
     /// Nor on PostgreSQL.
@@ -350,13 +351,9 @@ impl Db {
         self.begin_as(Turn::Urgent).await
     }
 
-    /// Says that somebody waits for an acknowledgement: until the guard is dropped, SQLite's writer is for
-    /// [`Db::begin_urgent`] first, also between two of its transactions. PostgreSQL has more than one writer.
-    pub fn announce_urgent(&self) -> Option<Announced> {
-        match self {
-            Self::Sqlite { gate, .. } => Some(gate.announce()),
-            Self::Postgres(_) => None,
-        }
+    /// The same as [`Db::begin`], for what can do without: where a row is locked for longer, its statement fails.
+    pub async fn begin_brief(&self) -> Result<Tx> {
+        self.begin_as(Turn::Brief).await
     }
 
     /// The same as [`Db::begin`], for what nobody outside is told before a later commit of the other kind: on SQLite it
@@ -382,12 +379,12 @@ impl Db {
                 flusher,
                 ..
             } => {
-                flusher.check()?;
                 let urgent = turn == Turn::Urgent;
                 let lasts = !matches!(turn, Turn::Unsynced | Turn::Unflushed);
                 // One transaction after another on this thread would otherwise keep it from those whom the last one woke.
                 tokio::task::yield_now().await;
                 let permit = gate.enter(urgent).await;
+                flusher.check()?;
                 let mut connection = writer.borrow().await?;
                 connection.at_once("BEGIN IMMEDIATE")?;
                 let writing = Writing {
@@ -400,6 +397,10 @@ impl Db {
                 Turn::Unflushed => {
                     let unflushed = "BEGIN; SET LOCAL synchronous_commit = off";
                     pool.begin_with(unflushed).await?
+                }
+                Turn::Brief => {
+                    let brief = "BEGIN; SET LOCAL lock_timeout = '50ms'";
+                    pool.begin_with(brief).await?
                 }
                 _ => pool.begin().await?,
             })),
@@ -463,6 +464,20 @@ impl Db {
     }
 }
 
+/// What is committed, and may be forgotten by a machine that loses its power.
+#[derive(Debug)]
+#[must_use]
+pub struct Written(Option<flush::Flusher>);
+
+impl Written {
+    pub async fn lasts(self) -> Result<()> {
+        match self.0 {
+            Some(flusher) => flusher.flush().await,
+            None => Ok(()),
+        }
+    }
+}
+
 impl Tx {
     fn new(conn: Conn) -> Self {
         Self {
@@ -471,22 +486,26 @@ impl Tx {
         }
     }
 
-    pub async fn commit(mut self) -> Result<()> {
+    /// Commits; what must last does when it returns.
+    pub async fn commit(self) -> Result<()> {
+        self.write().await?.lasts().await
+    }
+
+    /// Commits, and leaves waiting for SQLite's disk to the caller.
+    pub async fn write(mut self) -> Result<Written> {
         let told = std::mem::take(&mut self.told);
         stream::append_all_tenants(&mut self, &told).await?;
         match self.conn {
             Conn::Sqlite(mut connection, writing) => {
                 connection.at_once("COMMIT")?;
-                drop(connection);
                 // Others write while this one waits for the disk.
-                if let Some(flusher) = writing.and_then(|writing| writing.flusher) {
-                    flusher.flush().await?;
-                }
+                drop(connection);
+                return Ok(Written(writing.and_then(|writing| writing.flusher)));
             }
             Conn::Postgres(Postgres::Writing(tx)) => tx.commit().await?,
             Conn::Postgres(Postgres::Reading(_)) => {}
         }
-        Ok(())
+        Ok(Written(None))
     }
 
     /// Says what this transaction does, for whoever follows the tenant's events. It gets its number after the commit.

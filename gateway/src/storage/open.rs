@@ -76,13 +76,22 @@ fn open_sqlite(options: &OpenOptions) -> Result<Db> {
     reading.pragmas.push(("query_only", "ON".to_owned()));
     reading.place = Place::Aside;
     let (gate, written) = WriterGate::new();
+    let flusher = flusher(&writing)?;
     Ok(Db::Sqlite {
-        flusher: Flusher::of(&writing.file)?,
-        checkpoints: Checkpoints::begin(writing.clone(), &gate, written)?,
+        checkpoints: Checkpoints::begin(writing.clone(), (&gate, flusher.clone()), written)?,
+        flusher,
         writer: Pool::open(writing, 1)?,
         readers: Pool::open(reading, options.connections.max(1))?,
         gate,
     })
+}
+
+/// Who flushes the log. The file's name is asked of SQLite, which follows links and reads `file:` addresses.
+fn flusher(writing: &Options) -> Result<Flusher> {
+    let mut connection = writing.open()?;
+    // Makes the log.
+    connection.at_once("BEGIN IMMEDIATE; COMMIT")?;
+    Flusher::of(&connection.file()?)
 }
 
 async fn open_postgres(options: &OpenOptions) -> Result<Db> {
@@ -102,8 +111,24 @@ async fn open_postgres(options: &OpenOptions) -> Result<Db> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Tx, execute};
+    use futures::FutureExt as _;
+
+    use super::super::{Conn, Tx, execute};
     use super::*;
+
+    async fn opened(folder: &tempfile::TempDir, file: &str) -> Db {
+        let url = format!("sqlite:{}", folder.path().join(file).display());
+        let db = open(&OpenOptions::new(url)).await.expect("a database");
+        let mut tx = db.begin().await.expect("begun");
+        const TABLE: &str = "CREATE TABLE IF NOT EXISTS t (a INTEGER)";
+        execute!(&mut tx, sqlx::query(TABLE)).expect("a table");
+        tx.commit().await.expect("a commit");
+        db
+    }
+
+    async fn write(tx: &mut Tx) {
+        execute!(tx, sqlx::query("INSERT INTO t VALUES (1)")).expect("a row");
+    }
 
     /// How often the log is flushed for a transaction that writes.
     async fn flushes(db: &Db, begun: Result<Tx>) -> u64 {
@@ -112,7 +137,7 @@ mod tests {
         };
         let before = flusher.count();
         let mut tx = begun.expect("begun");
-        execute!(&mut tx, sqlx::query("INSERT INTO t VALUES (1)")).expect("a row");
+        write(&mut tx).await;
         tx.commit().await.expect("a commit");
         flusher.count() - before
     }
@@ -120,11 +145,7 @@ mod tests {
     #[tokio::test]
     async fn only_what_may_wait_for_a_later_commit_does_not_wait_for_the_disk() {
         let folder = tempfile::tempdir().expect("a folder");
-        let url = format!("sqlite:{}", folder.path().join("v.db").display());
-        let db = open(&OpenOptions::new(url)).await.expect("a database");
-        let mut tx = db.begin().await.expect("begun");
-        execute!(&mut tx, sqlx::query("CREATE TABLE t (a INTEGER)")).expect("a table");
-        tx.commit().await.expect("a commit");
+        let db = opened(&folder, "v.db").await;
         assert_eq!(flushes(&db, db.begin().await).await, 1);
         for _ in 0..2 {
             assert_eq!(flushes(&db, db.begin_unsynced().await).await, 0);
@@ -133,6 +154,82 @@ mod tests {
         assert_eq!(flushes(&db, db.begin_urgent().await).await, 1);
         assert_eq!(flushes(&db, db.begin_unsynced().await).await, 0);
         assert_eq!(flushes(&db, db.begin().await).await, 1);
+        db.close().await;
+    }
+    /// A database whose flushes end when they are let.
+    fn held_back(db: Db) -> (Db, std::sync::mpsc::SyncSender<bool>) {
+        let (lets, let_go) = std::sync::mpsc::sync_channel(0);
+        let Db::Sqlite {
+            writer,
+            readers,
+            gate,
+            checkpoints,
+            ..
+        } = db
+        else {
+            unreachable!("opened as SQLite")
+        };
+        let db = Db::Sqlite {
+            writer,
+            readers,
+            gate,
+            checkpoints,
+            flusher: Flusher::waiting_for(let_go),
+        };
+        (db, lets)
+    }
+
+    #[tokio::test]
+    async fn others_write_while_a_commit_waits_for_the_disk() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (db, lets) = held_back(opened(&folder, "v.db").await);
+        let mut tx = db.begin().await.expect("begun");
+        write(&mut tx).await;
+        let mut lasting = Box::pin(tx.commit());
+        assert!(futures::poll!(&mut lasting).is_pending());
+        let mut tx = db.begin_unsynced().await.expect("the writer is free");
+        let sql = sqlx::query_scalar::<_, i64>("SELECT COUNT(*) FROM t");
+        let Conn::Sqlite(loan, _) = &mut tx.conn else {
+            unreachable!("opened as SQLite")
+        };
+        let rows = sql.fetch_one(&mut **loan).await.expect("a count");
+        assert_eq!(rows, 1, "what waits for the disk is committed");
+        tx.commit().await.expect("a commit");
+        assert!(lasting.as_mut().now_or_never().is_none());
+        lets.send(true).expect("it flushes");
+        lasting.await.expect("a commit that lasts");
+    }
+
+    #[tokio::test]
+    async fn after_a_flush_that_failed_nobody_begins() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (db, lets) = held_back(opened(&folder, "v.db").await);
+        let mut tx = db.begin().await.expect("begun");
+        write(&mut tx).await;
+        let mut lasting = Box::pin(tx.commit());
+        assert!(futures::poll!(&mut lasting).is_pending());
+        let held = db.begin_unsynced().await.expect("begun");
+        let mut waiting = Box::pin(db.begin_unsynced());
+        assert!(futures::poll!(&mut waiting).is_pending());
+        lets.send(false).expect("it flushes");
+        let failed = lasting.await;
+        assert!(matches!(failed, Err(StorageError::Disk)), "{failed:?}");
+        drop(held);
+        for refused in [waiting.await.map(drop), db.begin().await.map(drop)] {
+            assert!(matches!(refused, Err(StorageError::Disk)), "{refused:?}");
+        }
+        db.glance().await.expect("what is there can be read");
+    }
+
+    #[tokio::test]
+    async fn the_log_of_a_database_behind_a_link_is_the_one_that_is_flushed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        opened(&folder, "real.db").await.close().await;
+        let (real, link) = (folder.path().join("real.db"), folder.path().join("v.db"));
+        std::os::unix::fs::symlink(real, link).expect("a link");
+        let db = opened(&folder, "v.db").await;
+        assert_eq!(flushes(&db, db.begin().await).await, 1);
+        assert!(!folder.path().join("v.db-wal").exists());
         db.close().await;
     }
 }

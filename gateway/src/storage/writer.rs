@@ -27,22 +27,9 @@ struct State {
     held: bool,
     urgent: VecDeque<oneshot::Sender<WriterPermit>>,
     others: VecDeque<oneshot::Sender<WriterPermit>>,
-    /// Webhooks that wait for their acknowledgement, whether or not their transaction has asked for its turn yet.
-    announced: usize,
     /// Urgent turns since somebody else had one.
     run: u32,
 }
-
-impl State {
-    /// The writer is kept free for an acknowledging transaction that is about to ask.
-    fn is_reserved(&self) -> bool {
-        self.announced > 0 && self.run < URGENT_RUN
-    }
-}
-
-/// Somebody waits for an acknowledgement: while it lives, only those have turns, but for one after each full run.
-#[derive(Debug)]
-pub struct Announced(Arc<WriterGate>);
 
 /// The right to write, until it is dropped.
 #[derive(Debug)]
@@ -63,7 +50,7 @@ impl WriterGate {
     pub(super) async fn enter(self: &Arc<Self>, urgent: bool) -> WriterPermit {
         let turn = {
             let mut state = self.state();
-            if !state.held && (urgent || !state.is_reserved()) {
+            if !state.held {
                 state.held = true;
                 state.run = if urgent { state.run + 1 } else { 0 };
                 return WriterPermit(self.clone());
@@ -81,12 +68,6 @@ impl WriterGate {
             .expect("the gate keeps every sender until it has sent")
     }
 
-    /// Says that an acknowledgement is waited for.
-    pub(super) fn announce(self: &Arc<Self>) -> Announced {
-        self.state().announced += 1;
-        Announced(self.clone())
-    }
-
     fn state(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
     }
@@ -99,29 +80,12 @@ impl WriterGate {
             state.run += 1;
             return Some(next);
         }
-        if state.is_reserved() {
-            state.held = false;
-            return None;
-        }
         let next = state.others.pop_front();
         state.held = next.is_some();
         if state.held {
             state.run = 0;
         }
         next
-    }
-}
-
-impl Drop for Announced {
-    fn drop(&mut self) {
-        let mut state = self.0.state();
-        state.announced -= 1;
-        if state.announced == 0 && !state.held {
-            // The turn that was kept free goes to whoever waits.
-            state.held = true;
-            drop(state);
-            drop(WriterPermit(self.0.clone()));
-        }
     }
 }
 
@@ -184,31 +148,6 @@ mod tests {
         assert!(urgent.as_mut().now_or_never().is_none());
         drop(held);
         urgent.await;
-    }
-
-    #[tokio::test]
-    async fn the_writer_is_kept_free_for_an_announced_acknowledgement() {
-        let gate = gate();
-        let announced = gate.announce();
-        let mut other = Box::pin(gate.enter(false));
-        assert!(other.as_mut().now_or_never().is_none());
-        let first = gate.enter(true).await;
-        drop(first);
-        assert!(other.as_mut().now_or_never().is_none());
-        drop(announced);
-        other.await;
-    }
-
-    #[tokio::test]
-    async fn an_announcement_does_not_keep_others_away_for_ever() {
-        let gate = gate();
-        let _announced = gate.announce();
-        let mut other = Box::pin(gate.enter(false));
-        for _ in 0..URGENT_RUN {
-            assert!(other.as_mut().now_or_never().is_none());
-            drop(gate.enter(true).await);
-        }
-        other.await;
     }
 
     #[tokio::test]

@@ -83,13 +83,73 @@ async fn behind_a_body_that_waits_those_of_its_bucket_wait_in_order() {
 }
 
 #[tokio::test]
+async fn of_a_body_for_two_buckets_the_free_ones_part_is_attached() {
+    for_each_database(async |database| {
+        let desk = Desk::open(&database).await;
+        desk.add_number(0, "770003").await;
+        for directory in [&desk.owner, &desk.receiver] {
+            directory.refresh().await.expect("readable setup");
+        }
+        post(&desk, 0, &hello(&desk, "wamid.A", NUMBERS[0])).await;
+        let mut attached = desk.attach_as_it_comes().await;
+        let mut both = hello(&desk, "wamid.B", NUMBERS[0]);
+        let other = hello(&desk, "wamid.C", "770003");
+        let entries = both["entry"].as_array_mut().expect("entries");
+        entries.push(other["entry"][0].clone());
+        post(&desk, 0, &both).await;
+        assert_eq!(desk.waiting().await, 2, "the first body, and a part");
+        assert_eq!(handed_on(&mut attached), wamids(&[("wamid.C", 1)]));
+        let late = desk.attach().await;
+        let late: Vec<_> = late.into_iter().map(|it| (it.wamid, it.seq)).collect();
+        assert_eq!(late, wamids(&[("wamid.A", 1), ("wamid.B", 2)]));
+    })
+    .await;
+}
+
+/// SQLite's writer is waited for as long, and then by everybody.
+#[tokio::test]
+async fn who_holds_a_person_on_postgresql_holds_up_no_acknowledgement() {
+    for_each_database(async |database| {
+        let desk = Desk::open(&database).await;
+        if desk.db.is_sqlite() {
+            return;
+        }
+        let mut attached = desk.attach_as_it_comes().await;
+        post(&desk, 0, &hello(&desk, "wamid.A", NUMBERS[0])).await;
+        assert_eq!(handed_on(&mut attached).len(), 1);
+        let holder = sqlx::PgPool::connect(&database.url).await.expect("a pool");
+        let mut held = holder.begin().await.expect("begun");
+        for table in ["contact", "conversation"] {
+            let lock = format!("SELECT 1 FROM {table} FOR UPDATE");
+            let locked = sqlx::query(sqlx::AssertSqlSafe(lock))
+                .execute(&mut *held)
+                .await;
+            locked.expect("locked");
+        }
+        // For as long as somebody holds the person.
+        post(&desk, 0, &hello(&desk, "wamid.B", NUMBERS[0])).await;
+        assert_eq!(desk.waiting().await, 1);
+        // The next is not tried for a while.
+        post(&desk, 1, &hello(&desk, "wamid.C", NUMBERS[1])).await;
+        assert_eq!(desk.waiting().await, 2);
+        held.rollback().await.expect("let go");
+        assert_eq!(desk.attach().await.len(), 2);
+        assert!(handed_on(&mut attached).is_empty());
+        desk.clock.advance(std::time::Duration::from_secs(2));
+        post(&desk, 0, &hello(&desk, "wamid.D", NUMBERS[0])).await;
+        assert_eq!(handed_on(&mut attached), wamids(&[("wamid.D", 3)]));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_long_backlog_is_not_looked_through() {
     for_each_database(async |database| {
         let desk = Desk::open(&database).await;
         post(&desk, 1, &hello(&desk, "wamid.A", NUMBERS[1])).await;
         let more = "INSERT INTO inbound_raw (id, app, bucket, part_of, received_at, body)
             WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 256)
-            SELECT r.id + i, r.app, r.bucket, 0, r.received_at, r.body FROM inbound_raw r, n RETURNING CAST(id AS TEXT)";
+            SELECT r.id - i, r.app, r.bucket, 0, r.received_at, r.body FROM inbound_raw r, n RETURNING CAST(id AS TEXT)";
         assert_eq!(database.texts(more).await.len(), 256);
         let mut attached = desk.attach_as_it_comes().await;
         post(&desk, 0, &hello(&desk, "wamid.B", NUMBERS[0])).await;

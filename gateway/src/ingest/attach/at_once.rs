@@ -3,9 +3,11 @@
 //!
 //! Only what keeps the order and what is soon done: bodies of buckets that are ours and in which none waits, as long as few
 //! come together. Everything else is kept first and attached behind it. A commit that fails has taken nothing in: the
-//! caller keeps the bodies by themselves then, so that Meta's 200 never depends on what they mean.
+//! caller keeps the bodies by themselves then, so that Meta's 200 never depends on what they mean, nor on who holds what they
+//! would change.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::split::{self, Split};
 use super::{AttachError, Attached, Attacher, batch, count};
@@ -24,6 +26,8 @@ const MOST_POSTGRES: usize = 24;
 /// Bytes and items of them: a thousand statuses in one body are in no hurry.
 const MOST_BYTES: usize = 1 << 20;
 const MOST_ITEMS: usize = 256;
+/// How long the writer is waited for; PostgreSQL's locks are for about as long ([`Db::begin_brief`]). Acknowledgements wait for it.
+const PATIENCE: Duration = Duration::from_millis(50);
 /// Bodies that wait, of all nodes, up to which it is looked whose they are.
 const FEW: i64 = 256;
 
@@ -60,7 +64,8 @@ impl Attacher {
         drop(tx);
         let raws = in_order(rows, &buckets);
         let split = split::split(&raws, &snapshot, &self.hasher, MOST_ITEMS);
-        if raws.is_empty() || split.bodies < raws.len() || split.items() > MOST_ITEMS {
+        let is_cut = split.bodies < raws.len() || split.items() > MOST_ITEMS;
+        if raws.is_empty() || is_cut || split.counts_beside() {
             return Ok(None);
         }
         Ok(Some(AtOnce {
@@ -83,7 +88,8 @@ impl Attacher {
             mut split,
             now,
         } = at_once;
-        let mut tx = self.db.begin().await?;
+        let begun = tokio::time::timeout(PATIENCE, self.db.begin_brief()).await;
+        let mut tx = begun.map_err(|_| AttachError::Late)??;
         let _held = CommitTimer::start("receive", rows.len());
         raw::append_all_tenants(&mut tx, rows, Some((&buckets, now))).await?;
         buckets::fence(&mut tx, &leases).await?;

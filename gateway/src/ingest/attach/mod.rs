@@ -133,6 +133,9 @@ pub(super) enum AttachError {
     /// Another node made the same contact at the same moment: read again, it is known now.
     #[error("a race for a person was lost")]
     Race,
+    /// Others write, for longer than this can wait.
+    #[error("the writer was not free in time")]
+    Late,
     /// Bodies may be of numbers that are in it only: they wait.
     #[error("setup has changed and could not be read")]
     Setup(#[source] SetupError),
@@ -155,7 +158,8 @@ impl Attacher {
                     tracing::info!(bucket, "a bucket was lost while its bodies were attached");
                     false
                 }
-                Err(AttachError::Race | AttachError::Storage(StorageError::Raced)) => true,
+                Err(AttachError::Race | AttachError::Late) => true,
+                Err(AttachError::Storage(error)) if error.is_lost_race() => true,
                 Err(AttachError::Setup(error)) => {
                     tracing::error!(%error, "setup could not be read, so bodies wait; trying again");
                     false

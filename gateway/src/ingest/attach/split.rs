@@ -13,6 +13,7 @@ use crate::domain::{
     Timestamp,
 };
 use crate::graph::{Item, ItemKind, MarketingChoice, webhook};
+use crate::metering::is_held_off;
 use crate::storage::events::EventKey;
 use crate::storage::raw::RawRow;
 
@@ -108,6 +109,15 @@ impl Split {
     pub(super) fn items(&self) -> usize {
         let of_people = self.messages.len() + self.changes.len() + self.statuses.len();
         of_people + self.news.len() + self.kept.len()
+    }
+
+    /// Is any of it counted in memory while it is written? Then it is written once, not tried first.
+    pub(super) fn counts_beside(&self) -> bool {
+        let errors = self
+            .statuses
+            .iter()
+            .filter_map(|status| status.receipt.error);
+        errors.into_iter().any(is_held_off)
     }
 }
 

@@ -69,6 +69,13 @@ impl Connection {
         self.here()?.execute_batch(sql).map_err(error::from)
     }
 
+    /// The database's file, as SQLite names it.
+    pub fn file(&mut self) -> Result<String, Error> {
+        let sql = "SELECT file FROM pragma_database_list WHERE name = 'main'";
+        let file = self.here()?.query_row(sql, [], |row| row.get(0));
+        file.map_err(error::from)
+    }
+
     fn here(&mut self) -> Result<&mut rusqlite::Connection, Error> {
         let db = self.db.as_mut().ok_or_else(lost)?;
         Ok(db.get_mut().unwrap_or_else(PoisonError::into_inner))
