@@ -136,16 +136,21 @@ impl Log {
     }
 
     fn flush(&mut self) -> Result<(), Failed> {
-        if !self.is_current().map_err(Failed::Open)? {
+        if self.is_another().map_err(Failed::Open)? {
             // SQLite removes its log only when all of it is in the database, and flushed.
             self.file = File::open(&self.path).map_err(Failed::Open)?;
         }
         self.file.sync_data().map_err(Failed::Disk)
     }
 
-    fn is_current(&self) -> io::Result<bool> {
-        let (held, there) = (self.file.metadata()?, std::fs::metadata(&self.path)?);
-        Ok((held.dev(), held.ino()) == (there.dev(), there.ino()))
+    /// Has SQLite made a new one? Where none is, it goes on with the one that it has.
+    fn is_another(&self) -> io::Result<bool> {
+        let there = match std::fs::metadata(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            there => there?,
+        };
+        let held = self.file.metadata()?;
+        Ok((held.dev(), held.ino()) != (there.dev(), there.ino()))
     }
 }
 
@@ -229,10 +234,10 @@ mod tests {
         let mut log = Log::open(path.clone()).expect("a log");
         log.flush().expect("flushed");
         std::fs::rename(&path, folder.path().join("old")).expect("moved");
-        let gone = log.flush();
-        assert!(matches!(gone, Err(Failed::Open(_))), "{gone:?}");
+        log.flush().expect("flushed, wherever it is");
         std::fs::write(&path, b"others").expect("written");
+        assert!(log.is_another().expect("both are there"));
         log.flush().expect("flushed");
-        assert!(log.is_current().expect("both are there"));
+        assert!(!log.is_another().expect("both are there"));
     }
 }

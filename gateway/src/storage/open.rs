@@ -89,8 +89,8 @@ fn open_sqlite(options: &OpenOptions) -> Result<Db> {
 /// Who flushes the log. The file's name is asked of SQLite, which follows links and reads `file:` addresses.
 fn flusher(writing: &Options) -> Result<Flusher> {
     let mut connection = writing.open()?;
-    // Makes the log.
-    connection.at_once("BEGIN IMMEDIATE; COMMIT")?;
+    // Who reads makes the log, if there is none.
+    connection.at_once("BEGIN; SELECT 1 FROM sqlite_schema LIMIT 1; COMMIT")?;
     Flusher::of(&connection.file()?)
 }
 
