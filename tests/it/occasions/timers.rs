@@ -270,7 +270,7 @@ async fn timers_of_a_plugin_that_a_node_cannot_load_wait_and_fire_when_it_can() 
             let other = other.expect("a customer");
             other.text("hello").expect("sent");
             ground.all_done().await;
-            let heard = other.chat().texts().iter().any(|text| *text == "hello");
+            let heard = other.chat().texts().contains(&"hello");
             heard.then_some(())
         })
         .await;
