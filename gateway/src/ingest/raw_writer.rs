@@ -105,7 +105,8 @@ impl Writing {
     async fn run(self, mut bodies: mpsc::Receiver<Waiting>) {
         let mut gather = Gather::new(APART, ENOUGH.min(self.config.most));
         let mut group: Vec<Waiting> = Vec::new();
-        let mut rest = Rest::default();
+        // After a commit that was tried in vain bodies are only kept for a while: the next would wait for the same.
+        let mut rests_until = Timestamp::from_millis(0);
         while bodies.recv_many(&mut group, self.config.most).await > 0 {
             gather.fill(&mut group, &mut bodies).await;
             gather.begin();
@@ -115,7 +116,7 @@ impl Writing {
                 rows.append(&mut one.rows);
                 waiting.push(one.done);
             }
-            let written = match self.at_once(&rows, &mut rest).await {
+            let written = match self.at_once(&rows, &mut rests_until).await {
                 Some(left) => Ok(left),
                 None => keep(&self.db, &rows).await.map(|()| Left::Waiting),
             };
@@ -133,9 +134,9 @@ impl Writing {
     }
 
     /// Takes the bodies in and attaches them, as far as none stands before them. `None`: they are still to be kept.
-    async fn at_once(&self, rows: &[NewRaw], rest: &mut Rest) -> Option<Left> {
+    async fn at_once(&self, rows: &[NewRaw], rests_until: &mut Timestamp) -> Option<Left> {
         let attacher = self.attacher.as_ref()?;
-        if attacher.clock.now() < rest.until {
+        if attacher.clock.now() < *rests_until {
             return None;
         }
         let done = async {
@@ -148,7 +149,7 @@ impl Writing {
         };
         done.await.unwrap_or_else(|error| {
             tracing::info!(%error, "bodies are not attached as they come; they are kept first");
-            rest.until = attacher.clock.now().plus(REST);
+            *rests_until = attacher.clock.now().plus(REST);
             None
         })
     }
@@ -169,19 +170,6 @@ impl Writing {
         }
         if rows.iter().any(|row| !ours(row.bucket)) {
             self.wakeups.raw_elsewhere();
-        }
-    }
-}
-
-/// After a commit that was tried in vain bodies are only kept for a while: the next would wait for the same.
-struct Rest {
-    until: Timestamp,
-}
-
-impl Default for Rest {
-    fn default() -> Self {
-        Self {
-            until: Timestamp::from_millis(0),
         }
     }
 }

@@ -159,25 +159,25 @@ fn verdict(status: ExitStatus, message: &str) -> ChildError {
     }
 }
 
-/// Whether the chain of an error ends with the want of memory as its cause: the kernel's ENOMEM, or wasmtime's own error
-/// for an allocation that failed.
+/// What the kernel calls it.
+const ENOMEM: &str = "Cannot allocate memory";
+/// How wasmtime's own error for an allocation that failed begins.
+const OUT_OF_MEMORY: &str = "out of memory (failed to allocate ";
+
+/// Whether the chain of an error ends with the want of memory as its cause.
 fn ends_for_memory(message: &str) -> bool {
-    const WASMTIME: &str = "out of memory (failed to allocate ";
-    message.ends_with("Cannot allocate memory (os error 12)")
-        || message.rsplit_once(WASMTIME).is_some_and(|(_, last)| {
-            let digits = last.strip_suffix(" bytes)").unwrap_or_default();
-            !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+    let kernel = message.strip_suffix(" (os error 12)");
+    let bytes = message.strip_suffix(" bytes)").unwrap_or_default();
+    kernel.is_some_and(|message| message.ends_with(ENOMEM))
+        || bytes.rsplit_once(OUT_OF_MEMORY).is_some_and(|(_, bytes)| {
+            !bytes.is_empty() && bytes.bytes().all(|byte| byte.is_ascii_digit())
         })
 }
 
 /// Whether a process broke down for want of memory. All that can find none say so in words: Rust's allocator before it
 /// aborts, wasmtime when the kernel refuses a mapping, and the engine's containers, which panic.
 pub(crate) fn cries_for_memory(cry: &str) -> bool {
-    [
-        "memory allocation of",
-        "Cannot allocate memory",
-        "out of memory (failed to allocate",
-    ]
-    .iter()
-    .any(|words| cry.contains(words))
+    ["memory allocation of", ENOMEM, OUT_OF_MEMORY]
+        .iter()
+        .any(|words| cry.contains(words))
 }

@@ -9,7 +9,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use tokio::sync::oneshot;
@@ -28,7 +28,8 @@ struct State {
     /// The disk has refused once. What it lost is not known, and a later flush would not say: nothing is written any more.
     failed: AtomicBool,
     /// Flushes so far.
-    count: AtomicU64,
+    #[cfg(test)]
+    count: std::sync::atomic::AtomicU64,
 }
 
 /// Why a flush came to nothing.
@@ -113,6 +114,7 @@ fn keep_flushing(
                     false
                 }
             };
+        #[cfg(test)]
         state.count.fetch_add(1, Ordering::AcqRel);
         for done in waiting {
             // Whoever gave up waiting is not told.

@@ -76,11 +76,13 @@ fn open_sqlite(options: &OpenOptions) -> Result<Db> {
     reading.pragmas.push(("query_only", "ON".to_owned()));
     reading.place = Place::Aside;
     let (gate, written) = WriterGate::new();
+    let writer = Pool::open(writing.clone(), 1)?;
+    // Not before the writer is open: SQLite takes the log away with the last connection that ends.
     let flusher = flusher(&writing)?;
     Ok(Db::Sqlite {
-        checkpoints: Checkpoints::begin(writing.clone(), (&gate, flusher.clone()), written)?,
+        checkpoints: Checkpoints::begin(writing, (&gate, flusher.clone()), written)?,
         flusher,
-        writer: Pool::open(writing, 1)?,
+        writer,
         readers: Pool::open(reading, options.connections.max(1))?,
         gate,
     })
@@ -111,6 +113,8 @@ async fn open_postgres(options: &OpenOptions) -> Result<Db> {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::Pin;
+
     use futures::FutureExt as _;
 
     use super::super::{Conn, Tx, execute};
@@ -156,6 +160,7 @@ mod tests {
         assert_eq!(flushes(&db, db.begin().await).await, 1);
         db.close().await;
     }
+
     /// A database whose flushes end when they are let.
     fn held_back(db: Db) -> (Db, std::sync::mpsc::SyncSender<bool>) {
         let (lets, let_go) = std::sync::mpsc::sync_channel(0);
@@ -179,14 +184,20 @@ mod tests {
         (db, lets)
     }
 
-    #[tokio::test]
-    async fn others_write_while_a_commit_waits_for_the_disk() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let (db, lets) = held_back(opened(&folder, "v.db").await);
+    /// A commit that waits for its flush.
+    async fn committing(db: &Db) -> Pin<Box<dyn Future<Output = Result<()>>>> {
         let mut tx = db.begin().await.expect("begun");
         write(&mut tx).await;
         let mut lasting = Box::pin(tx.commit());
         assert!(futures::poll!(&mut lasting).is_pending());
+        lasting
+    }
+
+    #[tokio::test]
+    async fn others_write_while_a_commit_waits_for_the_disk() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (db, lets) = held_back(opened(&folder, "v.db").await);
+        let mut lasting = committing(&db).await;
         let mut tx = db.begin_unsynced().await.expect("the writer is free");
         let sql = sqlx::query_scalar::<_, i64>("SELECT COUNT(*) FROM t");
         let Conn::Sqlite(loan, _) = &mut tx.conn else {
@@ -204,10 +215,7 @@ mod tests {
     async fn after_a_flush_that_failed_nobody_begins() {
         let folder = tempfile::tempdir().expect("a folder");
         let (db, lets) = held_back(opened(&folder, "v.db").await);
-        let mut tx = db.begin().await.expect("begun");
-        write(&mut tx).await;
-        let mut lasting = Box::pin(tx.commit());
-        assert!(futures::poll!(&mut lasting).is_pending());
+        let lasting = committing(&db).await;
         let held = db.begin_unsynced().await.expect("begun");
         let mut waiting = Box::pin(db.begin_unsynced());
         assert!(futures::poll!(&mut waiting).is_pending());

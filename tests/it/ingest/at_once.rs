@@ -21,10 +21,15 @@ async fn post(desk: &Desk, app: usize, said: &Value) {
 /// What was handed on so far.
 fn handed_on(attached: &mut mpsc::Receiver<Vec<PendingEvent>>) -> Vec<(String, i64)> {
     let mut all = Vec::new();
-    while let Ok(events) = attached.try_recv() {
-        all.extend(events.into_iter().map(|event| (event.wamid, event.seq)));
+    while let Ok(mut events) = attached.try_recv() {
+        all.append(&mut events);
     }
-    all
+    named(all)
+}
+
+fn named(events: Vec<PendingEvent>) -> Vec<(String, i64)> {
+    let named = |event: PendingEvent| (event.wamid, event.seq);
+    events.into_iter().map(named).collect()
 }
 
 async fn kept_bodies(database: &TestDatabase) -> usize {
@@ -73,8 +78,7 @@ async fn behind_a_body_that_waits_those_of_its_bucket_wait_in_order() {
         post(&desk, 1, &hello(&desk, "wamid.C", NUMBERS[1])).await;
         assert_eq!(desk.waiting().await, 2);
         assert_eq!(handed_on(&mut attached), wamids(&[("wamid.C", 1)]));
-        let late = desk.attach().await;
-        let late: Vec<_> = late.into_iter().map(|it| (it.wamid, it.seq)).collect();
+        let late = named(desk.attach().await);
         assert_eq!(late, wamids(&[("wamid.A", 1), ("wamid.B", 2)]));
         post(&desk, 0, &hello(&desk, "wamid.D", NUMBERS[0])).await;
         assert_eq!(handed_on(&mut attached), wamids(&[("wamid.D", 3)]));
@@ -99,8 +103,7 @@ async fn of_a_body_for_two_buckets_the_free_ones_part_is_attached() {
         post(&desk, 0, &both).await;
         assert_eq!(desk.waiting().await, 2, "the first body, and a part");
         assert_eq!(handed_on(&mut attached), wamids(&[("wamid.C", 1)]));
-        let late = desk.attach().await;
-        let late: Vec<_> = late.into_iter().map(|it| (it.wamid, it.seq)).collect();
+        let late = named(desk.attach().await);
         assert_eq!(late, wamids(&[("wamid.A", 1), ("wamid.B", 2)]));
     })
     .await;

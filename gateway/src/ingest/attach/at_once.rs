@@ -15,18 +15,13 @@ use crate::domain::{Bucket, Timestamp};
 use crate::ownership::OwnedBuckets;
 use crate::storage::buckets::{self, Lease};
 use crate::storage::raw::{self, NewRaw, RawRow};
-use crate::storage::{Db, Tx, changes};
+use crate::storage::{Tx, changes};
 use crate::telemetry::CommitTimer;
 
-/// Rows that are attached by one commit; of more, all wait. Where more comes within a commit the node is busy: bodies are
-/// cheaper then kept at once and attached many together, above all on PostgreSQL, where a batch is mostly ways to the server.
-/// With 128 there a quarter of the turns a second was lost (docs/performance.md).
-const MOST_SQLITE: usize = 48;
-const MOST_POSTGRES: usize = 24;
-/// Bytes and items of them: a thousand statuses in one body are in no hurry.
+/// Bytes and items of what is attached by one commit: a thousand statuses in one body are in no hurry.
 const MOST_BYTES: usize = 1 << 20;
 const MOST_ITEMS: usize = 256;
-/// How long the writer is waited for; PostgreSQL's locks are for about as long ([`Db::begin_brief`]). Acknowledgements wait for it.
+/// How long the writer is waited for; PostgreSQL's locks are for about as long ([`crate::storage::Db::begin_brief`]). Acknowledgements wait for it.
 const PATIENCE: Duration = Duration::from_millis(50);
 /// Bodies that wait, of all nodes, up to which it is looked whose they are.
 const FEW: i64 = 256;
@@ -47,7 +42,7 @@ impl Attacher {
         rows: &[NewRaw],
     ) -> Result<Option<AtOnce>, AttachError> {
         let bytes: usize = rows.iter().map(|row| row.body.len()).sum();
-        if rows.len() > most(&self.db) || bytes > MOST_BYTES {
+        if rows.len() > self.config.most_at_once || bytes > MOST_BYTES {
             return Ok(None);
         }
         let mut tx = self.db.glance().await?;
@@ -104,13 +99,6 @@ impl AtOnce {
     /// Does none of these bodies wait?
     pub(in crate::ingest) fn has_all(&self, rows: &[NewRaw]) -> bool {
         rows.iter().all(|row| self.buckets.contains(&row.bucket))
-    }
-}
-
-fn most(db: &Db) -> usize {
-    match db.is_sqlite() {
-        true => MOST_SQLITE,
-        false => MOST_POSTGRES,
     }
 }
 

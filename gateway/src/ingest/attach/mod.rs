@@ -45,6 +45,9 @@ use waiting::{Place, Waiting};
 pub struct AttacherConfig {
     /// Most bodies in one transaction.
     pub most: usize,
+    /// Most rows that are attached by the commit that takes them in; of more, all wait. Where more comes within a commit the
+    /// node is busy: bodies are cheaper then kept at once and attached many together.
+    pub most_at_once: usize,
     /// The body that reaches so many bytes is the last of a transaction: what a batch holds in memory.
     pub most_bytes: usize,
     /// The body that reaches so many messages, statuses and others is the last of a transaction: how long it holds its
@@ -61,15 +64,18 @@ pub struct AttacherConfig {
 const MOST_SQLITE: usize = 48;
 /// On PostgreSQL a batch is mostly ways to the server, whatever it holds.
 const MOST_POSTGRES: usize = 128;
+/// With 128 a quarter of the turns a second was lost (docs/performance.md): batches are as small as what comes within 10 ms.
+const MOST_AT_ONCE_POSTGRES: usize = 24;
 
 impl AttacherConfig {
     pub fn on(db: &Db) -> Self {
-        Self {
-            most: match db.is_sqlite() {
-                true => MOST_SQLITE,
-                false => MOST_POSTGRES,
+        match db.is_sqlite() {
+            true => Self {
+                most: MOST_SQLITE,
+                most_at_once: MOST_SQLITE,
+                ..Self::default()
             },
-            ..Self::default()
+            false => Self::default(),
         }
     }
 }
@@ -78,6 +84,7 @@ impl Default for AttacherConfig {
     fn default() -> Self {
         Self {
             most: MOST_POSTGRES,
+            most_at_once: MOST_AT_ONCE_POSTGRES,
             // Two of the largest bodies that are taken, and two of the largest batches that Meta sends (§1.2). Guesses:
             // an ordinary batch is far below both.
             most_bytes: 8 << 20,
