@@ -37,7 +37,7 @@ use crate::directory::rounds::Rounds;
 use crate::domain::{Clock, IdGenerator};
 use crate::explain::wamids::{self, Digester};
 use crate::graph::GraphClient;
-use crate::ingest::{Attacher, AttacherConfig, Intake, RawWriter, RawWriterConfig};
+use crate::ingest::{Attacher, AttacherConfig, Intake, Kept, RawWriter, RawWriterConfig};
 use crate::jobs::{Runner, Traffic, Wake};
 use crate::lifecycle::{Health, Shutdown};
 use crate::metering::{self, Meter, QualityWatch};
@@ -113,6 +113,8 @@ struct Shared {
     /// What jobs yield to.
     traffic: Traffic,
     wakeups: Arc<Wakeups>,
+    /// Turns wait for long: what can wait does.
+    crowded: Arc<AtomicBool>,
     shutdown: Shutdown,
     parts: Parts,
     /// This node's name among the holders of slots.
@@ -160,6 +162,7 @@ impl Node {
             meter: Arc::default(),
             traffic: Traffic::default(),
             wakeups: Arc::default(),
+            crowded: Arc::default(),
             shutdown: options.shutdown.clone(),
             parts: Parts::new(options.shutdown.clone()),
             holder,
@@ -288,6 +291,8 @@ impl Shared {
             owned: self.owned.clone(),
             wakeups: self.wakeups.clone(),
             events,
+            kept: Kept::default(),
+            crowded: self.crowded.clone(),
             received: {
                 let (intake, traffic) = (intake.clone(), self.traffic.clone());
                 Arc::new(move |events| {

@@ -35,7 +35,8 @@ pub enum WriteError {
 /// a whole turn is ten.
 const APART: Duration = Duration::from_millis(3);
 const ENOUGH: usize = 32;
-const REST: Duration = Duration::from_secs(1);
+/// After a commit that was tried in vain. Whoever waits for a person that is held waits for 50 ms of each of these.
+const REST: Duration = Duration::from_millis(500);
 
 /// What one POST waits for.
 struct Waiting {
@@ -118,7 +119,7 @@ impl Writing {
             }
             let written = match self.at_once(&rows, &mut rests_until).await {
                 Some(left) => Ok(left),
-                None => keep(&self.db, &rows).await.map(|()| Left::Waiting),
+                None => self.keep(&rows).await.map(|()| Left::Waiting),
             };
             for done in waiting {
                 // Whoever hung up will send it again; the event is known by then.
@@ -148,10 +149,23 @@ impl Writing {
             Ok::<_, AttachError>(Some(Left::Attached { attached, all }))
         };
         done.await.unwrap_or_else(|error| {
-            tracing::info!(%error, "bodies are not attached as they come; they are kept first");
+            tracing::debug!(%error, "bodies are not attached as they come; they are kept first");
             *rests_until = attacher.clock.now().plus(REST);
             None
         })
+    }
+
+    async fn keep(&self, rows: &[NewRaw]) -> Result<()> {
+        if let Some(attacher) = &self.attacher {
+            let places = rows.iter().map(|row| (row.id, row.bucket));
+            attacher.kept.add(places);
+        }
+        let mut tx = self.db.begin_urgent().await?;
+        let held = CommitTimer::start("raw", rows.len());
+        raw::append_all_tenants(&mut tx, rows, None).await?;
+        let written = tx.write().await?;
+        drop(held);
+        written.lasts().await
     }
 
     fn tell(&self, rows: &[NewRaw], left: Left) {
@@ -180,13 +194,4 @@ enum Left {
     Waiting,
     /// What was attached has to be handed on; unless that is `all`, the rest waits.
     Attached { attached: Attached, all: bool },
-}
-
-async fn keep(db: &Db, rows: &[NewRaw]) -> Result<()> {
-    let mut tx = db.begin_urgent().await?;
-    let held = CommitTimer::start("raw", rows.len());
-    raw::append_all_tenants(&mut tx, rows, None).await?;
-    let written = tx.write().await?;
-    drop(held);
-    written.lasts().await
 }

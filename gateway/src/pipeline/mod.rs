@@ -9,6 +9,7 @@ mod caused;
 mod commit;
 mod components;
 mod drafts;
+mod give_way;
 mod groups;
 mod journal;
 mod memory;
@@ -27,6 +28,7 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::FutureExt as _;
@@ -48,7 +50,7 @@ use crate::telemetry::names;
 
 use commit::{Committer, Fate, MetricNames, TimerCounts};
 use memory::{Memory, Used};
-use queue::Queue;
+use queue::{Queue, Took};
 use turn::{Finished, Ran, TurnInput, Turns};
 
 pub use components::{ComponentBudget, Components, Stocked};
@@ -105,8 +107,10 @@ pub struct PipelineParts {
     pub sends: Arc<dyn Fn(Vec<OutboxRow>) + Send + Sync>,
     /// Asked which sends may go with the commits that write them.
     pub at_once: Arc<dyn AtOnce>,
+    /// Set while turns of tenants that have all they want wait for long: what can wait does.
+    pub crowded: Arc<AtomicBool>,
     /// While set, nothing begins: for maintenance and for measuring ingest alone.
-    pub paused: Arc<std::sync::atomic::AtomicBool>,
+    pub paused: Arc<AtomicBool>,
 }
 
 /// The pipeline's task.
@@ -126,8 +130,8 @@ pub struct Pipeline {
 
 /// What a task of the pipeline has to say.
 enum Report {
-    /// And how much fuel it took.
-    Ran(Box<TurnInput>, Ran, u64),
+    /// And what it took.
+    Ran(Box<TurnInput>, Ran, Took),
     Committed {
         fates: Vec<(ConversationId, i64, Fate)>,
     },
@@ -215,7 +219,9 @@ impl Pipeline {
                 _ = look.tick() => self.look().await,
                 ended = &mut committer => panic!("the committing task ended before its work: {ended:?}"),
             }
-            let paused = self.parts.paused.load(std::sync::atomic::Ordering::Relaxed);
+            let crowded = self.queue.is_crowded(self.parts.clock.now());
+            self.parts.crowded.store(crowded, Ordering::Relaxed);
+            let paused = self.parts.paused.load(Ordering::Relaxed);
             if !stop.is_cancelled() && !paused {
                 self.dispatch().await;
                 self.look_soon();
@@ -282,7 +288,8 @@ impl Pipeline {
     /// Begins as many turns as there is room for.
     async fn dispatch(&mut self) {
         loop {
-            let batch: Vec<PendingEvent> = std::iter::from_fn(|| self.queue.next())
+            let now = self.parts.clock.now();
+            let batch: Vec<PendingEvent> = std::iter::from_fn(|| self.queue.next(now))
                 .take(LOADED)
                 .collect();
             if batch.is_empty() {
@@ -360,7 +367,7 @@ impl Pipeline {
             // Nothing of a turn outlives its panic but the report of it.
             let turn = AssertUnwindSafe(turns.run(input.clone()));
             let report = match turn.catch_unwind().await {
-                Ok((result, fuel)) => Report::Ran(Box::new(input), result, fuel),
+                Ok((result, took)) => Report::Ran(Box::new(input), result, took),
                 Err(panic) => Report::Panicked(panic),
             };
             // The loop outlives its turns; at a hard stop there is nobody to tell.
@@ -369,8 +376,9 @@ impl Pipeline {
     }
 
     fn heard(&mut self, report: Report, commits: &mpsc::UnboundedSender<(Finished, bool)>) {
-        if let Report::Ran(input, _, fuel) = &report {
-            self.queue.measured(input.event.conversation, *fuel);
+        if let Report::Ran(input, _, took) = &report {
+            let now = self.parts.clock.now();
+            self.queue.measured(input.event.conversation, *took, now);
         }
         match report {
             Report::Ran(input, Ran::Later { after, asked }, _) => {
@@ -415,7 +423,11 @@ impl Pipeline {
             self.parts.outcalls.forget(conversation, seq);
         }
         match fate {
-            Fate::Committed | Fate::NotOurs => self.queue.done(conversation, seq),
+            Fate::Committed => {
+                let now = self.parts.clock.now();
+                self.queue.committed(conversation, seq, now);
+            }
+            Fate::NotOurs => self.queue.done(conversation, seq),
             Fate::LostRace => self.queue.lost_race(conversation),
             Fate::Switched => self.with_fresh_setup(conversation),
             Fate::Singly => {

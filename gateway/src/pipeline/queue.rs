@@ -1,15 +1,18 @@
 //! What waits for a turn, in memory: per conversation in order, between tenants by what they took ([`Work`]). Pure.
 //!
 //! Slots are shared: a tenant below its share begins whenever a slot is free, one above it only while nobody below
-//! waits and a reserve stays free. So a tenant alone on the node uses nearly all of it, and none can hold all of it.
+//! waits and a reserve stays free. So a tenant alone on the node uses nearly all of it, and none can hold all of it; while
+//! others are there, those above their share have as much under way as the others can bear ([`GiveWay`]).
 //! A conversation that lost too many races runs *alone*: while no other turn of its tenant runs or waits for its commit.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::time::Duration;
 
+use super::give_way::{GiveWay, LEAST};
 use super::room::Room;
 use super::work::{Charge, Work};
-use crate::domain::{Bucket, ConversationId, TenantId};
+use crate::domain::{Bucket, ConversationId, TenantId, Timestamp};
 use crate::plugin_host::Weight;
 use crate::storage::events::PendingEvent;
 
@@ -26,6 +29,27 @@ struct Lane {
     tries: Tries,
     /// Of the turn under way, until it is settled.
     charge: Option<Charge>,
+    /// Its tenant was above its share when the turn under way began.
+    above: bool,
+    /// Its tenant had all it wanted then: how long this turn waits says what the others' turns do to it.
+    tells: bool,
+    /// Of the turn under way.
+    wait: Option<Wait>,
+}
+
+/// How long a turn whose guests are done has waited for a thread, and since when it waits for its commit.
+#[derive(Debug, Clone, Copy)]
+struct Wait {
+    so_far: Duration,
+    since: Timestamp,
+}
+
+/// What a turn took, its commit not counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Took {
+    pub fuel: u64,
+    /// How long it waited for a guest thread.
+    pub waited: Duration,
 }
 
 /// What became of earlier runs of a conversation's next message. Forgotten with it.
@@ -63,6 +87,13 @@ struct Share {
     queued: Option<Stand>,
 }
 
+/// Who is next, where the first of all who wait stood, and whether it is above its share.
+struct Next {
+    tenant: TenantId,
+    least: u64,
+    above: bool,
+}
+
 /// What a tenant has taken, and when it came to stand there: the least is next.
 type Stand = (u64, u64);
 
@@ -87,6 +118,9 @@ pub(super) struct Queue {
     work: Work,
     room: Room,
     running: usize,
+    /// Of these, of tenants that were above their share.
+    above: usize,
+    give_way: GiveWay,
     slots: usize,
 }
 
@@ -101,6 +135,8 @@ impl Queue {
             work: Work::new(guest_threads),
             room: Room::new(room),
             running: 0,
+            above: 0,
+            give_way: GiveWay::new(slots.max(1)),
             slots: slots.max(1),
         }
     }
@@ -118,6 +154,11 @@ impl Queue {
     /// Turns under way, those waiting for their commit included.
     pub(super) fn running(&self) -> usize {
         self.running
+    }
+
+    /// Do turns of tenants that have all they want wait for long?
+    pub(super) fn is_crowded(&self, now: Timestamp) -> bool {
+        self.give_way.is_crowded(now)
     }
 
     pub(super) fn weight(&self, tenant: TenantId) -> Weight {
@@ -145,6 +186,9 @@ impl Queue {
             state: LaneState::Ready,
             tries: Tries::default(),
             charge: None,
+            above: false,
+            tells: false,
+            wait: None,
         });
         if let Entry::Vacant(place) = lane.events.entry(event.seq) {
             place.insert(event);
@@ -157,17 +201,27 @@ impl Queue {
 
     /// The next message to run, fairly between tenants. Its conversation holds a slot until [`Queue::done`],
     /// [`Queue::again`], [`Queue::lost_race`] or [`Queue::park`].
-    pub(super) fn next(&mut self) -> Option<PendingEvent> {
-        while let Some((tenant, least)) = self.next_tenant() {
+    pub(super) fn next(&mut self, now: Timestamp) -> Option<PendingEvent> {
+        while let Some(Next {
+            tenant,
+            least,
+            above,
+        }) = self.next_tenant(now)
+        {
             let share = self.tenants.get_mut(&tenant)?;
             let alone = share.alone.pop_front();
             let exclusive = alone.is_some();
             let conversation = alone.or_else(|| share.ready.pop_front());
+            let waits = share.waits();
             let event = conversation.and_then(|conversation| self.enter(conversation));
             if let Some(event) = &event {
                 let charge = self.work.charge(tenant, least);
+                let wants_more = above || waits || self.work.is_heavy(tenant);
                 if let Some(lane) = self.lanes.get_mut(&event.conversation) {
                     lane.charge = Some(charge);
+                    lane.above = above;
+                    lane.tells = !wants_more;
+                    self.above += usize::from(above);
                 }
             }
             if event.is_some()
@@ -201,12 +255,15 @@ impl Queue {
 
     /// Takes the tenant whose turn it is out of the order; and where the first of all stood. Those who are passed by hold a slot each, or are heavy and
     /// wait for others that are, so that few are.
-    fn next_tenant(&mut self) -> Option<(TenantId, u64)> {
+    fn next_tenant(&mut self, now: Timestamp) -> Option<Next> {
         let free = self.slots.saturating_sub(self.running);
         if free == 0 {
             return None;
         }
-        let (share, spare) = (self.fair_share(), free > self.reserve());
+        let shared_out = self.give_way.slots(now);
+        let share = self.fair_share(shared_out);
+        let spare = free > reserve(self.slots)
+            && (self.running + reserve(shared_out) < shared_out || self.above < LEAST);
         let mut heavy_wait = false;
         let mut above = None;
         let mut below = None;
@@ -230,34 +287,48 @@ impl Queue {
                 above = Some((*stand, *tenant));
             }
         }
+        let is_above = below.is_none();
         let next = below.or(above.filter(|_| spare))?;
         let ((least, _), _) = *self.turn_of.first()?;
         self.turn_of.remove(&next);
         self.tenants.get_mut(&next.1)?.queued = None;
-        Some((next.1, least))
+        Some(Next {
+            tenant: next.1,
+            least,
+            above: is_above,
+        })
     }
 
-    /// An equal part of the slots for everybody who waits or runs, and for one more who may come.
-    fn fair_share(&self) -> usize {
-        (self.slots / (self.tenants.len() + 1)).max(1)
+    /// An equal part of so many slots for everybody who waits or runs, and for one more who may come.
+    fn fair_share(&self, slots: usize) -> usize {
+        (slots / (self.tenants.len() + 1)).max(1)
     }
 
-    /// Kept free for tenants below their share. A guess: an eighth costs a tenant who is alone little, and is enough
-    /// for newcomers to begin at once until others' turns end.
-    fn reserve(&self) -> usize {
-        self.slots.div_ceil(8).min(self.slots - 1)
-    }
-
-    /// The guests of a running turn are done, and took so much fuel; its commit may still be to come.
-    pub(super) fn measured(&mut self, conversation: ConversationId, fuel: u64) {
+    /// The guests of a running turn are done; its commit may still be to come.
+    pub(super) fn measured(&mut self, conversation: ConversationId, took: Took, now: Timestamp) {
         let Some(lane) = self.lanes.get_mut(&conversation) else {
             return;
         };
+        lane.wait = Some(Wait {
+            so_far: took.waited,
+            since: now,
+        });
         let tenant = lane.tenant;
         if let Some(charge) = lane.charge.take() {
-            self.work.settle(tenant, charge, fuel);
+            self.work.settle(tenant, charge, took.fuel);
             self.stand_anew(tenant);
         }
+    }
+
+    /// The running message's turn is committed.
+    pub(super) fn committed(&mut self, conversation: ConversationId, seq: i64, now: Timestamp) {
+        let lane = self.lanes.get(&conversation);
+        let wait = lane.filter(|lane| lane.tells).and_then(|lane| lane.wait);
+        if let Some(Wait { so_far, since }) = wait {
+            let waited = so_far + now.since(since);
+            self.give_way.waited(waited, self.above, now);
+        }
+        self.done(conversation, seq);
     }
 
     /// The message had its turn (or never will): its conversation goes on with the next.
@@ -363,6 +434,8 @@ impl Queue {
             return false;
         };
         lane.state = LaneState::Parked;
+        lane.wait = None;
+        self.above -= usize::from(std::mem::take(&mut lane.above));
         let tenant = lane.tenant;
         if let Some(charge) = lane.charge.take() {
             self.work.refund(tenant, charge);
@@ -405,6 +478,12 @@ impl Queue {
             self.turn_of.insert((stand, tenant));
         }
     }
+}
+
+/// Kept free for tenants below their share. A guess: an eighth costs a tenant who is alone little, and is enough
+/// for newcomers to begin at once until others' turns end.
+fn reserve(slots: usize) -> usize {
+    slots.div_ceil(8).min(slots - 1)
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -13,7 +12,7 @@ use serde::Serialize;
 use super::journal::WriteLines;
 use super::plugins::{Cast, Unloaded};
 use super::rollouts::{Once, part};
-use super::turn::{Question, RETRIES, TurnInput, Turns, awaits_load};
+use super::turn::{Question, RETRIES, Spent, TurnInput, Turns, awaits_load};
 use crate::domain::rollout::Stage;
 use crate::domain::{InstallationId, Timestamp, TurnId};
 use crate::plugin_host::{
@@ -86,7 +85,7 @@ impl Turns {
         input: &TurnInput,
         turn: TurnId,
         now: Timestamp,
-        spent: &AtomicU64,
+        spent: &Spent,
     ) -> Result<Performed, Overload> {
         let question = self.question(input, turn, now, spent).await;
         let installed = &input.entry.installations;

@@ -16,7 +16,7 @@ use super::drafts::{Drafts, keeps_timers};
 use super::journal;
 use super::memory::Memory;
 use super::plugins::{Plugins, Unloaded};
-use super::queue::Tries;
+use super::queue::{Took, Tries};
 use super::reads;
 use super::rollouts::Rollouts;
 use super::told::{TurnSpans, Watchers};
@@ -71,8 +71,31 @@ pub(super) struct Question<'a> {
     now: Timestamp,
     about: Arc<About>,
     pub conversation: Arc<ConversationView>,
-    /// Fuel that its plugins took, those on trial included.
-    spent: &'a AtomicU64,
+    spent: &'a Spent,
+}
+
+/// What a turn has taken so far.
+#[derive(Debug, Default)]
+pub(super) struct Spent {
+    /// By its plugins, those on trial included.
+    fuel: AtomicU64,
+    /// In microseconds.
+    waited: AtomicU64,
+}
+
+impl Spent {
+    fn add(&self, report: &TurnReport) {
+        self.fuel.fetch_add(cost(report), Ordering::Relaxed);
+        let waited = report.calls.first().map_or(0, |call| call.start_us);
+        self.waited.fetch_add(waited, Ordering::Relaxed);
+    }
+
+    fn into_took(self) -> Took {
+        Took {
+            fuel: self.fuel.into_inner(),
+            waited: Duration::from_micros(self.waited.into_inner()),
+        }
+    }
 }
 
 /// Everything that a turn causes, ready to be committed.
@@ -125,15 +148,14 @@ const LOADED_SOON: Duration = Duration::from_secs(60);
 const NOT_LOADED: Duration = Duration::from_secs(2);
 
 impl Turns {
-    /// Runs one turn, and says what it took, as fuel. Calling it again with the same input is harmless: only a commit
-    /// counts.
-    pub(super) async fn run(&self, input: TurnInput) -> (Ran, u64) {
-        let spent = AtomicU64::new(0);
+    /// Runs one turn, and says what it took. Calling it again with the same input is harmless: only a commit counts.
+    pub(super) async fn run(&self, input: TurnInput) -> (Ran, Took) {
+        let spent = Spent::default();
         let ran = self.attempt(input, &spent).await;
-        (ran, spent.into_inner())
+        (ran, spent.into_took())
     }
 
-    async fn attempt(&self, input: TurnInput, spent: &AtomicU64) -> Ran {
+    async fn attempt(&self, input: TurnInput, spent: &Spent) -> Ran {
         let now = self.clock.now();
         let turn = TurnId::from_raw(self.ids.next(now));
         let mut spans = TurnSpans::begin(&self.watchers.traces, turn, now);
@@ -190,7 +212,7 @@ impl Turns {
         input: &'a TurnInput,
         turn: TurnId,
         now: Timestamp,
-        spent: &'a AtomicU64,
+        spent: &'a Spent,
     ) -> Question<'a> {
         Question {
             spent,
@@ -232,7 +254,7 @@ impl Turns {
             weight: input.weight,
         };
         let report = self.plugins.host().run_turn(request).await?;
-        question.spent.fetch_add(cost(&report), Ordering::Relaxed);
+        question.spent.add(&report);
         Ok(report)
     }
 

@@ -116,12 +116,15 @@ pub async fn waiting_all_tenants(
     Ok(rows.into_iter().filter_map(known).collect())
 }
 
-/// The buckets in which bodies wait, on any node; `None`: there are more than `most` of those.
-pub async fn waited_in_all_tenants(tx: &mut Tx, most: i64) -> Result<Option<BTreeSet<Bucket>>> {
+/// The bodies that wait, on any node, with their buckets; `None`: more than `most` do.
+pub async fn few_waiting_all_tenants(
+    tx: &mut Tx,
+    most: i64,
+) -> Result<Option<Vec<(RawId, Bucket)>>> {
     let index = tx.pick("INDEXED BY inbound_raw_todo", "");
-    let sql = format!("SELECT bucket FROM inbound_raw {index} WHERE attached_at = 0 LIMIT $1");
-    let rows: Vec<i64> = on_backend!(tx, |conn| {
-        sqlx::query_scalar(AssertSqlSafe(sql))
+    let sql = format!("SELECT id, bucket FROM inbound_raw {index} WHERE attached_at = 0 LIMIT $1");
+    let rows: Vec<(i64, i64)> = on_backend!(tx, |conn| {
+        sqlx::query_as(AssertSqlSafe(sql))
             .bind(most.saturating_add(1))
             .fetch_all(conn)
             .await
@@ -129,9 +132,8 @@ pub async fn waited_in_all_tenants(tx: &mut Tx, most: i64) -> Result<Option<BTre
     if i64::try_from(rows.len()).unwrap_or(i64::MAX) > most {
         return Ok(None);
     }
-    Ok(Some(
-        rows.into_iter().filter_map(Bucket::from_raw).collect(),
-    ))
+    let known = |(id, bucket)| Some((RawId::from_raw(id), Bucket::from_raw(bucket)?));
+    Ok(Some(rows.into_iter().filter_map(known).collect()))
 }
 
 /// Those of these bodies that wait, oldest first. The bytes come of as many as have `most_bytes` together, and of one that is

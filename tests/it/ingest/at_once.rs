@@ -1,7 +1,10 @@
 //! What comes while nothing stands before it is attached by the commit that takes it in; everything else is kept first.
 
+use std::time::Duration;
+
 use serde_json::Value;
 use tokio::sync::mpsc;
+use vestibule::ingest::AttacherConfig;
 use vestibule::storage::events::PendingEvent;
 use vestibule_tests::{TestDatabase, for_each_database};
 
@@ -138,7 +141,7 @@ async fn who_holds_a_person_on_postgresql_holds_up_no_acknowledgement() {
         held.rollback().await.expect("let go");
         assert_eq!(desk.attach().await.len(), 2);
         assert!(handed_on(&mut attached).is_empty());
-        desk.clock.advance(std::time::Duration::from_secs(2));
+        desk.clock.advance(Duration::from_secs(2));
         post(&desk, 0, &hello(&desk, "wamid.D", NUMBERS[0])).await;
         assert_eq!(handed_on(&mut attached), wamids(&[("wamid.D", 3)]));
     })
@@ -159,6 +162,68 @@ async fn a_long_backlog_is_not_looked_through() {
         assert_eq!(desk.waiting().await, 258);
         assert!(handed_on(&mut attached).is_empty());
         assert_eq!(desk.attach().await.len(), 2);
+    })
+    .await;
+}
+
+/// Where no other node takes bodies in, this one knows which buckets its backlog is in.
+#[tokio::test]
+async fn beside_a_long_backlog_of_its_own_a_node_attaches_what_is_of_other_buckets() {
+    for_each_database(async |database| {
+        let desk = Desk::open(&database).await;
+        let mut attached = desk.attach_as_it_comes().await;
+        let words = |n: usize| text(&format!("wamid.{n}"), Some(ADA), None, desk.ago(5), "hi");
+        let many = body(NUMBERS[1], &(0..257).map(words).collect::<Vec<_>>());
+        // Too much to be attached as it comes; whatever is of the same bucket waits behind it.
+        post(&desk, 1, &many).await;
+        for n in 0..256 {
+            post(&desk, 1, &hello(&desk, &format!("wamid.B{n}"), NUMBERS[1])).await;
+        }
+        assert_eq!(desk.waiting().await, 257);
+        post(&desk, 0, &hello(&desk, "wamid.C", NUMBERS[0])).await;
+        let (at_once, waits) = match desk.db.is_sqlite() {
+            true => (wamids(&[("wamid.C", 1)]), 257),
+            false => (vec![], 258),
+        };
+        assert_eq!(handed_on(&mut attached), at_once);
+        assert_eq!(desk.waiting().await, waits);
+        let late = named(desk.attach().await);
+        assert_eq!(late.len(), 513 + usize::from(!desk.db.is_sqlite()));
+        post(&desk, 1, &hello(&desk, "wamid.D", NUMBERS[1])).await;
+        assert_eq!(handed_on(&mut attached), wamids(&[("wamid.D", 514)]));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn where_too_much_comes_together_bodies_are_kept_first_for_a_while() {
+    for_each_database(async |database| {
+        let one = AttacherConfig {
+            most_at_once: 1,
+            ..AttacherConfig::default()
+        };
+        let desk = Desk::with(&database, one).await;
+        desk.add_number(0, "770003").await;
+        for directory in [&desk.owner, &desk.receiver] {
+            directory.refresh().await.expect("readable setup");
+        }
+        let mut attached = desk.attach_as_it_comes().await;
+        let mut both = hello(&desk, "wamid.A", NUMBERS[0]);
+        let other = hello(&desk, "wamid.B", "770003");
+        let entries = both["entry"].as_array_mut().expect("entries");
+        entries.push(other["entry"][0].clone());
+        post(&desk, 0, &both).await;
+        post(&desk, 1, &hello(&desk, "wamid.C", NUMBERS[1])).await;
+        assert_eq!(
+            desk.waiting().await,
+            3,
+            "two parts, and what came soon after them"
+        );
+        assert!(handed_on(&mut attached).is_empty());
+        assert_eq!(desk.attach().await.len(), 3);
+        desk.clock.advance(Duration::from_secs(2));
+        post(&desk, 1, &hello(&desk, "wamid.D", NUMBERS[1])).await;
+        assert_eq!(handed_on(&mut attached), wamids(&[("wamid.D", 2)]));
     })
     .await;
 }

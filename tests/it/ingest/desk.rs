@@ -16,7 +16,9 @@ use vestibule::clock::SystemClock;
 use vestibule::directory::Directory;
 use vestibule::domain::time::ManualClock;
 use vestibule::domain::{Clock, IdGenerator, Timestamp};
-use vestibule::ingest::{Attacher, AttacherConfig, Intake, RawWriter, RawWriterConfig, routes};
+use vestibule::ingest::{
+    Attacher, AttacherConfig, Intake, Kept, RawWriter, RawWriterConfig, routes,
+};
 use vestibule::ownership::{Owned, OwnedBuckets};
 use vestibule::secrets::{Keyring, Source, SystemEntropy};
 use vestibule::simulator::{Signature, Simulator, SimulatorConfig, SimulatorHandle};
@@ -183,6 +185,8 @@ impl Desk {
             events,
             sends: Arc::new(move |mut rows| sends.lock().expect("sends").append(&mut rows)),
             meter: Arc::default(),
+            kept: Kept::default(),
+            crowded: Arc::default(),
             received: Arc::new(|_| {}),
         }
     }

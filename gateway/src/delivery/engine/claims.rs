@@ -1,5 +1,7 @@
 //! Rows that may go: claimed together, then called one by one.
 
+use std::time::Duration;
+
 use crate::delivery::call::call;
 use crate::delivery::claim::{Outcome, claim};
 use crate::domain::{OutboxId, Timestamp};
@@ -10,11 +12,19 @@ use crate::storage::outbox::OutboxRow;
 
 use super::{Delivery, Done, trace};
 
+/// Claims begin so far apart. The sends of a number that is at its throughput come due one by one, a thousand a second: each in a
+/// transaction of its own is half of SQLite's writer. What comes alone does not wait.
+const APART: Duration = Duration::from_millis(5);
+
 impl Delivery {
+    pub(super) fn may_claim(&self) -> bool {
+        !self.claiming && !self.claimed_lately
+    }
+
     pub(super) fn begin_claim(&mut self) {
         let most = self.room().min(self.world.config.claim_rows);
         // What is claimed before a take-over would look like the former owner's.
-        if self.claiming || most == 0 || !self.untaken().is_empty() {
+        if !self.may_claim() || most == 0 || !self.untaken().is_empty() {
             return;
         }
         // What was given up a moment ago waits for what is under way in it, not for what would only begin now.
@@ -27,7 +37,11 @@ impl Delivery {
         if rows.is_empty() {
             return;
         }
-        self.claiming = true;
+        (self.claiming, self.claimed_lately) = (true, true);
+        self.tasks.spawn(async {
+            tokio::time::sleep(APART).await;
+            Done::MayClaim
+        });
         self.under_way += rows.len();
         let (world, leases) = (self.world.clone(), self.leases.clone());
         let far = self.far_from_limits.clone();

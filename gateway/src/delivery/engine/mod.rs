@@ -79,6 +79,8 @@ pub struct Delivery {
     /// Rows that a claim whose commit was not answered may have left claimed: they were never called.
     unsure: BTreeMap<OutboxId, Bucket>,
     claiming: bool,
+    /// A claim began lately: what comes now goes with the next one.
+    claimed_lately: bool,
     recording: bool,
     /// A record began lately: the next one waits for company.
     gathering: bool,
@@ -113,6 +115,7 @@ enum Done {
     Answered(Answered),
     Recorded(Vec<Answered>, Result<Vec<Recorded>>),
     Gathered,
+    MayClaim,
     TakenOver(Vec<Lease>, Result<u64>),
     Scanned(Scan, Result<Vec<OutboxRow>>),
     Refilled(Refill, Result<Vec<OutboxRow>>),
@@ -148,6 +151,7 @@ impl Delivery {
             tasks: JoinSet::new(),
             unsure: BTreeMap::new(),
             claiming: false,
+            claimed_lately: false,
             recording: false,
             gathering: false,
             reading: false,
@@ -209,7 +213,7 @@ impl Delivery {
         match self.queue.next_at() {
             Some(at) if at > now => at.since(now).min(LOOK_EVERY),
             // Something may go and does not: a task under way will say when it can, or a millisecond does.
-            Some(_) if !self.claiming && !self.stopping && self.room() > 0 => {
+            Some(_) if self.may_claim() && !self.stopping && self.room() > 0 => {
                 Duration::from_millis(1)
             }
             _ => LOOK_EVERY,
@@ -253,6 +257,7 @@ impl Delivery {
             Ok(Done::Answered(answer)) => self.answers.push(answer),
             Ok(Done::Recorded(answers, recorded)) => self.take_recorded(answers, recorded),
             Ok(Done::Gathered) => self.gathering = false,
+            Ok(Done::MayClaim) => self.claimed_lately = false,
             Ok(Done::TakenOver(leases, doubts)) => self.take_taken_over(&leases, doubts),
             Ok(Done::Scanned(scan, rows)) => self.take_scanned(scan, rows),
             Ok(Done::Refilled(refill, rows)) => self.take_refilled(refill, rows),

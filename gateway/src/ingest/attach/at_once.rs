@@ -6,7 +6,7 @@
 //! caller keeps the bodies by themselves then, so that Meta's 200 never depends on what they mean, nor on who holds what they
 //! would change.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::split::{self, Split};
@@ -21,9 +21,11 @@ use crate::telemetry::CommitTimer;
 /// Bytes and items of what is attached by one commit: a thousand statuses in one body are in no hurry.
 const MOST_BYTES: usize = 1 << 20;
 const MOST_ITEMS: usize = 256;
+/// So many rows of one bucket in a commit are hardly any.
+const HARDLY_ANY: usize = 4;
 /// How long the writer is waited for; PostgreSQL's locks are for about as long ([`crate::storage::Db::begin_brief`]). Acknowledgements wait for it.
 const PATIENCE: Duration = Duration::from_millis(50);
-/// Bodies that wait, of all nodes, up to which it is looked whose they are.
+/// Bodies that wait, of all nodes, up to which it is looked whose they are; of more, [`Kept`](super::kept::Kept) knows.
 const FEW: i64 = 256;
 
 /// What a group of bodies holds that need not wait.
@@ -41,10 +43,6 @@ impl Attacher {
         &self,
         rows: &[NewRaw],
     ) -> Result<Option<AtOnce>, AttachError> {
-        let bytes: usize = rows.iter().map(|row| row.body.len()).sum();
-        if rows.len() > self.config.most_at_once || bytes > MOST_BYTES {
-            return Ok(None);
-        }
         let mut tx = self.db.glance().await?;
         let setup = changes::setup_version_all_tenants(&mut tx).await?;
         let snapshot = self.directory.snapshot();
@@ -53,10 +51,15 @@ impl Attacher {
             return Ok(None);
         }
         let owned = self.owned.borrow().clone();
-        let Some(buckets) = free(&mut tx, rows, &owned).await? else {
+        let Some(buckets) = self.free(&mut tx, rows, &owned).await? else {
             return Ok(None);
         };
         drop(tx);
+        let buckets = few(rows, buckets, self.config.most_at_once).ok_or(AttachError::Many)?;
+        let taken = rows.iter().filter(|row| buckets.contains(&row.bucket));
+        if taken.map(|row| row.body.len()).sum::<usize>() > MOST_BYTES {
+            return Ok(None);
+        }
         let raws = in_order(rows, &buckets);
         let split = split::split(&raws, &snapshot, &self.hasher, MOST_ITEMS);
         let is_cut = split.bodies < raws.len() || split.items() > MOST_ITEMS;
@@ -83,6 +86,8 @@ impl Attacher {
             mut split,
             now,
         } = at_once;
+        let waits = rows.iter().filter(|row| !buckets.contains(&row.bucket));
+        self.kept.add(waits.map(|row| (row.id, row.bucket)));
         let begun = tokio::time::timeout(PATIENCE, self.db.begin_brief()).await;
         let mut tx = begun.map_err(|_| AttachError::Late)??;
         let _held = CommitTimer::start("receive", rows.len());
@@ -93,6 +98,31 @@ impl Attacher {
         count::count(&split, now.minus(self.config.known_for));
         Ok(attached)
     }
+
+    /// The rows' buckets that are ours and in which no body waits; `None`: not known.
+    async fn free(
+        &self,
+        tx: &mut Tx,
+        rows: &[NewRaw],
+        owned: &OwnedBuckets,
+    ) -> Result<Option<BTreeSet<Bucket>>, AttachError> {
+        let buckets = rows.iter().map(|row| row.bucket);
+        let since = self.kept.since();
+        let waited_in = match raw::few_waiting_all_tenants(tx, FEW).await? {
+            Some(few) => {
+                self.kept.learn(since, &few);
+                Some(few.into_iter().map(|(_, bucket)| bucket).collect())
+            }
+            // Another node may keep bodies too, where there is one.
+            None if self.db.is_sqlite() => self.kept.waited_in(buckets.clone()),
+            None => None,
+        };
+        let Some(waited_in): Option<BTreeSet<Bucket>> = waited_in else {
+            return Ok(None);
+        };
+        let is_free = |bucket: &Bucket| owned.owns(*bucket) && !waited_in.contains(bucket);
+        Ok(Some(buckets.filter(is_free).collect()))
+    }
 }
 
 impl AtOnce {
@@ -102,18 +132,27 @@ impl AtOnce {
     }
 }
 
-/// The rows' buckets that are ours and in which no body waits.
-async fn free(
-    tx: &mut Tx,
-    rows: &[NewRaw],
-    owned: &OwnedBuckets,
-) -> Result<Option<BTreeSet<Bucket>>, AttachError> {
-    let Some(waited_in) = raw::waited_in_all_tenants(tx, FEW).await? else {
-        return Ok(None);
-    };
-    let buckets = rows.iter().map(|row| row.bucket);
-    let is_free = |bucket: &Bucket| owned.owns(*bucket) && !waited_in.contains(bucket);
-    Ok(Some(buckets.filter(is_free).collect()))
+/// Of these buckets those with few of the rows, while there are no more than `most` together: what one bucket has many of waits
+/// rather than all that came with it. `None`: one with hardly any would have to wait too.
+fn few(rows: &[NewRaw], free: BTreeSet<Bucket>, most: usize) -> Option<BTreeSet<Bucket>> {
+    let mut counts = BTreeMap::<Bucket, usize>::new();
+    for row in rows.iter().filter(|row| free.contains(&row.bucket)) {
+        *counts.entry(row.bucket).or_default() += 1;
+    }
+    let mut counts: Vec<(usize, Bucket)> =
+        counts.into_iter().map(|(bucket, n)| (n, bucket)).collect();
+    counts.sort_unstable();
+    let mut room = most;
+    let mut few = BTreeSet::new();
+    for (count, bucket) in counts {
+        if count <= room {
+            room -= count;
+            few.insert(bucket);
+        } else if count <= HARDLY_ANY {
+            return None;
+        }
+    }
+    Some(few)
 }
 
 /// What stands in those buckets, as it would be read.
@@ -131,4 +170,50 @@ fn in_order(rows: &[NewRaw], buckets: &BTreeSet<Bucket>) -> Vec<RawRow> {
         .collect();
     raws.sort_unstable_by_key(|row| row.id);
     raws
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{AppId, RawId};
+
+    fn bucket(n: i64) -> Bucket {
+        Bucket::from_raw(n).expect("a bucket")
+    }
+
+    /// So many rows of each of these buckets; answers those of which few came.
+    fn few_of(came: &[(i64, usize)], most: usize) -> Option<Vec<i64>> {
+        let rows: Vec<NewRaw> = came
+            .iter()
+            .flat_map(|(n, count)| std::iter::repeat_n(*n, *count))
+            .map(|n| NewRaw {
+                id: RawId::from_raw(n),
+                app: AppId::from_raw(1),
+                bucket: bucket(n),
+                part_of: None,
+                received_at: Timestamp::ZERO,
+                body: bytes::Bytes::new(),
+            })
+            .collect();
+        // The fourth is not free.
+        let free = (0..4).map(bucket).collect();
+        let few = few(&rows, free, most)?;
+        Some(few.into_iter().map(Bucket::raw).collect())
+    }
+
+    #[test]
+    fn what_one_bucket_has_many_of_waits_and_the_others_do_not() {
+        assert_eq!(few_of(&[(0, 3), (1, 5)], 8), Some(vec![0, 1]));
+        assert_eq!(
+            few_of(&[(0, 90), (1, 2), (2, 1), (4, 7)], 8),
+            Some(vec![1, 2])
+        );
+        assert_eq!(few_of(&[(0, 9)], 8), Some(vec![]));
+    }
+
+    #[test]
+    fn where_those_with_hardly_any_are_too_many_all_wait() {
+        assert_eq!(few_of(&[(0, 4), (1, 4), (2, 1)], 8), None);
+        assert_eq!(few_of(&[(0, 4), (1, 3), (2, 1)], 8), Some(vec![0, 1, 2]));
+    }
 }

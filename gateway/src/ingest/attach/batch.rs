@@ -481,6 +481,7 @@ async fn forward_strays(
             received_at: stray.received_at,
             body: bytes::Bytes::new(),
         };
+        attacher.kept.forget();
         raw::append_all_tenants(tx, &[row], None).await?;
         attacher.wakeups.raw_elsewhere();
     }

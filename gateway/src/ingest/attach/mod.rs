@@ -10,6 +10,7 @@ mod at_once;
 mod batch;
 mod consent;
 mod count;
+mod kept;
 mod owners;
 mod people;
 mod receipts;
@@ -19,6 +20,7 @@ mod waiting;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::FutureExt as _;
@@ -38,6 +40,7 @@ use crate::storage::{Db, StorageError, Tx, changes};
 use crate::telemetry::names;
 use crate::tenants::SetupError;
 
+pub use kept::Kept;
 use waiting::{Place, Waiting};
 
 /// How bodies are attached.
@@ -45,8 +48,8 @@ use waiting::{Place, Waiting};
 pub struct AttacherConfig {
     /// Most bodies in one transaction.
     pub most: usize,
-    /// Most rows that are attached by the commit that takes them in; of more, all wait. Where more comes within a commit the
-    /// node is busy: bodies are cheaper then kept at once and attached many together.
+    /// Most rows that are attached by the commit that takes them in; where more comes within a commit, all wait for a while: the
+    /// node is busy, and bodies are cheaper then kept at once and attached many together.
     pub most_at_once: usize,
     /// The body that reaches so many bytes is the last of a transaction: what a batch holds in memory.
     pub most_bytes: usize,
@@ -128,6 +131,10 @@ pub struct Attacher {
     pub sends: Arc<dyn Fn(Vec<OutboxRow>) + Send + Sync>,
     /// Told of messages that people hold off.
     pub meter: Arc<Meter>,
+    /// Bodies that this node has kept and that wait.
+    pub kept: Kept,
+    /// Set while turns wait for long: backlogs of single buckets can wait.
+    pub crowded: Arc<AtomicBool>,
     /// Told of the number of every message that was attached: it shares the number's throughput with what is sent.
     pub received: Arc<Received>,
 }
@@ -140,6 +147,9 @@ pub(super) enum AttachError {
     /// Another node made the same contact at the same moment: read again, it is known now.
     #[error("a race for a person was lost")]
     Race,
+    /// More came together than is attached as it comes.
+    #[error("too many came together")]
+    Many,
     /// Others write, for longer than this can wait.
     #[error("the writer was not free in time")]
     Late,
@@ -148,6 +158,41 @@ pub(super) enum AttachError {
     Setup(#[source] SetupError),
 }
 
+impl AttachError {
+    /// Says what is wrong, unless it is in the order of things; answers whether to try again at once.
+    fn told(self) -> Left {
+        match self {
+            Self::Race | Self::Late | Self::Many => Left::More,
+            Self::Storage(StorageError::Fenced(bucket)) => {
+                tracing::info!(bucket, "a bucket was lost while its bodies were attached");
+                Left::Nothing
+            }
+            Self::Storage(error) if error.is_lost_race() => Left::More,
+            Self::Setup(error) => {
+                tracing::error!(%error, "setup could not be read, so bodies wait; trying again");
+                Left::Nothing
+            }
+            Self::Storage(error) => {
+                tracing::error!(error = ?error, "bodies could not be attached; trying again");
+                Left::Nothing
+            }
+        }
+    }
+}
+
+/// What may be left behind a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Left {
+    Nothing,
+    More,
+    /// Only of buckets with backlogs, which others are let before.
+    Backlogs,
+}
+
+/// While it is crowded, bodies of backlogs go so far apart, so many together: some 800 a second.
+const BACKLOGS_APART: Duration = Duration::from_millis(10);
+const OF_BACKLOGS: usize = 8;
+
 impl Attacher {
     /// Attaches until stopped.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
@@ -155,34 +200,30 @@ impl Attacher {
         let mut looks = tokio::time::interval(self.config.look);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut waiting = Waiting::new();
+        let mut rest = Box::pin(tokio::time::sleep(Duration::ZERO));
         loop {
             if looks.tick().now_or_never().is_some() {
                 waiting.look();
             }
-            let more = match self.once(&mut owned, &mut waiting).await {
-                Ok(more) => more,
-                Err(AttachError::Storage(StorageError::Fenced(bucket))) => {
-                    tracing::info!(bucket, "a bucket was lost while its bodies were attached");
-                    false
-                }
-                Err(AttachError::Race | AttachError::Late) => true,
-                Err(AttachError::Storage(error)) if error.is_lost_race() => true,
-                Err(AttachError::Setup(error)) => {
-                    tracing::error!(%error, "setup could not be read, so bodies wait; trying again");
-                    false
-                }
-                Err(AttachError::Storage(error)) => {
-                    tracing::error!(error = ?error, "bodies could not be attached; trying again");
-                    false
-                }
+            let crowded = self.crowded.load(Ordering::Relaxed);
+            let of_backlogs = match (crowded, rest.is_elapsed()) {
+                (false, _) => self.config.most,
+                (true, true) => OF_BACKLOGS,
+                (true, false) => 0,
             };
+            let left = self.once(&mut owned, &mut waiting, of_backlogs).await;
+            let left = left.unwrap_or_else(|error| error.told());
+            if crowded && of_backlogs > 0 {
+                rest = Box::pin(tokio::time::sleep(BACKLOGS_APART));
+            }
             if stop.is_cancelled() {
                 return;
             }
-            if !more {
+            if left != Left::More {
                 tokio::select! {
                     () = stop.cancelled() => return,
                     () = self.wakeups.raw.notified() => {}
+                    () = &mut rest, if left == Left::Backlogs => {}
                     changed = owned.changed() => match changed {
                         // Seen by now: the next batch would not notice.
                         Ok(()) => waiting.forget(),
@@ -194,8 +235,13 @@ impl Attacher {
         }
     }
 
-    /// Attaches one batch of what waits; answers whether more may.
-    async fn once(&self, owned: &mut Owned, waiting: &mut Waiting) -> Result<bool, AttachError> {
+    /// Attaches one batch of what waits, with so many bodies of backlogs in it.
+    async fn once(
+        &self,
+        owned: &mut Owned,
+        waiting: &mut Waiting,
+        of_backlogs: usize,
+    ) -> Result<Left, AttachError> {
         let owned = {
             let owned = owned.borrow_and_update();
             if owned.has_changed() {
@@ -206,11 +252,17 @@ impl Attacher {
         let mut tx = self.db.glance().await?;
         let now = self.clock.now();
         waiting.read(&mut tx, &owned.buckets(), now).await?;
-        let picked = waiting.pick(self.config.most);
+        let picked = waiting.pick(self.config.most, of_backlogs);
         let (raws, gone) = self.bodies(&mut tx, &picked).await?;
+        self.kept.done(gone.iter().copied());
         waiting.done(gone);
         if raws.is_empty() {
-            return Ok(waiting.has_more());
+            let held_back = waiting.has_more() && of_backlogs == 0;
+            return Ok(if held_back {
+                Left::Backlogs
+            } else {
+                waiting.left()
+            });
         }
         let setup = changes::setup_version_all_tenants(&mut tx).await?;
         drop(tx);
@@ -219,8 +271,10 @@ impl Attacher {
         let taken = split.bodies;
         let batch = batch::commit(self, &owned, &raws[..taken], split).await?;
         self.hand_on(batch);
-        waiting.done(raws[..taken].iter().filter_map(place));
-        Ok(waiting.has_more())
+        let attached: Vec<Place> = raws[..taken].iter().filter_map(place).collect();
+        self.kept.done(attached.iter().copied());
+        waiting.done(attached);
+        Ok(waiting.left())
     }
 
     /// The bodies that were picked, in that order, as far as a batch may hold them; and those that do not wait any more.

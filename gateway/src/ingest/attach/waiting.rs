@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::Left;
 use crate::domain::id::first_id_at;
 use crate::domain::{Bucket, RawId, Timestamp};
 use crate::storage::{Result, Tx, raw};
@@ -21,6 +22,9 @@ const SWEPT: usize = 1_024;
 const HELD: usize = 500_000;
 /// Before all ids.
 const FIRST: RawId = RawId::from_raw(0);
+
+/// A bucket in which more wait has a backlog.
+const BACKLOG: usize = 64;
 
 /// While more wait, what is young is too much to be read again each time.
 const FEW: usize = 1_024;
@@ -68,6 +72,13 @@ impl Waiting {
     /// May there be more to attach at once?
     pub(super) fn has_more(&self) -> bool {
         self.held > 0 || self.more
+    }
+
+    pub(super) fn left(&self) -> Left {
+        match self.has_more() {
+            true => Left::More,
+            false => Left::Nothing,
+        }
     }
 
     /// Reads on.
@@ -127,8 +138,9 @@ impl Waiting {
         self.held += usize::from(self.buckets.entry(bucket).or_default().insert(id));
     }
 
-    /// Whose turn it is: the oldest body of each bucket, then the second of each, until there are `most`.
-    pub(super) fn pick(&mut self, most: usize) -> Vec<Place> {
+    /// Whose turn it is: the oldest body of each bucket, then the second of each, until there are `most`; of buckets with backlogs,
+    /// no more than `of_backlogs` together.
+    pub(super) fn pick(&mut self, most: usize, mut of_backlogs: usize) -> Vec<Place> {
         let (before, behind): (Vec<_>, Vec<_>) = self
             .buckets
             .iter()
@@ -136,17 +148,19 @@ impl Waiting {
         let mut queues: Vec<_> = behind
             .into_iter()
             .chain(before)
-            .map(|(bucket, ids)| (*bucket, ids.iter()))
+            .map(|(bucket, ids)| (*bucket, ids.len() > BACKLOG, ids.iter()))
             .collect();
-        let first = queues.first().map(|(bucket, _)| *bucket);
+        let first = queues.first().map(|(bucket, ..)| *bucket);
         let mut picked = Vec::with_capacity(most.min(self.held));
         while picked.len() < most && !queues.is_empty() {
-            queues.retain_mut(|(bucket, ids)| match ids.next() {
-                Some(id) if picked.len() < most => {
+            queues.retain_mut(|(bucket, is_backlog, ids)| {
+                let has_room = picked.len() < most && !(*is_backlog && of_backlogs == 0);
+                let next = ids.next().filter(|_| has_room);
+                if let Some(id) = next {
                     picked.push((*id, *bucket));
-                    true
+                    of_backlogs -= usize::from(*is_backlog);
                 }
-                _ => false,
+                next.is_some()
             });
         }
         // A batch that fails is not tried again as it was.
@@ -198,7 +212,7 @@ mod tests {
         let quiet = [place(2_001, 3), place(2_003, 3), place(2_002, 9)];
         let all: Vec<Place> = flood.chain(quiet).collect();
         let mut waiting = waiting(&all);
-        let picked = waiting.pick(6);
+        let picked = waiting.pick(6, 6);
         let expected = [
             place(2_001, 3),
             place(1, 7),
@@ -209,7 +223,7 @@ mod tests {
         ];
         assert_eq!(picked, expected);
         waiting.done(picked);
-        assert_eq!(waiting.pick(2), [place(4, 7), place(5, 7)]);
+        assert_eq!(waiting.pick(2, 2), [place(4, 7), place(5, 7)]);
         assert!(waiting.has_more());
     }
 
@@ -218,7 +232,7 @@ mod tests {
         let all: Vec<Place> = (0..4).map(|n| place(10 + n, n)).collect();
         let mut waiting = waiting(&all);
         for first in [0, 1, 2, 3, 0] {
-            assert_eq!(waiting.pick(1), [place(10 + first, first)]);
+            assert_eq!(waiting.pick(1, 1), [place(10 + first, first)]);
         }
     }
 
@@ -228,7 +242,7 @@ mod tests {
         let mut waiting = waiting(&all);
         let mut buckets = Vec::new();
         for _ in 0..5 {
-            let picked = waiting.pick(4);
+            let picked = waiting.pick(4, 4);
             buckets.extend(picked.iter().map(|(_, bucket)| bucket.raw()));
             waiting.done(picked);
         }
@@ -239,8 +253,25 @@ mod tests {
     #[test]
     fn what_is_read_twice_is_held_once() {
         let mut waiting = waiting(&[place(1, 1), place(1, 1), place(2, 1)]);
-        assert_eq!(waiting.pick(10).len(), 2);
+        assert_eq!(waiting.pick(10, 10).len(), 2);
         waiting.done([place(1, 1), place(2, 1), place(3, 1)]);
         assert!(!waiting.has_more());
+    }
+
+    #[test]
+    fn of_backlogs_no_more_is_picked_than_may_be() {
+        let flood = (1..=1_000).map(|id| place(id, 7));
+        let quiet = (0..10).map(|n| place(2_000 + n, 20 + n));
+        let all: Vec<Place> = flood.chain(quiet).collect();
+        let of_flood = |picked: &[Place]| picked.iter().filter(|(id, _)| id.raw() < 2_000).count();
+        let mut waiting = waiting(&all);
+        let picked = waiting.pick(48, 0);
+        assert_eq!((picked.len(), of_flood(&picked)), (10, 0));
+        let picked = waiting.pick(48, 3);
+        assert_eq!((picked.len(), of_flood(&picked)), (13, 3));
+        let picked = waiting.pick(12, 8);
+        assert_eq!((picked.len(), of_flood(&picked)), (12, 2));
+        let picked = waiting.pick(48, 48);
+        assert_eq!((picked.len(), of_flood(&picked)), (48, 38));
     }
 }

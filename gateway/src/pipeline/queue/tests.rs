@@ -4,6 +4,8 @@ use super::*;
 use crate::domain::{ContactId, EventId, NumberId, Occasion, RawId, Timestamp};
 use crate::storage::events::Subject;
 
+const NOW: Timestamp = Timestamp::from_millis(1_000_000);
+
 /// Conversation `tenant * 1000 + n` belongs to `tenant`.
 fn event(conversation: i64, seq: i64) -> PendingEvent {
     let tenant = conversation / 1000;
@@ -40,7 +42,7 @@ fn queue(slots: usize, conversations: impl IntoIterator<Item = i64>) -> Queue {
 
 /// Begins all that may begin; answers the conversations.
 fn begin(queue: &mut Queue) -> Vec<i64> {
-    std::iter::from_fn(|| queue.next())
+    std::iter::from_fn(|| queue.next(NOW))
         .map(|event| event.conversation.raw())
         .collect()
 }
@@ -53,13 +55,20 @@ fn id(conversation: i64) -> ConversationId {
     ConversationId::from_raw(conversation)
 }
 
+fn took(fuel: u64) -> Took {
+    Took {
+        fuel,
+        waited: Duration::ZERO,
+    }
+}
+
 #[test]
 fn tenants_take_turns_and_a_conversation_runs_one_message_at_a_time() {
     let mut queue = queue(16, [1000, 1001, 1002, 2000]);
     queue.add(event(1000, 2));
     assert_eq!(begin(&mut queue), [1000, 2000, 1001, 1002]);
     queue.done(id(1000), 1);
-    let next = queue.next().expect("the second message");
+    let next = queue.next(NOW).expect("the second message");
     assert_eq!((next.conversation, next.seq), (id(1000), 2));
     assert_eq!((queue.running(), queue.len()), (4, 4));
 }
@@ -225,7 +234,7 @@ fn a_forgotten_conversation_comes_back_whole() {
     assert_eq!(queue.len(), 0, "its tenant is behind");
     queue.add(event(1000, 1));
     queue.add(event(1000, 2));
-    let first = queue.next().expect("the first message");
+    let first = queue.next(NOW).expect("the first message");
     assert_eq!(first.seq, 1);
 }
 
@@ -237,7 +246,7 @@ fn a_known_event_keeps_what_it_carries() {
     queue.add(carried);
     queue.add(event(1000, 1));
     assert_eq!(
-        queue.next().and_then(|event| event.element).as_deref(),
+        queue.next(NOW).and_then(|event| event.element).as_deref(),
         Some("{}")
     );
 }
@@ -252,7 +261,7 @@ fn a_tenant_whose_turns_burn_cpu_gets_few_slots_and_its_neighbour_all_it_wants()
     assert_eq!(hog.len(), 16, "nobody knows it yet");
     // They all loop; what comes after them is bounded, though nearly all slots are free.
     for n in hog.drain(..) {
-        queue.measured(id(n), LOOP);
+        queue.measured(id(n), took(LOOP), NOW);
         queue.done(id(n), 1);
     }
     hog = begin(&mut queue);
@@ -260,7 +269,7 @@ fn a_tenant_whose_turns_burn_cpu_gets_few_slots_and_its_neighbour_all_it_wants()
     (2000..2040).for_each(|n| queue.add(event(n, 1)));
     let quiet = begin(&mut queue);
     assert_eq!(of_tenant(&quiet, 2), 16);
-    queue.measured(id(quiet[0]), 0);
+    queue.measured(id(quiet[0]), took(0), NOW);
     // Of 64 slots a third is its share; beyond it a reserve stays free.
     assert_eq!(of_tenant(&begin(&mut queue), 2), 24);
 }
@@ -275,7 +284,7 @@ fn heavy_tenants_take_turns_by_what_they_took() {
         let Some(n) = running.pop() else { break };
         let tenant = usize::try_from(n / 1000 - 1).expect("small");
         had[tenant] += costs[tenant];
-        queue.measured(id(n), costs[tenant]);
+        queue.measured(id(n), took(costs[tenant]), NOW);
         queue.done(id(n), 1);
         running.extend(begin(&mut queue));
     }
@@ -294,4 +303,45 @@ fn a_turn_that_never_ran_gives_its_charge_back() {
     assert_eq!(begin(&mut queue), [1000]);
     queue.done(id(1000), 1);
     assert!(queue.tenants.is_empty() && queue.turn_of.is_empty());
+}
+
+/// A flood of one tenant beside another with a turn now and then, both in commits that take so long; answers what the flood has
+/// under way after each of these.
+fn beside_a_flood(takes: Duration, commits: i64) -> Vec<usize> {
+    const FLOOD: std::ops::Range<i64> = 10_000..11_000;
+    let mut queue = queue(256, FLOOD);
+    let mut now = NOW;
+    let mut under_way = Vec::new();
+    let begin = |queue: &mut Queue, now| -> Vec<(i64, i64)> {
+        let begun = std::iter::from_fn(|| queue.next(now));
+        begun
+            .map(|event| (event.conversation.raw(), event.seq))
+            .collect()
+    };
+    for quiet in 0..commits {
+        let flood = begin(&mut queue, now);
+        under_way.push(flood.len());
+        queue.add(event(2_000 + quiet, 1));
+        let mut group = begin(&mut queue, now);
+        group.extend(flood);
+        let ran_at = now;
+        now = now.plus(takes);
+        for (conversation, seq) in group {
+            queue.measured(id(conversation), took(0), ran_at);
+            queue.committed(id(conversation), seq, now);
+            if FLOOD.contains(&conversation) {
+                queue.add(event(conversation, seq + 1));
+            }
+        }
+    }
+    under_way
+}
+
+#[test]
+fn a_flood_has_less_under_way_while_others_wait_for_long() {
+    let short = beside_a_flood(Duration::from_millis(6), 100);
+    assert!(short.iter().all(|flood| *flood >= 200), "{short:?}");
+    let long = beside_a_flood(Duration::from_millis(50), 200);
+    let least = long.iter().min();
+    assert!(least.is_some_and(|flood| *flood <= 2 * LEAST), "{long:?}");
 }

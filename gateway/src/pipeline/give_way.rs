@@ -1,0 +1,216 @@
+//! How many slots are shared out, by how long turns of those who ask for little wait. Pure.
+//!
+//! Slots alone do not keep a flood from the others: two hundred turns of one tenant before the guest threads and in the next
+//! commits are tens of milliseconds for whoever comes after them. So it is measured how long the turns of tenants wait for
+//! the node that have all they want: for a guest thread, and from their plugins' end to their commit, not what their plugins
+//! take. While that is more than half as much again as is usual, there are fewer slots to share out: a quarter fewer, and again; else there are an
+//! eighth more. Where nobody is but those who want more than they have, nothing is measured, and all slots are there.
+
+use std::time::Duration;
+
+use crate::domain::Timestamp;
+
+/// So long, and so many turns of others, are one measurement. Guesses: what was given up shows a few commits later.
+const MEASURED_FOR: Duration = Duration::from_millis(40);
+const MEASURED: u32 = 8;
+/// Nobody else has had a turn for so long: those who want more than they have are alone.
+const ALONE: Duration = Duration::from_millis(250);
+/// There are always so many, and those above their share have so many under way together whatever others hold: a commit of so many
+/// turns takes hardly longer than one of a single one.
+pub(super) const LEAST: usize = 8;
+/// What is usual until it was measured, and at least: less is no wait that anybody would notice.
+const USUAL: f64 = 3.0;
+/// How fast it is learnt: of a measurement while nobody is above its share, and while those who are have given up all they can. What
+/// is left then is not their doing; but it may be that of what they are sent, so it is believed slowly: in ten seconds or so.
+const LEARNT: f64 = 1.0 / 8.0;
+const LEARNT_IN_VAIN: f64 = 1.0 / 256.0;
+
+/// In milliseconds, as means.
+#[derive(Debug)]
+pub(super) struct GiveWay {
+    slots: usize,
+    limit: usize,
+    /// How long turns wait when nobody is above its share.
+    usual: f64,
+    measured: Measured,
+}
+
+/// One measurement.
+#[derive(Debug, Default)]
+struct Measured {
+    since: Timestamp,
+    turns: u32,
+    waited: f64,
+    /// Somebody was above its share meanwhile.
+    above: bool,
+    last: Timestamp,
+}
+
+impl GiveWay {
+    pub(super) fn new(slots: usize) -> Self {
+        Self {
+            slots,
+            limit: slots,
+            usual: USUAL,
+            measured: Measured::default(),
+        }
+    }
+
+    /// Slots to share out.
+    pub(super) fn slots(&self, now: Timestamp) -> usize {
+        match now > self.measured.last.plus(ALONE) {
+            true => self.slots,
+            false => self.limit,
+        }
+    }
+
+    /// Are there fewer than all?
+    pub(super) fn is_crowded(&self, now: Timestamp) -> bool {
+        self.slots(now) < self.slots
+    }
+
+    /// A turn of a tenant that had all it wanted is committed. It waited so long, while `above` turns of tenants above their share were
+    /// under way.
+    pub(super) fn waited(&mut self, waited: Duration, above: usize, now: Timestamp) {
+        if now > self.measured.last.plus(ALONE) || now < self.measured.since {
+            // What was learnt of others long ago says nothing of those who are here now.
+            self.limit = self.slots;
+            self.begin(now);
+        }
+        let measured = &mut self.measured;
+        measured.turns += 1;
+        measured.waited += waited.as_secs_f64() * 1_000.0;
+        measured.above |= above > 0;
+        measured.last = now;
+        if measured.turns >= MEASURED && now >= measured.since.plus(MEASURED_FOR) {
+            self.judge();
+            self.begin(now);
+        }
+    }
+
+    fn judge(&mut self) {
+        let mean = self.measured.waited / f64::from(self.measured.turns);
+        let least = LEAST.min(self.slots);
+        let learnt = match (self.measured.above, self.limit == least) {
+            (false, _) => LEARNT,
+            (true, true) => LEARNT_IN_VAIN,
+            (true, false) => 0.0,
+        };
+        self.usual = (self.usual + (mean - self.usual) * learnt).max(USUAL);
+        self.limit = match mean > 1.5 * self.usual {
+            true => (self.limit - self.limit.div_ceil(4)).max(least),
+            false => (self.limit + self.limit.div_ceil(8)).min(self.slots),
+        };
+    }
+
+    fn begin(&mut self, now: Timestamp) {
+        self.measured = Measured {
+            since: now,
+            last: now,
+            ..Measured::default()
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SLOTS: usize = 256;
+
+    /// A street on which a turn of somebody else is committed each five milliseconds.
+    struct Street {
+        way: GiveWay,
+        now: Timestamp,
+    }
+
+    impl Street {
+        fn new() -> Self {
+            Self {
+                way: GiveWay::new(SLOTS),
+                now: Timestamp::from_millis(1_000_000),
+            }
+        }
+
+        /// For a second others wait so long while `above` turns are under way.
+        fn second(&mut self, waited: u64, above: usize) -> usize {
+            for _ in 0..200 {
+                self.now = self.now.plus(Duration::from_millis(5));
+                self.way
+                    .waited(Duration::from_millis(waited), above, self.now);
+            }
+            self.way.limit
+        }
+
+        fn slots(&self) -> usize {
+            self.way.slots(self.now)
+        }
+    }
+
+    #[test]
+    fn who_is_alone_gives_nothing_up() {
+        assert_eq!(Street::new().slots(), SLOTS);
+    }
+
+    #[test]
+    fn those_above_give_way_while_others_wait_and_come_back_when_they_do_not() {
+        let mut street = Street::new();
+        assert_eq!(street.second(3, 100), SLOTS);
+        assert_eq!(street.second(40, 100), LEAST);
+        assert_eq!(street.slots(), LEAST);
+        street.second(3, LEAST);
+        assert_eq!(street.second(3, LEAST), SLOTS);
+    }
+
+    #[test]
+    fn it_settles_where_others_wait_for_half_as_long_again_as_is_usual() {
+        let mut street = Street::new();
+        street.second(3, 0);
+        // A turn of theirs that is under way costs each of the others a tenth of a millisecond.
+        let mut limits = Vec::new();
+        for _ in 0..1_000 {
+            street.now = street.now.plus(Duration::from_millis(5));
+            let (above, now) = (street.way.limit, street.now);
+            let waited = Duration::from_micros(3_000 + 100 * above as u64);
+            street.way.waited(waited, above, now);
+            limits.push(above);
+        }
+        let settled = &limits[200..];
+        assert!(
+            settled.iter().all(|limit| (8..=30).contains(limit)),
+            "{settled:?}"
+        );
+    }
+
+    #[test]
+    fn what_is_usual_is_learnt_when_nobody_is_above() {
+        let mut street = Street::new();
+        street.second(15, 0);
+        street.second(15, 0);
+        assert_eq!(street.second(20, 100), SLOTS);
+        assert_eq!(street.second(30, 100), LEAST);
+    }
+
+    #[test]
+    fn who_gave_way_in_vain_does_so_no_longer() {
+        let mut street = Street::new();
+        let limits: Vec<usize> = (0..30).map(|_| street.second(20, LEAST)).collect();
+        assert_eq!(limits[..3], [LEAST; 3]);
+        assert_eq!(
+            limits[29], SLOTS,
+            "others wait for something else: {limits:?}"
+        );
+    }
+
+    #[test]
+    fn when_the_others_have_gone_all_is_free_at_once() {
+        let mut street = Street::new();
+        street.second(40, 100);
+        street.now = street.now.plus(Duration::from_millis(251));
+        assert_eq!(street.slots(), SLOTS);
+        street
+            .way
+            .waited(Duration::from_millis(40), 100, street.now);
+        assert_eq!(street.slots(), SLOTS, "it begins anew");
+    }
+}
