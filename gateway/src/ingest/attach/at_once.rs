@@ -126,9 +126,35 @@ fn in_order(rows: &[NewRaw], buckets: &BTreeSet<Bucket>) -> Vec<RawRow> {
             app: row.app.raw(),
             bucket: row.bucket.raw(),
             received_at: row.received_at.millis(),
-            body: row.body.to_vec(),
+            body: row.body.clone(),
         })
         .collect();
     raws.sort_unstable_by_key(|row| row.id);
     raws
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::domain::{AppId, RawId};
+
+    #[test]
+    fn bodies_are_read_where_they_are_and_in_the_order_of_their_ids() {
+        let buckets: Vec<Bucket> = Bucket::all().take(2).collect();
+        let row = |id, bucket| NewRaw {
+            id: RawId::from_raw(id),
+            app: AppId::from_raw(1),
+            bucket,
+            part_of: None,
+            received_at: Timestamp::from_millis(1),
+            body: Bytes::from(format!("body {id}")),
+        };
+        let rows = [row(3, buckets[0]), row(2, buckets[1]), row(1, buckets[0])];
+        let raws = in_order(&rows, &BTreeSet::from([buckets[0]]));
+        let place = |body: &Bytes| (body.as_ptr(), body.len());
+        let read: Vec<_> = raws.iter().map(|raw| (raw.id, place(&raw.body))).collect();
+        assert_eq!(read, [(1, place(&rows[2].body)), (3, place(&rows[0].body))]);
+    }
 }
