@@ -63,6 +63,7 @@ pub mod plugin_health;
 pub mod plugin_sight;
 pub mod plugin_trust;
 pub mod plugin_versions;
+pub mod races;
 pub mod raw;
 pub mod readiness;
 pub mod receipts;
