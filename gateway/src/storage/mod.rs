@@ -73,6 +73,7 @@ pub mod replays;
 mod rows;
 pub mod secrets;
 pub mod server;
+pub mod standing;
 pub mod stream;
 pub mod take_overs;
 pub mod template_accounts;

@@ -79,6 +79,24 @@ fn refused(answer: &Answer) -> (u16, &str, &str) {
 }
 
 #[tokio::test]
+async fn what_stands_on_a_tenant_is_counted_to_the_last() {
+    for_each_database(async |database| {
+        let ground = Ground::on(&database).await;
+        let place = place(&ground).await;
+        let many = "INSERT INTO credential (id, tenant, name, token, created_at)
+            WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1200)
+            SELECT n.i, c.tenant, c.name || n.i, c.token, c.created_at FROM credential c CROSS JOIN n";
+        database.execute(many).await;
+        let tenant = format!("/tenants/{}", place.tenant);
+        let answer = ground.delete(&ground.operator, &tenant).await;
+        let why = "tenant `acme` still has numbers (1), credentials (1201)";
+        assert_eq!(refused(&answer), (409, "in_use", why));
+        ground.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn nothing_goes_while_something_stands_on_it() {
     for_each_database(async |database| {
         let ground = Ground::on(&database).await;
