@@ -17,6 +17,7 @@ mod delivery;
 mod demo;
 mod events;
 mod explain;
+mod failing_disk;
 mod guests;
 mod harness;
 mod ingest;

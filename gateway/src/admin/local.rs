@@ -1,5 +1,6 @@
 //! Opening what a configuration names: data folder, database, keys. For verbs that do without a server, and for it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -94,14 +95,19 @@ pub fn load_keyring(config: &Config) -> Result<Keyring, KeyringError> {
     Keyring::load(source, Arc::new(SystemEntropy))
 }
 
-/// The compiler of uploads: this same program, started anew under limits.
-pub fn compiler(config: &Config) -> Result<Compiler, OpenError> {
-    compiler_of(config, CompileLimits::default().at_once)
+/// The file of this same program, which takes the hidden verbs of children.
+pub fn own_program() -> Result<PathBuf, OpenError> {
+    std::env::current_exe().map_err(OpenError::OwnFile)
 }
 
-/// One that runs so many children at once.
-pub fn compiler_of(config: &Config, at_once: usize) -> Result<Compiler, OpenError> {
-    let exe = std::env::current_exe().map_err(OpenError::OwnFile)?;
+/// The compiler of uploads: this same program, started anew under limits.
+pub fn compiler(config: &Config) -> Result<Compiler, OpenError> {
+    let at_once = CompileLimits::default().at_once;
+    Ok(compiler_of(config, own_program()?, at_once))
+}
+
+/// One that runs so many children of a program at once.
+pub fn compiler_of(config: &Config, program: PathBuf, at_once: usize) -> Compiler {
     let limits = CompileLimits {
         at_once,
         memory: config.plugins.compile_memory_bytes,
@@ -109,7 +115,7 @@ pub fn compiler_of(config: &Config, at_once: usize) -> Result<Compiler, OpenErro
         wall: config.plugins.compile_timeout,
         ..CompileLimits::default()
     };
-    Ok(Compiler::new(exe, limits))
+    Compiler::new(program, limits)
 }
 
 /// The lock of the data folder, which is made when it is not there. `None` on PostgreSQL, which locks by itself.

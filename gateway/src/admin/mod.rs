@@ -28,7 +28,7 @@ pub use consent::ConsentCommand;
 pub use context::{AdminContext, execute};
 pub use error::AdminError;
 pub use local::{
-    Local, OpenError, compiler, compiler_of, graph, load_keyring, lock, open_database,
+    Local, OpenError, compiler, compiler_of, graph, load_keyring, lock, open_database, own_program,
 };
 pub use lock::{DataLock, LockError, prepare_data_dir};
 pub use plugins::{

@@ -12,6 +12,7 @@ mod retention;
 mod turns;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -42,6 +43,7 @@ use crate::jobs::{Runner, Traffic, Wake};
 use crate::lifecycle::{Health, Shutdown};
 use crate::metering::{self, Meter, QualityWatch};
 use crate::ownership::{self, Keeper, KeeperConfig, Owned, UnderWay, Wakeups};
+use crate::plugin_host::{CompileLimits, Compiler};
 use crate::replay::ReplayJob;
 use crate::secrets::Keyring;
 use crate::storage::{Db, migrate};
@@ -86,6 +88,8 @@ pub struct StartOptions {
     pub migrate: bool,
     /// The recorder of this process; none: metrics are not served.
     pub recorder: Option<telemetry::Recorder>,
+    /// Whose hidden verbs compile, check settings and replay; none: this process's own program, which must be the gateway.
+    pub program: Option<PathBuf>,
 }
 
 impl StartOptions {
@@ -96,6 +100,7 @@ impl StartOptions {
             observer: Arc::new(()),
             migrate: true,
             recorder: None,
+            program: None,
         }
     }
 }
@@ -119,6 +124,8 @@ struct Shared {
     parts: Parts,
     /// This node's name among the holders of slots.
     holder: String,
+    /// What children are started from.
+    program: PathBuf,
     meters: Arc<PluginMeters>,
 }
 
@@ -148,6 +155,10 @@ impl Node {
             ttl: config.leases.ttl,
             tick: config.leases.renew_every,
         };
+        let program = match options.program {
+            Some(program) => program,
+            None => admin::own_program()?,
+        };
         let (clock, under_way) = (options.clock.clone(), UnderWay::default());
         let (keeper, ids, owned) =
             Keeper::start(db.clone(), keeper, clock, under_way.clone()).await?;
@@ -166,6 +177,7 @@ impl Node {
             shutdown: options.shutdown.clone(),
             parts: Parts::new(options.shutdown.clone()),
             holder,
+            program,
             meters: Arc::new(PluginMeters::new(config.metrics.plugin_seats)),
         };
         let turns_paused = Arc::new(AtomicBool::new(false));
@@ -375,6 +387,10 @@ impl Shared {
         Ok((address, api_address))
     }
 
+    fn compiler(&self, config: &Config, at_once: usize) -> Compiler {
+        admin::compiler_of(config, self.program.clone(), at_once)
+    }
+
     fn admin_context(&self, config: &Config) -> anyhow::Result<AdminContext> {
         let (db, keyring) = (self.db.clone(), self.keyring.clone());
         Ok(AdminContext {
@@ -384,7 +400,7 @@ impl Shared {
                 changed: self.wakeups.setup.clone(),
                 ..SetupContext::new(db, keyring, self.clock.clone(), self.ids.clone())
             },
-            compiler: Arc::new(admin::compiler(config)?),
+            compiler: Arc::new(self.compiler(config, CompileLimits::default().at_once)),
             graph: graph(config)?,
             traffic: self.traffic.clone(),
         })

@@ -8,7 +8,6 @@ use tokio::sync::mpsc;
 
 use super::ports::{breaker_rule, component_budget, plugin_limits};
 use super::{Shared, followers};
-use crate::admin;
 use crate::config::Config;
 use crate::delivery::{ClaimsAtOnce, Intake};
 use crate::directory;
@@ -144,7 +143,7 @@ impl Shared {
     fn start_recompiler(&self, config: &Config, wanted: Arc<Wanted>) -> anyhow::Result<()> {
         let children = config.plugins.recompile_concurrency;
         // A compiler of its own: what turns wait for is never behind uploads, nor behind all the rest.
-        let compiler = admin::compiler_of(config, children + 1)?;
+        let compiler = self.compiler(config, children + 1);
         let recompiler = Recompiler {
             setup: self.admin_context(config)?.setup,
             compiler: Arc::new(compiler),

@@ -23,7 +23,7 @@ use crate::graph::client::call::{CallError, Failed};
 use crate::storage::addresses::{Addresses, addresses_all_tenants};
 use crate::storage::people::{self, IdentityKey};
 use crate::storage::{
-    Result as Stored, StorageError, Tx, consents, contacts, conversations, person,
+    Result as Stored, StorageError, Tx, consents, contacts, conversations, person, races,
 };
 use crate::tenants::{SetupContext, SetupError, credentials, numbers};
 
@@ -216,11 +216,23 @@ impl Change {
     }
 }
 
-/// Writes what Meta has done: under the lock of the consent row, so that no send is claimed across it.
+/// Writes what Meta has done: under the lock of the consent row, so that no send is claimed across it. A lost race must not
+/// leave it unwritten.
 pub(super) async fn keep(
     setup: &SetupContext,
-    (tenant, number, contact): (TenantId, &Number, ContactId),
+    whose: (TenantId, &Number, ContactId),
     change: Change,
+) -> Result<Standing, SetupError> {
+    races::again(SetupError::is_lost_race, || {
+        keep_once(setup, whose, &change)
+    })
+    .await
+}
+
+async fn keep_once(
+    setup: &SetupContext,
+    (tenant, number, contact): (TenantId, &Number, ContactId),
+    change: &Change,
 ) -> Result<Standing, SetupError> {
     let now = setup.clock.now();
     let mut tx = setup.db.begin().await?;
@@ -267,9 +279,9 @@ pub(super) async fn keep(
         at: now,
         wording: Vec::new(),
         evidence: Evidence {
-            subject: change.subject,
+            subject: change.subject.clone(),
             source: number.display_number.clone(),
-            proof: change.proof,
+            proof: change.proof.clone(),
             ..Evidence::default()
         },
         by: setup.by.label(),

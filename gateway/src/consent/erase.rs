@@ -23,28 +23,20 @@ use crate::storage::jobs::{Job, JobState};
 use crate::storage::people::Consents;
 use crate::storage::person::{self, Grown, Person};
 use crate::storage::{
-    Result as Stored, StorageError, Tx, consent_imports as kept, consents, contacts, people,
+    Result as Stored, StorageError, Tx, consent_imports as kept, consents, contacts, people, races,
 };
 use crate::tenants::{SetupContext, SetupError};
 
-/// Attempts at an erasure that somebody else's change comes before, as when two become one meanwhile.
-const ATTEMPTS: usize = 5;
-
-/// Erases a person. Answers the job that walks through what grows with traffic.
+/// Erases a person, as often as somebody else's change comes before, as when two become one meanwhile. Answers the job that walks through what grows with traffic.
 pub async fn begin(
     setup: &SetupContext,
     tenant: TenantId,
     contact: ContactId,
 ) -> Result<Job, SetupError> {
-    let mut attempts = 1;
-    loop {
-        match begin_once(setup, tenant, contact).await {
-            Err(SetupError::Storage(error)) if error.is_lost_race() && attempts < ATTEMPTS => {
-                attempts += 1;
-            }
-            done => return done,
-        }
-    }
+    races::again(SetupError::is_lost_race, || {
+        begin_once(setup, tenant, contact)
+    })
+    .await
 }
 
 async fn begin_once(

@@ -15,7 +15,7 @@ use crate::policy::Purpose;
 use crate::secrets::{Entropy, SystemEntropy};
 use crate::storage::consent_pages::{self, PageRow};
 use crate::storage::consents::{self, Pending, Wording};
-use crate::storage::{Db, StorageError, numbers, tenants};
+use crate::storage::{Db, StorageError, numbers, races, tenants};
 use crate::tenants::{SetupContext, SetupError, check_text};
 
 /// How long a code waits.
@@ -60,6 +60,15 @@ pub async fn put(
         let what = format!("must have 1 to {WORDING_MOST} characters");
         return Err(SetupError::invalid("the page's text", what));
     }
+    // Somebody else may put the same page at this moment: theirs is the version before.
+    races::again(SetupError::is_lost_race, || put_once(setup, tenant, new)).await
+}
+
+async fn put_once(
+    setup: &SetupContext,
+    tenant: TenantId,
+    new: &NewPage,
+) -> Result<Page, SetupError> {
     let now = setup.clock.now();
     let mut tx = setup.db.begin().await?;
     if Purpose::of(&new.scope, &topics(&mut tx, tenant).await?).is_none() {

@@ -13,7 +13,7 @@ use crate::policy::{ConsentState, Purpose};
 use crate::storage::consents::{self, Pending, Wording};
 use crate::storage::contacts;
 use crate::storage::people::{self, Consent};
-use crate::storage::{Result as Stored, StorageError, Tx};
+use crate::storage::{Result as Stored, StorageError, Tx, races};
 use crate::tenants::{SetupContext, SetupError};
 
 /// A clock that is ahead of ours by more than this is wrong.
@@ -165,6 +165,19 @@ fn wording_problems(shown: &Shown, wrong: &mut impl FnMut(&'static str, &str)) {
 
 /// Records one statement. `Err` inside: what is wrong with it; nothing was written then.
 pub async fn tell(
+    setup: &SetupContext,
+    tenant: TenantId,
+    contact: ContactId,
+    told: &Told,
+) -> Result<Result<Kept, Problems>, SetupError> {
+    // The person may become one with another at this moment: asked again, it is found who speaks for both.
+    races::again(SetupError::is_lost_race, || {
+        tell_once(setup, tenant, contact, told)
+    })
+    .await
+}
+
+async fn tell_once(
     setup: &SetupContext,
     tenant: TenantId,
     contact: ContactId,

@@ -17,9 +17,9 @@ pub use put::{ContactError, NewContact, Put, put};
 
 use crate::consent::pseudonym::Pseudonyms;
 use crate::domain::{ContactId, TenantId};
-use crate::storage::changes;
 use crate::storage::contacts::{self, Contact, Filter};
 use crate::storage::people::{self, Consents};
+use crate::storage::{changes, races};
 use crate::tenants::{Expected, SetupContext, SetupError, check_text, revision};
 
 /// By which somebody who edits says what they have read.
@@ -57,9 +57,6 @@ fn unknown(id: ContactId) -> SetupError {
     }
 }
 
-/// Attempts at a change that somebody else's comes before. The second one finds what they did, so it is rarely lost.
-const ATTEMPTS: usize = 5;
-
 /// A contact that was put.
 #[derive(Debug)]
 pub struct Upserted {
@@ -77,13 +74,10 @@ pub async fn upsert(
     tenant: TenantId,
     new: &NewContact,
 ) -> Result<Upserted, ContactError> {
-    let mut attempts = 1;
-    loop {
-        match upsert_once(setup, tenant, new).await {
-            Err(error) if error.is_lost_race() && attempts < ATTEMPTS => attempts += 1,
-            done => return done,
-        }
-    }
+    races::again(ContactError::is_lost_race, || {
+        upsert_once(setup, tenant, new)
+    })
+    .await
 }
 
 async fn upsert_once(
@@ -124,13 +118,10 @@ pub async fn update(
     expected: &Expected,
     change: &NewContact,
 ) -> Result<Contact, ContactError> {
-    let mut attempts = 1;
-    loop {
-        match update_once(setup, tenant, id, expected, change).await {
-            Err(error) if error.is_lost_race() && attempts < ATTEMPTS => attempts += 1,
-            done => return done,
-        }
-    }
+    races::again(ContactError::is_lost_race, || {
+        update_once(setup, tenant, id, expected, change)
+    })
+    .await
 }
 
 async fn update_once(

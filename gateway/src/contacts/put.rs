@@ -63,7 +63,8 @@ impl ContactError {
     /// Somebody else put the same key or phone at this moment.
     pub(super) fn is_lost_race(&self) -> bool {
         match self {
-            Self::Storage(error) | Self::Setup(SetupError::Storage(error)) => error.is_lost_race(),
+            Self::Storage(error) => error.is_lost_race(),
+            Self::Setup(error) => error.is_lost_race(),
             _ => false,
         }
     }

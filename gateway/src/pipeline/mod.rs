@@ -51,7 +51,7 @@ use crate::telemetry::names;
 use commit::{Committer, Fate, MetricNames, TimerCounts};
 use memory::{Memory, Used};
 use queue::{Queue, Took};
-use turn::{Finished, Ran, TurnInput, Turns};
+use turn::{Finished, Ran, TurnInput, Turns, Wait};
 
 pub use components::{ComponentBudget, Components, Stocked};
 pub use plugins::{NotRunnable, Plugins, PluginsParts};
@@ -65,7 +65,7 @@ pub struct PipelineConfig {
     pub concurrency: usize,
     /// Most turns in one commit. On SQLite this bounds how long the writer is held.
     pub commit_turns: usize,
-    /// Events held in memory; the rest waits in the database.
+    /// Events held in memory, and as many again that wait for a plugin; the rest waits in the database.
     pub queue: usize,
     /// Threads that run guests: heavy turns under way are bounded by them.
     pub guest_threads: usize,
@@ -381,17 +381,23 @@ impl Pipeline {
             self.queue.measured(input.event.conversation, *took, now);
         }
         match report {
-            Report::Ran(input, Ran::Later { after, asked }, _) => {
-                if asked {
-                    // It wants to know anew what it was told.
-                    self.parts
-                        .outcalls
-                        .forget(input.event.conversation, input.event.seq);
+            Report::Ran(input, Ran::Later { after, why }, _) => {
+                let PendingEvent {
+                    conversation, seq, ..
+                } = input.event;
+                match why {
+                    Wait::Asked => {
+                        // It wants to know anew what it was told.
+                        self.parts.outcalls.forget(conversation, seq);
+                        self.queue.note(conversation, |tries| tries.retries += 1);
+                        self.later(conversation, after);
+                    }
+                    Wait::Room => self.later(conversation, after),
+                    Wait::Plugin => {
+                        self.queue.set_aside(conversation);
+                        self.due_after(conversation, after);
+                    }
                 }
-                let asked = u32::from(asked);
-                self.queue
-                    .note(input.event.conversation, |tries| tries.retries += asked);
-                self.later(input.event.conversation, after);
             }
             Report::Ran(_, Ran::Finished(turn), _) => {
                 let single = self.queue.tries(turn.event.conversation).single;
@@ -463,6 +469,10 @@ impl Pipeline {
 
     fn later(&mut self, conversation: ConversationId, after: Duration) {
         self.queue.park(conversation);
+        self.due_after(conversation, after);
+    }
+
+    fn due_after(&self, conversation: ConversationId, after: Duration) {
         let ran = self.ran.0.clone();
         tokio::spawn(async move {
             tokio::time::sleep(after).await;

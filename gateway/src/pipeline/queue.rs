@@ -26,6 +26,8 @@ struct Lane {
     bucket: Bucket,
     events: BTreeMap<i64, PendingEvent>,
     state: LaneState,
+    /// Its events are held in the room of those that wait for a plugin.
+    aside: bool,
     tries: Tries,
     /// Of the turn under way, until it is settled.
     charge: Option<Charge>,
@@ -117,6 +119,9 @@ pub(super) struct Queue {
     arrivals: u64,
     work: Work,
     room: Room,
+    /// Of the same size, for what waits for a plugin: a minute of that would else fill its tenant's part of the room, and
+    /// what the tenant's other numbers hear would not be found before.
+    aside: Room,
     running: usize,
     /// Of these, of tenants that were above their share.
     above: usize,
@@ -125,7 +130,8 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    /// For so many turns under way at once, so many messages in memory, and guests on so many threads.
+    /// For so many turns under way at once, so many messages in memory (and as many that wait for a plugin), and guests on so
+    /// many threads.
     pub(super) fn new(slots: usize, room: usize, guest_threads: usize) -> Self {
         Self {
             lanes: HashMap::new(),
@@ -134,6 +140,7 @@ impl Queue {
             arrivals: 0,
             work: Work::new(guest_threads),
             room: Room::new(room),
+            aside: Room::new(room),
             running: 0,
             above: 0,
             give_way: GiveWay::new(slots.max(1)),
@@ -143,7 +150,7 @@ impl Queue {
 
     /// Events that wait in memory.
     pub(super) fn len(&self) -> usize {
-        self.room.len()
+        self.room.len() + self.aside.len()
     }
 
     /// Who is behind, and for whom there is room.
@@ -184,6 +191,7 @@ impl Queue {
             bucket: event.bucket,
             events: BTreeMap::new(),
             state: LaneState::Ready,
+            aside: false,
             tries: Tries::default(),
             charge: None,
             above: false,
@@ -192,7 +200,13 @@ impl Queue {
         });
         if let Entry::Vacant(place) = lane.events.entry(event.seq) {
             place.insert(event);
-            self.room.add(tenant);
+            match lane.aside {
+                true => self.aside.add(tenant, 1),
+                false => self.room.add(tenant, 1),
+            }
+        }
+        if !self.aside.has_room(tenant) {
+            self.hold(conversation, false);
         }
         if !known {
             self.make_ready(conversation);
@@ -339,11 +353,17 @@ impl Queue {
         };
         lane.tries = Tries::default();
         if lane.events.remove(&seq).is_some() {
-            self.room.remove(lane.tenant, 1);
+            let room = if lane.aside {
+                &mut self.aside
+            } else {
+                &mut self.room
+            };
+            room.remove(lane.tenant, 1);
         }
         if lane.events.is_empty() {
             self.lanes.remove(&conversation);
         } else {
+            self.hold(conversation, false);
             self.make_ready(conversation);
         }
     }
@@ -381,6 +401,31 @@ impl Queue {
         }
     }
 
+    /// The running message waits so for a plugin, perhaps for long: where there is room, its conversation gives its places
+    /// to others until it goes on.
+    pub(super) fn set_aside(&mut self, conversation: ConversationId) {
+        self.park(conversation);
+        let tenant = self.lanes.get(&conversation).map(|lane| lane.tenant);
+        if tenant.is_some_and(|tenant| self.aside.has_room(tenant)) {
+            self.hold(conversation, true);
+        }
+    }
+
+    /// Holds what waits of a conversation in one room or the other.
+    fn hold(&mut self, conversation: ConversationId, aside: bool) {
+        let other = |lane: &&mut Lane| lane.aside != aside;
+        let Some(lane) = self.lanes.get_mut(&conversation).filter(other) else {
+            return;
+        };
+        let (from, to) = match aside {
+            true => (&mut self.room, &mut self.aside),
+            false => (&mut self.aside, &mut self.room),
+        };
+        lane.aside = aside;
+        from.remove(lane.tenant, lane.events.len());
+        to.add(lane.tenant, lane.events.len());
+    }
+
     /// What was parked waits no longer. One that has been forgotten meanwhile, and runs anew, is left alone.
     pub(super) fn due(&mut self, conversation: ConversationId) {
         let parked = |lane: &Lane| lane.state == LaneState::Parked;
@@ -391,10 +436,11 @@ impl Queue {
 
     /// Forgets what waits in buckets that are not ours any more.
     pub(super) fn keep_buckets(&mut self, ours: impl Fn(Bucket) -> bool) {
-        let room = &mut self.room;
+        let (room, aside) = (&mut self.room, &mut self.aside);
         self.lanes.retain(|_, lane| {
             let keep = ours(lane.bucket) || lane.state == LaneState::Running;
             if !keep {
+                let room = if lane.aside { &mut *aside } else { &mut *room };
                 room.remove(lane.tenant, lane.events.len());
             }
             keep
@@ -405,6 +451,7 @@ impl Queue {
     /// others out of memory. A look finds all of it, in order.
     pub(super) fn forget(&mut self, conversation: ConversationId) {
         self.release(conversation);
+        self.hold(conversation, false);
         if let Some(lane) = self.lanes.remove(&conversation) {
             self.room.remove(lane.tenant, lane.events.len());
             self.room.fall_behind(lane.tenant);

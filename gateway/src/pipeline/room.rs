@@ -35,9 +35,9 @@ impl Room {
         self.len
     }
 
-    pub(super) fn add(&mut self, tenant: TenantId) {
-        self.len += 1;
-        *self.held.entry(tenant).or_default() += 1;
+    pub(super) fn add(&mut self, tenant: TenantId, count: usize) {
+        self.len += count;
+        *self.held.entry(tenant).or_default() += count;
     }
 
     pub(super) fn remove(&mut self, tenant: TenantId, count: usize) {
@@ -116,7 +116,7 @@ mod tests {
         let arriving = (0..count).filter(|_| {
             let admitted = room.admits(tenant(of));
             if admitted {
-                room.add(tenant(of));
+                room.add(tenant(of), 1);
             }
             admitted
         });

@@ -14,6 +14,7 @@ use super::embedded::{Connection, Options, Place};
 use super::flush::Flusher;
 use super::writer::WriterGate;
 use super::{Result, StorageError};
+use crate::telemetry::names;
 
 /// Pages of the log from which on it is brought in: 16 MB.
 const PAGES: i64 = 4_000;
@@ -27,6 +28,10 @@ const AGAIN: Duration = Duration::from_millis(500);
 /// How long the writer is kept for those who read: a hundredth of the time between two tries.
 const PATIENCE_MS: &str = "5";
 
+/// Bytes of the log from which on it is told: it is brought in from a sixtieth of that on, so something has long been in the
+/// way. A guess: what a busy minute writes, and what most disks have.
+const LONG: u64 = 1 << 30;
+
 /// Who brings the log in. Away once the database is closed.
 #[derive(Debug)]
 pub struct Checkpoints(Mutex<Option<Held>>);
@@ -37,6 +42,7 @@ struct Held {
     connection: Connection,
     wish: Wish,
     flusher: Flusher,
+    length: Length,
 }
 
 /// What is to become of the log, and has not yet.
@@ -63,6 +69,34 @@ struct Log {
 impl Log {
     fn left(self) -> i64 {
         self.log - self.checkpointed
+    }
+
+    /// What it takes of its file: a header, and one before each page (SQLite's file format, "The Write-Ahead Log").
+    fn bytes(self, page: i64) -> u64 {
+        let header = if self.log > 0 { 32 } else { 0 };
+        u64::try_from(header + self.log * (24 + page)).unwrap_or(0)
+    }
+}
+
+/// How long the log has been seen.
+#[derive(Debug, Default)]
+struct Length {
+    /// When it was last told, in bytes; 0: it has not been long since.
+    told: u64,
+}
+
+impl Length {
+    /// Is it to be told? Where it becomes long, and each time it has doubled since.
+    fn is_news(&mut self, bytes: u64) -> bool {
+        if bytes < LONG {
+            self.told = 0;
+            return false;
+        }
+        let is_news = bytes >= self.told.saturating_mul(2);
+        if is_news {
+            self.told = bytes;
+        }
+        is_news
     }
 }
 
@@ -94,6 +128,7 @@ impl Checkpoints {
             options,
             wish: Wish::Nothing,
             flusher,
+            length: Length::default(),
         }))));
         let looking = checkpoints
             .clone()
@@ -131,7 +166,9 @@ impl Checkpoints {
         if !held.connection.is_whole() {
             held.connection = held.options.open()?;
         }
-        if checkpoint(&mut held.connection, Mode::Look).await?.left() >= PAGES {
+        let log = checkpoint(&mut held.connection, Mode::Look).await?;
+        held.watch(log).await?;
+        if log.left() >= PAGES {
             held.wish = held.wish.max(Wish::Anew);
         }
         held.fulfil(gate).await
@@ -151,6 +188,24 @@ impl Checkpoints {
 }
 
 impl Held {
+    /// Tells how long the log is.
+    async fn watch(&mut self, log: Log) -> Result<()> {
+        self.connection.work(Place::Here);
+        let page: i64 = sqlx::query_scalar("PRAGMA page_size")
+            .fetch_one(&mut self.connection)
+            .await?;
+        let bytes = log.bytes(page);
+        metrics::gauge!(names::SQLITE_LOG_BYTES).set(bytes as f64);
+        if self.length.is_news(bytes) {
+            tracing::warn!(
+                bytes,
+                "SQLite's log grows: somebody has been reading for long, and until they end nothing leaves it \
+                 (a backup, an sqlite3 shell, a tool that copies the file)"
+            );
+        }
+        Ok(())
+    }
+
     async fn fulfil(&mut self, gate: &Arc<WriterGate>) -> Result<bool> {
         // Of a log that is not on disk nothing is brought anywhere.
         self.flusher.check()?;
@@ -194,6 +249,8 @@ async fn checkpoint(connection: &mut Connection, mode: Mode) -> Result<Log> {
 
 #[cfg(test)]
 mod tests {
+    use metrics_exporter_prometheus::PrometheusBuilder;
+
     use super::super::{Db, OpenOptions, Tx, on_backend, open};
     use super::*;
 
@@ -308,5 +365,53 @@ mod tests {
         bench.db.close().await;
         let closed = bench.db.empty_log().await;
         assert!(closed.is_err(), "{closed:?}");
+    }
+
+    #[test]
+    fn a_long_log_is_told_where_it_becomes_long_and_as_it_doubles() {
+        let mut length = Length::default();
+        let steps = [
+            (LONG - 1, false),
+            (LONG, true),
+            (LONG + 1, false),
+            (2 * LONG - 1, false),
+            (2 * LONG + 1, true),
+            (3 * LONG, false),
+            (0, false),
+            (LONG, true),
+        ];
+        for (step, (bytes, is_news)) in steps.into_iter().enumerate() {
+            assert_eq!(length.is_news(bytes), is_news, "step {step}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_gauge_says_what_stands_in_the_log_while_somebody_reads_and_afterwards() {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let page = recorder.handle();
+        let _recording = metrics::set_default_local_recorder(&recorder);
+        let told = || -> u64 {
+            let page = page.render();
+            let mut lines = page.lines();
+            let value = lines.find_map(|line| line.strip_prefix(names::SQLITE_LOG_BYTES));
+            let value = value.and_then(|value| value.trim().parse().ok());
+            value.unwrap_or_else(|| panic!("no gauge: {page}"))
+        };
+        let bench = Bench::open().await;
+        let (checkpoints, gate) = bench.parts();
+        let mut reading = bench.db.read().await.expect("begun");
+        execute(&mut reading, "SELECT COUNT(*) FROM t").await;
+        for goes in 1..=2 {
+            bench.write(MUCH).await;
+            checkpoints.look(gate).await.expect("looked at");
+            assert_eq!(told(), bench.log_bytes());
+            assert!(told() > goes * 20_000_000, "{}", told());
+        }
+        drop(reading);
+        assert!(checkpoints.look(gate).await.expect("looked at"));
+        bench.write("INSERT INTO t VALUES (1)").await;
+        checkpoints.look(gate).await.expect("looked at");
+        assert!(told() < 100_000, "{}", told());
+        bench.db.close().await;
     }
 }

@@ -8,18 +8,32 @@ use crate::domain::TenantId;
 
 /// Rows of one statement: some milliseconds of the writer.
 const MOST: i64 = 200;
+/// The same of installations: of each there are some hundred counts.
+const INSTALLATIONS: i64 = 4;
 
-/// Parents with what hangs on them: `(parent, [(table, its column)])`.
-const FAMILIES: [(&str, &[(&str, &str)]); 3] = [
+/// Parents with what hangs on them: `(parent, how many at once, [(table, its column)])`.
+const FAMILIES: [(&str, i64, &[(&str, &str)]); 4] = [
     (
         "contact",
+        MOST,
         &[("consent", "contact"), ("identity", "contact")],
     ),
     (
         "conversation",
+        MOST,
         &[("owner_log", "conversation"), ("refusal", "conversation")],
     ),
-    ("job", &[("job_reject", "job")]),
+    ("job", MOST, &[("job_reject", "job")]),
+    // All of them were taken out before the tenant was.
+    (
+        "installation",
+        INSTALLATIONS,
+        &[
+            ("installation_version", "installation"),
+            ("plugin_health", "installation"),
+            ("node_plugin", "installation"),
+        ],
+    ),
 ];
 
 /// Tables of their own, with their primary keys.
@@ -59,9 +73,9 @@ const TABLES: &[(&str, &str)] = &[
 
 /// Lets go of some of it. Answers how many rows; 0: nothing is left.
 pub async fn people(tx: &mut Tx, tenant: TenantId) -> Result<u64> {
-    for (parent, children) in FAMILIES {
+    for (parent, most, children) in FAMILIES {
         let sql = sqlx::AssertSqlSafe(format!(
-            "SELECT id FROM {parent} WHERE tenant = $1 ORDER BY id LIMIT {MOST}"
+            "SELECT id FROM {parent} WHERE tenant = $1 ORDER BY id LIMIT {most}"
         ));
         let ids: Vec<i64> = super::on_backend!(tx, |conn| sqlx::query_scalar(sql)
             .bind(tenant.raw())

@@ -261,20 +261,6 @@ pub async fn retire(tx: &mut Tx, tenant: TenantId, id: InstallationId) -> Result
     Ok(())
 }
 
-/// For which numbers of the tenant an installation stands, one for each; `None`: for all of them.
-pub async fn numbers_of_installations(
-    tx: &mut Tx,
-    tenant: TenantId,
-) -> Result<Vec<Option<NumberId>>> {
-    const SQL: &str = "SELECT number FROM installation WHERE tenant = $1 AND state <> 'retired'";
-    let rows: Vec<(i64,)> = on_backend!(tx, |conn| sqlx::query_as(SQL)
-        .bind(tenant.raw())
-        .fetch_all(conn)
-        .await)?;
-    let number = |(raw,): (i64,)| (raw != 0).then(|| NumberId::from_raw(raw));
-    Ok(rows.into_iter().map(number).collect())
-}
-
 /// How many installations a number of the tenant has, those for all numbers included. `None`: the number that has most.
 pub async fn most_on_a_number(
     tx: &mut Tx,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use bytes::Bytes;
 use sqlx::{AssertSqlSafe, FromRow};
 
 use super::{Result, Tx, batch, execute_list, execute_rows, fetch_list, on_backend};
@@ -16,17 +17,18 @@ pub struct NewRaw {
     /// The row that holds the body; `None`: this one.
     pub part_of: Option<RawId>,
     pub received_at: Timestamp,
-    pub body: bytes::Bytes,
+    pub body: Bytes,
 }
 
 /// A body that waits to be attached.
-#[derive(Debug, Clone, FromRow)]
+#[derive(Debug, Clone)]
 pub struct RawRow {
     pub id: i64,
     pub app: i64,
     pub bucket: i64,
     pub received_at: i64,
-    pub body: Vec<u8>,
+    /// Shared, never copied: a body may have megabytes.
+    pub body: Bytes,
 }
 
 /// The same with its length, its bytes perhaps not read.
@@ -48,7 +50,7 @@ impl SizedRow {
             app: self.app,
             bucket: self.bucket,
             received_at: self.received_at,
-            body: self.body?,
+            body: self.body?.into(),
         })
     }
 }

@@ -32,6 +32,8 @@ catalog! {
         "How long one transaction of the hot path lasted, by kind: receive, raw, attach, turns, claim, record. On SQLite it held the one writer, but for the flush of what must last.";
     COMMIT_ROWS = "vestibule_commit_rows_total", Counter, Unit::Count,
         "Bodies, turns or sends in those transactions, by kind: divided by their number, how well commits are shared.";
+    SQLITE_LOG_BYTES = "vestibule_sqlite_log_bytes", Gauge, Unit::Bytes,
+        "What stands in SQLite's log (the -wal file), in the database's file or not yet. It begins anew after some 16 MB, unless somebody reads for long.";
 
     WEBHOOKS = "vestibule_webhooks_total", Counter, Unit::Count,
         "Webhook POSTs by outcome: kept, or why not: wrong_signature, unknown_app, too_large, unreadable, full, failed.";

@@ -85,6 +85,11 @@ impl SetupError {
         }
     }
 
+    /// Did somebody else change the same at this moment? Made from its beginning, the change finds theirs.
+    pub(crate) fn is_lost_race(&self) -> bool {
+        matches!(self, Self::Storage(error) if error.is_lost_race())
+    }
+
     pub(crate) fn invalid(field: &'static str, problem: impl Into<String>) -> Self {
         let problem = problem.into();
         Self::Invalid { field, problem }

@@ -8,13 +8,13 @@ use serde_json::json;
 use super::erasure::EraseJob;
 use super::{Result, SetupContext, SetupError, find};
 use crate::audit::OPERATOR;
-use crate::domain::{CredentialId, HookId, NumberId, OutboxState, TenantId};
+use crate::domain::{CredentialId, NumberId, OutboxState, TenantId};
 use crate::jobs;
 use crate::storage::jobs::Job;
 use crate::storage::outbox::{self, Move};
 use crate::storage::{
-    self, Tx, api_keys, apps, changes, credentials, former_numbers, holds, hooks, installations,
-    numbers, secrets, tenants,
+    self, Tx, api_keys, apps, changes, credentials, former_numbers, holds, numbers, secrets,
+    standing, tenants,
 };
 
 /// Takes an app away, which is named by Meta's id, our id or its name. Its webhooks are refused from then on.
@@ -22,9 +22,8 @@ pub async fn app(setup: &SetupContext, name: &str) -> Result<()> {
     let mut tx = setup.db.begin().await?;
     changes::bump_setup_all_tenants(&mut tx).await?;
     let app = find::app(&mut tx, Some(name)).await?;
-    let all = numbers::numbers_all_tenants(&mut tx).await?;
-    let used = all.iter().filter(|number| number.app == app.id);
-    SetupError::unless_free("app", &app.meta_app_id, &[(count(used), "numbers")])?;
+    let used = standing::numbers_of_app_all_tenants(&mut tx, app.id).await?;
+    SetupError::unless_free("app", &app.meta_app_id, &[(used, "numbers")])?;
     apps::delete_app_all_tenants(&mut tx, app.id).await?;
     let was = json!({"meta_app_id": app.meta_app_id, "name": app.name, "default": app.is_default});
     setup
@@ -39,9 +38,8 @@ pub async fn credential(setup: &SetupContext, tenant: TenantId, id: CredentialId
     changes::bump_setup_all_tenants(&mut tx).await?;
     let found = credentials::credential(&mut tx, tenant, id).await?;
     let found = found.ok_or_else(|| SetupError::not_found("credential", &id.to_string()))?;
-    let all = numbers::numbers_all_tenants(&mut tx).await?;
-    let used = all.iter().filter(|number| number.credential == id);
-    SetupError::unless_free("credential", &found.name, &[(count(used), "numbers")])?;
+    let used = standing::numbers_of_credential(&mut tx, tenant, id).await?;
+    SetupError::unless_free("credential", &found.name, &[(used, "numbers")])?;
     credentials::delete_credential(&mut tx, tenant, id).await?;
     let lifted = holds::lift_of_credential(&mut tx, tenant, id, setup.clock.now()).await?;
     let was = Some(json!({"name": found.name}));
@@ -112,8 +110,7 @@ async fn left_of_number(
         let found = sends.iter().find(|(of, _)| *of == state);
         found.map_or(0, |(_, count)| *count)
     };
-    let plugins = installations::numbers_of_installations(tx, tenant).await?;
-    let plugins = plugins.iter().filter(|number| **number == Some(id));
+    let plugins = standing::plugins_of_number(tx, tenant, id).await?;
     Ok([
         (
             in_state(OutboxState::Queued) + in_state(OutboxState::Deferred),
@@ -124,7 +121,7 @@ async fn left_of_number(
             in_state(OutboxState::Unknown),
             "sends in doubt, which are settled within minutes",
         ),
-        (count(plugins), "plugins of its own"),
+        (plugins, "plugins of its own"),
     ])
 }
 
@@ -156,10 +153,6 @@ async fn cancel(setup: &SetupContext, tenant: TenantId, id: NumberId) -> Result<
     Ok(rows.len() == STEP)
 }
 
-fn count<T>(of: impl Iterator<Item = T>) -> i64 {
-    i64::try_from(of.count()).unwrap_or(i64::MAX)
-}
-
 /// Removes a tenant, which is named by name or id: its keys are refused from then on, and a job forgets its people.
 pub async fn tenant(setup: &SetupContext, name: &str) -> Result<Job> {
     let now = setup.clock.now();
@@ -186,17 +179,13 @@ pub async fn tenant(setup: &SetupContext, name: &str) -> Result<Job> {
 }
 
 async fn left_of_tenant(tx: &mut Tx, id: TenantId) -> Result<[(i64, &'static str); 5]> {
-    const SOME: i64 = 1_000;
-    let numbers = numbers::numbers_of(tx, id, 0, SOME).await?;
-    let credentials = credentials::credentials_of(tx, id, 0, SOME).await?;
-    let plugins = installations::numbers_of_installations(tx, id).await?;
-    let hooks = hooks::list(tx, id, HookId::from_raw(0), SOME).await?;
+    let left = standing::of_tenant(tx, id).await?;
     let open = storage::jobs::open_jobs(tx, id).await?;
     Ok([
-        (count(numbers.iter()), "numbers"),
-        (count(credentials.iter()), "credentials"),
-        (count(plugins.iter()), "plugins"),
-        (count(hooks.iter()), "hooks"),
+        (left.numbers, "numbers"),
+        (left.credentials, "credentials"),
+        (left.plugins, "plugins"),
+        (left.hooks, "hooks"),
         (open, "jobs that are not over"),
     ])
 }

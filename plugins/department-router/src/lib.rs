@@ -3,7 +3,7 @@
 //!
 //! It only decides: rules in the order in which they are stated, the first that fits ([`rule`]). What a message is about
 //! is told by its words, where the customer is by an attribute that somebody else has set. It remembers nothing. People who
-//! get a conversation find a note of what it is about ([`summary`]).
+//! get a conversation get a summary of what it is about with it ([`summary`]).
 
 mod rule;
 mod settings;
@@ -47,10 +47,15 @@ impl Routing for DepartmentRouter {
                 Otherwise::Queue(queue) => Route::Queue(queue),
             },
         };
-        if let (Route::Queue(queue), true) = (&route, settings.summary) {
-            summary::note(turn, queue)?;
+        match route {
+            // A summary goes with a hand-over, and the answer says that it was asked for.
+            Route::Queue(queue) if settings.summary => {
+                let summary = summary::of(turn.message())?;
+                turn.hand_over(&queue, Some(&summary))?;
+                Ok(Route::AsAsked)
+            }
+            route => Ok(route),
         }
-        Ok(route)
     }
 }
 

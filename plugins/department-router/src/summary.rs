@@ -1,27 +1,25 @@
-//! The note that people find who get a conversation: what is said now, and what was said before.
+//! The summary for people who get a conversation: what is said now, and what was said before.
 
 use vestibule_plugin::history::{Entry, Speaker};
-use vestibule_plugin::{Outcome, ReadError, Turn, history};
+use vestibule_plugin::{Failure, Message, ReadError, history};
 
-/// Things said before that are shown, and characters of each: a note has at most 1024.
+/// Things said before that are shown, and characters of each: a summary has at most 1024.
 const BEFORE: u32 = 6;
 const CHARS: usize = 110;
 
-/// Leaves the note. Without the grant `conversation` it tells of this message alone.
-pub(crate) fn note(turn: &mut Turn<'_>, queue: &str) -> Outcome {
+/// Without the grant `conversation` it tells of this message alone.
+pub(crate) fn of(message: Message<'_>) -> Result<String, Failure> {
     let before = match history::recent(BEFORE) {
         Ok(said) => said,
         Err(ReadError::Denied) => Vec::new(),
         Err(error) => return Err(error.into()),
     };
-    let now = line("customer", "message", &turn.message().text());
-    let mut lines = vec![format!("For {queue}."), now];
+    let mut lines = vec![line("customer", "message", &message.text())];
     if !before.is_empty() {
         lines.push("Before, the newest first:".to_owned());
     }
     lines.extend(before.iter().map(told));
-    turn.note(&lines.join("\n"))?;
-    Ok(())
+    Ok(lines.join("\n"))
 }
 
 fn told(entry: &Entry) -> String {
@@ -35,7 +33,7 @@ fn told(entry: &Entry) -> String {
 }
 
 fn line(who: &str, kind: &str, text: &str) -> String {
-    // Some notes are read in lists: one thing said, one line.
+    // Summaries are read in lists, too: one thing said, one line.
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     match text.is_empty() {
         true => format!("{who}: ({kind})"),

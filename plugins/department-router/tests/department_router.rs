@@ -3,7 +3,7 @@
 use plugin_department_router::DepartmentRouter;
 use serde_json::{Value, json};
 use vestibule_plugin::testing::{Answer, Customer, Effect};
-use vestibule_plugin::{Enrichment, Failure, Kind, Outcome, ReadError, Route, Turn};
+use vestibule_plugin::{Enrichment, Failure, Kind, Outcome, ReadError, Receiver, Route, Turn};
 
 /// The example of the README.
 fn settings() -> Value {
@@ -38,8 +38,24 @@ fn hears(settings: Value, text: &str) -> Answer {
     customer.config(settings).says(text)
 }
 
+/// The route, and where to if that was asked for with a hand-over.
+fn leads_to(answer: &Answer) -> Option<Route> {
+    match (&answer.route, hand_over(answer)) {
+        (Some(Route::AsAsked), Some((Receiver::Queue(queue), _))) => Some(Route::Queue(queue)),
+        (route, None) => route.clone(),
+        (route, Some(asked)) => panic!("{route:?}, and asked for was {asked:?}"),
+    }
+}
+
+fn hand_over(answer: &Answer) -> Option<(Receiver, Option<String>)> {
+    answer.effects.iter().find_map(|effect| match effect {
+        Effect::HandOver { to, summary } => Some((to.clone(), summary.clone())),
+        _ => None,
+    })
+}
+
 fn route(text: &str) -> Option<Route> {
-    hears(settings(), text).route
+    leads_to(&hears(settings(), text))
 }
 
 fn queue(name: &str) -> Option<Route> {
@@ -75,13 +91,13 @@ fn the_first_rule_that_fits_decides() {
         let rule = |queue: &str| json!({"queue": queue, "words": ["help"]});
         json!({"rules": [rule(first), rule(second)]})
     };
-    assert_eq!(hears(rules("a", "b"), "help").route, queue("a"));
-    assert_eq!(hears(rules("b", "a"), "help").route, queue("b"));
+    assert_eq!(leads_to(&hears(rules("a", "b"), "help")), queue("a"));
+    assert_eq!(leads_to(&hears(rules("b", "a"), "help")), queue("b"));
 }
 
 #[test]
 fn otherwise_says_what_happens_when_no_rule_fits() {
-    let otherwise = |otherwise: Value| hears(json!({"otherwise": otherwise}), "hello").route;
+    let otherwise = |otherwise: Value| leads_to(&hears(json!({"otherwise": otherwise}), "hello"));
     assert_eq!(otherwise(json!("bot")), Some(Route::Bot));
     assert_eq!(otherwise(json!("pass")), Some(Route::Pass));
     assert_eq!(otherwise(json!({"queue": "front"})), queue("front"));
@@ -104,7 +120,7 @@ fn a_tapped_row_is_a_topic_by_its_title() {
         .routing::<DepartmentRouter>()
         .config(settings());
     let answer = customer.sends(Kind::ListChoice, "Repair", Some("menu/2"));
-    assert_eq!(answer.route, queue("workshop"));
+    assert_eq!(leads_to(&answer), queue("workshop"));
 }
 
 #[test]
@@ -116,49 +132,49 @@ fn settings_that_do_not_fit_are_rejected_with_the_reason() {
     assert!(why.contains("queue"), "{why}");
 }
 
-fn note(answer: &Answer) -> Option<&str> {
-    answer.effects.iter().find_map(|effect| match effect {
-        Effect::Note(text) => Some(text.as_str()),
-        _ => None,
-    })
+fn summary(answer: &Answer) -> Option<String> {
+    hand_over(answer)?.1
 }
 
 #[test]
-fn people_find_a_note_of_what_was_said_now_and_before() {
+fn people_get_a_summary_of_what_was_said_now_and_before() {
     let mut customer = Customer::new()
         .routing::<DepartmentRouter>()
         .config(settings());
-    assert_eq!(note(&customer.says("Good morning!\nAre you there?")), None);
+    let greeting = customer.says("Good morning!\nAre you there?");
+    assert_eq!(summary(&greeting), None);
     let answer = customer.says("My invoice is wrong");
     assert_eq!(
-        note(&answer),
+        summary(&answer).as_deref(),
         Some(
-            "For billing.\ncustomer: My invoice is wrong\nBefore, the newest first:\ncustomer: Good morning! Are you there?"
+            "customer: My invoice is wrong\nBefore, the newest first:\ncustomer: Good morning! Are you there?"
         )
     );
     customer.reads_answer(Some(ReadError::Denied));
     let alone = customer.says(&format!("invoice {}", "x".repeat(500)));
-    let alone = note(&alone).expect("a note");
+    let alone = summary(&alone).expect("a summary");
     assert!(
-        alone.ends_with('…') && alone.lines().count() == 2,
+        alone.ends_with('…') && alone.lines().count() == 1,
         "{alone}"
     );
 }
 
 #[test]
-fn the_longest_note_is_taken() {
+fn the_longest_summary_is_taken() {
     let mut customer = Customer::new()
         .routing::<DepartmentRouter>()
         .config(json!({"otherwise": {"queue": "q".repeat(64)}}));
     for _ in 0..8 {
         let answer = customer.says(&"ü".repeat(4_000));
         assert_eq!(answer.failure, None);
-        assert!(note(&answer).is_some());
+        assert!(summary(&answer).is_some());
     }
 }
 
 #[test]
-fn a_tenant_who_wants_no_note_gets_none() {
+fn a_tenant_who_wants_no_summary_gets_none() {
     let quiet = json!({"summary": false, "otherwise": {"queue": "all"}});
-    assert!(hears(quiet, "hello").effects.is_empty());
+    let answer = hears(quiet, "hello");
+    assert!(answer.effects.is_empty());
+    assert_eq!(answer.route, queue("all"));
 }

@@ -79,6 +79,24 @@ fn refused(answer: &Answer) -> (u16, &str, &str) {
 }
 
 #[tokio::test]
+async fn what_stands_on_a_tenant_is_counted_to_the_last() {
+    for_each_database(async |database| {
+        let ground = Ground::on(&database).await;
+        let place = place(&ground).await;
+        let many = "INSERT INTO credential (id, tenant, name, token, created_at)
+            WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1200)
+            SELECT n.i, c.tenant, c.name || n.i, c.token, c.created_at FROM credential c CROSS JOIN n";
+        database.execute(many).await;
+        let tenant = format!("/tenants/{}", place.tenant);
+        let answer = ground.delete(&ground.operator, &tenant).await;
+        let why = "tenant `acme` still has numbers (1), credentials (1201)";
+        assert_eq!(refused(&answer), (409, "in_use", why));
+        ground.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn nothing_goes_while_something_stands_on_it() {
     for_each_database(async |database| {
         let ground = Ground::on(&database).await;
@@ -286,6 +304,25 @@ async fn a_message_that_came_while_its_number_went_waits_for_nobody() {
     .await;
 }
 
+/// What stays of plugins that were taken out: ten of the tenant that goes, one of the other.
+async fn plugins_that_were_removed(database: &TestDatabase) {
+    const ALL: &str = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 11),
+        p(id, tenant) AS (SELECT n.i, t.id FROM n JOIN tenant t ON t.name = CASE WHEN n.i = 1 THEN 'other' ELSE 'acme' END)";
+    for rows in [
+        "INSERT INTO installation (id, tenant, number, plugin, position, state, bounds, generation, hears_receipts,
+            created_at, breaker) SELECT id, tenant, 0, 'menu', 0, 'retired', '{}', 2, 0, 1, '' FROM p",
+        "INSERT INTO installation_version (installation, seq, tenant, digest, plugin_version, config, asked, grants,
+            granted_by, granted_at, stage, percent, good, reason, changed_at, created_at)
+         SELECT id, 1, tenant, 'd', '1.0.0', '{}', '[]', '[]', 'ana', 1, 'retired', 0, 1, '', 1, 1 FROM p",
+        "INSERT INTO plugin_health (installation, seq, stage, node, measure, item, tenant, n, ran_at)
+         SELECT id, 1, 'active', 0, 'turns', 0, tenant, 7, 9000000000000000 FROM p",
+    ] {
+        // A CTE stands before the SELECT that both databases insert from.
+        let (insert, select) = rows.split_at(rows.find("SELECT").expect("a SELECT"));
+        database.execute(format!("{insert} {ALL} {select}").leak()).await;
+    }
+}
+
 #[tokio::test]
 async fn a_tenant_that_is_removed_takes_its_keys_and_its_people_with_it() {
     for_each_database(async |database| {
@@ -309,6 +346,7 @@ async fn a_tenant_that_is_removed_takes_its_keys_and_its_people_with_it() {
         place.disconnect(&ground).await;
         let credential = format!("/credentials/{}", place.credential);
         assert_eq!(ground.delete(&place.key, &credential).await.status, 204);
+        plugins_that_were_removed(&database).await;
         let path = format!("/tenants/{}", place.tenant);
         assert_eq!(
             ground.delete(&place.key, &path).await.problem(),
@@ -339,6 +377,9 @@ async fn a_tenant_that_is_removed_takes_its_keys_and_its_people_with_it() {
             ("SELECT COUNT(*) FROM conversation", 0),
             ("SELECT COUNT(*) FROM owner_log", 0),
             ("SELECT COUNT(*) FROM former_number", 0),
+            ("SELECT COUNT(*) FROM installation", 1),
+            ("SELECT COUNT(*) FROM installation_version", 1),
+            ("SELECT COUNT(*) FROM plugin_health", 1),
             ("SELECT COUNT(*) FROM api_key", 2),
             ("SELECT COUNT(*) FROM tenant", 1),
         ] {

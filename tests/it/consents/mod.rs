@@ -9,6 +9,7 @@ pub(crate) mod imports;
 mod ledger;
 mod opt_in;
 mod pages;
+mod races;
 
 use std::collections::BTreeSet;
 

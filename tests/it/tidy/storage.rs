@@ -8,6 +8,7 @@ const WITHOUT_TENANT: &[(&str, &str)] = &[
     ("mod.rs", "connections and transactions"),
     ("open.rs", "connections and transactions"),
     ("ending.rs", "transactions"),
+    ("races.rs", "transactions, one after the other"),
     ("checkpoint.rs", "the log of SQLite, whoever wrote in it"),
     ("embedded/pool.rs", "connections"),
     ("gather.rs", "groups of anything, before they are written"),

@@ -18,6 +18,10 @@ pub struct InProcessNode {
     shutdown: Shutdown,
 }
 
+/// Its children end at once and say nothing: they compile nothing and check no settings. The test's own program would take
+/// the verb for the name of tests, and run those.
+const PROGRAM: &str = "/bin/true";
+
 /// As `shutdown.soft_timeout` does for a node that serves.
 const SOFT_AT_MOST: Duration = Duration::from_secs(10);
 
@@ -32,6 +36,7 @@ impl InProcessNode {
         let options = StartOptions {
             clock,
             observer,
+            program: Some(PROGRAM.into()),
             ..StartOptions::new(shutdown.clone())
         };
         let node = Node::start(&config(deployment, name), options)

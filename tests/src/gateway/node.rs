@@ -49,6 +49,11 @@ impl GatewayProcess {
         self.process.terminate().await
     }
 
+    /// Waits until it ends by itself.
+    pub async fn ended(&mut self) -> ExitStatus {
+        crate::until("the node ends by itself", async || self.process.has_ended()).await
+    }
+
     /// Kills it if it lives, and starts it again on the same addresses and data. Returns before it is ready.
     pub fn restart(&mut self, deployment: &Deployment) {
         self.process.kill9();

@@ -165,7 +165,7 @@ fn in_order(rows: &[NewRaw], buckets: &BTreeSet<Bucket>) -> Vec<RawRow> {
             app: row.app.raw(),
             bucket: row.bucket.raw(),
             received_at: row.received_at.millis(),
-            body: row.body.to_vec(),
+            body: row.body.clone(),
         })
         .collect();
     raws.sort_unstable_by_key(|row| row.id);
@@ -174,6 +174,8 @@ fn in_order(rows: &[NewRaw], buckets: &BTreeSet<Bucket>) -> Vec<RawRow> {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
     use crate::domain::{AppId, RawId};
 
@@ -192,7 +194,7 @@ mod tests {
                 bucket: bucket(n),
                 part_of: None,
                 received_at: Timestamp::ZERO,
-                body: bytes::Bytes::new(),
+                body: Bytes::new(),
             })
             .collect();
         // The fourth is not free.
@@ -215,5 +217,23 @@ mod tests {
     fn where_those_with_hardly_any_are_too_many_all_wait() {
         assert_eq!(few_of(&[(0, 4), (1, 4), (2, 1)], 8), None);
         assert_eq!(few_of(&[(0, 4), (1, 3), (2, 1)], 8), Some(vec![0, 1, 2]));
+    }
+
+    #[test]
+    fn bodies_are_read_where_they_are_and_in_the_order_of_their_ids() {
+        let buckets: Vec<Bucket> = Bucket::all().take(2).collect();
+        let row = |id, bucket| NewRaw {
+            id: RawId::from_raw(id),
+            app: AppId::from_raw(1),
+            bucket,
+            part_of: None,
+            received_at: Timestamp::from_millis(1),
+            body: Bytes::from(format!("body {id}")),
+        };
+        let rows = [row(3, buckets[0]), row(2, buckets[1]), row(1, buckets[0])];
+        let raws = in_order(&rows, &BTreeSet::from([buckets[0]]));
+        let place = |body: &Bytes| (body.as_ptr(), body.len());
+        let read: Vec<_> = raws.iter().map(|raw| (raw.id, place(&raw.body))).collect();
+        assert_eq!(read, [(1, place(&rows[2].body)), (3, place(&rows[0].body))]);
     }
 }

@@ -238,6 +238,84 @@ fn a_forgotten_conversation_comes_back_whole() {
     assert_eq!(first.seq, 1);
 }
 
+/// A queue for 64 messages, in which as many conversations of tenant 1 as are given wait for a plugin.
+fn waiting_for_a_plugin(conversations: std::ops::Range<i64>) -> Queue {
+    let mut queue = Queue::new(1_000, 64, 1);
+    for n in conversations {
+        queue.offer(event(n, 1));
+        assert_eq!(begin(&mut queue), [n]);
+        queue.set_aside(id(n));
+    }
+    queue
+}
+
+#[test]
+fn what_waits_for_a_plugin_keeps_nothing_else_of_its_tenant_out() {
+    // All that fits: half of each room, and one more who may come has the rest.
+    let mut queue = waiting_for_a_plugin(1000..1032);
+    assert_eq!(queue.len(), 32);
+    (1032..1064).for_each(|n| queue.offer(event(n, 1)));
+    assert_eq!((queue.room().len(), queue.len()), (32, 64));
+    assert!(
+        !queue.room().runs_low(),
+        "nobody is behind, so nobody looks"
+    );
+    (1000..1032).for_each(|n| queue.due(id(n)));
+    let mut answered = 0;
+    while let Some(event) = queue.next(NOW) {
+        queue.done(event.conversation, event.seq);
+        answered += 1;
+    }
+    assert_eq!((answered, queue.running(), queue.len()), (64, 0, 0));
+}
+
+#[test]
+fn what_waits_for_a_plugin_is_bounded_too() {
+    let mut queue = waiting_for_a_plugin(1000..1064);
+    assert_eq!(queue.len(), 64, "the second half where it was");
+    queue.offer(event(1064, 1));
+    assert_eq!(queue.len(), 64);
+    assert!(queue.room().full().contains(&TenantId::from_raw(1)));
+}
+
+#[test]
+fn what_comes_behind_what_waits_for_a_plugin_is_counted_where_there_is_room() {
+    let mut queue = waiting_for_a_plugin(1000..1001);
+    for seq in 2..=64 {
+        queue.offer(event(1000, seq));
+    }
+    // 31 found room beside the first; with the next one all of them were in its tenant's part.
+    assert_eq!(queue.len(), 32);
+    queue.due(id(1000));
+    assert_eq!(begin(&mut queue), [1000]);
+    queue.set_aside(id(1000));
+    queue.offer(event(1001, 1));
+    assert_eq!(queue.len(), 32, "its tenant is behind");
+    assert!(queue.room().runs_low(), "a look finds it: there is room");
+}
+
+#[test]
+fn a_conversation_that_goes_on_has_its_places_among_the_others_again() {
+    let mut queue = waiting_for_a_plugin(1000..1001);
+    queue.offer(event(1000, 2));
+    queue.due(id(1000));
+    assert_eq!(begin(&mut queue), [1000]);
+    queue.done(id(1000), 1);
+    assert_eq!((queue.room().len(), queue.len()), (1, 1));
+    for seq in [2, 3] {
+        queue.offer(event(1000, seq));
+        assert_eq!(begin(&mut queue), [1000]);
+        queue.set_aside(id(1000));
+        assert_eq!((queue.room().len(), queue.len()), (0, 1));
+        match seq {
+            2 => queue.forget(id(1000)),
+            _ => queue.keep_buckets(|_| false),
+        }
+        assert_eq!((queue.room().len(), queue.len()), (0, 0));
+        queue.room().caught_up(&[]);
+    }
+}
+
 #[test]
 fn a_known_event_keeps_what_it_carries() {
     let mut queue = queue(16, []);
