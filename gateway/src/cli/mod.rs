@@ -138,6 +138,8 @@ enum PluginVerb {
     New(author::New),
     /// Build a plugin: Rust sources, or what another tool compiled, and `plugin.toml` become one component.
     Build(author::Build),
+    /// Build a plugin, run its tests, and look at the component as an upload would be looked at. Fails when anything is wrong.
+    Test(author::Test),
     /// Try a plugin while it is written: a simulated WhatsApp with a phone in the browser; what is saved goes live at once.
     Run(author::Run),
     #[command(flatten)]
@@ -202,7 +204,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let mut config = Config::load(cli.config.as_deref())?;
     let is_quiet = |verb: &Verb| match verb {
         Verb::Demo(_) => true,
-        Verb::Plugin(verb) => matches!(verb, PluginVerb::Run(_)),
+        Verb::Plugin(verb) => matches!(verb, PluginVerb::Run(_) | PluginVerb::Test(_)),
         _ => false,
     };
     if is_quiet(&cli.verb) {
@@ -247,6 +249,7 @@ async fn verb(config: &Config, json: bool, verb: Verb) -> anyhow::Result<ExitCod
         Verb::Plugin(PluginVerb::Trace(asked)) => return trace::run(config, json, asked).await,
         Verb::Plugin(PluginVerb::New(asked)) => return done(asked.run()),
         Verb::Plugin(PluginVerb::Build(asked)) => return done(asked.run(json).await),
+        Verb::Plugin(PluginVerb::Test(asked)) => return asked.run(json).await,
         Verb::Plugin(PluginVerb::Run(asked)) => return asked.run().await,
         Verb::Plugin(PluginVerb::Sign(asked)) => return done(sign::run(asked)),
         Verb::Plugin(PluginVerb::Setup(plugin::Verb::Logs(asked))) => {

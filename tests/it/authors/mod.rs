@@ -2,6 +2,7 @@
 
 mod desk;
 mod run;
+mod test;
 
 use serde_json::Value;
 use vestibule_tests::guests;
