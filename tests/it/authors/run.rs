@@ -107,6 +107,13 @@ async fn what_cannot_run_is_told_before_anything_is_started() {
         "{error}"
     );
 
+    std::fs::write(desk.at("short"), "s3cret").expect("written");
+    let error = refused(&["dodo", "--secret-file", "token=short"]).await;
+    assert!(
+        error.contains("the secret token: the secret must have"),
+        "{error}"
+    );
+
     let error = desk.refused_without_target(&["run", "dodo"]).await;
     assert!(
         error.contains("rustup target add wasm32-unknown-unknown"),

@@ -79,11 +79,12 @@ impl Live {
         for (name, value) in secrets {
             let set = Command::SecretSet {
                 tenant: AUTHOR.to_owned(),
-                name,
+                name: name.clone(),
                 value,
                 hosts: Vec::new(),
             };
-            admin::execute(context, set).await?;
+            let done = admin::execute(context, set).await;
+            done.with_context(|| format!("the secret {name}"))?;
         }
         Ok(Self {
             context: context.clone(),
