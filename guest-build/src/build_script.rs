@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use crate::{Guest, GuestSpec, Output, Profile};
+use crate::{Guest, GuestSpec, Profile};
 
 /// Builds the library of the package in `manifest_dir` (relative to the script's package), or the `examples` of it, into
 /// `OUT_DIR/NAME.wasm`.
@@ -57,7 +57,6 @@ fn spec(
         examples: examples.to_vec(),
         target_dir: guest_target_dir(out_dir),
         profile: Profile::Small,
-        output: Output::Kept,
     })
 }
 

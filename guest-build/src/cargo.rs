@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 
 use crate::target::TARGET;
-use crate::{GuestSpec, Output, Profile};
+use crate::{GuestSpec, Profile};
 
 impl Profile {
     fn name(self) -> &'static str {
@@ -63,17 +63,33 @@ pub(crate) struct CoreModule {
 }
 
 pub(crate) fn build(spec: &GuestSpec) -> Result<Vec<CoreModule>> {
-    if spec.examples.is_empty() {
-        return build_together(spec, std::slice::from_ref(spec));
-    }
+    run(command_of(spec), &spec.package)?;
+    modules_of(spec)
+}
+
+/// What is typed to build all of `spec`.
+pub(crate) fn command_of(spec: &GuestSpec) -> Command {
     let mut command = command(spec);
+    command.args(["--package", &spec.package]);
+    if spec.examples.is_empty() {
+        command.arg("--lib");
+        return command;
+    }
     // Examples ask for this feature, so that native builds of the workspace leave them out.
-    command.args(["--package", &spec.package, "--features", "guests"]);
+    command.args(["--features", "guests"]);
     for example in &spec.examples {
         command.args(["--example", example]);
     }
-    run(command, &spec.package, spec.output)?;
-    let folder = folder(spec).join("examples");
+    command
+}
+
+/// What that command leaves.
+pub(crate) fn modules_of(spec: &GuestSpec) -> Result<Vec<CoreModule>> {
+    let folder = folder(spec);
+    if spec.examples.is_empty() {
+        return Ok(vec![library(&spec.package, &folder)?]);
+    }
+    let folder = folder.join("examples");
     let module = |name: &String| module(name, &folder, name);
     spec.examples.iter().map(module).collect()
 }
@@ -86,22 +102,21 @@ pub(crate) fn build_together(first: &GuestSpec, specs: &[GuestSpec]) -> Result<V
         command.args(["--package", &spec.package]);
     }
     let names: Vec<_> = specs.iter().map(|spec| spec.package.as_str()).collect();
-    run(command, &names.join(", "), first.output)?;
+    run(command, &names.join(", "))?;
     let folder = folder(first);
-    let module = |name: &&str| module(name, &folder, &name.replace('-', "_"));
-    names.iter().map(module).collect()
+    names.iter().map(|name| library(name, &folder)).collect()
+}
+
+fn library(package: &str, folder: &Path) -> Result<CoreModule> {
+    module(package, folder, &package.replace('-', "_"))
 }
 
 fn folder(spec: &GuestSpec) -> PathBuf {
     spec.target_dir.join(TARGET).join(spec.profile.name())
 }
 
-fn run(mut command: Command, what: &str, output: Output) -> Result<()> {
-    if output == Output::Shown {
-        let status = command.status().context("cannot run cargo")?;
-        ensure!(status.success(), "{what} does not build");
-        return Ok(());
-    }
+/// What cargo says stands in the error when it fails.
+fn run(mut command: Command, what: &str) -> Result<()> {
     let output = command
         .output()
         .context("cannot run cargo for the plugins")?;
@@ -118,19 +133,27 @@ pub struct Package {
     pub name: String,
     /// Its own, or its workspace's.
     pub target_dir: PathBuf,
+    /// The folder itself where it is in no workspace.
+    pub workspace: PathBuf,
 }
 
-/// The package whose `Cargo.toml` stands in a folder.
+/// The package whose `Cargo.toml` stands in a folder. One whose library cannot become a plugin is an error.
 pub fn package_in(manifest_dir: &Path) -> Result<Package> {
     #[derive(Deserialize)]
     struct Metadata {
         packages: Vec<Known>,
         target_directory: PathBuf,
+        workspace_root: PathBuf,
     }
     #[derive(Deserialize)]
     struct Known {
         name: String,
         manifest_path: PathBuf,
+        targets: Vec<Target>,
+    }
+    #[derive(Deserialize)]
+    struct Target {
+        kind: Vec<String>,
     }
     let manifest = fs::canonicalize(manifest_dir.join("Cargo.toml"))
         .with_context(|| format!("no Cargo.toml in {}", manifest_dir.display()))?;
@@ -154,15 +177,26 @@ pub fn package_in(manifest_dir: &Path) -> Result<Package> {
     let here = |package: &Known| package.manifest_path == manifest;
     let package = metadata.packages.into_iter().find(here);
     let package = package.with_context(|| format!("{} names no package", manifest.display()))?;
+    let is_plugin = |target: &Target| target.kind.iter().any(|kind| kind == "cdylib");
+    ensure!(
+        package.targets.iter().any(is_plugin),
+        "{} has no library that can be a plugin: it needs a [lib] with crate-type = [\"cdylib\", \"lib\"]",
+        manifest.display()
+    );
     Ok(Package {
         name: package.name,
         target_dir: metadata.target_directory,
+        workspace: metadata.workspace_root,
     })
 }
 
+/// `cargo`, for whoever builds nothing of ours: with everything that is said to this process.
+pub fn cargo() -> Command {
+    Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
 fn bare_command() -> Command {
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
+    let mut command = cargo();
     for name in NOT_INHERITED {
         command.env_remove(name);
     }

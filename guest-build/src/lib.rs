@@ -1,8 +1,9 @@
 //! Builds plugins: Rust sources and a `plugin.toml` become one component with its manifest inside.
 //!
 //! Used by build scripts (the reference plugins, the test guests) and by `vestibule plugin build`. It runs cargo and rustup
-//! and nothing else; it never looks at what a plugin does. The ways in are [`build`], [`component_of`] for what another tool
-//! compiled, and in a build script [`build_script::build`].
+//! and nothing else; it never looks at what a plugin does. The ways in are [`build`], its two halves [`prepare`] and [`collect`]
+//! for whoever wants to end cargo before it ends, [`component_of`] for what another tool compiled, and in a build script
+//! [`build_script::build`].
 
 #![allow(
     clippy::disallowed_methods,
@@ -16,10 +17,11 @@ mod manifest;
 mod target;
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result};
 
-pub use cargo::{Package, package_in};
+pub use cargo::{Package, cargo, package_in};
 pub use component::{MANIFEST_SECTION, component_of, with_manifest};
 pub use manifest::{Manifest, is_name};
 pub use target::ensure_target;
@@ -36,16 +38,6 @@ pub struct GuestSpec {
     /// Where cargo works. Never the target folder of a cargo that waits for us: it holds that folder's lock.
     pub target_dir: PathBuf,
     pub profile: Profile,
-    pub output: Output,
-}
-
-/// What becomes of what cargo says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Output {
-    /// It stands in the error when the build fails.
-    Kept,
-    /// It goes where ours goes, as it comes.
-    Shown,
 }
 
 /// How cargo builds: the same for every plugin, whatever profiles its workspace has.
@@ -74,7 +66,22 @@ pub struct Guest {
 /// none, the package's with the example's name.
 pub fn build(spec: &GuestSpec) -> Result<Vec<Guest>> {
     ensure_target(&spec.target_dir)?;
-    let modules = cargo::build(spec)?;
+    finish_all(spec, cargo::build(spec)?)
+}
+
+/// The command that compiles every plugin of `spec`, for whoever runs it by themselves: its output is theirs, too. When it
+/// has succeeded, [`collect`] makes the plugins.
+pub fn prepare(spec: &GuestSpec) -> Result<Command> {
+    ensure_target(&spec.target_dir)?;
+    Ok(cargo::command_of(spec))
+}
+
+/// The plugins of `spec`, of what the command of [`prepare`] has compiled.
+pub fn collect(spec: &GuestSpec) -> Result<Vec<Guest>> {
+    finish_all(spec, cargo::modules_of(spec)?)
+}
+
+fn finish_all(spec: &GuestSpec, modules: Vec<cargo::CoreModule>) -> Result<Vec<Guest>> {
     let finish = |module| finish(spec, &module);
     modules.into_iter().map(finish).collect()
 }

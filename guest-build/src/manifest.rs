@@ -122,31 +122,39 @@ impl Manifest {
         }
     }
 
+    /// Everything that is wrong is told at once.
     fn check(&self) -> Result<()> {
-        ensure!(
-            is_name(&self.name),
-            "name: 1 to 64 lower-case letters, digits and hyphens"
-        );
-        ensure!(is_version(&self.version), "version: like 1.2.3");
-        ensure!(!self.interfaces.is_empty(), "interfaces: name at least one");
-        for name in &self.interfaces {
-            ensure!(
-                HOOKS.contains(&name.as_str()),
-                "interfaces: there is no `{name}`"
-            );
-        }
-        for name in &self.grants {
-            ensure!(
-                GRANTS.contains(&name.split(' ').next().unwrap_or_default()),
-                "grants: there is no `{name}`"
-            );
-        }
-        let is_schema = |schema: &serde_json::Value| schema.is_object();
-        ensure!(
-            self.config_schema.as_ref().is_none_or(is_schema),
-            "config: a JSON Schema is an object"
-        );
+        let problems = self.problems();
+        ensure!(problems.is_empty(), "{}", problems.join("; "));
         Ok(())
+    }
+
+    fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        if !is_name(&self.name) {
+            problems.push("name: 1 to 64 lower-case letters, digits and hyphens".to_owned());
+        }
+        if !is_version(&self.version) {
+            problems.push("version: like 1.2.3".to_owned());
+        }
+        if self.interfaces.is_empty() {
+            problems.push("interfaces: name at least one".to_owned());
+        }
+        let hooks = self.interfaces.iter();
+        let unknown = hooks.filter(|name| !HOOKS.contains(&name.as_str()));
+        problems.extend(unknown.map(|name| format!("interfaces: there is no `{name}`")));
+        let is_grant =
+            |name: &&String| GRANTS.contains(&name.split(' ').next().unwrap_or_default());
+        let unknown = self.grants.iter().filter(|name| !is_grant(name));
+        problems.extend(unknown.map(|name| format!("grants: there is no `{name}`")));
+        if self
+            .config_schema
+            .as_ref()
+            .is_some_and(|schema| !schema.is_object())
+        {
+            problems.push("config: a JSON Schema is an object".to_owned());
+        }
+        problems
     }
 }
 
@@ -203,5 +211,14 @@ mod tests {
             let problem = read(&ECHO.replace(from, to)).expect_err("invalid");
             assert!(problem.contains(expected), "{to}: {problem}");
         }
+    }
+
+    #[test]
+    fn all_mistakes_are_told_at_once() {
+        let wrong = ECHO.replace("echo", "Echo").replace("auto-reply", "reply");
+        let problems = read(&format!("{wrong}grants = [\"kv\", \"disk\"]")).expect_err("invalid");
+        let expected = "name: 1 to 64 lower-case letters, digits and hyphens; interfaces: there is no `reply`; \
+            grants: there is no `disk`";
+        assert_eq!(problems, expected);
     }
 }

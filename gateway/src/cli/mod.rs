@@ -13,6 +13,7 @@ mod contact;
 mod credential;
 mod demo;
 mod doctor;
+mod ended;
 mod explain;
 mod hold;
 mod key;
@@ -137,6 +138,10 @@ enum PluginVerb {
     New(author::New),
     /// Build a plugin: Rust sources, or what another tool compiled, and `plugin.toml` become one component.
     Build(author::Build),
+    /// Build a plugin, run its tests, and look at the component as an upload would be looked at. Fails when anything is wrong.
+    Test(author::Test),
+    /// Try a plugin while it is written: a simulated WhatsApp with a phone in the browser; what is saved goes live at once.
+    Run(author::Run),
     #[command(flatten)]
     Setup(plugin::Verb),
     /// Try a candidate on the turns of the journal: would it have done the same? Nothing is sent.
@@ -197,8 +202,13 @@ pub fn main() -> ExitCode {
 
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let mut config = Config::load(cli.config.as_deref())?;
-    if matches!(cli.verb, Verb::Demo(_)) {
-        // The conversation is what is to be read.
+    let is_quiet = |verb: &Verb| match verb {
+        Verb::Demo(_) => true,
+        Verb::Plugin(verb) => matches!(verb, PluginVerb::Run(_) | PluginVerb::Test(_)),
+        _ => false,
+    };
+    if is_quiet(&cli.verb) {
+        // What the verb itself says is to be read.
         config.log.level = "warn".to_owned();
     }
     telemetry::install_logs(&config.log);
@@ -238,7 +248,9 @@ async fn verb(config: &Config, json: bool, verb: Verb) -> anyhow::Result<ExitCod
         Verb::Plugin(PluginVerb::Replay(asked)) => return replay::run(config, json, asked).await,
         Verb::Plugin(PluginVerb::Trace(asked)) => return trace::run(config, json, asked).await,
         Verb::Plugin(PluginVerb::New(asked)) => return done(asked.run()),
-        Verb::Plugin(PluginVerb::Build(asked)) => return done(asked.run(json)),
+        Verb::Plugin(PluginVerb::Build(asked)) => return done(asked.run(json).await),
+        Verb::Plugin(PluginVerb::Test(asked)) => return asked.run(json).await,
+        Verb::Plugin(PluginVerb::Run(asked)) => return asked.run().await,
         Verb::Plugin(PluginVerb::Sign(asked)) => return done(sign::run(asked)),
         Verb::Plugin(PluginVerb::Setup(plugin::Verb::Logs(asked))) => {
             return done(plugin_logs::run(config, json, asked).await);

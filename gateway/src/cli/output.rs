@@ -9,6 +9,7 @@
 use serde_json::Value;
 
 use crate::admin::Answer;
+use crate::config;
 
 pub(super) fn line(text: &str) {
     println!("{text}");
@@ -26,12 +27,32 @@ pub(super) fn prompt(text: &str) {
     let _ = std::io::Write::flush(&mut std::io::stdout());
 }
 
-/// Less bright than the rest, on a terminal.
-pub(super) fn dim(text: &str) -> String {
-    match std::io::IsTerminal::is_terminal(&std::io::stdout()) {
-        true => format!("\x1b[2m{text}\x1b[0m"),
+/// How a text looks on a terminal that has colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Paint {
+    Dim,
+    Green,
+    Yellow,
+    Red,
+}
+
+pub(super) fn painted(text: &str, paint: Paint) -> String {
+    let code = match paint {
+        Paint::Dim => 2,
+        Paint::Green => 32,
+        Paint::Yellow => 33,
+        Paint::Red => 31,
+    };
+    let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stdout());
+    match is_terminal && !config::no_colours() {
+        true => format!("\x1b[{code}m{text}\x1b[0m"),
         false => text.to_owned(),
     }
+}
+
+/// Less bright than the rest, on a terminal.
+pub(super) fn dim(text: &str) -> String {
+    painted(text, Paint::Dim)
 }
 
 /// For whoever waits for the answer.

@@ -174,12 +174,8 @@ pub(super) struct Install {
 /// What a version runs under. What is left out stays as it is, or as the version before has it.
 #[derive(Debug, Args)]
 pub(super) struct Terms {
-    /// The plugin's settings, a JSON object: all of them.
-    #[arg(long = "settings", value_name = "JSON")]
-    settings: Option<String>,
-    /// File with the plugin's settings.
-    #[arg(long, conflicts_with = "settings", value_name = "FILE")]
-    settings_file: Option<PathBuf>,
+    #[command(flatten)]
+    settings: Settings,
     /// What it may use, of what its manifest asks for. May be given several times: all that it gets.
     #[arg(long = "grant", value_name = "NAME")]
     grants: Vec<String>,
@@ -193,6 +189,16 @@ pub(super) struct Terms {
     /// left out of it is the default.
     #[arg(long, value_name = "JSON")]
     bounds: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Settings {
+    /// The plugin's settings, a JSON object: all of them.
+    #[arg(long = "settings", value_name = "JSON")]
+    settings: Option<String>,
+    /// File with the plugin's settings.
+    #[arg(long, conflicts_with = "settings", value_name = "FILE")]
+    settings_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -284,7 +290,7 @@ impl Author {
 
 impl Signed {
     /// As the gateway reads it, `NAME:BASE64`.
-    fn read(&self) -> anyhow::Result<Option<String>> {
+    pub(super) fn read(&self) -> anyhow::Result<Option<String>> {
         let (Some(file), Some(key)) = (&self.signature, &self.key) else {
             return Ok(None);
         };
@@ -329,19 +335,28 @@ impl Set {
     }
 }
 
+impl Settings {
+    /// As they are now: a file may have changed since.
+    pub(super) fn read(&self) -> anyhow::Result<Option<String>> {
+        let Some(file) = &self.settings_file else {
+            return Ok(self.settings.clone());
+        };
+        let text = std::fs::read_to_string(file);
+        let text = text.with_context(|| format!("cannot read {}", file.display()))?;
+        Ok(Some(text))
+    }
+
+    pub(super) fn file(&self) -> Option<&Path> {
+        self.settings_file.as_deref()
+    }
+}
+
 impl Terms {
     fn read(self) -> anyhow::Result<PluginTerms> {
-        let config = match &self.settings_file {
-            Some(file) => Some(
-                std::fs::read_to_string(file)
-                    .with_context(|| format!("cannot read {}", file.display()))?,
-            ),
-            None => self.settings,
-        };
         let bounds = self.bounds.as_deref().map(serde_json::from_str);
         let grants = self.no_grants || !self.grants.is_empty();
         Ok(PluginTerms {
-            config,
+            config: self.settings.read()?,
             grants: grants.then(|| self.grants.into_iter().collect()),
             position: self.position,
             bounds: bounds.transpose().context("the bounds do not read")?,

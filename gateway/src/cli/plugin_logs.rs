@@ -51,7 +51,9 @@ pub(super) async fn run(config: &Config, json: bool, asked: Logs) -> anyhow::Res
     loop {
         let answer = ask::ask(config, Command::Plugin(command)).await?;
         let page: Page = serde_json::from_value(serde_json::to_value(answer)?)?;
-        let new = shown.new_lines(page.lines);
+        // What does not read as a turn is rather shown twice than never.
+        let turn = |line: &Line| line["turn"].as_str().and_then(|turn| turn.parse().ok());
+        let new = shown.new_lines(page.lines, turn);
         match asked.follow {
             true if new.is_empty() => {}
             true => output::answer(&Answer::List(new), json),
@@ -74,15 +76,18 @@ pub(super) async fn run(config: &Config, json: bool, asked: Logs) -> anyhow::Res
 
 /// Turns whose lines were shown and are told again, because others may still appear between them.
 #[derive(Debug, Default)]
-struct Shown(BTreeSet<TurnId>);
+pub(super) struct Shown(BTreeSet<TurnId>);
 
 impl Shown {
     /// Lines of turns that no page before this one had.
-    fn new_lines(&mut self, lines: Vec<Line>) -> Vec<Line> {
+    pub(super) fn new_lines<T>(
+        &mut self,
+        lines: Vec<T>,
+        turn: impl Fn(&T) -> Option<TurnId>,
+    ) -> Vec<T> {
         let mut turns = BTreeSet::new();
-        let new = |line: &Line| {
-            // What does not read as a turn is rather shown twice than never.
-            let Some(turn) = line["turn"].as_str().and_then(|turn| turn.parse().ok()) else {
+        let new = |line: &T| {
+            let Some(turn) = turn(line) else {
                 return true;
             };
             turns.insert(turn);
@@ -94,32 +99,28 @@ impl Shown {
     }
 
     /// Nothing up to this turn is told again.
-    fn settle(&mut self, turn: TurnId) {
+    pub(super) fn settle(&mut self, turn: TurnId) {
         self.0.retain(|shown| *shown > turn);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
-    fn line(turn: i64, message: &str) -> Line {
-        let turn = json!(TurnId::from_raw(turn));
-        Line::from([
-            ("turn".to_owned(), turn),
-            ("message".to_owned(), json!(message)),
-        ])
+    type Line = (i64, &'static str);
+
+    fn turn(line: &Line) -> Option<TurnId> {
+        Some(TurnId::from_raw(line.0))
     }
 
     #[test]
     fn what_is_told_again_is_shown_once_and_what_appears_between_is_shown() {
         let mut shown = Shown::default();
-        let first = vec![line(1, "a"), line(3, "b"), line(3, "c")];
-        assert_eq!(shown.new_lines(first.clone()), first);
-        let second = vec![line(1, "a"), line(2, "late"), line(3, "b"), line(3, "c")];
-        assert_eq!(shown.new_lines(second), [line(2, "late")]);
+        let first = vec![(1, "a"), (3, "b"), (3, "c")];
+        assert_eq!(shown.new_lines(first.clone(), turn), first);
+        let second = vec![(1, "a"), (2, "late"), (3, "b"), (3, "c")];
+        assert_eq!(shown.new_lines(second, turn), [(2, "late")]);
         shown.settle(TurnId::from_raw(2));
         assert_eq!(shown.0, BTreeSet::from([TurnId::from_raw(3)]));
     }

@@ -182,7 +182,7 @@ fn trial_lines(plugin: &str, trial: &Value) -> String {
 }
 
 /// What an outcome says beside its word: a reason, or a fault with the frames of its trap, each on its own line.
-fn told(what: &Value) -> String {
+pub(super) fn told(what: &Value) -> String {
     let (Some(kind), Some(message)) = (what["kind"].as_str(), what["message"].as_str()) else {
         return what
             .as_str()

@@ -193,6 +193,16 @@ pub fn secret_from_environment(name: &str) -> Option<Hidden> {
     std::env::var(name).ok().map(Hidden::new)
 }
 
+/// Does whoever sits at the terminal want no colours (<https://no-color.org>), or has it none?
+pub fn no_colours() -> bool {
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "config is the one reader of the environment"
+    )]
+    let variable = |name| std::env::var_os(name).unwrap_or_default();
+    !variable("NO_COLOR").is_empty() || variable("TERM") == "dumb"
+}
+
 /// One thing that is wrong: which key, where its value came from, what is wrong with it. Never the value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {

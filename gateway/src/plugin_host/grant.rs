@@ -50,7 +50,7 @@ impl Grant {
     }
 
     /// Does it leave open what a tenant has to decide?
-    fn is_open(&self) -> bool {
+    pub fn is_open(&self) -> bool {
         match self {
             Self::Http(rule) => rule.is_of_any_host(),
             Self::Secret(name) => name.is_none(),

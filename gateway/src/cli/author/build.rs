@@ -6,13 +6,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail, ensure};
 use clap::Args;
 use serde::Serialize;
-use vestibule_guest_build::{
-    GuestSpec, Manifest, Output, Profile, component_of, package_in, with_manifest,
-};
+use vestibule_guest_build::{Manifest, Profile, component_of, with_manifest};
 use wasmparser::Parser;
 
+use super::sources::{Cargo, Sources};
 use crate::cli::output;
-use crate::plugin_host::{ComponentDigest, Inspection, inspect};
+use crate::plugin_host::{self, ComponentDigest, Inspection, inspect};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Build {
@@ -33,8 +32,8 @@ pub(in crate::cli) struct Build {
 
 /// What was built.
 #[derive(Debug, Serialize)]
-struct Built {
-    file: PathBuf,
+pub(super) struct Built {
+    pub file: PathBuf,
     bytes: usize,
     digest: String,
     name: String,
@@ -44,9 +43,9 @@ struct Built {
 }
 
 impl Build {
-    pub(in crate::cli) fn run(self, json: bool) -> anyhow::Result<()> {
+    pub(in crate::cli) async fn run(self, json: bool) -> anyhow::Result<()> {
         let (component, folder) = match self.from.is_dir() {
-            true => self.of_package()?,
+            true => self.of_package().await?,
             false => self.of_file()?,
         };
         let inspection = inspected(&component)?;
@@ -60,39 +59,23 @@ impl Build {
             "{} is what it is made from: say with --out where it goes",
             file.display()
         );
-        fs::write(&file, &component).with_context(|| format!("cannot write {}", file.display()))?;
-        let built = Built {
-            bytes: component.len(),
-            digest: ComponentDigest::of(&component).to_string(),
-            name: manifest.name.clone(),
-            version: manifest.version.clone(),
-            interfaces: manifest.interfaces.clone(),
-            grants: manifest.grants.iter().cloned().collect(),
-            file,
-        };
+        let built = Built::write(file, &component, manifest)?;
         built.print(json)
     }
 
     /// The component, and the folder where it goes.
-    fn of_package(&self) -> anyhow::Result<(Vec<u8>, PathBuf)> {
+    async fn of_package(&self) -> anyhow::Result<(Vec<u8>, PathBuf)> {
         ensure!(
             self.manifest.is_none(),
             "a package's manifest is the plugin.toml in its folder: --manifest is for files"
         );
-        let package = package_in(&self.from)?;
-        let guests = vestibule_guest_build::build(&GuestSpec {
-            manifest_dir: self.from.clone(),
-            package: package.name,
-            examples: Vec::new(),
-            target_dir: package.target_dir.clone(),
-            profile: match self.with_lines {
-                true => Profile::WithLines,
-                false => Profile::Small,
-            },
-            output: Output::Shown,
-        })?;
-        let guest = guests.into_iter().next().context("cargo built nothing")?;
-        Ok((guest.component, package.target_dir))
+        let sources = Sources::in_folder(&self.from).await?;
+        let profile = match self.with_lines {
+            true => Profile::WithLines,
+            false => Profile::Small,
+        };
+        let guest = sources.build(profile, Cargo::Talks).await?;
+        Ok((guest.component, sources.package.target_dir))
     }
 
     fn of_file(&self) -> anyhow::Result<(Vec<u8>, PathBuf)> {
@@ -129,6 +112,35 @@ fn same_file(one: &Path, other: &Path) -> bool {
 }
 
 impl Built {
+    /// Puts the component where it goes.
+    pub(super) fn write(
+        file: PathBuf,
+        component: &[u8],
+        manifest: &plugin_host::Manifest,
+    ) -> anyhow::Result<Self> {
+        fs::write(&file, component).with_context(|| format!("cannot write {}", file.display()))?;
+        Ok(Self {
+            bytes: component.len(),
+            digest: ComponentDigest::of(component).to_string(),
+            name: manifest.name.clone(),
+            version: manifest.version.clone(),
+            interfaces: manifest.interfaces.clone(),
+            grants: manifest.grants.iter().cloned().collect(),
+            file,
+        })
+    }
+
+    /// Where it is, and what.
+    pub(super) fn headline(&self) -> String {
+        let Self {
+            name,
+            version,
+            bytes,
+            ..
+        } = self;
+        format!("{}: {name} {version}, {bytes} bytes", self.file.display())
+    }
+
     fn print(&self, json: bool) -> anyhow::Result<()> {
         if json {
             output::line(&serde_json::to_string(self)?);
@@ -139,10 +151,7 @@ impl Built {
             true => "none".to_owned(),
             false => words.join(", "),
         };
-        output::line(&format!(
-            "{file}: {} {}, {} bytes",
-            self.name, self.version, self.bytes
-        ));
+        output::line(&self.headline());
         output::line(&format!("digest  {}", self.digest));
         output::line(&format!("hooks   {}", list(&self.interfaces)));
         output::line(&format!("grants  {}", list(&self.grants)));

@@ -50,7 +50,7 @@ impl New {
                 .with_context(|| format!("cannot write {}", path.display()))?;
         }
         output::line(&format!(
-            "{0} is made. Next: cd {0} && cargo test && vestibule plugin build",
+            "{0} is made. Next: cd {0} && vestibule plugin run",
             self.name
         ));
         Ok(())

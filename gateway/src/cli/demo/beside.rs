@@ -15,12 +15,10 @@ pub(super) fn story(story: &Story, setup: &Snapshot) -> simulator::Story {
         show::meaning(&story.told.outcome).map(|meaning| step("gateway", "By itself", meaning)),
     );
     let calls = story.journal["report"]["calls"].as_array();
-    steps.extend(
-        calls
-            .into_iter()
-            .flatten()
-            .map(|call| plugin(story, call, setup)),
-    );
+    for call in calls.into_iter().flatten() {
+        steps.push(plugin(story, call, setup));
+        steps.extend(show::log(&story.journal, call).map(logged));
+    }
     steps.extend(
         show::refusals(&story.journal)
             .into_iter()
@@ -82,6 +80,14 @@ fn plugin(story: &Story, call: &Value, setup: &Snapshot) -> Step {
         cost_us: call["wall_us"].as_u64(),
         bad: outcome != "ok",
         ..step("plugin", title, detail)
+    }
+}
+
+/// A line of the plugin's log.
+fn logged((level, message): (&str, &str)) -> Step {
+    Step {
+        bad: level == "error",
+        ..step("log", format!("Log: {level}"), message)
     }
 }
 

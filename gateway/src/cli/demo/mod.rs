@@ -2,27 +2,27 @@
 //! page in a browser or on the keyboard.
 //!
 //! A gateway on SQLite in a fresh data folder, two tenants with two numbers each, the reference plugin `menu`. What you
-//! type goes the real way: signed webhook, turn, policy, Graph call, receipts. Nothing leaves 127.0.0.1.
+//! type goes the real way: signed webhook, turn, policy, Graph call, receipts. Nothing leaves 127.0.0.1. On the same stage
+//! `vestibule plugin run` has an author's plugin (`cli/author/run`).
 
 mod beside;
-mod cast;
+pub(super) mod cast;
 mod keyboard;
 mod script;
 mod show;
-mod stage;
+pub(super) mod stage;
 mod story;
 
-use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use futures::future::select_all;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Sleep;
 
+use super::ended::ended;
 use super::output;
+use cast::Cast;
 use stage::Stage;
 
 #[derive(Debug, Args)]
@@ -43,7 +43,7 @@ pub(super) async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     // Before there is anything to be left behind.
     let ended = ended()?;
     tokio::pin!(ended);
-    let mut stage = Stage::set().await?;
+    let mut stage = Stage::set(Cast::demo()).await?;
     let played = match arguments.script {
         true => tokio::select! {
             played = script::play(&mut stage) => played,
@@ -53,32 +53,6 @@ pub(super) async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     };
     stage.strike().await?;
     played
-}
-
-/// Somebody ends the demo from outside: Ctrl-C, a closed terminal, `kill`. Heard from this call on, so that its data folder goes
-/// whenever that is. Under `nohup` a closed terminal is no end.
-fn ended() -> std::io::Result<impl Future<Output = ()>> {
-    let mut kinds = vec![SignalKind::interrupt(), SignalKind::terminate()];
-    if !is_ignored(SignalKind::hangup()) {
-        kinds.push(SignalKind::hangup());
-    }
-    let signals: std::io::Result<Vec<Signal>> = kinds.into_iter().map(signal).collect();
-    let mut signals = signals?;
-    Ok(async move {
-        select_all(signals.iter_mut().map(|signal| Box::pin(signal.recv()))).await;
-    })
-}
-
-/// Was this process begun with the signal ignored? To listen for one ends that.
-fn is_ignored(signal: SignalKind) -> bool {
-    let mut action = MaybeUninit::<libc::sigaction>::zeroed();
-    let signal = signal.as_raw_value();
-    // SAFETY: nothing is changed, as no new action is given; the kernel writes at most one action. Zeroes are one too.
-    let action = unsafe {
-        libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr());
-        action.assume_init()
-    };
-    action.sa_sigaction == libc::SIG_IGN
 }
 
 /// The interactive demo: one who types, and stories that come when they come.
@@ -108,7 +82,7 @@ impl<'a> Talk<'a> {
         mut self,
         mut ended: Pin<&mut impl Future<Output = ()>>,
     ) -> anyhow::Result<ExitCode> {
-        output::line(&self.stage.welcome());
+        output::line(&self.stage.welcome("Vestibule demo."));
         output::line(HELP);
         output::line("");
         let mut lines = keyboard::lines();

@@ -146,10 +146,35 @@ pub(super) fn meaning(outcome: &str) -> Option<&'static str> {
 
 /// How a plugin's call ended.
 pub(super) fn outcome(call: &Value) -> String {
+    let told = |(word, what): (&String, &Value)| match (what["kind"].as_str(), what.as_str()) {
+        (Some(kind), _) => {
+            let message = what["message"].as_str().unwrap_or_default();
+            format!("{word}: {kind}: {message}")
+        }
+        (None, Some(reason)) => format!("{word}: {reason}"),
+        (None, None) => format!("{word}: {what}"),
+    };
     match &call["outcome"] {
         Value::String(word) => word.clone(),
+        Value::Object(parts) => parts.iter().map(told).collect(),
         other => other.to_string(),
     }
+}
+
+/// Lines that the plugin wrote to its log in this call, each with its level.
+pub(super) fn log<'a>(
+    journal: &'a Value,
+    call: &'a Value,
+) -> impl Iterator<Item = (&'a str, &'a str)> {
+    let lines = journal["report"]["logs"].as_array().into_iter().flatten();
+    let own = |line: &&Value| {
+        let same = |key| line[key] == call[key];
+        same("installation") && same("hook")
+    };
+    lines.filter(own).map(|line| {
+        let text = |key: &str| line[key].as_str().unwrap_or_default();
+        (text("level"), text("message"))
+    })
 }
 
 fn call_line(story: &Story, call: &Value, setup: &Snapshot) -> String {
@@ -227,5 +252,35 @@ pub(super) fn course(receipt: ReceiptStatus) -> &'static str {
         ReceiptStatus::Read => "sent, delivered, read",
         ReceiptStatus::Played => "sent, delivered, read, played",
         ReceiptStatus::Failed => "failed",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_outcome_reads_as_words() {
+        let told = |outcome: Value| super::outcome(&json!({ "outcome": outcome }));
+        assert_eq!(told(json!("ok")), "ok");
+        let fault = json!({"fault": {"kind": "trap", "hook": "auto-reply", "message": "unreachable", "frames": ["a"]}});
+        assert_eq!(told(fault), "fault: trap: unreachable");
+        assert_eq!(told(json!({"rejected": "no"})), "rejected: no");
+        assert_eq!(
+            told(json!({"retry": {"after_ms": 5}})),
+            "retry: {\"after_ms\":5}"
+        );
+    }
+
+    #[test]
+    fn a_call_has_the_lines_of_its_own_hook() {
+        let line = |installation, hook, message| json!({"installation": installation, "hook": hook, "level": "info", "message": message});
+        let journal = json!({"report": {"logs": [
+            line("ins_1", "routing", "a"), line("ins_1", "auto-reply", "b"), line("ins_2", "auto-reply", "c"),
+        ]}});
+        let call = json!({"installation": "ins_1", "hook": "auto-reply"});
+        assert_eq!(log(&journal, &call).collect::<Vec<_>>(), [("info", "b")]);
     }
 }

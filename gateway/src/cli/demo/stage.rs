@@ -1,6 +1,7 @@
 //! Setting the stage: simulator, gateway, onboarding by the same commands that operators use.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,46 +10,47 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::beside;
-use super::cast::{
-    APP_SECRET, CUSTOMER, NUMBERS, TENANTS, TOKEN, VERIFY_TOKEN, furnish, number_command,
-    sim_number,
-};
+use super::cast::{APP_SECRET, CREDENTIAL, CUSTOMER, Cast, Number, TOKEN, VERIFY_TOKEN};
 use super::show;
 use super::story::{Attempts, Story, Teller};
-use crate::admin::{self, Command, PluginCommand, PluginInstall, PluginTerms};
+use crate::admin::{self, AdminContext, Command, PluginCommand};
 use crate::app::{Node, StartOptions};
 use crate::clock::SystemClock;
 use crate::config::Config;
+use crate::directory::Directory;
 use crate::lifecycle::Shutdown;
-use crate::reference_plugins::MENU;
 use crate::simulator::{Simulator, SimulatorConfig, SimulatorHandle};
 
 /// How long the end may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The running demo.
-pub(super) struct Stage {
+/// A running deployment with its simulator, until it is struck.
+pub(in crate::cli) struct Stage {
     folder: tempfile::TempDir,
+    numbers: &'static [Number],
     simulator: SimulatorHandle,
     node: Node,
     shutdown: Shutdown,
     /// Of every turn, in the order in which they ended.
-    pub stories: mpsc::UnboundedReceiver<Story>,
+    pub(super) stories: mpsc::UnboundedReceiver<Story>,
 }
 
 impl Stage {
-    pub(super) async fn set() -> anyhow::Result<Self> {
+    pub(in crate::cli) async fn set(cast: Cast) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new()
-            .prefix("vestibule-demo-")
+            .prefix(&format!("vestibule-{}-", cast.name))
             .tempdir()?;
         let mut setup = SimulatorConfig::new(Arc::new(SystemClock), APP_SECRET);
-        setup.numbers = NUMBERS.iter().map(sim_number).collect();
+        setup.listen = cast.listen;
+        setup.numbers = cast.numbers.iter().map(Number::simulated).collect();
         let simulator = Simulator::start(setup)
             .await
             .context("the simulator does not start")?;
         simulator.expect_stories();
-        furnish(&simulator)?;
-        let config = config(folder.path(), &simulator.base_url())?;
+        cast.furnish(&simulator)?;
+        let (numbers, more) = (cast.numbers, cast.config.clone());
+        let graph = ("GRAPH__BASE_URL", simulator.base_url());
+        let config = config(folder.path(), more.into_iter().chain([graph]))?;
         let shutdown = Shutdown::new();
         let attempts = Arc::<Attempts>::default();
         let options = StartOptions {
@@ -58,7 +60,7 @@ impl Stage {
         let node = Node::start(&config, options)
             .await
             .context("the gateway does not start")?;
-        onboard(&node).await?;
+        onboard(&node, cast).await?;
         node.directory.refresh().await?;
         let url = format!("http://{}/webhooks/whatsapp", node.http);
         simulator
@@ -81,6 +83,7 @@ impl Stage {
         tokio::spawn(relay);
         Ok(Self {
             folder,
+            numbers,
             simulator,
             node,
             shutdown,
@@ -89,7 +92,7 @@ impl Stage {
     }
 
     /// Ends gateway and simulator. An error: the gateway had broken down before.
-    pub(super) async fn strike(self) -> anyhow::Result<()> {
+    pub(in crate::cli) async fn strike(self) -> anyhow::Result<()> {
         drop(self.stories);
         self.shutdown.soft().cancel();
         let hurry = self.shutdown.clone();
@@ -101,13 +104,30 @@ impl Stage {
     }
 
     /// Cancelled when the gateway stops, for whatever reason.
-    pub(super) fn stopped(&self) -> CancellationToken {
+    pub(in crate::cli) fn stopped(&self) -> CancellationToken {
         self.shutdown.soft().clone()
     }
 
     pub(super) fn name(&self, number: usize) -> String {
-        let (tenant, _, _, display) = NUMBERS[number];
+        let Number {
+            tenant, display, ..
+        } = self.numbers[number];
         format!("{tenant} +{display}")
+    }
+
+    /// Lets stories pass that the phone alone shows, until there are no more.
+    pub(in crate::cli) async fn unheard(&mut self) {
+        while self.stories.recv().await.is_some() {}
+    }
+
+    /// What operators' commands work on.
+    pub(in crate::cli) fn context(&self) -> &AdminContext {
+        &self.node.context
+    }
+
+    /// What the gateway knows of what is set up.
+    pub(in crate::cli) fn directory(&self) -> &Arc<Directory> {
+        &self.node.directory
     }
 
     /// What the customer wrote.
@@ -124,22 +144,23 @@ impl Stage {
         show::answered(story, &self.node.directory.snapshot())
     }
 
-    pub(super) fn welcome(&self) -> String {
+    /// `what`: a sentence about what it is.
+    pub(in crate::cli) fn welcome(&self, what: &str) -> String {
         format!(
-            "Vestibule demo. Open the customer's phone in a browser:\n\n  {}/\n\n\
+            "{what} Open the customer's phone in a browser:\n\n  {}/\n\n\
              Gateway http://{}, data in {}.\nOr from another terminal:\n  curl -d '{{\"text\":\"menu\"}}' -H 'content-type: application/json' \
              {}/simulator/numbers/{}/customers/{CUSTOMER}/messages",
             self.simulator.base_url(),
             self.node.http,
             self.folder.path().display(),
             self.simulator.base_url(),
-            NUMBERS[0].1,
+            self.numbers[0].phone_number_id,
         )
     }
 
     /// Says something as the customer to one of the numbers; answers with the message's id at Meta.
     pub(super) fn say(&self, number: usize, text: &str) -> anyhow::Result<String> {
-        let customer = self.simulator.customer(NUMBERS[number].1, CUSTOMER)?;
+        let customer = (self.simulator).customer(self.numbers[number].phone_number_id, CUSTOMER)?;
         Ok(match text.strip_prefix("/tap ") {
             Some(choice) => customer.tap(choice.trim())?,
             None => customer.text(text)?,
@@ -169,22 +190,24 @@ fn relay(
     (relay, handed_on)
 }
 
-fn config(folder: &std::path::Path, graph: &str) -> anyhow::Result<Config> {
-    let set = |key: &str, value: &str| (format!("VESTIBULE__{key}"), value.to_owned());
-    let environment = [
-        set("DATA_DIR", &folder.display().to_string()),
-        set(
-            "DATABASE__URL",
-            &format!("sqlite:{}", folder.join("demo.db").display()),
-        ),
-        set("HTTP__LISTEN", "127.0.0.1:0"),
-        set("METRICS__LISTEN", ""),
-        set("GRAPH__BASE_URL", graph),
+/// Of a deployment in a folder, on SQLite; `more` by the names of variables without their beginning.
+pub(in crate::cli) fn config(
+    folder: &Path,
+    more: impl IntoIterator<Item = (&'static str, String)>,
+) -> anyhow::Result<Config> {
+    let database = folder.join("vestibule.db");
+    let own = [
+        ("DATA_DIR", folder.display().to_string()),
+        ("DATABASE__URL", format!("sqlite:{}", database.display())),
+        ("HTTP__LISTEN", "127.0.0.1:0".to_owned()),
+        ("METRICS__LISTEN", String::new()),
     ];
+    let all = own.into_iter().chain(more);
+    let environment = all.map(|(key, value)| (format!("VESTIBULE__{key}"), value));
     Ok(Config::load_with(None, environment)?)
 }
 
-async fn onboard(node: &Node) -> anyhow::Result<()> {
+async fn onboard(node: &Node, cast: Cast) -> anyhow::Result<()> {
     let mut commands = vec![Command::AppAdd {
         meta_app_id: "1000".to_owned(),
         name: "demo".to_owned(),
@@ -192,31 +215,22 @@ async fn onboard(node: &Node) -> anyhow::Result<()> {
         secrets: vec![APP_SECRET.into()],
         is_default: true,
     }];
-    for (tenant, _) in TENANTS {
+    for tenant in cast.tenants() {
         let tenant = tenant.to_owned();
         commands.push(Command::TenantAdd {
             name: tenant.clone(),
-            settings: r#"{"consent_basis":"attested"}"#.to_owned(),
+            settings: cast.tenant_settings.to_owned(),
         });
         commands.push(Command::CredentialAdd {
             tenant,
-            name: "demo".to_owned(),
+            name: CREDENTIAL.to_owned(),
             token: TOKEN.into(),
             replace: false,
         });
     }
-    commands.extend(NUMBERS.iter().map(number_command));
-    for (tenant, config) in TENANTS {
-        let install = PluginInstall {
-            terms: PluginTerms {
-                config: Some(config.to_owned()),
-                grants: Some(["kv", "window"].map(str::to_owned).into()),
-                ..PluginTerms::default()
-            },
-            ..PluginInstall::new(tenant, MENU)
-        };
-        commands.push(Command::Plugin(PluginCommand::Install(Box::new(install))));
-    }
+    commands.extend(cast.numbers.iter().map(Number::command));
+    let installs = cast.plugins.into_iter().map(Box::new);
+    commands.extend(installs.map(|install| Command::Plugin(PluginCommand::Install(install))));
     for command in commands {
         let verb = command.verb();
         admin::execute(&node.context, command)

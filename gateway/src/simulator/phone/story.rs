@@ -30,7 +30,7 @@ pub struct Story {
 /// One thing that the gateway did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Step {
-    /// `event`, `gateway`, `plugin`, `policy`, `graph`, `receipts` or `turn`: the page has a sign for each.
+    /// `event`, `gateway`, `plugin`, `log`, `policy`, `graph`, `receipts` or `turn`: the page has a sign for each.
     pub stage: &'static str,
     pub title: String,
     pub detail: String,

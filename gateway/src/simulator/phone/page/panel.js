@@ -1,5 +1,5 @@
 // Beside the phone: what the gateway did for each message, and every call and webhook on the wire.
-const STAGES = { event: "inbox", gateway: "gateway", plugin: "plugin", policy: "shield", graph: "send", receipts: "check", turn: "pulse" };
+const STAGES = { event: "inbox", gateway: "gateway", plugin: "plugin", log: "list", policy: "shield", graph: "send", receipts: "check", turn: "pulse" };
 
 function drawPanel() {
   const panel = $("panel");

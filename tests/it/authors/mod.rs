@@ -1,84 +1,19 @@
 //! What an author of plugins types before there is anything to upload: a new plugin, built, its own test, an upload.
 
-use std::path::Path;
-use std::process::Output;
+mod desk;
+mod run;
+mod test;
 
 use serde_json::Value;
-use tempfile::TempDir;
-use vestibule_tests::{Deployment, Program, guests};
+use vestibule_tests::guests;
 
-/// An author's folder and a deployment for the upload.
-struct Desk {
-    deployment: Deployment,
-    folder: TempDir,
-}
-
-impl Desk {
-    fn new() -> Self {
-        Self {
-            deployment: Deployment::new(Program::under_test(), "sqlite:", "http://127.0.0.1:9"),
-            folder: TempDir::new().expect("a folder"),
-        }
-    }
-
-    fn at(&self, path: &str) -> std::path::PathBuf {
-        self.folder.path().join(path)
-    }
-
-    /// `vestibule plugin …` in a folder below the author's.
-    async fn plugin(&self, within: &str, arguments: &[&str]) -> Output {
-        let mut command = tokio::process::Command::from(self.deployment.command("node"));
-        command.arg("plugin").args(arguments);
-        run(command, &self.at(within)).await
-    }
-
-    async fn refused(&self, arguments: &[&str]) -> String {
-        let output = self.plugin("", arguments).await;
-        assert!(!output.status.success(), "{output:?}");
-        String::from_utf8(output.stderr).expect("UTF-8")
-    }
-
-    /// Compiler and crates as this workspace has them, from what is on this machine; what was compiled stays for the next run.
-    fn pin(&self, name: &str) {
-        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        for file in ["Cargo.lock", "rust-toolchain.toml"] {
-            std::fs::copy(workspace.join(file), self.at(name).join(file)).expect("copied");
-        }
-        let settings = format!(
-            "[build]\ntarget-dir = {:?}\n[net]\noffline = true\n",
-            Path::new(env!("CARGO_TARGET_TMPDIR")).join("authors")
-        );
-        std::fs::create_dir(self.at(name).join(".cargo")).expect("a folder");
-        std::fs::write(self.at(name).join(".cargo/config.toml"), settings).expect("written");
-    }
-}
-
-/// With what cargo needs of our own surroundings.
-async fn run(mut command: tokio::process::Command, within: &Path) -> Output {
-    let wanted = [
-        "PATH",
-        "HOME",
-        "CARGO",
-        "CARGO_HOME",
-        "RUSTUP_HOME",
-        "RUSTUP_TOOLCHAIN",
-    ];
-    let ours = std::env::vars_os().filter(|(name, _)| wanted.iter().any(|wanted| name == wanted));
-    let command = command.envs(ours).current_dir(within);
-    command.output().await.expect("it starts")
-}
-
-fn succeeded(output: &Output) -> String {
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{error}");
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
+use desk::{Desk, run, succeeded};
 
 #[tokio::test]
 async fn a_new_plugin_is_built_tested_and_uploaded() {
     let desk = Desk::new();
     let said = succeeded(&desk.plugin("", &["new", "greeter"]).await);
-    assert!(said.contains("vestibule plugin build"), "{said}");
+    assert!(said.contains("vestibule plugin run"), "{said}");
     desk.pin("greeter");
 
     let built = succeeded(
