@@ -14,7 +14,7 @@ mod turns;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::time::Duration;
 
 use siphasher::sip::SipHasher13;
@@ -305,6 +305,7 @@ impl Shared {
             events,
             kept: Kept::default(),
             crowded: self.crowded.clone(),
+            others: AtomicUsize::default(),
             received: {
                 let (intake, traffic) = (intake.clone(), self.traffic.clone());
                 Arc::new(move |events| {

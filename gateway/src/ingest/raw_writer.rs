@@ -35,7 +35,7 @@ pub enum WriteError {
 /// a whole turn is ten.
 const APART: Duration = Duration::from_millis(3);
 const ENOUGH: usize = 32;
-/// After a commit that was tried in vain. Whoever waits for a person that is held waits for 50 ms of each of these.
+/// After bodies that could not be attached as they came. Whoever waits for a person that is held waits for 50 ms of each of these.
 const REST: Duration = Duration::from_millis(500);
 
 /// What one POST waits for.
@@ -106,7 +106,7 @@ impl Writing {
     async fn run(self, mut bodies: mpsc::Receiver<Waiting>) {
         let mut gather = Gather::new(APART, ENOUGH.min(self.config.most));
         let mut group: Vec<Waiting> = Vec::new();
-        // After a commit that was tried in vain bodies are only kept for a while: the next would wait for the same.
+        // Where it could not be done bodies are only kept for a while: the next would wait for the same.
         let mut rests_until = Timestamp::from_millis(0);
         while bodies.recv_many(&mut group, self.config.most).await > 0 {
             gather.fill(&mut group, &mut bodies).await;
@@ -149,7 +149,12 @@ impl Writing {
             Ok::<_, AttachError>(Some(Left::Attached { attached, all }))
         };
         done.await.unwrap_or_else(|error| {
-            tracing::debug!(%error, "bodies are not attached as they come; they are kept first");
+            match error {
+                AttachError::Many | AttachError::Late | AttachError::Race => {}
+                error => {
+                    tracing::info!(%error, "bodies are not attached as they come; they are kept first");
+                }
+            }
             *rests_until = attacher.clock.now().plus(REST);
             None
         })
@@ -157,8 +162,7 @@ impl Writing {
 
     async fn keep(&self, rows: &[NewRaw]) -> Result<()> {
         if let Some(attacher) = &self.attacher {
-            let places = rows.iter().map(|row| (row.id, row.bucket));
-            attacher.kept.add(places);
+            attacher.waits(rows);
         }
         let mut tx = self.db.begin_urgent().await?;
         let held = CommitTimer::start("raw", rows.len());

@@ -15,23 +15,25 @@ const MEASURED_FOR: Duration = Duration::from_millis(40);
 const MEASURED: u32 = 8;
 /// Nobody else has had a turn for so long: those who want more than they have are alone.
 const ALONE: Duration = Duration::from_millis(250);
-/// There are always so many, and those above their share have so many under way together whatever others hold: a commit of so many
-/// turns takes hardly longer than one of a single one.
+/// There are always so many, and those above their share have so many under way together, as long as the reserve of all slots is
+/// free: a commit of so many turns takes hardly longer than one of a single one.
 pub(super) const LEAST: usize = 8;
-/// What is usual until it was measured, and at least: less is no wait that anybody would notice.
-const USUAL: f64 = 3.0;
-/// How fast it is learnt: of a measurement while nobody is above its share, and while those who are have given up all they can. What
-/// is left then is not their doing; but it may be that of what they are sent, so it is believed slowly: in ten seconds or so.
+/// What is usual until it was measured, and at least, by database: a commit and what it gathers. Found by `vestibule-bench`.
+pub(super) const USUAL_SQLITE: Duration = Duration::from_millis(3);
+pub(super) const USUAL_POSTGRES: Duration = Duration::from_millis(15);
+/// How fast it is learnt: so much of a measurement while nobody is above its share, and in so long while those who are have given up all they can. What
+/// is left then is not their doing; but it may be that of what they are sent, so it is believed slowly.
 const LEARNT: f64 = 1.0 / 8.0;
-const LEARNT_IN_VAIN: f64 = 1.0 / 256.0;
+const LEARNT_IN_VAIN: Duration = Duration::from_secs(10);
 
 /// In milliseconds, as means.
 #[derive(Debug)]
 pub(super) struct GiveWay {
     slots: usize,
     limit: usize,
-    /// How long turns wait when nobody is above its share.
+    /// How long turns wait when nobody is above its share, and at least.
     usual: f64,
+    least_usual: f64,
     measured: Measured,
 }
 
@@ -47,18 +49,20 @@ struct Measured {
 }
 
 impl GiveWay {
-    pub(super) fn new(slots: usize) -> Self {
+    pub(super) fn new(slots: usize, usual: Duration) -> Self {
+        let usual = usual.as_secs_f64() * 1_000.0;
         Self {
             slots,
             limit: slots,
-            usual: USUAL,
+            usual,
+            least_usual: usual,
             measured: Measured::default(),
         }
     }
 
     /// Slots to share out.
     pub(super) fn slots(&self, now: Timestamp) -> usize {
-        match now > self.measured.last.plus(ALONE) {
+        match self.is_over(now) {
             true => self.slots,
             false => self.limit,
         }
@@ -72,7 +76,7 @@ impl GiveWay {
     /// A turn of a tenant that had all it wanted is committed. It waited so long, while `above` turns of tenants above their share were
     /// under way.
     pub(super) fn waited(&mut self, waited: Duration, above: usize, now: Timestamp) {
-        if now > self.measured.last.plus(ALONE) || now < self.measured.since {
+        if self.is_over(now) {
             // What was learnt of others long ago says nothing of those who are here now.
             self.limit = self.slots;
             self.begin(now);
@@ -83,20 +87,28 @@ impl GiveWay {
         measured.above |= above > 0;
         measured.last = now;
         if measured.turns >= MEASURED && now >= measured.since.plus(MEASURED_FOR) {
-            self.judge();
+            self.judge(now);
             self.begin(now);
         }
     }
 
-    fn judge(&mut self) {
+    /// Nobody was there for long, or the clock went back.
+    fn is_over(&self, now: Timestamp) -> bool {
+        now > self.measured.last.plus(ALONE) || now < self.measured.since
+    }
+
+    fn judge(&mut self, now: Timestamp) {
         let mean = self.measured.waited / f64::from(self.measured.turns);
         let least = LEAST.min(self.slots);
         let learnt = match (self.measured.above, self.limit == least) {
             (false, _) => LEARNT,
-            (true, true) => LEARNT_IN_VAIN,
+            (true, true) => {
+                let took = now.since(self.measured.since).as_secs_f64();
+                1.0 - (-took / LEARNT_IN_VAIN.as_secs_f64()).exp()
+            }
             (true, false) => 0.0,
         };
-        self.usual = (self.usual + (mean - self.usual) * learnt).max(USUAL);
+        self.usual = (self.usual + (mean - self.usual) * learnt).max(self.least_usual);
         self.limit = match mean > 1.5 * self.usual {
             true => (self.limit - self.limit.div_ceil(4)).max(least),
             false => (self.limit + self.limit.div_ceil(8)).min(self.slots),
@@ -127,7 +139,7 @@ mod tests {
     impl Street {
         fn new() -> Self {
             Self {
-                way: GiveWay::new(SLOTS),
+                way: GiveWay::new(SLOTS, USUAL_SQLITE),
                 now: Timestamp::from_millis(1_000_000),
             }
         }
@@ -200,6 +212,14 @@ mod tests {
             limits[29], SLOTS,
             "others wait for something else: {limits:?}"
         );
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_holds_nobody_up() {
+        let mut street = Street::new();
+        street.second(40, 100);
+        street.now = street.now.minus(Duration::from_secs(3_600));
+        assert_eq!(street.slots(), SLOTS);
     }
 
     #[test]

@@ -168,6 +168,10 @@ impl Pipeline {
                 parts.config.concurrency,
                 parts.config.queue,
                 parts.config.guest_threads,
+                match parts.db.is_sqlite() {
+                    true => give_way::USUAL_SQLITE,
+                    false => give_way::USUAL_POSTGRES,
+                },
             ),
             look_comes: false,
             look_now: false,

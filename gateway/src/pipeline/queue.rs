@@ -33,7 +33,7 @@ struct Lane {
     charge: Option<Charge>,
     /// Its tenant was above its share when the turn under way began.
     above: bool,
-    /// Its tenant had all it wanted then: how long this turn waits says what the others' turns do to it.
+    /// Its tenant had all it wanted then, beside others: how long this turn waits says what theirs do to it.
     tells: bool,
     /// Of the turn under way.
     wait: Option<Wait>,
@@ -44,6 +44,8 @@ struct Lane {
 struct Wait {
     so_far: Duration,
     since: Timestamp,
+    /// Turns of tenants above their share that were under way when its guests were done.
+    above: usize,
 }
 
 /// What a turn took, its commit not counted.
@@ -131,8 +133,8 @@ pub(super) struct Queue {
 
 impl Queue {
     /// For so many turns under way at once, so many messages in memory (and as many that wait for a plugin), and guests on so
-    /// many threads.
-    pub(super) fn new(slots: usize, room: usize, guest_threads: usize) -> Self {
+    /// many threads; a turn usually waits so long for its commit.
+    pub(super) fn new(slots: usize, room: usize, guest_threads: usize, usual: Duration) -> Self {
         Self {
             lanes: HashMap::new(),
             tenants: HashMap::new(),
@@ -143,7 +145,7 @@ impl Queue {
             aside: Room::new(room),
             running: 0,
             above: 0,
-            give_way: GiveWay::new(slots.max(1)),
+            give_way: GiveWay::new(slots.max(1), usual),
             slots: slots.max(1),
         }
     }
@@ -230,11 +232,12 @@ impl Queue {
             let event = conversation.and_then(|conversation| self.enter(conversation));
             if let Some(event) = &event {
                 let charge = self.work.charge(tenant, least);
-                let wants_more = above || waits || self.work.is_heavy(tenant);
+                let is_alone = self.tenants.len() == 1;
+                let tells = !(above || waits || is_alone || self.work.is_heavy(tenant));
                 if let Some(lane) = self.lanes.get_mut(&event.conversation) {
                     lane.charge = Some(charge);
                     lane.above = above;
-                    lane.tells = !wants_more;
+                    lane.tells = tells;
                     self.above += usize::from(above);
                 }
             }
@@ -326,6 +329,7 @@ impl Queue {
         lane.wait = Some(Wait {
             so_far: took.waited,
             since: now,
+            above: self.above,
         });
         let tenant = lane.tenant;
         if let Some(charge) = lane.charge.take() {
@@ -338,9 +342,9 @@ impl Queue {
     pub(super) fn committed(&mut self, conversation: ConversationId, seq: i64, now: Timestamp) {
         let lane = self.lanes.get(&conversation);
         let wait = lane.filter(|lane| lane.tells).and_then(|lane| lane.wait);
-        if let Some(Wait { so_far, since }) = wait {
-            let waited = so_far + now.since(since);
-            self.give_way.waited(waited, self.above, now);
+        if let Some(wait) = wait {
+            let waited = wait.so_far + now.since(wait.since);
+            self.give_way.waited(waited, wait.above, now);
         }
         self.done(conversation, seq);
     }

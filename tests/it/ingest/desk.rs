@@ -4,6 +4,7 @@
 //! The endpoint and the attacher read setup each for itself, as two nodes do: [`Desk::receiver`] and [`Desk::owner`].
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -51,6 +52,10 @@ pub struct Desk {
     metas: Vec<SimulatorHandle>,
     owned: watch::Sender<Arc<OwnedBuckets>>,
     config: AttacherConfig,
+    /// Turns wait for long.
+    pub crowded: Arc<AtomicBool>,
+    /// Bodies of others that were attached before.
+    pub others: AtomicUsize,
 }
 
 impl Desk {
@@ -104,6 +109,8 @@ impl Desk {
             metas,
             owned,
             config,
+            crowded: Arc::default(),
+            others: AtomicUsize::new(0),
         }
     }
 
@@ -186,7 +193,8 @@ impl Desk {
             sends: Arc::new(move |mut rows| sends.lock().expect("sends").append(&mut rows)),
             meter: Arc::default(),
             kept: Kept::default(),
-            crowded: Arc::default(),
+            crowded: self.crowded.clone(),
+            others: AtomicUsize::new(self.others.load(Ordering::Relaxed)),
             received: Arc::new(|_| {}),
         }
     }

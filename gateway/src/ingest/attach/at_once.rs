@@ -7,10 +7,12 @@
 //! would change.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::kept::Since;
 use super::split::{self, Split};
-use super::{AttachError, Attached, Attacher, batch, count};
+use super::{AttachError, Attached, Attacher, batch};
 use crate::domain::{Bucket, Timestamp};
 use crate::ownership::OwnedBuckets;
 use crate::storage::buckets::{self, Lease};
@@ -43,6 +45,11 @@ impl Attacher {
         &self,
         rows: &[NewRaw],
     ) -> Result<Option<AtOnce>, AttachError> {
+        let alone = self.db.is_sqlite();
+        if !alone && rows.len() > self.config.most_at_once {
+            return Err(AttachError::Many);
+        }
+        let since = self.kept.since();
         let mut tx = self.db.glance().await?;
         let setup = changes::setup_version_all_tenants(&mut tx).await?;
         let snapshot = self.directory.snapshot();
@@ -51,7 +58,7 @@ impl Attacher {
             return Ok(None);
         }
         let owned = self.owned.borrow().clone();
-        let Some(buckets) = self.free(&mut tx, rows, &owned).await? else {
+        let Some(buckets) = self.free(&mut tx, rows, &owned, since).await? else {
             return Ok(None);
         };
         drop(tx);
@@ -87,7 +94,7 @@ impl Attacher {
             now,
         } = at_once;
         let waits = rows.iter().filter(|row| !buckets.contains(&row.bucket));
-        self.kept.add(waits.map(|row| (row.id, row.bucket)));
+        self.waits(waits);
         let begun = tokio::time::timeout(PATIENCE, self.db.begin_brief()).await;
         let mut tx = begun.map_err(|_| AttachError::Late)??;
         let _held = CommitTimer::start("receive", rows.len());
@@ -95,8 +102,17 @@ impl Attacher {
         buckets::fence(&mut tx, &leases).await?;
         let attached = batch::write(self, &mut tx, &mut split, now).await?;
         tx.commit().await?;
-        count::count(&split, now.minus(self.config.known_for));
+        batch::told(self, &split, now);
+        self.others.fetch_add(split.bodies, Ordering::Relaxed);
         Ok(attached)
+    }
+
+    /// These are about to wait.
+    pub(in crate::ingest) fn waits<'a>(&self, rows: impl IntoIterator<Item = &'a NewRaw>) {
+        if self.db.is_sqlite() {
+            self.kept
+                .add(rows.into_iter().map(|row| (row.id, row.bucket)));
+        }
     }
 
     /// The rows' buckets that are ours and in which no body waits; `None`: not known.
@@ -105,17 +121,17 @@ impl Attacher {
         tx: &mut Tx,
         rows: &[NewRaw],
         owned: &OwnedBuckets,
+        since: Since,
     ) -> Result<Option<BTreeSet<Bucket>>, AttachError> {
         let buckets = rows.iter().map(|row| row.bucket);
-        let since = self.kept.since();
         let waited_in = match raw::few_waiting_all_tenants(tx, FEW).await? {
             Some(few) => {
                 self.kept.learn(since, &few);
                 Some(few.into_iter().map(|(_, bucket)| bucket).collect())
             }
-            // Another node may keep bodies too, where there is one.
             None if self.db.is_sqlite() => self.kept.waited_in(buckets.clone()),
-            None => None,
+            // Other nodes keep bodies too.
+            None => return Err(AttachError::Many),
         };
         let Some(waited_in): Option<BTreeSet<Bucket>> = waited_in else {
             return Ok(None);

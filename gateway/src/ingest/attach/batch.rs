@@ -37,8 +37,17 @@ pub(super) async fn commit(
     raw::mark_attached_all_tenants(&mut tx, &ids, now).await?;
     let attached = write(attacher, &mut tx, &mut split, now).await?;
     tx.commit().await?;
-    count::count(&split, now.minus(attacher.config.known_for));
+    told(attacher, &split, now);
     Ok(attached)
+}
+
+/// What is known once a batch is committed.
+pub(super) fn told(attacher: &Attacher, split: &Split, now: Timestamp) {
+    if !split.strays.is_empty() {
+        // Whoever looked before the commit did not see their rows.
+        attacher.kept.forget();
+    }
+    count::count(split, now.minus(attacher.config.known_for));
 }
 
 pub(super) fn leases_of(owned: &OwnedBuckets, raws: &[RawRow]) -> Result<Vec<Lease>, AttachError> {

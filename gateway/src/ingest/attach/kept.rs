@@ -23,8 +23,8 @@ struct Known {
     /// `None`: not known.
     waiting: Option<HashMap<Bucket, BTreeSet<RawId>>>,
     count: usize,
-    /// How often it came to be unknown.
-    forgotten: u64,
+    /// How often it came to be unknown, or less.
+    changed: u64,
 }
 
 /// Since when something is known.
@@ -34,13 +34,14 @@ pub(super) struct Since(u64);
 impl Kept {
     /// To be asked before the database is.
     pub(super) fn since(&self) -> Since {
-        Since(self.known().forgotten)
+        Since(self.known().changed)
     }
 
-    /// These are all that wait, unless it was forgotten meanwhile. Bodies are kept by whoever tells this, so none has come meanwhile.
+    /// These are all that wait, unless something else was told meanwhile. Bodies are kept by whoever tells this, so none has
+    /// come meanwhile but parts of others ([`Kept::forget`]).
     pub(super) fn learn(&self, since: Since, all: &[Place]) {
         let mut known = self.known();
-        if since != Since(known.forgotten) {
+        if since != Since(known.changed) {
             return;
         }
         known.waiting = Some(HashMap::new());
@@ -49,7 +50,7 @@ impl Kept {
     }
 
     /// These are about to wait.
-    pub(in crate::ingest) fn add(&self, bodies: impl IntoIterator<Item = Place>) {
+    pub(super) fn add(&self, bodies: impl IntoIterator<Item = Place>) {
         let mut known = self.known();
         bodies.into_iter().for_each(|place| known.add(place));
         if known.count > MOST {
@@ -98,6 +99,7 @@ impl Known {
         let Some(waiting) = &mut self.waiting else {
             return;
         };
+        self.changed += 1;
         if let Some(ids) = waiting.get_mut(&bucket) {
             self.count -= usize::from(ids.remove(&id));
             if ids.is_empty() {
@@ -109,7 +111,7 @@ impl Known {
     fn forget(&mut self) {
         self.waiting = None;
         self.count = 0;
-        self.forgotten += 1;
+        self.changed += 1;
     }
 }
 
@@ -154,6 +156,11 @@ mod tests {
         assert_eq!(waited_in(&kept), None, "it was read before");
         kept.learn(kept.since(), &[place(1, 1)]);
         assert_eq!(waited_in(&kept), Some(vec![1]));
+        let before = kept.since();
+        kept.done([place(1, 1)]);
+        kept.learn(before, &[place(1, 1)]);
+        assert_eq!(waited_in(&kept), Some(vec![]), "it was read before");
+        kept.learn(kept.since(), &[place(1, 1)]);
         // What was read again is all there is: nothing of before stays.
         kept.learn(kept.since(), &[]);
         assert_eq!(waited_in(&kept), Some(vec![]));

@@ -20,7 +20,7 @@ mod waiting;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::FutureExt as _;
@@ -135,6 +135,8 @@ pub struct Attacher {
     pub kept: Kept,
     /// Set while turns wait for long: backlogs of single buckets can wait.
     pub crowded: Arc<AtomicBool>,
+    /// Bodies of buckets without backlogs that were attached since it was last asked.
+    pub others: AtomicUsize,
     /// Told of the number of every message that was attached: it shares the number's throughput with what is sent.
     pub received: Arc<Received>,
 }
@@ -159,7 +161,7 @@ pub(super) enum AttachError {
 }
 
 impl AttachError {
-    /// Says what is wrong, unless it is in the order of things; answers whether to try again at once.
+    /// Says what is wrong, unless it is in the order of things; answers what is left.
     fn told(self) -> Left {
         match self {
             Self::Race | Self::Late | Self::Many => Left::More,
@@ -185,7 +187,7 @@ impl AttachError {
 enum Left {
     Nothing,
     More,
-    /// Only of buckets with backlogs, which others are let before.
+    /// Nothing but of buckets with backlogs, as far as it was looked: others are let before them.
     Backlogs,
 }
 
@@ -205,17 +207,19 @@ impl Attacher {
             if looks.tick().now_or_never().is_some() {
                 waiting.look();
             }
-            let crowded = self.crowded.load(Ordering::Relaxed);
-            let of_backlogs = match (crowded, rest.is_elapsed()) {
-                (false, _) => self.config.most,
-                (true, true) => OF_BACKLOGS,
+            // One that nobody has polled does not know that it is over.
+            let rested = rest.as_mut().now_or_never().is_some();
+            let of_backlogs = match (self.crowded.load(Ordering::Relaxed), rested) {
                 (true, false) => 0,
+                (true, true) if self.others.swap(0, Ordering::Relaxed) > 0 => {
+                    rest = Box::pin(tokio::time::sleep(BACKLOGS_APART));
+                    OF_BACKLOGS
+                }
+                // Where everybody has a backlog nobody is let before.
+                _ => self.config.most,
             };
             let left = self.once(&mut owned, &mut waiting, of_backlogs).await;
             let left = left.unwrap_or_else(|error| error.told());
-            if crowded && of_backlogs > 0 {
-                rest = Box::pin(tokio::time::sleep(BACKLOGS_APART));
-            }
             if stop.is_cancelled() {
                 return;
             }
@@ -251,7 +255,9 @@ impl Attacher {
         };
         let mut tx = self.db.glance().await?;
         let now = self.clock.now();
-        waiting.read(&mut tx, &owned.buckets(), now).await?;
+        // Beside others, what came late can wait too.
+        let sweeps = of_backlogs > 0;
+        waiting.read(&mut tx, &owned.buckets(), now, sweeps).await?;
         let picked = waiting.pick(self.config.most, of_backlogs);
         let (raws, gone) = self.bodies(&mut tx, &picked).await?;
         self.kept.done(gone.iter().copied());
@@ -273,7 +279,8 @@ impl Attacher {
         self.hand_on(batch);
         let attached: Vec<Place> = raws[..taken].iter().filter_map(place).collect();
         self.kept.done(attached.iter().copied());
-        waiting.done(attached);
+        let others = waiting.done(attached);
+        self.others.fetch_add(others, Ordering::Relaxed);
         Ok(waiting.left())
     }
 

@@ -40,6 +40,8 @@ pub(super) struct Waiting {
     sweep: Option<RawId>,
     /// The next pick begins behind it: who was first in the last one, or what was attached last.
     behind: Option<Bucket>,
+    /// The same among those with backlogs, when they are picked apart.
+    behind_backlog: Option<Bucket>,
     /// A reading found as many as it could take.
     more: bool,
 }
@@ -55,6 +57,7 @@ impl Waiting {
             front: FIRST,
             sweep: None,
             behind: None,
+            behind_backlog: None,
             more: false,
         }
     }
@@ -81,12 +84,13 @@ impl Waiting {
         }
     }
 
-    /// Reads on.
+    /// Reads on; where many wait, what may have been passed by only if it `sweeps`.
     pub(super) async fn read(
         &mut self,
         tx: &mut Tx,
         buckets: &[Bucket],
         now: Timestamp,
+        sweeps: bool,
     ) -> Result<()> {
         self.more = false;
         if self.held >= HELD {
@@ -107,7 +111,7 @@ impl Waiting {
         if self.held >= FEW {
             self.look();
         }
-        if let Some(at) = self.sweep {
+        if let Some(at) = self.sweep.filter(|_| sweeps || self.held < FEW) {
             let found = self.take(tx, buckets, at, SWEPT).await?;
             self.sweep = found.is_full.then_some(found.last);
             self.more |= found.is_full;
@@ -139,47 +143,74 @@ impl Waiting {
     }
 
     /// Whose turn it is: the oldest body of each bucket, then the second of each, until there are `most`; of buckets with backlogs,
-    /// no more than `of_backlogs` together.
+    /// no more than `of_backlogs` together. Backlogs take turns among themselves then: else those that stand before everybody
+    /// who comes and goes would always be first.
     pub(super) fn pick(&mut self, most: usize, mut of_backlogs: usize) -> Vec<Place> {
-        let (before, behind): (Vec<_>, Vec<_>) = self
-            .buckets
-            .iter()
-            .partition(|(bucket, _)| Some(**bucket) <= self.behind);
-        let mut queues: Vec<_> = behind
-            .into_iter()
-            .chain(before)
-            .map(|(bucket, ids)| (*bucket, ids.len() > BACKLOG, ids.iter()))
+        let apart = of_backlogs < most;
+        let is_backlog = |ids: &BTreeSet<RawId>| apart && ids.len() > BACKLOG;
+        let (backlogs, others): (Vec<_>, Vec<_>) =
+            self.buckets.iter().partition(|(_, ids)| is_backlog(ids));
+        let mut queues: Vec<_> = from_behind(others, self.behind)
+            .chain(from_behind(backlogs, self.behind_backlog))
+            .map(|(bucket, ids)| (*bucket, is_backlog(ids), ids.iter()))
             .collect();
-        let first = queues.first().map(|(bucket, ..)| *bucket);
         let mut picked = Vec::with_capacity(most.min(self.held));
+        let (mut first, mut first_backlog) = (None, None);
         while picked.len() < most && !queues.is_empty() {
             queues.retain_mut(|(bucket, is_backlog, ids)| {
                 let has_room = picked.len() < most && !(*is_backlog && of_backlogs == 0);
-                let next = ids.next().filter(|_| has_room);
-                if let Some(id) = next {
-                    picked.push((*id, *bucket));
-                    of_backlogs -= usize::from(*is_backlog);
-                }
-                next.is_some()
+                let Some(id) = ids.next().filter(|_| has_room) else {
+                    return false;
+                };
+                picked.push((*id, *bucket));
+                match is_backlog {
+                    true => {
+                        of_backlogs -= 1;
+                        first_backlog.get_or_insert(*bucket)
+                    }
+                    false => first.get_or_insert(*bucket),
+                };
+                true
             });
         }
         // A batch that fails is not tried again as it was.
-        self.behind = first;
+        self.behind = first.or(self.behind);
+        self.behind_backlog = first_backlog.or(self.behind_backlog);
         picked
     }
 
-    /// These are attached, or wait no more; what is picked next begins behind the last one's bucket.
-    pub(super) fn done(&mut self, gone: impl IntoIterator<Item = Place>) {
+    /// These are attached, or wait no more; what is picked next begins behind the last one's bucket. Answers how many were of
+    /// buckets without backlogs.
+    pub(super) fn done(&mut self, gone: impl IntoIterator<Item = Place>) -> usize {
+        let mut others = 0;
         for (id, bucket) in gone {
-            self.behind = Some(bucket);
             if let Some(ids) = self.buckets.get_mut(&bucket) {
+                match ids.len() > BACKLOG {
+                    true => self.behind_backlog = Some(bucket),
+                    false => {
+                        self.behind = Some(bucket);
+                        others += 1;
+                    }
+                }
                 self.held -= usize::from(ids.remove(&id));
                 if ids.is_empty() {
                     self.buckets.remove(&bucket);
                 }
             }
         }
+        others
     }
+}
+
+/// In a circle.
+fn from_behind<T>(
+    queues: Vec<(&Bucket, T)>,
+    behind: Option<Bucket>,
+) -> impl Iterator<Item = (&Bucket, T)> {
+    let (before, after): (Vec<_>, Vec<_>) = queues
+        .into_iter()
+        .partition(|(bucket, _)| Some(**bucket) <= behind);
+    after.into_iter().chain(before)
 }
 
 /// What a reading came to.
@@ -256,6 +287,25 @@ mod tests {
         assert_eq!(waiting.pick(10, 10).len(), 2);
         waiting.done([place(1, 1), place(2, 1), place(3, 1)]);
         assert!(!waiting.has_more());
+    }
+
+    #[test]
+    fn backlogs_take_turns_whoever_comes_and_goes_beside_them() {
+        let backlogs =
+            (0..20).flat_map(|bucket| (0..100).map(move |n| place(100 * bucket + n, bucket)));
+        let mut waiting = waiting(&backlogs.collect::<Vec<_>>());
+        let mut served = BTreeSet::new();
+        for n in 0..10 {
+            waiting.add(place(10_000 + n, 25));
+            let quiet = waiting.pick(48, 0);
+            assert_eq!(quiet, [place(10_000 + n, 25)]);
+            waiting.done(quiet);
+            let some = waiting.pick(48, 4);
+            assert_eq!(some.len(), 4);
+            served.extend(some.iter().map(|(_, bucket)| bucket.raw()));
+            waiting.done(some);
+        }
+        assert_eq!(served.len(), 20);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Who is next, by tenant, by share of the slots, and alone.
 
+use super::super::give_way::USUAL_SQLITE;
 use super::*;
 use crate::domain::{ContactId, EventId, NumberId, Occasion, RawId, Timestamp};
 use crate::storage::events::Subject;
@@ -33,7 +34,7 @@ fn event(conversation: i64, seq: i64) -> PendingEvent {
 }
 
 fn queue(slots: usize, conversations: impl IntoIterator<Item = i64>) -> Queue {
-    let mut queue = Queue::new(slots, 1_000_000, 1);
+    let mut queue = Queue::new(slots, 1_000_000, 1, USUAL_SQLITE);
     for conversation in conversations {
         queue.add(event(conversation, 1));
     }
@@ -240,7 +241,7 @@ fn a_forgotten_conversation_comes_back_whole() {
 
 /// A queue for 64 messages, in which as many conversations of tenant 1 as are given wait for a plugin.
 fn waiting_for_a_plugin(conversations: std::ops::Range<i64>) -> Queue {
-    let mut queue = Queue::new(1_000, 64, 1);
+    let mut queue = Queue::new(1_000, 64, 1, USUAL_SQLITE);
     for n in conversations {
         queue.offer(event(n, 1));
         assert_eq!(begin(&mut queue), [n]);
