@@ -14,6 +14,7 @@ pub mod build_script;
 mod cargo;
 mod component;
 mod manifest;
+mod needed;
 mod target;
 
 use std::path::{Path, PathBuf};
@@ -24,6 +25,7 @@ use anyhow::{Context, Result};
 pub use cargo::{Package, cargo, package_in};
 pub use component::{MANIFEST_SECTION, component_of, with_manifest};
 pub use manifest::{Manifest, is_name};
+pub use needed::{needed_by, plain_path};
 pub use target::ensure_target;
 
 /// What to build. All guests of one specification are built by one cargo call.
