@@ -1,7 +1,10 @@
 //! `vestibule plugin run`: what is saved answers, and what cannot be built changes nothing.
 
 use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::time::Duration;
 
+use rustix::process::Signal;
 use vestibule_tests::browser::Browser;
 
 use super::desk::Desk;
@@ -93,6 +96,25 @@ async fn what_is_saved_beside_the_folder_is_tried_though_nothing_was_ever_built(
     desk.edit("helper/src/lib.rs", "\"none\"", "7");
     running.says("live as version 1").await;
     assert!(running.end().await.success());
+}
+
+#[tokio::test]
+async fn ctrl_c_ends_it_while_it_waits_for_a_secret() {
+    const PATIENCE: Duration = Duration::from_secs(60);
+    let desk = Desk::new();
+    desk.begin("sphinx").await;
+    let pipe = desk.at("secret");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.expect("it starts").success());
+    let running = desk.start("sphinx", &["--secret-file", "token=../secret"]);
+    // Opened when it is opened for reading: then it waits for the secret.
+    let open = tokio::task::spawn_blocking(|| fs::File::options().write(true).open(pipe));
+    let writer = open.await.expect("a thread").expect("a pipe");
+    let ended = tokio::time::timeout(PATIENCE, running.end()).await;
+    let ended = ended.expect("it ends");
+    assert_eq!(ended.signal(), Some(Signal::INT.as_raw()), "{ended}");
+    assert!(desk.left().is_empty(), "{:?}", desk.left());
+    drop(writer);
 }
 
 #[tokio::test]
