@@ -35,6 +35,8 @@ pub struct GuestSpec {
     pub manifest_dir: PathBuf,
     /// The package's name.
     pub package: String,
+    /// The name of its library. None: the package's.
+    pub library: Option<String>,
     /// Its examples that are plugins; none means that the package's library is the one plugin.
     pub examples: Vec<String>,
     /// Where cargo works. Never the target folder of a cargo that waits for us: it holds that folder's lock.
