@@ -54,6 +54,7 @@ fn spec(
     Ok(GuestSpec {
         manifest_dir: fs::canonicalize(Path::new(&here).join(manifest_dir))?,
         package: package.to_owned(),
+        library: None,
         examples: examples.to_vec(),
         target_dir: guest_target_dir(out_dir),
         profile: Profile::Small,

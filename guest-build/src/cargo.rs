@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
 use crate::target::TARGET;
@@ -87,7 +87,7 @@ pub(crate) fn command_of(spec: &GuestSpec) -> Command {
 pub(crate) fn modules_of(spec: &GuestSpec) -> Result<Vec<CoreModule>> {
     let folder = folder(spec);
     if spec.examples.is_empty() {
-        return Ok(vec![library(&spec.package, &folder)?]);
+        return Ok(vec![library(spec, &folder)?]);
     }
     let folder = folder.join("examples");
     let module = |name: &String| module(name, &folder, name);
@@ -104,11 +104,12 @@ pub(crate) fn build_together(first: &GuestSpec, specs: &[GuestSpec]) -> Result<V
     let names: Vec<_> = specs.iter().map(|spec| spec.package.as_str()).collect();
     run(command, &names.join(", "))?;
     let folder = folder(first);
-    names.iter().map(|name| library(name, &folder)).collect()
+    specs.iter().map(|spec| library(spec, &folder)).collect()
 }
 
-fn library(package: &str, folder: &Path) -> Result<CoreModule> {
-    module(package, folder, &package.replace('-', "_"))
+fn library(spec: &GuestSpec, folder: &Path) -> Result<CoreModule> {
+    let name = spec.library.as_ref().unwrap_or(&spec.package);
+    module(&spec.package, folder, &name.replace('-', "_"))
 }
 
 fn folder(spec: &GuestSpec) -> PathBuf {
@@ -131,6 +132,8 @@ fn run(mut command: Command, what: &str) -> Result<()> {
 #[derive(Debug)]
 pub struct Package {
     pub name: String,
+    /// The name of its library, which is another one where its author says so.
+    pub library: String,
     /// Its own, or its workspace's.
     pub target_dir: PathBuf,
     /// The folder itself where it is in no workspace.
@@ -153,6 +156,7 @@ pub fn package_in(manifest_dir: &Path) -> Result<Package> {
     }
     #[derive(Deserialize)]
     struct Target {
+        name: String,
         kind: Vec<String>,
     }
     let manifest = fs::canonicalize(manifest_dir.join("Cargo.toml"))
@@ -178,13 +182,16 @@ pub fn package_in(manifest_dir: &Path) -> Result<Package> {
     let package = metadata.packages.into_iter().find(here);
     let package = package.with_context(|| format!("{} names no package", manifest.display()))?;
     let is_plugin = |target: &Target| target.kind.iter().any(|kind| kind == "cdylib");
-    ensure!(
-        package.targets.iter().any(is_plugin),
-        "{} has no library that can be a plugin: it needs a [lib] with crate-type = [\"cdylib\", \"lib\"]",
-        manifest.display()
-    );
+    let library = package.targets.into_iter().find(is_plugin);
+    let library = library.with_context(|| {
+        let manifest = manifest.display();
+        format!(
+            "{manifest} has no library that can be a plugin: it needs a [lib] with crate-type = [\"cdylib\", \"lib\"]"
+        )
+    })?;
     Ok(Package {
         name: package.name,
+        library: library.name,
         target_dir: metadata.target_directory,
         workspace: metadata.workspace_root,
     })

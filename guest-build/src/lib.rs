@@ -14,6 +14,7 @@ pub mod build_script;
 mod cargo;
 mod component;
 mod manifest;
+mod needed;
 mod target;
 
 use std::path::{Path, PathBuf};
@@ -24,6 +25,7 @@ use anyhow::{Context, Result};
 pub use cargo::{Package, cargo, package_in};
 pub use component::{MANIFEST_SECTION, component_of, with_manifest};
 pub use manifest::{Manifest, is_name};
+pub use needed::{needed_by, plain_path};
 pub use target::ensure_target;
 
 /// What to build. All guests of one specification are built by one cargo call.
@@ -33,6 +35,8 @@ pub struct GuestSpec {
     pub manifest_dir: PathBuf,
     /// The package's name.
     pub package: String,
+    /// The name of its library. None: the package's.
+    pub library: Option<String>,
     /// Its examples that are plugins; none means that the package's library is the one plugin.
     pub examples: Vec<String>,
     /// Where cargo works. Never the target folder of a cargo that waits for us: it holds that folder's lock.

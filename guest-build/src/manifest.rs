@@ -158,6 +158,12 @@ impl Manifest {
     }
 }
 
+/// Where a manifest says that the schema of its settings is, whatever else is wrong with it. None: nowhere, or in itself.
+pub(crate) fn schema_of(path: &Path) -> Option<PathBuf> {
+    let manifest: toml::Table = toml::from_str(&fs::read_to_string(path).ok()?).ok()?;
+    Some(path.with_file_name(manifest.get("config")?.as_str()?))
+}
+
 /// May a plugin be called so?
 pub fn is_name(name: &str) -> bool {
     let letter = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';

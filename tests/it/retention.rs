@@ -342,17 +342,49 @@ async fn counts_of_a_plugin_that_was_taken_out_go_when_it_has_not_run_for_long()
             (2, 0, young),
             (2, 7, old),
             (3, 0, old),
+            // A node says what it counted after the tenant's installations are gone.
+            (4, 0, old),
+            (4, 7, old),
+            (5, 0, young),
         ] {
             let columns = "installation, seq, stage, node, measure, item, tenant, n, ran_at";
             let values = format!("{id}, 1, 'active', 1, 'fuel', {item}, 1, 5, {ran_at}");
             insert(&database, "plugin_health", columns, &values).await;
         }
         let forget = async || plugin_health::forget_removed_all_tenants(&db, before).await;
-        assert_eq!(forget().await.expect("a round"), 2);
+        assert_eq!(forget().await.expect("a round"), 4);
         let left =
             "SELECT CAST(installation AS TEXT) FROM plugin_health ORDER BY installation, item";
-        assert_eq!(database.texts(left).await, ["2", "2", "3"]);
+        assert_eq!(database.texts(left).await, ["2", "2", "3", "5"]);
         assert_eq!(forget().await.expect("a round"), 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_has_loaded_what_is_no_candidate_any_more_is_forgotten() {
+    for_each_database(async |database| {
+        let db = database.open().await;
+        for (id, stage) in [(1, "waiting"), (2, "canary"), (3, "active"), (4, "retired")] {
+            let columns = "installation, seq, tenant, digest, plugin_version, config, asked, grants, granted_by,
+                granted_at, stage, percent, good, reason, changed_at, created_at";
+            let values = format!(
+                "{id}, 1, 1, 'd', '1.0.0', '{{}}', '[]', '[]', 'ana', 1, '{stage}', 0, 1, '', 1, 1"
+            );
+            insert(&database, "installation_version", columns, &values).await;
+        }
+        // The fifth went with its tenant before the node had said it.
+        for (id, seq) in [(1, 1), (1, 2), (2, 1), (3, 1), (4, 1), (5, 1)] {
+            let columns = "installation, seq, holder, tenant, problem";
+            let values = format!("{id}, {seq}, 'node', 1, ''");
+            insert(&database, "node_plugin", columns, &values).await;
+        }
+        let mut tx = db.begin().await.expect("a transaction");
+        let gone = plugin_health::forget_loaded_all_tenants(&mut tx).await;
+        assert_eq!(gone.expect("a round"), 4);
+        tx.commit().await.expect("a commit");
+        let left = "SELECT CAST(installation AS TEXT) FROM node_plugin ORDER BY installation, seq";
+        assert_eq!(database.texts(left).await, ["1", "2"]);
     })
     .await;
 }

@@ -57,6 +57,7 @@ async fn round(db: &Db, clock: &dyn Clock, retention: &Retention) -> Result<()> 
     let uploads = components::collect_all_tenants(db, now.minus(retention.uploads)).await?;
     let mut tx = db.begin().await?;
     compile_work::forget_gone_all_tenants(&mut tx).await?;
+    plugin_health::forget_loaded_all_tenants(&mut tx).await?;
     tx.commit().await?;
     // Of what was taken out, the counts are as old as the journals that say the same of turns.
     plugin_health::forget_removed_all_tenants(db, now.minus(retention.journal)).await?;

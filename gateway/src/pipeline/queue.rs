@@ -206,9 +206,9 @@ impl Queue {
                 true => self.aside.add(tenant, 1),
                 false => self.room.add(tenant, 1),
             }
-        }
-        if !self.aside.has_room(tenant) {
-            self.hold(conversation, false);
+            if lane.aside && !self.aside.has_room(tenant) {
+                self.hold(conversation, false);
+            }
         }
         if !known {
             self.make_ready(conversation);
@@ -405,12 +405,13 @@ impl Queue {
         }
     }
 
-    /// The running message waits so for a plugin, perhaps for long: where there is room, its conversation gives its places
-    /// to others until it goes on.
+    /// The running message waits so for a plugin, perhaps for long: where all that waits behind it finds room too, its
+    /// conversation gives its places to others until it goes on. A longer one would come back with the next look, and have
+    /// brought that look about.
     pub(super) fn set_aside(&mut self, conversation: ConversationId) {
         self.park(conversation);
-        let tenant = self.lanes.get(&conversation).map(|lane| lane.tenant);
-        if tenant.is_some_and(|tenant| self.aside.has_room(tenant)) {
+        let fits = |lane: &Lane| self.aside.fits(lane.tenant, lane.events.len());
+        if self.lanes.get(&conversation).is_some_and(fits) {
             self.hold(conversation, true);
         }
     }

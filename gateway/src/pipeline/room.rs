@@ -56,14 +56,30 @@ impl Room {
 
     /// An equal part for everybody who holds something and one more who may come.
     fn part(&self) -> usize {
-        let equal = self.total / (self.held.len() + 1);
+        self.part_of(self.held.len())
+    }
+
+    /// The same for so many who hold something.
+    fn part_of(&self, holders: usize) -> usize {
+        let equal = self.total / (holders + 1);
         equal.max(self.total / PART_LEAST).max(1)
+    }
+
+    fn always(&self) -> usize {
+        (self.total / ALWAYS).max(1)
     }
 
     pub(super) fn has_room(&self, tenant: TenantId) -> bool {
         let held = self.held(tenant);
-        let always = (self.total / ALWAYS).max(1);
-        held < always || (self.len < self.total && held < self.part())
+        held < self.always() || (self.len < self.total && held < self.part())
+    }
+
+    /// Is there room for so many at once?
+    pub(super) fn fits(&self, tenant: TenantId, count: usize) -> bool {
+        let held = self.held(tenant) + count;
+        let holders = self.held.len() + usize::from(!self.held.contains_key(&tenant));
+        let part = self.part_of(holders);
+        held <= self.always() || (self.len + count <= self.total && held <= part)
     }
 
     /// A message that just arrived: may it be taken in? If not, its tenant is behind from now on.
@@ -132,6 +148,18 @@ mod tests {
         for n in 4..1_000 {
             assert!(arrive(&mut room, n, 4) == 4, "tenant {n} is kept out");
         }
+    }
+
+    #[test]
+    fn what_fits_whole_leaves_a_part_for_one_more() {
+        let mut room = Room::new(64);
+        assert!(room.fits(tenant(1), 32) && !room.fits(tenant(1), 33));
+        room.add(tenant(1), 31);
+        assert!(room.fits(tenant(1), 1) && !room.fits(tenant(1), 2));
+        assert!(room.fits(tenant(2), 21) && !room.fits(tenant(2), 22));
+        room.add(tenant(3), 33);
+        assert!(room.fits(tenant(2), 1), "one always does");
+        assert!(!room.fits(tenant(2), 2));
     }
 
     #[test]

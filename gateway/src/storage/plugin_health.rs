@@ -50,18 +50,27 @@ pub async fn add_all_tenants(
     Ok(())
 }
 
-/// Forgets what versions of installations did that were taken out and have had no turn since a moment. Answers how many rows
-/// went.
+/// Forgets what versions of installations did that were taken out, or went with their tenant, and have had no turn since a
+/// moment. Answers how many rows went.
 pub async fn forget_removed_all_tenants(db: &Db, before: Timestamp) -> Result<u64> {
     // A count that did not move lately is of an installation that ran lately all the same: all of them go, or none.
     const SQL: &str =
         "DELETE FROM plugin_health WHERE (installation, seq, stage, node, measure, item) IN
         (SELECT h.installation, h.seq, h.stage, h.node, h.measure, h.item
-            FROM installation i JOIN plugin_health h ON h.installation = i.id
-            WHERE i.state = 'retired' AND NOT EXISTS
-                (SELECT 1 FROM plugin_health l WHERE l.installation = i.id AND l.ran_at >= $1)
+            FROM plugin_health h LEFT JOIN installation i ON i.id = h.installation
+            WHERE (i.id IS NULL OR i.state = 'retired') AND NOT EXISTS
+                (SELECT 1 FROM plugin_health l WHERE l.installation = h.installation AND l.ran_at >= $1)
             LIMIT $2)";
     forget::in_steps_all_tenants(db, SQL, before.millis()).await
+}
+
+/// Forgets who has loaded what is no candidate any more: a node may say so after the rollout's end, or its tenant's. Answers
+/// how many rows went.
+pub async fn forget_loaded_all_tenants(tx: &mut Tx) -> Result<u64> {
+    const SQL: &str = "DELETE FROM node_plugin WHERE NOT EXISTS
+        (SELECT 1 FROM installation_version v WHERE v.installation = node_plugin.installation
+            AND v.seq = node_plugin.seq AND v.stage IN ('waiting', 'shadow', 'canary'))";
+    Ok(execute!(tx, sqlx::query(SQL))?)
 }
 
 /// Versions that ran, the last one first.

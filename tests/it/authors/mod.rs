@@ -45,6 +45,19 @@ async fn a_new_plugin_is_built_tested_and_uploaded() {
 }
 
 #[tokio::test]
+async fn a_library_with_a_name_of_its_own_is_built_too() {
+    let desk = Desk::new();
+    desk.begin("robin").await;
+    desk.edit("robin/Cargo.toml", "[lib]", "[lib]\nname = \"red_breast\"");
+    let said = succeeded(
+        &desk
+            .plugin("robin", &["build", "--out", "robin.wasm"])
+            .await,
+    );
+    assert!(said.contains("robin 0.1.0"), "{said}");
+}
+
+#[tokio::test]
 async fn what_another_tool_compiled_becomes_a_plugin_by_a_manifest() {
     let desk = Desk::new();
     // A component as other tools leave it: without a manifest.

@@ -1,5 +1,10 @@
 //! `vestibule plugin run`: what is saved answers, and what cannot be built changes nothing.
 
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::time::Duration;
+
+use rustix::process::Signal;
 use vestibule_tests::browser::Browser;
 
 use super::desk::Desk;
@@ -69,6 +74,47 @@ async fn what_is_saved_answers_without_a_restart_and_what_does_not_compile_chang
     let ended = running.end().await;
     assert!(ended.success(), "{ended}");
     assert!(desk.left().is_empty(), "{:?}", desk.left());
+}
+
+#[tokio::test]
+async fn what_is_saved_beside_the_folder_is_tried_though_nothing_was_ever_built() {
+    let desk = Desk::new();
+    desk.begin("magpie").await;
+    fs::create_dir_all(desk.at("helper/src")).expect("a folder");
+    let manifest = "[package]\nname = \"helper\"\nversion = \"0.1.0\"\nedition = \"2024\"\n";
+    fs::write(desk.at("helper/Cargo.toml"), manifest).expect("written");
+    fs::write(
+        desk.at("helper/src/lib.rs"),
+        "pub fn word() -> u8 { \"none\" }",
+    )
+    .expect("written");
+    let dependency = "[dependencies]\nhelper = { path = \"../helper\" }";
+    desk.edit("magpie/Cargo.toml", "[dependencies]", dependency);
+    let mut running = desk.start("magpie", &[]);
+    running.says("magpie does not compile").await;
+    running.says("nothing answers yet").await;
+    desk.edit("helper/src/lib.rs", "\"none\"", "7");
+    running.says("live as version 1").await;
+    assert!(running.end().await.success());
+}
+
+#[tokio::test]
+async fn ctrl_c_ends_it_while_it_waits_for_a_secret() {
+    const PATIENCE: Duration = Duration::from_secs(60);
+    let desk = Desk::new();
+    desk.begin("sphinx").await;
+    let pipe = desk.at("secret");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.expect("it starts").success());
+    let running = desk.start("sphinx", &["--secret-file", "token=../secret"]);
+    // Opened when it is opened for reading: then it waits for the secret.
+    let open = tokio::task::spawn_blocking(|| fs::File::options().write(true).open(pipe));
+    let writer = open.await.expect("a thread").expect("a pipe");
+    let ended = tokio::time::timeout(PATIENCE, running.end()).await;
+    let ended = ended.expect("it ends");
+    assert_eq!(ended.signal(), Some(Signal::INT.as_raw()), "{ended}");
+    assert!(desk.left().is_empty(), "{:?}", desk.left());
+    drop(writer);
 }
 
 #[tokio::test]

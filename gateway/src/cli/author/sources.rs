@@ -65,6 +65,7 @@ impl Sources {
         let spec = GuestSpec {
             manifest_dir: self.folder.clone(),
             package: self.package.name.clone(),
+            library: Some(self.package.library.clone()),
             examples: Vec::new(),
             target_dir: self.package.target_dir.clone(),
             profile,

@@ -296,6 +296,27 @@ fn what_comes_behind_what_waits_for_a_plugin_is_counted_where_there_is_room() {
 }
 
 #[test]
+fn a_conversation_longer_than_its_tenants_part_stays_where_it_is() {
+    let mut queue = waiting_for_a_plugin(1000..1001);
+    (2..=64).for_each(|seq| queue.offer(event(1000, seq)));
+    queue.due(id(1000));
+    assert_eq!(begin(&mut queue), [1000]);
+    queue.set_aside(id(1000));
+    // The look that this brings about reads what is known, and one more: now it is too long.
+    (1..=32).for_each(|seq| queue.add(event(1000, seq)));
+    assert_eq!((queue.room().len(), queue.len()), (0, 32));
+    queue.add(event(1000, 33));
+    assert_eq!((queue.room().len(), queue.len()), (33, 33));
+    for _ in 0..3 {
+        queue.due(id(1000));
+        assert_eq!(begin(&mut queue), [1000]);
+        queue.set_aside(id(1000));
+        assert_eq!((queue.room().len(), queue.len()), (33, 33));
+        assert!(!queue.room().runs_low(), "no look that finds nothing new");
+    }
+}
+
+#[test]
 fn a_conversation_that_goes_on_has_its_places_among_the_others_again() {
     let mut queue = waiting_for_a_plugin(1000..1001);
     queue.offer(event(1000, 2));

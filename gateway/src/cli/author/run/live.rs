@@ -1,7 +1,7 @@
 //! What was built, into service: uploaded, installed and promoted by the services that the API uses. The grants that its
 //! manifest asks for are given, since the machine is its author's; of those that ask for any, what the author names.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,10 +13,11 @@ use tokio::sync::watch;
 use crate::admin::{self, AdminContext, Command};
 use crate::cli::demo::cast::AUTHOR;
 use crate::directory::Directory;
-use crate::domain::InstallationId;
 use crate::domain::rollout::{Bounds, Stage};
+use crate::domain::{InstallationId, TenantId};
 use crate::plugin_host::{ComponentDigest, Grant, Manifest, asks_for, inspect};
 use crate::sync::blocking;
+use crate::tenants::SetupError;
 use crate::tenants::installations::{self, NewInstallation, Source};
 
 /// A version that fails stays in service: whoever writes it wants to see it fail.
@@ -36,12 +37,15 @@ pub(super) struct Live {
     /// Names of the secrets that there are.
     secrets: BTreeSet<String>,
     serving: Option<Serving>,
+    /// What answered under other names, until it is taken out.
+    former: BTreeMap<InstallationId, TenantId>,
     followed: watch::Sender<Option<InstallationId>>,
 }
 
 /// What answers now.
 struct Serving {
     installation: InstallationId,
+    tenant: TenantId,
     seq: i64,
     digest: ComponentDigest,
     settings: String,
@@ -92,6 +96,7 @@ impl Live {
             named,
             secrets: names,
             serving: None,
+            former: BTreeMap::new(),
             followed: watch::Sender::new(None),
         })
     }
@@ -106,12 +111,18 @@ impl Live {
         self.serving.as_ref().map(|serving| serving.seq)
     }
 
-    /// From its return on the component answers every message. An error: what answered before goes on.
+    /// From its return on the component answers every message. An error: [`Live::version`] says what answers.
     pub(super) async fn bring(
         &mut self,
         component: Vec<u8>,
         settings: String,
     ) -> anyhow::Result<Brought> {
+        let brought = self.install(component, settings).await?;
+        self.remove_former().await?;
+        Ok(brought)
+    }
+
+    async fn install(&mut self, component: Vec<u8>, settings: String) -> anyhow::Result<Brought> {
         let component = Bytes::from(component);
         let (digest, manifest) = looked_at(component.clone()).await;
         let before = self.serving.as_ref();
@@ -145,31 +156,19 @@ impl Live {
         let setup = &self.context.setup;
         let begun = setup.clock.now();
         let installed = installations::install(setup, &self.context.compiler, &new).await?;
-        self.directory.refresh().await?;
-        let took = setup.clock.now().since(begun);
+        // It is installed whatever fails from here on.
         let active = installed.active().context("no version of it is active")?;
         let plugin = format!("{} {}", installed.plugin, active.version);
-        let serving = Serving {
+        let before = self.serves(Serving {
             installation: installed.id,
+            tenant: installed.tenant,
             seq: active.seq,
             digest,
             settings,
             grants: grants.clone(),
-        };
-        let before = self.serving.replace(serving);
-        self.followed.send_if_modified(|followed| {
-            let is_new = *followed != Some(installed.id);
-            *followed = Some(installed.id);
-            is_new
         });
-        if let Some(before) = &before
-            && before.installation != installed.id
-        {
-            // By another name it is another plugin: both would answer.
-            let setup = &self.context.setup;
-            installations::remove(setup, installed.tenant, before.installation).await?;
-            self.directory.refresh().await?;
-        }
+        self.directory.refresh().await?;
+        let took = self.context.setup.clock.now().since(begun);
         let is_same = before.is_some_and(|before| before.grants == grants);
         let given = (!is_same).then(|| Given {
             missing: missing(&asked, &grants, &self.secrets),
@@ -180,6 +179,36 @@ impl Live {
             took,
             given,
         })
+    }
+
+    /// Answers what served before.
+    fn serves(&mut self, serving: Serving) -> Option<Serving> {
+        let id = serving.installation;
+        let before = self.serving.replace(serving);
+        if let Some(before) = &before {
+            self.former.insert(before.installation, before.tenant);
+        }
+        self.former.remove(&id);
+        self.followed.send_if_modified(|followed| {
+            let is_new = *followed != Some(id);
+            *followed = Some(id);
+            is_new
+        });
+        before
+    }
+
+    /// By another name it is another plugin: both would answer. What cannot be taken out now is tried again next time.
+    async fn remove_former(&mut self) -> anyhow::Result<()> {
+        while let Some((&id, &tenant)) = self.former.first_key_value() {
+            match installations::remove(&self.context.setup, tenant, id).await {
+                // Not found: it went by a try whose answer was lost.
+                Ok(()) | Err(SetupError::NotFound { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+            self.former.remove(&id);
+            self.directory.refresh().await?;
+        }
+        Ok(())
     }
 }
 

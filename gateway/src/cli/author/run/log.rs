@@ -96,14 +96,14 @@ async fn fault(
     faults.next().map(|fault| told(&without_std(fault)))
 }
 
-/// A panic goes through a dozen functions of Rust's own before it ends the turn. They say nothing of the plugin, and where
-/// their sources stand when Rust is compiled, nobody else has any.
+/// A panic goes through a dozen functions of Rust's own before it ends the turn. They say nothing of the plugin. Their
+/// sources stand where Rust was compiled, or in the toolchain's folder, if it has them.
 fn without_std(fault: &Value) -> Value {
     let mut fault = fault.clone();
     let places = fault["lines"].as_array().cloned().unwrap_or_default();
     let is_std = |place: &Value| {
         let file = place["file"].as_str().unwrap_or_default();
-        file.starts_with("/rustc/")
+        file.starts_with("/rustc/") || file.contains("/lib/rustlib/src/rust/library/")
     };
     let own = places.iter().map(|place| {
         let inlined = place.as_array().map(Vec::as_slice).unwrap_or_default();
@@ -127,10 +127,13 @@ mod tests {
     #[test]
     fn frames_of_rust_itself_are_left_out() {
         let rust = json!({"file": "/rustc/59807/library/std/src/process.rs", "line": 7});
+        let with_sources = json!({
+            "file": "/home/ines/.rustup/toolchains/stable/lib/rustlib/src/rust/library/core/src/panicking.rs", "line": 8,
+        });
         let ours = json!({"file": "/home/ines/menu/src/lib.rs", "line": 9});
         let fault = json!({
-            "kind": "trap", "message": "panicked", "frames": ["abort", "both", "reply", "nameless", "beyond"],
-            "lines": [[rust], [rust, ours], [ours], []],
+            "kind": "trap", "message": "panicked", "frames": ["abort", "panic", "both", "reply", "nameless", "beyond"],
+            "lines": [[rust], [with_sources], [rust, ours], [ours], []],
         });
         let left = without_std(&fault);
         assert_eq!(

@@ -77,13 +77,14 @@ impl FromStr for Named {
 impl Run {
     /// Until somebody ends it. What cannot be waited for is an error before anything is started.
     pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
-        // Before there is anything to be left behind.
-        let ended = ended()?;
-        tokio::pin!(ended);
         let sources = Sources::in_folder(&self.folder).await?;
         let secrets = self.secrets()?;
         self.settings.read()?;
         sources.ensure_target().await?;
+        // Before there is anything to be left behind, and not earlier: who is asked for a secret, or waits for a toolchain,
+        // ends that by Ctrl-C as everywhere.
+        let ended = ended()?;
+        tokio::pin!(ended);
         let mut stage = Stage::set(self.cast()).await?;
         let played = self.play(&mut stage, sources, secrets, ended).await;
         stage.strike().await?;

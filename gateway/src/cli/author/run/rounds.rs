@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use vestibule_guest_build::{Guest, Profile};
+use vestibule_guest_build::{Guest, Profile, needed_by};
 
 use super::live::{Brought, Given, Live};
 use super::watch::Watch;
@@ -14,6 +14,7 @@ use crate::cli::output::{self, Paint, painted};
 use crate::cli::plugin::Settings;
 use crate::clock::SystemClock;
 use crate::domain::Clock;
+use crate::sync::blocking;
 
 pub(super) struct Rounds<'a> {
     folder: PathBuf,
@@ -50,8 +51,8 @@ impl<'a> Rounds<'a> {
     }
 
     async fn round(&mut self, cargo: Cargo) {
-        self.watch.build_begins().await;
         let begun = self.clock.now();
+        self.watch.build_begins(begun).await;
         let built = self.build(cargo).await;
         let took = self.clock.now().since(begun);
         self.watch.build_ended().await;
@@ -60,7 +61,12 @@ impl<'a> Rounds<'a> {
                 self.watch.has_read(guest.sources).await;
                 self.bring(guest.component, took).await
             }
-            Err(error) => Err(error),
+            Err(error) => {
+                let folder = self.folder.clone();
+                let needed = blocking(move || needed_by(&folder)).await;
+                self.watch.has_failed(needed).await;
+                Err(error)
+            }
         };
         if let Err(error) = ended {
             output::line(&painted(&format!("{error:#}"), Paint::Red));

@@ -2,13 +2,16 @@
 //! file system, while notices of the kernel do not come from shared folders and containers.
 //!
 //! Watched is everything in the folder but hidden files, back-ups of editors and what cargo makes, and what the last build
-//! read elsewhere: other packages of the workspace, files that are included.
+//! read elsewhere: other packages of the workspace, files that are included. Of a build that failed, what it may have read.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use vestibule_guest_build::plain_path;
+
+use crate::domain::Timestamp;
 use crate::sync::blocking;
 
 /// Between two looks: a save is seen before a hand has left the keyboard.
@@ -34,10 +37,12 @@ pub(super) struct Watch {
     target_dir: PathBuf,
     /// Watched wherever it is, from the beginning on.
     always: BTreeSet<PathBuf>,
-    /// What the last build read elsewhere.
+    /// What the last build read elsewhere: files, and folders with all that is in them.
     elsewhere: BTreeSet<PathBuf>,
     /// Before the last build.
     seen: Seen,
+    /// When it began.
+    begun: SystemTime,
 }
 
 impl Watch {
@@ -52,11 +57,13 @@ impl Watch {
             always: always.into_iter().collect(),
             elsewhere: BTreeSet::new(),
             seen: Seen::new(),
+            begun: UNIX_EPOCH,
         }
     }
 
     /// A build begins: what is saved from now on it may not have read.
-    pub(super) async fn build_begins(&mut self) {
+    pub(super) async fn build_begins(&mut self, now: Timestamp) {
+        self.begun = UNIX_EPOCH + Duration::from_millis(now.millis().unsigned_abs());
         self.seen = self.look().await;
     }
 
@@ -75,13 +82,31 @@ impl Watch {
         let folders: BTreeSet<_> = sources.iter().filter_map(|path| path.parent()).collect();
         let manifests: BTreeSet<_> = folders.into_iter().filter_map(manifest_above).collect();
         let all = sources.into_iter().chain(manifests);
-        self.elsewhere = all.filter(|path| !path.starts_with(&self.folder)).collect();
+        self.elsewhere = self.outside(all).collect();
+        self.take_in().await;
+    }
+
+    /// A build has failed. What the last one read it may have read too, and of these files and folders anything.
+    pub(super) async fn has_failed(&mut self, needed: Vec<PathBuf>) {
+        let needed: Vec<PathBuf> = self.outside(needed).collect();
+        self.elsewhere.extend(needed);
+        self.take_in().await;
+    }
+
+    /// By their plain paths: what is included by `../` begins with the folder's path as well.
+    fn outside(&self, paths: impl IntoIterator<Item = PathBuf>) -> impl Iterator<Item = PathBuf> {
+        let plain = paths.into_iter().map(|path| plain_path(&path));
+        plain.filter(|path| !path.starts_with(&self.folder))
+    }
+
+    /// What is watched from now on has not changed by that, unless somebody saved it after the build had begun.
+    async fn take_in(&mut self) {
         let now = self.look().await;
         let mut seen = std::mem::take(&mut self.seen);
         seen.retain(|path, _| path.starts_with(&self.folder) || self.is_named(path));
-        // What is watched from now on has not changed by that.
+        let is_old = |stamp: &Stamp| stamp.modified.is_none_or(|at| at < self.begun);
         for (path, stamp) in now {
-            if self.elsewhere.contains(&path) {
+            if self.is_elsewhere(&path) && is_old(&stamp) {
                 seen.entry(path).or_insert(stamp);
             }
         }
@@ -89,7 +114,12 @@ impl Watch {
     }
 
     fn is_named(&self, path: &Path) -> bool {
-        self.elsewhere.contains(path) || self.always.contains(path)
+        self.is_elsewhere(path) || self.always.contains(path)
+    }
+
+    fn is_elsewhere(&self, path: &Path) -> bool {
+        let mut around = path.ancestors();
+        !path.starts_with(&self.folder) && around.any(|path| self.elsewhere.contains(path))
     }
 
     /// Waits until something is other than before the last build, and nobody writes any more.
@@ -119,8 +149,13 @@ impl Watch {
             let mut seen = Seen::new();
             walk(folder, &target_dir, &mut seen);
             for path in named {
-                let stamp = fs::metadata(&path).map(|metadata| Stamp::of(&metadata));
-                seen.extend(stamp.ok().map(|stamp| (path, stamp)));
+                match fs::metadata(&path) {
+                    Ok(metadata) if metadata.is_dir() => walk(path, &target_dir, &mut seen),
+                    Ok(metadata) => {
+                        seen.insert(path, Stamp::of(&metadata));
+                    }
+                    Err(_) => {}
+                }
             }
             seen
         })
@@ -207,10 +242,15 @@ mod tests {
             let folder = self.folder.path().to_owned();
             let always = [self.elsewhere.path().join("settings.json")];
             let mut watch = Watch::new(folder.clone(), folder.join("target"), always);
-            watch.build_begins().await;
+            watch.build_begins(LATER).await;
             watch
         }
     }
+
+    /// After everything that a test has written.
+    const LATER: Timestamp = Timestamp::from_secs(1 << 33);
+    /// Before that.
+    const EARLIER: Timestamp = Timestamp::from_secs(1);
 
     fn write(path: &Path, text: &str) {
         let folder = path.parent().expect("a folder");
@@ -280,11 +320,51 @@ mod tests {
         assert!(!is_saved(&watch).await);
         write(&manifest, "longer");
         assert!(is_saved(&watch).await);
-        watch.build_begins().await;
+        watch.build_begins(LATER).await;
         write(&source, "longer");
         assert!(is_saved(&watch).await);
         // The next build needs it no more.
         watch.has_read(Vec::new()).await;
         assert!(!is_saved(&watch).await);
+    }
+
+    #[tokio::test]
+    async fn what_was_saved_elsewhere_during_the_build_that_first_read_it_is_a_save() {
+        let (desk, other) = (Desk::new(), TempDir::new().expect("a folder"));
+        let source = other.path().join("words.txt");
+        write(&source, "old");
+        let mut watch = desk.built().await;
+        watch.build_begins(EARLIER).await;
+        watch.has_read(vec![source.clone()]).await;
+        assert!(is_saved(&watch).await);
+        // The build that this brings about has it.
+        watch.build_begins(EARLIER).await;
+        watch.has_read(vec![source]).await;
+        assert!(!is_saved(&watch).await);
+    }
+
+    #[tokio::test]
+    async fn what_a_build_that_failed_may_have_read_is_watched_until_one_succeeds() {
+        let (desk, other) = (Desk::new(), TempDir::new().expect("a folder"));
+        let other = fs::canonicalize(other.path()).expect("a path");
+        let (helper, schema) = (other.join("helper"), other.join("schema.json"));
+        write(&helper.join("src/lib.rs"), "old");
+        write(&helper.join("target/CACHEDIR.TAG"), "");
+        let mut watch = desk.built().await;
+        watch.has_failed(vec![helper.clone(), schema.clone()]).await;
+        write(&helper.join("target/x"), "longer");
+        assert!(!is_saved(&watch).await);
+        write(&helper.join("src/new.rs"), "");
+        assert!(is_saved(&watch).await);
+        watch.build_begins(LATER).await;
+        assert!(!is_saved(&watch).await);
+        write(&schema, "{}");
+        assert!(is_saved(&watch).await);
+        watch.build_begins(LATER).await;
+        watch.has_read(vec![helper.join("src/lib.rs")]).await;
+        write(&helper.join("src/new.rs"), "longer");
+        assert!(!is_saved(&watch).await);
+        write(&helper.join("src/lib.rs"), "longer");
+        assert!(is_saved(&watch).await);
     }
 }
