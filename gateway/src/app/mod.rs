@@ -14,7 +14,7 @@ mod turns;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use siphasher::sip::SipHasher13;
@@ -118,8 +118,6 @@ struct Shared {
     /// What jobs yield to.
     traffic: Traffic,
     wakeups: Arc<Wakeups>,
-    /// Turns wait for long: what can wait does.
-    crowded: Arc<AtomicBool>,
     shutdown: Shutdown,
     parts: Parts,
     /// This node's name among the holders of slots.
@@ -173,7 +171,6 @@ impl Node {
             meter: Arc::default(),
             traffic: Traffic::default(),
             wakeups: Arc::default(),
-            crowded: Arc::default(),
             shutdown: options.shutdown.clone(),
             parts: Parts::new(options.shutdown.clone()),
             holder,
@@ -304,8 +301,6 @@ impl Shared {
             wakeups: self.wakeups.clone(),
             events,
             kept: Kept::default(),
-            crowded: self.crowded.clone(),
-            others: AtomicUsize::default(),
             received: {
                 let (intake, traffic) = (intake.clone(), self.traffic.clone());
                 Arc::new(move |events| {

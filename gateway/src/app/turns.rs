@@ -95,7 +95,6 @@ impl Shared {
             sends: Arc::new(move |rows| intake.offer(rows)),
             at_once: Arc::new(claims),
             paused,
-            crowded: self.crowded.clone(),
         });
         self.parts
             .work("pipeline", pipeline.run(self.shutdown.soft().clone()));

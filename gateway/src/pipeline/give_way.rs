@@ -68,11 +68,6 @@ impl GiveWay {
         }
     }
 
-    /// Are there fewer than all?
-    pub(super) fn is_crowded(&self, now: Timestamp) -> bool {
-        self.slots(now) < self.slots
-    }
-
     /// A turn of a tenant that had all it wanted is committed. It waited so long, while `above` turns of tenants above their share were
     /// under way.
     pub(super) fn waited(&mut self, waited: Duration, above: usize, now: Timestamp) {

@@ -107,8 +107,6 @@ pub struct PipelineParts {
     pub sends: Arc<dyn Fn(Vec<OutboxRow>) + Send + Sync>,
     /// Asked which sends may go with the commits that write them.
     pub at_once: Arc<dyn AtOnce>,
-    /// Set while turns of tenants that have all they want wait for long: what can wait does.
-    pub crowded: Arc<AtomicBool>,
     /// While set, nothing begins: for maintenance and for measuring ingest alone.
     pub paused: Arc<AtomicBool>,
 }
@@ -223,8 +221,6 @@ impl Pipeline {
                 _ = look.tick() => self.look().await,
                 ended = &mut committer => panic!("the committing task ended before its work: {ended:?}"),
             }
-            let crowded = self.queue.is_crowded(self.parts.clock.now());
-            self.parts.crowded.store(crowded, Ordering::Relaxed);
             let paused = self.parts.paused.load(Ordering::Relaxed);
             if !stop.is_cancelled() && !paused {
                 self.dispatch().await;

@@ -165,11 +165,6 @@ impl Queue {
         self.running
     }
 
-    /// Do turns of tenants that have all they want wait for long?
-    pub(super) fn is_crowded(&self, now: Timestamp) -> bool {
-        self.give_way.is_crowded(now)
-    }
-
     pub(super) fn weight(&self, tenant: TenantId) -> Weight {
         match self.work.is_heavy(tenant) {
             true => Weight::Heavy,

@@ -1,8 +1,6 @@
 //! A backlog of any size is worked off in transactions of bounded size.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -54,41 +52,6 @@ async fn forty_posts_of_a_thousand_receipts_that_waited_are_attached() {
         let failed =
             database.count("SELECT COUNT(*) FROM outbox WHERE receipt = 9 AND error = 131050");
         assert_eq!(failed.await, receipts);
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn while_turns_wait_the_backlog_of_one_number_goes_slowly_and_what_others_have_at_once() {
-    for_each_database(async |database| {
-        let desk = Desk::open(&database).await;
-        let hello = |wamid: String, number: &str| {
-            let ada = Some("447700900123");
-            body(number, &[text(&wamid, ada, None, desk.ago(5), "hi")])
-        };
-        let backlog = 100;
-        for n in 0..backlog {
-            let said = hello(format!("wamid.{n}"), NUMBERS[1]);
-            assert_eq!(desk.post_by(1, &said).await, 200);
-        }
-        for n in 0..3 {
-            let said = hello(format!("wamid.Q{n}"), NUMBERS[0]);
-            assert_eq!(desk.post_by(0, &said).await, 200);
-        }
-        desk.crowded.store(true, Ordering::Relaxed);
-        desk.others.store(1, Ordering::Relaxed);
-        let attached = desk.attach().await;
-        let wamids: Vec<&str> = attached.iter().map(|event| event.wamid.as_str()).collect();
-        let (quiet, late): (Vec<&str>, Vec<&str>) = wamids
-            .iter()
-            .partition(|wamid| wamid.starts_with("wamid.Q"));
-        assert_eq!(quiet, ["wamid.Q0", "wamid.Q1", "wamid.Q2"]);
-        let in_order: Vec<String> = (0..backlog).map(|n| format!("wamid.{n}")).collect();
-        assert_eq!(late, in_order);
-        // Eight of the backlog may go with the others' in the first batch.
-        let first: BTreeSet<&str> = wamids[..11].iter().copied().collect();
-        let eight = in_order[..8].iter().map(String::as_str);
-        assert_eq!(first, eight.chain(quiet).collect());
     })
     .await;
 }

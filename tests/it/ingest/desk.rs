@@ -4,7 +4,6 @@
 //! The endpoint and the attacher read setup each for itself, as two nodes do: [`Desk::receiver`] and [`Desk::owner`].
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -52,10 +51,6 @@ pub struct Desk {
     metas: Vec<SimulatorHandle>,
     owned: watch::Sender<Arc<OwnedBuckets>>,
     config: AttacherConfig,
-    /// Turns wait for long.
-    pub crowded: Arc<AtomicBool>,
-    /// Bodies of others that were attached before.
-    pub others: AtomicUsize,
 }
 
 impl Desk {
@@ -109,8 +104,6 @@ impl Desk {
             metas,
             owned,
             config,
-            crowded: Arc::default(),
-            others: AtomicUsize::new(0),
         }
     }
 
@@ -193,8 +186,6 @@ impl Desk {
             sends: Arc::new(move |mut rows| sends.lock().expect("sends").append(&mut rows)),
             meter: Arc::default(),
             kept: Kept::default(),
-            crowded: self.crowded.clone(),
-            others: AtomicUsize::new(self.others.load(Ordering::Relaxed)),
             received: Arc::new(|_| {}),
         }
     }

@@ -7,7 +7,6 @@
 //! would change.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::kept::Since;
@@ -103,7 +102,6 @@ impl Attacher {
         let attached = batch::write(self, &mut tx, &mut split, now).await?;
         tx.commit().await?;
         batch::told(self, &split, now);
-        self.others.fetch_add(split.bodies, Ordering::Relaxed);
         Ok(attached)
     }
 

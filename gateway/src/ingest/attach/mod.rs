@@ -20,7 +20,6 @@ mod waiting;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::FutureExt as _;
@@ -133,10 +132,6 @@ pub struct Attacher {
     pub meter: Arc<Meter>,
     /// Bodies that this node has kept and that wait.
     pub kept: Kept,
-    /// Set while turns wait for long: backlogs of single buckets can wait.
-    pub crowded: Arc<AtomicBool>,
-    /// Bodies of buckets without backlogs that were attached since it was last asked.
-    pub others: AtomicUsize,
     /// Told of the number of every message that was attached: it shares the number's throughput with what is sent.
     pub received: Arc<Received>,
 }
@@ -160,41 +155,6 @@ pub(super) enum AttachError {
     Setup(#[source] SetupError),
 }
 
-impl AttachError {
-    /// Says what is wrong, unless it is in the order of things; answers what is left.
-    fn told(self) -> Left {
-        match self {
-            Self::Race | Self::Late | Self::Many => Left::More,
-            Self::Storage(StorageError::Fenced(bucket)) => {
-                tracing::info!(bucket, "a bucket was lost while its bodies were attached");
-                Left::Nothing
-            }
-            Self::Storage(error) if error.is_lost_race() => Left::More,
-            Self::Setup(error) => {
-                tracing::error!(%error, "setup could not be read, so bodies wait; trying again");
-                Left::Nothing
-            }
-            Self::Storage(error) => {
-                tracing::error!(error = ?error, "bodies could not be attached; trying again");
-                Left::Nothing
-            }
-        }
-    }
-}
-
-/// What may be left behind a batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Left {
-    Nothing,
-    More,
-    /// Nothing but of buckets with backlogs, as far as it was looked: others are let before them.
-    Backlogs,
-}
-
-/// While it is crowded, bodies of backlogs go so far apart, so many together: some 800 a second.
-const BACKLOGS_APART: Duration = Duration::from_millis(10);
-const OF_BACKLOGS: usize = 8;
-
 impl Attacher {
     /// Attaches until stopped.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
@@ -202,32 +162,34 @@ impl Attacher {
         let mut looks = tokio::time::interval(self.config.look);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut waiting = Waiting::new();
-        let mut rest = Box::pin(tokio::time::sleep(Duration::ZERO));
         loop {
             if looks.tick().now_or_never().is_some() {
                 waiting.look();
             }
-            // One that nobody has polled does not know that it is over.
-            let rested = rest.as_mut().now_or_never().is_some();
-            let of_backlogs = match (self.crowded.load(Ordering::Relaxed), rested) {
-                (true, false) => 0,
-                (true, true) if self.others.swap(0, Ordering::Relaxed) > 0 => {
-                    rest = Box::pin(tokio::time::sleep(BACKLOGS_APART));
-                    OF_BACKLOGS
+            let more = match self.once(&mut owned, &mut waiting).await {
+                Ok(more) => more,
+                Err(AttachError::Storage(StorageError::Fenced(bucket))) => {
+                    tracing::info!(bucket, "a bucket was lost while its bodies were attached");
+                    false
                 }
-                // Where everybody has a backlog nobody is let before.
-                _ => self.config.most,
+                Err(AttachError::Race | AttachError::Late | AttachError::Many) => true,
+                Err(AttachError::Storage(error)) if error.is_lost_race() => true,
+                Err(AttachError::Setup(error)) => {
+                    tracing::error!(%error, "setup could not be read, so bodies wait; trying again");
+                    false
+                }
+                Err(AttachError::Storage(error)) => {
+                    tracing::error!(error = ?error, "bodies could not be attached; trying again");
+                    false
+                }
             };
-            let left = self.once(&mut owned, &mut waiting, of_backlogs).await;
-            let left = left.unwrap_or_else(|error| error.told());
             if stop.is_cancelled() {
                 return;
             }
-            if left != Left::More {
+            if !more {
                 tokio::select! {
                     () = stop.cancelled() => return,
                     () = self.wakeups.raw.notified() => {}
-                    () = &mut rest, if left == Left::Backlogs => {}
                     changed = owned.changed() => match changed {
                         // Seen by now: the next batch would not notice.
                         Ok(()) => waiting.forget(),
@@ -239,13 +201,8 @@ impl Attacher {
         }
     }
 
-    /// Attaches one batch of what waits, with so many bodies of backlogs in it.
-    async fn once(
-        &self,
-        owned: &mut Owned,
-        waiting: &mut Waiting,
-        of_backlogs: usize,
-    ) -> Result<Left, AttachError> {
+    /// Attaches one batch of what waits; answers whether more may.
+    async fn once(&self, owned: &mut Owned, waiting: &mut Waiting) -> Result<bool, AttachError> {
         let owned = {
             let owned = owned.borrow_and_update();
             if owned.has_changed() {
@@ -255,20 +212,13 @@ impl Attacher {
         };
         let mut tx = self.db.glance().await?;
         let now = self.clock.now();
-        // Beside others, what came late can wait too.
-        let sweeps = of_backlogs > 0;
-        waiting.read(&mut tx, &owned.buckets(), now, sweeps).await?;
-        let picked = waiting.pick(self.config.most, of_backlogs);
+        waiting.read(&mut tx, &owned.buckets(), now).await?;
+        let picked = waiting.pick(self.config.most);
         let (raws, gone) = self.bodies(&mut tx, &picked).await?;
         self.kept.done(gone.iter().copied());
         waiting.done(gone);
         if raws.is_empty() {
-            let held_back = waiting.has_more() && of_backlogs == 0;
-            return Ok(if held_back {
-                Left::Backlogs
-            } else {
-                waiting.left()
-            });
+            return Ok(waiting.has_more());
         }
         let setup = changes::setup_version_all_tenants(&mut tx).await?;
         drop(tx);
@@ -279,9 +229,8 @@ impl Attacher {
         self.hand_on(batch);
         let attached: Vec<Place> = raws[..taken].iter().filter_map(place).collect();
         self.kept.done(attached.iter().copied());
-        let others = waiting.done(attached);
-        self.others.fetch_add(others, Ordering::Relaxed);
-        Ok(waiting.left())
+        waiting.done(attached);
+        Ok(waiting.has_more())
     }
 
     /// The bodies that were picked, in that order, as far as a batch may hold them; and those that do not wait any more.

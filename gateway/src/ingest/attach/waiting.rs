@@ -7,7 +7,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::Left;
 use crate::domain::id::first_id_at;
 use crate::domain::{Bucket, RawId, Timestamp};
 use crate::storage::{Result, Tx, raw};
@@ -23,9 +22,6 @@ const HELD: usize = 500_000;
 /// Before all ids.
 const FIRST: RawId = RawId::from_raw(0);
 
-/// A bucket in which more wait has a backlog.
-const BACKLOG: usize = 64;
-
 /// While more wait, what is young is too much to be read again each time.
 const FEW: usize = 1_024;
 
@@ -40,8 +36,6 @@ pub(super) struct Waiting {
     sweep: Option<RawId>,
     /// The next pick begins behind it: who was first in the last one, or what was attached last.
     behind: Option<Bucket>,
-    /// The same among those with backlogs, when they are picked apart.
-    behind_backlog: Option<Bucket>,
     /// A reading found as many as it could take.
     more: bool,
 }
@@ -57,7 +51,6 @@ impl Waiting {
             front: FIRST,
             sweep: None,
             behind: None,
-            behind_backlog: None,
             more: false,
         }
     }
@@ -77,20 +70,12 @@ impl Waiting {
         self.held > 0 || self.more
     }
 
-    pub(super) fn left(&self) -> Left {
-        match self.has_more() {
-            true => Left::More,
-            false => Left::Nothing,
-        }
-    }
-
-    /// Reads on; where many wait, what may have been passed by only if it `sweeps`.
+    /// Reads on.
     pub(super) async fn read(
         &mut self,
         tx: &mut Tx,
         buckets: &[Bucket],
         now: Timestamp,
-        sweeps: bool,
     ) -> Result<()> {
         self.more = false;
         if self.held >= HELD {
@@ -111,7 +96,7 @@ impl Waiting {
         if self.held >= FEW {
             self.look();
         }
-        if let Some(at) = self.sweep.filter(|_| sweeps || self.held < FEW) {
+        if let Some(at) = self.sweep {
             let found = self.take(tx, buckets, at, SWEPT).await?;
             self.sweep = found.is_full.then_some(found.last);
             self.more |= found.is_full;
@@ -142,75 +127,45 @@ impl Waiting {
         self.held += usize::from(self.buckets.entry(bucket).or_default().insert(id));
     }
 
-    /// Whose turn it is: the oldest body of each bucket, then the second of each, until there are `most`; of buckets with backlogs,
-    /// no more than `of_backlogs` together. Backlogs take turns among themselves then: else those that stand before everybody
-    /// who comes and goes would always be first.
-    pub(super) fn pick(&mut self, most: usize, mut of_backlogs: usize) -> Vec<Place> {
-        let apart = of_backlogs < most;
-        let is_backlog = |ids: &BTreeSet<RawId>| apart && ids.len() > BACKLOG;
-        let (backlogs, others): (Vec<_>, Vec<_>) =
-            self.buckets.iter().partition(|(_, ids)| is_backlog(ids));
-        let mut queues: Vec<_> = from_behind(others, self.behind)
-            .chain(from_behind(backlogs, self.behind_backlog))
-            .map(|(bucket, ids)| (*bucket, is_backlog(ids), ids.iter()))
+    /// Whose turn it is: the oldest body of each bucket, then the second of each, until there are `most`.
+    pub(super) fn pick(&mut self, most: usize) -> Vec<Place> {
+        let (before, behind): (Vec<_>, Vec<_>) = self
+            .buckets
+            .iter()
+            .partition(|(bucket, _)| Some(**bucket) <= self.behind);
+        let mut queues: Vec<_> = behind
+            .into_iter()
+            .chain(before)
+            .map(|(bucket, ids)| (*bucket, ids.iter()))
             .collect();
+        let first = queues.first().map(|(bucket, _)| *bucket);
         let mut picked = Vec::with_capacity(most.min(self.held));
-        let (mut first, mut first_backlog) = (None, None);
         while picked.len() < most && !queues.is_empty() {
-            queues.retain_mut(|(bucket, is_backlog, ids)| {
-                let has_room = picked.len() < most && !(*is_backlog && of_backlogs == 0);
-                let Some(id) = ids.next().filter(|_| has_room) else {
-                    return false;
-                };
-                picked.push((*id, *bucket));
-                match is_backlog {
-                    true => {
-                        of_backlogs -= 1;
-                        first_backlog.get_or_insert(*bucket)
-                    }
-                    false => first.get_or_insert(*bucket),
-                };
-                true
+            queues.retain_mut(|(bucket, ids)| match ids.next() {
+                Some(id) if picked.len() < most => {
+                    picked.push((*id, *bucket));
+                    true
+                }
+                _ => false,
             });
         }
         // A batch that fails is not tried again as it was.
-        self.behind = first.or(self.behind);
-        self.behind_backlog = first_backlog.or(self.behind_backlog);
+        self.behind = first;
         picked
     }
 
-    /// These are attached, or wait no more; what is picked next begins behind the last one's bucket. Answers how many were of
-    /// buckets without backlogs.
-    pub(super) fn done(&mut self, gone: impl IntoIterator<Item = Place>) -> usize {
-        let mut others = 0;
+    /// These are attached, or wait no more; what is picked next begins behind the last one's bucket.
+    pub(super) fn done(&mut self, gone: impl IntoIterator<Item = Place>) {
         for (id, bucket) in gone {
+            self.behind = Some(bucket);
             if let Some(ids) = self.buckets.get_mut(&bucket) {
-                match ids.len() > BACKLOG {
-                    true => self.behind_backlog = Some(bucket),
-                    false => {
-                        self.behind = Some(bucket);
-                        others += 1;
-                    }
-                }
                 self.held -= usize::from(ids.remove(&id));
                 if ids.is_empty() {
                     self.buckets.remove(&bucket);
                 }
             }
         }
-        others
     }
-}
-
-/// In a circle.
-fn from_behind<T>(
-    queues: Vec<(&Bucket, T)>,
-    behind: Option<Bucket>,
-) -> impl Iterator<Item = (&Bucket, T)> {
-    let (before, after): (Vec<_>, Vec<_>) = queues
-        .into_iter()
-        .partition(|(bucket, _)| Some(**bucket) <= behind);
-    after.into_iter().chain(before)
 }
 
 /// What a reading came to.
@@ -243,7 +198,7 @@ mod tests {
         let quiet = [place(2_001, 3), place(2_003, 3), place(2_002, 9)];
         let all: Vec<Place> = flood.chain(quiet).collect();
         let mut waiting = waiting(&all);
-        let picked = waiting.pick(6, 6);
+        let picked = waiting.pick(6);
         let expected = [
             place(2_001, 3),
             place(1, 7),
@@ -254,7 +209,7 @@ mod tests {
         ];
         assert_eq!(picked, expected);
         waiting.done(picked);
-        assert_eq!(waiting.pick(2, 2), [place(4, 7), place(5, 7)]);
+        assert_eq!(waiting.pick(2), [place(4, 7), place(5, 7)]);
         assert!(waiting.has_more());
     }
 
@@ -263,7 +218,7 @@ mod tests {
         let all: Vec<Place> = (0..4).map(|n| place(10 + n, n)).collect();
         let mut waiting = waiting(&all);
         for first in [0, 1, 2, 3, 0] {
-            assert_eq!(waiting.pick(1, 1), [place(10 + first, first)]);
+            assert_eq!(waiting.pick(1), [place(10 + first, first)]);
         }
     }
 
@@ -273,7 +228,7 @@ mod tests {
         let mut waiting = waiting(&all);
         let mut buckets = Vec::new();
         for _ in 0..5 {
-            let picked = waiting.pick(4, 4);
+            let picked = waiting.pick(4);
             buckets.extend(picked.iter().map(|(_, bucket)| bucket.raw()));
             waiting.done(picked);
         }
@@ -284,44 +239,8 @@ mod tests {
     #[test]
     fn what_is_read_twice_is_held_once() {
         let mut waiting = waiting(&[place(1, 1), place(1, 1), place(2, 1)]);
-        assert_eq!(waiting.pick(10, 10).len(), 2);
+        assert_eq!(waiting.pick(10).len(), 2);
         waiting.done([place(1, 1), place(2, 1), place(3, 1)]);
         assert!(!waiting.has_more());
-    }
-
-    #[test]
-    fn backlogs_take_turns_whoever_comes_and_goes_beside_them() {
-        let backlogs =
-            (0..20).flat_map(|bucket| (0..100).map(move |n| place(100 * bucket + n, bucket)));
-        let mut waiting = waiting(&backlogs.collect::<Vec<_>>());
-        let mut served = BTreeSet::new();
-        for n in 0..10 {
-            waiting.add(place(10_000 + n, 25));
-            let quiet = waiting.pick(48, 0);
-            assert_eq!(quiet, [place(10_000 + n, 25)]);
-            waiting.done(quiet);
-            let some = waiting.pick(48, 4);
-            assert_eq!(some.len(), 4);
-            served.extend(some.iter().map(|(_, bucket)| bucket.raw()));
-            waiting.done(some);
-        }
-        assert_eq!(served.len(), 20);
-    }
-
-    #[test]
-    fn of_backlogs_no_more_is_picked_than_may_be() {
-        let flood = (1..=1_000).map(|id| place(id, 7));
-        let quiet = (0..10).map(|n| place(2_000 + n, 20 + n));
-        let all: Vec<Place> = flood.chain(quiet).collect();
-        let of_flood = |picked: &[Place]| picked.iter().filter(|(id, _)| id.raw() < 2_000).count();
-        let mut waiting = waiting(&all);
-        let picked = waiting.pick(48, 0);
-        assert_eq!((picked.len(), of_flood(&picked)), (10, 0));
-        let picked = waiting.pick(48, 3);
-        assert_eq!((picked.len(), of_flood(&picked)), (13, 3));
-        let picked = waiting.pick(12, 8);
-        assert_eq!((picked.len(), of_flood(&picked)), (12, 2));
-        let picked = waiting.pick(48, 48);
-        assert_eq!((picked.len(), of_flood(&picked)), (48, 38));
     }
 }
