@@ -3,8 +3,9 @@
 //! Slots alone do not keep a flood from the others: two hundred turns of one tenant before the guest threads and in the next
 //! commits are tens of milliseconds for whoever comes after them. So it is measured how long the turns of tenants wait for
 //! the node that have all they want: for a guest thread, and from their plugins' end to their commit, not what their plugins
-//! take. While that is more than half as much again as is usual, there are fewer slots to share out: a quarter fewer, and again; else there are an
-//! eighth more. Where nobody is but those who want more than they have, nothing is measured, and all slots are there.
+//! take. While that is more than half as much again as is usual, there are fewer slots to share out: a quarter fewer, and
+//! again; else there are an eighth more. Where nobody is but those who want more than they have, nothing is measured, and all
+//! slots are there.
 
 use std::time::Duration;
 
@@ -21,8 +22,9 @@ pub(super) const LEAST: usize = 8;
 /// What is usual until it was measured, and at least, by database: a commit and what it gathers. Found by `vestibule-bench`.
 pub(super) const USUAL_SQLITE: Duration = Duration::from_millis(3);
 pub(super) const USUAL_POSTGRES: Duration = Duration::from_millis(15);
-/// How fast it is learnt: so much of a measurement while nobody is above its share, and in so long while those who are have given up all they can. What
-/// is left then is not their doing; but it may be that of what they are sent, so it is believed slowly.
+/// How fast it is learnt: so much of a measurement while nobody is above its share, and in so long while those who are have
+/// given up all they can. What is left then is not their doing; but it may be that of what they are sent, so it is believed
+/// slowly.
 const LEARNT: f64 = 1.0 / 8.0;
 const LEARNT_IN_VAIN: Duration = Duration::from_secs(10);
 

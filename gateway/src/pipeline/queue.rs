@@ -265,8 +265,8 @@ impl Queue {
         Some(event)
     }
 
-    /// Takes the tenant whose turn it is out of the order; and where the first of all stood. Those who are passed by hold a slot each, or are heavy and
-    /// wait for others that are, so that few are.
+    /// Takes the tenant whose turn it is out of the order; and where the first of all stood. Those who are passed by hold a slot
+    /// each, or are heavy and wait for others that are, so that few are.
     fn next_tenant(&mut self, now: Timestamp) -> Option<Next> {
         let free = self.slots.saturating_sub(self.running);
         if free == 0 {
