@@ -11,8 +11,10 @@ const MOST: i64 = 200;
 /// The same of installations: of each there are some hundred counts.
 const INSTALLATIONS: i64 = 4;
 
-/// Parents with what hangs on them: `(parent, how many at once, [(table, its column)])`.
-const FAMILIES: [(&str, i64, &[(&str, &str)]); 4] = [
+/// A table, how many of its rows go at once, and what hangs on them: `[(table, its column)]`.
+type Family = (&'static str, i64, &'static [(&'static str, &'static str)]);
+
+const FAMILIES: [Family; 4] = [
     (
         "contact",
         MOST,
