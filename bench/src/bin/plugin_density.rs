@@ -93,17 +93,7 @@ async fn measure(tenants: usize, calls: usize) -> anyhow::Result<()> {
         let plugin = cache
             .get(TenantId::from_raw(tenant as i64 + 1), &hex)
             .await?;
-        let got = began.elapsed();
         host.run_turn(turn(n, tenant, plugin)).await?;
-        if !was_loaded {
-            eprintln!(
-                "{} {} {} {}",
-                n,
-                on_disk[tenant],
-                got.as_micros(),
-                began.elapsed().as_micros()
-            );
-        }
         let was_on_disk = std::mem::replace(&mut on_disk[tenant], true);
         match (was_loaded, was_on_disk) {
             (true, _) => warm.push(began.elapsed()),

@@ -27,7 +27,8 @@ use crate::storage::{
 };
 use crate::tenants::{SetupContext, SetupError};
 
-/// Erases a person, as often as somebody else's change comes before, as when two become one meanwhile. Answers the job that walks through what grows with traffic.
+/// Erases a person, as often as somebody else's change comes before, as when two become one meanwhile. Answers the job that
+/// walks through what grows with traffic.
 pub async fn begin(
     setup: &SetupContext,
     tenant: TenantId,

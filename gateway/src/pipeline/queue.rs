@@ -39,6 +39,13 @@ struct Lane {
     wait: Option<Wait>,
 }
 
+impl Lane {
+    /// Which of the two rooms its events have their places in.
+    fn held_in<'a>(&self, room: &'a mut Room, aside: &'a mut Room) -> &'a mut Room {
+        if self.aside { aside } else { room }
+    }
+}
+
 /// How long a turn whose guests are done has waited for a thread, and since when it waits for its commit.
 #[derive(Debug, Clone, Copy)]
 struct Wait {
@@ -197,10 +204,7 @@ impl Queue {
         });
         if let Entry::Vacant(place) = lane.events.entry(event.seq) {
             place.insert(event);
-            match lane.aside {
-                true => self.aside.add(tenant, 1),
-                false => self.room.add(tenant, 1),
-            }
+            lane.held_in(&mut self.room, &mut self.aside).add(tenant, 1);
             if lane.aside && !self.aside.has_room(tenant) {
                 self.hold(conversation, false);
             }
@@ -352,11 +356,7 @@ impl Queue {
         };
         lane.tries = Tries::default();
         if lane.events.remove(&seq).is_some() {
-            let room = if lane.aside {
-                &mut self.aside
-            } else {
-                &mut self.room
-            };
+            let room = lane.held_in(&mut self.room, &mut self.aside);
             room.remove(lane.tenant, 1);
         }
         if lane.events.is_empty() {
@@ -440,8 +440,8 @@ impl Queue {
         self.lanes.retain(|_, lane| {
             let keep = ours(lane.bucket) || lane.state == LaneState::Running;
             if !keep {
-                let room = if lane.aside { &mut *aside } else { &mut *room };
-                room.remove(lane.tenant, lane.events.len());
+                lane.held_in(room, aside)
+                    .remove(lane.tenant, lane.events.len());
             }
             keep
         });

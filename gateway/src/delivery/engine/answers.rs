@@ -36,10 +36,7 @@ impl Delivery {
         self.recording = true;
         if !self.gathering {
             self.gathering = true;
-            self.tasks.spawn(async {
-                tokio::time::sleep(GATHER).await;
-                Done::Gathered
-            });
+            self.say_after(GATHER, Done::Gathered);
         }
         let (world, placed) = (self.world.clone(), self.placed.clone());
         self.tasks.spawn(async move {

@@ -38,10 +38,7 @@ impl Delivery {
             return;
         }
         (self.claiming, self.claimed_lately) = (true, true);
-        self.tasks.spawn(async {
-            tokio::time::sleep(APART).await;
-            Done::MayClaim
-        });
+        self.say_after(APART, Done::MayClaim);
         self.under_way += rows.len();
         let (world, leases) = (self.world.clone(), self.leases.clone());
         let far = self.far_from_limits.clone();

@@ -236,6 +236,14 @@ impl Delivery {
         }
     }
 
+    /// Something that is said by itself after a while.
+    fn say_after(&mut self, pause: Duration, done: Done) {
+        self.tasks.spawn(async move {
+            tokio::time::sleep(pause).await;
+            done
+        });
+    }
+
     fn tick(&mut self) {
         let now = self.now();
         self.doubts.count(now, self.world.receipts.come());
