@@ -35,10 +35,10 @@ use crate::delivery::{
 };
 use crate::directory::Directory;
 use crate::directory::rounds::Rounds;
-use crate::domain::{Clock, IdGenerator};
+use crate::domain::{Clock, IdGenerator, Leeway};
 use crate::explain::wamids::{self, Digester};
 use crate::graph::GraphClient;
-use crate::ingest::{Attacher, AttacherConfig, Intake, Kept, RawWriter, RawWriterConfig};
+use crate::ingest::{Attacher, AttacherConfig, Backlogs, Intake, Kept, RawWriter, RawWriterConfig};
 use crate::jobs::{Runner, Traffic, Wake};
 use crate::lifecycle::{Health, Shutdown};
 use crate::metering::{self, Meter, QualityWatch};
@@ -118,6 +118,8 @@ struct Shared {
     /// What jobs yield to.
     traffic: Traffic,
     wakeups: Arc<Wakeups>,
+    leeway: Arc<Leeway>,
+    backlogs: Arc<Backlogs>,
     shutdown: Shutdown,
     parts: Parts,
     /// This node's name among the holders of slots.
@@ -171,6 +173,8 @@ impl Node {
             meter: Arc::default(),
             traffic: Traffic::default(),
             wakeups: Arc::default(),
+            leeway: Arc::default(),
+            backlogs: Arc::default(),
             shutdown: options.shutdown.clone(),
             parts: Parts::new(options.shutdown.clone()),
             holder,
@@ -256,6 +260,7 @@ impl Shared {
                 self.db.clone(),
                 self.owned.clone(),
                 self.clock.clone(),
+                self.backlogs.clone(),
                 gate.clone(),
                 self.shutdown.soft().clone(),
             ),
@@ -301,6 +306,8 @@ impl Shared {
             wakeups: self.wakeups.clone(),
             events,
             kept: Kept::default(),
+            leeway: self.leeway.clone(),
+            backlogs: self.backlogs.clone(),
             received: {
                 let (intake, traffic) = (intake.clone(), self.traffic.clone());
                 Arc::new(move |events| {

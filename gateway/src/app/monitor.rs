@@ -1,13 +1,15 @@
 //! What is looked at all the time: is the database there, is work ours, is ingest behind?
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::ports::BacklogGate;
+use super::ports::{BacklogGate, Coming};
 use crate::directory::Directory;
 use crate::domain::Clock;
+use crate::ingest::Backlogs;
 use crate::lifecycle::{Health, Need};
 use crate::ownership::Owned;
 use crate::storage::{Db, Result, ingest_life, nodes, raw};
@@ -16,11 +18,12 @@ const LOOK: Duration = Duration::from_millis(500);
 /// A body that waits longer than this is a backlog (promise 4).
 const BACKLOG: Duration = Duration::from_secs(5);
 
-/// Tells the gate whether receipts can be expected to have come.
+/// Tells the gate whose receipts can be expected to have come.
 pub(super) async fn watch_backlog(
     db: Db,
     owned: Owned,
     clock: Arc<dyn Clock>,
+    backlogs: Arc<Backlogs>,
     gate: Arc<BacklogGate>,
     stop: CancellationToken,
 ) {
@@ -31,16 +34,20 @@ pub(super) async fn watch_backlog(
             raw::oldest_unattached_all_tenants(&mut tx, &buckets).await
         };
         let now = clock.now();
-        let clear = match oldest.await {
+        let coming = match oldest.await {
             Ok(oldest) => {
                 let age = oldest.map_or(Duration::ZERO, |at| now.since(at));
                 metrics::gauge!(crate::telemetry::names::INGEST_BACKLOG_SECONDS)
                     .set(age.as_secs_f64());
-                age <= BACKLOG
+                let late = match age <= BACKLOG {
+                    true => Some(BTreeSet::new()),
+                    false => backlogs.late(now),
+                };
+                late.map_or(Coming::Nobodys, Coming::AllBut)
             }
-            Err(_) => false,
+            Err(_) => Coming::Nobodys,
         };
-        gate.set(clear);
+        gate.set(coming);
         pause(&stop).await;
     }
 }

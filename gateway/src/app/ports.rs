@@ -1,7 +1,7 @@
 //! What edges ask of the world, answered from the directory.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -16,6 +16,7 @@ use crate::domain::{Draft, NumberId, Timestamp};
 use crate::pipeline::ComponentBudget;
 use crate::plugin_host::Limits;
 use crate::policy::limits::LimitRules;
+use crate::sync::lock;
 
 /// The directory as delivery sees it.
 pub(super) struct DirectoryPort(Arc<Directory>);
@@ -68,19 +69,30 @@ impl delivery::Credentials for DirectoryPort {
     }
 }
 
-/// Whether receipts come: ingest is up and has no backlog.
+/// Whose receipts come: ingest is up and has no backlog of theirs.
 #[derive(Debug, Default)]
-pub(super) struct BacklogGate(AtomicBool);
+pub(super) struct BacklogGate(Mutex<Coming>);
+
+#[derive(Debug, Default)]
+pub(super) enum Coming {
+    #[default]
+    Nobodys,
+    /// All but those of these numbers.
+    AllBut(BTreeSet<NumberId>),
+}
 
 impl BacklogGate {
-    pub(super) fn set(&self, clear: bool) {
-        self.0.store(clear, Ordering::Relaxed);
+    pub(super) fn set(&self, coming: Coming) {
+        *lock(&self.0) = coming;
     }
 }
 
 impl delivery::Receipts for BacklogGate {
-    fn come(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+    fn come(&self, number: NumberId) -> bool {
+        match &*lock(&self.0) {
+            Coming::Nobodys => false,
+            Coming::AllBut(late) => !late.contains(&number),
+        }
     }
 }
 

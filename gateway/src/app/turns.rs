@@ -95,6 +95,7 @@ impl Shared {
             sends: Arc::new(move |rows| intake.offer(rows)),
             at_once: Arc::new(claims),
             paused,
+            leeway: self.leeway.clone(),
         });
         self.parts
             .work("pipeline", pipeline.run(self.shutdown.soft().clone()));

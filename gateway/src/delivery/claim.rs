@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::domain::number::Number;
 use crate::domain::{
-    Bucket, ContactId, ConversationId, Draft, OutboxId, OutboxState, Recipient, Timestamp,
+    ContactId, ConversationId, Draft, NumberId, OutboxId, OutboxState, Recipient, Timestamp,
 };
 use crate::ownership::{OwnedBuckets, Work};
 use crate::policy::{
@@ -328,7 +328,7 @@ struct Ground<'a> {
     consent: &'a Consents,
     conversations: HashMap<ConversationId, ConversationFacts>,
     addresses: AddressBook,
-    backlog: BTreeMap<Bucket, Option<Timestamp>>,
+    backlog: BTreeMap<NumberId, Option<Timestamp>>,
     counted: Counted,
 }
 
@@ -349,8 +349,9 @@ impl<'a> Ground<'a> {
             .iter()
             .filter(|row| row.draft.class.is_business_initiated())
         {
-            if let Entry::Vacant(unknown) = backlog.entry(row.bucket) {
-                unknown.insert(raw::oldest_unattached_all_tenants(tx, &[row.bucket]).await?);
+            let number = row.draft.number;
+            if let Entry::Vacant(unknown) = backlog.entry(number) {
+                unknown.insert(raw::oldest_unattached_of_all_tenants(tx, number).await?);
             }
         }
         Ok(Self {
@@ -478,7 +479,7 @@ impl<'a> Ground<'a> {
             },
             template: bearing.template,
             backlog: BacklogFact {
-                oldest_unsplit_raw_at: self.backlog.get(&row.bucket).copied().flatten(),
+                oldest_unsplit_raw_at: self.backlog.get(&row.draft.number).copied().flatten(),
             },
             spend: SpendFact::Unknown,
             brake: LoopBrake::default(),

@@ -7,7 +7,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
-use crate::domain::{Bucket, OutboxId, Timestamp};
+use crate::domain::{Bucket, NumberId, OutboxId, Timestamp};
 use crate::storage::outbox::OutboxRow;
 
 use super::engine::LOOK_EVERY;
@@ -58,15 +58,15 @@ impl Doubts {
             .retain(|_, doubt| !lost.contains(&doubt.row.bucket));
     }
 
-    /// Lets the time since the last call count, up to [`MOST_AT_ONCE`], if `receipts_come`.
-    pub(super) fn count(&mut self, now: Timestamp, receipts_come: bool) {
+    /// Lets the time since the last call count, up to [`MOST_AT_ONCE`], for the numbers whose `receipts_come`.
+    pub(super) fn count(&mut self, now: Timestamp, receipts_come: impl Fn(NumberId) -> bool) {
         let passed = self
             .counted_at
             .replace(now)
             .map_or(Duration::ZERO, |last| now.since(last))
             .min(MOST_AT_ONCE);
-        if receipts_come {
-            for doubt in self.rows.values_mut() {
+        for doubt in self.rows.values_mut() {
+            if receipts_come(doubt.row.draft.number) {
                 doubt.waited += passed;
             }
         }
@@ -105,7 +105,7 @@ mod tests {
     /// As the engine does: once a second.
     fn count(doubts: &mut Doubts, from: i64, to: i64, receipts_come: bool) {
         for second in from..=to {
-            doubts.count(at(second), receipts_come);
+            doubts.count(at(second), |_| receipts_come);
         }
     }
 
@@ -114,27 +114,42 @@ mod tests {
     #[test]
     fn grace_counts_only_while_receipts_come() {
         let mut doubts = Doubts::default();
-        doubts.count(at(0), true);
+        doubts.count(at(0), |_| true);
         doubts.add(row(1, 1), at(30));
         count(&mut doubts, 1, 40, true);
         count(&mut doubts, 41, 400, false);
         assert!(doubts.over(GRACE).is_empty());
         count(&mut doubts, 401, 419, true);
         assert!(doubts.over(GRACE).is_empty());
-        doubts.count(at(420), true);
+        doubts.count(at(420), |_| true);
         assert_eq!(doubts.over(GRACE).len(), 1);
+    }
+
+    #[test]
+    fn the_backlog_of_one_number_stops_the_grace_of_that_one_only() {
+        let mut doubts = Doubts::default();
+        doubts.count(at(0), |_| true);
+        let (mut late, other) = (row(1, 1), row(2, 2));
+        late.draft.number = NumberId::from_raw(other.draft.number.raw() + 1);
+        doubts.add(late.clone(), at(30));
+        doubts.add(other.clone(), at(30));
+        for second in 1..=60 {
+            doubts.count(at(second), |number| number != late.draft.number);
+        }
+        let over: Vec<OutboxId> = doubts.over(GRACE).iter().map(|row| row.draft.id).collect();
+        assert_eq!(over, [other.draft.id]);
     }
 
     #[test]
     fn grace_does_not_run_while_the_process_stands_still() {
         let mut doubts = Doubts::default();
-        doubts.count(at(0), true);
+        doubts.count(at(0), |_| true);
         doubts.add(row(1, 1), at(30));
-        doubts.count(at(3_600), true);
+        doubts.count(at(3_600), |_| true);
         assert!(doubts.over(GRACE).is_empty());
         count(&mut doubts, 3_601, 3_657, true);
         assert!(doubts.over(GRACE).is_empty());
-        doubts.count(at(3_658), true);
+        doubts.count(at(3_658), |_| true);
         assert_eq!(doubts.over(GRACE).len(), 1);
     }
 

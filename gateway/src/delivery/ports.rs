@@ -49,13 +49,13 @@ pub struct Bearing {
     pub ingest_gap_until: Option<Timestamp>,
 }
 
-/// Is ingest up and without a backlog, so that a receipt that was sent to us would have come?
+/// Is ingest up and without a backlog of that number, so that a receipt that was sent to us would have come?
 pub trait Receipts: Send + Sync {
-    fn come(&self) -> bool;
+    fn come(&self, number: NumberId) -> bool;
 }
 
 impl Receipts for std::sync::atomic::AtomicBool {
-    fn come(&self) -> bool {
+    fn come(&self, _: NumberId) -> bool {
         self.load(std::sync::atomic::Ordering::Relaxed)
     }
 }

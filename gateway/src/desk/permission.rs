@@ -91,7 +91,7 @@ pub async fn ask(
         owner_version: row.owner_version,
         created_at: now,
     };
-    let oldest = raw::oldest_unattached_all_tenants(tx, &[row.bucket]).await?;
+    let oldest = raw::oldest_unattached_of_all_tenants(tx, row.number).await?;
     let backlog = BacklogFact {
         oldest_unsplit_raw_at: oldest,
     };

@@ -13,6 +13,7 @@ pub mod conversation;
 pub mod draft;
 pub mod id;
 pub mod inbound;
+pub mod leeway;
 pub mod number;
 pub mod occasion;
 pub mod open_word;
@@ -37,6 +38,7 @@ pub use id::{
     TurnId, UserId,
 };
 pub use inbound::{InboundContent, InboundMessage, Source};
+pub use leeway::Leeway;
 pub use occasion::Occasion;
 pub use open_word::OpenWord;
 pub use outbound::OutboundContent;

@@ -40,8 +40,7 @@ impl Ground {
         let rows = conversations::load_all_tenants(tx, &ids).await?;
         let row = rows.into_iter().find(|row| row.tenant == tenant);
         let consent = people::read_consent_all_tenants(tx, &[contact]).await?;
-        let bucket = entry.number.bucket();
-        let oldest = raw::oldest_unattached_all_tenants(tx, &[bucket]).await?;
+        let oldest = raw::oldest_unattached_of_all_tenants(tx, number).await?;
         Ok(Some(Self {
             conversation: row.unwrap_or_else(|| {
                 let none = ConversationId::from_raw(0);

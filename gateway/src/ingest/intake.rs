@@ -17,7 +17,7 @@ use super::raw_writer::{RawWriter, WriteError};
 use crate::directory::{AppEntry, Directory, Snapshot};
 use crate::domain::{Bucket, Clock, IdGenerator, RawId};
 use crate::graph::{Route, webhook};
-use crate::storage::raw::NewRaw;
+use crate::storage::raw::{Lane, NewRaw, Whose};
 use crate::telemetry::names;
 
 /// What the endpoint works with.
@@ -145,19 +145,18 @@ fn answer(status: StatusCode, outcome: &'static str) -> Response {
 /// One row per bucket that the body touches; the first holds the bytes. Bodies that are signed but not JSON, or name
 /// nobody we know, go to the app's own bucket, where they are counted.
 fn rows(intake: &Intake, snapshot: &Snapshot, app: &AppEntry, body: Bytes) -> Vec<NewRaw> {
-    let buckets = buckets(snapshot, app, &body);
+    let lanes = lanes(snapshot, app, &body);
     let now = intake.clock.now();
     let mut first = None;
-    buckets
-        .into_iter()
-        .map(|bucket| {
+    lanes
+        .map(|lane| {
             let id = RawId::from_raw(intake.ids.next(now));
             let part_of = first;
             first = first.or(Some(id));
             NewRaw {
                 id,
                 app: app.id,
-                bucket,
+                lane,
                 part_of,
                 received_at: now,
                 body: body.clone(),
@@ -166,21 +165,68 @@ fn rows(intake: &Intake, snapshot: &Snapshot, app: &AppEntry, body: Bytes) -> Ve
         .collect()
 }
 
-fn buckets(snapshot: &Snapshot, app: &AppEntry, body: &[u8]) -> Vec<Bucket> {
+/// Where the body waits.
+fn lanes(snapshot: &Snapshot, app: &AppEntry, body: &[u8]) -> impl Iterator<Item = Lane> + use<> {
+    let nobodys = Lane {
+        bucket: app.bucket,
+        whose: Whose::Nobody,
+    };
+    let lane = |route: &Route<'_>| match route {
+        Route::Number(id) => snapshot
+            .number_named(id)
+            .filter(|entry| entry.number.app == app.id)
+            .map_or(nobodys, |entry| Lane {
+                bucket: entry.number.bucket(),
+                whose: Whose::Number(entry.number.id),
+            }),
+        Route::Account(_) => nobodys,
+    };
     let routes = webhook::route(body).unwrap_or_default();
-    let mut buckets: BTreeMap<Bucket, ()> = routes
-        .iter()
-        .map(|route| match route {
-            Route::Number(id) => snapshot
-                .number_named(id)
-                .filter(|entry| entry.number.app == app.id)
-                .map_or(app.bucket, |entry| entry.number.bucket()),
-            Route::Account(_) => app.bucket,
-        })
-        .map(|bucket| (bucket, ()))
-        .collect();
-    if buckets.is_empty() {
-        buckets.insert(app.bucket, ());
+    let mut lanes = one_of_each_bucket(routes.iter().map(lane));
+    if lanes.is_empty() {
+        lanes.insert(nobodys.bucket, nobodys.whose);
     }
-    buckets.into_keys().collect()
+    lanes
+        .into_iter()
+        .map(|(bucket, whose)| Lane { bucket, whose })
+}
+
+/// Of several lanes of one bucket, that of anybody: one row holds what belongs to all of them.
+fn one_of_each_bucket(lanes: impl Iterator<Item = Lane>) -> BTreeMap<Bucket, Whose> {
+    let mut all = BTreeMap::new();
+    for Lane { bucket, whose } in lanes {
+        let known = all.entry(bucket).or_insert(whose);
+        if *known != whose {
+            *known = Whose::Any;
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::NumberId;
+
+    #[test]
+    fn what_is_of_several_numbers_of_a_bucket_is_anybodys() {
+        let lane = |bucket, number| Lane {
+            bucket: Bucket::from_raw(bucket).expect("a bucket"),
+            whose: Whose::Number(NumberId::from_raw(number)),
+        };
+        let lanes = [
+            lane(1, 11),
+            lane(2, 21),
+            lane(1, 12),
+            lane(2, 21),
+            lane(1, 11),
+        ];
+        let rows: Vec<_> = one_of_each_bucket(lanes.into_iter()).into_iter().collect();
+        let one = |bucket, whose| (Bucket::from_raw(bucket).expect("a bucket"), whose);
+        let expected = [
+            one(1, Whose::Any),
+            one(2, Whose::Number(NumberId::from_raw(21))),
+        ];
+        assert_eq!(rows, expected);
+    }
 }

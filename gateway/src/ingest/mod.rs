@@ -8,6 +8,6 @@ mod attach;
 mod intake;
 mod raw_writer;
 
-pub use attach::{Attacher, AttacherConfig, Kept};
+pub use attach::{Attacher, AttacherConfig, Backlogs, Kept};
 pub use intake::{Intake, routes};
 pub use raw_writer::{RawWriter, RawWriterConfig, WriteError};

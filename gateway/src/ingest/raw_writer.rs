@@ -183,10 +183,10 @@ impl Writing {
         }
         let owned = self.owned.borrow();
         let ours = |bucket: Bucket| owned.owns(bucket);
-        if rows.iter().any(|row| ours(row.bucket)) {
+        if rows.iter().any(|row| ours(row.lane.bucket)) {
             self.wakeups.raw.notify_one();
         }
-        if rows.iter().any(|row| !ours(row.bucket)) {
+        if rows.iter().any(|row| !ours(row.lane.bucket)) {
             self.wakeups.raw_elsewhere();
         }
     }

@@ -37,6 +37,7 @@ pub(super) struct GiveWay {
     usual: f64,
     least_usual: f64,
     measured: Measured,
+    held_back: bool,
 }
 
 /// One measurement.
@@ -45,7 +46,7 @@ struct Measured {
     since: Timestamp,
     turns: u32,
     waited: f64,
-    /// Somebody was above its share meanwhile.
+    /// Somebody was above its share meanwhile, or was held back.
     above: bool,
     last: Timestamp,
 }
@@ -59,6 +60,7 @@ impl GiveWay {
             usual,
             least_usual: usual,
             measured: Measured::default(),
+            held_back: false,
         }
     }
 
@@ -68,6 +70,16 @@ impl GiveWay {
             true => self.slots,
             false => self.limit,
         }
+    }
+
+    /// Of 1, how much of all slots that is.
+    pub(super) fn share(&self, now: Timestamp) -> f64 {
+        self.slots(now) as f64 / self.slots as f64
+    }
+
+    /// Is there something that is kept back before it comes to a turn?
+    pub(super) fn holds_back(&mut self, held_back: bool) {
+        self.held_back = held_back;
     }
 
     /// A turn of a tenant that had all it wanted is committed. It waited so long, while `above` turns of tenants above their share were
@@ -81,7 +93,7 @@ impl GiveWay {
         let measured = &mut self.measured;
         measured.turns += 1;
         measured.waited += waited.as_secs_f64() * 1_000.0;
-        measured.above |= above > 0;
+        measured.above |= above > 0 || self.held_back;
         measured.last = now;
         if measured.turns >= MEASURED && now >= measured.since.plus(MEASURED_FOR) {
             self.judge(now);
@@ -209,6 +221,19 @@ mod tests {
             limits[29], SLOTS,
             "others wait for something else: {limits:?}"
         );
+    }
+
+    #[test]
+    fn while_something_is_held_back_what_others_wait_for_is_not_usual() {
+        let mut street = Street::new();
+        street.way.holds_back(true);
+        let held: Vec<usize> = (0..3).map(|_| street.second(40, 0)).collect();
+        assert_eq!(held, [LEAST; 3]);
+        assert_eq!(street.way.share(street.now), LEAST as f64 / SLOTS as f64);
+        street.way.holds_back(false);
+        street.second(40, 0);
+        street.second(40, 0);
+        assert_eq!(street.slots(), SLOTS);
     }
 
     #[test]

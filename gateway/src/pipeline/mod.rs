@@ -36,7 +36,9 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::directory::Directory;
-use crate::domain::{Bucket, Clock, ContactId, ConversationId, IdGenerator, NumberId, TenantId};
+use crate::domain::{
+    Bucket, Clock, ContactId, ConversationId, IdGenerator, Leeway, NumberId, TenantId,
+};
 use crate::outbox::AtOnce;
 use crate::outcalls::Outcalls;
 use crate::ownership::Owned;
@@ -107,6 +109,8 @@ pub struct PipelineParts {
     pub sends: Arc<dyn Fn(Vec<OutboxRow>) + Send + Sync>,
     /// Asked which sends may go with the commits that write them.
     pub at_once: Arc<dyn AtOnce>,
+    /// Told how long turns of tenants wait that have all they want.
+    pub leeway: Arc<Leeway>,
     /// While set, nothing begins: for maintenance and for measuring ingest alone.
     pub paused: Arc<AtomicBool>,
 }
@@ -221,6 +225,8 @@ impl Pipeline {
                 _ = look.tick() => self.look().await,
                 ended = &mut committer => panic!("the committing task ended before its work: {ended:?}"),
             }
+            let now = self.parts.clock.now();
+            self.queue.share(&self.parts.leeway, now);
             let paused = self.parts.paused.load(Ordering::Relaxed);
             if !stop.is_cancelled() && !paused {
                 self.dispatch().await;

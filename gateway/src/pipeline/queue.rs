@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::give_way::{GiveWay, LEAST};
 use super::room::Room;
 use super::work::{Charge, Work};
-use crate::domain::{Bucket, ConversationId, TenantId, Timestamp};
+use crate::domain::{Bucket, ConversationId, Leeway, TenantId, Timestamp};
 use crate::plugin_host::Weight;
 use crate::storage::events::PendingEvent;
 
@@ -170,6 +170,12 @@ impl Queue {
     /// Turns under way, those waiting for their commit included.
     pub(super) fn running(&self) -> usize {
         self.running
+    }
+
+    /// Hears whether bodies are held back, and tells how much those who want more than their share may have.
+    pub(super) fn share(&mut self, leeway: &Leeway, now: Timestamp) {
+        self.give_way.holds_back(leeway.holds_back());
+        leeway.set(self.give_way.share(now));
     }
 
     pub(super) fn weight(&self, tenant: TenantId) -> Weight {

@@ -6,14 +6,59 @@ use bytes::Bytes;
 use sqlx::{AssertSqlSafe, FromRow};
 
 use super::{Result, Tx, batch, execute_list, execute_rows, fetch_list, on_backend};
-use crate::domain::{AppId, Bucket, RawId, Timestamp};
+use crate::domain::{AppId, Bucket, NumberId, RawId, Timestamp};
+
+/// Whose a row is, of all that share its bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Whose {
+    /// It may be anybody's: it is of several numbers, or it was written before this was known.
+    Any,
+    /// Of no number that was known.
+    Nobody,
+    Number(NumberId),
+}
+
+impl Whose {
+    fn from_raw(raw: i64) -> Self {
+        match raw {
+            0 => Self::Any,
+            -1 => Self::Nobody,
+            number => Self::Number(NumberId::from_raw(number)),
+        }
+    }
+
+    fn raw(self) -> i64 {
+        match self {
+            Self::Any => 0,
+            Self::Nobody => -1,
+            Self::Number(number) => number.raw(),
+        }
+    }
+}
+
+/// Where a body waits: those of one lane keep their order, and what is anybody's keeps it with all of its bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Lane {
+    pub bucket: Bucket,
+    pub whose: Whose,
+}
+
+impl Lane {
+    fn from_raw(bucket: i64, number: i64) -> Option<Self> {
+        let whose = Whose::from_raw(number);
+        Bucket::from_raw(bucket).map(|bucket| Self { bucket, whose })
+    }
+}
+
+/// A body of a lane.
+pub type Place = (RawId, Lane);
 
 /// A body on its way into the database: one row for every bucket it touches, the first holds the bytes.
 #[derive(Debug, Clone)]
 pub struct NewRaw {
     pub id: RawId,
     pub app: AppId,
-    pub bucket: Bucket,
+    pub lane: Lane,
     /// The row that holds the body; `None`: this one.
     pub part_of: Option<RawId>,
     pub received_at: Timestamp,
@@ -26,6 +71,7 @@ pub struct RawRow {
     pub id: i64,
     pub app: i64,
     pub bucket: i64,
+    number: i64,
     pub received_at: i64,
     /// Shared, never copied: a body may have megabytes.
     pub body: Bytes,
@@ -37,6 +83,7 @@ pub struct SizedRow {
     pub id: i64,
     app: i64,
     bucket: i64,
+    number: i64,
     received_at: i64,
     pub bytes: i64,
     pub body: Option<Vec<u8>>,
@@ -49,27 +96,50 @@ impl SizedRow {
             id: self.id,
             app: self.app,
             bucket: self.bucket,
+            number: self.number,
             received_at: self.received_at,
             body: self.body?.into(),
         })
     }
 }
 
-/// Appends bodies; they are lost only with the disk once the transaction has committed. Those of `attached` buckets are
+impl RawRow {
+    /// As it would be read.
+    pub fn of(raw: &NewRaw) -> Self {
+        Self {
+            id: raw.id.raw(),
+            app: raw.app.raw(),
+            bucket: raw.lane.bucket.raw(),
+            number: raw.lane.whose.raw(),
+            received_at: raw.received_at.millis(),
+            body: raw.body.clone(),
+        }
+    }
+
+    pub fn place(&self) -> Option<Place> {
+        place((self.id, self.bucket, self.number))
+    }
+}
+
+fn place((id, bucket, number): (i64, i64, i64)) -> Option<Place> {
+    Some((RawId::from_raw(id), Lane::from_raw(bucket, number)?))
+}
+
+/// Appends bodies; they are lost only with the disk once the transaction has committed. Those of `attached` lanes are
 /// attached by this very transaction, and never wait.
 pub async fn append_all_tenants(
     tx: &mut Tx,
     raws: &[NewRaw],
-    attached: Option<(&BTreeSet<Bucket>, Timestamp)>,
+    attached: Option<(&BTreeSet<Lane>, Timestamp)>,
 ) -> Result<()> {
     let attached_at = |raw: &NewRaw| match attached {
-        Some((buckets, now)) if buckets.contains(&raw.bucket) => now.millis(),
+        Some((lanes, now)) if lanes.contains(&raw.lane) => now.millis(),
         _ => 0,
     };
     for run in batch::groups(tx, raws) {
         let sql = batch::rows(
-            "INSERT INTO inbound_raw (id, app, bucket, part_of, received_at, attached_at, body) VALUES",
-            7,
+            "INSERT INTO inbound_raw (id, app, bucket, number, part_of, received_at, attached_at, body) VALUES",
+            8,
             "",
         );
         execute_rows!(tx, sql, run, |query, raw| {
@@ -81,7 +151,8 @@ pub async fn append_all_tenants(
             query
                 .bind(raw.id.raw())
                 .bind(raw.app.raw())
-                .bind(raw.bucket.raw())
+                .bind(raw.lane.bucket.raw())
+                .bind(raw.lane.whose.raw())
                 .bind(raw.part_of.map_or(0, RawId::raw))
                 .bind(raw.received_at.millis())
                 .bind(attached_at(raw))
@@ -91,13 +162,13 @@ pub async fn append_all_tenants(
     Ok(())
 }
 
-/// Bodies of these buckets that wait and came after one of them, oldest first, with their buckets. No body is read.
+/// Bodies of these buckets that wait and came after one of them, oldest first, with their lanes. No body is read.
 pub async fn waiting_all_tenants(
     tx: &mut Tx,
     buckets: &[Bucket],
     after: RawId,
     most: i64,
-) -> Result<Vec<(RawId, Bucket)>> {
+) -> Result<Vec<Place>> {
     if buckets.is_empty() {
         return Ok(Vec::new());
     }
@@ -110,22 +181,20 @@ pub async fn waiting_all_tenants(
     // SQLite would rather walk over the rows themselves, most of which are attached.
     let index = tx.pick("INDEXED BY inbound_raw_todo", "");
     let head = format!(
-        "SELECT id, bucket FROM inbound_raw {index} WHERE attached_at = 0 AND id > $2 AND bucket IN"
+        "SELECT id, bucket, number FROM inbound_raw {index} WHERE attached_at = 0 AND id > $2 AND bucket IN"
     );
     let sql = batch::any_of(&head, 3, " ORDER BY id LIMIT $1");
-    let rows: Vec<(i64, i64)> = fetch_list!(tx, sql, [most, after.raw()], &buckets)?;
-    let known = |(id, bucket)| Some((RawId::from_raw(id), Bucket::from_raw(bucket)?));
-    Ok(rows.into_iter().filter_map(known).collect())
+    let rows: Vec<(i64, i64, i64)> = fetch_list!(tx, sql, [most, after.raw()], &buckets)?;
+    Ok(rows.into_iter().filter_map(place).collect())
 }
 
-/// The bodies that wait, on any node, with their buckets; `None`: more than `most` do.
-pub async fn few_waiting_all_tenants(
-    tx: &mut Tx,
-    most: i64,
-) -> Result<Option<Vec<(RawId, Bucket)>>> {
+/// The bodies that wait, on any node, with their lanes; `None`: more than `most` do.
+pub async fn few_waiting_all_tenants(tx: &mut Tx, most: i64) -> Result<Option<Vec<Place>>> {
     let index = tx.pick("INDEXED BY inbound_raw_todo", "");
-    let sql = format!("SELECT id, bucket FROM inbound_raw {index} WHERE attached_at = 0 LIMIT $1");
-    let rows: Vec<(i64, i64)> = on_backend!(tx, |conn| {
+    let sql = format!(
+        "SELECT id, bucket, number FROM inbound_raw {index} WHERE attached_at = 0 LIMIT $1"
+    );
+    let rows: Vec<(i64, i64, i64)> = on_backend!(tx, |conn| {
         sqlx::query_as(AssertSqlSafe(sql))
             .bind(most.saturating_add(1))
             .fetch_all(conn)
@@ -134,8 +203,7 @@ pub async fn few_waiting_all_tenants(
     if i64::try_from(rows.len()).unwrap_or(i64::MAX) > most {
         return Ok(None);
     }
-    let known = |(id, bucket)| Some((RawId::from_raw(id), Bucket::from_raw(bucket)?));
-    Ok(Some(rows.into_iter().filter_map(known).collect()))
+    Ok(Some(rows.into_iter().filter_map(place).collect()))
 }
 
 /// Those of these bodies that wait, oldest first. The bytes come of as many as have `most_bytes` together, and of one that is
@@ -153,15 +221,15 @@ pub async fn bodies_all_tenants(
     // joined: no planner shall think of reading the whole table.
     let sql = batch::any_of(
         "WITH waiting AS (
-            SELECT r.id, r.app, r.bucket, r.received_at, CASE WHEN r.part_of = 0 THEN r.id ELSE r.part_of END AS whole,
+            SELECT r.id, r.app, r.bucket, r.number, r.received_at, CASE WHEN r.part_of = 0 THEN r.id ELSE r.part_of END AS whole,
                 CASE WHEN r.part_of = 0 THEN LENGTH(r.body)
                     ELSE (SELECT LENGTH(w.body) FROM inbound_raw w WHERE w.id = r.part_of) END AS bytes
             FROM inbound_raw r WHERE r.attached_at = 0 AND r.id IN",
         2,
         "), sized AS (
-            SELECT id, app, bucket, received_at, whole, bytes, SUM(bytes) OVER (ORDER BY id) - bytes AS ahead FROM waiting
+            SELECT id, app, bucket, number, received_at, whole, bytes, SUM(bytes) OVER (ORDER BY id) - bytes AS ahead FROM waiting
          )
-         SELECT s.id, s.app, s.bucket, s.received_at, CAST(s.bytes AS BIGINT) AS bytes,
+         SELECT s.id, s.app, s.bucket, s.number, s.received_at, CAST(s.bytes AS BIGINT) AS bytes,
             CASE WHEN s.ahead < $1 THEN (SELECT w.body FROM inbound_raw w WHERE w.id = s.whole) END AS body
          FROM sized s ORDER BY s.id",
     );
@@ -221,8 +289,30 @@ pub async fn body_all_tenants(tx: &mut Tx, raw: RawId) -> Result<Option<Vec<u8>>
     })?)
 }
 
-/// When the oldest body that waits arrived, of these buckets: what the backlog rule of promise 4 asks. Ids are given as
-/// bodies arrive, so the first by id is the oldest, to the milliseconds by which nodes' clocks differ.
+/// When the oldest body that waits and may be of that number arrived: what the backlog rule of promise 4 asks.
+pub async fn oldest_unattached_of_all_tenants(
+    tx: &mut Tx,
+    number: NumberId,
+) -> Result<Option<Timestamp>> {
+    let index = tx.pick("INDEXED BY inbound_raw_todo", "");
+    let sql = format!(
+        "SELECT received_at FROM inbound_raw {index} WHERE attached_at = 0 AND bucket = $1 AND number IN ($2, $3, $4)
+            ORDER BY id LIMIT 1"
+    );
+    let oldest: Option<i64> = on_backend!(tx, |conn| {
+        sqlx::query_scalar(AssertSqlSafe(sql))
+            .bind(Bucket::of(number).raw())
+            .bind(number.raw())
+            .bind(Whose::Any.raw())
+            .bind(Whose::Nobody.raw())
+            .fetch_optional(conn)
+            .await
+    })?;
+    Ok(oldest.map(Timestamp::from_millis))
+}
+
+/// When the oldest body that waits arrived, of these buckets. Ids are given as bodies arrive, so the first by id is the
+/// oldest, to the milliseconds by which nodes' clocks differ.
 pub async fn oldest_unattached_all_tenants(
     tx: &mut Tx,
     buckets: &[Bucket],

@@ -5,10 +5,10 @@ use std::time::Duration;
 use vestibule::domain::template::{TemplateCategory, TemplateStatus};
 use vestibule::domain::{AppId, Clock, Owner, OwnerChange};
 use vestibule::domain::{
-    Bucket, ContactId, ConversationId, DraftClass, OutboxState, RawId, Timestamp,
+    Bucket, ContactId, ConversationId, DraftClass, NumberId, OutboxState, RawId,
 };
 use vestibule::policy::{ConsentWord, KnownTemplate, TemplateFact};
-use vestibule::storage::raw::{self, NewRaw};
+use vestibule::storage::raw::{self, Lane, NewRaw, Whose};
 use vestibule::storage::{conversations, outbox, people};
 use vestibule_tests::for_each_database;
 
@@ -177,12 +177,7 @@ async fn what_the_business_begins_waits_for_an_unread_webhook_and_replies_do_not
     for_each_database(async |database| {
         let ground = Ground::lay(&database).await;
         let raw = RawId::from_raw(ground.ids.next(ground.clock.now()));
-        unread(
-            &ground,
-            raw,
-            ground.clock.now().minus(Duration::from_secs(6)),
-        )
-        .await;
+        unread(&ground, raw, Whose::Number(NUMBER)).await;
         let campaign = ground
             .commit_one(ground.template(101, DraftClass::Marketing))
             .await;
@@ -208,13 +203,34 @@ async fn what_the_business_begins_waits_for_an_unread_webhook_and_replies_do_not
     .await;
 }
 
-async fn unread(ground: &Ground, id: RawId, received_at: Timestamp) {
+#[tokio::test]
+async fn a_webhook_of_another_number_in_the_bucket_is_not_waited_for() {
+    for_each_database(async |database| {
+        let ground = Ground::lay(&database).await;
+        let raw = RawId::from_raw(ground.ids.next(ground.clock.now()));
+        let other = NumberId::from_raw(NUMBER.raw() + 1);
+        unread(&ground, raw, Whose::Number(other)).await;
+        let campaign = ground
+            .commit_one(ground.template(101, DraftClass::Marketing))
+            .await;
+        let node = ground.start().await;
+        ground.until_state(campaign, OutboxState::Accepted).await;
+        node.stop().await;
+    })
+    .await;
+}
+
+/// A webhook in the bucket of [`NUMBER`] that waits for too long.
+async fn unread(ground: &Ground, id: RawId, whose: Whose) {
     let row = NewRaw {
         id,
         app: AppId::from_raw(1),
-        bucket: Bucket::of(NUMBER),
+        lane: Lane {
+            bucket: Bucket::of(NUMBER),
+            whose,
+        },
         part_of: None,
-        received_at,
+        received_at: ground.clock.now().minus(Duration::from_secs(6)),
         body: b"{}".as_slice().into(),
     };
     let mut tx = ground.db.begin().await.expect("a transaction");

@@ -68,7 +68,7 @@ async fn a_message_is_attached_by_the_commit_that_takes_it_in() {
 }
 
 #[tokio::test]
-async fn behind_a_body_that_waits_those_of_its_bucket_wait_in_order() {
+async fn behind_a_body_that_waits_those_of_its_number_wait_in_order() {
     for_each_database(async |database| {
         let desk = Desk::open(&database).await;
         let numbers = desk.owner.snapshot();
@@ -85,6 +85,45 @@ async fn behind_a_body_that_waits_those_of_its_bucket_wait_in_order() {
         assert_eq!(late, wamids(&[("wamid.A", 1), ("wamid.B", 2)]));
         post(&desk, 0, &hello(&desk, "wamid.D", NUMBERS[0])).await;
         assert_eq!(handed_on(&mut attached), wamids(&[("wamid.D", 3)]));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_waits_for_another_number_of_the_bucket_holds_nothing_up() {
+    for_each_database(async |database| {
+        let desk = Desk::open(&database).await;
+        // As if the other number had the same bucket.
+        post(&desk, 1, &hello(&desk, "wamid.A", NUMBERS[1])).await;
+        let bucket = "UPDATE inbound_raw SET bucket = (SELECT bucket FROM number WHERE phone_number_id = '770001')";
+        database.execute(bucket).await;
+        let mut attached = desk.attach_as_it_comes().await;
+        post(&desk, 0, &hello(&desk, "wamid.B", NUMBERS[0])).await;
+        assert_eq!(desk.waiting().await, 1);
+        assert_eq!(handed_on(&mut attached), wamids(&[("wamid.B", 1)]));
+        // An earlier version did not write whose it is: it may be this number's.
+        let forgotten = "UPDATE inbound_raw SET number = 0";
+        database.execute(forgotten).await;
+        post(&desk, 0, &hello(&desk, "wamid.C", NUMBERS[0])).await;
+        assert_eq!(desk.waiting().await, 2);
+        assert!(handed_on(&mut attached).is_empty());
+        // What stands in another number's bucket is in a row of its own there, so only the last is left.
+        assert_eq!(named(desk.attach().await), wamids(&[("wamid.C", 2)]));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_an_earlier_version_kept_comes_first() {
+    for_each_database(async |database| {
+        let desk = Desk::open(&database).await;
+        post(&desk, 0, &hello(&desk, "wamid.A", NUMBERS[0])).await;
+        post(&desk, 0, &hello(&desk, "wamid.B", NUMBERS[0])).await;
+        let forgotten = "UPDATE inbound_raw SET number = 0";
+        database.execute(forgotten).await;
+        post(&desk, 0, &hello(&desk, "wamid.C", NUMBERS[0])).await;
+        let expected = wamids(&[("wamid.A", 1), ("wamid.B", 2), ("wamid.C", 3)]);
+        assert_eq!(named(desk.attach().await), expected);
     })
     .await;
 }
@@ -166,15 +205,15 @@ async fn a_long_backlog_is_not_looked_through() {
     .await;
 }
 
-/// Where no other node takes bodies in, this one knows which buckets its backlog is in.
+/// Where no other node takes bodies in, this one knows whose its backlog is.
 #[tokio::test]
-async fn beside_a_long_backlog_of_its_own_a_node_attaches_what_is_of_other_buckets() {
+async fn beside_a_long_backlog_of_its_own_a_node_attaches_what_is_of_other_numbers() {
     for_each_database(async |database| {
         let desk = Desk::open(&database).await;
         let mut attached = desk.attach_as_it_comes().await;
         let words = |n: usize| text(&format!("wamid.{n}"), Some(ADA), None, desk.ago(5), "hi");
         let many = body(NUMBERS[1], &(0..257).map(words).collect::<Vec<_>>());
-        // Too much to be attached as it comes; whatever is of the same bucket waits behind it.
+        // Too much to be attached as it comes; whatever is of the same number waits behind it.
         post(&desk, 1, &many).await;
         for n in 0..256 {
             post(&desk, 1, &hello(&desk, &format!("wamid.B{n}"), NUMBERS[1])).await;

@@ -57,6 +57,38 @@ async fn forty_posts_of_a_thousand_receipts_that_waited_are_attached() {
 }
 
 #[tokio::test]
+async fn while_turns_wait_the_backlog_of_one_number_goes_slowly_and_what_others_have_at_once() {
+    for_each_database(async |database| {
+        let desk = Desk::open(&database).await;
+        let hello = |wamid: String, number: &str| {
+            let ada = Some("447700900123");
+            body(number, &[text(&wamid, ada, None, desk.ago(5), "hi")])
+        };
+        let backlog = 100;
+        for n in 0..backlog {
+            let said = hello(format!("wamid.{n}"), NUMBERS[1]);
+            assert_eq!(desk.post_by(1, &said).await, 200);
+        }
+        for n in 0..3 {
+            let said = hello(format!("wamid.Q{n}"), NUMBERS[0]);
+            assert_eq!(desk.post_by(0, &said).await, 200);
+        }
+        desk.leeway.set(0.5);
+        desk.backlogs.add_others(1);
+        let attached = desk.attach().await;
+        let wamids: Vec<&str> = attached.iter().map(|event| event.wamid.as_str()).collect();
+        let (quiet, late): (Vec<&str>, Vec<&str>) = wamids
+            .iter()
+            .partition(|wamid| wamid.starts_with("wamid.Q"));
+        assert_eq!(quiet, ["wamid.Q0", "wamid.Q1", "wamid.Q2"]);
+        let in_order: Vec<String> = (0..backlog).map(|n| format!("wamid.{n}")).collect();
+        assert_eq!(late, in_order);
+        assert_eq!(wamids[..3], quiet, "nothing of the backlog is before them");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_batch_ends_with_the_body_that_fills_it_by_bytes_or_by_items() {
     let default = AttacherConfig::default();
     let by_bytes = AttacherConfig {

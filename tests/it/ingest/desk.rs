@@ -15,9 +15,9 @@ use tokio_util::sync::CancellationToken;
 use vestibule::clock::SystemClock;
 use vestibule::directory::Directory;
 use vestibule::domain::time::ManualClock;
-use vestibule::domain::{Clock, IdGenerator, Timestamp};
+use vestibule::domain::{Clock, IdGenerator, Leeway, Timestamp};
 use vestibule::ingest::{
-    Attacher, AttacherConfig, Intake, Kept, RawWriter, RawWriterConfig, routes,
+    Attacher, AttacherConfig, Backlogs, Intake, Kept, RawWriter, RawWriterConfig, routes,
 };
 use vestibule::ownership::{Owned, OwnedBuckets};
 use vestibule::secrets::{Keyring, Source, SystemEntropy};
@@ -51,6 +51,8 @@ pub struct Desk {
     metas: Vec<SimulatorHandle>,
     owned: watch::Sender<Arc<OwnedBuckets>>,
     config: AttacherConfig,
+    pub leeway: Arc<Leeway>,
+    pub backlogs: Arc<Backlogs>,
 }
 
 impl Desk {
@@ -104,6 +106,8 @@ impl Desk {
             metas,
             owned,
             config,
+            leeway: Arc::default(),
+            backlogs: Arc::default(),
         }
     }
 
@@ -186,6 +190,8 @@ impl Desk {
             sends: Arc::new(move |mut rows| sends.lock().expect("sends").append(&mut rows)),
             meter: Arc::default(),
             kept: Kept::default(),
+            leeway: self.leeway.clone(),
+            backlogs: self.backlogs.clone(),
             received: Arc::new(|_| {}),
         }
     }

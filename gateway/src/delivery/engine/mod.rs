@@ -246,7 +246,8 @@ impl Delivery {
 
     fn tick(&mut self) {
         let now = self.now();
-        self.doubts.count(now, self.world.receipts.come());
+        let receipts = &self.world.receipts;
+        self.doubts.count(now, |number| receipts.come(number));
         metrics::gauge!(names::DELIVERY_UNKNOWN).set(self.doubts.len() as f64);
         self.settle_what_can(now);
     }

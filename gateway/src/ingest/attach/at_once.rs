@@ -1,7 +1,7 @@
 //! Attaching in the commit that takes bodies in: what comes while nothing waits is spared a commit, a wait for the writer,
 //! and being read again.
 //!
-//! Only what keeps the order and what is soon done: bodies of buckets that are ours and in which none waits, as long as few
+//! Only what keeps the order and what is soon done: bodies of buckets that are ours, before which none waits, as long as few
 //! come together. Everything else is kept first and attached behind it. A commit that fails has taken nothing in: the
 //! caller keeps the bodies by themselves then, so that Meta's 200 never depends on what they mean, nor on who holds what they
 //! would change.
@@ -10,19 +10,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::kept::Since;
+use super::lanes::Lanes;
 use super::split::{self, Split};
 use super::{AttachError, Attached, Attacher, batch};
 use crate::domain::{Bucket, Timestamp};
 use crate::ownership::OwnedBuckets;
 use crate::storage::buckets::{self, Lease};
-use crate::storage::raw::{self, NewRaw, RawRow};
+use crate::storage::raw::{self, Lane, NewRaw, RawRow, Whose};
 use crate::storage::{Tx, changes};
 use crate::telemetry::CommitTimer;
 
 /// Bytes and items of what is attached by one commit: a thousand statuses in one body are in no hurry.
 const MOST_BYTES: usize = 1 << 20;
 const MOST_ITEMS: usize = 256;
-/// So many rows of one bucket in a commit are hardly any.
+/// So many rows of one lane in a commit are hardly any.
 const HARDLY_ANY: usize = 4;
 /// How long the writer is waited for; PostgreSQL's locks are for about as long ([`crate::storage::Db::begin_brief`]). Acknowledgements wait for it.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -31,8 +32,8 @@ const FEW: i64 = 256;
 
 /// What a group of bodies holds that need not wait.
 pub(in crate::ingest) struct AtOnce {
-    /// Whose bodies these are.
-    buckets: BTreeSet<Bucket>,
+    /// Where these bodies would wait.
+    lanes: BTreeSet<Lane>,
     leases: Vec<Lease>,
     split: Split,
     now: Timestamp,
@@ -57,23 +58,23 @@ impl Attacher {
             return Ok(None);
         }
         let owned = self.owned.borrow().clone();
-        let Some(buckets) = self.free(&mut tx, rows, &owned, since).await? else {
+        let Some(lanes) = self.free(&mut tx, rows, &owned, since).await? else {
             return Ok(None);
         };
         drop(tx);
-        let buckets = few(rows, buckets, self.config.most_at_once).ok_or(AttachError::Many)?;
-        let taken = rows.iter().filter(|row| buckets.contains(&row.bucket));
+        let lanes = few(rows, lanes, self.config.most_at_once).ok_or(AttachError::Many)?;
+        let taken = rows.iter().filter(|row| lanes.contains(&row.lane));
         if taken.map(|row| row.body.len()).sum::<usize>() > MOST_BYTES {
             return Ok(None);
         }
-        let raws = in_order(rows, &buckets);
+        let raws = in_order(rows, &lanes);
         let split = split::split(&raws, &snapshot, &self.hasher, MOST_ITEMS);
         let is_cut = split.bodies < raws.len() || split.items() > MOST_ITEMS;
         if raws.is_empty() || is_cut || split.counts_beside() {
             return Ok(None);
         }
         Ok(Some(AtOnce {
-            buckets,
+            lanes,
             leases: batch::leases_of(&owned, &raws)?,
             split,
             now: self.clock.now(),
@@ -87,21 +88,22 @@ impl Attacher {
         at_once: AtOnce,
     ) -> Result<Attached, AttachError> {
         let AtOnce {
-            buckets,
+            lanes,
             leases,
             mut split,
             now,
         } = at_once;
-        let waits = rows.iter().filter(|row| !buckets.contains(&row.bucket));
+        let waits = rows.iter().filter(|row| !lanes.contains(&row.lane));
         self.waits(waits);
         let begun = tokio::time::timeout(PATIENCE, self.db.begin_brief()).await;
         let mut tx = begun.map_err(|_| AttachError::Late)??;
         let _held = CommitTimer::start("receive", rows.len());
-        raw::append_all_tenants(&mut tx, rows, Some((&buckets, now))).await?;
+        raw::append_all_tenants(&mut tx, rows, Some((&lanes, now))).await?;
         buckets::fence(&mut tx, &leases).await?;
         let attached = batch::write(self, &mut tx, &mut split, now).await?;
         tx.commit().await?;
         batch::told(self, &split, now);
+        self.backlogs.add_others(split.bodies);
         Ok(attached)
     }
 
@@ -109,59 +111,59 @@ impl Attacher {
     pub(in crate::ingest) fn waits<'a>(&self, rows: impl IntoIterator<Item = &'a NewRaw>) {
         if self.db.is_sqlite() {
             self.kept
-                .add(rows.into_iter().map(|row| (row.id, row.bucket)));
+                .add(rows.into_iter().map(|row| (row.id, row.lane)));
         }
     }
 
-    /// The rows' buckets that are ours and in which no body waits; `None`: not known.
+    /// The rows' lanes that are ours and before which no body waits; `None`: not known. What is anybody's of a bucket waits, and what
+    /// came there with it.
     async fn free(
         &self,
         tx: &mut Tx,
         rows: &[NewRaw],
         owned: &OwnedBuckets,
         since: Since,
-    ) -> Result<Option<BTreeSet<Bucket>>, AttachError> {
-        let buckets = rows.iter().map(|row| row.bucket);
-        let waited_in = match raw::few_waiting_all_tenants(tx, FEW).await? {
+    ) -> Result<Option<BTreeSet<Lane>>, AttachError> {
+        let lanes = rows.iter().map(|row| row.lane);
+        let anybodys = lanes.clone().filter(|lane| lane.whose == Whose::Any);
+        let waits: BTreeSet<Bucket> = anybodys.map(|lane| lane.bucket).collect();
+        let ours = lanes.filter(|lane| owned.owns(lane.bucket) && !waits.contains(&lane.bucket));
+        Ok(match raw::few_waiting_all_tenants(tx, FEW).await? {
             Some(few) => {
-                self.kept.learn(since, &few);
-                Some(few.into_iter().map(|(_, bucket)| bucket).collect())
+                let waiting: Lanes = few.into_iter().collect();
+                let free = ours.filter(|lane| waiting.is_free(*lane)).collect();
+                self.kept.learn(since, waiting);
+                Some(free)
             }
-            None if self.db.is_sqlite() => self.kept.waited_in(buckets.clone()),
+            None if self.db.is_sqlite() => self.kept.free(ours),
             // Other nodes keep bodies too.
             None => return Err(AttachError::Many),
-        };
-        let Some(waited_in): Option<BTreeSet<Bucket>> = waited_in else {
-            return Ok(None);
-        };
-        let is_free = |bucket: &Bucket| owned.owns(*bucket) && !waited_in.contains(bucket);
-        Ok(Some(buckets.filter(is_free).collect()))
+        })
     }
 }
 
 impl AtOnce {
     /// Does none of these bodies wait?
     pub(in crate::ingest) fn has_all(&self, rows: &[NewRaw]) -> bool {
-        rows.iter().all(|row| self.buckets.contains(&row.bucket))
+        rows.iter().all(|row| self.lanes.contains(&row.lane))
     }
 }
 
-/// Of these buckets those with few of the rows, while there are no more than `most` together: what one bucket has many of waits
+/// Of these lanes those with few of the rows, while there are no more than `most` together: what one number has many of waits
 /// rather than all that came with it. `None`: one with hardly any would have to wait too.
-fn few(rows: &[NewRaw], free: BTreeSet<Bucket>, most: usize) -> Option<BTreeSet<Bucket>> {
-    let mut counts = BTreeMap::<Bucket, usize>::new();
-    for row in rows.iter().filter(|row| free.contains(&row.bucket)) {
-        *counts.entry(row.bucket).or_default() += 1;
+fn few(rows: &[NewRaw], free: BTreeSet<Lane>, most: usize) -> Option<BTreeSet<Lane>> {
+    let mut counts = BTreeMap::<Lane, usize>::new();
+    for row in rows.iter().filter(|row| free.contains(&row.lane)) {
+        *counts.entry(row.lane).or_default() += 1;
     }
-    let mut counts: Vec<(usize, Bucket)> =
-        counts.into_iter().map(|(bucket, n)| (n, bucket)).collect();
+    let mut counts: Vec<(usize, Lane)> = counts.into_iter().map(|(lane, n)| (n, lane)).collect();
     counts.sort_unstable();
     let mut room = most;
     let mut few = BTreeSet::new();
-    for (count, bucket) in counts {
+    for (count, lane) in counts {
         if count <= room {
             room -= count;
-            few.insert(bucket);
+            few.insert(lane);
         } else if count <= HARDLY_ANY {
             return None;
         }
@@ -169,19 +171,10 @@ fn few(rows: &[NewRaw], free: BTreeSet<Bucket>, most: usize) -> Option<BTreeSet<
     Some(few)
 }
 
-/// What stands in those buckets, as it would be read.
-fn in_order(rows: &[NewRaw], buckets: &BTreeSet<Bucket>) -> Vec<RawRow> {
-    let mut raws: Vec<RawRow> = rows
-        .iter()
-        .filter(|row| buckets.contains(&row.bucket))
-        .map(|row| RawRow {
-            id: row.id.raw(),
-            app: row.app.raw(),
-            bucket: row.bucket.raw(),
-            received_at: row.received_at.millis(),
-            body: row.body.clone(),
-        })
-        .collect();
+/// What stands in those lanes, as it would be read.
+fn in_order(rows: &[NewRaw], lanes: &BTreeSet<Lane>) -> Vec<RawRow> {
+    let taken = rows.iter().filter(|row| lanes.contains(&row.lane));
+    let mut raws: Vec<RawRow> = taken.map(RawRow::of).collect();
     raws.sort_unstable_by_key(|row| row.id);
     raws
 }
@@ -190,62 +183,54 @@ fn in_order(rows: &[NewRaw], buckets: &BTreeSet<Bucket>) -> Vec<RawRow> {
 mod tests {
     use bytes::Bytes;
 
+    use super::super::lanes::tests::{lane, place};
     use super::*;
-    use crate::domain::{AppId, RawId};
+    use crate::domain::AppId;
 
-    fn bucket(n: i64) -> Bucket {
-        Bucket::from_raw(n).expect("a bucket")
+    fn row(id: i64, n: i64, body: &str) -> NewRaw {
+        let (id, lane) = place(id, n);
+        NewRaw {
+            id,
+            app: AppId::from_raw(1),
+            lane,
+            part_of: None,
+            received_at: Timestamp::from_millis(1),
+            body: Bytes::copy_from_slice(body.as_bytes()),
+        }
     }
 
-    /// So many rows of each of these buckets; answers those of which few came.
+    /// So many rows of each of these numbers; answers those of which few came.
     fn few_of(came: &[(i64, usize)], most: usize) -> Option<Vec<i64>> {
         let rows: Vec<NewRaw> = came
             .iter()
             .flat_map(|(n, count)| std::iter::repeat_n(*n, *count))
-            .map(|n| NewRaw {
-                id: RawId::from_raw(n),
-                app: AppId::from_raw(1),
-                bucket: bucket(n),
-                part_of: None,
-                received_at: Timestamp::ZERO,
-                body: Bytes::new(),
-            })
+            .map(|n| row(n, n, ""))
             .collect();
         // The fourth is not free.
-        let free = (0..4).map(bucket).collect();
-        let few = few(&rows, free, most)?;
-        Some(few.into_iter().map(Bucket::raw).collect())
+        let few = few(&rows, (1..4).map(lane).collect(), most)?;
+        Some((1..5).filter(|n| few.contains(&lane(*n))).collect())
     }
 
     #[test]
-    fn what_one_bucket_has_many_of_waits_and_the_others_do_not() {
-        assert_eq!(few_of(&[(0, 3), (1, 5)], 8), Some(vec![0, 1]));
+    fn what_one_number_has_many_of_waits_and_the_others_do_not() {
+        assert_eq!(few_of(&[(1, 3), (2, 5)], 8), Some(vec![1, 2]));
         assert_eq!(
-            few_of(&[(0, 90), (1, 2), (2, 1), (4, 7)], 8),
-            Some(vec![1, 2])
+            few_of(&[(1, 90), (2, 2), (3, 1), (4, 7)], 8),
+            Some(vec![2, 3])
         );
-        assert_eq!(few_of(&[(0, 9)], 8), Some(vec![]));
+        assert_eq!(few_of(&[(1, 9)], 8), Some(vec![]));
     }
 
     #[test]
     fn where_those_with_hardly_any_are_too_many_all_wait() {
-        assert_eq!(few_of(&[(0, 4), (1, 4), (2, 1)], 8), None);
-        assert_eq!(few_of(&[(0, 4), (1, 3), (2, 1)], 8), Some(vec![0, 1, 2]));
+        assert_eq!(few_of(&[(1, 4), (2, 4), (3, 1)], 8), None);
+        assert_eq!(few_of(&[(1, 4), (2, 3), (3, 1)], 8), Some(vec![1, 2, 3]));
     }
 
     #[test]
     fn bodies_are_read_where_they_are_and_in_the_order_of_their_ids() {
-        let buckets: Vec<Bucket> = Bucket::all().take(2).collect();
-        let row = |id, bucket| NewRaw {
-            id: RawId::from_raw(id),
-            app: AppId::from_raw(1),
-            bucket,
-            part_of: None,
-            received_at: Timestamp::from_millis(1),
-            body: Bytes::from(format!("body {id}")),
-        };
-        let rows = [row(3, buckets[0]), row(2, buckets[1]), row(1, buckets[0])];
-        let raws = in_order(&rows, &BTreeSet::from([buckets[0]]));
+        let rows = [row(3, 1, "three"), row(2, 2, "two"), row(1, 1, "one")];
+        let raws = in_order(&rows, &BTreeSet::from([lane(1)]));
         let place = |body: &Bytes| (body.as_ptr(), body.len());
         let read: Vec<_> = raws.iter().map(|raw| (raw.id, place(&raw.body))).collect();
         assert_eq!(read, [(1, place(&rows[2].body)), (3, place(&rows[0].body))]);

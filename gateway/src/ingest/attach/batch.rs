@@ -17,7 +17,7 @@ use crate::storage::buckets::{self, Lease};
 use crate::storage::conversations::{self, Conversation};
 use crate::storage::events::{self, EventKey, EventKind, Met, NewEvent, PendingEvent, Subject};
 use crate::storage::people::{self as contacts, ContactRow};
-use crate::storage::raw::{self, NewRaw, RawRow};
+use crate::storage::raw::{self, Lane, NewRaw, RawRow, Whose};
 use crate::storage::{StorageError, Tx, claims, entry_points, outbox};
 use crate::telemetry::{CommitTimer, names};
 
@@ -485,7 +485,10 @@ async fn forward_strays(
         let row = NewRaw {
             id: RawId::from_raw(attacher.ids.next(now)),
             app: stray.app,
-            bucket: stray.bucket,
+            lane: Lane {
+                bucket: stray.bucket,
+                whose: Whose::Any,
+            },
             part_of: Some(raw::whole_of_all_tenants(tx, stray.raw).await?),
             received_at: stray.received_at,
             body: bytes::Bytes::new(),

@@ -1,28 +1,26 @@
-//! Which buckets hold bodies that wait, as this node remembers it: the database would have to look through all that wait, and beside
+//! Whose bodies wait, as this node remembers it: the database would have to look through all that wait, and beside
 //! a flood that is much, twice in each of a hundred commits a second.
 //!
 //! True only where no other node takes bodies in, so asked only on SQLite. What is in doubt is forgotten, and
 //! known again when few wait.
 
-use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard};
 
-use super::waiting::Place;
-use crate::domain::{Bucket, RawId};
+use super::lanes::Lanes;
+use crate::storage::raw::{Lane, Place};
 use crate::sync::lock;
 
 /// Bodies that are remembered.
 const MOST: usize = 200_000;
 
-/// Bodies that wait, by bucket.
+/// Bodies that wait.
 #[derive(Debug, Default)]
 pub struct Kept(Mutex<Known>);
 
 #[derive(Debug, Default)]
 struct Known {
     /// `None`: not known.
-    waiting: Option<HashMap<Bucket, BTreeSet<RawId>>>,
-    count: usize,
+    waiting: Option<Lanes>,
     /// How often it came to be unknown, or less.
     changed: u64,
 }
@@ -39,21 +37,21 @@ impl Kept {
 
     /// These are all that wait, unless something else was told meanwhile. Bodies are kept by whoever tells this, so none has
     /// come meanwhile but parts of others ([`Kept::forget`]).
-    pub(super) fn learn(&self, since: Since, all: &[Place]) {
+    pub(super) fn learn(&self, since: Since, all: Lanes) {
         let mut known = self.known();
-        if since != Since(known.changed) {
-            return;
+        if since == Since(known.changed) {
+            known.waiting = Some(all);
         }
-        known.waiting = Some(HashMap::new());
-        known.count = 0;
-        all.iter().for_each(|place| known.add(*place));
     }
 
     /// These are about to wait.
     pub(super) fn add(&self, bodies: impl IntoIterator<Item = Place>) {
         let mut known = self.known();
-        bodies.into_iter().for_each(|place| known.add(place));
-        if known.count > MOST {
+        let Some(waiting) = &mut known.waiting else {
+            return;
+        };
+        bodies.into_iter().for_each(|place| waiting.add(place));
+        if waiting.len() > MOST {
             known.forget();
         }
     }
@@ -61,7 +59,13 @@ impl Kept {
     /// These wait no more.
     pub(super) fn done(&self, bodies: impl IntoIterator<Item = Place>) {
         let mut known = self.known();
-        bodies.into_iter().for_each(|place| known.remove(place));
+        let Known { waiting, changed } = &mut *known;
+        if let Some(waiting) = waiting {
+            for place in bodies {
+                waiting.remove(place);
+                *changed += 1;
+            }
+        }
     }
 
     /// More may wait than was told.
@@ -69,18 +73,14 @@ impl Kept {
         self.known().forget();
     }
 
-    /// Those of these buckets in which bodies wait; `None`: not known.
-    pub(super) fn waited_in(
+    /// Those of these lanes to which something comes before which nothing waits; `None`: not known.
+    pub(super) fn free<C: FromIterator<Lane>>(
         &self,
-        buckets: impl Iterator<Item = Bucket>,
-    ) -> Option<BTreeSet<Bucket>> {
+        lanes: impl Iterator<Item = Lane>,
+    ) -> Option<C> {
         let known = self.known();
         let waiting = known.waiting.as_ref()?;
-        Some(
-            buckets
-                .filter(|bucket| waiting.contains_key(bucket))
-                .collect(),
-        )
+        Some(lanes.filter(|lane| waiting.is_free(*lane)).collect())
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -89,62 +89,39 @@ impl Kept {
 }
 
 impl Known {
-    fn add(&mut self, (id, bucket): Place) {
-        if let Some(waiting) = &mut self.waiting {
-            self.count += usize::from(waiting.entry(bucket).or_default().insert(id));
-        }
-    }
-
-    fn remove(&mut self, (id, bucket): Place) {
-        let Some(waiting) = &mut self.waiting else {
-            return;
-        };
-        self.changed += 1;
-        if let Some(ids) = waiting.get_mut(&bucket) {
-            self.count -= usize::from(ids.remove(&id));
-            if ids.is_empty() {
-                waiting.remove(&bucket);
-            }
-        }
-    }
-
     fn forget(&mut self) {
         self.waiting = None;
-        self.count = 0;
         self.changed += 1;
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::lanes::tests::{lane, place};
     use super::*;
 
-    fn bucket(n: i64) -> Bucket {
-        Bucket::from_raw(n).expect("a bucket")
+    /// Which of the numbers 1 to 3 of one bucket wait for nothing.
+    fn free(kept: &Kept) -> Option<Vec<i64>> {
+        let free: Vec<Lane> = kept.free((1..4).map(lane))?;
+        Some((1..4).filter(|n| free.contains(&lane(*n))).collect())
     }
 
-    fn place(id: i64, n: i64) -> Place {
-        (RawId::from_raw(id), bucket(n))
-    }
-
-    /// Which of the buckets 0 to 3 hold something.
-    fn waited_in(kept: &Kept) -> Option<Vec<i64>> {
-        let held = kept.waited_in((0..4).map(bucket))?;
-        Some(held.into_iter().map(Bucket::raw).collect())
+    fn all<const N: usize>(places: [Place; N]) -> Lanes {
+        places.into_iter().collect()
     }
 
     #[test]
     fn nothing_is_known_before_all_that_waits_was_read() {
         let kept = Kept::default();
         kept.add([place(1, 1)]);
-        assert_eq!(waited_in(&kept), None);
-        kept.learn(kept.since(), &[place(1, 1), place(2, 1)]);
+        assert_eq!(free(&kept), None);
+        kept.learn(kept.since(), all([place(1, 1), place(2, 1)]));
         kept.add([place(3, 2)]);
-        assert_eq!(waited_in(&kept), Some(vec![1, 2]));
+        assert_eq!(free(&kept), Some(vec![3]));
         kept.done([place(1, 1), place(3, 2), place(9, 3)]);
-        assert_eq!(waited_in(&kept), Some(vec![1]));
+        assert_eq!(free(&kept), Some(vec![2, 3]));
         kept.done([place(2, 1)]);
-        assert_eq!(waited_in(&kept), Some(vec![]));
+        assert_eq!(free(&kept), Some(vec![1, 2, 3]));
     }
 
     #[test]
@@ -152,28 +129,28 @@ mod tests {
         let kept = Kept::default();
         let before = kept.since();
         kept.forget();
-        kept.learn(before, &[]);
-        assert_eq!(waited_in(&kept), None, "it was read before");
-        kept.learn(kept.since(), &[place(1, 1)]);
-        assert_eq!(waited_in(&kept), Some(vec![1]));
+        kept.learn(before, all([]));
+        assert_eq!(free(&kept), None, "it was read before");
+        kept.learn(kept.since(), all([place(1, 1)]));
+        assert_eq!(free(&kept), Some(vec![2, 3]));
         let before = kept.since();
         kept.done([place(1, 1)]);
-        kept.learn(before, &[place(1, 1)]);
-        assert_eq!(waited_in(&kept), Some(vec![]), "it was read before");
-        kept.learn(kept.since(), &[place(1, 1)]);
+        kept.learn(before, all([place(1, 1)]));
+        assert_eq!(free(&kept), Some(vec![1, 2, 3]), "it was read before");
+        kept.learn(kept.since(), all([place(1, 1)]));
         // What was read again is all there is: nothing of before stays.
-        kept.learn(kept.since(), &[]);
-        assert_eq!(waited_in(&kept), Some(vec![]));
+        kept.learn(kept.since(), all([]));
+        assert_eq!(free(&kept), Some(vec![1, 2, 3]));
     }
 
     #[test]
     fn a_backlog_without_end_is_forgotten() {
         let kept = Kept::default();
-        kept.learn(kept.since(), &[]);
+        kept.learn(kept.since(), all([]));
         let most = i64::try_from(MOST).expect("small");
         kept.add((0..most).map(|id| place(id, 1)));
-        assert_eq!(waited_in(&kept), Some(vec![1]));
+        assert_eq!(free(&kept), Some(vec![2, 3]));
         kept.add([place(most, 1)]);
-        assert_eq!(waited_in(&kept), None);
+        assert_eq!(free(&kept), None);
     }
 }

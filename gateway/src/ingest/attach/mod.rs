@@ -7,10 +7,12 @@
 
 mod account;
 mod at_once;
+mod backlogs;
 mod batch;
 mod consent;
 mod count;
 mod kept;
+mod lanes;
 mod owners;
 mod people;
 mod receipts;
@@ -29,18 +31,19 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::directory::{Directory, Snapshot};
-use crate::domain::{Bucket, Clock, IdGenerator, RawId};
+use crate::domain::{Clock, IdGenerator, Leeway, RawId};
 use crate::metering::Meter;
 use crate::ownership::{Owned, Wakeups};
 use crate::storage::events::PendingEvent;
 use crate::storage::outbox::OutboxRow;
-use crate::storage::raw::{self, RawRow, SizedRow};
+use crate::storage::raw::{self, Place, RawRow, SizedRow};
 use crate::storage::{Db, StorageError, Tx, changes};
 use crate::telemetry::names;
 use crate::tenants::SetupError;
 
+pub use backlogs::Backlogs;
 pub use kept::Kept;
-use waiting::{Place, Waiting};
+use waiting::Waiting;
 
 /// How bodies are attached.
 #[derive(Debug, Clone, Copy)]
@@ -132,6 +135,9 @@ pub struct Attacher {
     pub meter: Arc<Meter>,
     /// Bodies that this node has kept and that wait.
     pub kept: Kept,
+    /// How much of the node backlogs of single numbers may have.
+    pub leeway: Arc<Leeway>,
+    pub backlogs: Arc<Backlogs>,
     /// Told of the number of every message that was attached: it shares the number's throughput with what is sent.
     pub received: Arc<Received>,
 }
@@ -155,6 +161,43 @@ pub(super) enum AttachError {
     Setup(#[source] SetupError),
 }
 
+impl AttachError {
+    /// Says what is wrong, unless it is in the order of things; answers what is left.
+    fn told(self) -> Left {
+        match self {
+            Self::Race | Self::Late | Self::Many => Left::More,
+            Self::Storage(StorageError::Fenced(bucket)) => {
+                tracing::info!(bucket, "a bucket was lost while its bodies were attached");
+                Left::Nothing
+            }
+            Self::Storage(error) if error.is_lost_race() => Left::More,
+            Self::Setup(error) => {
+                tracing::error!(%error, "setup could not be read, so bodies wait; trying again");
+                Left::Nothing
+            }
+            Self::Storage(error) => {
+                tracing::error!(error = ?error, "bodies could not be attached; trying again");
+                Left::Nothing
+            }
+        }
+    }
+}
+
+/// What may be left behind a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Left {
+    Nothing,
+    More,
+    /// Nothing but of numbers with backlogs, as far as it was looked: others are let before them.
+    Backlogs,
+}
+
+/// Where backlogs give way, so many of their bodies go together, so far apart while they may have nearly all, and as much farther
+/// as they may have less: 800 a second, and 100 at least, which is little work for any machine.
+const OF_BACKLOGS: usize = 8;
+const BACKLOGS_APART: Duration = Duration::from_millis(10);
+const LEAST_SHARE: f64 = 0.125;
+
 impl Attacher {
     /// Attaches until stopped.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
@@ -162,47 +205,59 @@ impl Attacher {
         let mut looks = tokio::time::interval(self.config.look);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut waiting = Waiting::new();
+        let mut rest = Box::pin(tokio::time::sleep(Duration::ZERO));
         loop {
             if looks.tick().now_or_never().is_some() {
-                waiting.look();
+                self.look(&mut waiting);
             }
-            let more = match self.once(&mut owned, &mut waiting).await {
-                Ok(more) => more,
-                Err(AttachError::Storage(StorageError::Fenced(bucket))) => {
-                    tracing::info!(bucket, "a bucket was lost while its bodies were attached");
-                    false
+            // One that nobody has polled does not know that it is over.
+            let rested = rest.as_mut().now_or_never().is_some();
+            let share = self.leeway.share();
+            let of_backlogs = match (share < 1.0, rested) {
+                (true, false) => 0,
+                (true, true) if self.backlogs.has_others() => {
+                    let apart = BACKLOGS_APART.div_f64(share.max(LEAST_SHARE));
+                    rest = Box::pin(tokio::time::sleep(apart));
+                    OF_BACKLOGS
                 }
-                Err(AttachError::Race | AttachError::Late | AttachError::Many) => true,
-                Err(AttachError::Storage(error)) if error.is_lost_race() => true,
-                Err(AttachError::Setup(error)) => {
-                    tracing::error!(%error, "setup could not be read, so bodies wait; trying again");
-                    false
-                }
-                Err(AttachError::Storage(error)) => {
-                    tracing::error!(error = ?error, "bodies could not be attached; trying again");
-                    false
-                }
+                // Where everybody has a backlog nobody is let before.
+                _ => self.config.most,
             };
+            let left = self.once(&mut owned, &mut waiting, of_backlogs).await;
+            let left = left.unwrap_or_else(AttachError::told);
             if stop.is_cancelled() {
                 return;
             }
-            if !more {
+            if left != Left::More {
                 tokio::select! {
                     () = stop.cancelled() => return,
                     () = self.wakeups.raw.notified() => {}
+                    () = &mut rest, if left == Left::Backlogs => {}
                     changed = owned.changed() => match changed {
                         // Seen by now: the next batch would not notice.
                         Ok(()) => waiting.forget(),
                         Err(_) => return,
                     },
-                    _ = looks.tick() => waiting.look(),
+                    _ = looks.tick() => self.look(&mut waiting),
                 }
             }
         }
     }
 
-    /// Attaches one batch of what waits; answers whether more may.
-    async fn once(&self, owned: &mut Owned, waiting: &mut Waiting) -> Result<bool, AttachError> {
+    fn look(&self, waiting: &mut Waiting) {
+        waiting.look();
+        let now = self.clock.now();
+        let late = waiting.since_before(now.minus(backlogs::LATE));
+        self.backlogs.tell(late, now);
+    }
+
+    /// Attaches one batch of what waits, with so many bodies of backlogs in it.
+    async fn once(
+        &self,
+        owned: &mut Owned,
+        waiting: &mut Waiting,
+        of_backlogs: usize,
+    ) -> Result<Left, AttachError> {
         let owned = {
             let owned = owned.borrow_and_update();
             if owned.has_changed() {
@@ -212,13 +267,20 @@ impl Attacher {
         };
         let mut tx = self.db.glance().await?;
         let now = self.clock.now();
-        waiting.read(&mut tx, &owned.buckets(), now).await?;
-        let picked = waiting.pick(self.config.most);
+        // Beside others, what came late can wait too.
+        let sweeps = of_backlogs > 0;
+        waiting.read(&mut tx, &owned.buckets(), now, sweeps).await?;
+        let picked = waiting.pick(self.config.most, of_backlogs);
+        self.leeway.hold_back(waiting.holds_back());
         let (raws, gone) = self.bodies(&mut tx, &picked).await?;
         self.kept.done(gone.iter().copied());
         waiting.done(gone);
         if raws.is_empty() {
-            return Ok(waiting.has_more());
+            return Ok(match waiting.has_more() {
+                true if of_backlogs == 0 => Left::Backlogs,
+                true => Left::More,
+                false => Left::Nothing,
+            });
         }
         let setup = changes::setup_version_all_tenants(&mut tx).await?;
         drop(tx);
@@ -227,10 +289,13 @@ impl Attacher {
         let taken = split.bodies;
         let batch = batch::commit(self, &owned, &raws[..taken], split).await?;
         self.hand_on(batch);
-        let attached: Vec<Place> = raws[..taken].iter().filter_map(place).collect();
+        let attached: Vec<Place> = raws[..taken].iter().filter_map(RawRow::place).collect();
         self.kept.done(attached.iter().copied());
-        waiting.done(attached);
-        Ok(waiting.has_more())
+        self.backlogs.add_others(waiting.done(attached));
+        Ok(match waiting.has_more() {
+            true => Left::More,
+            false => Left::Nothing,
+        })
     }
 
     /// The bodies that were picked, in that order, as far as a batch may hold them; and those that do not wait any more.
@@ -285,8 +350,4 @@ impl Attacher {
             metrics::counter!(names::ATTACHED_LEFT).increment(1);
         }
     }
-}
-
-fn place(row: &RawRow) -> Option<Place> {
-    Some((RawId::from_raw(row.id), Bucket::from_raw(row.bucket)?))
 }

@@ -1,15 +1,18 @@
-//! Which bodies wait, and whose is next: buckets take turns, so that a flood for one number keeps nobody else's waiting.
+//! Which bodies wait, and whose is next: numbers take turns, so that a flood for one keeps nobody else's waiting.
 //!
 //! Ids are read ahead of the bodies, from where the last reading ended. A body can be committed after one with a later id
 //! was read: while few wait, what is young is read again each time ([`YOUNG`]); every look, and while many wait always, all that
-//! waits is gone over once more, some ids at a time. In one bucket bodies go in the order of their ids.
+//! waits is gone over once more, some ids at a time. Those of one number go in the order of their ids ([`Lanes`]).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::collections::btree_set::Range;
 use std::time::Duration;
 
+use super::lanes::Lanes;
 use crate::domain::id::first_id_at;
-use crate::domain::{Bucket, RawId, Timestamp};
-use crate::storage::{Result, Tx, raw};
+use crate::domain::{Bucket, NumberId, RawId, Timestamp};
+use crate::storage::raw::{self, Lane, Place, Whose};
+use crate::storage::{Result, Tx};
 
 /// A body that is committed longer after it got its id than this is found by the next look, not by the next reading. Clocks
 /// of nodes may differ by so much too.
@@ -25,32 +28,36 @@ const FIRST: RawId = RawId::from_raw(0);
 /// While more wait, what is young is too much to be read again each time.
 const FEW: usize = 1_024;
 
-/// Bodies that wait, by bucket.
+/// A lane in which more wait has a backlog.
+const BACKLOG: usize = 64;
+
+/// Bodies that wait.
 #[derive(Debug)]
 pub(super) struct Waiting {
-    buckets: BTreeMap<Bucket, BTreeSet<RawId>>,
-    held: usize,
+    lanes: Lanes,
     /// Everything that was committed in order is read up to here.
     front: RawId,
     /// Where the look under way goes on.
     sweep: Option<RawId>,
     /// The next pick begins behind it: who was first in the last one, or what was attached last.
-    behind: Option<Bucket>,
+    behind: Option<Lane>,
+    /// The same among those with backlogs, when they are picked apart.
+    behind_backlog: Option<Lane>,
+    /// Those with backlogs were picked apart in the last one.
+    apart: bool,
     /// A reading found as many as it could take.
     more: bool,
 }
 
-/// A body of a bucket.
-pub(super) type Place = (RawId, Bucket);
-
 impl Waiting {
     pub(super) fn new() -> Self {
         Self {
-            buckets: BTreeMap::new(),
-            held: 0,
+            lanes: Lanes::default(),
             front: FIRST,
             sweep: None,
             behind: None,
+            behind_backlog: None,
+            apart: false,
             more: false,
         }
     }
@@ -67,21 +74,37 @@ impl Waiting {
 
     /// May there be more to attach at once?
     pub(super) fn has_more(&self) -> bool {
-        self.held > 0 || self.more
+        self.lanes.len() > 0 || self.more
     }
 
-    /// Reads on.
+    /// The numbers whose bodies wait since before then; `None`: it may be anybody's.
+    pub(super) fn since_before(&self, then: Timestamp) -> Option<BTreeSet<NumberId>> {
+        let then = RawId::from_raw(first_id_at(then));
+        if self.more && self.front < then {
+            return None;
+        }
+        let lanes = self.lanes.from_behind(None);
+        let late = lanes.filter(|(_, ids)| ids.first().is_some_and(|first| *first < then));
+        late.map(|(lane, _)| match lane.whose {
+            Whose::Number(number) => Some(number),
+            Whose::Any | Whose::Nobody => None,
+        })
+        .collect()
+    }
+
+    /// Reads on; where many wait, what may have been passed by only if it `sweeps`.
     pub(super) async fn read(
         &mut self,
         tx: &mut Tx,
         buckets: &[Bucket],
         now: Timestamp,
+        sweeps: bool,
     ) -> Result<()> {
         self.more = false;
-        if self.held >= HELD {
+        if self.lanes.len() >= HELD {
             return Ok(());
         }
-        let after = match self.held < FEW {
+        let after = match self.lanes.len() < FEW {
             true => self
                 .front
                 .min(RawId::from_raw(first_id_at(now.minus(YOUNG)))),
@@ -93,10 +116,11 @@ impl Waiting {
         }
         self.front = self.front.max(found.last);
         self.more |= found.is_full;
-        if self.held >= FEW {
+        if self.lanes.len() >= FEW {
             self.look();
         }
-        if let Some(at) = self.sweep {
+        let sweeps = sweeps || self.lanes.len() < FEW;
+        if let Some(at) = self.sweep.filter(|_| sweeps) {
             let found = self.take(tx, buckets, at, SWEPT).await?;
             self.sweep = found.is_full.then_some(found.last);
             self.more |= found.is_full;
@@ -118,54 +142,83 @@ impl Waiting {
             is_full: some.len() >= most,
         };
         for place in some {
-            self.add(place);
+            self.lanes.add(place);
         }
         Ok(found)
     }
 
-    fn add(&mut self, (id, bucket): Place) {
-        self.held += usize::from(self.buckets.entry(bucket).or_default().insert(id));
-    }
-
-    /// Whose turn it is: the oldest body of each bucket, then the second of each, until there are `most`.
-    pub(super) fn pick(&mut self, most: usize) -> Vec<Place> {
-        let (before, behind): (Vec<_>, Vec<_>) = self
-            .buckets
-            .iter()
-            .partition(|(bucket, _)| Some(**bucket) <= self.behind);
-        let mut queues: Vec<_> = behind
-            .into_iter()
-            .chain(before)
-            .map(|(bucket, ids)| (*bucket, ids.iter()))
-            .collect();
-        let first = queues.first().map(|(bucket, _)| *bucket);
-        let mut picked = Vec::with_capacity(most.min(self.held));
-        while picked.len() < most && !queues.is_empty() {
-            queues.retain_mut(|(bucket, ids)| match ids.next() {
-                Some(id) if picked.len() < most => {
-                    picked.push((*id, *bucket));
-                    true
-                }
-                _ => false,
-            });
-        }
+    /// Whose turn it is: the oldest body of each lane, then the second of each, until there are `most`; of those with backlogs,
+    /// no more than `of_backlogs` together. Backlogs take turns among themselves then: else those that stand before everybody
+    /// who comes and goes would always be first.
+    pub(super) fn pick(&mut self, most: usize, of_backlogs: usize) -> Vec<Place> {
+        self.apart = of_backlogs < most;
+        let some = |behind: Option<Lane>, backlogs: bool, most: usize| {
+            let lanes = self.lanes.from_behind(behind);
+            let chosen = lanes.filter(|(lane, ids)| self.is_apart(*lane, ids.len()) == backlogs);
+            in_turn(
+                chosen.map(|(lane, ids)| (lane, self.lanes.ready(lane, ids))),
+                most,
+            )
+        };
+        let backlogs = match self.apart {
+            true => some(self.behind_backlog, true, of_backlogs),
+            false => Vec::new(),
+        };
+        let mut picked = some(self.behind, false, most - backlogs.len());
         // A batch that fails is not tried again as it was.
-        self.behind = first;
+        let first = |of: &[Place]| of.first().map(|(_, lane)| *lane);
+        self.behind = first(&picked).or(self.behind);
+        self.behind_backlog = first(&backlogs).or(self.behind_backlog);
+        picked.extend(backlogs);
         picked
     }
 
-    /// These are attached, or wait no more; what is picked next begins behind the last one's bucket.
-    pub(super) fn done(&mut self, gone: impl IntoIterator<Item = Place>) {
-        for (id, bucket) in gone {
-            self.behind = Some(bucket);
-            if let Some(ids) = self.buckets.get_mut(&bucket) {
-                self.held -= usize::from(ids.remove(&id));
-                if ids.is_empty() {
-                    self.buckets.remove(&bucket);
-                }
-            }
-        }
+    /// Were some that have backlogs passed by?
+    pub(super) fn holds_back(&self) -> bool {
+        let mut lanes = self.lanes.from_behind(None);
+        self.apart && lanes.any(|(lane, ids)| self.is_apart(lane, ids.len()))
     }
+
+    /// Is a lane in which so many wait picked apart? Not where the others of its bucket would have to wait for it.
+    fn is_apart(&self, lane: Lane, count: usize) -> bool {
+        self.apart && count > BACKLOG && !self.lanes.holds_anybodys(lane)
+    }
+
+    /// These are attached, or wait no more; what is picked next begins behind the last one's lane. Answers how many were of
+    /// lanes without backlogs.
+    pub(super) fn done(&mut self, gone: impl IntoIterator<Item = Place>) -> usize {
+        let mut others = 0;
+        for (id, lane) in gone {
+            let count = self.lanes.remove((id, lane));
+            match self.is_apart(lane, count) {
+                true => self.behind_backlog = Some(lane),
+                false => self.behind = Some(lane),
+            }
+            others += usize::from(count <= BACKLOG);
+        }
+        others
+    }
+}
+
+/// The first of each lane, then the second of each, until there are `most`.
+fn in_turn<'a>(lanes: impl Iterator<Item = (Lane, Range<'a, RawId>)>, most: usize) -> Vec<Place> {
+    // Each has one at least, so that more lanes are not needed.
+    let mut queues: Vec<_> = lanes
+        .map(|(lane, ids)| (lane, ids.peekable()))
+        .filter_map(|(lane, mut ids)| ids.peek().is_some().then_some((lane, ids)))
+        .take(most)
+        .collect();
+    let mut picked = Vec::new();
+    while picked.len() < most && !queues.is_empty() {
+        queues.retain_mut(|(lane, ids)| match ids.next() {
+            Some(id) if picked.len() < most => {
+                picked.push((*id, *lane));
+                true
+            }
+            _ => false,
+        });
+    }
+    picked
 }
 
 /// What a reading came to.
@@ -177,70 +230,148 @@ struct Found {
 
 #[cfg(test)]
 mod tests {
+    use super::super::lanes::tests::place;
     use super::*;
 
-    fn place(id: i64, bucket: i64) -> Place {
-        let bucket = Bucket::from_raw(bucket).expect("a bucket");
-        (RawId::from_raw(id), bucket)
-    }
-
     fn waiting(places: &[Place]) -> Waiting {
-        let mut waiting = Waiting::new();
-        for place in places {
-            waiting.add(*place);
+        Waiting {
+            lanes: places.iter().copied().collect(),
+            ..Waiting::new()
         }
-        waiting
     }
 
     #[test]
-    fn buckets_take_turns_and_each_keeps_its_order() {
+    fn numbers_take_turns_and_each_keeps_its_order() {
         let flood = (1..=1_000).map(|id| place(id, 7));
-        let quiet = [place(2_001, 3), place(2_003, 3), place(2_002, 9)];
+        let quiet = [place(2_001, 3), place(2_003, 3), place(2_002, 18)];
         let all: Vec<Place> = flood.chain(quiet).collect();
         let mut waiting = waiting(&all);
-        let picked = waiting.pick(6);
+        let picked = waiting.pick(6, 6);
         let expected = [
             place(2_001, 3),
             place(1, 7),
-            place(2_002, 9),
+            place(2_002, 18),
             place(2_003, 3),
             place(2, 7),
             place(3, 7),
         ];
         assert_eq!(picked, expected);
         waiting.done(picked);
-        assert_eq!(waiting.pick(2), [place(4, 7), place(5, 7)]);
+        assert_eq!(waiting.pick(2, 2), [place(4, 7), place(5, 7)]);
         assert!(waiting.has_more());
     }
 
     #[test]
-    fn another_bucket_is_first_each_time() {
-        let all: Vec<Place> = (0..4).map(|n| place(10 + n, n)).collect();
+    fn another_is_first_each_time() {
+        let all: Vec<Place> = (1..5).map(|n| place(10 + n, n)).collect();
         let mut waiting = waiting(&all);
-        for first in [0, 1, 2, 3, 0] {
-            assert_eq!(waiting.pick(1), [place(10 + first, first)]);
+        for first in [1, 2, 3, 4, 1] {
+            assert_eq!(waiting.pick(1, 1), [place(10 + first, first)]);
         }
     }
 
     #[test]
-    fn buckets_that_found_no_room_in_a_batch_are_first_in_the_next() {
-        let all: Vec<Place> = (0..40).map(|n| place(10 + n, n % 10)).collect();
+    fn those_that_found_no_room_in_a_batch_are_first_in_the_next() {
+        let all: Vec<Place> = (0..40).map(|n| place(10 + n, 1 + n % 8)).collect();
         let mut waiting = waiting(&all);
-        let mut buckets = Vec::new();
-        for _ in 0..5 {
-            let picked = waiting.pick(4);
-            buckets.extend(picked.iter().map(|(_, bucket)| bucket.raw()));
+        let mut lanes = Vec::new();
+        for _ in 0..6 {
+            let picked = waiting.pick(3, 3);
+            lanes.extend(picked.iter().map(|(_, lane)| *lane));
             waiting.done(picked);
         }
-        let twice: Vec<i64> = (0..10).chain(0..10).collect();
-        assert_eq!(buckets, twice);
+        let thrice = [1..9, 1..9, 1..9].into_iter().flatten();
+        let expected: Vec<Lane> = thrice.map(|n| place(0, n).1).take(18).collect();
+        assert_eq!(lanes, expected);
+    }
+
+    #[test]
+    fn where_all_have_backlogs_each_is_served_once_a_round() {
+        let backlogs = (1..31).flat_map(|bucket| (0..100).map(move |n| place(n, 10 * bucket + 1)));
+        let mut waiting = waiting(&backlogs.collect::<Vec<_>>());
+        let mut lanes = Vec::new();
+        for _ in 0..3 {
+            let picked = waiting.pick(10, 10);
+            lanes.extend(picked.iter().map(|(_, lane)| *lane));
+            waiting.done(picked);
+        }
+        let served: BTreeSet<Lane> = lanes.iter().copied().collect();
+        assert_eq!((lanes.len(), served.len()), (30, 30));
+    }
+
+    #[test]
+    fn a_backlog_before_what_is_anybodys_is_not_held_back() {
+        let flood = (1..=100).map(|id| place(id, 11));
+        let all: Vec<Place> = flood.chain([place(101, 10), place(102, 12)]).collect();
+        let mut waiting = waiting(&all);
+        let picked = waiting.pick(48, 0);
+        assert_eq!(picked, (1..=48).map(|id| place(id, 11)).collect::<Vec<_>>());
+        waiting.done(picked);
+        assert_eq!(waiting.pick(100, 0).len(), 52);
+    }
+
+    #[test]
+    fn it_is_known_whose_bodies_wait_for_long_as_far_as_all_was_read() {
+        let now = Timestamp::from_secs(1_795_000_000);
+        let id = |secs| first_id_at(now.plus(Duration::from_secs(secs)));
+        let all = [place(id(1), 11), place(id(9), 11), place(id(5), 12)];
+        let mut waiting = waiting(&all);
+        let then = now.plus(Duration::from_secs(3));
+        let late = Some(BTreeSet::from([NumberId::from_raw(1)]));
+        assert_eq!(waiting.since_before(then), late);
+        waiting.more = true;
+        assert_eq!(waiting.since_before(then), None, "the first is not read");
+        waiting.front = RawId::from_raw(id(4));
+        assert_eq!(waiting.since_before(then), late);
+        waiting.lanes.add(place(id(6), 20));
+        assert_eq!(waiting.since_before(then), late);
+        waiting.lanes.add(place(id(2), 20));
+        assert_eq!(waiting.since_before(then), None, "it may be anybody's");
     }
 
     #[test]
     fn what_is_read_twice_is_held_once() {
         let mut waiting = waiting(&[place(1, 1), place(1, 1), place(2, 1)]);
-        assert_eq!(waiting.pick(10).len(), 2);
+        assert_eq!(waiting.pick(10, 10).len(), 2);
         waiting.done([place(1, 1), place(2, 1), place(3, 1)]);
         assert!(!waiting.has_more());
+    }
+
+    #[test]
+    fn backlogs_take_turns_whoever_comes_and_goes_beside_them() {
+        let backlogs = (1..21)
+            .flat_map(|bucket| (0..100).map(move |n| place(100 * bucket + n, 10 * bucket + 1)));
+        let mut waiting = waiting(&backlogs.collect::<Vec<_>>());
+        let mut served = BTreeSet::new();
+        for n in 0..10 {
+            // It shares a bucket with one of them.
+            let quiet = [place(10_000 + n, 52)];
+            waiting.lanes.add(quiet[0]);
+            let picked = waiting.pick(48, 0);
+            assert_eq!(picked, quiet);
+            assert_eq!(waiting.done(picked), 1);
+            let some = waiting.pick(48, 4);
+            assert_eq!(some.len(), 4);
+            served.extend(some.iter().map(|(_, lane)| *lane));
+            assert_eq!(waiting.done(some), 0);
+        }
+        assert_eq!(served.len(), 20);
+    }
+
+    #[test]
+    fn of_backlogs_no_more_is_picked_than_may_be() {
+        let flood = (1..=1_000).map(|id| place(id, 7));
+        let quiet = [place(2_001, 3), place(2_002, 3)];
+        let all: Vec<Place> = flood.chain(quiet).collect();
+        let mut waiting = waiting(&all);
+        let expected = [
+            place(2_001, 3),
+            place(2_002, 3),
+            place(1, 7),
+            place(2, 7),
+            place(3, 7),
+        ];
+        assert_eq!(waiting.pick(6, 3), expected);
+        assert_eq!(waiting.pick(6, 0), expected[..2]);
     }
 }

@@ -1,0 +1,63 @@
+//! What is known of backlogs while they last: whose they are, and whether others come beside them.
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use crate::domain::{NumberId, Timestamp};
+use crate::sync::lock;
+
+/// Bodies that wait for as long make their number late. A second less than what monitoring calls a backlog: so often it is told.
+pub(super) const LATE: Duration = Duration::from_secs(4);
+/// What was told longer ago is not believed.
+const BELIEVED_FOR: Duration = Duration::from_secs(3);
+
+/// Told by the attacher, asked by it and by whoever waits for receipts.
+#[derive(Debug, Default)]
+pub struct Backlogs {
+    others: AtomicUsize,
+    late: Mutex<Option<(Timestamp, BTreeSet<NumberId>)>>,
+}
+
+impl Backlogs {
+    /// So many bodies of numbers without backlogs were attached.
+    pub fn add_others(&self, bodies: usize) {
+        self.others.fetch_add(bodies, Ordering::Relaxed);
+    }
+
+    /// Was one attached since it was last asked?
+    pub(super) fn has_others(&self) -> bool {
+        self.others.swap(0, Ordering::Relaxed) > 0
+    }
+
+    /// Only bodies of these numbers wait for long; `None`: it may be anybody's.
+    pub(super) fn tell(&self, late: Option<BTreeSet<NumberId>>, now: Timestamp) {
+        *lock(&self.late) = late.map(|late| (now, late));
+    }
+
+    /// Numbers whose bodies may wait for long; `None`: anybody's may.
+    pub fn late(&self, now: Timestamp) -> Option<BTreeSet<NumberId>> {
+        let told = lock(&self.late);
+        let (at, late) = told.as_ref()?;
+        (now.since(*at) < BELIEVED_FOR).then(|| late.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_told_long_ago_is_not_believed() {
+        let backlogs = Backlogs::default();
+        let at = |secs: i64| Timestamp::from_secs(1_795_000_000 + secs);
+        assert_eq!(backlogs.late(at(0)), None);
+        let late = BTreeSet::from([NumberId::from_raw(1)]);
+        backlogs.tell(Some(late.clone()), at(0));
+        assert_eq!(backlogs.late(at(2)), Some(late));
+        assert_eq!(backlogs.late(at(3)), None);
+        backlogs.tell(None, at(4));
+        assert_eq!(backlogs.late(at(4)), None);
+    }
+}
