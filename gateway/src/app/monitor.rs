@@ -8,14 +8,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::ports::{BacklogGate, Coming};
 use crate::directory::Directory;
-use crate::domain::Clock;
+use crate::domain::{Clock, NumberId};
 use crate::ingest::Backlogs;
 use crate::lifecycle::{Health, Need};
 use crate::ownership::Owned;
 use crate::storage::{Db, Result, ingest_life, nodes, raw};
 
 const LOOK: Duration = Duration::from_millis(500);
-/// A body that waits longer than this is a backlog (promise 4).
+/// A body that waits longer than this is a backlog (promise 5).
 const BACKLOG: Duration = Duration::from_secs(5);
 
 /// Tells the gate whose receipts can be expected to have come.
@@ -39,17 +39,23 @@ pub(super) async fn watch_backlog(
                 let age = oldest.map_or(Duration::ZERO, |at| now.since(at));
                 metrics::gauge!(crate::telemetry::names::INGEST_BACKLOG_SECONDS)
                     .set(age.as_secs_f64());
-                let late = match age <= BACKLOG {
-                    true => Some(BTreeSet::new()),
-                    false => backlogs.late(now),
-                };
-                late.map_or(Coming::Nobodys, Coming::AllBut)
+                coming(age, || backlogs.late(now))
             }
             Err(_) => Coming::Nobodys,
         };
         gate.set(coming);
         pause(&stop).await;
     }
+}
+
+/// Whose receipts come, where the oldest body waits for so long; who is late is asked where somebody must be. An answer that
+/// does not say who is not believed.
+fn coming(oldest: Duration, late: impl FnOnce() -> Option<BTreeSet<NumberId>>) -> Coming {
+    if oldest <= BACKLOG {
+        return Coming::AllBut(BTreeSet::new());
+    }
+    let late = late().filter(|late| !late.is_empty());
+    late.map_or(Coming::Nobodys, Coming::AllBut)
 }
 
 /// How often it is written down that webhooks can be kept.
@@ -108,5 +114,29 @@ async fn pause(stop: &CancellationToken) {
     tokio::select! {
         () = stop.cancelled() => {}
         () = tokio::time::sleep(LOOK) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::delivery::Receipts as _;
+
+    /// Whether the receipts of the numbers 1 and 2 come.
+    fn come(oldest: u64, late: Option<&[i64]>) -> [bool; 2] {
+        let numbers = |late: &[i64]| late.iter().copied().map(NumberId::from_raw).collect();
+        let gate = BacklogGate::default();
+        gate.set(coming(Duration::from_secs(oldest), || late.map(numbers)));
+        [1, 2].map(|number| gate.come(NumberId::from_raw(number)))
+    }
+
+    #[test]
+    fn receipts_come_but_those_of_numbers_that_are_late() {
+        assert_eq!(come(5, None), [true, true]);
+        assert_eq!(come(6, Some(&[1])), [false, true]);
+        assert_eq!(come(6, None), [false, false], "it may be anybody's");
+        assert_eq!(come(6, Some(&[])), [false, false], "somebody must be");
+        let unknown = BacklogGate::default();
+        assert!(!unknown.come(NumberId::from_raw(1)));
     }
 }

@@ -1,7 +1,7 @@
 //! Sends in doubt on this node, and how much of their grace period is over. Pure: time is given.
 //!
-//! Grace counts only while a receipt could have reached us: while ingest is down or behind, nobody's silence means
-//! anything (promise 5); nor while this process stood still (stopped, its machine suspended), which shows as a long
+//! Grace counts only while a receipt could have reached us: while ingest is down, or behind with bodies of the number, silence
+//! means nothing (promise 5); nor while this process stood still (stopped, its machine suspended), which shows as a long
 //! time between two counts. After a restart it begins anew, which only makes a decision later.
 
 use std::collections::{BTreeSet, HashMap};

@@ -9,14 +9,14 @@ const ALL: u32 = 1_000;
 #[derive(Debug)]
 pub struct Leeway {
     share: AtomicU32,
-    held_back: AtomicBool,
+    backlog: AtomicBool,
 }
 
 impl Default for Leeway {
     fn default() -> Self {
         Self {
             share: AtomicU32::new(ALL),
-            held_back: AtomicBool::new(false),
+            backlog: AtomicBool::new(false),
         }
     }
 }
@@ -32,13 +32,13 @@ impl Leeway {
         f64::from(self.share.load(Ordering::Relaxed)) / f64::from(ALL)
     }
 
-    /// Is something kept from going on, so that others wait less? Then what they wait for still is not theirs alone.
-    pub fn hold_back(&self, held_back: bool) {
-        self.held_back.store(held_back, Ordering::Relaxed);
+    /// Is there a backlog before the turns, which may take all of it? Then what others wait for is not theirs alone.
+    pub fn tell_backlog(&self, backlog: bool) {
+        self.backlog.store(backlog, Ordering::Relaxed);
     }
 
-    pub fn holds_back(&self) -> bool {
-        self.held_back.load(Ordering::Relaxed)
+    pub fn has_backlog(&self) -> bool {
+        self.backlog.load(Ordering::Relaxed)
     }
 }
 
@@ -49,7 +49,7 @@ mod tests {
     #[test]
     fn all_of_it_until_told_otherwise_and_never_more() {
         let leeway = Leeway::default();
-        assert_eq!((leeway.share(), leeway.holds_back()), (1.0, false));
+        assert_eq!((leeway.share(), leeway.has_backlog()), (1.0, false));
         for (told, share) in [(0.25, 0.25), (7.0, 1.0), (-1.0, 0.0)] {
             leeway.set(told);
             assert_eq!(leeway.share(), share);

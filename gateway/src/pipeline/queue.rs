@@ -172,9 +172,9 @@ impl Queue {
         self.running
     }
 
-    /// Hears whether bodies are held back, and tells how much those who want more than their share may have.
+    /// Hears whether bodies wait in a backlog, and tells how much those who want more than their share may have.
     pub(super) fn share(&mut self, leeway: &Leeway, now: Timestamp) {
-        self.give_way.holds_back(leeway.holds_back());
+        self.give_way.tell_backlog(leeway.has_backlog());
         leeway.set(self.give_way.share(now));
     }
 

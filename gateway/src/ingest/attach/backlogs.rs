@@ -8,7 +8,8 @@ use std::time::Duration;
 use crate::domain::{NumberId, Timestamp};
 use crate::sync::lock;
 
-/// Bodies that wait for as long make their number late. A second less than what monitoring calls a backlog: so often it is told.
+/// Bodies that wait for as long make their number late. A second less than what monitoring calls a backlog: so often it is told
+/// on a node that keeps up; on one that does not, a body is called late some seconds later, of the minute that matters.
 pub(super) const LATE: Duration = Duration::from_secs(4);
 /// What was told longer ago is not believed.
 const BELIEVED_FOR: Duration = Duration::from_secs(3);
@@ -40,7 +41,7 @@ impl Backlogs {
     pub fn late(&self, now: Timestamp) -> Option<BTreeSet<NumberId>> {
         let told = lock(&self.late);
         let (at, late) = told.as_ref()?;
-        (now.since(*at) < BELIEVED_FOR).then(|| late.clone())
+        (now >= *at && now.since(*at) < BELIEVED_FOR).then(|| late.clone())
     }
 }
 
@@ -57,6 +58,7 @@ mod tests {
         backlogs.tell(Some(late.clone()), at(0));
         assert_eq!(backlogs.late(at(2)), Some(late));
         assert_eq!(backlogs.late(at(3)), None);
+        assert_eq!(backlogs.late(at(-1)), None, "the clock went back");
         backlogs.tell(None, at(4));
         assert_eq!(backlogs.late(at(4)), None);
     }

@@ -213,7 +213,7 @@ impl Attacher {
             // One that nobody has polled does not know that it is over.
             let rested = rest.as_mut().now_or_never().is_some();
             let share = self.leeway.share();
-            let of_backlogs = match (share < 1.0, rested) {
+            let of_backlogs = match (share < 1.0 && waiting.gives_way(), rested) {
                 (true, false) => 0,
                 (true, true) if self.backlogs.has_others() => {
                     let apart = BACKLOGS_APART.div_f64(share.max(LEAST_SHARE));
@@ -235,13 +235,19 @@ impl Attacher {
                     () = &mut rest, if left == Left::Backlogs => {}
                     changed = owned.changed() => match changed {
                         // Seen by now: the next batch would not notice.
-                        Ok(()) => waiting.forget(),
+                        Ok(()) => self.forget(&mut waiting),
                         Err(_) => return,
                     },
                     _ = looks.tick() => self.look(&mut waiting),
                 }
             }
         }
+    }
+
+    /// Other buckets are ours.
+    fn forget(&self, waiting: &mut Waiting) {
+        waiting.forget();
+        self.backlogs.tell(None, self.clock.now());
     }
 
     fn look(&self, waiting: &mut Waiting) {
@@ -261,7 +267,7 @@ impl Attacher {
         let owned = {
             let owned = owned.borrow_and_update();
             if owned.has_changed() {
-                waiting.forget();
+                self.forget(waiting);
             }
             owned.clone()
         };
@@ -271,13 +277,13 @@ impl Attacher {
         let sweeps = of_backlogs > 0;
         waiting.read(&mut tx, &owned.buckets(), now, sweeps).await?;
         let picked = waiting.pick(self.config.most, of_backlogs);
-        self.leeway.hold_back(waiting.holds_back());
+        self.leeway.tell_backlog(waiting.has_backlog());
         let (raws, gone) = self.bodies(&mut tx, &picked).await?;
         self.kept.done(gone.iter().copied());
         waiting.done(gone);
         if raws.is_empty() {
             return Ok(match waiting.has_more() {
-                true if of_backlogs == 0 => Left::Backlogs,
+                true if of_backlogs == 0 && !waiting.is_unread() => Left::Backlogs,
                 true => Left::More,
                 false => Left::Nothing,
             });

@@ -1,8 +1,8 @@
 //! Which bodies wait, and whose is next: numbers take turns, so that a flood for one keeps nobody else's waiting.
 //!
 //! Ids are read ahead of the bodies, from where the last reading ended. A body can be committed after one with a later id
-//! was read: while few wait, what is young is read again each time ([`YOUNG`]); every look, and while many wait always, all that
-//! waits is gone over once more, some ids at a time. Those of one number go in the order of their ids ([`Lanes`]).
+//! was read: while few wait, what is young is read again each time ([`YOUNG`]); every look, and while many wait whenever there is
+//! nothing else to read, all that waits is gone over once more, some ids at a time. Those of one number go in the order of their ids ([`Lanes`]).
 
 use std::collections::BTreeSet;
 use std::collections::btree_set::Range;
@@ -28,6 +28,8 @@ const FIRST: RawId = RawId::from_raw(0);
 /// While more wait, what is young is too much to be read again each time.
 const FEW: usize = 1_024;
 
+/// While as many are held nobody is let before the others: who comes then is not even known.
+const GIVES_WAY: usize = 100_000;
 /// A lane in which more wait has a backlog.
 const BACKLOG: usize = 64;
 
@@ -47,6 +49,8 @@ pub(super) struct Waiting {
     apart: bool,
     /// A reading found as many as it could take.
     more: bool,
+    /// More may wait behind `front`.
+    unread: bool,
 }
 
 impl Waiting {
@@ -59,6 +63,7 @@ impl Waiting {
             behind_backlog: None,
             apart: false,
             more: false,
+            unread: true,
         }
     }
 
@@ -80,7 +85,7 @@ impl Waiting {
     /// The numbers whose bodies wait since before then; `None`: it may be anybody's.
     pub(super) fn since_before(&self, then: Timestamp) -> Option<BTreeSet<NumberId>> {
         let then = RawId::from_raw(first_id_at(then));
-        if self.more && self.front < then {
+        if self.unread && self.front < then {
             return None;
         }
         let lanes = self.lanes.from_behind(None);
@@ -101,6 +106,7 @@ impl Waiting {
         sweeps: bool,
     ) -> Result<()> {
         self.more = false;
+        self.unread = true;
         if self.lanes.len() >= HELD {
             return Ok(());
         }
@@ -115,11 +121,12 @@ impl Waiting {
             found = self.take(tx, buckets, self.front, AHEAD).await?;
         }
         self.front = self.front.max(found.last);
+        self.unread = found.is_full;
         self.more |= found.is_full;
         if self.lanes.len() >= FEW {
             self.look();
         }
-        let sweeps = sweeps || self.lanes.len() < FEW;
+        let sweeps = sweeps || !self.unread || self.lanes.len() < FEW;
         if let Some(at) = self.sweep.filter(|_| sweeps) {
             let found = self.take(tx, buckets, at, SWEPT).await?;
             self.sweep = found.is_full.then_some(found.last);
@@ -173,15 +180,29 @@ impl Waiting {
         picked
     }
 
-    /// Were some that have backlogs passed by?
-    pub(super) fn holds_back(&self) -> bool {
+    /// Is there one that would be picked apart?
+    pub(super) fn has_backlog(&self) -> bool {
         let mut lanes = self.lanes.from_behind(None);
-        self.apart && lanes.any(|(lane, ids)| self.is_apart(lane, ids.len()))
+        lanes.any(|(lane, ids)| self.is_backlog(lane, ids.len()))
     }
 
-    /// Is a lane in which so many wait picked apart? Not where the others of its bucket would have to wait for it.
+    /// May others be let before those with backlogs?
+    pub(super) fn gives_way(&self) -> bool {
+        self.lanes.len() < GIVES_WAY
+    }
+
+    /// May more wait than is held?
+    pub(super) fn is_unread(&self) -> bool {
+        self.unread
+    }
+
     fn is_apart(&self, lane: Lane, count: usize) -> bool {
-        self.apart && count > BACKLOG && !self.lanes.holds_anybodys(lane)
+        self.apart && self.is_backlog(lane, count)
+    }
+
+    /// Not where the others of its bucket would have to wait for it.
+    fn is_backlog(&self, lane: Lane, count: usize) -> bool {
+        count > BACKLOG && !self.lanes.holds_anybodys(lane)
     }
 
     /// These are attached, or wait no more; what is picked next begins behind the last one's lane. Answers how many were of
@@ -306,6 +327,7 @@ mod tests {
         let mut waiting = waiting(&all);
         let picked = waiting.pick(48, 0);
         assert_eq!(picked, (1..=48).map(|id| place(id, 11)).collect::<Vec<_>>());
+        assert!(!waiting.has_backlog());
         waiting.done(picked);
         assert_eq!(waiting.pick(100, 0).len(), 52);
     }
@@ -317,10 +339,11 @@ mod tests {
         let all = [place(id(1), 11), place(id(9), 11), place(id(5), 12)];
         let mut waiting = waiting(&all);
         let then = now.plus(Duration::from_secs(3));
+        assert_eq!(waiting.since_before(then), None, "nothing is read");
+        waiting.unread = false;
         let late = Some(BTreeSet::from([NumberId::from_raw(1)]));
         assert_eq!(waiting.since_before(then), late);
-        waiting.more = true;
-        assert_eq!(waiting.since_before(then), None, "the first is not read");
+        waiting.unread = true;
         waiting.front = RawId::from_raw(id(4));
         assert_eq!(waiting.since_before(then), late);
         waiting.lanes.add(place(id(6), 20));
@@ -347,6 +370,7 @@ mod tests {
             // It shares a bucket with one of them.
             let quiet = [place(10_000 + n, 52)];
             waiting.lanes.add(quiet[0]);
+            assert!(waiting.has_backlog());
             let picked = waiting.pick(48, 0);
             assert_eq!(picked, quiet);
             assert_eq!(waiting.done(picked), 1);

@@ -406,8 +406,8 @@ fn a_turn_that_never_ran_gives_its_charge_back() {
 }
 
 /// A flood of one tenant beside another with a turn now and then, both in commits that take so long; answers what the flood has
-/// under way after each of these.
-fn beside_a_flood(takes: Duration, commits: i64) -> Vec<usize> {
+/// under way after each of these, and the share that is left to it at the end.
+fn beside_a_flood(takes: Duration, commits: i64) -> (Vec<usize>, f64) {
     const FLOOD: std::ops::Range<i64> = 10_000..11_000;
     let mut queue = queue(256, FLOOD);
     let mut now = NOW;
@@ -434,15 +434,19 @@ fn beside_a_flood(takes: Duration, commits: i64) -> Vec<usize> {
             }
         }
     }
-    under_way
+    let leeway = Leeway::default();
+    queue.share(&leeway, now);
+    (under_way, leeway.share())
 }
 
 #[test]
 fn a_flood_has_less_under_way_while_others_wait_for_long() {
-    let short = beside_a_flood(Duration::from_millis(4), 100);
+    let (short, share) = beside_a_flood(Duration::from_millis(4), 100);
     // Nobody knows its turns in the first.
     assert!(short[1..].iter().all(|flood| *flood >= 200), "{short:?}");
-    let long = beside_a_flood(Duration::from_millis(50), 200);
+    assert_eq!(share, 1.0);
+    let (long, share) = beside_a_flood(Duration::from_millis(50), 200);
     let least = long.iter().min();
     assert!(least.is_some_and(|flood| *flood <= 2 * LEAST), "{long:?}");
+    assert!(share < 1.0, "{share}");
 }
