@@ -45,7 +45,7 @@ impl Lanes {
     }
 
     /// Lanes in a circle from behind that one, each with what waits in it.
-    pub(super) fn from_behind(
+    pub(super) fn circle(
         &self,
         lane: Option<Lane>,
     ) -> impl Iterator<Item = (Lane, &BTreeSet<RawId>)> {
@@ -134,7 +134,7 @@ pub(super) mod tests {
     /// What may go, in a circle from behind that lane.
     fn ready(lanes: &Lanes, behind: i64) -> Vec<Vec<i64>> {
         lanes
-            .from_behind(Some(lane(behind)))
+            .circle(Some(lane(behind)))
             .map(|(lane, ids)| lanes.ready(lane, ids).map(|id| id.raw()).collect())
             .collect()
     }

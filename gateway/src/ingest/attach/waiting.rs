@@ -88,7 +88,7 @@ impl Waiting {
         if self.unread && self.front < then {
             return None;
         }
-        let lanes = self.lanes.from_behind(None);
+        let lanes = self.lanes.circle(None);
         let late = lanes.filter(|(_, ids)| ids.first().is_some_and(|first| *first < then));
         late.map(|(lane, _)| match lane.whose {
             Whose::Number(number) => Some(number),
@@ -160,7 +160,7 @@ impl Waiting {
     pub(super) fn pick(&mut self, most: usize, of_backlogs: usize) -> Vec<Place> {
         self.apart = of_backlogs < most;
         let some = |behind: Option<Lane>, backlogs: bool, most: usize| {
-            let lanes = self.lanes.from_behind(behind);
+            let lanes = self.lanes.circle(behind);
             let chosen = lanes.filter(|(lane, ids)| self.is_apart(*lane, ids.len()) == backlogs);
             in_turn(
                 chosen.map(|(lane, ids)| (lane, self.lanes.ready(lane, ids))),
@@ -182,7 +182,7 @@ impl Waiting {
 
     /// Is there one that would be picked apart?
     pub(super) fn has_backlog(&self) -> bool {
-        let mut lanes = self.lanes.from_behind(None);
+        let mut lanes = self.lanes.circle(None);
         lanes.any(|(lane, ids)| self.is_backlog(lane, ids.len()))
     }
 
