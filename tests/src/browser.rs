@@ -59,7 +59,7 @@ impl Browser {
     }
 
     async fn open(driver: PathBuf, chromium: PathBuf) -> Self {
-        let _already_set = rustls::crypto::ring::default_provider().install_default();
+        crate::tls::provide();
         let profile = tempfile::tempdir().expect("a temporary folder");
         let log = profile.path().join("chromedriver.log");
         let mut driver = Process::start(Command::new(driver).arg("--port=0"), &log)

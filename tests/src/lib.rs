@@ -13,6 +13,7 @@ pub mod manifest;
 pub mod postgres;
 pub mod process;
 pub mod setup;
+pub mod tls;
 pub mod town;
 pub mod wait;
 

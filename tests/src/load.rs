@@ -22,8 +22,7 @@ impl Load {
             tokio_util::sync::CancellationToken::new(),
         );
         let mut tasks = tokio::task::JoinSet::new();
-        // Another test of this binary may have been first.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        crate::tls::provide();
         for worker in 0..4 {
             let (urls, accepted, stop) = (urls.clone(), accepted.clone(), stop.clone());
             let number = town.business.numbers[worker].clone();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::ports::{BacklogGate, Coming};
+use super::ports::BacklogGate;
 use crate::directory::Directory;
 use crate::domain::{Clock, NumberId};
 use crate::ingest::Backlogs;
@@ -34,28 +34,30 @@ pub(super) async fn watch_backlog(
             raw::oldest_unattached_all_tenants(&mut tx, &buckets).await
         };
         let now = clock.now();
-        let coming = match oldest.await {
+        let late = match oldest.await {
             Ok(oldest) => {
                 let age = oldest.map_or(Duration::ZERO, |at| now.since(at));
                 metrics::gauge!(crate::telemetry::names::INGEST_BACKLOG_SECONDS)
                     .set(age.as_secs_f64());
-                coming(age, || backlogs.late(now))
+                late(age, || backlogs.late(now))
             }
-            Err(_) => Coming::Nobodys,
+            Err(_) => None,
         };
-        gate.set(coming);
+        gate.set(late);
         pause(&stop).await;
     }
 }
 
-/// Whose receipts come, where the oldest body waits for so long; who is late is asked where somebody must be. An answer that
-/// does not say who is not believed.
-fn coming(oldest: Duration, late: impl FnOnce() -> Option<BTreeSet<NumberId>>) -> Coming {
-    if oldest <= BACKLOG {
-        return Coming::AllBut(BTreeSet::new());
+/// Which numbers are late, where the oldest body waits for so long: asked where somebody must be, and an answer that does not
+/// say who is not believed. `None`: anybody may be.
+fn late(
+    oldest: Duration,
+    ask: impl FnOnce() -> Option<BTreeSet<NumberId>>,
+) -> Option<BTreeSet<NumberId>> {
+    match oldest <= BACKLOG {
+        true => Some(BTreeSet::new()),
+        false => ask().filter(|late| !late.is_empty()),
     }
-    let late = late().filter(|late| !late.is_empty());
-    late.map_or(Coming::Nobodys, Coming::AllBut)
 }
 
 /// How often it is written down that webhooks can be kept.
@@ -123,10 +125,10 @@ mod tests {
     use crate::delivery::Receipts as _;
 
     /// Whether the receipts of the numbers 1 and 2 come.
-    fn come(oldest: u64, late: Option<&[i64]>) -> [bool; 2] {
+    fn come(oldest: u64, told: Option<&[i64]>) -> [bool; 2] {
         let numbers = |late: &[i64]| late.iter().copied().map(NumberId::from_raw).collect();
         let gate = BacklogGate::default();
-        gate.set(coming(Duration::from_secs(oldest), || late.map(numbers)));
+        gate.set(late(Duration::from_secs(oldest), || told.map(numbers)));
         [1, 2].map(|number| gate.come(NumberId::from_raw(number)))
     }
 

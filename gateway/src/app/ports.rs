@@ -69,30 +69,20 @@ impl delivery::Credentials for DirectoryPort {
     }
 }
 
-/// Whose receipts come: ingest is up and has no backlog of theirs.
+/// Whose receipts come: ingest is up and has no backlog of theirs. Holds the numbers that are late; `None`: anybody may be.
 #[derive(Debug, Default)]
-pub(super) struct BacklogGate(Mutex<Coming>);
-
-#[derive(Debug, Default)]
-pub(super) enum Coming {
-    #[default]
-    Nobodys,
-    /// All but those of these numbers.
-    AllBut(BTreeSet<NumberId>),
-}
+pub(super) struct BacklogGate(Mutex<Option<BTreeSet<NumberId>>>);
 
 impl BacklogGate {
-    pub(super) fn set(&self, coming: Coming) {
-        *lock(&self.0) = coming;
+    pub(super) fn set(&self, late: Option<BTreeSet<NumberId>>) {
+        *lock(&self.0) = late;
     }
 }
 
 impl delivery::Receipts for BacklogGate {
     fn come(&self, number: NumberId) -> bool {
-        match &*lock(&self.0) {
-            Coming::Nobodys => false,
-            Coming::AllBut(late) => !late.contains(&number),
-        }
+        let late = lock(&self.0);
+        late.as_ref().is_some_and(|late| !late.contains(&number))
     }
 }
 

@@ -192,6 +192,6 @@ pub(crate) async fn answer(request: RequestBuilder) -> Answer {
 }
 
 fn client() -> reqwest::Client {
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    vestibule_tests::tls::provide();
     reqwest::Client::builder().build().expect("a client")
 }

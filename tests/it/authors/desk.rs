@@ -264,7 +264,7 @@ impl Running {
 }
 
 fn client() -> reqwest::Client {
-    let _already_set = rustls::crypto::ring::default_provider().install_default();
+    vestibule_tests::tls::provide();
     let client = reqwest::Client::builder().no_proxy().build();
     client.expect("a client")
 }

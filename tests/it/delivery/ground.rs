@@ -82,8 +82,7 @@ impl Ground {
 
     /// Nobody is there yet. Its node takes so many buckets; another ground on the same database may take the others.
     pub async fn bare(database: &TestDatabase, share: usize) -> Self {
-        // Twice in one process is no error here.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        vestibule_tests::tls::provide();
         let db = database.open().await;
         let now = vestibule_tests::db::now();
         let slot = lease_slot(&db).await;

@@ -56,6 +56,22 @@ async fn forty_posts_of_a_thousand_receipts_that_waited_are_attached() {
     .await;
 }
 
+/// The messages that are attached, by transaction, until there are so many.
+async fn batches(desk: &Desk, messages: usize) -> Vec<Vec<String>> {
+    let (events, mut attached) = tokio::sync::mpsc::channel(200);
+    let stop = tokio_util::sync::CancellationToken::new();
+    let attaching = tokio::spawn(Arc::new(desk.attacher(events)).run(stop.clone()));
+    let (mut seen, mut batches) = (0, Vec::new());
+    while seen < messages {
+        let batch = attached.recv().await.expect("messages");
+        seen += batch.len();
+        batches.push(batch.into_iter().map(|event| event.wamid).collect());
+    }
+    stop.cancel();
+    attaching.await.expect("it ends");
+    batches
+}
+
 #[tokio::test]
 async fn while_turns_wait_the_backlog_of_one_number_goes_slowly_and_what_others_have_at_once() {
     for_each_database(async |database| {
@@ -75,17 +91,9 @@ async fn while_turns_wait_the_backlog_of_one_number_goes_slowly_and_what_others_
         }
         desk.leeway.set(0.5);
         desk.backlogs.add_others(1);
-        let (events, mut attached) = tokio::sync::mpsc::channel(200);
-        let stop = tokio_util::sync::CancellationToken::new();
-        let attaching = tokio::spawn(Arc::new(desk.attacher(events)).run(stop.clone()));
-        let (mut wamids, mut sizes) = (Vec::new(), Vec::new());
-        while wamids.len() < backlog + 3 {
-            let batch = attached.recv().await.expect("messages");
-            sizes.push(batch.len());
-            wamids.extend(batch.into_iter().map(|event| event.wamid));
-        }
-        stop.cancel();
-        attaching.await.expect("it ends");
+        let batches = batches(&desk, backlog + 3).await;
+        let sizes: Vec<usize> = batches.iter().map(Vec::len).collect();
+        let wamids: Vec<String> = batches.concat();
         let of_backlog = (0..backlog).map(|n| format!("wamid.{n}"));
         let in_order: Vec<String> = (0..3)
             .map(|n| format!("wamid.Q{n}"))
@@ -129,18 +137,9 @@ async fn a_batch_ends_with_the_body_that_fills_it_by_bytes_or_by_items() {
                 assert_eq!(status, 200);
                 desk.clock.advance(Duration::from_millis(1));
             }
-            let (events, mut attached) = tokio::sync::mpsc::channel(100);
-            let stop = tokio_util::sync::CancellationToken::new();
-            let attaching = tokio::spawn(Arc::new(desk.attacher(events)).run(stop.clone()));
-            let mut seen = 0;
-            let mut batches = 0;
-            while seen < 8 {
-                seen += attached.recv().await.expect("messages").len();
-                batches += 1;
-            }
-            stop.cancel();
-            attaching.await.expect("it ends");
-            assert_eq!((seen, batches), (8, transactions), "{config:?}");
+            let batches = batches(&desk, 8).await;
+            let seen = batches.concat().len();
+            assert_eq!((seen, batches.len()), (8, transactions), "{config:?}");
         })
         .await;
     }

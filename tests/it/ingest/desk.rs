@@ -61,8 +61,7 @@ impl Desk {
     }
 
     pub async fn with(database: &TestDatabase, config: AttacherConfig) -> Self {
-        // Twice in one process is no error here.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        vestibule_tests::tls::provide();
         let db = database.open().await;
         let slot = nodes::lease_slot(&db, "test", Duration::from_secs(3600)).await;
         let slot = slot.expect("a database").expect("a free slot").slot;

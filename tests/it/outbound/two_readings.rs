@@ -36,7 +36,7 @@ struct Meta {
 impl Meta {
     /// A number that a customer has just written to.
     async fn start() -> Self {
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        vestibule_tests::tls::provide();
         let business = Business::new(1, 1, 1000);
         let mut config = SimulatorConfig::new(Arc::new(SystemClock), &business.app_secret);
         config.numbers = business.sim_numbers();

@@ -126,8 +126,7 @@ fn spawn(deployment: &Deployment, node: &str, http: SocketAddr, metrics: SocketA
 
 /// A client of the harness.
 pub(crate) fn client() -> reqwest::Client {
-    // Another test of this binary may have been first; one provider is as good as another.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    crate::tls::provide();
     reqwest::Client::builder()
         .build()
         .expect("a client without TLS roots of its own")

@@ -27,9 +27,9 @@ impl Backlogs {
         self.others.fetch_add(bodies, Ordering::Relaxed);
     }
 
-    /// Was one attached since it was last asked?
-    pub(super) fn has_others(&self) -> bool {
-        self.others.swap(0, Ordering::Relaxed) > 0
+    /// How many were attached since it was last asked.
+    pub(super) fn take_others(&self) -> usize {
+        self.others.swap(0, Ordering::Relaxed)
     }
 
     /// Only bodies of these numbers wait for long; `None`: it may be anybody's.

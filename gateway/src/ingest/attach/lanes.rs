@@ -70,23 +70,20 @@ impl Lanes {
     fn end(&self, lane: Lane) -> RawId {
         let first = |ids: &BTreeSet<RawId>| ids.first().copied();
         let end = match lane.whose {
-            Whose::Any => self
-                .bucket_of(lane)
-                .filter(|(other, _)| **other != lane)
-                .filter_map(|(_, ids)| first(ids))
-                .min(),
+            Whose::Any => self.others_of(lane).filter_map(first).min(),
             _ => self.lanes.get(&anybodys(lane)).and_then(first),
         };
         end.unwrap_or(NONE)
     }
 
-    /// All lanes of that one's bucket.
-    fn bucket_of(&self, lane: Lane) -> impl Iterator<Item = (&Lane, &BTreeSet<RawId>)> {
+    /// What waits in that bucket and is somebody's.
+    fn others_of(&self, lane: Lane) -> impl Iterator<Item = &BTreeSet<RawId>> {
         let last = Lane {
             whose: Whose::Number(NumberId::from_raw(i64::MAX)),
             ..lane
         };
-        self.lanes.range(anybodys(lane)..=last)
+        let others = (Bound::Excluded(anybodys(lane)), Bound::Included(last));
+        self.lanes.range(others).map(|(_, ids)| ids)
     }
 }
 

@@ -215,7 +215,7 @@ impl Attacher {
             let share = self.leeway.share();
             let of_backlogs = match (share < 1.0 && waiting.gives_way(), rested) {
                 (true, false) => 0,
-                (true, true) if self.backlogs.has_others() => {
+                (true, true) if self.backlogs.take_others() > 0 => {
                     let apart = BACKLOGS_APART.div_f64(share.max(LEAST_SHARE));
                     rest = Box::pin(tokio::time::sleep(apart));
                     OF_BACKLOGS

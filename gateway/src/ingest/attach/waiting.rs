@@ -1,8 +1,9 @@
 //! Which bodies wait, and whose is next: numbers take turns, so that a flood for one keeps nobody else's waiting.
 //!
 //! Ids are read ahead of the bodies, from where the last reading ended. A body can be committed after one with a later id
-//! was read: while few wait, what is young is read again each time ([`YOUNG`]); every look, and while many wait whenever there is
-//! nothing else to read, all that waits is gone over once more, some ids at a time. Those of one number go in the order of their ids ([`Lanes`]).
+//! was read: while few wait, what is young is read again each time ([`YOUNG`]); every look, and while many wait whenever
+//! there is nothing else to read, all that waits is gone over once more, some ids at a time. Those of one number go in the
+//! order of their ids ([`Lanes`]).
 
 use std::collections::BTreeSet;
 use std::collections::btree_set::Range;
