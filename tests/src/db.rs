@@ -4,6 +4,7 @@ use sqlx::{
     Connection, Database, Executor, FromRow, IntoArguments, PgConnection, SqliteConnection,
 };
 use tempfile::TempDir;
+use tokio::sync::OnceCell;
 use vestibule::domain::Timestamp;
 use vestibule::storage::{self, Db, OpenOptions};
 
@@ -41,19 +42,23 @@ impl TestDatabase {
     }
 
     async fn sqlite() -> Self {
+        static MIGRATED: OnceCell<Vec<u8>> = OnceCell::const_new();
+        let migrated = MIGRATED.get_or_init(migrated_file).await;
+        let database = Self::in_a_folder();
+        let file = database.url.trim_start_matches("sqlite:");
+        std::fs::write(file, migrated).expect("a database's file");
+        database
+    }
+
+    /// SQLite, and nothing in it yet.
+    fn in_a_folder() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let url = format!("sqlite:{}", folder.path().join("vestibule.db").display());
-        let database = Self {
+        Self {
             kind: Kind::Sqlite,
             url,
             _whole: Whole::Folder { _folder: folder },
-        };
-        let db = database.open().await;
-        storage::migrate::migrate(&db, now())
-            .await
-            .expect("a migrated database");
-        db.close().await;
-        database
+        }
     }
 
     async fn postgres() -> Option<Self> {
@@ -103,6 +108,18 @@ impl TestDatabase {
             .await
             .expect("an open database")
     }
+}
+
+/// Migrating takes longer than most tests: it is done once.
+async fn migrated_file() -> Vec<u8> {
+    let database = TestDatabase::in_a_folder();
+    let db = database.open().await;
+    storage::migrate::migrate(&db, now())
+        .await
+        .expect("a migrated database");
+    // The last connection brings the log into the file.
+    db.close().await;
+    std::fs::read(database.url.trim_start_matches("sqlite:")).expect("the database's file")
 }
 
 async fn count<C>(connection: sqlx::Result<C>, query: &'static str) -> sqlx::Result<i64>

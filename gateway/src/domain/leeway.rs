@@ -1,6 +1,11 @@
 //! What those who want more than their share are left, as the edges of a message's way tell each other.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+
+use super::TenantId;
+use crate::sync::lock;
 
 /// All of it.
 const ALL: u32 = 1_000;
@@ -9,6 +14,7 @@ const ALL: u32 = 1_000;
 #[derive(Debug)]
 pub struct Leeway {
     share: AtomicU32,
+    ahead: Mutex<Arc<BTreeSet<TenantId>>>,
     backlog: AtomicBool,
 }
 
@@ -16,6 +22,7 @@ impl Default for Leeway {
     fn default() -> Self {
         Self {
             share: AtomicU32::new(ALL),
+            ahead: Mutex::default(),
             backlog: AtomicBool::new(false),
         }
     }
@@ -30,6 +37,22 @@ impl Leeway {
 
     pub fn share(&self) -> f64 {
         f64::from(self.share.load(Ordering::Relaxed)) / f64::from(ALL)
+    }
+
+    /// Of these tenants turns enough wait already. Told with the share.
+    pub fn tell_ahead(&self, tenants: &BTreeSet<TenantId>) {
+        let mut ahead = lock(&self.ahead);
+        if **ahead != *tenants {
+            *ahead = Arc::new(tenants.clone());
+        }
+    }
+
+    /// Whose messages need not come to turns yet: there are others who wait. Nobody's while all may have all of it.
+    pub fn ahead(&self) -> Arc<BTreeSet<TenantId>> {
+        match self.share() < 1.0 {
+            true => lock(&self.ahead).clone(),
+            false => Arc::default(),
+        }
     }
 
     /// Is there a backlog before the turns, which may take all of it? Then what others wait for is not theirs alone.
@@ -54,5 +77,17 @@ mod tests {
             leeway.set(told);
             assert_eq!(leeway.share(), share);
         }
+    }
+
+    #[test]
+    fn nobody_is_ahead_while_all_may_have_all_of_it() {
+        let leeway = Leeway::default();
+        let flood = BTreeSet::from([TenantId::from_raw(7)]);
+        leeway.tell_ahead(&flood);
+        assert!(leeway.ahead().is_empty());
+        leeway.set(0.5);
+        assert_eq!(*leeway.ahead(), flood);
+        leeway.tell_ahead(&BTreeSet::new());
+        assert!(leeway.ahead().is_empty());
     }
 }

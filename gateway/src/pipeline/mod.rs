@@ -12,6 +12,7 @@ mod drafts;
 mod give_way;
 mod groups;
 mod journal;
+mod looks;
 mod memory;
 mod plugins;
 mod queue;
@@ -36,21 +37,20 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::directory::Directory;
-use crate::domain::{
-    Bucket, Clock, ContactId, ConversationId, IdGenerator, Leeway, NumberId, TenantId,
-};
+use crate::domain::{Clock, ContactId, ConversationId, IdGenerator, Leeway, NumberId, TenantId};
 use crate::outbox::AtOnce;
 use crate::outcalls::Outcalls;
 use crate::ownership::Owned;
 use crate::plugin_host::Seeds;
 use crate::storage::conversations::{self, Conversation};
-use crate::storage::events::{self, PendingEvent};
+use crate::storage::events::PendingEvent;
 use crate::storage::outbox::OutboxRow;
 use crate::storage::people::{self, Consents};
 use crate::storage::{Db, Result, former_numbers};
 use crate::telemetry::names;
 
 use commit::{Committer, Fate, MetricNames, TimerCounts};
+use looks::{Look, Looked};
 use memory::{Memory, Used};
 use queue::{Queue, Took};
 use turn::{Finished, Ran, TurnInput, Turns, Wait};
@@ -121,9 +121,13 @@ pub struct Pipeline {
     turns: Arc<Turns>,
     used: Used,
     queue: Queue,
-    /// A look is on its way.
+    look: Look,
+    /// Another is on its way, before that of each second.
     look_comes: bool,
-    look_now: bool,
+    /// The last messages of conversations that had their turn during the look.
+    ended: HashMap<ConversationId, i64>,
+    /// What arrived for those who are looked for: it is offered when it is known what stands before it.
+    arrived: Vec<PendingEvent>,
     ran: (
         mpsc::UnboundedSender<Report>,
         mpsc::UnboundedReceiver<Report>,
@@ -140,14 +144,13 @@ enum Report {
     Due(ConversationId),
     /// It is time to look into the database.
     Look,
+    Looked(Looked),
     /// A bug in a turn: the pipeline ends with it, and the node with the pipeline.
     Panicked(Box<dyn Any + Send>),
 }
 
 /// A database that does not answer is asked again after this.
 const AGAIN: Duration = Duration::from_millis(200);
-/// Between two looks that were not waited for: enough that they are not all that happens.
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// Conversations read in one query.
 const LOADED: usize = 64;
 
@@ -175,8 +178,10 @@ impl Pipeline {
                     false => give_way::USUAL_POSTGRES,
                 },
             ),
+            look: Look::Rests,
             look_comes: false,
-            look_now: false,
+            ended: HashMap::new(),
+            arrived: Vec::new(),
             parts,
             turns: Arc::new(turns),
             used,
@@ -214,15 +219,12 @@ impl Pipeline {
                     while let Ok(report) = self.ran.1.try_recv() {
                         self.heard(report, &commits);
                     }
-                    if std::mem::take(&mut self.look_now) {
-                        self.look().await;
-                    }
                 }
                 Some(events) = self.parts.events.recv() => {
-                    events.into_iter().for_each(|event| self.queue.offer(event));
+                    events.into_iter().for_each(|event| self.arrive(event));
                 }
-                Ok(()) = self.parts.owned.changed() => self.owners_changed().await,
-                _ = look.tick() => self.look().await,
+                Ok(()) = self.parts.owned.changed() => self.owners_changed(),
+                _ = look.tick() => self.look(),
                 ended = &mut committer => panic!("the committing task ended before its work: {ended:?}"),
             }
             let now = self.parts.clock.now();
@@ -239,56 +241,13 @@ impl Pipeline {
         }
     }
 
-    async fn owners_changed(&mut self) {
+    fn owners_changed(&mut self) {
         let owned = self.parts.owned.borrow_and_update().clone();
         self.queue.keep_buckets(|bucket| owned.owns(bucket));
-        self.look().await;
-    }
-
-    /// Finds what waits in the database and is not in memory: after an overflow, a start, a new bucket. Tenants for whom
-    /// there is no room are left out, so that one tenant's backlog hides nobody's message.
-    async fn look(&mut self) {
-        let buckets = self.parts.owned.borrow().buckets();
-        let full = self.queue.room().full();
-        // What is known comes again; as much as there is room for must fit behind it.
-        let limit = self.queue.len() + self.parts.config.queue;
-        match waiting(&self.parts.db, &buckets, &full, limit).await {
-            Ok(events) => self.found(events, full, limit),
-            Err(error) => tracing::warn!(error = ?error, "waiting messages could not be read"),
+        match self.look {
+            Look::UnderWay => self.look = Look::Outdated,
+            _ => self.look(),
         }
-    }
-
-    fn found(&mut self, events: Vec<PendingEvent>, mut left: Vec<TenantId>, limit: usize) {
-        let all = events.len() < limit;
-        for event in events {
-            if left.contains(&event.tenant) {
-                continue;
-            }
-            let tenant = event.tenant;
-            self.queue.add(event);
-            if !self.queue.room().has_room(tenant) {
-                // The rest of its page would leave a gap in front of what arrives next.
-                left.push(tenant);
-            }
-        }
-        let room = self.queue.room();
-        left.iter().for_each(|tenant| room.fall_behind(*tenant));
-        if all {
-            room.caught_up(&left);
-        }
-    }
-
-    /// Looks again before its time when somebody who is behind has worked off half of what memory held.
-    fn look_soon(&mut self) {
-        if self.look_comes || !self.queue.room().runs_low() {
-            return;
-        }
-        self.look_comes = true;
-        let ran = self.ran.0.clone();
-        tokio::spawn(async move {
-            tokio::time::sleep(LOOK_AGAIN).await;
-            let _ = ran.send(Report::Look);
-        });
     }
 
     /// Begins as many turns as there is room for.
@@ -339,7 +298,8 @@ impl Pipeline {
         let row = met.as_ref().map(|met| &met.conversation);
         let row = row.or_else(|| loaded.conversations.get(&conversation));
         let Some(row) = row else {
-            return self.later(conversation, AGAIN);
+            // Erased since it was found; what is not, a look finds again.
+            return self.queue.forget(conversation);
         };
         if seq <= row.done_seq {
             return self.queue.done(conversation, seq);
@@ -416,7 +376,11 @@ impl Pipeline {
                 }
             }
             Report::Due(conversation) => self.queue.due(conversation),
-            Report::Look => (self.look_comes, self.look_now) = (false, true),
+            Report::Look => {
+                self.look_comes = false;
+                self.look();
+            }
+            Report::Looked(looked) => self.looked(looked),
             Report::Panicked(panic) => std::panic::resume_unwind(panic),
         }
     }
@@ -433,6 +397,9 @@ impl Pipeline {
         metrics::counter!(names::TURNS, "result" => result).increment(1);
         if matches!(fate, Fate::Committed | Fate::NotOurs) {
             self.parts.outcalls.forget(conversation, seq);
+            if self.look != Look::Rests {
+                self.ended.insert(conversation, seq);
+            }
         }
         match fate {
             Fate::Committed => {
@@ -497,22 +464,6 @@ async fn end_turns(db: &Db, tenant: TenantId, number: NumberId) -> Result<()> {
     let mut tx = db.begin().await?;
     former_numbers::end_turns(&mut tx, tenant, number).await?;
     tx.commit().await
-}
-
-async fn waiting(
-    db: &Db,
-    buckets: &[Bucket],
-    skip: &[TenantId],
-    limit: usize,
-) -> Result<Vec<PendingEvent>> {
-    let mut tx = db.glance().await?;
-    events::pending_all_tenants(
-        &mut tx,
-        buckets,
-        skip,
-        i64::try_from(limit).unwrap_or(i64::MAX),
-    )
-    .await
 }
 
 /// The quota as the database counts.

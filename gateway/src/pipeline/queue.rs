@@ -172,9 +172,11 @@ impl Queue {
         self.running
     }
 
-    /// Hears whether bodies wait in a backlog, and tells how much those who want more than their share may have.
+    /// Hears whether bodies wait in a backlog, and tells how much those who want more than their share may have, and whose turns
+    /// need no more to follow them yet.
     pub(super) fn share(&mut self, leeway: &Leeway, now: Timestamp) {
         self.give_way.tell_backlog(leeway.has_backlog());
+        leeway.tell_ahead(self.room.plenty());
         leeway.set(self.give_way.share(now));
     }
 

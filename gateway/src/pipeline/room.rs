@@ -3,7 +3,7 @@
 //! What is in memory are hints. A tenant whose messages do not all fit is *behind*: nothing of it is taken in as it
 //! arrives, because its successors would wait in memory for predecessors that are not there.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::domain::TenantId;
 
@@ -11,6 +11,9 @@ use crate::domain::TenantId;
 const PART_LEAST: usize = 16;
 /// Of the whole room: what a tenant may hold although it is full, so that nobody is kept out by others' messages.
 const ALWAYS: usize = 256;
+/// Who holds more than so many, those that run or wait for their time counted, has turns enough to go on with: the least slots for
+/// those above their share, some times over.
+const PLENTY: usize = 64;
 
 /// Counts of what is held.
 #[derive(Debug)]
@@ -18,7 +21,10 @@ pub(super) struct Room {
     total: usize,
     len: usize,
     held: HashMap<TenantId, usize>,
+    plenty: BTreeSet<TenantId>,
     behind: HashSet<TenantId>,
+    /// Those who were behind when the look under way began.
+    looked_for: HashSet<TenantId>,
 }
 
 impl Room {
@@ -27,7 +33,9 @@ impl Room {
             total,
             len: 0,
             held: HashMap::new(),
+            plenty: BTreeSet::new(),
             behind: HashSet::new(),
+            looked_for: HashSet::new(),
         }
     }
 
@@ -37,17 +45,29 @@ impl Room {
 
     pub(super) fn add(&mut self, tenant: TenantId, count: usize) {
         self.len += count;
-        *self.held.entry(tenant).or_default() += count;
+        let held = self.held.entry(tenant).or_default();
+        *held += count;
+        if *held > PLENTY {
+            self.plenty.insert(tenant);
+        }
     }
 
     pub(super) fn remove(&mut self, tenant: TenantId, count: usize) {
         self.len -= count;
         if let Some(held) = self.held.get_mut(&tenant) {
             *held -= count;
+            if *held <= PLENTY {
+                self.plenty.remove(&tenant);
+            }
             if *held == 0 {
                 self.held.remove(&tenant);
             }
         }
+    }
+
+    /// Those who hold more than they need to go on with.
+    pub(super) fn plenty(&self) -> &BTreeSet<TenantId> {
+        &self.plenty
     }
 
     fn held(&self, tenant: TenantId) -> usize {
@@ -84,7 +104,8 @@ impl Room {
 
     /// A message that just arrived: may it be taken in? If not, its tenant is behind from now on.
     pub(super) fn admits(&mut self, tenant: TenantId) -> bool {
-        let admits = !self.behind.contains(&tenant) && self.has_room(tenant);
+        let is_behind = self.behind.contains(&tenant) || self.is_looked_for(tenant);
+        let admits = !is_behind && self.has_room(tenant);
         if !admits {
             self.fall_behind(tenant);
         }
@@ -113,9 +134,21 @@ impl Room {
         held.filter(|tenant| !self.has_room(*tenant)).collect()
     }
 
-    /// A look found everything that waits, but of these.
-    pub(super) fn caught_up(&mut self, except: &[TenantId]) {
-        self.behind.retain(|tenant| except.contains(tenant));
+    /// A look begins: who falls behind from now on may be so of what it does not see.
+    pub(super) fn look_begins(&mut self) {
+        self.looked_for.extend(self.behind.drain());
+    }
+
+    /// May a look under way find what this tenant has in the database only?
+    pub(super) fn is_looked_for(&self, tenant: TenantId) -> bool {
+        self.looked_for.contains(&tenant)
+    }
+
+    /// The look found everything that waited when it began, but of these; `None`: not everything.
+    pub(super) fn look_ended(&mut self, except: Option<&[TenantId]>) {
+        let looked_for = self.looked_for.drain();
+        let still = looked_for.filter(|tenant| except.is_none_or(|some| some.contains(tenant)));
+        self.behind.extend(still);
     }
 }
 
@@ -139,6 +172,12 @@ mod tests {
         arriving.count()
     }
 
+    /// A look that finds all but what these have.
+    fn caught_up(room: &mut Room, except: &[TenantId]) {
+        room.look_begins();
+        room.look_ended(Some(except));
+    }
+
     #[test]
     fn a_flood_leaves_room_for_everybody_else() {
         let mut room = Room::new(1_024);
@@ -148,6 +187,16 @@ mod tests {
         for n in 4..1_000 {
             assert!(arrive(&mut room, n, 4) == 4, "tenant {n} is kept out");
         }
+    }
+
+    #[test]
+    fn who_holds_many_has_plenty() {
+        let mut room = Room::new(1_024);
+        arrive(&mut room, 1, PLENTY);
+        arrive(&mut room, 2, PLENTY + 1);
+        assert_eq!(room.plenty(), &BTreeSet::from([tenant(2)]));
+        room.remove(tenant(2), 1);
+        assert!(room.plenty().is_empty());
     }
 
     #[test]
@@ -170,9 +219,28 @@ mod tests {
         room.remove(tenant(1), 31);
         assert!(room.runs_low());
         assert_eq!(arrive(&mut room, 1, 1), 0);
-        room.caught_up(&[]);
+        room.look_begins();
+        assert_eq!(arrive(&mut room, 1, 1), 0);
+        assert!(room.is_looked_for(tenant(1)));
+        room.look_ended(None);
+        assert!(room.runs_low());
+        assert_eq!(arrive(&mut room, 1, 1), 0);
+        caught_up(&mut room, &[]);
         assert_eq!(arrive(&mut room, 1, 1), 1);
         assert!(!room.runs_low());
+    }
+
+    #[test]
+    fn who_falls_behind_during_a_look_stays_so() {
+        let mut room = Room::new(64);
+        room.fall_behind(tenant(1));
+        room.look_begins();
+        room.fall_behind(tenant(1));
+        room.fall_behind(tenant(2));
+        room.look_ended(Some(&[]));
+        assert_eq!(arrive(&mut room, 1, 1) + arrive(&mut room, 2, 1), 0);
+        caught_up(&mut room, &[]);
+        assert_eq!(arrive(&mut room, 1, 1) + arrive(&mut room, 2, 1), 2);
     }
 
     #[test]
@@ -182,7 +250,7 @@ mod tests {
         arrive(&mut room, 2, 1);
         assert_eq!(room.full(), [tenant(1)]);
         room.fall_behind(tenant(2));
-        room.caught_up(&[tenant(1)]);
+        caught_up(&mut room, &[tenant(1)]);
         assert_eq!(arrive(&mut room, 2, 1), 1);
         assert_eq!(arrive(&mut room, 1, 1), 0);
     }

@@ -34,7 +34,7 @@ impl OpenOptions {
         Self {
             url: url.into(),
             connections: 8,
-            sqlite_cache_mib: 64,
+            sqlite_cache_mib: 16,
         }
     }
 }

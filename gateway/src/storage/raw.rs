@@ -6,6 +6,7 @@ use bytes::Bytes;
 use sqlx::{AssertSqlSafe, FromRow};
 
 use super::{Result, Tx, batch, execute_list, execute_rows, fetch_list, on_backend};
+use crate::domain::bucket::BUCKETS;
 use crate::domain::{AppId, Bucket, NumberId, RawId, Timestamp};
 
 /// Whose a row is, of all that share its bucket.
@@ -172,6 +173,8 @@ pub async fn waiting_all_tenants(
     if buckets.is_empty() {
         return Ok(Vec::new());
     }
+    // A list of all would be made into a table each time.
+    let are_all = buckets.len() == usize::from(BUCKETS);
     let buckets = batch::padded(
         &buckets
             .iter()
@@ -181,26 +184,51 @@ pub async fn waiting_all_tenants(
     // SQLite would rather walk over the rows themselves, most of which are attached.
     let index = tx.pick("INDEXED BY inbound_raw_todo", "");
     let head = format!(
-        "SELECT id, bucket, number FROM inbound_raw {index} WHERE attached_at = 0 AND id > $2 AND bucket IN"
+        "SELECT id, bucket, number FROM inbound_raw {index} WHERE attached_at = 0 AND id > $1"
     );
-    let sql = batch::any_of(&head, 3, " ORDER BY id LIMIT $1");
-    let rows: Vec<(i64, i64, i64)> = fetch_list!(tx, sql, [most, after.raw()], &buckets)?;
+    // Written out: SQLite plans a statement anew each time its limit is bound.
+    let tail = format!(" ORDER BY id LIMIT {most}");
+    let rows: Vec<(i64, i64, i64)> = match are_all {
+        true => on_backend!(tx, |conn| {
+            sqlx::query_as(AssertSqlSafe(head + &tail))
+                .bind(after.raw())
+                .fetch_all(conn)
+                .await
+        })?,
+        false => {
+            let head = head + " AND bucket IN";
+            let sql = batch::any_of(&head, 2, &tail);
+            fetch_list!(tx, sql, [after.raw()], &buckets)?
+        }
+    };
     Ok(rows.into_iter().filter_map(place).collect())
 }
 
-/// The bodies that wait, on any node, with their lanes; `None`: more than `most` do.
-pub async fn few_waiting_all_tenants(tx: &mut Tx, most: i64) -> Result<Option<Vec<Place>>> {
+/// Do more than so many bodies wait, on any node?
+pub async fn many_wait_all_tenants(tx: &mut Tx, many: usize) -> Result<bool> {
     let index = tx.pick("INDEXED BY inbound_raw_todo", "");
-    let sql = format!(
-        "SELECT id, bucket, number FROM inbound_raw {index} WHERE attached_at = 0 LIMIT $1"
-    );
-    let rows: Vec<(i64, i64, i64)> = on_backend!(tx, |conn| {
+    // Written out, as above.
+    let sql =
+        format!("SELECT 1 FROM inbound_raw {index} WHERE attached_at = 0 LIMIT 1 OFFSET {many}");
+    let row: Option<(i32,)> = on_backend!(tx, |conn| {
         sqlx::query_as(AssertSqlSafe(sql))
-            .bind(most.saturating_add(1))
-            .fetch_all(conn)
+            .fetch_optional(conn)
             .await
     })?;
-    if i64::try_from(rows.len()).unwrap_or(i64::MAX) > most {
+    Ok(row.is_some())
+}
+
+/// The bodies that wait, on any node, with their lanes; `None`: more than `most` do.
+pub async fn few_waiting_all_tenants(tx: &mut Tx, most: usize) -> Result<Option<Vec<Place>>> {
+    let index = tx.pick("INDEXED BY inbound_raw_todo", "");
+    let sql = format!(
+        "SELECT id, bucket, number FROM inbound_raw {index} WHERE attached_at = 0 LIMIT {}",
+        most.saturating_add(1)
+    );
+    let rows: Vec<(i64, i64, i64)> = on_backend!(tx, |conn| {
+        sqlx::query_as(AssertSqlSafe(sql)).fetch_all(conn).await
+    })?;
+    if rows.len() > most {
         return Ok(None);
     }
     Ok(Some(rows.into_iter().filter_map(place).collect()))

@@ -1,5 +1,6 @@
 //! What comes while nothing stands before it is attached by the commit that takes it in; everything else is kept first.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -85,6 +86,29 @@ async fn behind_a_body_that_waits_those_of_its_number_wait_in_order() {
         assert_eq!(late, wamids(&[("wamid.A", 1), ("wamid.B", 2)]));
         post(&desk, 0, &hello(&desk, "wamid.D", NUMBERS[0])).await;
         assert_eq!(handed_on(&mut attached), wamids(&[("wamid.D", 3)]));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn beside_others_that_wait_what_is_of_a_tenant_with_turns_enough_is_kept_first() {
+    for_each_database(async |database| {
+        let desk = Desk::open(&database).await;
+        let flooded = desk.owner.snapshot();
+        let flooded = flooded.number_named(NUMBERS[1]).expect("a number");
+        let mut attached = desk.attach_as_it_comes().await;
+        desk.leeway.tell_ahead(&BTreeSet::from([flooded.tenant.id]));
+        // While all may have all of it nobody is held back.
+        post(&desk, 1, &hello(&desk, "wamid.A", NUMBERS[1])).await;
+        assert_eq!(handed_on(&mut attached), wamids(&[("wamid.A", 1)]));
+        desk.leeway.set(0.5);
+        post(&desk, 1, &hello(&desk, "wamid.B", NUMBERS[1])).await;
+        post(&desk, 0, &hello(&desk, "wamid.C", NUMBERS[0])).await;
+        assert_eq!(handed_on(&mut attached), wamids(&[("wamid.C", 1)]));
+        assert_eq!(desk.waiting().await, 1);
+        // Nobody else has bodies that wait, so it is attached all the same.
+        let late = named(desk.attach().await);
+        assert_eq!(late, wamids(&[("wamid.B", 2)]));
     })
     .await;
 }

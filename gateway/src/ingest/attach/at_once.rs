@@ -28,7 +28,7 @@ const HARDLY_ANY: usize = 4;
 /// How long the writer is waited for; PostgreSQL's locks are for about as long ([`crate::storage::Db::begin_brief`]). Acknowledgements wait for it.
 const PATIENCE: Duration = Duration::from_millis(50);
 /// Bodies that wait, of all nodes, up to which it is looked whose they are; of more, [`Kept`](super::kept::Kept) knows.
-const FEW: i64 = 256;
+const FEW: usize = 256;
 
 /// What a group of bodies holds that need not wait.
 pub(in crate::ingest) struct AtOnce {
@@ -116,7 +116,7 @@ impl Attacher {
     }
 
     /// The rows' lanes that are ours and before which no body waits; `None`: not known. What is anybody's of a bucket waits, and what
-    /// came there with it.
+    /// came there with it; and what is of somebody with turns enough.
     async fn free(
         &self,
         tx: &mut Tx,
@@ -127,7 +127,20 @@ impl Attacher {
         let lanes = rows.iter().map(|row| row.lane);
         let anybodys = lanes.clone().filter(|lane| lane.whose == Whose::Any);
         let waits: BTreeSet<Bucket> = anybodys.map(|lane| lane.bucket).collect();
-        let ours = lanes.filter(|lane| owned.owns(lane.bucket) && !waits.contains(&lane.bucket));
+        let ahead = self.ahead();
+        let has_plenty = |lane: &Lane| match lane.whose {
+            Whose::Number(number) => ahead.has(number),
+            Whose::Any | Whose::Nobody => false,
+        };
+        let ours = lanes
+            .filter(|lane| owned.owns(lane.bucket) && !waits.contains(&lane.bucket))
+            .filter(|lane| !has_plenty(lane));
+        let alone = self.db.is_sqlite();
+        // What is remembered may be gone, so the database is asked all the same, for less.
+        let knows_many = alone && self.kept.knows_more_than(FEW);
+        if knows_many && raw::many_wait_all_tenants(tx, FEW).await? {
+            return Ok(self.kept.free(ours));
+        }
         Ok(match raw::few_waiting_all_tenants(tx, FEW).await? {
             Some(few) => {
                 let waiting: Lanes = few.into_iter().collect();
@@ -135,7 +148,7 @@ impl Attacher {
                 self.kept.learn(since, waiting);
                 Some(free)
             }
-            None if self.db.is_sqlite() => self.kept.free(ours),
+            None if alone => self.kept.free(ours),
             // Other nodes keep bodies too.
             None => return Err(AttachError::Many),
         })

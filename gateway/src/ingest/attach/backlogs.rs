@@ -1,11 +1,12 @@
 //! What is known of backlogs while they last: whose they are, and whether others come beside them.
 
 use std::collections::BTreeSet;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::domain::{NumberId, Timestamp};
+use crate::directory::Snapshot;
+use crate::domain::{NumberId, TenantId, Timestamp};
 use crate::sync::lock;
 
 /// Bodies that wait for as long make their number late. A second less than what monitoring calls a backlog: so often it is told
@@ -42,6 +43,23 @@ impl Backlogs {
         let told = lock(&self.late);
         let (at, late) = told.as_ref()?;
         (now >= *at && now.since(*at) < BELIEVED_FOR).then(|| late.clone())
+    }
+}
+
+/// Those of whom turns enough wait already, while others wait too: what else comes for them waits as a body.
+#[derive(Debug)]
+pub(super) struct Ahead {
+    pub tenants: Arc<BTreeSet<TenantId>>,
+    pub snapshot: Arc<Snapshot>,
+}
+
+impl Ahead {
+    pub(super) fn has(&self, number: NumberId) -> bool {
+        if self.tenants.is_empty() {
+            return false;
+        }
+        let entry = self.snapshot.number(number);
+        entry.is_some_and(|entry| self.tenants.contains(&entry.tenant.id))
     }
 }
 

@@ -73,6 +73,12 @@ impl Kept {
         self.known().forget();
     }
 
+    /// Is it known that more than so many wait?
+    pub(super) fn knows_more_than(&self, most: usize) -> bool {
+        let known = self.known();
+        known.waiting.as_ref().is_some_and(|all| all.len() > most)
+    }
+
     /// Those of these lanes to which something comes before which nothing waits; `None`: not known.
     pub(super) fn free<C: FromIterator<Lane>>(
         &self,
@@ -118,6 +124,7 @@ mod tests {
         kept.learn(kept.since(), all([place(1, 1), place(2, 1)]));
         kept.add([place(3, 2)]);
         assert_eq!(free(&kept), Some(vec![3]));
+        assert!(kept.knows_more_than(2) && !kept.knows_more_than(3));
         kept.done([place(1, 1), place(3, 2), place(9, 3)]);
         assert_eq!(free(&kept), Some(vec![2, 3]));
         kept.done([place(2, 1)]);

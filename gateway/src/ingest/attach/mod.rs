@@ -41,6 +41,7 @@ use crate::storage::{Db, StorageError, Tx, changes};
 use crate::telemetry::names;
 use crate::tenants::SetupError;
 
+use backlogs::Ahead;
 pub use backlogs::Backlogs;
 pub use kept::Kept;
 use waiting::Waiting;
@@ -273,10 +274,9 @@ impl Attacher {
         };
         let mut tx = self.db.glance().await?;
         let now = self.clock.now();
-        // Beside others, what came late can wait too.
-        let sweeps = of_backlogs > 0;
-        waiting.read(&mut tx, &owned.buckets(), now, sweeps).await?;
-        let picked = waiting.pick(self.config.most, of_backlogs);
+        waiting.read(&mut tx, &owned.buckets(), now).await?;
+        let ahead = self.ahead();
+        let picked = waiting.pick(self.config.most, of_backlogs, |number| ahead.has(number));
         self.leeway.tell_backlog(waiting.has_backlog());
         let (raws, gone) = self.bodies(&mut tx, &picked).await?;
         self.kept.done(gone.iter().copied());
@@ -302,6 +302,14 @@ impl Attacher {
             true => Left::More,
             false => Left::Nothing,
         })
+    }
+
+    /// Those whose bodies need not come to turns yet.
+    fn ahead(&self) -> Ahead {
+        Ahead {
+            tenants: self.leeway.ahead(),
+            snapshot: self.directory.snapshot(),
+        }
     }
 
     /// The bodies that were picked, in that order, as far as a batch may hold them; and those that do not wait any more.

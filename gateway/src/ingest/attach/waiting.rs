@@ -1,13 +1,13 @@
 //! Which bodies wait, and whose is next: numbers take turns, so that a flood for one keeps nobody else's waiting.
 //!
 //! Ids are read ahead of the bodies, from where the last reading ended. A body can be committed after one with a later id
-//! was read: while few wait, what is young is read again each time ([`YOUNG`]); every look, and while many wait whenever
-//! there is nothing else to read, all that waits is gone over once more, some ids at a time. Those of one number go in the
-//! order of their ids ([`Lanes`]).
+//! was read, so what is young is read again each time ([`YOUNG`], and less of it while many wait: [`YOUNGEST`]); every look, and
+//! while many wait again and again, all that waits is gone over once more, some ids at a time. Those of one number go in the order
+//! of their ids ([`Lanes`]).
 
 use std::collections::BTreeSet;
 use std::collections::btree_set::Range;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::lanes::Lanes;
 use crate::domain::id::first_id_at;
@@ -18,16 +18,20 @@ use crate::storage::{Result, Tx};
 /// A body that is committed longer after it got its id than this is found by the next look, not by the next reading. Clocks
 /// of nodes may differ by so much too.
 const YOUNG: Duration = Duration::from_secs(2);
+/// The same while many wait: about as long as commits of one node take. What comes later still is found as all is gone over.
+const YOUNGEST: Duration = Duration::from_millis(50);
 /// Ids of one reading. An entry of an index each: a millisecond or so.
 const AHEAD: usize = 2_048;
 const SWEPT: usize = 1_024;
+/// While many wait they are gone over so slowly, a reading each time: beside a flood it was half of a core (docs/performance.md).
+const SWEEPS_APART: Duration = Duration::from_millis(50);
 /// Ids that are held. Where more wait, later ones are read when there is room: whose they are does not count until then.
 const HELD: usize = 500_000;
 /// Before all ids.
 const FIRST: RawId = RawId::from_raw(0);
 
-/// While more wait, what is young is too much to be read again each time.
-const FEW: usize = 1_024;
+/// While more wait, all that is young is too much to be read again each time.
+const FEW: usize = 128;
 
 /// While as many are held nobody is let before the others: who comes then is not even known.
 const GIVES_WAY: usize = 100_000;
@@ -42,11 +46,15 @@ pub(super) struct Waiting {
     front: RawId,
     /// Where the look under way goes on.
     sweep: Option<RawId>,
+    /// When it last did.
+    swept: Option<Instant>,
     /// The next pick begins behind it: who was first in the last one, or what was attached last.
     behind: Option<Lane>,
     /// The same among those with backlogs, when they are picked apart.
     behind_backlog: Option<Lane>,
-    /// Those with backlogs were picked apart in the last one.
+    /// Those with backlogs, when something was picked last.
+    backlogs: BTreeSet<Lane>,
+    /// They were picked apart.
     apart: bool,
     /// A reading found as many as it could take.
     more: bool,
@@ -60,8 +68,10 @@ impl Waiting {
             lanes: Lanes::default(),
             front: FIRST,
             sweep: None,
+            swept: None,
             behind: None,
             behind_backlog: None,
+            backlogs: BTreeSet::new(),
             apart: false,
             more: false,
             unread: true,
@@ -80,7 +90,7 @@ impl Waiting {
 
     /// May there be more to attach at once?
     pub(super) fn has_more(&self) -> bool {
-        self.lanes.len() > 0 || self.more
+        self.lanes.len() > 0 || self.more || self.sweep.is_some()
     }
 
     /// The numbers whose bodies wait since before then; `None`: it may be anybody's.
@@ -98,25 +108,23 @@ impl Waiting {
         .collect()
     }
 
-    /// Reads on; where many wait, what may have been passed by only if it `sweeps`.
+    /// Reads on.
     pub(super) async fn read(
         &mut self,
         tx: &mut Tx,
         buckets: &[Bucket],
         now: Timestamp,
-        sweeps: bool,
     ) -> Result<()> {
         self.more = false;
         self.unread = true;
         if self.lanes.len() >= HELD {
             return Ok(());
         }
-        let after = match self.lanes.len() < FEW {
-            true => self
-                .front
-                .min(RawId::from_raw(first_id_at(now.minus(YOUNG)))),
-            false => self.front,
+        let young = match self.lanes.len() < FEW {
+            true => YOUNG,
+            false => YOUNGEST,
         };
+        let after = RawId::from_raw(first_id_at(now.minus(young))).min(self.front);
         let mut found = self.take(tx, buckets, after, AHEAD).await?;
         if found.is_full && found.last <= self.front {
             found = self.take(tx, buckets, self.front, AHEAD).await?;
@@ -124,14 +132,17 @@ impl Waiting {
         self.front = self.front.max(found.last);
         self.unread = found.is_full;
         self.more |= found.is_full;
-        if self.lanes.len() >= FEW {
+        let many = self.lanes.len() >= FEW;
+        if many {
             self.look();
         }
-        let sweeps = sweeps || !self.unread || self.lanes.len() < FEW;
-        if let Some(at) = self.sweep.filter(|_| sweeps) {
+        let rests = many && self.swept.is_some_and(|at| at.elapsed() < SWEEPS_APART);
+        if let Some(at) = self.sweep.filter(|_| !rests) {
             let found = self.take(tx, buckets, at, SWEPT).await?;
             self.sweep = found.is_full.then_some(found.last);
-            self.more |= found.is_full;
+            #[allow(clippy::disallowed_methods, reason = "how long it rests")]
+            let now = Instant::now();
+            self.swept = Some(now);
         }
         Ok(())
     }
@@ -155,14 +166,20 @@ impl Waiting {
         Ok(found)
     }
 
-    /// Whose turn it is: the oldest body of each lane, then the second of each, until there are `most`; of those with backlogs,
-    /// no more than `of_backlogs` together. Backlogs take turns among themselves then: else those that stand before everybody
-    /// who comes and goes would always be first.
-    pub(super) fn pick(&mut self, most: usize, of_backlogs: usize) -> Vec<Place> {
+    /// Whose turn it is: the oldest body of each lane, then the second of each, until there are `most`; of those with backlogs
+    /// (many wait, or `is_ahead`), no more than `of_backlogs` together. Backlogs take turns among themselves then: else those that
+    /// stand before everybody who comes and goes would always be first.
+    pub(super) fn pick(
+        &mut self,
+        most: usize,
+        of_backlogs: usize,
+        is_ahead: impl Fn(NumberId) -> bool,
+    ) -> Vec<Place> {
         self.apart = of_backlogs < most;
+        self.backlogs = self.find_backlogs(is_ahead);
         let some = |behind: Option<Lane>, backlogs: bool, most: usize| {
             let lanes = self.lanes.circle(behind);
-            let chosen = lanes.filter(|(lane, ids)| self.is_apart(*lane, ids.len()) == backlogs);
+            let chosen = lanes.filter(|(lane, _)| self.is_apart(*lane) == backlogs);
             in_turn(
                 chosen.map(|(lane, ids)| (lane, self.lanes.ready(lane, ids))),
                 most,
@@ -181,10 +198,9 @@ impl Waiting {
         picked
     }
 
-    /// Is there one that would be picked apart?
+    /// Was there one when something was picked last?
     pub(super) fn has_backlog(&self) -> bool {
-        let mut lanes = self.lanes.circle(None);
-        lanes.any(|(lane, ids)| self.is_backlog(lane, ids.len()))
+        !self.backlogs.is_empty()
     }
 
     /// May others be let before those with backlogs?
@@ -197,13 +213,21 @@ impl Waiting {
         self.unread
     }
 
-    fn is_apart(&self, lane: Lane, count: usize) -> bool {
-        self.apart && self.is_backlog(lane, count)
+    fn is_apart(&self, lane: Lane) -> bool {
+        self.apart && self.backlogs.contains(&lane)
     }
 
     /// Not where the others of its bucket would have to wait for it.
-    fn is_backlog(&self, lane: Lane, count: usize) -> bool {
-        count > BACKLOG && !self.lanes.holds_anybodys(lane)
+    fn find_backlogs(&self, is_ahead: impl Fn(NumberId) -> bool) -> BTreeSet<Lane> {
+        let lanes = self.lanes.circle(None);
+        let many = lanes.filter(|(lane, ids)| match lane.whose {
+            _ if ids.len() > BACKLOG => true,
+            Whose::Number(number) => is_ahead(number),
+            Whose::Any | Whose::Nobody => false,
+        });
+        many.map(|(lane, _)| lane)
+            .filter(|lane| !self.lanes.holds_anybodys(*lane))
+            .collect()
     }
 
     /// These are attached, or wait no more; what is picked next begins behind the last one's lane. Answers how many were of
@@ -212,11 +236,11 @@ impl Waiting {
         let mut others = 0;
         for (id, lane) in gone {
             let count = self.lanes.remove((id, lane));
-            match self.is_apart(lane, count) {
+            match self.is_apart(lane) {
                 true => self.behind_backlog = Some(lane),
                 false => self.behind = Some(lane),
             }
-            others += usize::from(count <= BACKLOG);
+            others += usize::from(count <= BACKLOG && !self.backlogs.contains(&lane));
         }
         others
     }
@@ -255,6 +279,10 @@ mod tests {
     use super::super::lanes::tests::place;
     use super::*;
 
+    fn nobody(_: NumberId) -> bool {
+        false
+    }
+
     fn waiting(places: &[Place]) -> Waiting {
         Waiting {
             lanes: places.iter().copied().collect(),
@@ -268,7 +296,7 @@ mod tests {
         let quiet = [place(2_001, 3), place(2_003, 3), place(2_002, 18)];
         let all: Vec<Place> = flood.chain(quiet).collect();
         let mut waiting = waiting(&all);
-        let picked = waiting.pick(6, 6);
+        let picked = waiting.pick(6, 6, nobody);
         let expected = [
             place(2_001, 3),
             place(1, 7),
@@ -279,7 +307,7 @@ mod tests {
         ];
         assert_eq!(picked, expected);
         waiting.done(picked);
-        assert_eq!(waiting.pick(2, 2), [place(4, 7), place(5, 7)]);
+        assert_eq!(waiting.pick(2, 2, nobody), [place(4, 7), place(5, 7)]);
         assert!(waiting.has_more());
     }
 
@@ -288,7 +316,7 @@ mod tests {
         let all: Vec<Place> = (1..5).map(|n| place(10 + n, n)).collect();
         let mut waiting = waiting(&all);
         for first in [1, 2, 3, 4, 1] {
-            assert_eq!(waiting.pick(1, 1), [place(10 + first, first)]);
+            assert_eq!(waiting.pick(1, 1, nobody), [place(10 + first, first)]);
         }
     }
 
@@ -298,7 +326,7 @@ mod tests {
         let mut waiting = waiting(&all);
         let mut lanes = Vec::new();
         for _ in 0..6 {
-            let picked = waiting.pick(3, 3);
+            let picked = waiting.pick(3, 3, nobody);
             lanes.extend(picked.iter().map(|(_, lane)| *lane));
             waiting.done(picked);
         }
@@ -313,7 +341,7 @@ mod tests {
         let mut waiting = waiting(&backlogs.collect::<Vec<_>>());
         let mut lanes = Vec::new();
         for _ in 0..3 {
-            let picked = waiting.pick(10, 10);
+            let picked = waiting.pick(10, 10, nobody);
             lanes.extend(picked.iter().map(|(_, lane)| *lane));
             waiting.done(picked);
         }
@@ -326,11 +354,11 @@ mod tests {
         let flood = (1..=100).map(|id| place(id, 11));
         let all: Vec<Place> = flood.chain([place(101, 10), place(102, 12)]).collect();
         let mut waiting = waiting(&all);
-        let picked = waiting.pick(48, 0);
+        let picked = waiting.pick(48, 0, nobody);
         assert_eq!(picked, (1..=48).map(|id| place(id, 11)).collect::<Vec<_>>());
         assert!(!waiting.has_backlog());
         waiting.done(picked);
-        assert_eq!(waiting.pick(100, 0).len(), 52);
+        assert_eq!(waiting.pick(100, 0, nobody).len(), 52);
     }
 
     #[test]
@@ -356,7 +384,7 @@ mod tests {
     #[test]
     fn what_is_read_twice_is_held_once() {
         let mut waiting = waiting(&[place(1, 1), place(1, 1), place(2, 1)]);
-        assert_eq!(waiting.pick(10, 10).len(), 2);
+        assert_eq!(waiting.pick(10, 10, nobody).len(), 2);
         waiting.done([place(1, 1), place(2, 1), place(3, 1)]);
         assert!(!waiting.has_more());
     }
@@ -371,16 +399,28 @@ mod tests {
             // It shares a bucket with one of them.
             let quiet = [place(10_000 + n, 52)];
             waiting.lanes.add(quiet[0]);
+            let picked = waiting.pick(48, 0, nobody);
             assert!(waiting.has_backlog());
-            let picked = waiting.pick(48, 0);
             assert_eq!(picked, quiet);
             assert_eq!(waiting.done(picked), 1);
-            let some = waiting.pick(48, 4);
+            let some = waiting.pick(48, 4, nobody);
             assert_eq!(some.len(), 4);
             served.extend(some.iter().map(|(_, lane)| *lane));
             assert_eq!(waiting.done(some), 0);
         }
         assert_eq!(served.len(), 20);
+    }
+
+    #[test]
+    fn whose_turns_are_plenty_is_held_back_before_its_bodies_are_many() {
+        let all = [place(1, 11), place(2, 11), place(3, 12), place(4, 19)];
+        let mut waiting = waiting(&all);
+        let is_ahead = |number: NumberId| number.raw() == 1;
+        assert_eq!(waiting.pick(48, 0, is_ahead), [place(4, 19), place(3, 12)]);
+        assert!(waiting.has_backlog());
+        assert_eq!(waiting.pick(48, 1, is_ahead).len(), 3);
+        assert_eq!(waiting.done([place(1, 11), place(3, 12)]), 1);
+        assert_eq!(waiting.pick(48, 48, is_ahead).len(), 2);
     }
 
     #[test]
@@ -396,7 +436,7 @@ mod tests {
             place(2, 7),
             place(3, 7),
         ];
-        assert_eq!(waiting.pick(6, 3), expected);
-        assert_eq!(waiting.pick(6, 0), expected[..2]);
+        assert_eq!(waiting.pick(6, 3, nobody), expected);
+        assert_eq!(waiting.pick(6, 0, nobody), expected[..2]);
     }
 }
