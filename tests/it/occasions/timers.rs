@@ -141,8 +141,10 @@ impl Ground<'_> {
             }
             let altered = "UPDATE artifact SET engine = 'another ' || engine";
             database.execute(altered).await;
-            // What ran lately is tried as a node begins, if the one before had come to write that it ran.
-            database.execute("DELETE FROM plugin_health").await;
+            if !refused {
+                // What ran lately is tried as a node begins, if the one before had come to write that it ran.
+                database.execute("DELETE FROM plugin_health").await;
+            }
         });
         ground.await
     }
