@@ -21,7 +21,7 @@ const FILES: [&str; 2] = ["", "-wal"];
 
 impl Disk {
     fn of(database: &TestDatabase) -> Self {
-        let path = database.url.strip_prefix("sqlite:").expect("SQLite");
+        let path = database.file().expect("SQLite");
         Self {
             database: path.into(),
             kept: tempfile::tempdir().expect("a folder"),

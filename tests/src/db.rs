@@ -45,7 +45,7 @@ impl TestDatabase {
         static MIGRATED: OnceCell<Vec<u8>> = OnceCell::const_new();
         let migrated = MIGRATED.get_or_init(migrated_file).await;
         let database = Self::in_a_folder();
-        let file = database.url.trim_start_matches("sqlite:");
+        let file = database.file().expect("SQLite");
         std::fs::write(file, migrated).expect("a database's file");
         database
     }
@@ -59,6 +59,11 @@ impl TestDatabase {
             url,
             _whole: Whole::Folder { _folder: folder },
         }
+    }
+
+    /// The file of a SQLite database.
+    pub fn file(&self) -> Option<&str> {
+        self.url.strip_prefix("sqlite:")
     }
 
     async fn postgres() -> Option<Self> {
@@ -119,7 +124,8 @@ async fn migrated_file() -> Vec<u8> {
         .expect("a migrated database");
     // The last connection brings the log into the file.
     db.close().await;
-    std::fs::read(database.url.trim_start_matches("sqlite:")).expect("the database's file")
+    let file = database.file().expect("SQLite");
+    std::fs::read(file).expect("the database's file")
 }
 
 async fn count<C>(connection: sqlx::Result<C>, query: &'static str) -> sqlx::Result<i64>

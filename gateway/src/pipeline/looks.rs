@@ -69,17 +69,15 @@ impl Pipeline {
         });
     }
 
+    /// Takes in what the look found, then what arrived meanwhile.
     pub(super) fn looked(&mut self, looked: Looked) {
         let before = std::mem::replace(&mut self.look, Look::Rests);
-        match looked.events {
-            Ok(events) if before == Look::UnderWay => {
-                self.found(events, looked.full, looked.limit);
-            }
-            Ok(_) => self.queue.room().look_ended(None),
-            Err(error) => {
-                tracing::warn!(error = ?error, "waiting messages could not be read");
-                self.queue.room().look_ended(None);
-            }
+        let events = looked.events.inspect_err(
+            |error| tracing::warn!(error = ?error, "waiting messages could not be read"),
+        );
+        match events.ok().filter(|_| before == Look::UnderWay) {
+            Some(events) => self.found(events, looked.full, looked.limit),
+            None => self.queue.room().look_ended(None),
         }
         let arrived = std::mem::take(&mut self.arrived);
         arrived

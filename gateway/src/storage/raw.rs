@@ -173,14 +173,6 @@ pub async fn waiting_all_tenants(
     if buckets.is_empty() {
         return Ok(Vec::new());
     }
-    // A list of all would be made into a table each time.
-    let are_all = buckets.len() == usize::from(BUCKETS);
-    let buckets = batch::padded(
-        &buckets
-            .iter()
-            .map(|bucket| bucket.raw())
-            .collect::<Vec<_>>(),
-    );
     // SQLite would rather walk over the rows themselves, most of which are attached.
     let index = tx.pick("INDEXED BY inbound_raw_todo", "");
     let head = format!(
@@ -188,7 +180,8 @@ pub async fn waiting_all_tenants(
     );
     // Written out: SQLite plans a statement anew each time its limit is bound.
     let tail = format!(" ORDER BY id LIMIT {most}");
-    let rows: Vec<(i64, i64, i64)> = match are_all {
+    // A list of all would be made into a table each time.
+    let rows: Vec<(i64, i64, i64)> = match buckets.len() == usize::from(BUCKETS) {
         true => on_backend!(tx, |conn| {
             sqlx::query_as(AssertSqlSafe(head + &tail))
                 .bind(after.raw())
@@ -196,6 +189,8 @@ pub async fn waiting_all_tenants(
                 .await
         })?,
         false => {
+            let buckets: Vec<i64> = buckets.iter().map(|bucket| bucket.raw()).collect();
+            let buckets = batch::padded(&buckets);
             let head = head + " AND bucket IN";
             let sql = batch::any_of(&head, 2, &tail);
             fetch_list!(tx, sql, [after.raw()], &buckets)?

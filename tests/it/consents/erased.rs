@@ -24,7 +24,7 @@ const BSUID: &str = "GB.4410093827716523";
 
 /// All that the database holds, as one text: of SQLite the files, of PostgreSQL every row of every table.
 async fn everything(database: &TestDatabase) -> Vec<u8> {
-    if let Some(path) = database.url.strip_prefix("sqlite:") {
+    if let Some(path) = database.file() {
         let mut all = std::fs::read(path).expect("the file");
         for beside in ["-wal", "-journal"] {
             all.extend(std::fs::read(format!("{path}{beside}")).unwrap_or_default());

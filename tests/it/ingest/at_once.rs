@@ -106,7 +106,7 @@ async fn beside_others_that_wait_what_is_of_a_tenant_with_turns_enough_is_kept_f
         post(&desk, 0, &hello(&desk, "wamid.C", NUMBERS[0])).await;
         assert_eq!(handed_on(&mut attached), wamids(&[("wamid.C", 1)]));
         assert_eq!(desk.waiting().await, 1);
-        // Nobody else has bodies that wait, so it is attached all the same.
+        // A few of a backlog go beside others.
         let late = named(desk.attach().await);
         assert_eq!(late, wamids(&[("wamid.B", 2)]));
     })

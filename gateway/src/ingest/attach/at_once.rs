@@ -128,13 +128,9 @@ impl Attacher {
         let anybodys = lanes.clone().filter(|lane| lane.whose == Whose::Any);
         let waits: BTreeSet<Bucket> = anybodys.map(|lane| lane.bucket).collect();
         let ahead = self.ahead();
-        let has_plenty = |lane: &Lane| match lane.whose {
-            Whose::Number(number) => ahead.has(number),
-            Whose::Any | Whose::Nobody => false,
-        };
         let ours = lanes
             .filter(|lane| owned.owns(lane.bucket) && !waits.contains(&lane.bucket))
-            .filter(|lane| !has_plenty(lane));
+            .filter(|lane| !ahead.has(*lane));
         let alone = self.db.is_sqlite();
         // What is remembered may be gone, so the database is asked all the same, for less.
         let knows_many = alone && self.kept.knows_more_than(FEW);

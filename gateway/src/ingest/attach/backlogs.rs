@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::directory::Snapshot;
 use crate::domain::{NumberId, TenantId, Timestamp};
+use crate::storage::raw::{Lane, Whose};
 use crate::sync::lock;
 
 /// Bodies that wait for as long make their number late. A second less than what monitoring calls a backlog: so often it is told
@@ -54,11 +55,12 @@ pub(super) struct Ahead {
 }
 
 impl Ahead {
-    pub(super) fn has(&self, number: NumberId) -> bool {
-        if self.tenants.is_empty() {
-            return false;
-        }
-        let entry = self.snapshot.number(number);
+    /// Is that lane of one of them?
+    pub(super) fn has(&self, lane: Lane) -> bool {
+        let entry = match lane.whose {
+            Whose::Number(number) if !self.tenants.is_empty() => self.snapshot.number(number),
+            _ => None,
+        };
         entry.is_some_and(|entry| self.tenants.contains(&entry.tenant.id))
     }
 }

@@ -276,7 +276,7 @@ impl Attacher {
         let now = self.clock.now();
         waiting.read(&mut tx, &owned.buckets(), now).await?;
         let ahead = self.ahead();
-        let picked = waiting.pick(self.config.most, of_backlogs, |number| ahead.has(number));
+        let picked = waiting.pick(self.config.most, of_backlogs, |lane| ahead.has(lane));
         self.leeway.tell_backlog(waiting.has_backlog());
         let (raws, gone) = self.bodies(&mut tx, &picked).await?;
         self.kept.done(gone.iter().copied());

@@ -173,7 +173,7 @@ impl Waiting {
         &mut self,
         most: usize,
         of_backlogs: usize,
-        is_ahead: impl Fn(NumberId) -> bool,
+        is_ahead: impl Fn(Lane) -> bool,
     ) -> Vec<Place> {
         self.apart = of_backlogs < most;
         self.backlogs = self.find_backlogs(is_ahead);
@@ -218,13 +218,9 @@ impl Waiting {
     }
 
     /// Not where the others of its bucket would have to wait for it.
-    fn find_backlogs(&self, is_ahead: impl Fn(NumberId) -> bool) -> BTreeSet<Lane> {
+    fn find_backlogs(&self, is_ahead: impl Fn(Lane) -> bool) -> BTreeSet<Lane> {
         let lanes = self.lanes.circle(None);
-        let many = lanes.filter(|(lane, ids)| match lane.whose {
-            _ if ids.len() > BACKLOG => true,
-            Whose::Number(number) => is_ahead(number),
-            Whose::Any | Whose::Nobody => false,
-        });
+        let many = lanes.filter(|(lane, ids)| ids.len() > BACKLOG || is_ahead(*lane));
         many.map(|(lane, _)| lane)
             .filter(|lane| !self.lanes.holds_anybodys(*lane))
             .collect()
@@ -276,10 +272,10 @@ struct Found {
 
 #[cfg(test)]
 mod tests {
-    use super::super::lanes::tests::place;
+    use super::super::lanes::tests::{lane, place};
     use super::*;
 
-    fn nobody(_: NumberId) -> bool {
+    fn nobody(_: Lane) -> bool {
         false
     }
 
@@ -415,7 +411,7 @@ mod tests {
     fn whose_turns_are_plenty_is_held_back_before_its_bodies_are_many() {
         let all = [place(1, 11), place(2, 11), place(3, 12), place(4, 19)];
         let mut waiting = waiting(&all);
-        let is_ahead = |number: NumberId| number.raw() == 1;
+        let is_ahead = |of: Lane| of == lane(11);
         assert_eq!(waiting.pick(48, 0, is_ahead), [place(4, 19), place(3, 12)]);
         assert!(waiting.has_backlog());
         assert_eq!(waiting.pick(48, 1, is_ahead).len(), 3);
