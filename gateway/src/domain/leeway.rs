@@ -40,10 +40,10 @@ impl Leeway {
     }
 
     /// Of these tenants turns enough wait already. Told with the share.
-    pub fn tell_ahead(&self, tenants: &BTreeSet<TenantId>) {
+    pub fn tell_ahead(&self, tenants: BTreeSet<TenantId>) {
         let mut ahead = lock(&self.ahead);
-        if **ahead != *tenants {
-            *ahead = Arc::new(tenants.clone());
+        if **ahead != tenants {
+            *ahead = Arc::new(tenants);
         }
     }
 
@@ -83,11 +83,11 @@ mod tests {
     fn nobody_is_ahead_while_all_may_have_all_of_it() {
         let leeway = Leeway::default();
         let flood = BTreeSet::from([TenantId::from_raw(7)]);
-        leeway.tell_ahead(&flood);
+        leeway.tell_ahead(flood.clone());
         assert!(leeway.ahead().is_empty());
         leeway.set(0.5);
         assert_eq!(*leeway.ahead(), flood);
-        leeway.tell_ahead(&BTreeSet::new());
+        leeway.tell_ahead(BTreeSet::new());
         assert!(leeway.ahead().is_empty());
     }
 }

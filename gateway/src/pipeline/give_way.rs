@@ -3,9 +3,10 @@
 //! Slots alone do not keep a flood from the others: two hundred turns of one tenant before the guest threads and in the next
 //! commits are tens of milliseconds for whoever comes after them. So it is measured how long the turns of tenants wait for
 //! the node that have all they want: for a guest thread, and from their plugins' end to their commit, not what their plugins
-//! take. While that is more than half as much again as is usual, there are fewer slots to share out: a quarter fewer, and
-//! again; else there are an eighth more. Where nobody is but those who want more than they have, nothing is measured, and all
-//! slots are there.
+//! take. As somebody begins to want more than its share while others are there, few slots are shared out, and twice as many after
+//! each measurement until the others wait for more than half as long again as is usual. Then it is half of them, and an eighth
+//! more each time they do not. Where nobody is but those who want more than they have, nothing is measured, and all slots are
+//! there; so they are where nobody wants more than its share.
 
 use std::time::Duration;
 
@@ -14,6 +15,8 @@ use crate::domain::Timestamp;
 /// So long, and so many turns of others, are one measurement. Guesses: what was given up shows a few commits later.
 const MEASURED_FOR: Duration = Duration::from_millis(40);
 const MEASURED: u32 = 8;
+/// As long, however few turns there were.
+const MEASURED_AT_MOST: Duration = Duration::from_millis(250);
 /// Nobody else has had a turn for so long: those who want more than they have are alone.
 const ALONE: Duration = Duration::from_millis(250);
 /// There are always so many, and those above their share have so many under way together, as long as the reserve of all slots is
@@ -38,6 +41,10 @@ pub(super) struct GiveWay {
     least_usual: f64,
     measured: Measured,
     backlog: bool,
+    /// Somebody wants more than its share.
+    gives: bool,
+    /// Since it began to, the others have not waited for too long.
+    rises: bool,
 }
 
 /// One measurement.
@@ -61,12 +68,14 @@ impl GiveWay {
             least_usual: usual,
             measured: Measured::default(),
             backlog: false,
+            gives: false,
+            rises: false,
         }
     }
 
     /// Slots to share out.
     pub(super) fn slots(&self, now: Timestamp) -> usize {
-        match self.is_over(now) {
+        match self.is_over(now) || !self.gives {
             true => self.slots,
             false => self.limit,
         }
@@ -78,16 +87,35 @@ impl GiveWay {
     }
 
     /// Does somebody have a backlog before it comes to turns?
-    pub(super) fn tell_backlog(&mut self, backlog: bool) {
+    pub(super) fn tell_backlog(&mut self, backlog: bool, now: Timestamp) {
         self.backlog = backlog;
+        if backlog {
+            self.take(now);
+        }
+    }
+
+    /// A turn of a tenant above its share begins, or somebody waits for more of them.
+    pub(super) fn take(&mut self, now: Timestamp) {
+        if !self.gives {
+            self.gives = true;
+            self.rises = true;
+            self.limit = self.least();
+            self.begin(now);
+        }
+    }
+
+    fn least(&self) -> usize {
+        LEAST.min(self.slots)
     }
 
     /// A turn of a tenant that had all it wanted is committed. It waited so long, while `above` turns of tenants above their share were
     /// under way.
     pub(super) fn waited(&mut self, waited: Duration, above: usize, now: Timestamp) {
         if self.is_over(now) {
-            // What was learnt of others long ago says nothing of those who are here now.
+            // What was learnt of others long ago says nothing of those who are here now. Perhaps they are few: all slots are there
+            // until they have waited.
             self.limit = self.slots;
+            self.rises = false;
             self.begin(now);
         }
         let measured = &mut self.measured;
@@ -95,7 +123,11 @@ impl GiveWay {
         measured.waited += waited.as_secs_f64() * 1_000.0;
         measured.above |= above > 0 || self.backlog;
         measured.last = now;
-        if measured.turns >= MEASURED && now >= measured.since.plus(MEASURED_FOR) {
+        let measured_for = match measured.turns >= MEASURED {
+            true => MEASURED_FOR,
+            false => MEASURED_AT_MOST,
+        };
+        if now >= measured.since.plus(measured_for) {
             self.judge(now);
             self.begin(now);
         }
@@ -108,9 +140,11 @@ impl GiveWay {
 
     fn judge(&mut self, now: Timestamp) {
         let mean = self.measured.waited / f64::from(self.measured.turns);
-        let least = LEAST.min(self.slots);
+        let least = self.least();
         let learnt = match (self.measured.above, self.limit == least) {
             (false, _) => LEARNT,
+            // It is seen soon whether that was all they can give up.
+            (true, _) if self.rises => 0.0,
             (true, true) => {
                 let took = now.since(self.measured.since).as_secs_f64();
                 1.0 - (-took / LEARNT_IN_VAIN.as_secs_f64()).exp()
@@ -118,16 +152,20 @@ impl GiveWay {
             (true, false) => 0.0,
         };
         self.usual = (self.usual + (mean - self.usual) * learnt).max(self.least_usual);
-        self.limit = match mean > 1.5 * self.usual {
-            true => (self.limit - self.limit.div_ceil(4)).max(least),
-            false => (self.limit + self.limit.div_ceil(8)).min(self.slots),
+        self.gives = self.measured.above;
+        let waits = mean > 1.5 * self.usual;
+        self.limit = match (waits, self.rises) {
+            (true, _) => (self.limit / 2).max(least),
+            (false, true) => (self.limit * 2).min(self.slots),
+            (false, false) => (self.limit + self.limit.div_ceil(8)).min(self.slots),
         };
+        self.rises &= !waits;
     }
 
     fn begin(&mut self, now: Timestamp) {
         self.measured = Measured {
             since: now,
-            last: now,
+            last: self.measured.last,
             ..Measured::default()
         };
     }
@@ -184,6 +222,52 @@ mod tests {
     }
 
     #[test]
+    fn whoever_begins_to_want_more_has_little_at_once_and_then_twice_as_much_each_time() {
+        let mut street = Street::new();
+        street.second(3, 0);
+        assert_eq!(street.slots(), SLOTS);
+        street.way.take(street.now);
+        assert_eq!(street.slots(), LEAST);
+        let mut limits = Vec::new();
+        while street.slots() < SLOTS {
+            street.now = street.now.plus(Duration::from_millis(5));
+            street.way.waited(Duration::from_millis(3), 8, street.now);
+            limits.push(street.slots());
+        }
+        limits.dedup();
+        assert_eq!(limits, [8, 16, 32, 64, 128, 256]);
+        assert_eq!(street.second(40, 100), LEAST);
+        street.second(3, 0);
+        assert_eq!(street.slots(), SLOTS, "nobody wants more");
+    }
+
+    #[test]
+    fn beside_few_it_is_soon_known_that_they_do_not_wait() {
+        let mut street = Street::new();
+        let after = |street: &mut Street, ms: u64| {
+            street.now = street.now.plus(Duration::from_millis(ms));
+            street.way.waited(Duration::from_millis(3), 8, street.now);
+        };
+        after(&mut street, 5);
+        street.way.take(street.now);
+        assert_eq!(street.slots(), LEAST);
+        // Five of them a second.
+        (0..12).for_each(|_| after(&mut street, 200));
+        assert_eq!(street.slots(), SLOTS);
+    }
+
+    #[test]
+    fn whoever_is_alone_as_it_begins_gives_nothing_up_until_somebody_has_waited() {
+        let mut street = Street::new();
+        street.way.take(street.now);
+        assert_eq!(street.slots(), SLOTS);
+        street.now = street.now.plus(Duration::from_millis(5));
+        street.way.waited(Duration::from_millis(3), 8, street.now);
+        assert_eq!(street.slots(), SLOTS);
+        assert_eq!(street.second(40, 100), LEAST);
+    }
+
+    #[test]
     fn it_settles_where_others_wait_for_half_as_long_again_as_is_usual() {
         let mut street = Street::new();
         street.second(3, 0);
@@ -226,7 +310,7 @@ mod tests {
     #[test]
     fn beside_a_backlog_that_makes_no_turns_what_others_wait_for_is_not_usual() {
         let mut street = Street::new();
-        street.way.tell_backlog(true);
+        street.way.tell_backlog(true, street.now);
         // While it may have all it takes its time from the others; else it does not.
         for _ in 0..2_000 {
             let waited = if street.way.share(street.now) == 1.0 {
@@ -240,7 +324,7 @@ mod tests {
         }
         assert!(street.way.usual < 4.0, "{}", street.way.usual);
         assert_eq!(street.second(40, 0), LEAST);
-        street.way.tell_backlog(false);
+        street.way.tell_backlog(false, street.now);
         street.second(40, 0);
         street.second(40, 0);
         assert_eq!(street.slots(), SLOTS);

@@ -20,6 +20,7 @@ mod reads;
 mod rollouts;
 mod room;
 mod shelf;
+mod takers;
 mod told;
 mod trial;
 mod turn;

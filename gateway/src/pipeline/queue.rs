@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use super::give_way::{GiveWay, LEAST};
 use super::room::Room;
+use super::takers::Takers;
 use super::work::{Charge, Work};
 use crate::domain::{Bucket, ConversationId, Leeway, TenantId, Timestamp};
 use crate::plugin_host::Weight;
@@ -135,6 +136,7 @@ pub(super) struct Queue {
     /// Of these, of tenants that were above their share.
     above: usize,
     give_way: GiveWay,
+    takers: Takers,
     slots: usize,
 }
 
@@ -153,6 +155,7 @@ impl Queue {
             running: 0,
             above: 0,
             give_way: GiveWay::new(slots.max(1), usual),
+            takers: Takers::default(),
             slots: slots.max(1),
         }
     }
@@ -175,8 +178,9 @@ impl Queue {
     /// Hears whether bodies wait in a backlog, and tells how much those who want more than their share may have, and whose turns
     /// need no more to follow them yet.
     pub(super) fn share(&mut self, leeway: &Leeway, now: Timestamp) {
-        self.give_way.tell_backlog(leeway.has_backlog());
-        leeway.tell_ahead(self.room.plenty());
+        self.give_way.tell_backlog(leeway.has_backlog(), now);
+        let plenty = self.room.plenty().iter().copied();
+        leeway.tell_ahead(plenty.chain(self.takers.all()).collect());
         leeway.set(self.give_way.share(now));
     }
 
@@ -247,6 +251,10 @@ impl Queue {
                     lane.tells = tells;
                     self.above += usize::from(above);
                 }
+                self.takers.begins(tenant, now);
+                if above {
+                    self.give_way.take(now);
+                }
             }
             if event.is_some()
                 && let Some(share) = self.tenants.get_mut(&tenant)
@@ -303,7 +311,7 @@ impl Queue {
                 heavy_wait = true;
                 continue;
             }
-            if waits.running < share {
+            if waits.running < share && !self.takers.has(*tenant) {
                 below = Some((*stand, *tenant));
                 break;
             }

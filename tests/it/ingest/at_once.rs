@@ -97,7 +97,7 @@ async fn beside_others_that_wait_what_is_of_a_tenant_with_turns_enough_is_kept_f
         let flooded = desk.owner.snapshot();
         let flooded = flooded.number_named(NUMBERS[1]).expect("a number");
         let mut attached = desk.attach_as_it_comes().await;
-        desk.leeway.tell_ahead(&BTreeSet::from([flooded.tenant.id]));
+        desk.leeway.tell_ahead(BTreeSet::from([flooded.tenant.id]));
         // While all may have all of it nobody is held back.
         post(&desk, 1, &hello(&desk, "wamid.A", NUMBERS[1])).await;
         assert_eq!(handed_on(&mut attached), wamids(&[("wamid.A", 1)]));

@@ -443,11 +443,41 @@ fn beside_a_flood(takes: Duration, commits: i64) -> (Vec<usize>, f64) {
 #[test]
 fn a_flood_has_less_under_way_while_others_wait_for_long() {
     let (short, share) = beside_a_flood(Duration::from_millis(4), 100);
-    // Nobody knows its turns in the first.
-    assert!(short[1..].iter().all(|flood| *flood >= 200), "{short:?}");
+    // As much as the others can bear, once that is known.
+    assert_eq!(short[2..4], [LEAST; 2], "{short:?}");
+    assert!(short[70..].iter().all(|flood| *flood >= 200), "{short:?}");
     assert_eq!(share, 1.0);
     let (long, share) = beside_a_flood(Duration::from_millis(50), 200);
     let least = long.iter().min();
     assert!(least.is_some_and(|flood| *flood <= 2 * LEAST), "{long:?}");
     assert!(share < 1.0, "{share}");
+}
+
+#[test]
+fn who_begins_most_of_the_turns_is_above_its_share_though_few_of_them_are_under_way() {
+    let mut queue = queue(256, []);
+    let turn = |queue: &mut Queue, conversation: i64, now| {
+        queue.add(event(conversation, 1));
+        let begun = queue.next(now).map(|event| event.conversation);
+        assert_eq!(begun, Some(id(conversation)));
+        let above = queue.above;
+        queue.measured(id(conversation), took(0), now);
+        queue.committed(id(conversation), 1, now.plus(Duration::from_millis(2)));
+        above
+    };
+    // Beside one whose turns take long, so that nobody is alone.
+    queue.add(event(9_000, 1));
+    assert_eq!(begin(&mut queue), [9_000]);
+    let above: Vec<usize> = (0..40)
+        .map(|n| {
+            let now = NOW.plus(Duration::from_millis(n));
+            assert_eq!(turn(&mut queue, 100_000 + n as i64 % 20 * 1_000, now), 0);
+            turn(&mut queue, 10_000 + n as i64 % 1_000, now)
+        })
+        .collect();
+    assert_eq!(above[16..18], [0, 1], "{above:?}");
+    let leeway = Leeway::default();
+    queue.share(&leeway, NOW.plus(Duration::from_millis(41)));
+    assert_eq!(*leeway.ahead(), BTreeSet::from([TenantId::from_raw(10)]));
+    assert!(leeway.share() < 0.1, "{}", leeway.share());
 }
