@@ -10,17 +10,19 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, mpsc};
 
-use super::embedded::{Connection, Options, Place};
+use super::embedded::{Connection, Options, Place, is_unflushed};
 use super::flush::Flusher;
 use super::writer::WriterGate;
 use super::{Result, StorageError};
 use crate::telemetry::names;
 
-/// Pages of the log from which on it is brought in: 16 MB.
+/// Pages of the log from which on it begins anew: 16 MB.
 const PAGES: i64 = 4_000;
+/// So many are brought in at a time: while the disk has those of a whole log to write, 40 ms, it keeps everybody's commit waiting.
+const PART: i64 = 1_000;
 /// Pages that may be brought in while the writer is kept, and in how many goes at most it comes down to that beside it.
 const FEW: i64 = 256;
-const GOES: usize = 3;
+const GOES: usize = 4;
 /// Between two looks at the log, while anything is written.
 const APART: Duration = Duration::from_millis(20);
 /// Until it is tried again, where somebody's reading was in the way.
@@ -166,10 +168,13 @@ impl Checkpoints {
         if !held.connection.is_whole() {
             held.connection = held.options.open()?;
         }
-        let log = checkpoint(&mut held.connection, Mode::Look).await?;
+        let log = held.checkpoint(Mode::Look).await?;
         held.watch(log).await?;
-        if log.left() >= PAGES {
+        if log.log >= PAGES && log.left() > 0 {
             held.wish = held.wish.max(Wish::Anew);
+        } else if log.left() >= PART {
+            held.flusher.check()?;
+            held.go().await?;
         }
         held.fulfil(gate).await
     }
@@ -214,29 +219,52 @@ impl Held {
             Wish::Anew => Mode::Restart,
             Wish::Empty => Mode::Truncate,
         };
-        let mut left = i64::MAX;
+        let mut log = self.checkpoint(Mode::Look).await?;
         for _ in 0..GOES {
-            left = checkpoint(&mut self.connection, Mode::Passive)
-                .await?
-                .left();
-            if left <= FEW {
+            let before = log;
+            log = self.go().await?;
+            // Only then did it take no time in which more would have come.
+            if log.checkpointed - before.checkpointed <= FEW {
                 break;
             }
         }
-        if left > FEW {
+        if log.left() > FEW {
             // Somebody reads what was there before: to keep the writer would be for nothing.
             return Ok(false);
         }
         let _permit = gate.enter(false).await;
-        let is_done = checkpoint(&mut self.connection, mode).await?.busy == 0;
+        let is_done = self.checkpoint(mode).await?.busy == 0;
         if is_done {
             self.wish = Wish::Nothing;
         }
         Ok(is_done)
     }
+
+    /// Brings in what is there, beside the writer.
+    async fn go(&mut self) -> Result<Log> {
+        let log = self.checkpoint(Mode::Passive).await?;
+        // SQLite does it only where nothing was written meanwhile: while the writer is kept.
+        let flushed = self.connection.flush_file().await;
+        self.kept(flushed)?;
+        Ok(log)
+    }
+
+    async fn checkpoint(&mut self, mode: Mode) -> Result<Log> {
+        let log = checkpoint(&mut self.connection, mode).await;
+        self.kept(log)
+    }
+
+    /// Where the disk has refused to keep the file nothing is written any more: what the kernel lost it does not say twice,
+    /// and SQLite would try again and believe it.
+    fn kept<T>(&self, done: Result<T, sqlx::Error>) -> Result<T> {
+        done.map_err(|error| match is_unflushed(&error) {
+            true => self.flusher.fail(&error),
+            false => error.into(),
+        })
+    }
 }
 
-async fn checkpoint(connection: &mut Connection, mode: Mode) -> Result<Log> {
+async fn checkpoint(connection: &mut Connection, mode: Mode) -> Result<Log, sqlx::Error> {
     let (sql, place) = match mode {
         Mode::Look => ("PRAGMA wal_checkpoint(NOOP)", Place::Here),
         Mode::Passive => ("PRAGMA wal_checkpoint(PASSIVE)", Place::Aside),
@@ -244,13 +272,14 @@ async fn checkpoint(connection: &mut Connection, mode: Mode) -> Result<Log> {
         Mode::Truncate => ("PRAGMA wal_checkpoint(TRUNCATE)", Place::Aside),
     };
     connection.work(place);
-    Ok(sqlx::query_as(sql).fetch_one(connection).await?)
+    sqlx::query_as(sql).fetch_one(connection).await
 }
 
 #[cfg(test)]
 mod tests {
     use metrics_exporter_prometheus::PrometheusBuilder;
 
+    use super::super::embedded::unflushed;
     use super::super::{Db, OpenOptions, Tx, on_backend, open};
     use super::*;
 
@@ -329,6 +358,35 @@ mod tests {
         let anew = log(checkpoints).await;
         assert!(anew.log < 10, "{anew:?}");
         bench.db.close().await;
+    }
+
+    #[tokio::test]
+    async fn what_comes_is_brought_in_by_parts_though_somebody_writes() {
+        let bench = Bench::open().await;
+        let (checkpoints, gate) = bench.parts();
+        bench
+            .write("INSERT INTO t VALUES (zeroblob(6000000))")
+            .await;
+        let _writing = gate.enter(false).await;
+        assert!(checkpoints.look(gate).await.expect("looked at"));
+        let seen = log(checkpoints).await;
+        assert!((PART..PAGES).contains(&seen.log), "{seen:?}");
+        assert_eq!(seen.left(), 0, "{seen:?}");
+    }
+
+    #[tokio::test]
+    async fn where_the_disk_keeps_no_file_nothing_is_written_any_more() {
+        let bench = Bench::open().await;
+        let (checkpoints, _) = bench.parts();
+        let mut held = checkpoints.0.lock().await;
+        let held = held.as_mut().expect("open");
+        let busy = held.kept::<()>(Err(sqlx::Error::PoolTimedOut));
+        assert!(matches!(busy, Err(StorageError::Sqlx(_))), "{busy:?}");
+        held.flusher.check().expect("as before");
+        let refused = held.kept::<()>(Err(unflushed()));
+        assert!(matches!(refused, Err(StorageError::Disk)), "{refused:?}");
+        let checked = held.flusher.check();
+        assert!(matches!(checked, Err(StorageError::Disk)), "{checked:?}");
     }
 
     #[tokio::test]

@@ -78,6 +78,13 @@ impl Flusher {
         }
     }
 
+    /// The disk has refused to keep the file that the log is brought into.
+    pub(super) fn fail(&self, error: &sqlx::Error) -> StorageError {
+        tracing::error!(%error, "SQLite's file could not be flushed to disk; nothing is written any more");
+        self.state.failed.store(true, Ordering::Release);
+        StorageError::Disk
+    }
+
     /// One whose flushes end when they are told how.
     #[cfg(test)]
     pub(super) fn waiting_for(told: Receiver<bool>) -> Self {

@@ -15,7 +15,7 @@ use sqlx_core::sql_str::SqlStr;
 use sqlx_core::transaction::{Transaction, TransactionManager};
 
 use super::run::{Answer, Asked, look_at};
-use super::{Done, Embedded, Kind, Row, Statement, error};
+use super::{Done, Embedded, Kind, Row, Statement, error, flush};
 use crate::sync::{into_inner, lock};
 
 /// Where a statement runs.
@@ -100,9 +100,22 @@ impl Connection {
         if self.place == Place::Here {
             return asked.run(self.here()?);
         }
+        self.aside(move |db| asked.run(db)).await
+    }
+
+    /// What was written to the database's file goes to the disk.
+    pub async fn flush_file(&mut self) -> Result<(), Error> {
+        self.aside(|db| flush::flush(db).map_err(error::from)).await
+    }
+
+    /// On a thread for blocking work.
+    async fn aside<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&mut rusqlite::Connection) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
         let db = self.db.take().ok_or_else(lost)?;
         let working = tokio::task::spawn_blocking(move || {
-            let answer = asked.run(&lock(&db));
+            let answer = work(&mut lock(&db));
             (answer, db)
         });
         let (answer, db) = working.await.map_err(|_| lost())?;

@@ -25,6 +25,20 @@ pub(super) fn from(error: rusqlite::Error) -> Error {
     }
 }
 
+/// Did the disk refuse to keep what was written?
+pub fn is_unflushed(error: &Error) -> bool {
+    let refusal = error
+        .as_database_error()
+        .and_then(|error| error.try_downcast_ref::<Refusal>());
+    refusal.is_some_and(|refusal| refusal.code == ffi::SQLITE_IOERR_FSYNC)
+}
+
+#[cfg(test)]
+pub fn unflushed() -> Error {
+    let code = ffi::Error::new(ffi::SQLITE_IOERR_FSYNC);
+    from(rusqlite::Error::SqliteFailure(code, None))
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "(code: {}) {}", self.code, self.message)

@@ -9,6 +9,7 @@
 mod arguments;
 mod connection;
 mod error;
+mod flush;
 mod pool;
 mod row;
 mod run;
@@ -21,6 +22,9 @@ use sqlx_core::database::Database;
 
 pub use arguments::Arguments;
 pub use connection::{Connection, Options, Place};
+pub use error::is_unflushed;
+#[cfg(test)]
+pub use error::unflushed;
 pub use pool::{Loan, Pool};
 pub use row::{Column, Row};
 pub use run::Done;
