@@ -11,6 +11,7 @@ const WITHOUT_TENANT: &[(&str, &str)] = &[
     ("races.rs", "transactions, one after the other"),
     ("checkpoint.rs", "the log of SQLite, whoever wrote in it"),
     ("embedded/pool.rs", "connections"),
+    ("embedded/connection.rs: flush_file", "the whole file"),
     ("gather.rs", "groups of anything, before they are written"),
     ("migrate.rs", "the schema"),
     ("partitions.rs", "the schema"),
