@@ -172,11 +172,8 @@ impl Checkpoints {
         held.watch(log).await?;
         if log.log >= PAGES && log.left() > 0 {
             held.wish = held.wish.max(Wish::Anew);
-        } else if log.left() >= PART {
-            held.flusher.check()?;
-            held.go().await?;
         }
-        held.fulfil(gate).await
+        held.fulfil(log, gate).await
     }
 
     /// Leaves nothing in the log, at once or as soon as nobody reads any more what is in it.
@@ -184,7 +181,8 @@ impl Checkpoints {
         let mut held = self.0.lock().await;
         let held = held.as_mut().ok_or(sqlx::Error::PoolClosed)?;
         held.wish = Wish::Empty;
-        held.fulfil(gate).await.map(drop)
+        let log = held.checkpoint(Mode::Look).await?;
+        held.fulfil(log, gate).await.map(drop)
     }
 
     pub async fn close(&self) {
@@ -211,18 +209,21 @@ impl Held {
         Ok(())
     }
 
-    async fn fulfil(&mut self, gate: &Arc<WriterGate>) -> Result<bool> {
+    async fn fulfil(&mut self, mut log: Log, gate: &Arc<WriterGate>) -> Result<bool> {
         // Of a log that is not on disk nothing is brought anywhere.
         self.flusher.check()?;
         let mode = match self.wish {
-            Wish::Nothing => return Ok(true),
+            Wish::Nothing => {
+                if log.left() >= PART {
+                    self.go().await?;
+                }
+                return Ok(true);
+            }
             Wish::Anew => Mode::Restart,
             Wish::Empty => Mode::Truncate,
         };
-        let mut log = self.checkpoint(Mode::Look).await?;
         for _ in 0..GOES {
-            let before = log;
-            log = self.go().await?;
+            let before = std::mem::replace(&mut log, self.go().await?);
             // Only then did it take no time in which more would have come.
             if log.checkpointed - before.checkpointed <= FEW {
                 break;
@@ -250,7 +251,14 @@ impl Held {
     }
 
     async fn checkpoint(&mut self, mode: Mode) -> Result<Log> {
-        let log = checkpoint(&mut self.connection, mode).await;
+        let (sql, place) = match mode {
+            Mode::Look => ("PRAGMA wal_checkpoint(NOOP)", Place::Here),
+            Mode::Passive => ("PRAGMA wal_checkpoint(PASSIVE)", Place::Aside),
+            Mode::Restart => ("PRAGMA wal_checkpoint(RESTART)", Place::Aside),
+            Mode::Truncate => ("PRAGMA wal_checkpoint(TRUNCATE)", Place::Aside),
+        };
+        self.connection.work(place);
+        let log = sqlx::query_as(sql).fetch_one(&mut self.connection).await;
         self.kept(log)
     }
 
@@ -262,17 +270,6 @@ impl Held {
             false => error.into(),
         })
     }
-}
-
-async fn checkpoint(connection: &mut Connection, mode: Mode) -> Result<Log, sqlx::Error> {
-    let (sql, place) = match mode {
-        Mode::Look => ("PRAGMA wal_checkpoint(NOOP)", Place::Here),
-        Mode::Passive => ("PRAGMA wal_checkpoint(PASSIVE)", Place::Aside),
-        Mode::Restart => ("PRAGMA wal_checkpoint(RESTART)", Place::Aside),
-        Mode::Truncate => ("PRAGMA wal_checkpoint(TRUNCATE)", Place::Aside),
-    };
-    connection.work(place);
-    sqlx::query_as(sql).fetch_one(connection).await
 }
 
 #[cfg(test)]
@@ -327,9 +324,7 @@ mod tests {
     async fn log(checkpoints: &Checkpoints) -> Log {
         let mut held = checkpoints.0.lock().await;
         let held = held.as_mut().expect("open");
-        checkpoint(&mut held.connection, Mode::Look)
-            .await
-            .expect("looked at")
+        held.checkpoint(Mode::Look).await.expect("looked at")
     }
 
     /// More than is left in the log.

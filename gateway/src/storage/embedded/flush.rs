@@ -20,14 +20,11 @@ pub(super) fn flush(db: &Connection) -> Result<(), rusqlite::Error> {
     check(found)?;
     // SAFETY: SQLite keeps the file, and what it can do, as long as the connection is open; nobody else uses the connection now.
     let flushed = unsafe {
-        match file.as_ref().and_then(|file| file.pMethods.as_ref()) {
-            Some(methods) => methods
-                .xSync
-                .map(|sync| sync(file, ffi::SQLITE_SYNC_NORMAL)),
-            // In memory, or not yet opened.
-            None => None,
-        }
+        let methods = file.as_ref().and_then(|file| file.pMethods.as_ref());
+        let sync = methods.and_then(|methods| methods.xSync);
+        sync.map(|sync| sync(file, ffi::SQLITE_SYNC_NORMAL))
     };
+    // One in memory, or not yet opened, cannot.
     check(flushed.unwrap_or(ffi::SQLITE_OK))
 }
 
