@@ -18,7 +18,14 @@ pub enum LockError {
 
 /// Held by whoever has the SQLite database open. The kernel lets go of it when the process ends, however it ends.
 #[derive(Debug)]
-pub struct DataLock(#[expect(dead_code, reason = "it is its being open that counts")] File);
+pub struct DataLock(File);
+
+impl Drop for DataLock {
+    /// Closing would do but for a child that is being started just now: until its program runs it has the file open too.
+    fn drop(&mut self) {
+        let _ = flock(&self.0, FlockOperation::Unlock);
+    }
+}
 
 /// Makes the data folder (mode 0700) when it is not there.
 pub fn prepare_data_dir(dir: &Path) -> Result<(), LockError> {
