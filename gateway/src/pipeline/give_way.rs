@@ -5,7 +5,7 @@
 //! the node that have all they want: for a guest thread, and from their plugins' end to their commit, not what their plugins
 //! take. As somebody begins to want more than its share while others are there, few slots are shared out, and twice as many after
 //! each measurement until the others wait for more than half as long again as is usual. Then it is half of them, and an eighth
-//! more each time they do not. Where nobody is but those who want more than they have, nothing is measured, and all slots are
+//! more each time they do not. Who was alone gives all but few up as soon as those who came have waited. Where nobody is but those who want more than they have, nothing is measured, and all slots are
 //! there; so they are where nobody wants more than its share.
 
 use std::time::Duration;
@@ -45,6 +45,8 @@ pub(super) struct GiveWay {
     gives: bool,
     /// Since it began to, the others have not waited for too long.
     rises: bool,
+    /// All slots are there because nobody else was, not because others have borne it.
+    was_alone: bool,
 }
 
 /// One measurement.
@@ -70,6 +72,7 @@ impl GiveWay {
             backlog: false,
             gives: false,
             rises: false,
+            was_alone: false,
         }
     }
 
@@ -98,6 +101,7 @@ impl GiveWay {
     pub(super) fn take(&mut self, now: Timestamp) {
         if !self.gives {
             self.gives = true;
+            self.was_alone = false;
             self.rises = true;
             self.limit = self.least();
             self.begin(now);
@@ -116,7 +120,9 @@ impl GiveWay {
             // until they have waited.
             self.limit = self.slots;
             self.rises = false;
-            self.begin(now);
+            self.was_alone = true;
+            // It is known as soon as this turn has waited long enough, and others with it.
+            self.begin(now.minus(waited.min(MEASURED_FOR)));
         }
         let measured = &mut self.measured;
         measured.turns += 1;
@@ -154,12 +160,17 @@ impl GiveWay {
         self.usual = (self.usual + (mean - self.usual) * learnt).max(self.least_usual);
         self.gives = self.measured.above;
         let waits = mean > 1.5 * self.usual;
+        let was_alone = std::mem::take(&mut self.was_alone);
         self.limit = match (waits, self.rises) {
+            (true, _) if was_alone => least,
             (true, _) => (self.limit / 2).max(least),
             (false, true) => (self.limit * 2).min(self.slots),
             (false, false) => (self.limit + self.limit.div_ceil(8)).min(self.slots),
         };
-        self.rises &= !waits;
+        self.rises = match waits {
+            true => was_alone,
+            false => self.rises,
+        };
     }
 
     fn begin(&mut self, now: Timestamp) {
@@ -268,6 +279,21 @@ mod tests {
     }
 
     #[test]
+    fn whoever_was_alone_gives_all_up_with_the_first_commit_of_others_that_have_waited() {
+        let mut street = Street::new();
+        street.way.take(street.now);
+        for n in 0..MEASURED {
+            assert_eq!(street.slots(), SLOTS, "after {n}");
+            street
+                .way
+                .waited(Duration::from_millis(50), 100, street.now);
+        }
+        assert_eq!(street.slots(), LEAST);
+        street.second(3, LEAST);
+        assert_eq!(street.slots(), SLOTS, "it was not their doing");
+    }
+
+    #[test]
     fn it_settles_where_others_wait_for_half_as_long_again_as_is_usual() {
         let mut street = Street::new();
         street.second(3, 0);
@@ -283,6 +309,24 @@ mod tests {
         let settled = &limits[200..];
         assert!(
             settled.iter().all(|limit| (8..=30).contains(limit)),
+            "{settled:?}"
+        );
+    }
+
+    #[test]
+    fn it_settles_too_where_others_bear_more_than_half_of_all() {
+        let mut street = Street::new();
+        let mut limits = Vec::new();
+        for _ in 0..1_000 {
+            street.now = street.now.plus(Duration::from_millis(5));
+            let (above, now) = (street.way.limit, street.now);
+            let waited = if above > 3 * SLOTS / 4 { 30 } else { 3 };
+            street.way.waited(Duration::from_millis(waited), above, now);
+            limits.push(above);
+        }
+        let settled = &limits[300..];
+        assert!(
+            settled.iter().all(|limit| *limit > SLOTS / 4),
             "{settled:?}"
         );
     }

@@ -155,7 +155,7 @@ impl Queue {
             running: 0,
             above: 0,
             give_way: GiveWay::new(slots.max(1), usual),
-            takers: Takers::default(),
+            takers: Takers::new(guest_threads),
             slots: slots.max(1),
         }
     }
@@ -251,7 +251,7 @@ impl Queue {
                     lane.tells = tells;
                     self.above += usize::from(above);
                 }
-                self.takers.begins(tenant, now);
+                self.takers.begins(tenant, charge.work(), now);
                 if above {
                     self.give_way.take(now);
                 }

@@ -54,6 +54,13 @@ struct Account {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Charge(u64);
 
+impl Charge {
+    /// What the turn takes as far as it is known, in units of fuel.
+    pub(super) fn work(self) -> u64 {
+        self.0
+    }
+}
+
 impl Work {
     pub(super) fn new(guest_threads: usize) -> Self {
         Self {
