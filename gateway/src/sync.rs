@@ -5,6 +5,8 @@
 
 use std::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use tokio::task::JoinError;
+
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex
         .lock()
@@ -29,6 +31,13 @@ pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'stat
             // The runtime ends: nobody waits for this any more.
             Err(_) => std::future::pending().await,
         },
+    }
+}
+
+/// Takes a task's panic for one's own, so that whoever watches hears of it.
+pub fn unwind(ended: Result<(), JoinError>) {
+    if let Err(Ok(panic)) = ended.map_err(JoinError::try_into_panic) {
+        std::panic::resume_unwind(panic);
     }
 }
 

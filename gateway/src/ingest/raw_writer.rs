@@ -1,16 +1,18 @@
 //! Group commit of webhook bodies: many POSTs, one transaction, all acknowledged together. What nothing stands before is
-//! attached by the same transaction.
+//! attached by the same transaction. While one group is flushed to disk the next is written.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
 
 use super::attach::{AttachError, Attached, Attacher};
 use crate::domain::{AppId, Bucket, Timestamp};
 use crate::ownership::{Owned, Wakeups};
 use crate::storage::raw::{self, NewRaw};
-use crate::storage::{Db, Gather, Result, apps};
+use crate::storage::{Db, Gather, Result, Written, apps};
+use crate::sync;
 use crate::telemetry::CommitTimer;
 
 /// How bodies are grouped.
@@ -35,6 +37,8 @@ pub enum WriteError {
 /// a whole turn is ten.
 const APART: Duration = Duration::from_millis(3);
 const ENOUGH: usize = 32;
+/// Groups that are written and wait for the disk, beyond which none is written: a disk that stands still is to be seen as 503.
+const LASTING: usize = 8;
 /// After bodies that could not be attached as they came. Whoever waits for a person that is held waits for 50 ms of each of these.
 const REST: Duration = Duration::from_millis(500);
 
@@ -71,7 +75,7 @@ impl RawWriter {
         (Self { db, queue }, writing.run(bodies))
     }
 
-    /// Returns when the rows are committed. Rows of one call are committed together.
+    /// Returns when the rows are on disk. Rows of one call are committed together.
     pub async fn append(&self, rows: Vec<NewRaw>) -> Result<(), WriteError> {
         let (done, answer) = oneshot::channel();
         self.queue
@@ -108,7 +112,19 @@ impl Writing {
         let mut group: Vec<Waiting> = Vec::new();
         // Where it could not be done bodies are only kept for a while: the next would wait for the same.
         let mut rests_until = Timestamp::from_millis(0);
-        while bodies.recv_many(&mut group, self.config.most).await > 0 {
+        let mut lasting = JoinSet::new();
+        loop {
+            tokio::select! {
+                came = bodies.recv_many(&mut group, self.config.most), if lasting.len() < LASTING => {
+                    if came == 0 {
+                        break;
+                    }
+                }
+                Some(ended) = lasting.join_next() => {
+                    sync::unwind(ended);
+                    continue;
+                }
+            }
             gather.fill(&mut group, &mut bodies).await;
             gather.begin();
             let mut rows = Vec::with_capacity(group.len());
@@ -117,25 +133,28 @@ impl Writing {
                 rows.append(&mut one.rows);
                 waiting.push(one.done);
             }
-            let written = match self.at_once(&rows, &mut rests_until).await {
-                Some(left) => Ok(left),
-                None => self.keep(&rows).await.map(|()| Left::Waiting),
+            let wrote = match self.at_once(&rows, &mut rests_until).await {
+                Some(wrote) => Ok(wrote),
+                None => self.keep(&rows).await,
             };
-            for done in waiting {
-                // Whoever hung up will send it again; the event is known by then.
-                let _ = done.send(written.as_ref().map(drop).map_err(|_| WriteError::Failed));
-            }
-            match written {
-                Ok(left) => self.tell(&rows, left),
-                Err(error) => {
-                    tracing::error!(%error, rows = rows.len(), "webhook bodies could not be written")
-                }
-            }
+            let written = wrote.map(|(left, written)| {
+                // What comes of it is written behind it, and lasts no longer than it does.
+                self.tell(&rows, left);
+                written
+            });
+            lasting.spawn(answer(waiting, rows.len(), written));
+        }
+        while let Some(ended) = lasting.join_next().await {
+            sync::unwind(ended);
         }
     }
 
     /// Takes the bodies in and attaches them, as far as none stands before them. `None`: they are still to be kept.
-    async fn at_once(&self, rows: &[NewRaw], rests_until: &mut Timestamp) -> Option<Left> {
+    async fn at_once(
+        &self,
+        rows: &[NewRaw],
+        rests_until: &mut Timestamp,
+    ) -> Option<(Left, Written)> {
         let attacher = self.attacher.as_ref()?;
         if attacher.clock.now() < *rests_until {
             return None;
@@ -145,8 +164,8 @@ impl Writing {
                 return Ok(None);
             };
             let all = at_once.has_all(rows);
-            let attached = attacher.take_in(rows, at_once).await?;
-            Ok::<_, AttachError>(Some(Left::Attached { attached, all }))
+            let (attached, written) = attacher.take_in(rows, at_once).await?;
+            Ok::<_, AttachError>(Some((Left::Attached { attached, all }, written)))
         };
         done.await.unwrap_or_else(|error| {
             match error {
@@ -160,16 +179,14 @@ impl Writing {
         })
     }
 
-    async fn keep(&self, rows: &[NewRaw]) -> Result<()> {
+    async fn keep(&self, rows: &[NewRaw]) -> Result<(Left, Written)> {
         if let Some(attacher) = &self.attacher {
             attacher.waits(rows);
         }
         let mut tx = self.db.begin_urgent().await?;
-        let held = CommitTimer::start("raw", rows.len());
+        let _held = CommitTimer::start("raw", rows.len());
         raw::append_all_tenants(&mut tx, rows, None).await?;
-        let written = tx.write().await?;
-        drop(held);
-        written.lasts().await
+        Ok((Left::Waiting, tx.write().await?))
     }
 
     fn tell(&self, rows: &[NewRaw], left: Left) {
@@ -192,10 +209,152 @@ impl Writing {
     }
 }
 
+/// Answers those whose bodies were written, as soon as that lasts.
+async fn answer(
+    waiting: Vec<oneshot::Sender<Result<(), WriteError>>>,
+    rows: usize,
+    written: Result<Written>,
+) {
+    let lasts = async { written?.lasts().await }.await;
+    if let Err(error) = &lasts {
+        tracing::error!(%error, rows, "webhook bodies could not be written");
+    }
+    for done in waiting {
+        // Whoever hung up will send it again; the event is known by then.
+        let _ = done.send(lasts.as_ref().copied().map_err(|_| WriteError::Failed));
+    }
+}
+
 /// What is left to be done for a group that was written.
 enum Left {
     /// All of it waits to be attached.
     Waiting,
     /// What was attached has to be handed on; unless that is `all`, the rest waits.
     Attached { attached: Attached, all: bool },
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::SyncSender;
+
+    use bytes::Bytes;
+    use tokio::sync::watch;
+
+    use super::*;
+    use crate::domain::{NumberId, RawId};
+    use crate::storage::raw::{Lane, Whose};
+    use crate::storage::{self, OpenOptions, migrate};
+
+    /// A writer of a database whose flushes end when they are let.
+    struct Desk {
+        writer: RawWriter,
+        lets: SyncSender<bool>,
+        _folder: tempfile::TempDir,
+        _owned: watch::Sender<Arc<crate::ownership::OwnedBuckets>>,
+    }
+
+    impl Desk {
+        async fn new() -> Self {
+            let folder = tempfile::tempdir().expect("a folder");
+            let url = format!("sqlite:{}", folder.path().join("v.db").display());
+            let db = storage::open(&OpenOptions::new(url)).await.expect("opened");
+            migrate::migrate(&db, Timestamp::ZERO)
+                .await
+                .expect("migrated");
+            let (db, lets) = db.held_back();
+            let (owner, owned) = watch::channel(Arc::default());
+            let config = RawWriterConfig {
+                most: 16,
+                waiting: 16,
+            };
+            let (writer, writing) = RawWriter::new(db, config, (owned, Arc::default()), None);
+            tokio::spawn(writing);
+            Self {
+                writer,
+                lets,
+                _folder: folder,
+                _owned: owner,
+            }
+        }
+
+        /// A POST that waits for its answer.
+        fn posts(&self, id: i64) -> tokio::task::JoinHandle<Result<(), WriteError>> {
+            let writer = self.writer.clone();
+            let row = NewRaw {
+                id: RawId::from_raw(id),
+                app: AppId::from_raw(1),
+                lane: Lane {
+                    bucket: Bucket::from_raw(0).expect("a bucket"),
+                    whose: Whose::Number(NumberId::from_raw(1)),
+                },
+                part_of: None,
+                received_at: Timestamp::from_millis(1),
+                body: Bytes::from_static(b"{}"),
+            };
+            tokio::spawn(async move { writer.append(vec![row]).await })
+        }
+
+        /// Until so many bodies are written.
+        async fn written(&self, bodies: i64) {
+            loop {
+                let mut tx = self.writer.db.glance().await.expect("begun");
+                if raw::count_unattached_all_tenants(&mut tx)
+                    .await
+                    .expect("a count")
+                    == bodies
+                {
+                    return;
+                }
+                tokio::task::yield_now().await;
+            }
+        }
+
+        async fn let_flush(&self, well: bool) {
+            let lets = self.lets.clone();
+            let sent = tokio::task::spawn_blocking(move || lets.send(well)).await;
+            sent.expect("no panic").expect("somebody flushes");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_next_group_is_written_while_one_waits_for_the_disk_and_each_is_answered_after_it()
+    {
+        let desk = Desk::new().await;
+        let first = desk.posts(1);
+        desk.written(1).await;
+        let second = desk.posts(2);
+        desk.written(2).await;
+        assert!(!first.is_finished() && !second.is_finished());
+        desk.let_flush(true).await;
+        assert_eq!(first.await.expect("no panic"), Ok(()));
+        assert!(!second.is_finished(), "its flush has to begin after it");
+        desk.let_flush(true).await;
+        assert_eq!(second.await.expect("no panic"), Ok(()));
+    }
+
+    #[tokio::test]
+    async fn no_more_is_written_than_a_few_groups_beside_a_disk_that_stands_still() {
+        let desk = Desk::new().await;
+        let mut posts = Vec::new();
+        for n in 1..=LASTING as i64 {
+            posts.push(desk.posts(n));
+            desk.written(n).await;
+        }
+        // One more waits, and so do all that the queue has places for; what comes then is refused.
+        let more: Vec<_> = (0..17).map(|n| desk.posts(100 + n)).collect();
+        let refused = futures::future::select_all(more).await;
+        assert_eq!(refused.0.expect("no panic"), Err(WriteError::Full));
+        desk.written(LASTING as i64).await;
+        assert!(posts.iter().all(|post| !post.is_finished()));
+    }
+
+    #[tokio::test]
+    async fn a_disk_that_refuses_acknowledges_nothing() {
+        let desk = Desk::new().await;
+        let post = desk.posts(1);
+        desk.let_flush(false).await;
+        assert_eq!(post.await.expect("no panic"), Err(WriteError::Failed));
+        let next = desk.posts(2).await;
+        assert_eq!(next.expect("no panic"), Err(WriteError::Failed));
+    }
 }

@@ -37,7 +37,7 @@ pub trait Reserved: Send + Sync {
         consent: &'a Consents,
     ) -> BoxFuture<'a, Result<Vec<Going>>>;
 
-    /// The transaction is committed: what was claimed is called, what was only written is queued, the rest is forgotten.
+    /// The transaction is committed, and lasts: what was claimed is called, what was only written is queued, the rest is forgotten.
     fn committed(self: Box<Self>);
 }
 

@@ -161,6 +161,11 @@ impl TurnSender {
             timeout: timeout(request.timeout, config.timeout),
             most: HTTP_ANSWER_BYTES,
         };
+        // Else the message that asks may be forgotten by a machine that loses its power, and come again as another.
+        self.outcalls.db.lasts().await.map_err(|error| {
+            tracing::warn!(%error, "a plugin's request is not sent before what it stands on is on disk");
+            HttpRefused::Unavailable("the database did not answer".to_owned())
+        })?;
         let fetched = egress.fetch(fetch).await;
         let fetched = fetched.map_err(|error| Failure::of(&error))?;
         let bytes = fetched.bytes() + SPELLINGS * values.secret_bytes();

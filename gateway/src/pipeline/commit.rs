@@ -24,10 +24,10 @@ use crate::storage::buckets::{self, Lease};
 use crate::storage::conversations::{self, Conversation, Locked, OwnerLogRow};
 use crate::storage::outbox::{self, NewSend, OutboxRow};
 use crate::storage::turns::TurnRow;
-use crate::storage::{Db, Result, StorageError, Tx, events, installations, turns};
+use crate::storage::{Db, Result, StorageError, Tx, Written, events, installations, turns};
 use crate::telemetry::CommitTimer;
 
-use at_once::Debts;
+use at_once::{Debts, Sends};
 use caused::People;
 pub(super) use caused::TimerCounts;
 use kv::GroupMemory;
@@ -67,42 +67,27 @@ pub(super) struct Committer {
 type Fates = Vec<(ConversationId, i64, Fate)>;
 
 impl Committer {
-    /// Commits a group; answers every turn's fate and the sends that are to be delivered.
-    pub(super) async fn commit(&self, group: Vec<Finished>) -> (Fates, Vec<OutboxRow>) {
-        let (mut ours, mut fates) = self.only_ours(group);
-        if ours.is_empty() {
-            return (fates, Vec::new());
-        }
-        let single = ours.len() == 1;
-        let (lost, failed, rows) = match self.write(&mut ours).await {
-            Ok((lost, rows)) => (lost, Fate::Committed, rows),
-            Err(StorageError::Fenced(bucket)) => {
-                tracing::info!(
-                    bucket,
-                    "turns of a bucket that was lost are left to its new owner"
-                );
-                (
-                    Losers::new(),
-                    if single { Fate::NotOurs } else { Fate::Singly },
-                    Vec::new(),
-                )
-            }
-            Err(error) => {
-                tracing::error!(error = ?error, turns = ours.len(), "turns did not commit");
-                (
-                    Losers::new(),
-                    if single { Fate::Failed } else { Fate::Singly },
-                    Vec::new(),
-                )
-            }
-        };
-        let fate = |index| lost.get(&index).copied().unwrap_or(failed);
-        let keys = ours
+    /// Writes a group. What is answered tells every turn's fate and the sends that are to be delivered, as soon as what is
+    /// written lasts; the next group can be written meanwhile.
+    pub(super) async fn commit(
+        &self,
+        group: Vec<Finished>,
+    ) -> impl Future<Output = (Fates, Vec<OutboxRow>)> + Send + 'static + use<> {
+        let (mut ours, fates) = self.only_ours(group);
+        let keys: Vec<_> = ours
             .iter()
-            .enumerate()
-            .map(|(index, turn)| (turn.event.conversation, turn.event.seq, fate(index)));
-        fates.extend(keys);
-        (fates, rows)
+            .map(|turn| (turn.event.conversation, turn.event.seq))
+            .collect();
+        let wrote = match ours.is_empty() {
+            true => None,
+            false => Some(self.write(&mut ours).await),
+        };
+        async move {
+            match wrote {
+                None => (fates, Vec::new()),
+                Some(wrote) => settle(keys, fates, wrote).await,
+            }
+        }
     }
 
     fn only_ours(&self, group: Vec<Finished>) -> (Vec<Finished>, Fates) {
@@ -117,8 +102,8 @@ impl Committer {
         (ours, fates)
     }
 
-    /// Writes what wins its races; answers the places of those that lost.
-    async fn write(&self, group: &mut [Finished]) -> Result<(Losers, Vec<OutboxRow>)> {
+    /// Writes what wins its races.
+    async fn write(&self, group: &mut [Finished]) -> Result<Wrote> {
         let mut reserved = at_once::reserve(&*self.at_once, group).await;
         // A POST must not outlive what it was claimed by.
         let mut tx = match reserved.is_empty() {
@@ -165,9 +150,14 @@ impl Committer {
             )
             .await?
         };
-        tx.commit().await?;
+        let written = tx.write().await?;
         self.used.learn(memory.into_used());
-        Ok((lost, reserved.committed(rows)))
+        Ok(Wrote {
+            lost,
+            rows,
+            reserved,
+            written,
+        })
     }
 
     fn leases(&self, group: &[Finished]) -> Result<Vec<Lease>> {
@@ -239,6 +229,54 @@ impl Committer {
             })
             .collect()
     }
+}
+
+/// A group that is written: what others see, and a machine that loses its power may forget.
+struct Wrote {
+    /// The places of those that lost their races.
+    lost: Losers,
+    rows: Vec<OutboxRow>,
+    reserved: Sends,
+    written: Written,
+}
+
+/// Waits until it lasts; answers what became of these turns, beside those whose fate is known.
+async fn settle(
+    keys: Vec<(ConversationId, i64)>,
+    mut fates: Fates,
+    wrote: Result<Wrote>,
+) -> (Fates, Vec<OutboxRow>) {
+    let lasts = async {
+        let wrote = wrote?;
+        wrote.written.lasts().await?;
+        Ok((wrote.lost, wrote.reserved.committed(wrote.rows)))
+    };
+    let single = keys.len() == 1;
+    let (lost, others, rows) = match lasts.await {
+        Ok((lost, rows)) => (lost, Fate::Committed, rows),
+        Err(StorageError::Fenced(bucket)) => {
+            tracing::info!(
+                bucket,
+                "turns of a bucket that was lost are left to its new owner"
+            );
+            let fate = if single { Fate::NotOurs } else { Fate::Singly };
+            (Losers::new(), fate, Vec::new())
+        }
+        Err(error) => {
+            tracing::error!(error = ?error, turns = keys.len(), "turns did not commit");
+            let fate = if single { Fate::Failed } else { Fate::Singly };
+            (Losers::new(), fate, Vec::new())
+        }
+    };
+    fates.extend(
+        keys.into_iter()
+            .enumerate()
+            .map(|(index, (conversation, seq))| {
+                let fate = lost.get(&index).copied().unwrap_or(others);
+                (conversation, seq, fate)
+            }),
+    );
+    (fates, rows)
 }
 
 /// A winner's sends, each behind the entry before it; the conversation's history ends with the last of them.

@@ -1,15 +1,18 @@
-//! Which finished turns share a commit: as many at once as there are, up to a number and to so many bytes.
+//! Which finished turns share a commit: as many at once as there are, up to a number and to so many bytes. While what one
+//! wrote is flushed to disk the next is written.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
 use super::Report;
 use super::commit::Committer;
 use super::turn::Finished;
 use crate::storage::Gather;
 use crate::storage::outbox::OutboxRow;
+use crate::sync;
 
 /// A commit is closed at about this weight, so that turns that write much do not hold SQLite's one writer, or memory,
 /// for all the others of their group. A group of 128 ordinary turns weighs half of it.
@@ -29,15 +32,31 @@ pub(super) async fn commit(
 ) {
     let mut gather = Gather::new(APART, ENOUGH.min(most));
     let mut group = Vec::new();
-    while finished.recv_many(&mut group, most).await > 0 {
+    // Of turns that are written and wait for the disk there are no more than turns under way.
+    let mut lasting = JoinSet::new();
+    loop {
+        tokio::select! {
+            came = finished.recv_many(&mut group, most) => if came == 0 { break },
+            Some(ended) = lasting.join_next() => {
+                sync::unwind(ended);
+                continue;
+            }
+        }
         gather.fill(&mut group, &mut finished).await;
         gather.begin();
         for turns in portions(group.drain(..), BYTES, Finished::weight) {
-            let (fates, rows) = committer.commit(turns).await;
-            sends(rows);
-            // The loop waits for this report before it ends.
-            let _ = ran.send(Report::Committed { fates });
+            let lasts = committer.commit(turns).await;
+            let (sends, ran) = (sends.clone(), ran.clone());
+            lasting.spawn(async move {
+                let (fates, rows) = lasts.await;
+                sends(rows);
+                // The loop waits for this report before it ends.
+                let _ = ran.send(Report::Committed { fates });
+            });
         }
+    }
+    while let Some(ended) = lasting.join_next().await {
+        sync::unwind(ended);
     }
 }
 

@@ -448,6 +448,14 @@ impl Db {
         Ok(())
     }
 
+    /// All that was committed is on disk when it returns: for what leaves the gateway outside of any commit.
+    pub async fn lasts(&self) -> Result<()> {
+        match self {
+            Self::Sqlite { flusher, .. } => flusher.flush().await,
+            Self::Postgres(_) => Ok(()),
+        }
+    }
+
     /// Waits for running statements and closes every connection.
     pub async fn close(&self) {
         match self {

@@ -112,6 +112,33 @@ async fn open_postgres(options: &OpenOptions) -> Result<Db> {
 }
 
 #[cfg(test)]
+impl Db {
+    /// The same database, whose flushes end when they are let.
+    pub(crate) fn held_back(self) -> (Self, std::sync::mpsc::SyncSender<bool>) {
+        let (lets, let_go) = std::sync::mpsc::sync_channel(0);
+        let Self::Sqlite {
+            writer,
+            readers,
+            gate,
+            checkpoints,
+            ..
+        } = self
+        else {
+            unreachable!("opened as SQLite")
+        };
+        let flusher = Flusher::waiting_for(let_go);
+        let db = Self::Sqlite {
+            writer,
+            readers,
+            gate,
+            checkpoints,
+            flusher,
+        };
+        (db, lets)
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use std::pin::Pin;
 
@@ -158,30 +185,13 @@ mod tests {
         assert_eq!(flushes(&db, db.begin_urgent().await).await, 1);
         assert_eq!(flushes(&db, db.begin_unsynced().await).await, 0);
         assert_eq!(flushes(&db, db.begin().await).await, 1);
-        db.close().await;
-    }
-
-    /// A database whose flushes end when they are let.
-    fn held_back(db: Db) -> (Db, std::sync::mpsc::SyncSender<bool>) {
-        let (lets, let_go) = std::sync::mpsc::sync_channel(0);
-        let Db::Sqlite {
-            writer,
-            readers,
-            gate,
-            checkpoints,
-            ..
-        } = db
-        else {
+        let Db::Sqlite { flusher, .. } = &db else {
             unreachable!("opened as SQLite")
         };
-        let db = Db::Sqlite {
-            writer,
-            readers,
-            gate,
-            checkpoints,
-            flusher: Flusher::waiting_for(let_go),
-        };
-        (db, lets)
+        let before = flusher.count();
+        db.lasts().await.expect("flushed");
+        assert_eq!(flusher.count() - before, 1);
+        db.close().await;
     }
 
     /// A commit that waits for its flush.
@@ -196,7 +206,7 @@ mod tests {
     #[tokio::test]
     async fn others_write_while_a_commit_waits_for_the_disk() {
         let folder = tempfile::tempdir().expect("a folder");
-        let (db, lets) = held_back(opened(&folder, "v.db").await);
+        let (db, lets) = opened(&folder, "v.db").await.held_back();
         let mut lasting = committing(&db).await;
         let mut tx = db.begin_unsynced().await.expect("the writer is free");
         let sql = sqlx::query_scalar::<_, i64>("SELECT COUNT(*) FROM t");
@@ -214,7 +224,7 @@ mod tests {
     #[tokio::test]
     async fn after_a_flush_that_failed_nobody_begins() {
         let folder = tempfile::tempdir().expect("a folder");
-        let (db, lets) = held_back(opened(&folder, "v.db").await);
+        let (db, lets) = opened(&folder, "v.db").await.held_back();
         let lasting = committing(&db).await;
         let held = db.begin_unsynced().await.expect("begun");
         let mut waiting = Box::pin(db.begin_unsynced());

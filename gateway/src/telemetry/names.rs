@@ -29,7 +29,7 @@ macro_rules! catalog {
 
 catalog! {
     COMMIT_SECONDS = "vestibule_commit_seconds", Histogram, Unit::Seconds,
-        "How long one transaction of the hot path lasted, by kind: receive, raw, attach, turns, claim, record. On SQLite it held the one writer, but for the flush of what must last.";
+        "How long one transaction of the hot path lasted, by kind: receive, raw, attach, turns, claim, record. On SQLite it held the one writer; claim and record have the flush of what must last besides.";
     COMMIT_ROWS = "vestibule_commit_rows_total", Counter, Unit::Count,
         "Bodies, turns or sends in those transactions, by kind: divided by their number, how well commits are shared.";
     SQLITE_LOG_BYTES = "vestibule_sqlite_log_bytes", Gauge, Unit::Bytes,

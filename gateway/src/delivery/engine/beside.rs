@@ -43,7 +43,7 @@ impl Delivery {
         if self.stopping || self.rest_until > now || !self.untaken().is_empty() {
             return Vec::new();
         }
-        // What was committed before was offered before: it goes first.
+        // What lasted before was offered before: it goes first.
         while let Some(rows) = self.fresh.waiting() {
             self.take_fresh(rows);
         }

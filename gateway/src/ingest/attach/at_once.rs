@@ -2,7 +2,8 @@
 //! and being read again.
 //!
 //! Only what keeps the order and what is soon done: bodies of buckets that are ours, before which none waits, as long as few
-//! come together. Everything else is kept first and attached behind it. A commit that fails has taken nothing in: the
+//! come together. Everything else is kept first and attached behind it. What is attached goes on before it is on disk, for what
+//! comes of it is written behind it; Meta's answer waits. A commit that fails has taken nothing in: the
 //! caller keeps the bodies by themselves then, so that Meta's 200 never depends on what they mean, nor on who holds what they
 //! would change.
 
@@ -17,7 +18,7 @@ use crate::domain::{Bucket, Timestamp};
 use crate::ownership::OwnedBuckets;
 use crate::storage::buckets::{self, Lease};
 use crate::storage::raw::{self, Lane, NewRaw, RawRow, Whose};
-use crate::storage::{Tx, changes};
+use crate::storage::{Tx, Written, changes};
 use crate::telemetry::CommitTimer;
 
 /// Bytes and items of what is attached by one commit: a thousand statuses in one body are in no hurry.
@@ -86,7 +87,7 @@ impl Attacher {
         &self,
         rows: &[NewRaw],
         at_once: AtOnce,
-    ) -> Result<Attached, AttachError> {
+    ) -> Result<(Attached, Written), AttachError> {
         let AtOnce {
             lanes,
             leases,
@@ -101,10 +102,10 @@ impl Attacher {
         raw::append_all_tenants(&mut tx, rows, Some((&lanes, now))).await?;
         buckets::fence(&mut tx, &leases).await?;
         let attached = batch::write(self, &mut tx, &mut split, now).await?;
-        tx.commit().await?;
+        let written = tx.write().await?;
         batch::told(self, &split, now);
         self.backlogs.add_others(split.bodies);
-        Ok(attached)
+        Ok((attached, written))
     }
 
     /// These are about to wait.
