@@ -6,12 +6,13 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use vestibule::sync::lock;
 
 use crate::bodies::Requests;
 
@@ -172,18 +173,14 @@ impl Run {
 
     /// One that broke does not come back.
     async fn exchange(&self, request: &[u8], buffer: &mut Vec<u8>) -> std::io::Result<u16> {
-        let free = self.free().pop();
+        let free = lock(&self.free).pop();
         let mut stream = match free {
             Some(stream) => stream,
             None => connect(self.to).await?,
         };
         let status = ask(&mut stream, request, buffer).await?;
-        self.free().push(stream);
+        lock(&self.free).push(stream);
         Ok(status)
-    }
-
-    fn free(&self) -> MutexGuard<'_, Vec<TcpStream>> {
-        self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -24,20 +24,19 @@ pub fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
 
 /// Does on a thread of its own what takes long: hashing megabytes, reading files, loading machine code.
 pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            // The runtime ends: nobody waits for this any more.
-            Err(_) => std::future::pending().await,
-        },
+    match joined(tokio::task::spawn_blocking(work).await) {
+        Some(done) => done,
+        // The runtime ends: nobody waits for this any more.
+        None => std::future::pending().await,
     }
 }
 
-/// Takes a task's panic for one's own, so that whoever watches hears of it.
-pub fn unwind(ended: Result<(), JoinError>) {
-    if let Err(Ok(panic)) = ended.map_err(JoinError::try_into_panic) {
-        std::panic::resume_unwind(panic);
+/// What a task has answered, unless it was cancelled. Its panic is taken for one's own, so that whoever watches hears of it.
+pub fn joined<T>(ended: Result<T, JoinError>) -> Option<T> {
+    match ended.map_err(JoinError::try_into_panic) {
+        Ok(done) => Some(done),
+        Err(Ok(panic)) => std::panic::resume_unwind(panic),
+        Err(Err(_)) => None,
     }
 }
 

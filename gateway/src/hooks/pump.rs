@@ -15,6 +15,7 @@ use crate::events::Sealed;
 use crate::ownership::Owned;
 use crate::secrets::Keyring;
 use crate::storage::{Db, Result, hooks};
+use crate::sync;
 
 /// What the pump works with.
 #[derive(Clone)]
@@ -102,15 +103,13 @@ impl Pump {
     }
 
     fn ended(&mut self, ended: Result<(HookId, Result<()>), tokio::task::JoinError>) {
-        match ended {
-            Ok((id, result)) => {
-                self.busy.remove(&id);
-                if let Err(error) = result {
-                    tracing::warn!(hook = %id, error = ?error, "a round of deliveries was not recorded");
-                }
-            }
-            // A bug in a round ends the node, which says what it was.
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        // A bug in a round ends the node, which says what it was. None is cancelled before the pump ends.
+        let Some((id, result)) = sync::joined(ended) else {
+            return;
+        };
+        self.busy.remove(&id);
+        if let Err(error) = result {
+            tracing::warn!(hook = %id, error = ?error, "a round of deliveries was not recorded");
         }
     }
 }

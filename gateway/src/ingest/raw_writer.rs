@@ -121,7 +121,7 @@ impl Writing {
                     }
                 }
                 Some(ended) = lasting.join_next() => {
-                    sync::unwind(ended);
+                    sync::joined(ended);
                     continue;
                 }
             }
@@ -144,9 +144,7 @@ impl Writing {
             });
             lasting.spawn(answer(waiting, rows.len(), written));
         }
-        while let Some(ended) = lasting.join_next().await {
-            sync::unwind(ended);
-        }
+        lasting.join_all().await;
     }
 
     /// Takes the bodies in and attaches them, as far as none stands before them. `None`: they are still to be kept.

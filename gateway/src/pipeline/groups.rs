@@ -38,7 +38,7 @@ pub(super) async fn commit(
         tokio::select! {
             came = finished.recv_many(&mut group, most) => if came == 0 { break },
             Some(ended) = lasting.join_next() => {
-                sync::unwind(ended);
+                sync::joined(ended);
                 continue;
             }
         }
@@ -55,9 +55,7 @@ pub(super) async fn commit(
             });
         }
     }
-    while let Some(ended) = lasting.join_next().await {
-        sync::unwind(ended);
-    }
+    lasting.join_all().await;
 }
 
 /// Cuts a group where it grows too heavy; what is to be single comes last, each by itself.

@@ -138,17 +138,17 @@ fn place(durability: Durability) -> PathBuf {
 fn available(memory: &str) -> u64 {
     /// Linux's name for `tmpfs`.
     const TMPFS: u64 = 0x0102_1994;
-    let is_tmpfs = rustix::fs::statfs(memory).is_ok_and(|found| found.f_type as u64 == TMPFS);
-    let left = rustix::fs::statvfs(memory).map_or(0, |found| found.f_bavail * found.f_frsize);
+    let found = rustix::fs::statfs(memory).ok();
+    let Some(tmpfs) = found.filter(|found| found.f_type as u64 == TMPFS) else {
+        return 0;
+    };
+    let left = tmpfs.f_bavail * tmpfs.f_bsize as u64;
     let words = fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let kib = words.lines().find_map(|line| {
         let rest = line.strip_prefix("MemAvailable:")?;
         rest.trim().strip_suffix(" kB")?.parse::<u64>().ok()
     });
-    match is_tmpfs {
-        true => left.min(kib.unwrap_or(0) * 1024),
-        false => 0,
-    }
+    left.min(kib.unwrap_or(0) * 1024)
 }
 
 fn settings(durability: Durability) -> String {
