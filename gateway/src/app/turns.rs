@@ -33,7 +33,10 @@ impl Shared {
         paused: Arc<AtomicBool>,
     ) -> anyhow::Result<mpsc::Sender<Vec<crate::storage::events::PendingEvent>>> {
         let io = tokio::runtime::Handle::current();
-        let host = PluginHost::start(HostConfig::new(config.plugins.guest_threads, io))?;
+        let host = PluginHost::start(HostConfig {
+            leeway: self.leeway.clone(),
+            ..HostConfig::new(config.plugins.guest_threads, io)
+        })?;
         let key = ArtifactKey::new(*self.keyring.artifact_mac_key());
         let wanted = Arc::new(Wanted::default());
         let plugins = Arc::new(Plugins::new(PluginsParts {

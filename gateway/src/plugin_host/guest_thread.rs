@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
+use crate::domain::Leeway;
 use crate::sync::lock;
 
 use super::host::{InFlight, Overload};
@@ -73,6 +74,7 @@ pub(super) fn start(
     index: usize,
     stores: usize,
     io: Handle,
+    leeway: Arc<Leeway>,
 ) -> std::io::Result<GuestThread> {
     // Unbounded, because admission has counted every job before it is sent.
     let (sender, jobs) = mpsc::unbounded_channel();
@@ -92,7 +94,7 @@ pub(super) fn start(
             Weight::Light => None,
             Weight::Heavy => {
                 stand_back();
-                Some(Arc::default())
+                Some(Arc::new(Pauses::new(leeway)))
             }
         };
         // Each turn counts owners of it in several places: in here no other thread counts with it.
@@ -160,20 +162,43 @@ impl Unread {
     }
 }
 
-/// How long after one sleep of a heavy thread the next comes, and how long it sleeps. Threads that stand back leave no core
-/// idle, and a core that becomes idle is where the kernel looks for threads that wait behind each other on another.
+/// How long after one sleep of a heavy thread the next comes, and how long it sleeps at least. Threads that stand back leave no
+/// core idle, and a core that becomes idle is where the kernel looks for threads that wait behind each other on another.
 /// Guesses (docs/performance.md).
 const RUNS: Duration = Duration::from_micros(500);
 const SLEEPS: Duration = Duration::from_micros(100);
+/// While others wait, it sleeps up to so many times as long as it ran: a tenth of a core is left. Standing back does not keep
+/// others from waiting for caches, the kernel's memory and the balance between cores.
+const TIMES: f64 = 9.0;
+/// Never for longer, whatever it ran: shorter by far than what counts as [`STARVED`].
+const SLEEPS_AT_MOST: Duration = Duration::from_millis(100);
+
+/// How long a heavy thread that has run for so long sleeps, where those who want much have this share of the node.
+fn sleeps(ran: Duration, share: f64) -> Duration {
+    let times = (1.0 / share - 1.0).clamp(0.0, TIMES);
+    ran.mul_f64(times).clamp(SLEEPS, SLEEPS_AT_MOST)
+}
 
 /// The pauses of a heavy thread.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Pauses {
     /// When the last one ended: by [`since_start`].
     ended_at: AtomicI64,
+    /// By [`cpu_of_thread`], as it began.
+    cpu_at: AtomicI64,
+    leeway: Arc<Leeway>,
 }
 
 impl Pauses {
+    /// Of the thread that asks.
+    fn new(leeway: Arc<Leeway>) -> Self {
+        Self {
+            ended_at: AtomicI64::default(),
+            cpu_at: AtomicI64::new(cpu_of_thread()),
+            leeway,
+        }
+    }
+
     fn is_due(&self, now: i64) -> bool {
         let ran = now - self.ended_at.load(Ordering::Relaxed);
         u64::try_from(ran).is_ok_and(|ran| Duration::from_micros(ran) >= RUNS)
@@ -184,7 +209,10 @@ impl Pauses {
         reason = "the thread runs heavy guests and nothing else, and is to stop"
     )]
     fn pause(&self) {
-        thread::sleep(SLEEPS);
+        let cpu = cpu_of_thread();
+        let ran = cpu - self.cpu_at.swap(cpu, Ordering::Relaxed);
+        let ran = Duration::from_micros(u64::try_from(ran).unwrap_or(0));
+        thread::sleep(sleeps(ran, self.leeway.share()));
         self.ended_at.store(since_start(), Ordering::Relaxed);
     }
 
@@ -209,6 +237,21 @@ impl Pauses {
 fn since_start() -> i64 {
     static START: LazyLock<Instant> = LazyLock::new(Instant::now);
     i64::try_from(START.elapsed().as_micros()).unwrap_or(i64::MAX)
+}
+
+/// What this thread has had of a core, in microseconds.
+fn cpu_of_thread() -> i64 {
+    let mut spent = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: the clock is the calling thread's, and `spent` is written until the call returns.
+    let refused =
+        unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut spent) } != 0;
+    match refused {
+        true => 0,
+        false => spent.tv_sec * 1_000_000 + spent.tv_nsec / 1_000,
+    }
 }
 
 async fn serve(
@@ -362,6 +405,7 @@ mod tests {
         let runs = i64::try_from(RUNS.as_micros()).expect("short");
         let pauses = Pauses {
             ended_at: AtomicI64::new(-runs),
+            ..Pauses::new(Arc::default())
         };
         assert!(!pauses.is_due(-1));
         assert!(pauses.is_due(0));
@@ -380,6 +424,18 @@ mod tests {
         let paused = pauses.ended_at.load(Ordering::Relaxed);
         assert!(paused >= 0);
         assert_eq!(turn.now_or_never(), Some(5));
+    }
+
+    #[test]
+    fn while_others_wait_it_sleeps_for_longer_than_it_runs() {
+        let ran = Duration::from_millis(1);
+        for (share, slept) in [(1.0, SLEEPS), (0.5, ran), (0.25, 3 * ran), (0.03, 9 * ran)] {
+            assert_eq!(sleeps(ran, share), slept, "{share}");
+        }
+        assert_eq!(sleeps(ran, 0.0), 9 * ran);
+        assert_eq!(sleeps(Duration::ZERO, 0.03), SLEEPS);
+        assert_eq!(sleeps(100 * ran, 0.03), SLEEPS_AT_MOST);
+        assert!(2 * SLEEPS_AT_MOST < STARVED);
     }
 
     #[test]

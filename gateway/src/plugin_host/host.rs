@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use wasmtime::Engine;
 use wasmtime::component::Linker;
 
-use crate::domain::{TenantCounts, TenantId};
+use crate::domain::{Leeway, TenantCounts, TenantId};
 use crate::sync::lock;
 
 use super::abi;
@@ -37,6 +37,8 @@ pub struct HostConfig {
     pub turns_per_tenant: usize,
     /// Where questions to the store run. Never a guest thread.
     pub io: Handle,
+    /// While those who want much have little of the node, so have heavy turns.
+    pub leeway: Arc<Leeway>,
 }
 
 impl HostConfig {
@@ -50,6 +52,7 @@ impl HostConfig {
             turns: threads * 512,
             turns_per_tenant: threads * 256,
             io,
+            leeway: Arc::default(),
         }
     }
 }
@@ -100,7 +103,10 @@ impl PluginHost {
         let mut linker = Linker::new(&engine);
         abi::add_to_linker(&mut linker).map_err(StartError::Engine)?;
         let start = |weight| {
-            let one = |index| guest_thread::start(weight, index, stores, config.io.clone());
+            let one = |index| {
+                let (io, leeway) = (config.io.clone(), config.leeway.clone());
+                guest_thread::start(weight, index, stores, io, leeway)
+            };
             let all = (0..threads).map(one).collect::<Result<_, _>>();
             all.map_err(StartError::Thread)
         };
