@@ -3,6 +3,7 @@
 //! A small single-threaded executor holds many stores at once; a guest gives way to the others after
 //! [`FUEL_SLICE`](super::limits::FUEL_SLICE) units of fuel, so a hog costs its neighbours microseconds.
 
+use std::cell::Cell;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
@@ -94,7 +95,7 @@ pub(super) fn start(
             Weight::Light => None,
             Weight::Heavy => {
                 stand_back();
-                Some(Arc::new(Pauses::new(leeway)))
+                Some(Arc::new(Pauses::new(seen.clone(), leeway)))
             }
         };
         // Each turn counts owners of it in several places: in here no other thread counts with it.
@@ -154,6 +155,12 @@ impl Unread {
         place
     }
 
+    /// The thread has slept for so long by its own will: that was no want of a core.
+    fn slept(&self, length: Duration) {
+        let micros = i64::try_from(length.as_micros()).unwrap_or(0);
+        self.looked_at.fetch_add(micros, Ordering::AcqRel);
+    }
+
     fn waits(&self) -> Duration {
         let waits = self.count.load(Ordering::Acquire) > 0 && !self.is_full.load(Ordering::Acquire);
         let waited = since_start() - self.looked_at.load(Ordering::Acquire);
@@ -179,6 +186,15 @@ fn sleeps(ran: Duration, share: f64) -> Duration {
     ran.mul_f64(times).clamp(SLEEPS, SLEEPS_AT_MOST)
 }
 
+thread_local! {
+    static SLEPT: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+}
+
+/// How long this thread has slept by its own will. Turns that run on it have waited for so long.
+pub(super) fn slept() -> Duration {
+    SLEPT.get()
+}
+
 /// The pauses of a heavy thread.
 #[derive(Debug)]
 struct Pauses {
@@ -186,15 +202,17 @@ struct Pauses {
     ended_at: AtomicI64,
     /// By [`cpu_of_thread`], as it began.
     cpu_at: AtomicI64,
+    unread: Arc<Unread>,
     leeway: Arc<Leeway>,
 }
 
 impl Pauses {
     /// Of the thread that asks.
-    fn new(leeway: Arc<Leeway>) -> Self {
+    fn new(unread: Arc<Unread>, leeway: Arc<Leeway>) -> Self {
         Self {
             ended_at: AtomicI64::default(),
             cpu_at: AtomicI64::new(cpu_of_thread()),
+            unread,
             leeway,
         }
     }
@@ -212,15 +230,19 @@ impl Pauses {
         let cpu = cpu_of_thread();
         let ran = cpu - self.cpu_at.swap(cpu, Ordering::Relaxed);
         let ran = Duration::from_micros(u64::try_from(ran).unwrap_or(0));
-        thread::sleep(sleeps(ran, self.leeway.share()));
+        let length = sleeps(ran, self.leeway.share());
+        thread::sleep(length);
+        self.unread.slept(length);
+        SLEPT.set(slept() + length);
         self.ended_at.store(since_start(), Ordering::Relaxed);
     }
 
-    /// Runs a turn, and pauses between its slices when it is time.
-    async fn between<T>(&self, turn: impl Future<Output = T>) -> T {
+    /// Runs a turn, and pauses between its slices when it is time. Those that have ended are told of before.
+    async fn between<T>(&self, turn: impl Future<Output = T>, ended: &Ended) -> T {
         let mut turn = pin!(turn);
         poll_fn(|context| {
             if self.is_due(since_start()) {
+                ended.tell();
                 self.pause();
             }
             turn.as_mut().poll(context)
@@ -296,7 +318,7 @@ async fn run(
         let mut turn = pin!(turn::run(request, asked, io.clone()));
         let turn = async {
             match &pauses {
-                Some(pauses) => pauses.between(turn.as_mut()).await,
+                Some(pauses) => pauses.between(turn.as_mut(), &ended).await,
                 None => turn.as_mut().await,
             }
         };
@@ -405,7 +427,7 @@ mod tests {
         let runs = i64::try_from(RUNS.as_micros()).expect("short");
         let pauses = Pauses {
             ended_at: AtomicI64::new(-runs),
-            ..Pauses::new(Arc::default())
+            ..Pauses::new(Arc::new(unread(1, STARVED)), Arc::default())
         };
         assert!(!pauses.is_due(-1));
         assert!(pauses.is_due(0));
@@ -419,11 +441,24 @@ mod tests {
                 _ => Poll::Pending,
             }
         });
-        let mut turn = pin!(pauses.between(turn));
+        let ended = Ended::default();
+        let mut turn = pin!(pauses.between(turn, &ended));
         assert_eq!(turn.as_mut().now_or_never(), None);
         let paused = pauses.ended_at.load(Ordering::Relaxed);
         assert!(paused >= 0);
+        assert_eq!(slept(), SLEEPS);
         assert_eq!(turn.now_or_never(), Some(5));
+    }
+
+    #[test]
+    fn a_thread_that_sleeps_does_not_want_a_core() {
+        let long = 100 * STARVED;
+        let unread = unread(1, long);
+        assert!(unread.waits() >= long);
+        unread.slept(long);
+        assert!(unread.waits() < long);
+        unread.slept(long);
+        assert_eq!(unread.waits(), Duration::ZERO, "it is just awake");
     }
 
     #[test]

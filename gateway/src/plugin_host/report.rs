@@ -93,7 +93,7 @@ pub struct CallTrace {
     pub start_us: u64,
     /// Wall time in microseconds, waiting included.
     pub wall_us: u64,
-    /// Of it, waiting for answers to requests by the grant `http`.
+    /// Of it, waiting for answers to requests by the grant `http`, and while its thread slept so that others need not wait.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub waited_us: u64,
     /// Most bytes of memories and tables the instance had so far.

@@ -10,6 +10,7 @@ use futures::FutureExt;
 use super::effect::{check_agent, check_queue};
 use super::fault::{Fault, FaultKind, shortened};
 use super::guest_state::GuestState;
+use super::guest_thread::slept;
 use super::hook::{Destination, Failure, Hook, HookSet, Returned};
 use super::instance::{LiveInstance, panicked};
 use super::kv::{HostAnswers, KvEffects};
@@ -269,6 +270,7 @@ fn settle(
 struct Meter {
     at: Instant,
     fuel: u64,
+    /// For other servers, and while the thread slept.
     waited: Duration,
     host_calls: u32,
     log_lines: usize,
@@ -285,7 +287,7 @@ impl Meter {
         Self {
             at: Instant::now(),
             fuel: live.fuel_left(),
-            waited: state.http.waited(),
+            waited: state.http.waited() + slept(),
             host_calls: state.host_calls(),
             log_lines: state.log.len(),
             log_dropped: state.log_dropped,
@@ -308,7 +310,7 @@ impl Meter {
             fuel_limit: state.limits().fuel,
             start_us: micros(self.at.duration_since(asked)),
             wall_us: micros(self.at.elapsed()),
-            waited_us: micros(state.http.waited() - self.waited),
+            waited_us: micros(state.http.waited() + slept() - self.waited),
             memory_peak: state.memory.peak(),
             host_calls: state.host_calls() - self.host_calls,
             log_lines: u32::try_from(state.log.len() - self.log_lines).unwrap_or(u32::MAX),
