@@ -270,7 +270,6 @@ fn settle(
 struct Meter {
     at: Instant,
     fuel: u64,
-    /// For other servers, and while the thread slept.
     waited: Duration,
     host_calls: u32,
     log_lines: usize,
@@ -287,7 +286,7 @@ impl Meter {
         Self {
             at: Instant::now(),
             fuel: live.fuel_left(),
-            waited: state.http.waited() + slept(),
+            waited: waited(state),
             host_calls: state.host_calls(),
             log_lines: state.log.len(),
             log_dropped: state.log_dropped,
@@ -310,13 +309,18 @@ impl Meter {
             fuel_limit: state.limits().fuel,
             start_us: micros(self.at.duration_since(asked)),
             wall_us: micros(self.at.elapsed()),
-            waited_us: micros(state.http.waited() + slept() - self.waited),
+            waited_us: micros(waited(state) - self.waited),
             memory_peak: state.memory.peak(),
             host_calls: state.host_calls() - self.host_calls,
             log_lines: u32::try_from(state.log.len() - self.log_lines).unwrap_or(u32::MAX),
             log_dropped: state.log_dropped - self.log_dropped,
         }
     }
+}
+
+/// For other servers, and while the thread slept.
+fn waited(state: &GuestState) -> Duration {
+    state.http.waited() + slept()
 }
 
 fn micros(time: Duration) -> u64 {
